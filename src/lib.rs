@@ -1,0 +1,1 @@
+//! Keeps Unkey identities equal to `Identity` resources.
