@@ -1,2 +1,4 @@
 //! Entry point.
-fn main() {}
+fn main() {
+    print!("{}", unkey_operator::api::crd_yaml().unwrap_or_default());
+}

@@ -1,0 +1,29 @@
+//! The custom resource as users write it and read it: types, schema rules, conditions and reasons.
+//!
+//! This is the only place that says what a manifest may hold. It does no IO and decides nothing: what a field leads
+//! to is the business of [`crate::domain`].
+
+mod crd;
+mod identity;
+mod reason;
+mod status;
+
+pub use crd::{CRD_HEADER, CrdError, crd, crd_yaml};
+pub use identity::{AdoptionPolicy, DeletionPolicy, Identity, IdentitySpec, RateLimit};
+pub use reason::{EventReason, Reason};
+pub use status::{AppliedHashes, ConditionType, IdentityStatus, Origin, StatusCondition};
+
+/// API group of the resource.
+pub const GROUP: &str = "unkey.com";
+/// The served and stored version.
+pub const VERSION: &str = "v1alpha1";
+/// Kind of the resource.
+pub const KIND: &str = "Identity";
+/// Plural name of the resource; `identities.unkey.com` is its full name, since other APIs have `identities` too.
+pub const PLURAL: &str = "identities";
+/// The finalizer that holds a deleted `Identity` back until its identity is gone from Unkey.
+pub const FINALIZER: &str = "unkey.com/identity";
+/// Annotation that records, before the first create or adoption, who is about to act and with what content.
+pub const CLAIM_ANNOTATION: &str = "unkey.com/claim";
+/// Annotation that asks for one check against Unkey now; echoed in `status.lastHandledReconcileAt`.
+pub const RECONCILE_ANNOTATION: &str = "unkey.com/reconcile-requested-at";

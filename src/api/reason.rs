@@ -1,0 +1,118 @@
+//! The closed set of reasons: one enum for conditions, one for events. Metric labels use the same words.
+
+use std::fmt;
+
+/// Why an `Identity` is ready or not: the `reason` of its conditions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Reason {
+    /// Unkey accepted this generation.
+    Synced,
+    /// Work is under way or waits for evidence; retried.
+    Progressing,
+    /// Unkey cannot be reached or fails; retried.
+    UpstreamUnavailable,
+    /// Unkey asked to slow down; retried.
+    RateLimited,
+    /// Unkey refuses the root key; retried, and at once when the key changes.
+    Unauthorized,
+    /// The root key lacks a permission; retried.
+    PermissionDenied,
+    /// The operator has no usable root key; retried, and at once when it appears.
+    CredentialsMissing,
+    /// The resource is being deleted and the identity cannot be; retried.
+    DeletionBlocked,
+    /// `spec.suspend` is true.
+    Suspended,
+    /// The spec cannot be sent to Unkey. Stalled.
+    InvalidSpec,
+    /// Unkey refused the content. Stalled.
+    Rejected,
+    /// An identity of that externalId exists and the adoption policy forbids taking it over. Stalled.
+    AlreadyExists,
+    /// Another `Identity` of this cluster owns that externalId. Stalled.
+    ExternalIdConflict,
+    /// Unkey answered with another identity than the one asked for. Stalled.
+    IdentityMismatch,
+}
+
+impl Reason {
+    /// Every reason, for metrics that must list them all.
+    pub const ALL: [Self; 14] = [
+        Self::Synced,
+        Self::Progressing,
+        Self::UpstreamUnavailable,
+        Self::RateLimited,
+        Self::Unauthorized,
+        Self::PermissionDenied,
+        Self::CredentialsMissing,
+        Self::DeletionBlocked,
+        Self::Suspended,
+        Self::InvalidSpec,
+        Self::Rejected,
+        Self::AlreadyExists,
+        Self::ExternalIdConflict,
+        Self::IdentityMismatch,
+    ];
+
+    /// The word as it stands in a condition or a metric label.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Synced => "Synced",
+            Self::Progressing => "Progressing",
+            Self::UpstreamUnavailable => "UpstreamUnavailable",
+            Self::RateLimited => "RateLimited",
+            Self::Unauthorized => "Unauthorized",
+            Self::PermissionDenied => "PermissionDenied",
+            Self::CredentialsMissing => "CredentialsMissing",
+            Self::DeletionBlocked => "DeletionBlocked",
+            Self::Suspended => "Suspended",
+            Self::InvalidSpec => "InvalidSpec",
+            Self::Rejected => "Rejected",
+            Self::AlreadyExists => "AlreadyExists",
+            Self::ExternalIdConflict => "ExternalIdConflict",
+            Self::IdentityMismatch => "IdentityMismatch",
+        }
+    }
+
+    /// The reason of that name, if it is one of ours.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.as_str() == word)
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What an event tells: only what the status cannot show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum EventReason {
+    /// An existing identity was taken over.
+    Adopted,
+    /// The resource is gone and its identity stays in Unkey.
+    Orphaned,
+    /// The identity had vanished and was created again, with a new id.
+    Recreated,
+    /// Another identity stands under the externalId; it was taken over by the adoption policy.
+    IdentityReplaced,
+    /// Unkey held something else than the spec; it was set right.
+    DriftCorrected,
+    /// A field left the spec; what Unkey holds of it stays and is no longer managed.
+    FieldReleased,
+}
+
+impl EventReason {
+    /// The word as it stands in the event.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Adopted => "Adopted",
+            Self::Orphaned => "Orphaned",
+            Self::Recreated => "Recreated",
+            Self::IdentityReplaced => "IdentityReplaced",
+            Self::DriftCorrected => "DriftCorrected",
+            Self::FieldReleased => "FieldReleased",
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! The status of an `Identity`: what the operator knows, and for which object and generation it knows it.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use kube::KubeSchema;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::identity::DeletionPolicy;
+
+/// What the operator last found and did. Written by the operator only.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct IdentityStatus {
+    /// The metadata.generation that this status speaks of; -1 before the first visit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+
+    /// metadata.uid of the object that this status was written for. If it is another one (a restore, a copy), the
+    /// status is a hint only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uid: Option<String>,
+
+    /// The id that Unkey gave the identity that this resource owns.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity_id: Option<String>,
+
+    /// Whether the operator created the identity or took over an existing one. For information: it decides nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
+
+    /// Hashes of what Unkey last accepted, one for each managed field: they tell a change of the spec from drift.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub applied: Option<AppliedHashes>,
+
+    /// The deletion policy in force, defaults filled in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deletion_policy: Option<DeletionPolicy>,
+
+    /// Fingerprint of the API URL and root key under which identityId was recorded: the first 12 hex digits of a
+    /// SHA-256. Tells a changed workspace from a vanished identity.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credential: Option<String>,
+
+    /// The last value of the annotation unkey.com/reconcile-requested-at that was acted on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_handled_reconcile_at: Option<String>,
+
+    /// 'Ready' always; 'Stalled' only while a person must act; 'Suspended' only while spec.suspend is true.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
+    pub conditions: Vec<StatusCondition>,
+}
+
+/// Hash of each managed field as Unkey last accepted it: 'v1:' and a SHA-256 over canonical JSON.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct AppliedHashes {
+    /// Hash of the meta; absent while meta is not managed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub meta: Option<String>,
+    /// Hash of the rate limits; absent while they are not managed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ratelimits: Option<String>,
+}
+
+/// Where the identity came from.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Origin {
+    /// The operator's createIdentity made it.
+    Created,
+    /// It existed and was taken over by the adoption policy.
+    Adopted,
+}
+
+/// One condition, in the shape that kubectl wait, Argo CD and Flux read (metav1.Condition).
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct StatusCondition {
+    /// Ready, Stalled or Suspended.
+    #[serde(rename = "type")]
+    pub type_: String,
+    /// 'True' or 'False'.
+    #[schemars(extend("enum" = ["True", "False", "Unknown"]))]
+    pub status: String,
+    /// The metadata.generation that this condition speaks of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+    /// When 'status' last changed.
+    pub last_transition_time: Time,
+    /// One word that programs can rely on.
+    #[schemars(length(min = 1, max = 1024))]
+    pub reason: String,
+    /// What happened, to what, and what to do.
+    #[schemars(length(max = 32768))]
+    pub message: String,
+}
+
+/// The types of condition that an `Identity` may carry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ConditionType {
+    /// Unkey accepted exactly this generation and no settled read contradicts it.
+    Ready,
+    /// Nothing will change until a person acts.
+    Stalled,
+    /// spec.suspend is true.
+    Suspended,
+}
+
+impl ConditionType {
+    /// The name as it stands in the condition.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ready => "Ready",
+            Self::Stalled => "Stalled",
+            Self::Suspended => "Suspended",
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! How long to wait after a failure (R13). Times in milliseconds; randomness comes in as an argument.
+
+use super::report::Cause;
+
+/// First step of the usual backoff.
+const FIRST_MS: u64 = 1_000;
+/// First step where a person has to fix a key or a setting. Unkey caches a refused key for 10 s and more.
+const FIRST_CREDENTIAL_MS: u64 = 30_000;
+/// No wait is longer.
+pub const MAX_MS: u64 = 300_000;
+
+/// The wait before try `failures + 1`: doubling, with full jitter. `dice` is uniform over all of `u16`.
+///
+/// `None` if only a change can help. A server's `Retry-After` (`not_before_ms`) is a lower bound, itself capped.
+pub fn delay(cause: &Cause, failures: u32, not_before_ms: u64, dice: u16) -> Option<u64> {
+    let first = match cause {
+        Cause::Rejected(_) => return None,
+        Cause::Unauthorized(_)
+        | Cause::PermissionDenied(_)
+        | Cause::CredentialsMissing(_)
+        | Cause::Misconfigured(_) => FIRST_CREDENTIAL_MS,
+        _ => FIRST_MS,
+    };
+    let ceiling = first.saturating_mul(1 << failures.saturating_sub(1).min(16)).min(MAX_MS);
+    // Full jitter, but never at once: a tenth of the ceiling at least.
+    let floor = ceiling / 10;
+    let jittered = floor + (ceiling - floor) * u64::from(dice) / u64::from(u16::MAX);
+    Some(jittered.max(not_before_ms.min(MAX_MS)))
+}

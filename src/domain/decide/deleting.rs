@@ -1,0 +1,111 @@
+//! Lets an object go, and never before its identity is gone or meant to stay (R7).
+
+use super::establish::{Judgement, judge};
+use super::{Situation, Step};
+use crate::api::DeletionPolicy;
+use crate::domain::claim::Mark;
+use crate::domain::ids::Confirmed;
+use crate::domain::knowledge::{LastWrite, Seen};
+use crate::domain::ownership::Role;
+use crate::domain::report::{Cause, Verdict};
+use crate::domain::situation::{Call, Freed, KubeStep, Settled, Wake};
+
+/// An object with a deletionTimestamp. The order of the questions is R7's.
+pub(super) fn deleting(s: &Situation<'_>) -> Step {
+    if !s.object.finalizer {
+        return Step::Done;
+    }
+    let held = s.held();
+    match (&s.object.mark, &held) {
+        // A copied manifest or a restore. What this very object has recorded under its uid outweighs it.
+        (Mark::Foreign, None) => return release(Freed::NotOurs),
+        // A finalizer that was copied along without the claim.
+        (Mark::Absent, None) => return release(Freed::NeverClaimed),
+        _ => {}
+    }
+    if held.is_none() && s.visits.claimed_here && !s.visits.sent {
+        return release(Freed::NeverSent);
+    }
+    if s.deletion() == DeletionPolicy::Orphan {
+        return release(Freed::Orphaned);
+    }
+    if s.object.controls.suspend {
+        return s.say(Verdict::Blocked(Cause::Suspended), Step::Wait(Wake::Change));
+    }
+    match s.role {
+        Role::Loser { owner_recorded: true, .. } => return release(Freed::NotOurs),
+        // What stands upstream may be the owner's: it has to say so first.
+        Role::Loser { .. } if held.is_none() => {
+            return s.say(Verdict::Blocked(Cause::OwnerPending), Step::Wait(Wake::Change));
+        }
+        _ => {}
+    }
+    if let LastWrite::Deleted { uid, identity } = &s.known.last
+        && *uid == s.object.guard.uid
+    {
+        return deleted(s, identity);
+    }
+    match held {
+        Some(held) => remove(s, &held.identity),
+        None => look_up(s),
+    }
+}
+
+/// The delete was accepted. A create of ours that is still on its way would leave an identity behind: wait for it.
+fn deleted(s: &Situation<'_>, identity: &Confirmed) -> Step {
+    if s.known.doubt().is_some_and(|doubt| doubt.create.is_some()) || s.known.seen != Seen::Nothing {
+        return look_up(s);
+    }
+    release(Freed::Deleted(identity.clone()))
+}
+
+/// Deletes the recorded identity, by id.
+fn remove(s: &Situation<'_>, identity: &Confirmed) -> Step {
+    match &s.known.seen {
+        Seen::Ours { identity: seen, .. } if seen == identity => s.call(Call::Delete(identity.clone())),
+        // Another identity stands there, so ours is gone; or none does. Either has to be settled.
+        Seen::Ours { .. } | Seen::Absent { .. } | Seen::Foreign { .. } => match s.settled() {
+            Some(Seen::Absent { .. }) => match Settled::absence(s.known, s.policy.window) {
+                Some(proof) => release(Freed::Gone(proof)),
+                None => s.read_settled(),
+            },
+            Some(_) => release(Freed::NotOurs),
+            None => s.read_settled(),
+        },
+        // R6: a delete is repeated only after a read that shows this very id under our externalId.
+        Seen::Nothing if s.visits.met_deleting => s.read(),
+        Seen::Nothing => s.call(Call::Delete(identity.clone())),
+    }
+}
+
+/// No id is recorded, but a create may have been sent: what a visit would have owned or adopted is deleted.
+fn look_up(s: &Situation<'_>) -> Step {
+    match s.settled() {
+        Some(Seen::Absent { .. }) => match Settled::absence(s.known, s.policy.window) {
+            Some(proof) => release(Freed::Gone(proof)),
+            None => s.read_settled(),
+        },
+        Some(Seen::Foreign { .. }) => release(Freed::NotOurs),
+        Some(Seen::Ours { identity, .. }) => match judge(s, s.object.spec.as_ref().ok()) {
+            Judgement::Own | Judgement::Adopt => s.call(Call::Delete(identity.clone())),
+            Judgement::Refuse(_) => release(Freed::NotOurs),
+            Judgement::Unsettled => s.read_settled(),
+        },
+        Some(Seen::Nothing) | None => s.read_settled(),
+    }
+}
+
+/// The object is gone though this process was in the middle of a pass (its finalizer was taken off by hand). An
+/// identity made in this pass has no other trace than this process's memory (R2).
+pub(super) fn gone(s: &Situation<'_>, heirs: bool) -> Step {
+    match &s.known.last {
+        LastWrite::Created { uid, identity, noted: false, .. } if *uid == s.object.guard.uid && !heirs => {
+            s.call(Call::Delete(identity.clone()))
+        }
+        _ => Step::Done,
+    }
+}
+
+fn release(because: Freed) -> Step {
+    Step::Kube(KubeStep::Release(because))
+}

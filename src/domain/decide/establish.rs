@@ -1,0 +1,123 @@
+//! From nothing recorded to an identity owned: claim, create, and what to make of one that exists (R1, R2, R3).
+
+use super::{Situation, Step};
+use crate::api::{AdoptionPolicy, Origin, Reason};
+use crate::domain::claim::{Claim, Mark};
+use crate::domain::content::{Applied, Content};
+use crate::domain::desired::Desired;
+use crate::domain::ids::Confirmed;
+use crate::domain::knowledge::{LastWrite, Seen};
+use crate::domain::report::{Cause, Held, Note, Stall, Verdict};
+use crate::domain::situation::{Call, Freed, KubeStep, Wake};
+
+/// What R3 makes of an identity that exists.
+pub(super) enum Judgement {
+    /// Our own create, whose answer was lost.
+    Own,
+    /// The policy takes it over.
+    Adopt,
+    /// It is to be left alone.
+    Refuse(Stall),
+    /// It needs a settled read first.
+    Unsettled,
+}
+
+pub(super) fn establish(s: &Situation<'_>, desired: &Desired) -> Step {
+    match &s.known.seen {
+        Seen::Foreign { .. } => return refuse(s, Stall::IdentityMismatch),
+        Seen::Ours { identity, content, .. } => {
+            return match judge(s, Some(desired)) {
+                Judgement::Own => take(s, desired, identity, content, Origin::Created),
+                Judgement::Adopt => take(s, desired, identity, content, Origin::Adopted),
+                Judgement::Refuse(stall) => refuse(s, stall),
+                Judgement::Unsettled => s.read_settled(),
+            };
+        }
+        Seen::Nothing | Seen::Absent { .. } => {}
+    }
+    if matches!(&s.known.last, LastWrite::Exists { uid } if *uid == s.object.guard.uid) {
+        // With a create of ours in doubt only a settled read can tell whose it is: save the one that cannot.
+        return if s.known.doubt().is_some() { s.read_settled() } else { s.read() };
+    }
+    let own = s.object.mark.own();
+    if own.is_none() && looks_first(s) && s.known.seen == Seen::Nothing {
+        return s.read();
+    }
+    let hash = desired.content_hash();
+    match own {
+        Some(claim) if s.object.finalizer && claim.hash == *hash => s.call(Call::Create(desired.clone())),
+        // The spec changed while a create of the old content is in doubt. A new claim would forget what that create
+        // sent, and its identity could no longer be told to be ours: settle it first.
+        Some(_) if s.known.doubt().is_some_and(|doubt| doubt.create.as_ref() == Some(&s.object.guard.uid)) => {
+            s.read_settled()
+        }
+        _ => {
+            let given_up = own.and_then(|claim| claim.given_up.clone());
+            Step::Kube(KubeStep::Claim(Claim { hash: hash.clone(), given_up }))
+        }
+    }
+}
+
+/// `Never` must not even claim what exists; and what was refused before is likely to be there still.
+fn looks_first(s: &Situation<'_>) -> bool {
+    let refused = s.object.recorded.own().and_then(|record| record.shown.reason);
+    s.adoption() == AdoptionPolicy::Never || matches!(refused, Some(Reason::AlreadyExists | Reason::IdentityMismatch))
+}
+
+/// R3 on what the last read found. `desired` is `None` if the spec cannot be read: then nothing would be adopted.
+pub(super) fn judge(s: &Situation<'_>, desired: Option<&Desired>) -> Judgement {
+    let Seen::Ours { identity, content, after_create, .. } = &s.known.seen else { return Judgement::Unsettled };
+    // What we deleted ourselves may still show in a replica.
+    let deleted = matches!(&s.known.last, LastWrite::Deleted { identity: gone, .. } if gone == identity);
+    if (s.known.doubt().is_some() || deleted) && s.settled().is_none() {
+        return Judgement::Unsettled;
+    }
+    let claimed = s.object.mark.own().map(|claim| &claim.hash);
+    let maybe_own = after_create.as_ref() == Some(&s.object.guard.uid);
+    if maybe_own && !content.is_empty() && claimed == Some(&content.hash()) {
+        return Judgement::Own;
+    }
+    match (s.adoption(), desired) {
+        (AdoptionPolicy::Always, Some(_)) => Judgement::Adopt,
+        (AdoptionPolicy::IfLossless, Some(desired)) if desired.keeps(content) => Judgement::Adopt,
+        (AdoptionPolicy::Never, _) if maybe_own && content.is_empty() => Judgement::Refuse(Stall::ExistsNeverMaybeOurs),
+        (AdoptionPolicy::Never, _) => Judgement::Refuse(Stall::ExistsNever),
+        _ => Judgement::Refuse(Stall::ExistsWouldLose),
+    }
+}
+
+/// Records id and origin, before anything is written to the identity (R3).
+fn take(s: &Situation<'_>, desired: &Desired, identity: &Confirmed, content: &Content, origin: Origin) -> Step {
+    if !s.object.finalizer || s.object.mark.own().is_none() {
+        return Step::Kube(KubeStep::Claim(Claim { hash: desired.content_hash().clone(), given_up: None }));
+    }
+    let found = desired.managed_of(content);
+    let differs = desired.missing_from(&found).is_some();
+    let settled = s.settled().is_some();
+    let manages = desired.meta.is_some() || desired.limits.is_some();
+    if manages && !differs && !settled {
+        // Equal, but not proven so: rather than write what is there already, look again when it counts.
+        return Step::Wait(Wake::At(s.settles_at()));
+    }
+    // What an unsettled read showed is no ground for leaving a field out of the update.
+    let applied = if settled { found } else { Applied::default() };
+    let held =
+        Held { identity: identity.clone(), origin: Some(origin), applied, credential: s.policy.credential.clone() };
+    let replaces = s.object.mark.own().is_some_and(|claim| claim.given_up.is_some());
+    let note = match (origin, replaces) {
+        (Origin::Adopted, true) => Some(Note::Replaced(identity.id().clone())),
+        (Origin::Adopted, false) => Some(Note::Adopted(identity.id().clone())),
+        (Origin::Created, true) => Some(Note::Recreated(identity.id().clone())),
+        (Origin::Created, false) => None,
+    };
+    let verdict = if differs { Verdict::Waiting(Cause::Updating) } else { Verdict::Synced };
+    s.say_with(Some(held), verdict, note.into_iter().collect(), Step::Done)
+}
+
+/// Claim off first, verdict second: a claim without an id always means that a create may have been sent (R1).
+fn refuse(s: &Situation<'_>, stall: Stall) -> Step {
+    if s.object.finalizer || s.object.mark != Mark::Absent {
+        return Step::Kube(KubeStep::Release(Freed::NotOurs));
+    }
+    s.say_holding(None, Verdict::Stalled(stall), Step::Done)
+}

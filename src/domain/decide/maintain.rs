@@ -1,0 +1,99 @@
+//! Keeps an owned identity equal to the spec: updates, evidence, drift, and the identity that is gone (R5, R9).
+
+use super::{Situation, Step};
+use crate::domain::claim::Claim;
+use crate::domain::content::Applied;
+use crate::domain::desired::Desired;
+use crate::domain::ids::Mono;
+use crate::domain::knowledge::Seen;
+use crate::domain::report::{Cause, Held, Note, Stall, Verdict};
+use crate::domain::situation::{Call, KubeStep, Patch, Purpose, Wake};
+
+pub(super) fn maintain(s: &Situation<'_>, desired: &Desired, held: &Held) -> Step {
+    if s.owes_id() {
+        return created(s, desired, held);
+    }
+    let known = evidence(s, desired, held);
+    let (applied, judged) = match known {
+        Evidence::Elsewhere => return give_up(desired, held),
+        Evidence::Foreign => return s.say(Verdict::Stalled(Stall::IdentityMismatch), Step::Done),
+        Evidence::Gone { again } => {
+            let wait = if s.now < again { Step::Wait(Wake::At(again)) } else { s.read() };
+            return s.say(Verdict::Waiting(Cause::Vanished), wait);
+        }
+        Evidence::Holds(applied) => (applied, true),
+        Evidence::None => (held.applied.clone(), false),
+    };
+    let suspicious = s.visits.suspicion && !judged;
+    if !suspicious && let Some((meta, limits)) = desired.missing_from(&applied) {
+        // What the spec asks for was accepted once: then Unkey was changed behind our back.
+        let accepted = desired.missing_from(&held.applied).is_none();
+        let purpose = if judged && accepted { Purpose::Drift } else { Purpose::Spec };
+        return s.call(Call::Update { to: held.identity.clone(), patch: Patch { meta, limits }, purpose });
+    }
+    let poked = s.object.poke.as_ref().is_some_and(|poke| s.visits.judged.as_ref() != Some(&poke.value));
+    let doubt = s.known.doubt().is_some();
+    if suspicious || poked || doubt {
+        let next = s.read_settled();
+        let record = s.object.recorded.own();
+        let shows_ready = record.is_some_and(|r| r.shown.ready && r.generation == s.object.generation);
+        // Ready says that no settled read contradicts it; with a write in doubt that is not known (R5).
+        return if doubt && shows_ready { s.say(Verdict::Waiting(Cause::Settling), next) } else { next };
+    }
+    let held = Held { applied, ..held.clone() };
+    s.say_holding(Some(held), Verdict::Synced, Step::Done)
+}
+
+/// An accepted create: its id is recorded before anything else, ready or not.
+fn created(s: &Situation<'_>, desired: &Desired, held: &Held) -> Step {
+    let replaces = s.object.mark.own().is_some_and(|claim| claim.given_up.is_some());
+    let notes = if replaces { vec![Note::Recreated(held.identity.id().clone())] } else { Vec::new() };
+    let verdict = if desired.missing_from(&held.applied).is_some() {
+        Verdict::Waiting(Cause::Updating)
+    } else if s.known.doubt().is_some() {
+        Verdict::Waiting(Cause::Settling)
+    } else {
+        Verdict::Synced
+    };
+    s.say_with(Some(held.clone()), verdict, notes, Step::Done)
+}
+
+/// What a settled read says of the identity that is recorded.
+enum Evidence {
+    /// Nothing.
+    None,
+    /// It is there and holds this, in the managed fields.
+    Holds(Applied),
+    /// It is not there, seen once; look again at that moment.
+    Gone {
+        /// A window after the first look.
+        again: Mono,
+    },
+    /// It is not there, proven; or another one stands in its place.
+    Elsewhere,
+    /// Something of another externalId answers.
+    Foreign,
+}
+
+fn evidence(s: &Situation<'_>, desired: &Desired, held: &Held) -> Evidence {
+    match s.settled() {
+        Some(Seen::Ours { identity, content, .. }) if *identity == held.identity => {
+            Evidence::Holds(desired.managed_of(content))
+        }
+        Some(Seen::Ours { .. }) => Evidence::Elsewhere,
+        Some(Seen::Foreign { .. }) => Evidence::Foreign,
+        Some(Seen::Absent { first, last }) => {
+            // R9: two reads, both settled, a window apart.
+            let first = (*first).max(s.settles_at());
+            let again = first.after(s.policy.window);
+            if *last >= again { Evidence::Elsewhere } else { Evidence::Gone { again } }
+        }
+        Some(Seen::Nothing) | None => Evidence::None,
+    }
+}
+
+/// R9: the dead id is given up by claim before anything is made or taken in its place, so that no crash confuses them.
+fn give_up(desired: &Desired, held: &Held) -> Step {
+    let given_up = Some(held.identity.id().clone());
+    Step::Kube(KubeStep::Claim(Claim { hash: desired.content_hash().clone(), given_up }))
+}

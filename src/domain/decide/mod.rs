@@ -1,0 +1,234 @@
+//! What to do next: one request, or none. Total and pure.
+//!
+//! This file holds the order of the questions and what all answers share; [`establish`] makes an object own an
+//! identity, [`maintain`] keeps that identity equal to the spec, [`deleting`] lets it go.
+
+mod deleting;
+mod establish;
+mod maintain;
+
+use super::claim::{Claim, Mark};
+use super::ids::Mono;
+use super::knowledge::{LastWrite, Seen};
+use super::learn::laid_over;
+use super::object::Phase;
+use super::ownership::Role;
+use super::report::{Cause, Held, Note, Report, Stall, Verdict};
+use super::situation::{Call, Freed, KubeStep, Situation, Step, Wake};
+use crate::api::{AdoptionPolicy, DeletionPolicy, Reason};
+
+/// The next step for this object.
+pub fn decide(s: &Situation<'_>) -> Step {
+    match s.object.phase {
+        Phase::Live => live(s),
+        Phase::Deleting => deleting::deleting(s),
+        Phase::Gone { heirs } => deleting::gone(s, heirs),
+    }
+}
+
+fn live(s: &Situation<'_>) -> Step {
+    if s.object.controls.suspend {
+        // R14. An unreadable deletionPolicy suspends too; the spec's error is then what the user has to read.
+        let verdict = match &s.object.spec {
+            Err(error @ super::desired::SpecError::Unreadable { .. }) => {
+                Verdict::Stalled(Stall::InvalidSpec(error.clone()))
+            }
+            _ => Verdict::Suspended,
+        };
+        return s.say(verdict, Step::Done);
+    }
+    if let Role::Loser { owner_leaving, owner_recorded } = s.role {
+        return loser(s, owner_leaving, owner_recorded);
+    }
+    if s.is_quiet() {
+        return Step::Done;
+    }
+    let held = s.held();
+    let marked = s.object.finalizer && s.object.mark.own().is_some();
+    if held.is_some() && !marked {
+        // R1: whoever owns gets them back at once (S15).
+        return Step::Kube(KubeStep::Claim(s.claim_for_holder()));
+    }
+    let desired = match &s.object.spec {
+        Ok(desired) => desired,
+        Err(error) => return s.say(Verdict::Stalled(Stall::InvalidSpec(error.clone())), Step::Done),
+    };
+    match held {
+        Some(held) => maintain::maintain(s, desired, &held),
+        None => establish::establish(s, desired),
+    }
+}
+
+/// R8: a loser makes no call. Its claim is void once the owner's identity is recorded.
+fn loser(s: &Situation<'_>, owner_leaving: bool, owner_recorded: bool) -> Step {
+    let claimed = s.object.finalizer || s.object.mark != Mark::Absent;
+    if claimed && owner_recorded {
+        return Step::Kube(KubeStep::Release(Freed::NotOurs));
+    }
+    let verdict = Verdict::Conflict { owner_leaving };
+    // What it may have recorded is the owner's now.
+    let held = if owner_recorded { None } else { s.held() };
+    s.say_holding(held, verdict, Step::Done)
+}
+
+impl Situation<'_> {
+    /// The deletion policy in force.
+    fn deletion(&self) -> DeletionPolicy {
+        self.object.controls.deletion.unwrap_or(self.policy.deletion)
+    }
+
+    /// The adoption policy in force.
+    fn adoption(&self) -> AdoptionPolicy {
+        self.object.controls.adoption.unwrap_or(self.policy.adoption)
+    }
+
+    /// The moment from which on a read is settled (R4).
+    fn settles_at(&self) -> Mono {
+        self.known.settles_at(self.policy.window)
+    }
+
+    /// The last read, if it is settled.
+    fn settled(&self) -> Option<&Seen> {
+        self.known.settled(self.policy.window)
+    }
+
+    /// The identity this object owns: as recorded, or as this process knows better.
+    fn held(&self) -> Option<Held> {
+        let recorded = self.object.held();
+        let ours = &self.object.guard.uid;
+        match &self.known.last {
+            LastWrite::Created { uid, identity, applied, noted: false } if uid == ours => Some(Held {
+                identity: identity.clone(),
+                origin: Some(crate::api::Origin::Created),
+                applied: applied.clone(),
+                credential: self.policy.credential.clone(),
+            }),
+            LastWrite::Updated { uid, identity, applied, noted: false } if uid == ours => {
+                let held = recorded.filter(|held| held.identity == *identity)?;
+                Some(Held { applied: laid_over(&held.applied, applied), ..held.clone() })
+            }
+            _ => recorded.cloned(),
+        }
+    }
+
+    /// A create was accepted and no status shows its id yet: that comes before anything else.
+    fn owes_id(&self) -> bool {
+        matches!(&self.known.last, LastWrite::Created { uid, noted: false, .. } if *uid == self.object.guard.uid)
+    }
+
+    /// R12: nothing to do, nothing to ask.
+    fn is_quiet(&self) -> bool {
+        let object = self.object;
+        let Some(record) = object.recorded.own() else { return false };
+        let settled_here = self.known.doubt().is_none() && !self.owes_id() && !self.visits.suspicion;
+        let current = record.generation == object.generation
+            && object.poke.is_none()
+            && record.deletion == Some(self.deletion())
+            && settled_here;
+        let at_rest = if record.shown.ready {
+            object.held().is_some() && object.finalizer && object.mark.own().is_some()
+        } else {
+            // A stall whose ground is gone (the owner of the externalId, the root key) is not at rest.
+            record.shown.stalled && record.shown.reason != Some(Reason::ExternalIdConflict) && !self.visits.rejudge
+        };
+        current && at_rest
+    }
+
+    /// A claim for an object that owns an identity already: no create will follow it.
+    fn claim_for_holder(&self) -> Claim {
+        let hash = match (&self.object.spec, self.object.mark.own()) {
+            (_, Some(claim)) => claim.hash.clone(),
+            (Ok(desired), None) => desired.content_hash().clone(),
+            (Err(_), None) => super::content::Content::default().hash(),
+        };
+        let given_up = self.object.mark.own().and_then(|claim| claim.given_up.clone());
+        Claim { hash, given_up }
+    }
+
+    /// Writes the verdict if the status does not show it yet; else goes on with `then`.
+    fn say(&self, verdict: Verdict, then: Step) -> Step {
+        self.say_holding(self.held(), verdict, then)
+    }
+
+    fn say_holding(&self, held: Option<Held>, verdict: Verdict, then: Step) -> Step {
+        self.say_with(held, verdict, Vec::new(), then)
+    }
+
+    fn say_with(&self, held: Option<Held>, verdict: Verdict, mut notes: Vec<Note>, then: Step) -> Step {
+        let object = self.object;
+        let record = object.recorded.own();
+        let judged = verdict.is_ready() || verdict.is_stalled();
+        let handled_poke = match &object.poke {
+            Some(poke) if judged => Some(poke.value.clone()),
+            _ => record.and_then(|record| record.handled_poke.clone()),
+        };
+        let mut held = held;
+        if let (Some(held), Ok(desired)) = (&mut held, &object.spec) {
+            let managed = desired.managed_part(&held.applied);
+            if let Some(before) = record.and_then(|record| record.held.as_ref()) {
+                let released = |was: bool, is: bool| was && !is;
+                if released(before.applied.meta.is_some(), desired.meta.is_some()) {
+                    notes.push(Note::Released { field: "meta" });
+                }
+                if released(before.applied.limits.is_some(), desired.limits.is_some()) {
+                    notes.push(Note::Released { field: "ratelimits" });
+                }
+            }
+            held.applied = managed;
+        }
+        let report = Report {
+            generation: object.generation,
+            held,
+            deletion: self.deletion(),
+            handled_poke,
+            verdict,
+            external_id: object.external_id.clone(),
+        };
+        if record.is_some_and(|record| record.shows(&report, &object.key)) {
+            then
+        } else {
+            Step::Kube(KubeStep::Status { report: Box::new(report), notes })
+        }
+    }
+
+    /// A call, unless a failure holds it back (R13) or the object has to be looked at first (R11).
+    fn call(&self, call: Call) -> Step {
+        if let Some(trouble) = &self.visits.trouble {
+            let waits = match trouble.retry_at {
+                None => Some(Wake::Change),
+                Some(at) if self.now < at => Some(Wake::At(at)),
+                Some(_) => None,
+            };
+            if let Some(wake) = waits {
+                let verdict = self.verdict_of(&trouble.cause);
+                return if trouble.lasting { self.say(verdict, Step::Wait(wake)) } else { Step::Wait(wake) };
+            }
+        }
+        if !self.object.fresh && !matches!(call, Call::Read(_)) {
+            return Step::Kube(KubeStep::Refresh);
+        }
+        Step::Call(call)
+    }
+
+    fn verdict_of(&self, cause: &Cause) -> Verdict {
+        match (self.object.phase, cause) {
+            (Phase::Live, Cause::Rejected(why)) => Verdict::Stalled(Stall::Rejected(why.clone())),
+            (Phase::Live, Cause::Mismatch) => Verdict::Stalled(Stall::IdentityMismatch),
+            (Phase::Live, _) => Verdict::Waiting(cause.clone()),
+            (Phase::Deleting | Phase::Gone { .. }, _) => Verdict::Blocked(cause.clone()),
+        }
+    }
+
+    /// A settled read: waits until one is possible, then asks for it.
+    fn read_settled(&self) -> Step {
+        let at = self.settles_at();
+        if self.now < at { Step::Wait(Wake::At(at)) } else { self.read() }
+    }
+
+    fn read(&self) -> Step {
+        match &self.object.external_id {
+            Some(external_id) => self.call(Call::Read(external_id.clone())),
+            None => Step::Done,
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! What this process knows about one externalId in Unkey, in memory: what it wrote, what it read, and what of that can be
+//! relied on (R4).
+//!
+//! Unkey answers reads from a replica that lags, and a write whose answer was lost may still commit. So a read proves
+//! absence, equality or difference only if it began a whole consistency window after the last moment at which one of
+//! our writes could have taken effect. Such a read is called *settled*.
+
+use super::content::{Applied, Content};
+use super::ids::{Confirmed, Mono, Uid};
+
+/// All of it. One per externalId (and root key); shared by every object that names it, one after the other.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Knowledge {
+    /// The last write of this process that was answered.
+    pub last: LastWrite,
+    /// The latest moment at which a write could have taken effect, as far as known: the end of our last attempt, or
+    /// taking the lead, or first seeing an object that already carried a claim.
+    pub evidence_from: Mono,
+    /// A write whose outcome is unknown and that no settled read has cleared.
+    pub doubt: Option<Doubt>,
+    /// A write that was begun and has not been answered to [`learn`](super::learn). If a pass ends (or is dropped) with it, that is a doubt.
+    pub in_flight: Option<InFlight>,
+    /// When rate limits were last sent. Sent twice within a window they need a settled read: the server computes the
+    /// difference against its replica.
+    pub limits_sent: Option<Mono>,
+    /// The last read.
+    pub seen: Seen,
+}
+
+/// A kind of write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Write {
+    /// createIdentity
+    Create,
+    /// updateIdentity
+    Update,
+    /// deleteIdentity
+    Delete,
+}
+
+/// What this process last wrote, and for whom.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum LastWrite {
+    /// Nothing that matters any more.
+    #[default]
+    None,
+    /// A create was accepted. `noted`: the status has it.
+    Created {
+        /// The object it was for.
+        uid: Uid,
+        /// The new identity.
+        identity: Confirmed,
+        /// Hashes of the managed fields it holds.
+        applied: Applied,
+        /// The status of the object shows it.
+        noted: bool,
+    },
+    /// An update was accepted.
+    Updated {
+        /// The object it was for.
+        uid: Uid,
+        /// The identity.
+        identity: Confirmed,
+        /// Hashes of the fields that were sent.
+        applied: Applied,
+        /// The status of the object shows it.
+        noted: bool,
+    },
+    /// A delete was accepted.
+    Deleted {
+        /// The object it was for.
+        uid: Uid,
+        /// The identity that is gone.
+        identity: Confirmed,
+    },
+    /// A create was refused because an identity of that externalId exists.
+    Exists {
+        /// The object it was for.
+        uid: Uid,
+    },
+}
+
+/// Writes whose outcome is unknown, taken together.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Doubt {
+    /// When the last of them is surely over.
+    pub over: Mono,
+    /// All of them were answered (a 5xx of Unkey): nothing is on its way any more, and the next accepted write settles it.
+    pub ended: bool,
+    /// One of them was a create for this object: what is found may be our own.
+    pub create: Option<Uid>,
+}
+
+/// A write that was begun.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct InFlight {
+    /// The object it is for.
+    pub uid: Uid,
+    /// What is sent.
+    pub what: Write,
+    /// When it is over at the latest.
+    pub deadline: Mono,
+    /// What [`Visits::sent`](super::visits::Visits::sent) was before: a definite refusal restores it.
+    pub sent_before: bool,
+}
+
+/// What a read found under our externalId.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Seen {
+    /// Nothing was read in this pass.
+    #[default]
+    Nothing,
+    /// No identity, in an unbroken row of reads.
+    Absent {
+        /// When the first of them that is still valid began.
+        first: Mono,
+        /// When the last of them began.
+        last: Mono,
+    },
+    /// An identity of exactly our externalId.
+    Ours {
+        /// When the read began.
+        begun: Mono,
+        /// The identity.
+        identity: Confirmed,
+        /// What it holds.
+        content: Content,
+        /// This settled read ended a doubt about a create for this object: the identity may be our own.
+        after_create: Option<Uid>,
+    },
+    /// An identity of another externalId (an older server, which ignores case).
+    Foreign {
+        /// When the read began.
+        begun: Mono,
+    },
+}
+
+impl Doubt {
+    /// Both doubts at once.
+    fn and(self, other: Self) -> Self {
+        Self { over: self.over.max(other.over), ended: self.ended && other.ended, create: other.create.or(self.create) }
+    }
+}
+
+impl Knowledge {
+    /// What is in doubt, an unanswered write included.
+    pub fn doubt(&self) -> Option<Doubt> {
+        let in_flight = self.in_flight.as_ref().map(|sent| Doubt {
+            over: sent.deadline,
+            ended: false,
+            create: (sent.what == Write::Create).then(|| sent.uid.clone()),
+        });
+        match (self.doubt.clone(), in_flight) {
+            (Some(a), Some(b)) => Some(a.and(b)),
+            (a, b) => a.or(b),
+        }
+    }
+
+    /// Adds a doubt to what is known.
+    pub fn add_doubt(&mut self, doubt: Doubt) {
+        self.evidence_from = self.evidence_from.max(doubt.over);
+        self.doubt = Some(match self.doubt.take() {
+            Some(before) => before.and(doubt),
+            None => doubt,
+        });
+    }
+
+    /// The moment from which on a read is settled, with a consistency window of `window` milliseconds.
+    pub fn settles_at(&self, window: u64) -> Mono {
+        let over = self.doubt().map_or(Mono::ZERO, |doubt| doubt.over);
+        self.evidence_from.max(over).after(window)
+    }
+
+    /// The last read, if it is settled.
+    pub fn settled(&self, window: u64) -> Option<&Seen> {
+        let begun = match &self.seen {
+            Seen::Nothing => return None,
+            // The first of a row: it has to be settled for the row to count.
+            Seen::Absent { last, .. } => *last,
+            Seen::Ours { begun, .. } | Seen::Foreign { begun } => *begun,
+        };
+        (begun >= self.settles_at(window)).then_some(&self.seen)
+    }
+
+    /// True if nothing here would be missed: no doubt, nothing unrecorded, and the last write a window ago.
+    pub fn is_spent(&self, now: Mono, window: u64) -> bool {
+        let recorded =
+            !matches!(self.last, LastWrite::Created { noted: false, .. } | LastWrite::Updated { noted: false, .. });
+        self.doubt().is_none() && recorded && now >= self.settles_at(window)
+    }
+}

@@ -1,0 +1,361 @@
+//! What a process takes from what it sees and from what it is answered.
+//!
+//! [`observe`] takes in the object, [`begin`] notes a write before it is sent, [`learn`] takes in the answer. A write
+//! that was begun and never learned of (a dropped future, a panic) is an unknown outcome by itself.
+
+use super::backoff;
+use super::content::{Applied, Content};
+use super::ids::{Confirmed, ExternalId, Mono};
+use super::knowledge::{Doubt, InFlight, Knowledge, LastWrite, Seen, Write};
+use super::object::{Object, Phase};
+use super::report::{Cause, Note};
+use super::situation::{Call, Policy, Purpose};
+use super::visits::{Trouble, Visits};
+
+/// What Unkey answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// A create was accepted.
+    Created {
+        /// The new id.
+        id: String,
+    },
+    /// A create was refused: an identity of that externalId exists (409).
+    Exists,
+    /// A get found an identity.
+    Found {
+        /// The externalId that the answer names.
+        external_id: String,
+        /// The id that it names.
+        id: String,
+        /// What it holds.
+        content: Content,
+    },
+    /// An update was accepted.
+    Updated {
+        /// The externalId that the answer names.
+        external_id: String,
+        /// The id that it names.
+        id: String,
+    },
+    /// A delete was accepted.
+    Deleted,
+    /// There is no such identity: a 404 of Unkey's own.
+    Absent,
+    /// Something went wrong.
+    Failed(Fault),
+}
+
+/// A failure.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// What it means for a write.
+    pub effect: Effect,
+    /// Why.
+    pub cause: Cause,
+    /// Milliseconds that the server asked to wait; 0: it did not say.
+    pub retry_after: u64,
+}
+
+/// What a failure means for a write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Effect {
+    /// It was not sent, or was definitely refused: it had no effect and will have none.
+    None,
+    /// It was answered with an error of the server: it may have had an effect, and is over.
+    Ended,
+    /// It was not answered: it may have an effect now or later.
+    Unknown,
+}
+
+/// The circumstances of an answer.
+#[derive(Clone, Copy, Debug)]
+pub struct Telling {
+    /// When the request began.
+    pub begun: Mono,
+    /// When the answer was there.
+    pub now: Mono,
+    /// Uniform over all of `u16`, for jitter.
+    pub dice: u16,
+}
+
+/// Takes in an object as it was just seen.
+pub fn observe(object: &Object, known: &mut Knowledge, visits: &mut Visits, policy: &Policy, now: Mono) {
+    if !visits.seen_before {
+        visits.seen_before = true;
+        visits.met_deleting = object.phase == Phase::Deleting;
+        // A claim without an id, or an id with work left undone: an earlier process may have a write on its way.
+        let held = object.held().is_some();
+        let claimed = object.mark.own().is_some();
+        if claimed || held {
+            known.evidence_from = known.evidence_from.max(now);
+        }
+        if (claimed || held) && !(held && object.at_rest()) {
+            let create = (!held).then(|| object.guard.uid.clone());
+            known.add_doubt(Doubt { over: now, ended: false, create });
+        }
+    }
+    note(object, known);
+    let stale = visits.trouble.as_ref().is_some_and(|trouble| {
+        trouble.generation != object.generation
+            || trouble.poke.as_deref() != object.poke.as_ref().map(|poke| poke.value.as_str())
+            || trouble.credential != policy.credential
+    });
+    if stale {
+        visits.rejudge |= visits.trouble.take().is_some_and(|trouble| trouble.retry_at.is_none());
+        visits.failures = 0;
+    }
+}
+
+/// What the status shows by now needs no longer be laid over it: another leader may have written since.
+fn note(object: &Object, known: &mut Knowledge) {
+    let held = object.recorded.own().and_then(|record| record.held.as_ref());
+    match &mut known.last {
+        LastWrite::Created { uid, identity, noted, .. } if *uid == object.guard.uid => {
+            *noted |= held.is_some_and(|held| held.identity == *identity);
+        }
+        LastWrite::Updated { uid, identity, applied, noted } if *uid == object.guard.uid => {
+            *noted |= held
+                .is_some_and(|held| held.identity == *identity && laid_over(&held.applied, applied) == held.applied);
+        }
+        _ => {}
+    }
+}
+
+/// `base`, with the fields that `top` knows in their place.
+pub(super) fn laid_over(base: &Applied, top: &Applied) -> Applied {
+    Applied {
+        meta: top.meta.clone().or_else(|| base.meta.clone()),
+        limits: top.limits.clone().or_else(|| base.limits.clone()),
+    }
+}
+
+/// Begins a pass: what an earlier one saw to be there may be gone by now. Absence is kept, as a row of it is evidence.
+pub fn begin_pass(known: &mut Knowledge) {
+    if let Some(sent) = known.in_flight.take() {
+        unknown(known, &sent);
+    }
+    if matches!(known.seen, Seen::Ours { .. } | Seen::Foreign { .. }) {
+        known.seen = Seen::Nothing;
+    }
+}
+
+fn unknown(known: &mut Knowledge, sent: &InFlight) {
+    let create = (sent.what == Write::Create).then(|| sent.uid.clone());
+    known.add_doubt(Doubt { over: sent.deadline, ended: false, create });
+}
+
+/// Notes a call before it is sent; it is over by `deadline` at the latest.
+pub fn begin(object: &Object, call: &Call, known: &mut Knowledge, visits: &mut Visits, deadline: Mono) {
+    let what = match call {
+        Call::Read(_) => return,
+        Call::Create(_) => Write::Create,
+        Call::Update { .. } => Write::Update,
+        Call::Delete(_) => Write::Delete,
+    };
+    known.in_flight = Some(InFlight { uid: object.guard.uid.clone(), what, deadline, sent_before: visits.sent });
+    visits.sent |= what == Write::Create;
+    visits.met_deleting |= what == Write::Delete;
+}
+
+/// Takes in the answer to a call. Returns what is worth an event.
+pub fn learn(
+    object: &Object,
+    call: &Call,
+    reply: &Reply,
+    known: &mut Knowledge,
+    visits: &mut Visits,
+    policy: &Policy,
+    telling: Telling,
+) -> Option<Note> {
+    let sent = known.in_flight.take();
+    if let Reply::Failed(fault) = reply {
+        failed(object, fault, sent.as_ref(), known, visits, policy, telling);
+        return None;
+    }
+    let (failures, before) = (visits.failures, visits.trouble.take());
+    visits.failures = 0;
+    visits.rejudge = false;
+    match (call, reply) {
+        (Call::Read(external_id), Reply::Found { external_id: replied, id, content }) => {
+            found(external_id, replied, id, content, object, known, visits, policy, telling);
+        }
+        (Call::Read(_), Reply::Absent) => absent(object, known, visits, policy, telling, failures),
+        (Call::Create(desired), Reply::Created { id }) => {
+            accepted(known, telling.now, policy, true, desired.limits.is_some());
+            if let Some(identity) = Confirmed::from_create(&desired.external_id, id) {
+                let uid = object.guard.uid.clone();
+                known.last = LastWrite::Created { uid, identity, applied: desired.hashes().clone(), noted: false };
+            }
+        }
+        (Call::Create(_), Reply::Exists) => {
+            known.last = LastWrite::Exists { uid: object.guard.uid.clone() };
+            known.seen = Seen::Nothing;
+            visits.failures = failures;
+            visits.sent = sent.is_some_and(|sent| sent.sent_before);
+        }
+        (Call::Update { to, patch, purpose }, Reply::Updated { external_id, id }) => {
+            accepted(known, telling.now, policy, true, patch.limits.is_some());
+            if Confirmed::from_reply(to.external_id(), external_id, id).as_ref() != Some(to) {
+                // It was written to, whatever it is: hold everything and say so.
+                visits.failures = failures + 1;
+                visits.trouble = Some(trouble(object, policy, Cause::Mismatch, None, true));
+                return None;
+            }
+            let applied = Applied {
+                meta: patch.meta.as_ref().map(super::content::Meta::hash),
+                limits: patch.limits.as_ref().map(super::content::Limits::hash),
+            };
+            // What an earlier update put there and no status shows yet stays known.
+            let applied = match &known.last {
+                LastWrite::Updated { uid, identity, applied: before, noted: false }
+                    if *uid == object.guard.uid && identity == to =>
+                {
+                    laid_over(before, &applied)
+                }
+                _ => applied,
+            };
+            let uid = object.guard.uid.clone();
+            known.last = LastWrite::Updated { uid, identity: to.clone(), applied, noted: false };
+            visits.suspicion = false;
+            return (*purpose == Purpose::Drift).then(|| Note::DriftCorrected(to.id().clone()));
+        }
+        (Call::Update { .. }, Reply::Absent) => {
+            visits.suspicion = true;
+            visits.failures = failures;
+        }
+        (Call::Delete(identity), Reply::Deleted) => {
+            accepted(known, telling.now, policy, false, false);
+            known.last = LastWrite::Deleted { uid: object.guard.uid.clone(), identity: identity.clone() };
+            known.seen = Seen::Nothing;
+        }
+        (Call::Delete(_), Reply::Absent) => {
+            known.seen = Seen::Absent { first: telling.begun, last: telling.begun };
+        }
+        // An answer that does not belong to the question: nothing was learned.
+        _ => {
+            visits.failures = failures;
+            visits.trouble = before;
+        }
+    }
+    None
+}
+
+fn accepted(known: &mut Knowledge, now: Mono, policy: &Policy, keeps: bool, limits: bool) {
+    known.evidence_from = known.evidence_from.max(now);
+    if known.doubt.as_ref().is_some_and(|doubt| doubt.ended) {
+        known.doubt = None;
+    }
+    if limits {
+        let twice = known.limits_sent.is_some_and(|before| now < before.after(policy.window));
+        known.limits_sent = Some(now);
+        if twice {
+            known.add_doubt(Doubt { over: now, ended: false, create: None });
+        }
+    }
+    if !keeps {
+        known.limits_sent = None;
+    }
+}
+
+#[allow(clippy::too_many_arguments)] // each is one fact about one answer; a struct would only rename them
+fn found(
+    ours: &ExternalId,
+    replied: &str,
+    id: &str,
+    content: &Content,
+    object: &Object,
+    known: &mut Knowledge,
+    visits: &mut Visits,
+    policy: &Policy,
+    telling: Telling,
+) {
+    let settled = telling.begun >= known.settles_at(policy.window);
+    let doubt = if settled { known.doubt.take() } else { None };
+    known.seen = match Confirmed::from_reply(ours, replied, id) {
+        Some(identity) => {
+            let after_create = doubt.and_then(|doubt| doubt.create).filter(|uid| *uid == object.guard.uid);
+            Seen::Ours { begun: telling.begun, identity, content: content.clone(), after_create }
+        }
+        None => Seen::Foreign { begun: telling.begun },
+    };
+    if settled {
+        visits.suspicion = false;
+        judged(object, visits, telling);
+    }
+}
+
+/// A poke asks for one settled read that began after it was seen.
+fn judged(object: &Object, visits: &mut Visits, telling: Telling) {
+    if let Some(poke) = object.poke.as_ref().filter(|poke| telling.begun >= poke.since) {
+        visits.judged = Some(poke.value.clone());
+    }
+}
+
+fn absent(
+    object: &Object,
+    known: &mut Knowledge,
+    visits: &mut Visits,
+    policy: &Policy,
+    telling: Telling,
+    failures: u32,
+) {
+    let settles_at = known.settles_at(policy.window);
+    let settled = telling.begun >= settles_at;
+    if settled {
+        known.doubt = None;
+        visits.suspicion = true;
+        judged(object, visits, telling);
+    }
+    known.seen = match known.seen {
+        Seen::Absent { first, .. } if first >= settles_at => Seen::Absent { first, last: telling.begun },
+        _ => Seen::Absent { first: telling.begun, last: telling.begun },
+    };
+    // The primary says that it exists, the replica does not show it yet: ask the primary again, in a while.
+    if matches!(&known.last, LastWrite::Exists { uid } if *uid == object.guard.uid) {
+        known.last = LastWrite::None;
+        visits.failures = failures + 1;
+        let delay = backoff::delay(&Cause::Lag, visits.failures, 0, telling.dice);
+        visits.trouble =
+            Some(trouble(object, policy, Cause::Lag, delay.map(|ms| telling.now.after(ms)), visits.failures > 1));
+    }
+}
+
+fn trouble(object: &Object, policy: &Policy, cause: Cause, retry_at: Option<Mono>, lasting: bool) -> Trouble {
+    Trouble {
+        cause,
+        retry_at,
+        lasting,
+        generation: object.generation,
+        poke: object.poke.as_ref().map(|poke| poke.value.clone()),
+        credential: policy.credential.clone(),
+    }
+}
+
+#[allow(clippy::too_many_arguments)] // as above
+fn failed(
+    object: &Object,
+    fault: &Fault,
+    sent: Option<&InFlight>,
+    known: &mut Knowledge,
+    visits: &mut Visits,
+    policy: &Policy,
+    telling: Telling,
+) {
+    if let Some(sent) = sent {
+        match fault.effect {
+            Effect::None if sent.what == Write::Create => visits.sent = sent.sent_before,
+            Effect::None => {}
+            Effect::Ended => {
+                let create = (sent.what == Write::Create).then(|| sent.uid.clone());
+                known.add_doubt(Doubt { over: telling.now, ended: true, create });
+            }
+            Effect::Unknown => unknown(known, sent),
+        }
+    }
+    visits.rejudge = false;
+    visits.failures += 1;
+    let delay = backoff::delay(&fault.cause, visits.failures, fault.retry_after, telling.dice);
+    let lasting = visits.failures > 1 || !fault.cause.is_passing() || delay.is_none_or(|ms| ms >= 10_000);
+    visits.trouble = Some(trouble(object, policy, fault.cause.clone(), delay.map(|ms| telling.now.after(ms)), lasting));
+}

@@ -1,0 +1,124 @@
+//! The sentences that users read in conditions and events: what happened, to what, and what to do.
+//!
+//! No secret, no name from another namespace, no request id and nothing that changes from one retry to the next.
+
+use super::ids::ObjectKey;
+use super::report::{Cause, Note, Stall, Verdict};
+
+pub(super) fn of(verdict: &Verdict, key: &ObjectKey, external_id: &str) -> String {
+    match verdict {
+        Verdict::Synced => "Unkey accepted this spec.".to_owned(),
+        Verdict::Waiting(cause) => of_cause(cause, external_id),
+        Verdict::Blocked(cause) => blocked(cause, key, external_id),
+        Verdict::Suspended => {
+            "Reconciliation is suspended: nothing is done in Unkey until spec.suspend is false or left out.".to_owned()
+        }
+        Verdict::Conflict { owner_leaving: true } => format!(
+            "Another Identity that owns externalId '{external_id}' is being deleted; this one goes on when it is gone."
+        ),
+        Verdict::Conflict { owner_leaving: false } => format!(
+            "Another Identity of this cluster owns externalId '{external_id}'. Delete one of the two, or give this one \
+             another externalId by creating it anew; it goes on by itself when the owner is gone."
+        ),
+        Verdict::Stalled(stall) => of_stall(stall, external_id),
+    }
+}
+
+fn of_cause(cause: &Cause, external_id: &str) -> String {
+    match cause {
+        Cause::Updating => "The identity is recorded; its content is being brought in step with the spec.".to_owned(),
+        Cause::Settling => {
+            "A request to Unkey went unanswered and may still take effect; a read after the consistency \
+             window will tell."
+                .to_owned()
+        }
+        Cause::Lag => format!(
+            "Unkey says that identity '{external_id}' exists but does not show it yet; the operator looks again."
+        ),
+        Cause::Vanished => format!(
+            "Unkey shows no identity '{external_id}' any more; the operator looks once more and then creates it again."
+        ),
+        Cause::Unavailable => {
+            "Unkey cannot be reached or answers with errors; the operator tries again by itself.".to_owned()
+        }
+        Cause::Misconfigured(why) => {
+            format!("What answers at the API URL is not Unkey's API ({why}); check --api-url and proxies.")
+        }
+        Cause::RateLimited => "Unkey asks to slow down (429); the operator tries again by itself.".to_owned(),
+        Cause::Unauthorized(why) => {
+            format!("Unkey refuses the root key ({why}); put a valid root key in place, no restart is needed.")
+        }
+        Cause::PermissionDenied(operation) => format!(
+            "The root key lacks the permission '{}'; grant it in Unkey, no restart is needed.",
+            operation.permission()
+        ),
+        Cause::CredentialsMissing(why) => format!("The operator has no usable root key: {why}."),
+        Cause::Rejected(why) => format!("Unkey refuses the request: {why}."),
+        Cause::Mismatch => format!(
+            "Unkey answered with another identity than '{external_id}'; nothing is written until a person has looked."
+        ),
+        Cause::Suspended => "spec.suspend is true".to_owned(),
+        Cause::OwnerPending => {
+            format!("another Identity that owns externalId '{external_id}' has not settled yet")
+        }
+    }
+}
+
+fn of_stall(stall: &Stall, external_id: &str) -> String {
+    match stall {
+        Stall::InvalidSpec(error) => format!("The spec cannot be sent to Unkey: {error}."),
+        Stall::Rejected(why) => format!("Unkey refuses this content: {why}. Change the spec."),
+        Stall::ExistsNever => format!(
+            "Unkey already holds an identity '{external_id}' and adoptionPolicy is Never; it is left alone. To take it \
+             over, set adoptionPolicy to IfLossless or Always."
+        ),
+        Stall::ExistsNeverMaybeOurs => format!(
+            "Unkey holds an empty identity '{external_id}' that may come from this resource's own unanswered request, \
+             which cannot be told apart, and adoptionPolicy is Never. To take it over, set adoptionPolicy to Always."
+        ),
+        Stall::ExistsWouldLose => format!(
+            "Unkey already holds an identity '{external_id}' whose meta or rate limits hold something that this spec \
+             would remove or change; it is left alone. Bring the spec in line with it, or set adoptionPolicy to Always \
+             to overwrite it."
+        ),
+        Stall::IdentityMismatch => format!(
+            "Asked for '{external_id}', Unkey answered with an identity of another externalId; nothing is written. \
+             Rename that identity or choose another externalId."
+        ),
+    }
+}
+
+fn blocked(cause: &Cause, key: &ObjectKey, external_id: &str) -> String {
+    let why = of_cause(cause, external_id);
+    let resume = if *cause == Cause::Suspended { "Set spec.suspend to false, or to" } else { "To" };
+    format!(
+        "The identity cannot be deleted yet: {}. {resume} let go of this resource and keep the identity in Unkey: \
+         kubectl patch identities.unkey.com {} -n {} --type=merge -p '{{\"spec\":{{\"deletionPolicy\":\"Orphan\"}}}}'",
+        why.trim_end_matches('.'),
+        key.name,
+        key.namespace
+    )
+}
+
+pub(super) fn of_note(note: &Note) -> String {
+    match note {
+        Note::Adopted(id) => format!("Took over the existing identity {id}."),
+        Note::Recreated(id) => format!(
+            "The identity had vanished from Unkey and was created again as {id}; keys of the old one are not linked to it."
+        ),
+        Note::Replaced(id) => {
+            format!("Another identity, {id}, stands in Unkey under this externalId; it was taken over.")
+        }
+        Note::DriftCorrected(id) => format!("Identity {id} held something else than the spec; it was set right."),
+        Note::Released { field } => {
+            let empty = if *field == "meta" { "{}" } else { "[]" };
+            format!(
+                "{field} left the spec and is no longer managed; Unkey keeps what it holds. To clear it, set {field}: {empty}."
+            )
+        }
+        Note::Orphaned(external_id) => format!(
+            "The identity '{}' stays in Unkey.",
+            external_id.as_ref().map_or("?", super::ids::ExternalId::as_str)
+        ),
+    }
+}

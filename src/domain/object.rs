@@ -1,0 +1,97 @@
+//! An `Identity` object as a decision sees it: read, but not judged.
+
+use super::claim::Mark;
+use super::desired::{Desired, SpecError};
+use super::ids::{ExternalId, Mono, ObjectKey, Uid};
+use super::report::{Held, Recorded};
+use crate::api::{AdoptionPolicy, DeletionPolicy};
+
+/// One object at one moment.
+#[derive(Clone, Debug)]
+pub struct Object {
+    /// Namespace and name.
+    pub key: ObjectKey,
+    /// What a write to it has to test (R11).
+    pub guard: Guard,
+    /// Where it is in its life.
+    pub phase: Phase,
+    /// True if this comes from an uncached read, or the reply to a write, with no upstream call since. A write upstream
+    /// needs it (R11).
+    pub fresh: bool,
+    /// Our finalizer is on.
+    pub finalizer: bool,
+    /// Our annotation.
+    pub mark: Mark,
+    /// `metadata.generation`.
+    pub generation: i64,
+    /// An unanswered request for a check, by annotation.
+    pub poke: Option<Poke>,
+    /// The identity's key; `None` only if the schema was tampered with.
+    pub external_id: Option<ExternalId>,
+    /// Policies and suspension.
+    pub controls: Controls,
+    /// The content asked for.
+    pub spec: Result<Desired, SpecError>,
+    /// The status.
+    pub recorded: Recorded,
+}
+
+/// The life an object is in and the version of it that was seen.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Guard {
+    /// `metadata.uid`.
+    pub uid: Uid,
+    /// `metadata.resourceVersion`.
+    pub resource_version: String,
+}
+
+/// Where an object is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Phase {
+    /// It exists and is wanted.
+    Live,
+    /// It has a deletionTimestamp.
+    Deleting,
+    /// It is gone, or another object took its name, though this process was in the middle of a pass.
+    Gone {
+        /// A fresh list found another `Identity` of its externalId.
+        heirs: bool,
+    },
+}
+
+/// A value of the annotation `unkey.com/reconcile-requested-at` that the status does not echo.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Poke {
+    /// The annotation's value.
+    pub value: String,
+    /// When this process first saw that value.
+    pub since: Mono,
+}
+
+/// What the spec says besides content; `None`: the operator's default.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Controls {
+    /// `spec.adoptionPolicy`.
+    pub adoption: Option<AdoptionPolicy>,
+    /// `spec.deletionPolicy`.
+    pub deletion: Option<DeletionPolicy>,
+    /// `spec.suspend`.
+    pub suspend: bool,
+}
+
+impl Object {
+    /// The identity recorded under this very uid, unless the claim gives it up (R9).
+    pub fn held(&self) -> Option<&Held> {
+        let held = self.recorded.own()?.held.as_ref()?;
+        let given_up = self.mark.own().and_then(|claim| claim.given_up.as_ref());
+        (given_up != Some(held.identity.id())).then_some(held)
+    }
+
+    /// True if the status speaks of this generation and nothing was left undone.
+    pub fn at_rest(&self) -> bool {
+        self.recorded.own().is_some_and(|record| {
+            let shown = &record.shown;
+            record.generation == self.generation && (shown.ready || shown.stalled || shown.suspended)
+        })
+    }
+}

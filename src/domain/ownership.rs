@@ -1,0 +1,55 @@
+//! Who of several `Identity` objects with one externalId may act (R8). Pure: the controller keeps the table.
+
+use super::ids::{IdentityId, Uid};
+
+/// What an object says for its right to an externalId.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claimant {
+    /// The object.
+    pub uid: Uid,
+    /// The id recorded under its uid, unless given up.
+    pub recorded: Option<IdentityId>,
+    /// It carries a claim of its own.
+    pub claimed: bool,
+    /// Its status says that the operator created the identity.
+    pub created: bool,
+    /// `metadata.creationTimestamp`, in seconds.
+    pub born: i64,
+    /// It is being deleted.
+    pub leaving: bool,
+}
+
+/// Where an object stands among those that share its externalId.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// It may act.
+    Owner,
+    /// Another one may.
+    Loser {
+        /// The owner is being deleted.
+        owner_leaving: bool,
+        /// The owner's identity is recorded, so a claim of ours is void.
+        owner_recorded: bool,
+    },
+}
+
+/// The role of `uid` among `claimants`. Someone who is not among them stands alone, and so owns.
+pub fn role<'a>(uid: &Uid, claimants: impl IntoIterator<Item = &'a Claimant>) -> Role {
+    let owner = claimants.into_iter().min_by(|a, b| rank(a).cmp(&rank(b)).then_with(|| a.uid.cmp(&b.uid)));
+    match owner {
+        Some(owner) if owner.uid != *uid => {
+            Role::Loser { owner_leaving: owner.leaving, owner_recorded: owner.recorded.is_some() }
+        }
+        _ => Role::Owner,
+    }
+}
+
+/// Lower is better: an id recorded, then a claim, then neither; then what was created; then age.
+fn rank(claimant: &Claimant) -> (u8, bool, i64) {
+    let right = match (&claimant.recorded, claimant.claimed) {
+        (Some(_), _) => 0,
+        (None, true) => 1,
+        (None, false) => 2,
+    };
+    (right, !claimant.created, claimant.born)
+}

@@ -1,0 +1,350 @@
+//! What a status says: the report to write, and the record that was found.
+
+use super::content::{Applied, FieldHash};
+use super::desired::SpecError;
+use super::ids::{Confirmed, ExternalId, IdentityId, ObjectKey, Uid};
+use super::message;
+use crate::api::{AppliedHashes, ConditionType, DeletionPolicy, EventReason, IdentityStatus, Origin, Reason};
+
+/// The identity that an object owns.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// Its id, confirmed.
+    pub identity: Confirmed,
+    /// Created or adopted; `None`: an older status does not say.
+    pub origin: Option<Origin>,
+    /// What Unkey last accepted.
+    pub applied: Applied,
+    /// Fingerprint of the root key under which it was recorded.
+    pub credential: Option<String>,
+}
+
+/// The content of a status, but for transition times.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// The generation it speaks of.
+    pub generation: i64,
+    /// The identity owned.
+    pub held: Option<Held>,
+    /// The deletion policy in force.
+    pub deletion: DeletionPolicy,
+    /// Echo of the last poke judged.
+    pub handled_poke: Option<String>,
+    /// How it stands.
+    pub verdict: Verdict,
+    /// The externalId, for the message.
+    pub external_id: Option<ExternalId>,
+}
+
+/// How an object stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Unkey accepted this generation.
+    Synced,
+    /// Not yet; the operator goes on by itself.
+    Waiting(Cause),
+    /// Being deleted, and the identity cannot be.
+    Blocked(Cause),
+    /// `spec.suspend`.
+    Suspended,
+    /// Another `Identity` owns the externalId.
+    Conflict {
+        /// It is being deleted.
+        owner_leaving: bool,
+    },
+    /// A person must act.
+    Stalled(Stall),
+}
+
+/// Why something has to wait. Where a text is carried, it is the same for every retry of the same cause.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Cause {
+    /// An update is about to be sent.
+    Updating,
+    /// A write may still take effect; a settled read will tell.
+    Settling,
+    /// Unkey says that the identity exists and does not show it yet.
+    Lag,
+    /// Unkey shows no such identity; to be confirmed before it is made again.
+    Vanished,
+    /// Unkey cannot be reached or fails.
+    Unavailable,
+    /// What answers is not Unkey's API.
+    Misconfigured(String),
+    /// Asked to slow down.
+    RateLimited,
+    /// The root key is refused.
+    Unauthorized(String),
+    /// The root key lacks this permission.
+    PermissionDenied(Operation),
+    /// There is no usable root key.
+    CredentialsMissing(String),
+    /// Unkey refuses the content.
+    Rejected(String),
+    /// An answer named another identity than the one written to.
+    Mismatch,
+    /// `spec.suspend` holds a deletion back.
+    Suspended,
+    /// The owner of the externalId has to settle first.
+    OwnerPending,
+}
+
+/// Why a person must act.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stall {
+    /// The spec cannot be sent.
+    InvalidSpec(SpecError),
+    /// Unkey refused the content; its words, escaped.
+    Rejected(String),
+    /// An identity exists and the policy is `Never`.
+    ExistsNever,
+    /// An identity exists, the policy is `Never`, and it may be our own: an empty one cannot be told apart.
+    ExistsNeverMaybeOurs,
+    /// An identity exists and taking it over would lose something.
+    ExistsWouldLose,
+    /// Unkey answered with another externalId.
+    IdentityMismatch,
+}
+
+/// An operation of the Unkey API, as far as permissions go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Operation {
+    /// createIdentity
+    Create,
+    /// getIdentity, listIdentities
+    Read,
+    /// updateIdentity
+    Update,
+    /// deleteIdentity
+    Delete,
+}
+
+impl Operation {
+    /// The permission that the root key needs (Unkey API reference).
+    pub fn permission(self) -> &'static str {
+        match self {
+            Self::Create => "identity.*.create_identity",
+            Self::Read => "identity.*.read_identity",
+            Self::Update => "identity.*.update_identity",
+            Self::Delete => "identity.*.delete_identity",
+        }
+    }
+}
+
+impl Verdict {
+    /// The reason of the `Ready` condition.
+    pub fn reason(&self) -> Reason {
+        match self {
+            Self::Synced => Reason::Synced,
+            Self::Waiting(cause) => cause.reason(),
+            Self::Blocked(_) => Reason::DeletionBlocked,
+            Self::Suspended => Reason::Suspended,
+            Self::Conflict { .. } => Reason::ExternalIdConflict,
+            Self::Stalled(stall) => stall.reason(),
+        }
+    }
+
+    /// True only for `Synced`.
+    pub fn is_ready(&self) -> bool {
+        *self == Self::Synced
+    }
+
+    /// True if nothing will change until a person acts.
+    pub fn is_stalled(&self) -> bool {
+        matches!(self, Self::Stalled(_) | Self::Conflict { owner_leaving: false })
+    }
+}
+
+impl Cause {
+    fn reason(&self) -> Reason {
+        match self {
+            Self::Updating | Self::Settling | Self::Lag | Self::Vanished | Self::OwnerPending => Reason::Progressing,
+            Self::Unavailable | Self::Misconfigured(_) => Reason::UpstreamUnavailable,
+            Self::RateLimited => Reason::RateLimited,
+            Self::Unauthorized(_) => Reason::Unauthorized,
+            Self::PermissionDenied(_) => Reason::PermissionDenied,
+            Self::CredentialsMissing(_) => Reason::CredentialsMissing,
+            Self::Rejected(_) => Reason::Rejected,
+            Self::Mismatch => Reason::IdentityMismatch,
+            Self::Suspended => Reason::Suspended,
+        }
+    }
+
+    /// True for what usually passes within seconds, so that one failure is not worth a status write.
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::Updating | Self::Settling | Self::Lag | Self::Unavailable | Self::RateLimited)
+    }
+}
+
+impl Stall {
+    fn reason(&self) -> Reason {
+        match self {
+            Self::InvalidSpec(_) => Reason::InvalidSpec,
+            Self::Rejected(_) => Reason::Rejected,
+            Self::ExistsNever | Self::ExistsNeverMaybeOurs | Self::ExistsWouldLose => Reason::AlreadyExists,
+            Self::IdentityMismatch => Reason::IdentityMismatch,
+        }
+    }
+}
+
+impl Report {
+    /// The message of the conditions: a function of reason, cause and object, so that a retry never changes it.
+    pub fn message(&self, key: &ObjectKey) -> String {
+        let external_id = self.external_id.as_ref().map_or("?", ExternalId::as_str);
+        message::of(&self.verdict, key, external_id)
+    }
+}
+
+/// What the status of an object says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Recorded {
+    /// Nothing yet.
+    #[default]
+    Nothing,
+    /// It was written for another uid (a restore, a copy): a hint at best.
+    Restored,
+    /// It was written for this very object.
+    Own(Box<Record>),
+}
+
+/// A status that was written for this very object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// `status.observedGeneration`
+    pub generation: i64,
+    /// The identity recorded.
+    pub held: Option<Held>,
+    /// `status.deletionPolicy`
+    pub deletion: Option<DeletionPolicy>,
+    /// `status.lastHandledReconcileAt`
+    pub handled_poke: Option<String>,
+    /// The conditions.
+    pub shown: Shown,
+}
+
+/// What the conditions show.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Shown {
+    /// `Ready` is True.
+    pub ready: bool,
+    /// `Stalled` is True.
+    pub stalled: bool,
+    /// `Suspended` is True.
+    pub suspended: bool,
+    /// Reason of `Ready`; `None`: not one of ours.
+    pub reason: Option<Reason>,
+    /// Message of `Ready`.
+    pub message: String,
+}
+
+impl Recorded {
+    /// Reads the status of the object `uid`.
+    pub fn read(status: Option<&IdentityStatus>, uid: &Uid, external_id: Option<&ExternalId>) -> Self {
+        let Some(status) = status else { return Self::Nothing };
+        match status.uid.as_deref() {
+            None => return Self::Nothing,
+            Some(other) if other != uid.as_str() => return Self::Restored,
+            Some(_) => {}
+        }
+        let hashes = status.applied.clone().unwrap_or_default();
+        let identity = external_id
+            .zip(status.identity_id.as_deref())
+            .and_then(|(external_id, id)| Confirmed::from_status(status.uid.as_deref(), uid, external_id, id));
+        let held = identity.map(|identity| Held {
+            identity,
+            origin: status.origin,
+            applied: Applied {
+                meta: hashes.meta.as_deref().and_then(FieldHash::parse),
+                limits: hashes.ratelimits.as_deref().and_then(FieldHash::parse),
+            },
+            credential: status.credential.clone(),
+        });
+        let is_true =
+            |kind: ConditionType| status.conditions.iter().any(|c| c.type_ == kind.as_str() && c.status == "True");
+        let ready = status.conditions.iter().find(|c| c.type_ == ConditionType::Ready.as_str());
+        Self::Own(Box::new(Record {
+            generation: status.observed_generation.unwrap_or(-1),
+            held,
+            deletion: status.deletion_policy,
+            handled_poke: status.last_handled_reconcile_at.clone(),
+            shown: Shown {
+                ready: is_true(ConditionType::Ready),
+                stalled: is_true(ConditionType::Stalled),
+                suspended: is_true(ConditionType::Suspended),
+                reason: ready.and_then(|c| Reason::parse(&c.reason)),
+                message: ready.map(|c| c.message.clone()).unwrap_or_default(),
+            },
+        }))
+    }
+
+    /// The record, if it is this object's own.
+    pub fn own(&self) -> Option<&Record> {
+        match self {
+            Self::Own(record) => Some(record),
+            Self::Nothing | Self::Restored => None,
+        }
+    }
+}
+
+impl Record {
+    /// True if writing `report` would change nothing that a reader could see.
+    pub fn shows(&self, report: &Report, key: &ObjectKey) -> bool {
+        self.generation == report.generation
+            && self.held == report.held
+            && self.deletion == Some(report.deletion)
+            && self.handled_poke == report.handled_poke
+            && self.shown.ready == report.verdict.is_ready()
+            && self.shown.stalled == report.verdict.is_stalled()
+            && self.shown.suspended == (report.verdict == Verdict::Suspended)
+            && self.shown.reason == Some(report.verdict.reason())
+            && self.shown.message == report.message(key)
+    }
+}
+
+impl From<&Applied> for AppliedHashes {
+    fn from(applied: &Applied) -> Self {
+        Self {
+            meta: applied.meta.as_ref().map(|hash| hash.as_str().to_owned()),
+            ratelimits: applied.limits.as_ref().map(|hash| hash.as_str().to_owned()),
+        }
+    }
+}
+
+/// Something worth an event: what the status cannot show.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Note {
+    /// An existing identity was taken over.
+    Adopted(IdentityId),
+    /// The identity had vanished and was created again.
+    Recreated(IdentityId),
+    /// Another identity stands under the externalId and was taken over.
+    Replaced(IdentityId),
+    /// Unkey held something else than the spec; it was set right.
+    DriftCorrected(IdentityId),
+    /// A field left the spec; Unkey keeps it.
+    Released {
+        /// `meta` or `ratelimits`.
+        field: &'static str,
+    },
+    /// The object is let go and its identity stays.
+    Orphaned(Option<ExternalId>),
+}
+
+impl Note {
+    /// The event's reason.
+    pub fn reason(&self) -> EventReason {
+        match self {
+            Self::Adopted(_) => EventReason::Adopted,
+            Self::Recreated(_) => EventReason::Recreated,
+            Self::Replaced(_) => EventReason::IdentityReplaced,
+            Self::DriftCorrected(_) => EventReason::DriftCorrected,
+            Self::Released { .. } => EventReason::FieldReleased,
+            Self::Orphaned(_) => EventReason::Orphaned,
+        }
+    }
+
+    /// The event's text.
+    pub fn text(&self) -> String {
+        message::of_note(self)
+    }
+}

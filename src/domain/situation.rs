@@ -1,0 +1,148 @@
+//! The question and the answer of a decision.
+
+use super::claim::Claim;
+use super::content::{Limits, Meta};
+use super::desired::Desired;
+use super::ids::{Confirmed, ExternalId, Mono};
+use super::knowledge::Knowledge;
+use super::object::Object;
+use super::ownership::Role;
+use super::report::{Note, Report};
+use super::visits::Visits;
+use crate::api::{AdoptionPolicy, DeletionPolicy};
+
+/// All that a decision may look at.
+#[derive(Clone, Copy, Debug)]
+pub struct Situation<'a> {
+    /// The object.
+    pub object: &'a Object,
+    /// Its standing among those of the same externalId.
+    pub role: Role,
+    /// What is known of that externalId in Unkey.
+    pub known: &'a Knowledge,
+    /// What is remembered of this object.
+    pub visits: &'a Visits,
+    /// How this operator is set up.
+    pub policy: &'a Policy,
+    /// Now.
+    pub now: Mono,
+}
+
+/// How this operator is set up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// For specs that name none.
+    pub adoption: AdoptionPolicy,
+    /// For specs that name none.
+    pub deletion: DeletionPolicy,
+    /// The consistency window in milliseconds (R4).
+    pub window: u64,
+    /// Fingerprint of the root key in use; `None`: there is no usable key.
+    pub credential: Option<String>,
+}
+
+/// One request, or none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// To Kubernetes.
+    Kube(KubeStep),
+    /// To Unkey.
+    Call(Call),
+    /// Nothing until then.
+    Wait(Wake),
+    /// Nothing: all is as it should be.
+    Done,
+}
+
+/// A request to Kubernetes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KubeStep {
+    /// An uncached read of the object.
+    Refresh,
+    /// Finalizer and claim, in one patch.
+    Claim(Claim),
+    /// The status, whole.
+    Status {
+        /// What it says.
+        report: Box<Report>,
+        /// Events that go with it.
+        notes: Vec<Note>,
+    },
+    /// Finalizer and claim off, in one patch.
+    Release(Freed),
+}
+
+/// A request to Unkey.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Call {
+    /// getIdentity by externalId.
+    Read(ExternalId),
+    /// createIdentity.
+    Create(Desired),
+    /// updateIdentity by id.
+    Update {
+        /// The identity.
+        to: Confirmed,
+        /// The fields to send.
+        patch: Patch,
+        /// Why.
+        purpose: Purpose,
+    },
+    /// deleteIdentity by id.
+    Delete(Confirmed),
+}
+
+/// The fields that an update sends; those left out stay as they are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Patch {
+    /// Replaces the whole meta.
+    pub meta: Option<Meta>,
+    /// Replaces the whole list.
+    pub limits: Option<Limits>,
+}
+
+/// Why an update is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Purpose {
+    /// The spec asks for something new.
+    Spec,
+    /// Unkey holds something else than it accepted.
+    Drift,
+}
+
+/// Proof that no identity of ours is left behind: there is no release without one (R7).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Freed {
+    /// The object never claimed anything.
+    NeverClaimed,
+    /// This process put the claim on and every create was definitely refused.
+    NeverSent,
+    /// The user asked to keep the identity.
+    Orphaned,
+    /// What exists upstream belongs to someone else; or the claim is another object's.
+    NotOurs,
+    /// The delete of this identity was accepted.
+    Deleted(Confirmed),
+    /// A settled read found none.
+    Gone(Settled),
+}
+
+/// A settled read's absence. Made only from [`Knowledge::settled`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settled(());
+
+impl Settled {
+    /// The proof, if the last read found nothing and is settled.
+    pub fn absence(known: &Knowledge, window: u64) -> Option<Self> {
+        matches!(known.settled(window), Some(super::knowledge::Seen::Absent { .. })).then_some(Self(()))
+    }
+}
+
+/// What ends a wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Wake {
+    /// That moment, or a change.
+    At(Mono),
+    /// A change only.
+    Change,
+}

@@ -1,0 +1,44 @@
+//! What this process remembers about one life of one object. Keyed by uid, so that an heir of the name inherits nothing.
+
+use super::ids::Mono;
+use super::report::Cause;
+
+/// The memory of one uid.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Visits {
+    /// False until the first visit.
+    pub seen_before: bool,
+    /// It was already being deleted when this process first saw it, so an earlier process may have sent a delete (R6).
+    pub met_deleting: bool,
+    /// This process put the claim on; no other can have sent a create.
+    pub claimed_here: bool,
+    /// A create was sent that was not definitely refused.
+    pub sent: bool,
+    /// Something suggested that the identity is not as recorded; a settled read has to judge it.
+    pub suspicion: bool,
+    /// What stalled it has changed (the root key): the stall is to be judged anew.
+    pub rejudge: bool,
+    /// The poke that a settled read has answered.
+    pub judged: Option<String>,
+    /// Failures in a row.
+    pub failures: u32,
+    /// The last failure, if it still holds work back.
+    pub trouble: Option<Trouble>,
+}
+
+/// A failure that holds work back until a time or a change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    /// What went wrong.
+    pub cause: Cause,
+    /// When to try again; `None`: only after a change.
+    pub retry_at: Option<Mono>,
+    /// It lasts, so the status should show it.
+    pub lasting: bool,
+    /// The generation it happened to. A change of any of these three ends it.
+    pub generation: i64,
+    /// The poke that was pending.
+    pub poke: Option<String>,
+    /// The fingerprint of the root key in use.
+    pub credential: Option<String>,
+}
