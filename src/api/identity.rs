@@ -104,6 +104,7 @@ pub struct RateLimit {
 /// over and overwrite the managed fields. Left out: the operator's --default-adoption-policy (IfLossless).
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, Hash, clap::ValueEnum)]
 #[value(rename_all = "PascalCase")]
+#[allow(clippy::doc_markdown)] // users read this in `kubectl explain`, where backticks would be noise
 pub enum AdoptionPolicy {
     /// An identity that exists already is left alone.
     Never,

@@ -188,7 +188,7 @@ fn same_object(a: &Map<String, Value>, b: &Map<String, Value>) -> bool {
     a.len() == b.len() && a.iter().all(|(key, value)| b.get(key).is_some_and(|other| same(value, other)))
 }
 
-/// The number as the server keeps it. A JSON number always converts: serde_json refuses those out of range.
+/// The number as the server keeps it. A JSON number always converts: the parser refuses those out of range.
 fn stored_number(number: &serde_json::Number) -> f64 {
     let value = number.as_f64().unwrap_or(0.0);
     // -0 is stored as 0.

@@ -284,7 +284,7 @@ fn go_len_string(string: &str) -> usize {
 
 fn go_len_number(number: f64) -> usize {
     let magnitude = number.abs();
-    if magnitude != 0.0 && (magnitude < 1e-6 || magnitude >= 1e21) {
+    if magnitude != 0.0 && !(1e-6..1e21).contains(&magnitude) {
         // Go writes a sign before a positive exponent, Rust does not.
         format!("{number:e}").len() + usize::from(magnitude >= 1.0)
     } else {

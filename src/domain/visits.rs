@@ -5,6 +5,7 @@ use super::report::Cause;
 
 /// The memory of one uid.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools)] // independent facts, not a state in disguise
 pub struct Visits {
     /// False until the first visit.
     pub seen_before: bool,
