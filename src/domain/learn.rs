@@ -359,3 +359,17 @@ fn failed(
     let lasting = visits.failures > 1 || !fault.cause.is_passing() || delay.is_none_or(|ms| ms >= 10_000);
     visits.trouble = Some(trouble(object, policy, fault.cause.clone(), delay.map(|ms| telling.now.after(ms)), lasting));
 }
+
+/// The claim is on. If it was not ours before, nobody can have sent a create under it yet.
+pub fn claimed(before: &super::claim::Mark, visits: &mut Visits) {
+    if before.own().is_none() {
+        visits.claimed_here = true;
+        visits.sent = false;
+    }
+}
+
+/// The claim is off.
+pub fn released(visits: &mut Visits) {
+    visits.claimed_here = false;
+    visits.sent = false;
+}

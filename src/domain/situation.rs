@@ -146,3 +146,29 @@ pub enum Wake {
     /// A change only.
     Change,
 }
+
+impl KubeStep {
+    /// Its name, for logs.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Refresh => "refresh",
+            Self::Claim(_) => "claim",
+            Self::Status { .. } => "status",
+            Self::Release(_) => "release",
+        }
+    }
+}
+
+impl Freed {
+    /// Its name, for logs.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::NeverClaimed => "never claimed",
+            Self::NeverSent => "never sent",
+            Self::Orphaned => "orphaned",
+            Self::NotOurs => "not ours",
+            Self::Deleted(_) => "deleted",
+            Self::Gone(_) => "gone",
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! Events: only what a status cannot show. A failure to publish one is logged and changes nothing.
+
+use std::time::Duration;
+
+use ::kube::Client;
+use ::kube::Resource;
+use ::kube::runtime::events::{Event, EventType, Recorder, Reporter};
+
+use super::snapshot::Snapshot;
+use crate::domain::{Note, Report};
+
+const DEADLINE: Duration = Duration::from_secs(5);
+/// The API server's limit of a note, in bytes.
+const MAX_NOTE: usize = 1024;
+
+/// Publishes events; repeats within minutes become one series.
+#[derive(Clone)]
+pub struct Events(Recorder);
+
+impl Events {
+    /// Publishes through `client`.
+    pub fn new(client: Client) -> Self {
+        Self(Recorder::new(client, Reporter { controller: "unkey-operator".to_owned(), instance: None }))
+    }
+
+    /// What happened to the identity.
+    pub async fn note(&self, object: &Snapshot, note: &Note) {
+        self.publish(object, EventType::Normal, note.reason().as_str(), note.text()).await;
+    }
+
+    /// A person must act from now on.
+    pub async fn stalled(&self, object: &Snapshot, report: &Report) {
+        let text = report.message(&object.key());
+        self.publish(object, EventType::Warning, report.verdict.reason().as_str(), text).await;
+    }
+
+    async fn publish(&self, object: &Snapshot, type_: EventType, reason: &str, text: String) {
+        let event = Event {
+            type_,
+            reason: reason.to_owned(),
+            note: Some(shortened(text)),
+            action: "Reconcile".to_owned(),
+            secondary: None,
+        };
+        let about = object.object_ref(&());
+        match tokio::time::timeout(DEADLINE, self.0.publish(&event, &about)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, reason, "an event could not be published"),
+            Err(_) => tracing::warn!(reason, "an event could not be published in time"),
+        }
+    }
+}
+
+fn shortened(mut text: String) -> String {
+    if text.len() > MAX_NOTE {
+        let end = (0..=MAX_NOTE - '…'.len_utf8()).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+        text.truncate(end);
+        text.push('…');
+    }
+    text
+}

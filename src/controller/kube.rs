@@ -1,0 +1,103 @@
+//! ONE request to Kubernetes. Every one has a deadline: the client itself has none for reads and patches.
+
+use std::time::Duration;
+
+use ::kube::api::{ListParams, Patch, PatchParams};
+use ::kube::{Api, Client};
+use serde_json::Value;
+
+use super::snapshot::Snapshot;
+use crate::domain::{ExternalId, ObjectKey, Uid};
+
+const DEADLINE: Duration = Duration::from_secs(30);
+/// Who writes, in managedFields.
+pub const FIELD_MANAGER: &str = "unkey-operator";
+
+/// What became of a write or a read.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The object as it is now.
+    Now(Box<Snapshot>),
+    /// A test in the patch failed: the object is not what it was taken for. Look again.
+    Stale,
+    /// There is no such object any more.
+    Gone,
+}
+
+/// Why a request to Kubernetes failed.
+#[derive(Debug, thiserror::Error)]
+pub enum KubeError {
+    /// No answer in time.
+    #[error("the API server did not answer within {} s", DEADLINE.as_secs())]
+    Deadline,
+    /// The API server refused what only a bug of ours can send.
+    #[error("the API server refused a patch, which is a bug of the operator: {0}")]
+    Bug(#[source] ::kube::Error),
+    /// Anything else; it is tried again.
+    #[error("the API server could not be asked: {0}")]
+    Api(#[source] ::kube::Error),
+}
+
+/// Reads the object, not from a cache.
+pub async fn get(client: &Client, key: &ObjectKey) -> Result<Outcome, KubeError> {
+    outcome(within(api(client, key).get(&key.name)).await)
+}
+
+/// Patches the object.
+pub async fn patch(client: &Client, key: &ObjectKey, patch: Value) -> Result<Outcome, KubeError> {
+    let patch = json_patch(patch)?;
+    outcome(within(api(client, key).patch(&key.name, &params(), &patch)).await)
+}
+
+/// Patches the object's status.
+pub async fn patch_status(client: &Client, key: &ObjectKey, patch: Value) -> Result<Outcome, KubeError> {
+    let patch = json_patch(patch)?;
+    outcome(within(api(client, key).patch_status(&key.name, &params(), &patch)).await)
+}
+
+/// True if an object other than `uid` names `external_id`, by a fresh list.
+pub async fn has_heirs(apis: &[Api<Snapshot>], external_id: &ExternalId, uid: &Uid) -> Result<bool, KubeError> {
+    let params = ListParams::default().fields(&format!("spec.externalId={external_id}"));
+    for api in apis {
+        let found = within(api.list(&params)).await?.map_err(KubeError::Api)?;
+        if found.items.iter().any(|object| object.uid() != *uid) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn api(client: &Client, key: &ObjectKey) -> Api<Snapshot> {
+    Api::namespaced(client.clone(), &key.namespace)
+}
+
+fn params() -> PatchParams {
+    PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() }
+}
+
+fn json_patch(patch: Value) -> Result<Patch<()>, KubeError> {
+    serde_json::from_value(patch)
+        .map(Patch::Json)
+        .map_err(|error| KubeError::Bug(::kube::Error::SerdeError(error)))
+}
+
+async fn within<T>(request: impl Future<Output = ::kube::Result<T>>) -> Result<::kube::Result<T>, KubeError> {
+    tokio::time::timeout(DEADLINE, request).await.map_err(|_| KubeError::Deadline)
+}
+
+fn outcome(answer: Result<::kube::Result<Snapshot>, KubeError>) -> Result<Outcome, KubeError> {
+    match answer? {
+        Ok(mut object) => {
+            object.prune();
+            Ok(Outcome::Now(Box::new(object)))
+        }
+        Err(::kube::Error::Api(status)) if status.code == 404 => Ok(Outcome::Gone),
+        Err(::kube::Error::Api(status)) if status.code == 409 => Ok(Outcome::Stale),
+        // A failed test has no causes; a patch that the schema refuses names them.
+        Err(::kube::Error::Api(status)) if status.code == 422 => {
+            let blamed = status.details.as_ref().is_some_and(|details| !details.causes.is_empty());
+            if blamed { Err(KubeError::Bug(::kube::Error::Api(status))) } else { Ok(Outcome::Stale) }
+        }
+        Err(error) => Err(KubeError::Api(error)),
+    }
+}

@@ -1,0 +1,27 @@
+//! Where Kubernetes and Unkey meet: watches, gathers situations, performs the steps that [`crate::domain`] decides, writes
+//! status. It decides nothing itself: every `if` about what to do upstream belongs into `domain`.
+//!
+//! | module | does |
+//! |---|---|
+//! | [`snapshot`](self) | the watch type: an object of which nothing but metadata is parsed |
+//! | `watch` | one flat stream of changes out of one or more watches |
+//! | `table` | claims, turns and knowledge by externalId; memory by uid |
+//! | `pass` | the loop: gather, decide, perform, learn |
+//! | `kube` / `upstream` | ONE request to Kubernetes or to Unkey |
+//! | `patch` / `status` / `events` | what is written to Kubernetes |
+
+mod clock;
+mod events;
+mod kube;
+mod pass;
+mod patch;
+mod run;
+mod snapshot;
+mod status;
+mod table;
+mod upstream;
+mod watch;
+
+pub use clock::Clock;
+pub use run::{Context, RunError, Settings, run};
+pub use snapshot::Snapshot;

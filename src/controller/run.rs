@@ -1,0 +1,277 @@
+//! Runs passes: the queue, its bounds, and what it does with a failure or a panic.
+
+use std::hash::{BuildHasher, RandomState};
+use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use ::kube::runtime::controller::{Action, Config, Controller};
+use ::kube::runtime::reflector::{self, ObjectRef, Store};
+use ::kube::runtime::watcher;
+use ::kube::{Api, Client, Resource};
+use futures::{FutureExt, Stream, StreamExt};
+use tokio::sync::mpsc::UnboundedReceiver;
+use tracing::Instrument;
+
+use super::clock::Clock;
+use super::events::Events;
+use super::kube::KubeError;
+use super::snapshot::Snapshot;
+use super::table::{Ref, Table, lock};
+use super::watch::{self, Scope};
+use super::{clock, pass};
+use crate::domain::{Cause, Policy, backoff};
+use crate::telemetry::Metrics;
+use crate::unkey;
+
+/// How often what is no longer needed is forgotten.
+const SWEEP: Duration = Duration::from_secs(60);
+
+/// How the controller is set up.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where to watch.
+    pub scope: Scope,
+    /// Passes at a time.
+    pub workers: u16,
+    /// Policies for specs that name none, and the consistency window.
+    pub policy: Policy,
+}
+
+/// What every pass shares.
+pub struct Context {
+    pub(super) client: Client,
+    pub(super) apis: Vec<Api<Snapshot>>,
+    pub(super) unkey: unkey::Client,
+    pub(super) table: Table,
+    pub(super) clock: Clock,
+    pub(super) events: Events,
+    pub(super) metrics: Metrics,
+    policy: RwLock<Arc<Policy>>,
+    draining: AtomicBool,
+    dice: RandomState,
+    rolls: std::sync::atomic::AtomicU64,
+}
+
+/// Why the controller ended.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The queue ended although nobody asked it to.
+    #[error("the controller ended by itself")]
+    Ended,
+}
+
+impl Context {
+    /// The shared part. The receiver is for [`run`].
+    pub fn new(
+        client: Client,
+        unkey: unkey::Client,
+        settings: &Settings,
+        metrics: Metrics,
+    ) -> (Arc<Self>, UnboundedReceiver<Ref>) {
+        let (wake, woken) = tokio::sync::mpsc::unbounded_channel();
+        let policy = Policy { credential: unkey.credential_mark().ok(), ..settings.policy.clone() };
+        let context = Self {
+            apis: settings.scope.apis(&client),
+            events: Events::new(client.clone()),
+            client,
+            unkey,
+            table: Table::new(wake, settings.policy.window),
+            clock: Clock::start(),
+            metrics,
+            policy: RwLock::new(Arc::new(policy)),
+            draining: AtomicBool::new(false),
+            dice: RandomState::new(),
+            rolls: std::sync::atomic::AtomicU64::new(0),
+        };
+        (Arc::new(context), woken)
+    }
+
+    /// What is shared between passes.
+    pub fn table(&self) -> &Table {
+        &self.table
+    }
+
+    /// From now on a pass only records what Unkey has already done.
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::SeqCst);
+    }
+
+    pub(super) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn policy(&self) -> Arc<Policy> {
+        Arc::clone(&self.policy.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Uniform over all of `u16`. Jitter needs no better source than the hasher's random keys.
+    pub(super) fn dice(&self) -> u16 {
+        let roll = self.rolls.fetch_add(1, Ordering::Relaxed);
+        u16::try_from(self.dice.hash_one(roll) & 0xffff).unwrap_or(0)
+    }
+
+    /// Takes in a root key that has appeared, changed or gone, and has everything looked at again that waits for it.
+    pub async fn follow_credentials(&self, mut changes: tokio::sync::watch::Receiver<u64>) {
+        while changes.changed().await.is_ok() {
+            let credential = self.unkey.credential_mark().ok();
+            let before = self.policy();
+            if before.credential == credential {
+                continue;
+            }
+            match &credential {
+                Some(mark) => tracing::info!(credential = %mark, "using another root key"),
+                None => tracing::warn!("there is no usable root key any more"),
+            }
+            let after = Arc::new(Policy { credential, ..(*before).clone() });
+            *self.policy.write().unwrap_or_else(PoisonError::into_inner) = after;
+            self.table.wake_all();
+        }
+    }
+}
+
+/// Runs until `stop` resolves and the passes under way have ended. `ready` is called once, when the cache is filled.
+pub async fn run(
+    context: Arc<Context>,
+    woken: UnboundedReceiver<Ref>,
+    settings: &Settings,
+    ready: impl FnOnce() + Send + 'static,
+    stop: impl Future<Output = ()> + Send + Sync + Clone + 'static,
+) -> Result<(), RunError> {
+    let streaming = match context.apis.first() {
+        Some(api) => watch::streams_lists(api).await,
+        None => false,
+    };
+    let (store, writer) = reflector::store::<Snapshot>();
+    let filled = store.clone();
+    tokio::spawn(async move {
+        if filled.wait_until_ready().await.is_ok() {
+            ready();
+        }
+    });
+    let changes = watch::changes(context.apis.clone(), &settings.scope, streaming, store.clone());
+    let trigger = triggers(changes, writer, store.clone(), Arc::clone(&context));
+    let woken = futures::stream::unfold(woken, |mut woken| async move { woken.recv().await.map(|it| (it, woken)) });
+    let sweeper = Arc::clone(&context);
+    let sweep = tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(SWEEP).await;
+            sweeper.table.sweep(sweeper.clock.now());
+        }
+    });
+    let stopping = stop.clone();
+    Controller::for_stream(trigger, store)
+        .reconcile_on(woken)
+        .with_config(Config::default().concurrency(settings.workers))
+        .graceful_shutdown_on(stop)
+        .run(reconcile, |_, error, _| Action::requeue(error.retry), context)
+        .for_each(|result| async move {
+            if let Err(error) = result {
+                report(&error);
+            }
+        })
+        .await;
+    sweep.abort();
+    // The queue ends by itself only if something is badly wrong; then the process has to end, not to idle.
+    stopping.now_or_never().ok_or(RunError::Ended)
+}
+
+/// Reflects the changes into store and table, and passes on the objects to look at.
+fn triggers(
+    changes: impl Stream<Item = watcher::Result<watcher::Event<Snapshot>>> + Send + 'static,
+    mut writer: reflector::store::Writer<Snapshot>,
+    store: Store<Snapshot>,
+    context: Arc<Context>,
+) -> impl Stream<Item = watcher::Result<Snapshot>> + Send + 'static {
+    changes.filter_map(move |event| {
+        let passed = event.map(|event| {
+            if let watcher::Event::Apply(object) | watcher::Event::InitApply(object) = &event {
+                // A name can change hands while the watch looks away.
+                if let Some(before) = store.get(&ObjectRef::from_obj(object)).filter(|it| it.uid() != object.uid()) {
+                    context.table.remove(&before);
+                }
+                context.table.upsert(object);
+            }
+            if let watcher::Event::Delete(object) = &event {
+                context.table.remove(object);
+            }
+            writer.apply_watcher_event(&event);
+            match event {
+                watcher::Event::Apply(object) | watcher::Event::InitApply(object) => Some(object),
+                watcher::Event::Delete(_) | watcher::Event::Init | watcher::Event::InitDone => None,
+            }
+        });
+        futures::future::ready(passed.transpose())
+    })
+}
+
+/// A pass that failed, and when to try again.
+#[derive(Debug, thiserror::Error)]
+#[error("{source}")]
+struct Failure {
+    source: FailureKind,
+    retry: Duration,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum FailureKind {
+    #[error(transparent)]
+    Kube(#[from] KubeError),
+    #[error("a panic in the pass over this object; this is a bug of the operator")]
+    Panic,
+}
+
+async fn reconcile(object: Arc<Snapshot>, context: Arc<Context>) -> Result<Action, Failure> {
+    let meta = object.meta();
+    let span = tracing::info_span!(
+        "reconcile",
+        namespace = meta.namespace.as_deref(),
+        name = meta.name.as_deref(),
+        generation = meta.generation,
+    );
+    let uid = object.uid();
+    // One object's panic must not end the queue, and with it all the others (R13).
+    let pass = AssertUnwindSafe(pass::run(object, &context)).catch_unwind().instrument(span.clone()).await;
+    let failed = match pass {
+        Ok(Ok(action)) => {
+            context.metrics.reconciled("ok");
+            return Ok(action);
+        }
+        Ok(Err(error)) => FailureKind::Kube(error),
+        Err(_) => FailureKind::Panic,
+    };
+    let result = if matches!(failed, FailureKind::Panic) { "panic" } else { "error" };
+    context.metrics.reconciled(result);
+    let memory = context.table.memory(&uid);
+    let failures = {
+        let mut memory = lock(&memory);
+        memory.kube_failures += 1;
+        memory.kube_failures
+    };
+    let ms = backoff::delay(&Cause::Unavailable, failures, 0, context.dice()).unwrap_or(backoff::MAX_MS);
+    span.in_scope(|| tracing::error!(error = %failed, retry_ms = ms, "the pass failed"));
+    Err(Failure { source: failed, retry: Duration::from_millis(ms) })
+}
+
+fn report(error: &::kube::runtime::controller::Error<Failure, watcher::Error>) {
+    use ::kube::runtime::controller::Error;
+    match error {
+        // Logged where it happened, with its object.
+        Error::ReconcilerFailed(..) => {}
+        // Asked for, and gone meanwhile.
+        Error::ObjectNotFound(object) => tracing::debug!(%object, "gone before its turn"),
+        other => tracing::error!(error = %other, "the watch failed; trying again"),
+    }
+}
+
+impl std::fmt::Debug for Context {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Context").finish_non_exhaustive()
+    }
+}
+
+/// A duration in whole milliseconds.
+pub(crate) fn window(duration: Duration) -> u64 {
+    clock::millis(duration)
+}

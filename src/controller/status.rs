@@ -1,0 +1,48 @@
+//! From a domain report to the status as it is stored: conditions, and when they last changed.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::jiff::Timestamp;
+
+use crate::api::{AppliedHashes, ConditionType, IdentityStatus, StatusCondition};
+use crate::domain::{Applied, ObjectKey, Report, Uid, Verdict};
+
+/// The status that says `report`. Transition times move only where a condition's status does.
+pub fn render(report: &Report, key: &ObjectKey, uid: &Uid, before: Option<&IdentityStatus>, now: Timestamp) -> IdentityStatus {
+    let message = report.message(key);
+    let condition = |type_: ConditionType, is: bool| {
+        let status = if is { "True" } else { "False" };
+        let unchanged = before
+            .and_then(|before| before.conditions.iter().find(|c| c.type_ == type_.as_str()))
+            .filter(|c| c.status == status)
+            .map(|c| c.last_transition_time.clone());
+        StatusCondition {
+            type_: type_.as_str().to_owned(),
+            status: status.to_owned(),
+            observed_generation: Some(report.generation),
+            last_transition_time: unchanged.unwrap_or(Time(now)),
+            reason: report.verdict.reason().as_str().to_owned(),
+            message: message.clone(),
+        }
+    };
+    let mut conditions = vec![condition(ConditionType::Ready, report.verdict.is_ready())];
+    if report.verdict.is_stalled() {
+        conditions.push(condition(ConditionType::Stalled, true));
+    }
+    if report.verdict == Verdict::Suspended {
+        conditions.push(condition(ConditionType::Suspended, true));
+    }
+    let held = report.held.as_ref();
+    IdentityStatus {
+        observed_generation: Some(report.generation),
+        uid: Some(uid.as_str().to_owned()),
+        identity_id: held.map(|held| held.identity.id().as_str().to_owned()),
+        origin: held.and_then(|held| held.origin),
+        applied: held
+            .filter(|held| held.applied != Applied::default())
+            .map(|held| AppliedHashes::from(&held.applied)),
+        deletion_policy: Some(report.deletion),
+        credential: held.and_then(|held| held.credential.clone()),
+        last_handled_reconcile_at: report.handled_poke.clone(),
+        conditions,
+    }
+}

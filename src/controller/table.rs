@@ -1,0 +1,211 @@
+//! What is shared between passes: who claims an externalId, whose turn it is, what is known of it in Unkey, and what is
+//! remembered of each object.
+//!
+//! Locks are held for moments and never across an await. A turn is tried, never waited for: who does not get it is parked and woken
+//! when it ends (R8).
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use ::kube::runtime::reflector::ObjectRef;
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::snapshot::{Pokes, Snapshot};
+use crate::api::Reason;
+use crate::domain::{Claimant, ExternalId, Knowledge, Mono, Role, Uid, Visits, role};
+
+/// A reference by which the controller's queue knows an object.
+pub type Ref = ObjectRef<Snapshot>;
+
+/// The shared state. Cheap to lock: every operation is a few map look-ups.
+#[derive(Debug)]
+pub struct Table {
+    slots: Mutex<HashMap<ExternalId, Slot>>,
+    memories: Mutex<HashMap<Uid, Arc<Mutex<Memory>>>>,
+    wake: UnboundedSender<Ref>,
+    window: u64,
+}
+
+#[derive(Debug, Default)]
+struct Slot {
+    entries: Vec<Entry>,
+    busy: bool,
+    parked: HashSet<Ref>,
+    known: Arc<Mutex<Knowledge>>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    claimant: Claimant,
+    at: Ref,
+    version: u64,
+    reason: Option<Reason>,
+}
+
+impl Entry {
+    fn of(object: &Snapshot) -> Self {
+        let status = object.read_status();
+        let ready = status.as_ref().and_then(|status| status.conditions.iter().find(|c| c.type_ == "Ready"));
+        Self {
+            claimant: object.claimant(status.as_ref()),
+            at: Ref::from_obj(object),
+            version: object.version(),
+            reason: ready.and_then(|ready| Reason::parse(&ready.reason)),
+        }
+    }
+}
+
+/// What is remembered of one life of one object.
+#[derive(Debug, Default)]
+pub struct Memory {
+    /// For decisions.
+    pub visits: Visits,
+    /// When its last poke was first seen.
+    pub pokes: Pokes,
+    /// The newest version that a reply showed; the watch may lag behind it.
+    pub newest: Option<Arc<Snapshot>>,
+    /// Failures of Kubernetes requests in a row.
+    pub kube_failures: u32,
+}
+
+/// The turn on one externalId: while it lives no other pass acts on it.
+#[derive(Debug)]
+pub struct Turn<'a> {
+    table: &'a Table,
+    external_id: ExternalId,
+    known: Arc<Mutex<Knowledge>>,
+}
+
+/// A poisoned lock is as good as a sound one here: what it guards is plain data that is never left half-written across a call that can panic.
+pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Table {
+    /// An empty table. Objects to look at again are sent to `wake`; `window` is the consistency window in ms.
+    pub fn new(wake: UnboundedSender<Ref>, window: u64) -> Self {
+        Self { slots: Mutex::default(), memories: Mutex::default(), wake, window }
+    }
+
+    /// Takes in an object from the watch; an older version than the one known is ignored. Others of the same
+    /// externalId are woken if what it says for its right has changed.
+    pub fn upsert(&self, object: &Snapshot) {
+        self.put(object, true);
+    }
+
+    /// Takes in an object from a reply. Only the watch adds objects and removes them: a reply that is taken in after
+    /// the watch has shown the object's end must not bring it back.
+    pub fn update(&self, object: &Snapshot) {
+        self.put(object, false);
+    }
+
+    fn put(&self, object: &Snapshot, may_add: bool) {
+        let entry = Entry::of(object);
+        let mut slots = lock(&self.slots);
+        let slot = slots.entry(object.external_id()).or_default();
+        match slot.entries.iter_mut().find(|known| known.claimant.uid == entry.claimant.uid) {
+            Some(known) if known.version > entry.version => return,
+            Some(known) if known.claimant == entry.claimant => {
+                *known = entry;
+                return;
+            }
+            Some(known) => *known = entry,
+            None if may_add => slot.entries.push(entry),
+            None => return,
+        }
+        self.wake_others(slot, &object.uid());
+    }
+
+    /// Takes an object out that is gone, and wakes those that waited for it.
+    pub fn remove(&self, object: &Snapshot) {
+        let uid = object.uid();
+        lock(&self.memories).remove(&uid);
+        if let Some(slot) = lock(&self.slots).get_mut(&object.external_id()) {
+            slot.entries.retain(|entry| entry.claimant.uid != uid);
+            self.wake_others(slot, &uid);
+        }
+    }
+
+    fn wake_others(&self, slot: &Slot, uid: &Uid) {
+        for entry in slot.entries.iter().filter(|entry| entry.claimant.uid != *uid) {
+            // The receiver lives as long as the controller; after that nothing needs waking.
+            let _ = self.wake.send(entry.at.clone());
+        }
+    }
+
+    /// The role of `uid` (R8).
+    pub fn role(&self, external_id: &ExternalId, uid: &Uid) -> Role {
+        lock(&self.slots)
+            .get(external_id)
+            .map_or(Role::Owner, |slot| role(uid, slot.entries.iter().map(|entry| &entry.claimant)))
+    }
+
+    /// The memory of `uid`, made if need be.
+    pub fn memory(&self, uid: &Uid) -> Arc<Mutex<Memory>> {
+        lock(&self.memories).entry(uid.clone()).or_default().clone()
+    }
+
+    /// The turn on `external_id`, or `None`: then `me` is woken when it is free.
+    pub fn try_turn(&self, external_id: &ExternalId, me: &Ref) -> Option<Turn<'_>> {
+        let mut slots = lock(&self.slots);
+        let slot = slots.entry(external_id.clone()).or_default();
+        if slot.busy {
+            slot.parked.insert(me.clone());
+            return None;
+        }
+        slot.busy = true;
+        Some(Turn { table: self, external_id: external_id.clone(), known: Arc::clone(&slot.known) })
+    }
+
+    /// Forgets externalIds that no object names any more, once no read could be misled by what was done to them, and the
+    /// memory of objects that are gone.
+    pub fn sweep(&self, now: Mono) {
+        let mut slots = lock(&self.slots);
+        slots.retain(|_, slot| {
+            let idle = slot.entries.is_empty() && !slot.busy && slot.parked.is_empty();
+            !(idle && lock(&slot.known).is_spent(now, self.window))
+        });
+        let alive: HashSet<&Uid> =
+            slots.values().flat_map(|slot| slot.entries.iter().map(|entry| &entry.claimant.uid)).collect();
+        // A pass that is under way holds its own reference.
+        lock(&self.memories).retain(|uid, memory| alive.contains(uid) || Arc::strong_count(memory) > 1);
+    }
+
+    /// How many objects show each reason; `None`: no status yet.
+    pub fn count_reasons(&self) -> HashMap<Option<Reason>, i64> {
+        let mut counts = HashMap::new();
+        for slot in lock(&self.slots).values() {
+            for entry in &slot.entries {
+                *counts.entry(entry.reason).or_default() += 1;
+            }
+        }
+        counts
+    }
+
+    /// Wakes every object, since what holds for all of them has changed (the root key).
+    pub fn wake_all(&self) {
+        for slot in lock(&self.slots).values() {
+            for entry in &slot.entries {
+                let _ = self.wake.send(entry.at.clone());
+            }
+        }
+    }
+}
+
+impl Turn<'_> {
+    /// What is known of the externalId.
+    pub fn known(&self) -> MutexGuard<'_, Knowledge> {
+        lock(&self.known)
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        if let Some(slot) = lock(&self.table.slots).get_mut(&self.external_id) {
+            slot.busy = false;
+            for parked in slot.parked.drain() {
+                let _ = self.table.wake.send(parked);
+            }
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! ONE request to Unkey, and its answer in the words of the domain.
+
+use crate::domain::{Call, Cause, Content, Effect, Fault, Limit, Limits, Meta, Operation, Reply};
+use crate::unkey::{self, Class, Client, CreateIdentity, Permission, RatelimitSpec, UpdateIdentity};
+
+/// What was answered, and what is for the log only.
+#[derive(Debug)]
+pub struct Answer {
+    /// For the domain.
+    pub reply: Reply,
+    /// For the log: Unkey's words and its request id.
+    pub error: Option<unkey::Error>,
+}
+
+/// Sends `call`.
+pub async fn perform(client: &Client, call: &Call) -> Answer {
+    let result = match call {
+        Call::Read(external_id) => client.get(external_id.as_str()).await.map(|found| Reply::Found {
+            content: content(&found),
+            external_id: found.external_id,
+            id: found.id,
+        }),
+        Call::Create(desired) => {
+            let limits = desired.limits.as_ref().map(specs);
+            let request = CreateIdentity {
+                external_id: desired.external_id.as_str(),
+                meta: desired.meta.as_ref().map(Meta::as_map),
+                ratelimits: limits.as_deref(),
+            };
+            client.create(&request).await.map(|created| Reply::Created { id: created.identity_id })
+        }
+        Call::Update { to, patch, .. } => {
+            let limits = patch.limits.as_ref().map(specs);
+            let request = UpdateIdentity {
+                identity: to.id().as_str(),
+                meta: patch.meta.as_ref().map(Meta::as_map),
+                ratelimits: limits.as_deref(),
+            };
+            client
+                .update(&request)
+                .await
+                .map(|updated| Reply::Updated { external_id: updated.external_id, id: updated.id })
+        }
+        Call::Delete(identity) => client.delete(identity.id().as_str()).await.map(|()| Reply::Deleted),
+    };
+    match result {
+        Ok(reply) => Answer { reply, error: None },
+        Err(error) => Answer { reply: refusal(&error), error: Some(error) },
+    }
+}
+
+/// The operation of `call`, for metrics and logs.
+pub fn operation(call: &Call) -> unkey::Operation {
+    match call {
+        Call::Read(_) => unkey::Operation::Get,
+        Call::Create(_) => unkey::Operation::Create,
+        Call::Update { .. } => unkey::Operation::Update,
+        Call::Delete(_) => unkey::Operation::Delete,
+    }
+}
+
+fn refusal(error: &unkey::Error) -> Reply {
+    let fault = |cause| {
+        let effect = match error.effect() {
+            unkey::Effect::NotSent | unkey::Effect::Refused => Effect::None,
+            unkey::Effect::Ended => Effect::Ended,
+            unkey::Effect::Unknown => Effect::Unknown,
+        };
+        Reply::Failed(Fault { effect, cause, retry_after: 0 })
+    };
+    match error.class() {
+        Class::NotFound => Reply::Absent,
+        Class::Conflict => Reply::Exists,
+        Class::Transient | Class::UnknownOutcome => fault(Cause::Unavailable),
+        Class::RateLimited { retry_after } => Reply::Failed(Fault {
+            effect: Effect::None,
+            cause: Cause::RateLimited,
+            retry_after: retry_after.map_or(0, super::clock::millis),
+        }),
+        Class::Credential => fault(match error.fault() {
+            unkey::Fault::Credential(missing) => Cause::CredentialsMissing(missing.to_string()),
+            unkey::Fault::Answered { detail, .. } => Cause::Unauthorized(detail.trim_end_matches('.').to_owned()),
+            other => Cause::Unauthorized(other.to_string()),
+        }),
+        Class::Permission { which } => fault(Cause::PermissionDenied(match which {
+            Permission::Create => Operation::Create,
+            Permission::Read => Operation::Read,
+            Permission::Update => Operation::Update,
+            Permission::Delete => Operation::Delete,
+        })),
+        Class::Terminal { why } => fault(Cause::Rejected(why.trim_end_matches('.').to_owned())),
+        Class::Misconfigured => fault(Cause::Misconfigured(error.fault().to_string())),
+    }
+}
+
+fn content(found: &unkey::Identity) -> Content {
+    let limits = found.ratelimits.iter().map(|stored| {
+        let limit = Limit { limit: stored.limit, duration: stored.duration, auto_apply: stored.auto_apply };
+        (stored.name.clone(), limit)
+    });
+    Content { meta: Meta::new(found.meta.clone()), limits: Limits::new(limits.collect()) }
+}
+
+fn specs(limits: &Limits) -> Vec<RatelimitSpec> {
+    limits
+        .as_map()
+        .iter()
+        .map(|(name, limit)| RatelimitSpec {
+            name: name.clone(),
+            limit: limit.limit,
+            duration: limit.duration,
+            auto_apply: limit.auto_apply,
+        })
+        .collect()
+}
+
+/// How it went, in one of a closed set of words: a metric label.
+pub fn outcome(answer: &Answer) -> &'static str {
+    match &answer.error {
+        None => "ok",
+        Some(error) => match error.class() {
+            Class::NotFound => "not_found",
+            Class::Conflict => "exists",
+            Class::Transient => "transient",
+            Class::UnknownOutcome => "unknown_outcome",
+            Class::RateLimited { .. } => "rate_limited",
+            Class::Credential => "credential",
+            Class::Permission { .. } => "permission",
+            Class::Terminal { .. } => "rejected",
+            Class::Misconfigured => "misconfigured",
+        },
+    }
+}

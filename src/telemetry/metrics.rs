@@ -1,0 +1,143 @@
+//! Metrics, in the text format of OpenMetrics. Every label value comes from a closed set.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
+
+use crate::api::Reason;
+use crate::unkey::Operation;
+
+/// The operator's metrics. Clones share them.
+#[derive(Clone)]
+pub struct Metrics(Arc<Inner>);
+
+struct Inner {
+    registry: Mutex<Registry>,
+    reconciles: Family<ByResult, Counter>,
+    requests: Family<ByOutcome, Counter>,
+    seconds: Family<ByOperation, Histogram>,
+    in_flight: Gauge,
+    objects: Family<ByReason, Gauge>,
+}
+
+/// A label value that cannot be anything but one of the program's own words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Word(&'static str);
+
+impl EncodeLabelValue for Word {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), fmt::Error> {
+        EncodeLabelValue::encode(&self.0, encoder)
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByResult {
+    result: Word,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByOperation {
+    operation: Word,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByOutcome {
+    operation: Word,
+    outcome: Word,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByReason {
+    reason: Word,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut registry = Registry::with_prefix("unkey_operator");
+        let reconciles = Family::default();
+        registry.register("reconciles", "Passes over an object, by result", reconciles.clone());
+        let requests = Family::default();
+        registry.register("upstream_requests", "Requests to Unkey, by operation and outcome", requests.clone());
+        // From a loopback answer to the default deadline.
+        let seconds = Family::new_with_constructor(|| {
+            Histogram::new([0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0])
+        });
+        registry.register_with_unit(
+            "upstream_request_duration",
+            "Time from sending a request to Unkey to its answer",
+            Unit::Seconds,
+            seconds.clone(),
+        );
+        let in_flight = Gauge::default();
+        registry.register("upstream_requests_in_flight", "Requests to Unkey that wait for an answer", in_flight.clone());
+        let objects = Family::default();
+        registry.register(
+            "identities",
+            "Identity objects by the reason of their Ready condition; None: not visited yet",
+            objects.clone(),
+        );
+        Self(Arc::new(Inner { registry: Mutex::new(registry), reconciles, requests, seconds, in_flight, objects }))
+    }
+}
+
+impl Metrics {
+    /// A pass ended: `ok`, `error` or `panic`.
+    pub fn reconciled(&self, result: &'static str) {
+        self.0.reconciles.get_or_create(&ByResult { result: Word(result) }).inc();
+    }
+
+    /// A request to Unkey is sent.
+    pub fn upstream_begins(&self) -> InFlight {
+        self.0.in_flight.inc();
+        InFlight { metrics: self.clone(), begun: Instant::now() }
+    }
+
+    /// The text to serve. `counts`: how many objects show each reason.
+    pub fn render(&self, counts: &HashMap<Option<Reason>, i64>) -> Result<String, fmt::Error> {
+        for reason in Reason::ALL {
+            let count = counts.get(&Some(reason)).copied().unwrap_or(0);
+            self.0.objects.get_or_create(&ByReason { reason: Word(reason.as_str()) }).set(count);
+        }
+        let unvisited = counts.get(&None).copied().unwrap_or(0);
+        self.0.objects.get_or_create(&ByReason { reason: Word("None") }).set(unvisited);
+        let mut text = String::new();
+        let registry = self.0.registry.lock().unwrap_or_else(PoisonError::into_inner);
+        prometheus_client::encoding::text::encode(&mut text, &registry)?;
+        Ok(text)
+    }
+}
+
+/// A request that waits for its answer; dropped without one, it counts as cancelled only in the gauge.
+pub struct InFlight {
+    metrics: Metrics,
+    begun: Instant,
+}
+
+impl InFlight {
+    /// The answer is there.
+    pub fn ends(self, operation: Operation, outcome: &'static str) {
+        let operation = Word(operation.as_str());
+        self.metrics.0.requests.get_or_create(&ByOutcome { operation, outcome: Word(outcome) }).inc();
+        self.metrics.0.seconds.get_or_create(&ByOperation { operation }).observe(self.begun.elapsed().as_secs_f64());
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.metrics.0.in_flight.dec();
+    }
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Metrics")
+    }
+}

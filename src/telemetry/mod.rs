@@ -1,0 +1,7 @@
+//! Logs and metrics. Labels are closed sets, logs carry no secret and no content of an identity.
+
+mod log;
+mod metrics;
+
+pub use log::{LogFormat, init};
+pub use metrics::{InFlight, Metrics};
