@@ -2,7 +2,7 @@
 //! May not know what the processes are.
 //!
 //! The kernel closes a dead process's pipes, so a pipe is the one notice that always arrives. Each process runs under a small `sh`
-//! whose stdin is our pipe; at end-of-file it kills its process group. Each also inherits the write end of a second pipe; when the
+//! whose stdin is our pipe; at end-of-file it kills the process. Each also inherits the write end of a second pipe; when the
 //! last of them and the owner are gone, that one ends too and a second `sh` removes the directory.
 
 use std::{
@@ -19,19 +19,21 @@ use crate::error::{Context, Error, Result};
 
 const SHELL: &str = "/bin/sh";
 
-/// `$0` is the pid file, `$@` the server. SIGKILL at once: what the servers hold is thrown away, there is nothing to save. Group 0 is
-/// the group of this shell alone (`process_group(0)`), so no pid can be mistaken for another. The server keeps stdout, as 4, only to
-/// hold the janitor's pipe; its own output goes to the log.
+/// `$0` is the pid file, `$@` the server. SIGKILL at once: what the servers hold is thrown away, there is nothing to save. The server
+/// keeps stdout, as 4, only to hold the janitor's pipe; its own output goes to the log. At the end SIGTERM goes to what the server left
+/// in this group (`go build` leaves compilers), and the shell outlives it to return the status; the server has been reaped by then.
 const SUPERVISE: &str = r#"
 exec 3<&0 </dev/null
 "$@" 4>&1 >&2 3<&- &
 server=$!
 echo "$server" >"$0"
-{ while read -r _ <&3; do :; done; kill -KILL 0; } &
+{ while read -r _ <&3; do :; done; kill -KILL "$server"; } &
 watch=$!
 wait "$server"
 status=$?
 kill -KILL "$watch"
+trap : TERM
+kill -TERM 0
 exit "$status"
 "#;
 

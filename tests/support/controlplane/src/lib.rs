@@ -86,7 +86,7 @@ impl ControlPlane {
         layout.write_admin_kubeconfig()?;
         let audit = options.audit.then(|| AuditLog::new(layout.audit_log()));
         let this = Self { running: Mutex::default(), audit, layout, directory };
-        this.spawn(Server::Etcd)?;
+        this.start_server(Server::Etcd).await?;
         this.start_server(Server::ApiServer).await?;
         if options.controller_manager {
             this.start_server(Server::ControllerManager).await?;
@@ -100,9 +100,18 @@ impl ControlPlane {
         let _ = tokio::task::spawn_blocking(move || drop(self)).await;
     }
 
-    /// Starts a server that does not run, on the same port and data as before, and waits until it is ready.
+    /// Starts a server that does not run, on the same port and data as before, and waits until it is ready. The others are seen through
+    /// kube-apiserver: while that does not run, etcd is not waited for and kube-controller-manager is refused.
     pub async fn start_server(&self, server: Server) -> Result<()> {
         self.spawn(server)?;
+        match (server, self.with(Server::ApiServer, |_| Ok(()))) {
+            (_, Ok(())) => self.wait_until_ready(server).await,
+            (Server::Etcd, Err(_)) => Ok(()),
+            (_, Err(error)) => Err(error),
+        }
+    }
+
+    async fn wait_until_ready(&self, server: Server) -> Result<()> {
         let begun = Instant::now();
         loop {
             let last = match tokio::time::timeout(LOOK_FOR, self.look(server)).await {
@@ -110,11 +119,7 @@ impl ControlPlane {
                 Ok(Err(error)) => error.to_string(),
                 Err(elapsed) => elapsed.to_string(),
             };
-            for server in [server, Server::Etcd] {
-                if let Some(tail) = self.ended(server)? {
-                    return Err(Error::Exited { server: server.name(), tail });
-                }
-            }
+            self.all_alive()?;
             if begun.elapsed() > READY_WITHIN {
                 let tail = self.with(server, |running| Ok(running.log_tail()))?;
                 return Err(Error::NotReady { server: server.name(), after: READY_WITHIN, last, tail });
@@ -182,9 +187,16 @@ impl ControlPlane {
         act(self.running()[server as usize].as_mut().ok_or(Error::NotRunning { server: server.name() })?)
     }
 
-    /// The end of its log, if it has ended by itself.
-    fn ended(&self, server: Server) -> Result<Option<String>> {
-        self.with(server, |running| Ok(running.ended()?.map(|_| running.log_tail())))
+    /// Fails if a server has ended that nobody killed.
+    fn all_alive(&self) -> Result<()> {
+        for server in [Server::Etcd, Server::ApiServer, Server::ControllerManager] {
+            if let Some(running) = &mut self.running()[server as usize]
+                && running.ended()?.is_some()
+            {
+                return Err(Error::Exited { server: server.name(), tail: running.log_tail() });
+            }
+        }
+        Ok(())
     }
 
     /// Whether a server does its work, seen through the API that it serves.
