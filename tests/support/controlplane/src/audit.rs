@@ -146,3 +146,44 @@ struct Response {
     #[serde(default)]
     code: u16,
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, io::Write};
+
+    use super::*;
+
+    const LINE: &str = r#"{"stage":"ResponseComplete","verb":"patch","user":{"username":"u"},"userAgent":"a","objectRef":{"resource":
+"identities","namespace":"n","name":"i","apiGroup":"unkey.com","subresource":"status"},"responseStatus":{"code":200},
+"requestReceivedTimestamp":"2026-11-21T03:13:45.451812Z"}"#;
+
+    #[test]
+    fn a_line_being_written_is_read_when_it_is_whole() {
+        let directory = tempfile::tempdir().unwrap();
+        let log = AuditLog::new(directory.path().join("audit.log"));
+        let count = || log.events(|_| true).unwrap().len();
+        assert_eq!(count(), 0, "no file yet");
+        let mut file = fs::File::create(&log.path).unwrap();
+        let line = LINE.replace('\n', "") + "\n";
+        for number in 0..3 {
+            let (start, end) = line.split_at(20 * (number + 1));
+            file.write_all(start.as_bytes()).unwrap();
+            assert_eq!(count(), number);
+            assert_eq!(count(), number, "nothing new");
+            file.write_all(end.as_bytes()).unwrap();
+            assert_eq!(count(), number + 1);
+        }
+        let event = &log.events(AuditEvent::is_write).unwrap()[0];
+        assert_eq!((event.group.as_str(), event.subresource.as_str(), event.code), ("unkey.com", "status", 200));
+        assert_eq!(event.at.to_string(), "2026-11-21T03:13:45.451812Z");
+    }
+
+    #[test]
+    fn a_line_that_is_no_event_is_told_once() {
+        let directory = tempfile::tempdir().unwrap();
+        let log = AuditLog::new(directory.path().join("audit.log"));
+        fs::write(&log.path, format!("nonsense\n{}\n", LINE.replace('\n', ""))).unwrap();
+        assert!(matches!(log.events(|_| true), Err(Error::Audit { line, .. }) if line == "nonsense"));
+        assert_eq!(log.events(|_| true).unwrap().len(), 1);
+    }
+}

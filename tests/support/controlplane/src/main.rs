@@ -2,7 +2,9 @@
 
 use std::{
     error::Error,
-    fs, io,
+    fs,
+    io::{self, Write},
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -35,7 +37,7 @@ enum Command {
 
 #[derive(clap::Args)]
 struct Run {
-    /// Where to write an administrator's kubeconfig. Removed at the end.
+    /// Where to write an administrator's kubeconfig: a file that does not exist yet. Removed at the end.
     #[arg(long, value_name = "FILE")]
     kubeconfig: PathBuf,
     /// Run kube-controller-manager too; without it a deleted namespace stays Terminating.
@@ -86,13 +88,16 @@ fn block_on(run: Run, tools: Resolver) -> Outcome {
 async fn serve(run: Run, tools: Resolver) -> Outcome {
     let mut end = std::pin::pin!(asked_to_end(run.until_eof)?);
     let Run { controller_manager, controller: controllers, kubeconfig, .. } = run;
+    // It is removed at the end, and it might be the user's own.
+    if kubeconfig.exists() {
+        return Err(format!("{} exists; remove it or name another file", kubeconfig.display()).into());
+    }
     let options = Options { controller_manager, controllers, tools, ..Options::default() };
     let control_plane = tokio::select! {
         started = ControlPlane::start(options) => started?,
         () = &mut end => return Ok(()),
     };
-    // A copy: whoever asked for the file may write to it, and it must not hold the last control plane's content if a start fails.
-    fs::copy(control_plane.kubeconfig(), &kubeconfig)
+    write_new(&kubeconfig, &fs::read(control_plane.kubeconfig())?)
         .map_err(|error| format!("cannot write {}: {error}", kubeconfig.display()))?;
     announce(&control_plane, &kubeconfig);
     end.await;
@@ -100,6 +105,11 @@ async fn serve(run: Run, tools: Resolver) -> Outcome {
     // It may be gone already.
     let _ = fs::remove_file(kubeconfig);
     Ok(())
+}
+
+/// For this user only: it holds a token.
+fn write_new(path: &Path, content: &[u8]) -> io::Result<()> {
+    fs::File::options().write(true).create_new(true).mode(0o600).open(path)?.write_all(content)
 }
 
 fn announce(control_plane: &ControlPlane, kubeconfig: &Path) {

@@ -225,7 +225,7 @@ impl Layout {
         &self.tools
     }
 
-    /// Writes a file and returns where.
+    /// Writes a file and returns where. Its content is no secret from this user, and the directory keeps out all others.
     pub(crate) fn write(&self, name: &str, text: &str) -> Result<PathBuf> {
         let path = self.directory.join(name);
         fs::write(&path, text).context(|| format!("write {}", path.display()))?;

@@ -105,6 +105,12 @@ fn after_signals_and_after_end_of_input() {
             assert!(!owner.directory.exists() && !kubeconfig.exists(), "{end}");
         }
         assert_all_gone(&owner.directory);
+        if end == "KILL" {
+            assert!(kubeconfig.exists(), "only this is left");
+            let output = run(&kubeconfig).output().unwrap();
+            assert!(!output.status.success(), "a file that exists is not overwritten");
+            fs::remove_file(&kubeconfig).unwrap();
+        }
     }
 }
 
