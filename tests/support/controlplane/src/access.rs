@@ -54,6 +54,8 @@ async fn config(kubeconfig: PathBuf) -> Result<Config> {
     let kubeconfig = Kubeconfig::read_from(kubeconfig)?;
     let mut config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?;
     config.default_retry = false;
+    // HTTPS_PROXY is not for loopback.
+    config.proxy_url = None;
     Ok(config)
 }
 

@@ -23,6 +23,11 @@ pub(crate) fn path() -> OsString {
     var_os("PATH").unwrap_or_default()
 }
 
+/// Where the servers' data may lie.
+pub(crate) fn temporary() -> PathBuf {
+    std::env::temp_dir()
+}
+
 /// `tools/` of the repository that this crate was built from.
 pub(crate) fn modules() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../tools")

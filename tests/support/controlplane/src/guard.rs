@@ -6,9 +6,9 @@
 //! last of them and the owner are gone, that one ends too and a second `sh` removes the directory.
 
 use std::{
-    fs::{self, File},
+    fs::{self, File, Permissions},
     io::{self, PipeWriter, Read, Seek, SeekFrom},
-    os::unix::process::CommandExt,
+    os::unix::{fs::PermissionsExt, process::CommandExt},
     path::{Path, PathBuf},
     process::{Child, ChildStdin, Command, ExitStatus, Stdio},
     thread,
@@ -56,6 +56,7 @@ impl Directory {
     pub(crate) fn create(parent: &Path, prefix: &str) -> Result<Self> {
         let made = tempfile::Builder::new()
             .prefix(prefix)
+            .permissions(Permissions::from_mode(0o700))
             .tempdir_in(parent)
             .context(|| format!("make a directory in {}", parent.display()))?;
         let path = made.path().canonicalize().context(|| format!("resolve {}", made.path().display()))?;

@@ -81,7 +81,7 @@ impl ControlPlane {
         let tools = tokio::task::spawn_blocking(move || resolver.resolve())
             .await
             .map_err(|error| Error::Io { what: "look for the servers".to_owned(), source: error.into() })??;
-        let directory = Directory::create(&std::env::temp_dir(), "controlplane-")?;
+        let directory = Directory::create(&env::temporary(), "controlplane-")?;
         let layout = Layout::prepare(tools, &directory, &options)?;
         layout.write_admin_kubeconfig()?;
         let audit = options.audit.then(|| AuditLog::new(layout.audit_log()));
@@ -103,12 +103,12 @@ impl ControlPlane {
     /// Starts a server that does not run, on the same port and data as before, and waits until it is ready. The others are seen through
     /// kube-apiserver: while that does not run, etcd is not waited for and kube-controller-manager is refused.
     pub async fn start_server(&self, server: Server) -> Result<()> {
-        self.spawn(server)?;
-        match (server, self.with(Server::ApiServer, |_| Ok(()))) {
-            (_, Ok(())) => self.wait_until_ready(server).await,
-            (Server::Etcd, Err(_)) => Ok(()),
-            (_, Err(error)) => Err(error),
+        let api_server = server == Server::ApiServer || self.with(Server::ApiServer, |_| Ok(())).is_ok();
+        if server == Server::ControllerManager && !api_server {
+            return Err(Error::NotRunning { server: Server::ApiServer.name() });
         }
+        self.spawn(server)?;
+        if api_server { self.wait_until_ready(server).await } else { Ok(()) }
     }
 
     async fn wait_until_ready(&self, server: Server) -> Result<()> {

@@ -147,6 +147,8 @@ impl Resolver {
         command.current_dir(self.modules.join(build.folder));
         // Static, the same whoever builds, and not part of a workspace that this repository may lie in.
         command.env("CGO_ENABLED", "0").env("GOWORK", "off").env("PATH", &self.path);
+        // Swept too, if `go` is killed.
+        command.env("GOTMPDIR", aside.path());
         let mut go = Guarded::spawn(&aside, "go", &command)?;
         let begun = Instant::now();
         let mut next = Duration::ZERO;

@@ -10,6 +10,7 @@
 use std::{
     fs,
     io::{BufRead, BufReader},
+    os::unix::{fs::PermissionsExt, process::CommandExt},
     path::{Path, PathBuf},
     process::{Child, ChildStdout, Command, Stdio},
     thread,
@@ -77,12 +78,12 @@ fn own(command: &mut Command) -> Owner {
 
 fn run(kubeconfig: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_controlplane"));
-    command.args(["run", "--controller-manager", "--until-eof", "--kubeconfig"]).arg(kubeconfig);
+    command.args(["run", "--controller-manager", "--until-eof", "--kubeconfig"]).arg(kubeconfig).process_group(0);
     command
 }
 
-fn kill(signal: &str, pid: u32) {
-    let status = Command::new("/bin/sh").args(["-c", &format!("kill -s {signal} {pid}")]).status().unwrap();
+fn kill(signal: &str, target: &str) {
+    let status = Command::new("/bin/sh").args(["-c", &format!("kill -s {signal} -- {target}")]).status().unwrap();
     assert!(status.success());
 }
 
@@ -95,7 +96,9 @@ fn after_signals_and_after_end_of_input() {
         assert_eq!(servers_of(&owner.directory), ["etcd", "kube-apiserver", "kube-controller-manager"], "{end}");
         match end {
             "EOF" => drop(owner.child.stdin.take()),
-            signal => kill(signal, owner.child.id()),
+            // To the whole group, as a terminal's Ctrl-C.
+            "INT" => kill("INT", &format!("-{}", owner.child.id())),
+            signal => kill(signal, &owner.child.id().to_string()),
         }
         let status = owner.child.wait().unwrap();
         if end != "KILL" {
@@ -149,6 +152,7 @@ async fn after_a_start_that_fails() {
 async fn while_paused_and_when_dropped() {
     let cp = ControlPlane::start(Options::default()).await.unwrap();
     let directory = cp.directory().to_owned();
+    assert_eq!(fs::metadata(&directory).unwrap().permissions().mode() & 0o777, 0o700, "it holds tokens");
     cp.pause_server(Server::ApiServer).unwrap();
     cp.pause_server(Server::Etcd).unwrap();
     drop(cp);
@@ -160,7 +164,7 @@ async fn while_paused_and_when_dropped() {
 async fn a_server_that_dies_by_itself_is_noticed_and_can_be_started() {
     let cp = ControlPlane::start(Options::default()).await.unwrap();
     let pid_file = cp.directory().join("kube-apiserver.pid");
-    kill("KILL", fs::read_to_string(&pid_file).unwrap().trim().parse().unwrap());
+    kill("KILL", fs::read_to_string(&pid_file).unwrap().trim());
     wait_until("its shells gone", || processes_of(&pid_file).is_empty());
     let error = cp.start_server(Server::ControllerManager).await.unwrap_err();
     assert!(matches!(&error, controlplane::Error::Exited { server: "kube-apiserver", .. }), "{error}");

@@ -187,6 +187,7 @@ async fn a_restart_keeps_port_data_and_tokens_and_watches_recover() {
     cp.kill_server(Server::ApiServer);
     assert!(put(&client, &namespace, "while-down").await.is_err());
     assert!(matches!(cp.pause_server(Server::ApiServer), Err(controlplane::Error::NotRunning { .. })));
+    assert!(matches!(cp.start_server(Server::ControllerManager).await, Err(controlplane::Error::NotRunning { .. })));
     cp.start_server(Server::ApiServer).await.unwrap();
     put(&client, &namespace, "after").await.unwrap();
     soon("the watch sees the new object", async { while names.next().await.unwrap() != "after" {} }).await;
