@@ -1,0 +1,206 @@
+//! Finds the servers' binaries, or builds them from `tools/*/go.mod` into the user's cache. May not start a server.
+
+use std::{
+    ffi::OsString,
+    fs::{self, File, TryLockError},
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::Command,
+    thread,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    env,
+    error::{Context, Error, Result},
+    guard::{Directory, Guarded},
+};
+
+/// One `go build`: a module of ours and what comes out of it.
+struct Build {
+    /// Our folder under `tools/`.
+    folder: &'static str,
+    /// The module whose version names the result.
+    module: &'static str,
+    packages: &'static [&'static str],
+    binaries: &'static [&'static str],
+    /// For `-o`, below the output directory. Empty: as many files as packages, each named after its package.
+    output: &'static str,
+}
+
+const BUILDS: [Build; 2] = [
+    Build {
+        folder: "kubernetes",
+        module: "k8s.io/kubernetes",
+        packages: &[
+            "k8s.io/kubernetes/cmd/kube-apiserver",
+            "k8s.io/kubernetes/cmd/kube-controller-manager",
+            "k8s.io/kubernetes/cmd/kubectl",
+        ],
+        binaries: &["kube-apiserver", "kube-controller-manager", "kubectl"],
+        output: "",
+    },
+    Build {
+        folder: "etcd",
+        module: "go.etcd.io/etcd/server/v3",
+        packages: &["go.etcd.io/etcd/server/v3"],
+        binaries: &["etcd"],
+        output: "etcd",
+    },
+];
+
+/// A directory that holds the servers' binaries.
+#[derive(Debug, Clone)]
+pub struct Tools {
+    directory: PathBuf,
+}
+
+impl Tools {
+    /// Where they are: what `KUBEBUILDER_ASSETS` would name.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// The path of one binary, known to be there.
+    pub(crate) fn binary(&self, binary: &'static str) -> Result<PathBuf> {
+        let path = self.directory.join(binary);
+        if is_executable(&path) {
+            return Ok(path);
+        }
+        Err(Error::Missing { directory: self.directory.clone(), binary })
+    }
+}
+
+/// Where to look for binaries and what to build them with.
+#[derive(Debug, Clone)]
+pub struct Resolver {
+    /// A directory with ready binaries; then nothing is ever built.
+    pub assets: Option<PathBuf>,
+    /// The user's cache directory.
+    pub cache: Option<PathBuf>,
+    /// The folder that holds `kubernetes/go.mod` and `etcd/go.mod`.
+    pub modules: PathBuf,
+    /// Where `go` is looked for.
+    pub path: OsString,
+}
+
+impl Default for Resolver {
+    /// As the environment says.
+    fn default() -> Self {
+        Self { assets: env::assets(), cache: env::cache(), modules: env::modules(), path: env::path() }
+    }
+}
+
+impl Resolver {
+    /// Finds the binaries or builds those that are missing, which takes minutes the first time and says so on stderr. Blocks.
+    pub fn resolve(&self) -> Result<Tools> {
+        if let Some(assets) = &self.assets {
+            return Ok(Tools { directory: assets.clone() });
+        }
+        let directory = self.cache_directory()?;
+        if missing(&directory).next().is_some() {
+            fs::create_dir_all(&directory).context(|| format!("make {}", directory.display()))?;
+            // Held until the binaries are there, and by nobody once its holder is dead.
+            let _lock = lock(&directory.join(".lock"))?;
+            for build in missing(&directory) {
+                self.build(build, &directory)?;
+            }
+        }
+        Ok(Tools { directory })
+    }
+
+    /// Named by the versions that go.mod asks for, so that another version is another directory.
+    fn cache_directory(&self) -> Result<PathBuf> {
+        let cache = self.cache.as_ref().ok_or(Error::NoCache)?;
+        let names: Result<Vec<String>> = BUILDS
+            .iter()
+            .map(|build| Ok(format!("{}-{}", build.folder, self.required(build, build.module)?)))
+            .collect();
+        Ok(cache.join("unkey-operator/tools").join(names?.join("_")))
+    }
+
+    /// The version that our module asks for: of a module, or of `go` itself.
+    fn required(&self, build: &Build, module: &'static str) -> Result<String> {
+        let file = self.modules.join(build.folder).join("go.mod");
+        let text = fs::read_to_string(&file).context(|| format!("read {}", file.display()))?;
+        text.lines()
+            .find_map(|line| {
+                let mut words = line.split_whitespace().skip_while(|word| *word == "require");
+                (words.next() == Some(module)).then(|| words.next().map(str::to_owned)).flatten()
+            })
+            .ok_or(Error::Version { file, module })
+    }
+
+    /// Builds aside and renames: an interrupted build leaves nothing that looks like a binary.
+    fn build(&self, build: &Build, directory: &Path) -> Result<()> {
+        let binaries = build.binaries.join(", ");
+        let Some(go) = std::env::split_paths(&self.path).map(|path| path.join("go")).find(|path| is_executable(path))
+        else {
+            return Err(Error::NoGo { binaries, version: self.required(build, "go")? });
+        };
+        let aside = Directory::create(directory, ".building-")?;
+        let output = aside.path().join("bin");
+        fs::create_dir(&output).context(|| format!("make {}", output.display()))?;
+        let mut command = Command::new(go);
+        command.args(["build", "-trimpath", "-ldflags", &link_flags(&self.required(build, build.module)?), "-o"]);
+        command.arg(output.join(build.output)).args(build.packages);
+        command.current_dir(self.modules.join(build.folder));
+        // Static, the same whoever builds, and not part of a workspace that this repository may lie in.
+        command.env("CGO_ENABLED", "0").env("GOWORK", "off").env("PATH", &self.path);
+        // Swept too, if `go` is killed.
+        command.env("GOTMPDIR", aside.path());
+        let mut go = Guarded::spawn(&aside, "go", &command)?;
+        let begun = Instant::now();
+        let mut next = Duration::ZERO;
+        let status = loop {
+            if let Some(status) = go.ended()? {
+                break status;
+            }
+            if begun.elapsed() >= next {
+                let seconds = next.as_secs();
+                eprintln!(
+                    "controlplane: building {binaries} from Go modules ({seconds} s; the first build takes 5–8 minutes)"
+                );
+                next += Duration::from_secs(5);
+            }
+            thread::sleep(Duration::from_millis(50));
+        };
+        if !status.success() {
+            return Err(Error::Build { binaries, tail: go.log_tail() });
+        }
+        for binary in build.binaries {
+            let (from, to) = (output.join(binary), directory.join(binary));
+            fs::rename(&from, &to).context(|| format!("move {} to {}", from.display(), to.display()))?;
+        }
+        Ok(())
+    }
+}
+
+/// Stripped, and with the version that a release build carries: without it the servers call themselves v0.0.0.
+fn link_flags(version: &str) -> String {
+    let mut numbers = version.trim_start_matches('v').split('.');
+    let (major, minor) = (numbers.next().unwrap_or_default(), numbers.next().unwrap_or_default());
+    let set = [("gitVersion", version), ("gitMajor", major), ("gitMinor", minor), ("gitTreeState", "clean")];
+    let set = set.map(|(name, value)| format!(" -X k8s.io/component-base/version.{name}={value}")).concat();
+    format!("-s -w{set}")
+}
+
+fn missing(directory: &Path) -> impl Iterator<Item = &'static Build> {
+    BUILDS.iter().filter(|build| !build.binaries.iter().all(|binary| is_executable(&directory.join(binary))))
+}
+
+fn is_executable(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
+}
+
+fn lock(path: &Path) -> Result<File> {
+    let what = || format!("lock {}", path.display());
+    let file = File::create(path).context(what)?;
+    match file.try_lock() {
+        Ok(()) => return Ok(file),
+        Err(TryLockError::Error(source)) => return Err(source).context(what),
+        Err(TryLockError::WouldBlock) => eprintln!("controlplane: waiting for another process that builds the servers"),
+    }
+    file.lock().context(what)?;
+    Ok(file)
+}
