@@ -1,8 +1,23 @@
 //! Keeps Unkey identities equal to `Identity` resources in a Kubernetes cluster.
 //!
-//! Data flows one way: watch → gather → decide (pure) → perform (IO) → status. [`api`] is what users write, [`domain`]
-//! decides without IO, `unkey` talks to Unkey, `controller` is the only place that talks to both worlds, `app` puts
-//! them together.
+//! Data flows one way: watch → gather → decide (pure) → perform (IO) → status.
+//!
+//! | module | is |
+//! |---|---|
+//! | [`api`] | what users write and read: the resource. No IO |
+//! | [`domain`] | decides. Pure: no client, no clock, no async |
+//! | [`unkey`] | the client of the Unkey API. Knows no Kubernetes |
+//! | [`controller`] | the only place that talks to both worlds |
+//! | [`admin`], [`telemetry`] | probes, metrics, logs |
+//! | [`app`], [`cli`] | puts them together; the command line |
+//!
+//! Dependencies point one way, `api` ← `domain` ← `controller` → `unkey`; a test enforces it.
 
+pub mod admin;
 pub mod api;
+pub mod app;
+pub mod cli;
+pub mod controller;
 pub mod domain;
+pub mod telemetry;
+pub mod unkey;

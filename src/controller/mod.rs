@@ -23,5 +23,6 @@ mod upstream;
 mod watch;
 
 pub use clock::Clock;
-pub use run::{Context, RunError, Settings, run};
+pub use run::{Context, RunError, Settings, run, window};
 pub use snapshot::Snapshot;
+pub use watch::Scope;

@@ -272,6 +272,6 @@ impl std::fmt::Debug for Context {
 }
 
 /// A duration in whole milliseconds.
-pub(crate) fn window(duration: Duration) -> u64 {
+pub fn window(duration: Duration) -> u64 {
     clock::millis(duration)
 }

@@ -55,7 +55,7 @@ pub fn changes(
     scope: &Scope,
     streaming: bool,
     store: Store<Snapshot>,
-) -> impl Stream<Item = watcher::Result<watcher::Event<Snapshot>>> + Send {
+) -> impl Stream<Item = watcher::Result<watcher::Event<Snapshot>>> + Send + use<> {
     let mut config = watcher::Config::default();
     if let Some(selector) = &scope.selector {
         config = config.labels(selector);

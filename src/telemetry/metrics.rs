@@ -67,7 +67,7 @@ impl Default for Metrics {
         let requests = Family::default();
         registry.register("upstream_requests", "Requests to Unkey, by operation and outcome", requests.clone());
         // From a loopback answer to the default deadline.
-        let seconds = Family::new_with_constructor(|| {
+        let seconds: Family<ByOperation, Histogram> = Family::new_with_constructor(|| {
             Histogram::new([0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0])
         });
         registry.register_with_unit(

@@ -1,0 +1,82 @@
+//! The admin server: `/livez`, `/readyz`, `/metrics`. Read only; knows nothing of decisions.
+//!
+//! `/livez` answers as long as the process serves: it must not depend on Unkey, or an outage there would restart the
+//! operator. `/readyz` names what is missing.
+
+use std::collections::HashMap;
+use std::future::IntoFuture;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use axum::Router;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use tokio::net::TcpListener;
+
+use crate::api::Reason;
+use crate::telemetry::Metrics;
+
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// What the admin server shows.
+#[derive(Clone)]
+pub struct Admin(Arc<Inner>);
+
+struct Inner {
+    cache: AtomicBool,
+    metrics: Metrics,
+    credentials: Box<dyn Fn() -> Result<(), String> + Send + Sync>,
+    reasons: Box<dyn Fn() -> HashMap<Option<Reason>, i64> + Send + Sync>,
+}
+
+impl Admin {
+    /// `credentials` says what is wrong with the root key; `reasons` counts objects by the reason they show.
+    pub fn new(
+        metrics: Metrics,
+        credentials: impl Fn() -> Result<(), String> + Send + Sync + 'static,
+        reasons: impl Fn() -> HashMap<Option<Reason>, i64> + Send + Sync + 'static,
+    ) -> Self {
+        let (credentials, reasons) = (Box::new(credentials), Box::new(reasons));
+        Self(Arc::new(Inner { cache: AtomicBool::new(false), metrics, credentials, reasons }))
+    }
+
+    /// The cache is filled.
+    pub fn cache_is_filled(&self) {
+        self.0.cache.store(true, Ordering::SeqCst);
+    }
+
+    fn readyz(&self) -> Response {
+        let mut missing = Vec::new();
+        if !self.0.cache.load(Ordering::SeqCst) {
+            missing.push("the list of Identities (is the CRD installed, and may the operator list it?)".to_owned());
+        }
+        if let Err(why) = (self.0.credentials)() {
+            missing.push(format!("a usable root key: {why}"));
+        }
+        if missing.is_empty() {
+            return (StatusCode::OK, "ok\n").into_response();
+        }
+        (StatusCode::SERVICE_UNAVAILABLE, format!("missing: {}\n", missing.join("; "))).into_response()
+    }
+
+    fn metrics(&self) -> Response {
+        match self.0.metrics.render(&(self.0.reasons)()) {
+            Ok(text) => ([(header::CONTENT_TYPE, OPEN_METRICS)], text).into_response(),
+            Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+        }
+    }
+
+    /// Listens on `address`; port 0 picks a free one. Serving goes on until the future is dropped.
+    pub async fn serve(self, address: SocketAddr) -> std::io::Result<(SocketAddr, impl Future<Output = std::io::Result<()>>)> {
+        let listener = TcpListener::bind(address).await?;
+        let bound = listener.local_addr()?;
+        let (ready, metrics) = (self.clone(), self);
+        let router = Router::new()
+            .route("/livez", get(async || "ok\n"))
+            .route("/readyz", get(move || std::future::ready(ready.readyz())))
+            .route("/metrics", get(move || std::future::ready(metrics.metrics())));
+        Ok((bound, axum::serve(listener, router).into_future()))
+    }
+}

@@ -1,0 +1,204 @@
+//! The composition root: builds the clients, starts the tasks, and ends them in order.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt;
+use kube::config::{KubeConfigOptions, Kubeconfig};
+
+use crate::admin::Admin;
+use crate::api::{AdoptionPolicy, DeletionPolicy};
+use crate::controller::{self, Context, Scope, Settings};
+use crate::domain::Policy;
+use crate::telemetry::Metrics;
+use crate::unkey::{self, Credentials};
+
+/// How long a pass under way may take after the first signal, to record what Unkey has done.
+const DRAIN: Duration = Duration::from_secs(10);
+/// How often the root key's file is looked at while nothing else reads it.
+const KEY_WATCH: Duration = Duration::from_secs(1);
+
+/// How the operator is set up.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Base URL of the Unkey API.
+    pub api_url: String,
+    /// The file that holds the root key; `None`: the environment variable `UNKEY_ROOT_KEY`.
+    pub root_key_file: Option<PathBuf>,
+    /// Namespaces to watch; none: all.
+    pub namespaces: Vec<String>,
+    /// Label selector.
+    pub selector: Option<String>,
+    /// For specs that name none.
+    pub adoption: AdoptionPolicy,
+    /// For specs that name none.
+    pub deletion: DeletionPolicy,
+    /// R4's window.
+    pub consistency_window: Duration,
+    /// Deadline of one request to Unkey.
+    pub request_timeout: Duration,
+    /// Passes at a time.
+    pub workers: u16,
+    /// Where the admin server listens.
+    pub admin_address: SocketAddr,
+    /// Kubeconfig file; `None`: in-cluster, or `KUBECONFIG`.
+    pub kubeconfig: Option<PathBuf>,
+    /// Context of the kubeconfig.
+    pub context: Option<String>,
+}
+
+/// Why the operator could not start, or had to end.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// The kubeconfig cannot be used.
+    #[error("the Kubernetes configuration cannot be used: {0}")]
+    Kubeconfig(#[from] kube::config::KubeconfigError),
+    /// No kubeconfig and not in a cluster.
+    #[error("no Kubernetes configuration was found: {0}")]
+    NoKubeconfig(#[from] kube::config::InferConfigError),
+    /// The Kubernetes client cannot be built.
+    #[error("the Kubernetes client cannot be set up: {0}")]
+    KubeClient(#[from] kube::Error),
+    /// A setting of the Unkey client is wrong.
+    #[error("{0}")]
+    Unkey(#[from] unkey::ConfigError),
+    /// The key in the environment cannot be used.
+    #[error("{0}; give a file with --root-key-file or the key in UNKEY_ROOT_KEY")]
+    Credential(#[from] unkey::CredentialError),
+    /// The admin server cannot listen.
+    #[error("the admin server cannot listen on {address}: {source}")]
+    Admin {
+        /// Where.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The admin server ended.
+    #[error("the admin server ended: {0}")]
+    AdminEnded(std::io::Error),
+    /// The controller ended.
+    #[error("{0}")]
+    Controller(#[from] controller::RunError),
+    /// Signals cannot be handled.
+    #[error("signals cannot be handled: {0}")]
+    Signals(std::io::Error),
+    /// A pass did not end in time after a signal.
+    #[error("work under way did not end within {} s", DRAIN.as_secs())]
+    Drain,
+    /// A second signal came.
+    #[error("stopped at once by a second signal")]
+    Forced,
+}
+
+impl AppError {
+    /// True if the command line or the environment is wrong, and not the world.
+    pub fn is_usage(&self) -> bool {
+        matches!(self, Self::Kubeconfig(_) | Self::NoKubeconfig(_) | Self::Unkey(_) | Self::Credential(_))
+    }
+}
+
+/// Runs the operator until SIGTERM or SIGINT. Then no new work is begun, passes under way record what Unkey has done,
+/// and the process ends; a second signal ends it at once.
+pub async fn run(options: Options) -> Result<(), AppError> {
+    let credentials = match &options.root_key_file {
+        Some(file) => Credentials::from_file(file),
+        None => Credentials::from_env()?,
+    };
+    let upstream = unkey::Options {
+        base_url: options.api_url.clone(),
+        request_timeout: options.request_timeout,
+        ..unkey::Options::default()
+    };
+    let unkey = unkey::Client::new(&upstream, credentials.clone())?;
+    let client = kube::Client::try_from(kube_config(&options).await?)?;
+    let settings = settings(&options);
+    let metrics = Metrics::default();
+    let (context, woken) = Context::new(client, unkey, &settings, metrics.clone());
+    let admin = {
+        let (credentials, context) = (credentials.clone(), Arc::clone(&context));
+        let check = move || credentials.check().map_err(|error| error.to_string());
+        Admin::new(metrics, check, move || context.table().count_reasons())
+    };
+    let address = options.admin_address;
+    let (bound, serving) =
+        admin.clone().serve(address).await.map_err(|source| AppError::Admin { address, source })?;
+    tracing::info!(api_url = %options.api_url, admin = %bound, version = env!("CARGO_PKG_VERSION"), "unkey-operator starts");
+
+    let (first, second) = signals().map_err(AppError::Signals)?;
+    let follow = context.follow_credentials(credentials.subscribe());
+    let watch_key = credentials.watch(KEY_WATCH);
+    let stopping = first.clone();
+    let drained = Arc::clone(&context);
+    let first = first.inspect(move |()| drained.drain()).shared();
+    let filled = move || {
+        admin.cache_is_filled();
+        tracing::info!("the list of Identities is here; working");
+    };
+    let controller = controller::run(Arc::clone(&context), woken, &settings, filled, first.clone());
+    let overdue = async {
+        stopping.await;
+        tracing::info!("stopping: work under way is recorded first");
+        tokio::time::sleep(DRAIN).await;
+    };
+    tokio::select! {
+        result = controller => {
+            result?;
+            tracing::info!("stopped");
+            Ok(())
+        }
+        result = serving => Err(AppError::AdminEnded(result.err().unwrap_or_else(|| std::io::Error::other("without a reason")))),
+        () = overdue => Err(AppError::Drain),
+        () = second => Err(AppError::Forced),
+        () = async { tokio::join!(follow, watch_key); } => Ok(()),
+    }
+}
+
+fn settings(options: &Options) -> Settings {
+    Settings {
+        scope: Scope { namespaces: options.namespaces.clone(), selector: options.selector.clone() },
+        workers: options.workers,
+        policy: Policy {
+            adoption: options.adoption,
+            deletion: options.deletion,
+            window: controller::window(options.consistency_window),
+            credential: None,
+        },
+    }
+}
+
+async fn kube_config(options: &Options) -> Result<kube::Config, AppError> {
+    let choose = KubeConfigOptions { context: options.context.clone(), ..KubeConfigOptions::default() };
+    let mut config = match &options.kubeconfig {
+        Some(file) => kube::Config::from_custom_kubeconfig(Kubeconfig::read_from(file)?, &choose).await?,
+        None if options.context.is_some() => kube::Config::from_kubeconfig(&choose).await?,
+        None => kube::Config::infer().await?,
+    };
+    // The client would repeat even a patch behind our back, for minutes; every failure is to be seen and paced by us.
+    config.default_retry = false;
+    Ok(config)
+}
+
+/// The first SIGTERM or SIGINT, and the second.
+fn signals() -> std::io::Result<(
+    futures::future::Shared<impl Future<Output = ()> + Send + Sync>,
+    impl Future<Output = ()>,
+)> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let (once, first) = tokio::sync::watch::channel(0_u8);
+    let second = once.subscribe();
+    tokio::spawn(async move {
+        loop {
+            tokio::select! { _ = term.recv() => {}, _ = int.recv() => {} }
+            once.send_modify(|count| *count += 1);
+        }
+    });
+    let reached = |mut count: tokio::sync::watch::Receiver<u8>, at: u8| async move {
+        // An error means that the sender is gone, and with it the runtime.
+        let _ = count.wait_for(|count| *count >= at).await;
+    };
+    Ok((reached(first, 1).shared(), reached(second, 2)))
+}

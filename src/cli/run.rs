@@ -1,0 +1,120 @@
+//! `unkey-operator run`. Every flag is an environment variable too.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::api::{AdoptionPolicy, DeletionPolicy};
+use crate::app::{self, Options};
+use crate::telemetry::{self, LogFormat};
+
+#[derive(Args, Debug)]
+pub(super) struct RunArgs {
+    /// Base URL of the Unkey API
+    #[arg(long, env = "UNKEY_API_URL", default_value = "https://api.unkey.com")]
+    api_url: String,
+
+    /// File that holds the root key; read again when it changes. Without it the key is taken from UNKEY_ROOT_KEY
+    #[arg(long, env = "UNKEY_ROOT_KEY_FILE")]
+    root_key_file: Option<PathBuf>,
+
+    /// Namespace to watch; repeatable, all if left out
+    #[arg(long, env = "UNKEY_OPERATOR_NAMESPACE", value_delimiter = ',')]
+    namespace: Vec<String>,
+
+    /// Label selector: only Identities that match are looked at
+    #[arg(long, env = "UNKEY_OPERATOR_SELECTOR")]
+    selector: Option<String>,
+
+    /// For Identities that name no adoptionPolicy
+    #[arg(long, env = "UNKEY_OPERATOR_DEFAULT_ADOPTION_POLICY", default_value = "IfLossless")]
+    default_adoption_policy: AdoptionPolicy,
+
+    /// For Identities that name no deletionPolicy
+    #[arg(long, env = "UNKEY_OPERATOR_DEFAULT_DELETION_POLICY", default_value = "Delete")]
+    default_deletion_policy: DeletionPolicy,
+
+    /// How long after a write a read may still show the state before it (30s, 500ms)
+    #[arg(long, env = "UNKEY_OPERATOR_CONSISTENCY_WINDOW", default_value = "30s", value_parser = duration)]
+    consistency_window: Duration,
+
+    /// Deadline of one request to Unkey, from connecting to the last byte (30s, 500ms)
+    #[arg(long, env = "UNKEY_OPERATOR_REQUEST_TIMEOUT", default_value = "30s", value_parser = duration)]
+    request_timeout: Duration,
+
+    /// Identities that are worked on at a time
+    #[arg(long, env = "UNKEY_OPERATOR_WORKERS", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    workers: u16,
+
+    /// Where /livez, /readyz and /metrics are served
+    #[arg(long, env = "UNKEY_OPERATOR_ADMIN_ADDRESS", default_value = "0.0.0.0:8080")]
+    admin_address: SocketAddr,
+
+    /// Format of the log on standard error
+    #[arg(long, env = "UNKEY_OPERATOR_LOG_FORMAT", value_enum, default_value = "text")]
+    log_format: LogFormat,
+
+    /// Log level or filter: error, warn, info, debug, trace, or as in info,unkey_operator=debug
+    #[arg(long, env = "UNKEY_OPERATOR_LOG_LEVEL", default_value = "info")]
+    log_level: String,
+
+    /// Kubeconfig file; without it the cluster that the operator runs in, or KUBECONFIG
+    #[arg(long, env = "UNKEY_OPERATOR_KUBECONFIG")]
+    kubeconfig: Option<PathBuf>,
+
+    /// Context of the kubeconfig
+    #[arg(long, env = "UNKEY_OPERATOR_CONTEXT")]
+    context: Option<String>,
+}
+
+pub(super) fn main(args: RunArgs) -> ExitCode {
+    if let Err(error) = telemetry::init(args.log_format, &args.log_level) {
+        eprintln!("unkey-operator: {error}");
+        return ExitCode::from(2);
+    }
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("unkey-operator: the runtime cannot start: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let result = runtime.block_on(app::run(options(args)));
+    // Nothing that is still running may hold the exit up: what counts has been waited for.
+    runtime.shutdown_background();
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("unkey-operator: {error}");
+            ExitCode::from(if error.is_usage() { 2 } else { 1 })
+        }
+    }
+}
+
+fn options(args: RunArgs) -> Options {
+    Options {
+        api_url: args.api_url,
+        root_key_file: args.root_key_file,
+        namespaces: args.namespace,
+        selector: args.selector,
+        adoption: args.default_adoption_policy,
+        deletion: args.default_deletion_policy,
+        consistency_window: args.consistency_window,
+        request_timeout: args.request_timeout,
+        workers: args.workers,
+        admin_address: args.admin_address,
+        kubeconfig: args.kubeconfig,
+        context: args.context,
+    }
+}
+
+/// `500ms`, `30s`, `10m`, `1h`.
+fn duration(text: &str) -> Result<Duration, String> {
+    let duration: kube::core::Duration =
+        text.parse().map_err(|_| format!("'{text}' is not a duration such as 500ms, 30s or 10m"))?;
+    let duration = Duration::from(duration);
+    if duration.is_zero() { Err("must be more than zero".to_owned()) } else { Ok(duration) }
+}
