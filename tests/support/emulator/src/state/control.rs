@@ -139,6 +139,12 @@ impl State {
         snapshot
     }
 
+    /// The live identity of that externalId.
+    pub fn live(&self, workspace: &str, external_id: &str) -> Option<IdentityView> {
+        let rows = &self.workspaces.get(workspace)?.rows;
+        rows.current_of(external_id).find(|row| !row.deleted && row.external_id == external_id).map(view)
+    }
+
     /// Creates an identity as another client would; `None` if the workspace is unknown or the externalId is taken.
     pub fn seed(&mut self, now: u64, workspace: &str, seed: Seed) -> Option<String> {
         let held = self.workspaces.get(workspace)?;
