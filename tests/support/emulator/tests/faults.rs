@@ -253,6 +253,20 @@ async fn a_fault_meets_only_what_it_was_ordered_for() {
 }
 
 #[tokio::test]
+async fn a_fault_of_an_id_meets_the_live_identity_and_not_its_dead_predecessor() {
+    let setup = Setup::new().await;
+    let seed = || setup.workspace.seed(Seed { external_id: "a".into(), ..Seed::default() }).unwrap();
+    let dead = seed();
+    setup.workspace.delete("a");
+    let live = seed();
+    let status = async || setup.ask("getIdentity", json!({"identity": "a"})).await.unwrap().status;
+    setup.workspace.order(Fault::new(FaultKind::html(502)).of(&dead));
+    assert_eq!(status().await, 200);
+    setup.workspace.order(Fault::new(FaultKind::html(503)).of(&live));
+    assert_eq!(status().await, 503);
+}
+
+#[tokio::test]
 async fn with_latency_parallel_updates_read_before_they_commit() {
     let setup = Setup::new().await;
     setup.create("a").await.unwrap();

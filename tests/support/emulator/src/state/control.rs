@@ -122,10 +122,10 @@ impl State {
         self.keys.get(key).map(|held| held.workspace.clone())
     }
 
-    /// The id and externalId of the row that `identity` means on the primary, dead or alive.
+    /// The id and externalId of the row that `identity` means on the primary; a dead one if there is no live one.
     pub fn names(&self, workspace: &str, identity: &str) -> Option<(String, String)> {
         let rows = &self.workspaces.get(workspace)?.rows;
-        let row = rows.current(identity).or_else(|| rows.current_of(identity).next())?;
+        let row = rows.current(identity).or_else(|| rows.current_of(identity).min_by_key(|row| row.deleted))?;
         Some((row.id.clone(), row.external_id.clone()))
     }
 
