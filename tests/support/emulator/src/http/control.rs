@@ -193,7 +193,7 @@ impl Workspace {
 
     /// The live identity of exactly that externalId.
     pub fn live(&self, external_id: &str) -> Option<IdentityView> {
-        self.snapshot().live.into_iter().find(|identity| identity.external_id == external_id)
+        self.read(|inner| inner.state.live(&self.name, external_id))
     }
 
     /// Orders a fault; returns its id.

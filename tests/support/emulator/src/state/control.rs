@@ -122,10 +122,10 @@ impl State {
         self.keys.get(key).map(|held| held.workspace.clone())
     }
 
-    /// The id and externalId of the row that `identity` means on the primary, dead or alive.
+    /// The id and externalId of the row that `identity` means on the primary; a dead one if there is no live one.
     pub fn names(&self, workspace: &str, identity: &str) -> Option<(String, String)> {
         let rows = &self.workspaces.get(workspace)?.rows;
-        let row = rows.current(identity).or_else(|| rows.current_of(identity).next())?;
+        let row = rows.current(identity).or_else(|| rows.current_of(identity).min_by_key(|row| row.deleted))?;
         Some((row.id.clone(), row.external_id.clone()))
     }
 
@@ -137,6 +137,12 @@ impl State {
             list.push(view(row));
         }
         snapshot
+    }
+
+    /// The live identity of that externalId.
+    pub fn live(&self, workspace: &str, external_id: &str) -> Option<IdentityView> {
+        let rows = &self.workspaces.get(workspace)?.rows;
+        rows.current_of(external_id).find(|row| !row.deleted && row.external_id == external_id).map(view)
     }
 
     /// Creates an identity as another client would; `None` if the workspace is unknown or the externalId is taken.

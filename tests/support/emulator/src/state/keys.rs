@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// What a root key may do, for all identities of its workspace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 // Four independent yes-or-no grants are what this is.
 #[allow(clippy::struct_excessive_bools)]
 pub struct Permissions {
