@@ -7,6 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
+use http::HeaderValue;
+use http::header::USER_AGENT;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 
 use crate::admin::Admin;
@@ -123,8 +125,7 @@ pub async fn run(options: Options) -> Result<(), AppError> {
         Admin::new(metrics, check, move || context.table().count_reasons())
     };
     let address = options.admin_address;
-    let (bound, serving) =
-        admin.clone().serve(address).await.map_err(|source| AppError::Admin { address, source })?;
+    let (bound, serving) = admin.clone().serve(address).await.map_err(|source| AppError::Admin { address, source })?;
     tracing::info!(api_url = %options.api_url, admin = %bound, version = env!("CARGO_PKG_VERSION"), "unkey-operator starts");
 
     let (first, second) = signals().map_err(AppError::Signals)?;
@@ -178,14 +179,15 @@ async fn kube_config(options: &Options) -> Result<kube::Config, AppError> {
     };
     // The client would repeat even a patch behind our back, for minutes; every failure is to be seen and paced by us.
     config.default_retry = false;
+    // What the API server's audit log shows of us.
+    let agent = HeaderValue::from_static(concat!("unkey-operator/", env!("CARGO_PKG_VERSION")));
+    config.headers.push((USER_AGENT, agent));
     Ok(config)
 }
 
 /// The first SIGTERM or SIGINT, and the second.
-fn signals() -> std::io::Result<(
-    futures::future::Shared<impl Future<Output = ()> + Send + Sync>,
-    impl Future<Output = ()>,
-)> {
+fn signals()
+-> std::io::Result<(futures::future::Shared<impl Future<Output = ()> + Send + Sync>, impl Future<Output = ()>)> {
     use tokio::signal::unix::{SignalKind, signal};
     let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let (once, first) = tokio::sync::watch::channel(0_u8);

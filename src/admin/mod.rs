@@ -69,7 +69,10 @@ impl Admin {
     }
 
     /// Listens on `address`; port 0 picks a free one. Serving goes on until the future is dropped.
-    pub async fn serve(self, address: SocketAddr) -> std::io::Result<(SocketAddr, impl Future<Output = std::io::Result<()>>)> {
+    pub async fn serve(
+        self,
+        address: SocketAddr,
+    ) -> std::io::Result<(SocketAddr, impl Future<Output = std::io::Result<()>>)> {
         let listener = TcpListener::bind(address).await?;
         let bound = listener.local_addr()?;
         let (ready, metrics) = (self.clone(), self);

@@ -76,9 +76,7 @@ fn params() -> PatchParams {
 }
 
 fn json_patch(patch: Value) -> Result<Patch<()>, KubeError> {
-    serde_json::from_value(patch)
-        .map(Patch::Json)
-        .map_err(|error| KubeError::Bug(::kube::Error::SerdeError(error)))
+    serde_json::from_value(patch).map(Patch::Json).map_err(|error| KubeError::Bug(::kube::Error::SerdeError(error)))
 }
 
 async fn within<T>(request: impl Future<Output = ::kube::Result<T>>) -> Result<::kube::Result<T>, KubeError> {

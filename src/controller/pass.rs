@@ -13,7 +13,8 @@ use super::snapshot::Snapshot;
 use super::table::{Memory, Ref, Turn, lock};
 use super::{patch, status, upstream};
 use crate::domain::{
-    self, Call, ExternalId, Freed, KubeStep, Mark, Note, Object, Phase, Policy, Report, Situation, Step, Telling, Uid, Wake,
+    self, Call, ExternalId, Freed, KubeStep, Mark, Note, Object, Phase, Policy, Report, Situation, Step, Telling, Uid,
+    Wake,
 };
 
 /// A pass has a handful of steps; more than this means that somebody edits the object all the time.
@@ -45,8 +46,7 @@ pub async fn run(cached: Arc<Snapshot>, context: &Context) -> Result<Action, Kub
     let snapshot = newest(&memory, cached);
     domain::begin_pass(&mut turn.known());
     let policy = context.policy();
-    let mut pass =
-        Pass { context, turn, memory, policy, external_id, uid, snapshot, fresh: false, gone: None };
+    let mut pass = Pass { context, turn, memory, policy, external_id, uid, snapshot, fresh: false, gone: None };
     let result = pass.steps().await;
     if result.is_ok() {
         lock(&pass.memory).kube_failures = 0;
@@ -102,8 +102,7 @@ impl Pass<'_> {
         let role = self.context.table.role(&self.external_id, &self.uid);
         let mut known = self.turn.known();
         domain::observe(&object, &mut known, visits, &self.policy, now);
-        let situation =
-            Situation { object: &object, role, known: &known, visits, policy: &self.policy, now };
+        let situation = Situation { object: &object, role, known: &known, visits, policy: &self.policy, now };
         let step = domain::decide(&situation);
         drop(known);
         (object, step)

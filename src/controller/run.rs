@@ -140,18 +140,15 @@ pub async fn run(
     stop: impl Future<Output = ()> + Send + Sync + Clone + 'static,
 ) -> Result<(), RunError> {
     let streaming = match context.apis.first() {
-        Some(api) => watch::streams_lists(api).await,
+        Some(api) => tokio::select! {
+            streams = watch::streams_lists(api) => streams,
+            () = stop.clone() => return Ok(()),
+        },
         None => false,
     };
     let (store, writer) = reflector::store::<Snapshot>();
-    let filled = store.clone();
-    tokio::spawn(async move {
-        if filled.wait_until_ready().await.is_ok() {
-            ready();
-        }
-    });
     let changes = watch::changes(context.apis.clone(), &settings.scope, streaming, store.clone());
-    let trigger = triggers(changes, writer, store.clone(), Arc::clone(&context));
+    let trigger = triggers(changes, writer, store.clone(), ready, Arc::clone(&context));
     let woken = futures::stream::unfold(woken, |mut woken| async move { woken.recv().await.map(|it| (it, woken)) });
     let sweeper = Arc::clone(&context);
     let sweep = tokio::spawn(async move {
@@ -182,8 +179,10 @@ fn triggers(
     changes: impl Stream<Item = watcher::Result<watcher::Event<Snapshot>>> + Send + 'static,
     mut writer: reflector::store::Writer<Snapshot>,
     store: Store<Snapshot>,
+    ready: impl FnOnce() + Send + 'static,
     context: Arc<Context>,
 ) -> impl Stream<Item = watcher::Result<Snapshot>> + Send + 'static {
+    let mut ready = Some(ready);
     changes.filter_map(move |event| {
         let passed = event.map(|event| {
             if let watcher::Event::Apply(object) | watcher::Event::InitApply(object) = &event {
@@ -197,6 +196,12 @@ fn triggers(
                 context.table.remove(object);
             }
             writer.apply_watcher_event(&event);
+            // Not through the store's own signal: it wakes only one of several that wait for it.
+            if matches!(event, watcher::Event::InitDone)
+                && let Some(ready) = ready.take()
+            {
+                ready();
+            }
             match event {
                 watcher::Event::Apply(object) | watcher::Event::InitApply(object) => Some(object),
                 watcher::Event::Delete(_) | watcher::Event::Init | watcher::Event::InitDone => None,

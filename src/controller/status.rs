@@ -7,7 +7,13 @@ use crate::api::{AppliedHashes, ConditionType, IdentityStatus, StatusCondition};
 use crate::domain::{Applied, ObjectKey, Report, Uid, Verdict};
 
 /// The status that says `report`. Transition times move only where a condition's status does.
-pub fn render(report: &Report, key: &ObjectKey, uid: &Uid, before: Option<&IdentityStatus>, now: Timestamp) -> IdentityStatus {
+pub fn render(
+    report: &Report,
+    key: &ObjectKey,
+    uid: &Uid,
+    before: Option<&IdentityStatus>,
+    now: Timestamp,
+) -> IdentityStatus {
     let message = report.message(key);
     let condition = |type_: ConditionType, is: bool| {
         let status = if is { "True" } else { "False" };
@@ -37,9 +43,7 @@ pub fn render(report: &Report, key: &ObjectKey, uid: &Uid, before: Option<&Ident
         uid: Some(uid.as_str().to_owned()),
         identity_id: held.map(|held| held.identity.id().as_str().to_owned()),
         origin: held.and_then(|held| held.origin),
-        applied: held
-            .filter(|held| held.applied != Applied::default())
-            .map(|held| AppliedHashes::from(&held.applied)),
+        applied: held.filter(|held| held.applied != Applied::default()).map(|held| AppliedHashes::from(&held.applied)),
         deletion_policy: Some(report.deletion),
         credential: held.and_then(|held| held.credential.clone()),
         last_handled_reconcile_at: report.handled_poke.clone(),

@@ -6,6 +6,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ::kube::api::WatchParams;
 use ::kube::runtime::reflector::{ObjectRef, Store};
@@ -15,6 +16,8 @@ use futures::stream::{BoxStream, SelectAll};
 use futures::{Stream, StreamExt};
 
 use super::snapshot::Snapshot;
+
+const PROBE_AGAIN: Duration = Duration::from_secs(1);
 
 /// Where to watch.
 #[derive(Clone, Debug, Default)]
@@ -36,15 +39,19 @@ impl Scope {
 }
 
 /// True if the API server can stream the initial list (no page of 500 objects in memory twice). Old ones refuse the
-/// parameters with 422 at once; whatever else goes wrong shows in the watch itself.
+/// parameters at once. Anything else (no CRD yet, no permission, a storage that starts) says nothing: it asks again until it knows.
 pub async fn streams_lists(api: &Api<Snapshot>) -> bool {
     let probe = WatchParams::default().initial_events().timeout(1);
-    match api.watch(&probe, "0").await {
-        Ok(_) => true,
-        Err(error) => {
-            tracing::debug!(%error, "the API server does not stream lists; listing by pages");
-            false
+    loop {
+        match api.watch(&probe, "0").await {
+            Ok(_) => return true,
+            Err(::kube::Error::Api(status)) if matches!(status.code, 400 | 422) => return false,
+            Err(::kube::Error::Api(status)) if status.code == 404 => {
+                tracing::warn!("the API server knows no Identity; is the CRD installed? Trying again");
+            }
+            Err(error) => tracing::warn!(%error, "Identities cannot be watched; trying again"),
         }
+        tokio::time::sleep(PROBE_AGAIN).await;
     }
 }
 
@@ -100,13 +107,21 @@ impl Merge {
             Ok(watcher::Event::InitApply(object)) => {
                 part.listing.insert(ObjectRef::from_obj(&object));
                 // Until all have listed once, the store is filled in one go.
-                vec![Ok(if self.waiting > 0 { watcher::Event::InitApply(object) } else { watcher::Event::Apply(object) })]
+                vec![Ok(if self.waiting > 0 {
+                    watcher::Event::InitApply(object)
+                } else {
+                    watcher::Event::Apply(object)
+                })]
             }
             Ok(watcher::Event::InitDone) => self.listed(index),
             Ok(watcher::Event::Apply(object)) => {
                 part.known.insert(ObjectRef::from_obj(&object));
                 // Another namespace is still listing: this one's changes go into the same buffer.
-                vec![Ok(if self.waiting > 0 { watcher::Event::InitApply(object) } else { watcher::Event::Apply(object) })]
+                vec![Ok(if self.waiting > 0 {
+                    watcher::Event::InitApply(object)
+                } else {
+                    watcher::Event::Apply(object)
+                })]
             }
             Ok(watcher::Event::Delete(object)) => {
                 part.known.remove(&ObjectRef::from_obj(&object));

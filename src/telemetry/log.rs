@@ -25,11 +25,19 @@ pub enum LogError {
 
 /// Sets up logging for the process. `level` is a level or a filter (`info,unkey_operator=debug`).
 pub fn init(format: LogFormat, level: &str) -> Result<(), LogError> {
-    let filter = EnvFilter::builder().parse(level)?;
+    let mut filter = EnvFilter::builder().parse(level)?;
+    // The runtime's own spans repeat in other words what ours say; asked for by name, they are there.
+    for noisy in ["kube_runtime", "kube_client", "hyper", "hyper_util", "reqwest", "rustls", "tower"] {
+        if !level.contains(noisy) {
+            filter = filter.add_directive(format!("{noisy}=warn").parse()?);
+        }
+    }
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match format {
         LogFormat::Text => builder.with_target(false).with_ansi(false).finish().try_init()?,
-        LogFormat::Json => builder.json().flatten_event(true).with_current_span(true).with_span_list(false).finish().try_init()?,
+        LogFormat::Json => {
+            builder.json().flatten_event(true).with_current_span(true).with_span_list(false).finish().try_init()?
+        }
     }
     Ok(())
 }

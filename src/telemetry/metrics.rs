@@ -77,7 +77,11 @@ impl Default for Metrics {
             seconds.clone(),
         );
         let in_flight = Gauge::default();
-        registry.register("upstream_requests_in_flight", "Requests to Unkey that wait for an answer", in_flight.clone());
+        registry.register(
+            "upstream_requests_in_flight",
+            "Requests to Unkey that wait for an answer",
+            in_flight.clone(),
+        );
         let objects = Family::default();
         registry.register(
             "identities",

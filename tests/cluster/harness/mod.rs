@@ -1,0 +1,7 @@
+//! What every test of this binary stands on. Starts things and waits for conditions; asserts nothing about the operator.
+
+mod operator;
+mod world;
+
+pub use operator::Operator;
+pub use world::{ROOT_KEY, World, condition, eventually, identity, succeeded};

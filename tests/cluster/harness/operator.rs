@@ -1,0 +1,88 @@
+//! The operator as a child process, as a user would run it.
+
+use std::fs::File;
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+/// A running operator. Killed when dropped; if the test fails, its log is printed.
+pub struct Operator {
+    child: Child,
+    log: PathBuf,
+}
+
+impl Operator {
+    /// Starts `unkey-operator run` with these arguments and environment.
+    pub fn start(log: PathBuf, args: &[String], env: &[(&str, &str)]) -> Self {
+        let out = File::options().create(true).append(true).open(&log).unwrap();
+        let child = Command::new(env!("CARGO_BIN_EXE_unkey-operator"))
+            .arg("run")
+            .args(args)
+            .env_remove("UNKEY_ROOT_KEY")
+            .envs(env.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(out)
+            .spawn()
+            .unwrap();
+        Self { child, log }
+    }
+
+    /// What it has logged so far, earlier operators of this world included.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap()
+    }
+
+    /// Where its admin server listens, from the log's first lines.
+    pub async fn admin(&self) -> String {
+        super::eventually("the admin address in the log", async || {
+            let log = self.log();
+            let line = log.lines().rev().find(|line| line.contains("admin="))?.to_owned();
+            let address = line.split("admin=").nth(1)?.split_whitespace().next()?;
+            Some(format!("http://{address}"))
+        })
+        .await
+    }
+
+    /// SIGKILL: it gets no chance to tidy up.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// SIGTERM, and its exit status.
+    pub fn terminate(mut self) -> ExitStatus {
+        self.signal("TERM");
+        self.wait()
+    }
+
+    /// Sends a signal by name.
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status().unwrap();
+        assert!(sent.success(), "kill -{name}");
+    }
+
+    /// Waits for it to end by itself.
+    pub fn wait(&mut self) -> ExitStatus {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(Instant::now() < deadline, "the operator does not end");
+            std::thread::yield_now();
+            std::thread::park_timeout(Duration::from_millis(20));
+        }
+    }
+}
+
+impl Drop for Operator {
+    fn drop(&mut self) {
+        // An error means that it has ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            eprintln!("--- log of the operator ---\n{}", std::fs::read_to_string(&self.log).unwrap_or_default());
+        }
+    }
+}
