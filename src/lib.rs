@@ -1,1 +1,3 @@
 //! Keeps Unkey identities equal to `Identity` resources.
+
+pub mod unkey;
