@@ -1,0 +1,272 @@
+//! The client: one method per operation, one request per call.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
+use serde::Serialize;
+use tokio::time::Instant;
+
+use super::credentials::{CredentialError, Credentials, RootKey};
+use super::error::{Error, Fault, Unreached};
+use super::reply::{self, Answer, Head};
+use super::url::{BaseUrl, BaseUrlError};
+use super::wire::{
+    ByIdentity, CreateIdentity, Created, Identity, ListIdentities, Operation, Page, UpdateIdentity, Updated,
+};
+
+/// Unkey closes a connection that idled for 10 s. A pool that keeps one longer sends into a closing connection, and the fate of
+/// that write is unknown.
+const POOL_IDLE: Duration = Duration::from_secs(9);
+/// Connecting takes a fraction of a second or fails; see [`connect_timeout`].
+const CONNECT: Duration = Duration::from_secs(10);
+/// How soon a peer that vanished is noticed on a shared HTTP/2 connection that every call would otherwise keep choosing.
+const HTTP2_PING: Duration = Duration::from_secs(10);
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// What a client needs to know besides the root key.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Where the API is, such as `https://api.unkey.com`. `http` is allowed, for an emulator or a server inside the cluster.
+    pub base_url: String,
+    /// Total time for one call: connecting, sending, headers and body.
+    pub request_timeout: Duration,
+    /// The `User-Agent`. Unkey stores it with each audit event, so it should tell which installation wrote.
+    pub user_agent: String,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            base_url: "https://api.unkey.com".to_owned(),
+            request_timeout: Duration::from_secs(30),
+            user_agent: concat!("unkey-operator/", env!("CARGO_PKG_VERSION")).to_owned(),
+        }
+    }
+}
+
+/// Why a client cannot be built.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// The base URL is unfit.
+    #[error(transparent)]
+    BaseUrl(#[from] BaseUrlError),
+    /// The request timeout is zero.
+    #[error("the request timeout must be longer than zero")]
+    Timeout,
+    /// The user agent cannot be sent in a header.
+    #[error("the user agent has control or non-ASCII characters")]
+    UserAgent,
+    /// The TLS back end failed; most often, the machine has no CA certificates.
+    #[error("the HTTP client cannot be built; are CA certificates installed?")]
+    Http(#[source] reqwest::Error),
+}
+
+/// A client of the Unkey API's identities. Cheap to clone; clones share connections.
+///
+/// - Redirects are answers, never followed, so the root key goes nowhere but to the base URL.
+/// - `HTTP_PROXY` and its kin are ignored: the root key takes no way that the operator's own flags do not show.
+/// - No answer is retried. Below, hyper replaces a pooled connection that was closed before it took the request; such a request
+///   was never written, so one call still is at most one request.
+/// - Dropping the future of a call closes its connection (HTTP/1.1) or stream (HTTP/2); the server may go on.
+#[derive(Clone)]
+pub struct Client(Arc<Inner>);
+
+struct Inner {
+    http: reqwest::Client,
+    base: BaseUrl,
+    request_timeout: Duration,
+    credentials: Credentials,
+}
+
+impl Client {
+    /// Builds a client. No network or file access; installs rustls' ring provider if the process has none.
+    pub fn new(options: &Options, credentials: Credentials) -> Result<Self, ConfigError> {
+        let base = BaseUrl::parse(&options.base_url)?;
+        if options.request_timeout.is_zero() {
+            return Err(ConfigError::Timeout);
+        }
+        let user_agent = HeaderValue::from_str(&options.user_agent).map_err(|_| ConfigError::UserAgent)?;
+        if rustls::crypto::CryptoProvider::get_default().is_none() {
+            // An error means that another thread was faster, which is as good.
+            let _ = rustls::crypto::ring::default_provider().install_default();
+        }
+        let http = reqwest::Client::builder()
+            .user_agent(user_agent)
+            .redirect(reqwest::redirect::Policy::none())
+            .referer(false)
+            .no_proxy()
+            // The default sends again after some HTTP/2 refusals. Those are safe, but an attempt is to be visible to the caller.
+            .retry(reqwest::retry::never())
+            .connect_timeout(connect_timeout(options.request_timeout))
+            .pool_idle_timeout(POOL_IDLE)
+            .http2_keep_alive_interval(HTTP2_PING)
+            .http2_keep_alive_timeout(HTTP2_PING)
+            .tcp_nodelay(true)
+            .build()
+            .map_err(ConfigError::Http)?;
+        Ok(Self(Arc::new(Inner { http, base, request_timeout: options.request_timeout, credentials })))
+    }
+
+    /// `createIdentity`. Not idempotent: a second one answers [`Conflict`](super::Class::Conflict).
+    pub async fn create(&self, request: &CreateIdentity<'_>) -> Result<Created, Error> {
+        self.call(Operation::Create, request).await
+    }
+
+    /// `getIdentity`, by internal or external id. Check the reply's `external_id`: the server tries both.
+    pub async fn get(&self, identity: &str) -> Result<Identity, Error> {
+        self.call(Operation::Get, &ByIdentity { identity }).await
+    }
+
+    /// `updateIdentity`. Check the reply's id and external id.
+    pub async fn update(&self, request: &UpdateIdentity<'_>) -> Result<Updated, Error> {
+        self.call(Operation::Update, request).await
+    }
+
+    /// `deleteIdentity`, by internal or external id. A second one answers [`NotFound`](super::Class::NotFound).
+    pub async fn delete(&self, identity: &str) -> Result<(), Error> {
+        self.call(Operation::Delete, &ByIdentity { identity }).await
+    }
+
+    /// `listIdentities`: `limit` identities (1 to 100) from `cursor` on, or from the first.
+    pub async fn list(&self, limit: u8, cursor: Option<&str>) -> Result<Page, Error> {
+        let page: Page = self.call(Operation::List, &ListIdentities { limit, cursor }).await?;
+        // The cursor names the first row of the next page, so with a limit of at least 1 it moves on; else a scan would never end.
+        if page.next_cursor.is_some() && page.next_cursor.as_deref() == cursor {
+            return Err(Error::new(
+                Operation::List,
+                Fault::Unreadable { status: 200, why: "its cursor does not advance" },
+            ));
+        }
+        Ok(page)
+    }
+
+    /// Total time for one call: an attempt without answer is over this long after it began.
+    pub fn request_timeout(&self) -> Duration {
+        self.0.request_timeout
+    }
+
+    /// The base URL in its normal form, without trailing slash.
+    pub fn base_url(&self) -> &str {
+        self.0.base.as_str()
+    }
+
+    /// Where the root key comes from, to watch it for changes.
+    pub fn credentials(&self) -> &Credentials {
+        &self.0.credentials
+    }
+
+    /// First 12 hex digits of SHA-256(base URL, NUL, root key): a name for the workspace access in use that reveals nothing.
+    pub fn credential_mark(&self) -> Result<String, CredentialError> {
+        Ok(self.0.credentials.key()?.mark(self.0.base.as_str()))
+    }
+
+    async fn call<T: Answer>(&self, operation: Operation, request: &impl Serialize) -> Result<T, Error> {
+        let begun = Instant::now();
+        let result = self.attempt(operation, request).await;
+        let elapsed_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let operation = operation.as_str();
+        match &result {
+            Ok(_) => tracing::debug!(operation, status = 200, elapsed_ms, "unkey call"),
+            Err(error) => {
+                let (status, request_id) = (error.status(), error.request_id());
+                tracing::debug!(operation, status, request_id, elapsed_ms, effect = ?error.effect(), %error, "unkey call failed");
+            }
+        }
+        result
+    }
+
+    async fn attempt<T: Answer>(&self, operation: Operation, request: &impl Serialize) -> Result<T, Error> {
+        let failed = |fault| Error::new(operation, fault);
+        let key = self.0.credentials.key().map_err(|error| failed(error.into()))?;
+        let body = serde_json::to_vec(request).map_err(|error| failed(Fault::NotBuilt(error)))?;
+        tokio::time::timeout(self.0.request_timeout, self.exchange(operation, &key, body))
+            .await
+            .unwrap_or_else(|_| Err(failed(Fault::Deadline(self.0.request_timeout))))
+    }
+
+    async fn exchange<T: Answer>(&self, operation: Operation, key: &RootKey, body: Vec<u8>) -> Result<T, Error> {
+        let failed = |fault| Error::new(operation, fault);
+        let mut response = self
+            .0
+            .http
+            .post(self.0.base.join(operation.path()))
+            .header(AUTHORIZATION, key.header())
+            .header(ACCEPT, JSON)
+            .header(CONTENT_TYPE, JSON)
+            .body(body)
+            .send()
+            .await
+            .map_err(|error| failed(unsent_or_interrupted(error)))?;
+
+        let headers = response.headers().clone();
+        let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+        let head = Head {
+            status: response.status().as_u16(),
+            content_type: text(CONTENT_TYPE),
+            retry_after: text(RETRY_AFTER),
+        };
+        let mut bytes = Vec::new();
+        // What is not JSON is not read: its bytes cannot change the verdict.
+        if head.is_json() {
+            let limit = operation.body_cap();
+            while let Some(chunk) = response.chunk().await.map_err(|error| failed(Fault::Interrupted(error)))? {
+                if bytes.len() + chunk.len() > limit {
+                    return Err(failed(Fault::TooLarge { limit }));
+                }
+                bytes.extend_from_slice(&chunk);
+            }
+        }
+        reply::read(operation, head, &bytes, |text| key.redact(text))
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("base_url", &self.base_url())
+            .field("request_timeout", &self.0.request_timeout)
+            .field("credentials", &self.0.credentials)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Shorter than the whole call, so that a host that drops packets ends as "never sent" and not as "unknown outcome".
+fn connect_timeout(request_timeout: Duration) -> Duration {
+    (request_timeout / 2).min(CONNECT)
+}
+
+/// A failure without answer. Only while connecting (name, TCP, TLS) it is sure that the request was not sent.
+fn unsent_or_interrupted(error: reqwest::Error) -> Fault {
+    if !error.is_connect() {
+        return Fault::Interrupted(error);
+    }
+    let cause = if error.is_dns() {
+        Unreached::Dns
+    } else if error.is_timeout() {
+        Unreached::Timeout
+    } else if is_tls(&error) {
+        Unreached::Tls
+    } else {
+        Unreached::Connect
+    };
+    Fault::Unreachable { cause, source: error }
+}
+
+/// rustls' errors travel inside `io::Error`, whose `source` skips the error that it holds.
+fn is_tls(error: &reqwest::Error) -> bool {
+    let mut next: Option<&(dyn StdError + 'static)> = Some(error);
+    while let Some(error) = next {
+        if error.is::<rustls::Error>() {
+            return true;
+        }
+        next = match error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
+            Some(held) => Some(held),
+            None => error.source(),
+        };
+    }
+    false
+}

@@ -1,0 +1,288 @@
+//! What can go wrong with a call, what to do about it ([`Class`]) and what it did ([`Effect`]).
+
+use std::time::Duration;
+
+use super::credentials::CredentialError;
+use super::wire::Operation;
+
+/// A failed call. Its `Display` is one sentence without request id and without anything secret, the same for the same cause.
+#[derive(Debug, thiserror::Error)]
+#[error("{operation}: {fault}")]
+pub struct Error {
+    operation: Operation,
+    request_id: Option<String>,
+    fault: Fault,
+}
+
+/// The cause of a failed call. Match on [`Error::class`] and [`Error::effect`] to act; this is for messages and tests.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Fault {
+    /// There is no usable root key, so nothing was sent.
+    #[error(transparent)]
+    Credential(#[from] CredentialError),
+    /// The request could not be written as JSON, so nothing was sent.
+    #[error("the request cannot be written as JSON")]
+    NotBuilt(#[source] serde_json::Error),
+    /// There was no connection, so nothing was sent.
+    #[error("Unkey cannot be reached: {cause}")]
+    Unreachable {
+        /// The step that failed.
+        cause: Unreached,
+        /// What the HTTP client said.
+        source: reqwest::Error,
+    },
+    /// The connection failed after the request may have been sent.
+    #[error("the connection to Unkey broke before the whole answer was read")]
+    Interrupted(#[source] reqwest::Error),
+    /// No complete answer within the request timeout.
+    #[error("Unkey did not answer completely within {} ms", .0.as_millis())]
+    Deadline(
+        /// The request timeout.
+        Duration,
+    ),
+    /// The answer is larger than what is read at most.
+    #[error("the answer is larger than {limit} bytes")]
+    TooLarge {
+        /// The cap of this operation, in bytes.
+        limit: usize,
+    },
+    /// An answer that claims to be Unkey's and is not what the API reference describes.
+    #[error("the answer (HTTP {status}) cannot be read: {why}")]
+    Unreadable {
+        /// HTTP status.
+        status: u16,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// An answer of something other than the Unkey API: a proxy, a gateway, a login page, a wrong URL.
+    #[error(
+        "HTTP {status}, but not in the Unkey API's words: a proxy, a load balancer or another server answers at the API URL"
+    )]
+    Foreign {
+        /// HTTP status.
+        status: u16,
+        /// From the `Retry-After` header of a 429.
+        retry_after: Option<Duration>,
+    },
+    /// An error in Unkey's own envelope.
+    #[error("Unkey answered {status} {code}: {detail}")]
+    Answered {
+        /// HTTP status.
+        status: u16,
+        /// Last segment of `error.type`, the stable name of the error: `identity_not_found`.
+        code: String,
+        /// The server's sentence: root key removed, control characters escaped, at most about 500 characters.
+        detail: String,
+        /// From the `Retry-After` header of a 429.
+        retry_after: Option<Duration>,
+    },
+}
+
+/// The step at which no connection came about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unreached {
+    /// The host name has no address.
+    #[error("its name cannot be resolved")]
+    Dns,
+    /// No TLS session: an untrusted or expired certificate, another name in it, no TLS at all.
+    #[error("no TLS session could be agreed")]
+    Tls,
+    /// No connection within the time for connecting.
+    #[error("connecting takes too long")]
+    Timeout,
+    /// Refused, unreachable, reset while connecting.
+    #[error("the connection failed")]
+    Connect,
+}
+
+/// What to do about a failure. Closed: every failure of every operation is exactly one of these.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// Try again with backoff.
+    Transient,
+    /// Stop all calls of this root key for a while.
+    RateLimited {
+        /// What the server asked for, from 1 s to 5 min; `None` if it did not say.
+        retry_after: Option<Duration>,
+    },
+    /// The root key is missing, unknown, expired, disabled or its workspace is gone: a person must act; try again slowly.
+    Credential,
+    /// The root key lacks one permission: a person must act; try again slowly.
+    Permission {
+        /// The one it lacks.
+        which: Permission,
+    },
+    /// Unkey says that the identity does not exist. Its lookup may lag behind its writes.
+    NotFound,
+    /// A create met a live identity with this external id.
+    Conflict,
+    /// The same request will always fail.
+    Terminal {
+        /// Why, in the server's words: root key removed, control characters escaped, at most about 500 characters.
+        why: String,
+    },
+    /// A write may or may not have happened, and may still happen.
+    UnknownOutcome,
+    /// Something other than Unkey answers at the API URL: a person must act; try again slowly.
+    Misconfigured,
+}
+
+/// What a failed WRITE may have done. For reads it has no meaning beyond whether the server was reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Nothing was sent: it was not an attempt.
+    NotSent,
+    /// It was refused, so nothing was changed: it was not an attempt.
+    Refused,
+    /// The attempt is over; it may or may not have been applied.
+    Ended,
+    /// It may have been applied, and may still be running: until its deadline, nothing later proves anything.
+    Unknown,
+}
+
+/// A permission of a root key on identities.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Permission {
+    /// `identity.*.create_identity`
+    Create,
+    /// `identity.*.read_identity`
+    Read,
+    /// `identity.*.update_identity`
+    Update,
+    /// `identity.*.delete_identity`
+    Delete,
+}
+
+impl Permission {
+    /// As it is written in Unkey's dashboard.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Create => "identity.*.create_identity",
+            Self::Read => "identity.*.read_identity",
+            Self::Update => "identity.*.update_identity",
+            Self::Delete => "identity.*.delete_identity",
+        }
+    }
+
+    /// The one an operation needs.
+    pub const fn of(operation: Operation) -> Self {
+        match operation {
+            Operation::Create => Self::Create,
+            Operation::Get | Operation::List => Self::Read,
+            Operation::Update => Self::Update,
+            Operation::Delete => Self::Delete,
+        }
+    }
+}
+
+impl Error {
+    pub(crate) fn new(operation: Operation, fault: Fault) -> Self {
+        Self { operation, request_id: None, fault }
+    }
+
+    pub(crate) fn with_request_id(mut self, request_id: Option<String>) -> Self {
+        self.request_id = request_id.filter(|id| !id.is_empty());
+        self
+    }
+
+    /// The operation that failed.
+    pub fn operation(&self) -> Operation {
+        self.operation
+    }
+
+    /// Unkey's id of the request, if it answered: for logs and events, not for conditions, where it would change at every retry.
+    pub fn request_id(&self) -> Option<&str> {
+        self.request_id.as_deref()
+    }
+
+    /// The cause.
+    pub fn fault(&self) -> &Fault {
+        &self.fault
+    }
+
+    /// HTTP status of the answer, if there was one.
+    pub fn status(&self) -> Option<u16> {
+        match self.fault {
+            Fault::Unreadable { status, .. } | Fault::Foreign { status, .. } | Fault::Answered { status, .. } => {
+                Some(status)
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether a smaller page may help: the answer was over the size cap, or the server failed by itself (one identity with a
+    /// large meta makes every page that holds it a 500).
+    pub fn may_be_too_much(&self) -> bool {
+        matches!(self.fault, Fault::TooLarge { .. }) || self.status().is_some_and(|status| status >= 500)
+    }
+
+    /// What to do about it.
+    pub fn class(&self) -> Class {
+        match &self.fault {
+            Fault::Credential(_) => Class::Credential,
+            Fault::NotBuilt(_) => Class::Terminal { why: self.fault.to_string() },
+            Fault::Unreachable { .. } => Class::Transient,
+            Fault::Interrupted(_) | Fault::Deadline(_) | Fault::TooLarge { .. } | Fault::Unreadable { .. } => {
+                self.lost()
+            }
+            Fault::Foreign { status, retry_after } => self.foreign(*status, *retry_after),
+            Fault::Answered { status, code, detail, retry_after } => self.answered(*status, code, detail, *retry_after),
+        }
+    }
+
+    /// What it may have done, if it was a write.
+    pub fn effect(&self) -> Effect {
+        match self.fault {
+            Fault::Credential(_) | Fault::NotBuilt(_) | Fault::Unreachable { .. } => Effect::NotSent,
+            Fault::Interrupted(_) | Fault::Deadline(_) | Fault::TooLarge { .. } | Fault::Unreadable { .. } => {
+                Effect::Unknown
+            }
+            // Answers that a server or proxy gives without having passed the request on: a redirect, no such path or method, a
+            // request it will not read, its own login or limit.
+            Fault::Foreign {
+                status: 300..=399 | 401 | 404 | 405 | 407 | 411 | 413..=415 | 421 | 426 | 429 | 431 | 511,
+                ..
+            } => Effect::Refused,
+            // Any other foreign answer may stand in for one that Unkey gave (502 after a reset, 403 of a filter that reads answers,
+            // 200 of one that rewrites them); and these two of Unkey's own are for requests it had begun.
+            Fault::Foreign { .. } | Fault::Answered { status: 408 | 499, .. } => Effect::Unknown,
+            Fault::Answered { status: 500.., .. } => Effect::Ended,
+            Fault::Answered { .. } => Effect::Refused,
+        }
+    }
+
+    /// An attempt without an answer: a read is simply tried again.
+    fn lost(&self) -> Class {
+        if self.operation.is_write() { Class::UnknownOutcome } else { Class::Transient }
+    }
+
+    fn foreign(&self, status: u16, retry_after: Option<Duration>) -> Class {
+        match status {
+            408 | 499 | 500.. => self.lost(),
+            413 => Class::Terminal { why: "a proxy before Unkey refuses a request of this size".to_owned() },
+            429 => Class::RateLimited { retry_after },
+            _ => Class::Misconfigured,
+        }
+    }
+
+    /// By status and `error.type`; titles and details are for people. The one exception: Unkey validates before it authenticates, so a
+    /// missing header is `invalid_input` and only the detail says that it is the credential.
+    fn answered(&self, status: u16, code: &str, detail: &str, retry_after: Option<Duration>) -> Class {
+        match (status, code) {
+            (400, "malformed" | "missing") => Class::Credential,
+            (400, _) if detail.contains("Authorization header for 'bearer' scheme") => Class::Credential,
+            (403, "insufficient_permissions") => Class::Permission { which: Permission::of(self.operation) },
+            (401 | 403, _) | (404, "workspace_not_found") => Class::Credential,
+            (404, "identity_not_found") => Class::NotFound,
+            // Some other resource, or no such route: not a word about the identity.
+            (404 | 405, _) => Class::Misconfigured,
+            (408 | 499, _) => self.lost(),
+            (409, "identity_already_exists") if self.operation == Operation::Create => Class::Conflict,
+            // No other conflict is documented for identities; if there is one, it is with another writer.
+            (409 | 500.., _) => Class::Transient,
+            (429, _) => Class::RateLimited { retry_after },
+            _ => Class::Terminal { why: detail.to_owned() },
+        }
+    }
+}
