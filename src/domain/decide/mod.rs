@@ -201,7 +201,9 @@ impl Situation<'_> {
             };
             if let Some(wake) = waits {
                 let verdict = self.verdict_of(&trouble.cause);
-                return if trouble.lasting { self.say(verdict, Step::Wait(wake)) } else { Step::Wait(wake) };
+                // What is gone has no status to say it in.
+                let says = trouble.lasting && !matches!(self.object.phase, Phase::Gone { .. });
+                return if says { self.say(verdict, Step::Wait(wake)) } else { Step::Wait(wake) };
             }
         }
         if !self.object.fresh && !matches!(call, Call::Read(_)) {

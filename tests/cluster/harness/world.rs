@@ -34,10 +34,8 @@ pub async fn eventually<T>(what: &str, probe: impl AsyncFn() -> Option<T>) -> T 
             }
         }
     };
-    match tokio::time::timeout(DEADLINE, wait).await {
-        Ok(found) => found,
-        Err(_) => panic!("in vain: waited {} s for {what}", DEADLINE.as_secs()),
-    }
+    let found = tokio::time::timeout(DEADLINE, wait).await;
+    found.unwrap_or_else(|_| panic!("in vain: waited {} s for {what}", DEADLINE.as_secs()))
 }
 
 /// A manifest.
