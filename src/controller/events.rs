@@ -59,3 +59,15 @@ fn shortened(mut text: String) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_note_is_cut_at_a_character() {
+        assert_eq!(shortened("short".to_owned()), "short");
+        let cut = shortened("é".repeat(MAX_NOTE));
+        assert!(cut.len() <= MAX_NOTE && cut.ends_with('…'), "{} bytes", cut.len());
+    }
+}
