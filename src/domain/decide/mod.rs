@@ -116,6 +116,11 @@ impl Situation<'_> {
         matches!(&self.known.last, LastWrite::Created { uid, noted: false, .. } if *uid == self.object.guard.uid)
     }
 
+    /// A poke is pending that no settled read has answered.
+    fn poked(&self) -> bool {
+        self.object.poke.as_ref().is_some_and(|poke| self.visits.judged.as_ref() != Some(&poke.value))
+    }
+
     /// R12: nothing to do, nothing to ask.
     fn is_quiet(&self) -> bool {
         let object = self.object;
@@ -126,12 +131,15 @@ impl Situation<'_> {
             && record.deletion == Some(self.deletion())
             && settled_here;
         let at_rest = if record.shown.ready {
-            object.held().is_some() && object.finalizer && object.mark.own().is_some()
+            object.held().is_some()
         } else {
             // A stall whose ground is gone (the owner of the externalId, the root key) is not at rest.
-            record.shown.stalled && record.shown.reason != Some(Reason::ExternalIdConflict) && !self.visits.rejudge
+            let conflict = record.shown.reason == Some(Reason::ExternalIdConflict);
+            record.shown.stalled && !conflict && self.visits.rejudge.is_none()
         };
-        current && at_rest
+        // Whoever owns is protected, stalled or not (R1, S15).
+        let protected = object.held().is_none() || (object.finalizer && object.mark.own().is_some());
+        current && at_rest && protected
     }
 
     /// A claim for an object that owns an identity already: no create will follow it.
@@ -157,7 +165,8 @@ impl Situation<'_> {
     fn say_with(&self, held: Option<Held>, verdict: Verdict, mut notes: Vec<Note>, then: Step) -> Step {
         let object = self.object;
         let record = object.recorded.own();
-        let judged = verdict.is_ready() || verdict.is_stalled();
+        // R5: an accepted update does not say what a poke asks; an accepted create, or a stall, does.
+        let judged = verdict.is_stalled() || (verdict.is_ready() && (self.owes_id() || !self.poked()));
         let handled_poke = match &object.poke {
             Some(poke) if judged => Some(poke.value.clone()),
             _ => record.and_then(|record| record.handled_poke.clone()),
