@@ -5,6 +5,7 @@
 mod adopting;
 mod deleting;
 mod lost;
+mod quiet;
 mod sim;
 mod syncing;
 mod world;

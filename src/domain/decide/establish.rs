@@ -36,8 +36,16 @@ pub(super) fn establish(s: &Situation<'_>, desired: &Desired) -> Step {
         Seen::Nothing | Seen::Absent { .. } => {}
     }
     if matches!(&s.known.last, LastWrite::Exists { uid } if *uid == s.object.guard.uid) {
-        // With a create of ours in doubt only a settled read can tell whose it is: save the one that cannot.
-        return if s.known.doubt().is_some() { s.read_settled() } else { s.read() };
+        if s.known.doubt().is_some() {
+            // With a create of ours in doubt only a settled read can tell whose it is: save the one that cannot.
+            return s.read_settled();
+        }
+        let surely_foreign = s.visits.claimed_here && !s.visits.sent && !was_refused(s);
+        if surely_foreign && s.adoption() == AdoptionPolicy::Never {
+            // No look could change the verdict, and the shorter the claim stands, the less a crash can confuse (S36).
+            return refuse(s, Stall::ExistsNever);
+        }
+        return s.read();
     }
     let own = s.object.mark.own();
     if own.is_none() && looks_first(s) && s.known.seen == Seen::Nothing {
@@ -60,8 +68,13 @@ pub(super) fn establish(s: &Situation<'_>, desired: &Desired) -> Step {
 
 /// `Never` must not even claim what exists; and what was refused before is likely to be there still.
 fn looks_first(s: &Situation<'_>) -> bool {
-    let refused = s.object.recorded.own().and_then(|record| record.shown.reason);
-    s.adoption() == AdoptionPolicy::Never || matches!(refused, Some(Reason::AlreadyExists | Reason::IdentityMismatch))
+    s.adoption() == AdoptionPolicy::Never || was_refused(s)
+}
+
+/// The status shows a refusal, so whatever is known of what exists dates from before it.
+fn was_refused(s: &Situation<'_>) -> bool {
+    let shown = s.object.recorded.own().and_then(|record| record.shown.reason);
+    matches!(shown, Some(Reason::AlreadyExists | Reason::IdentityMismatch))
 }
 
 /// R3 on what the last read found. `desired` is `None` if the spec cannot be read: then nothing would be adopted.

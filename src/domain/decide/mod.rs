@@ -125,14 +125,15 @@ impl Situation<'_> {
     fn is_quiet(&self) -> bool {
         let object = self.object;
         let Some(record) = object.recorded.own() else { return false };
-        let settled_here = self.known.doubt().is_none() && !self.owes_id() && !self.visits.suspicion;
         let current = record.generation == object.generation
             && object.poke.is_none()
             && record.deletion == Some(self.deletion())
-            && settled_here;
+            && !self.owes_id()
+            && !self.visits.suspicion;
         let at_rest = if record.shown.ready {
-            object.held().is_some()
+            object.held().is_some() && self.known.doubt().is_none()
         } else {
+            // A doubt can wait until a person has acted: whatever comes next, a deletion too, settles it first (S29).
             // A stall whose ground is gone (the owner of the externalId, the root key) is not at rest.
             let conflict = record.shown.reason == Some(Reason::ExternalIdConflict);
             record.shown.stalled && !conflict && self.visits.rejudge.is_none()
