@@ -339,7 +339,8 @@ fn absent(
     let settled = telling.begun >= settles_at;
     if settled {
         known.doubt = None;
-        visits.suspicion = true;
+        // Only of an identity that is recorded can it be a surprise.
+        visits.suspicion |= object.held().is_some();
         judged(object, visits, telling);
     }
     known.seen = match known.seen {
