@@ -5,3 +5,4 @@
 
 mod harness;
 mod main_path;
+mod updates;
