@@ -6,3 +6,4 @@
 mod harness;
 mod main_path;
 mod manifests;
+mod updates;

@@ -124,14 +124,27 @@ impl World {
         ]
         .map(ToOwned::to_owned)
         .into();
-        // A later value of a flag replaces an earlier one.
+        // A value that a test gives takes the place of the world's own; a flag that it gives twice stays twice.
         for pair in self.extra.chunks(2) {
             if let Some(at) = args.iter().position(|arg| *arg == pair[0]) {
                 args.drain(at..at + 2);
             }
-            args.extend(pair.iter().cloned());
         }
+        args.extend(self.extra.iter().cloned());
         args
+    }
+
+    /// A world whose operator works on one object at a time, in order: what [`World::barrier`] needs.
+    pub async fn in_order(name: &str) -> Self {
+        Self::new(name).await.with_args(&["--workers", "1"])
+    }
+
+    /// A world that shares the Unkey workspace of this one, root key included.
+    pub async fn beside(&self, name: &str) -> Self {
+        let url = self.emulator.base_url();
+        let mut beside = Self::new(name).await.with_args(&["--api-url", &url]);
+        beside.workspace = self.workspace.clone();
+        beside
     }
 
     /// Starts an operator, and waits until it has listed what there is.
