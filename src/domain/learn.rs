@@ -176,6 +176,11 @@ pub fn learn(
     let (failures, before) = (visits.failures, visits.trouble.take());
     visits.failures = 0;
     visits.rejudge = false;
+    if let (Call::Read(_), Some(trouble)) = (call, before.as_ref().filter(|trouble| trouble.write)) {
+        // The row of failures goes on, or a repeated delete with its get would never be shown and never be slowed down (R13).
+        visits.failures = failures;
+        visits.trouble = Some(Trouble { retry_at: Some(telling.now), ..trouble.clone() });
+    }
     match (call, reply) {
         (Call::Read(external_id), Reply::Found { external_id: replied, id, content }) => {
             found(external_id, replied, id, content, object, known, visits, policy, telling);
@@ -326,6 +331,7 @@ fn trouble(object: &Object, policy: &Policy, cause: Cause, retry_at: Option<Mono
         cause,
         retry_at,
         lasting,
+        write: false,
         generation: object.generation,
         poke: object.poke.as_ref().map(|poke| poke.value.clone()),
         credential: policy.credential.clone(),
@@ -357,7 +363,8 @@ fn failed(
     visits.failures += 1;
     let delay = backoff::delay(&fault.cause, visits.failures, fault.retry_after, telling.dice);
     let lasting = visits.failures > 1 || !fault.cause.is_passing() || delay.is_none_or(|ms| ms >= 10_000);
-    visits.trouble = Some(trouble(object, policy, fault.cause.clone(), delay.map(|ms| telling.now.after(ms)), lasting));
+    let trouble = trouble(object, policy, fault.cause.clone(), delay.map(|ms| telling.now.after(ms)), lasting);
+    visits.trouble = Some(Trouble { write: sent.is_some(), ..trouble });
 }
 
 /// The claim is on. If it was not ours before, nobody can have sent a create under it yet.
