@@ -95,6 +95,8 @@ pub fn observe(object: &Object, known: &mut Knowledge, visits: &mut Visits, poli
             known.add_doubt(Doubt { over: now, ended: false, create });
         }
     }
+    // It is about an identity that is recorded.
+    visits.suspicion &= object.held().is_some();
     note(object, known);
     let stale = visits.trouble.as_ref().is_some_and(|trouble| {
         trouble.generation != object.generation
@@ -285,7 +287,13 @@ fn found(
         None => Seen::Foreign { begun: telling.begun },
     };
     if settled {
-        visits.suspicion = false;
+        // What is to be set right is remembered until an update is accepted: this pass may end before it sends one.
+        visits.suspicion = match (&known.seen, object.held(), &object.spec) {
+            (Seen::Ours { identity, content, .. }, Some(held), Ok(desired)) => {
+                *identity != held.identity || desired.missing_from(&desired.managed_of(content)).is_some()
+            }
+            _ => false,
+        };
         judged(object, visits, telling);
     }
 }
