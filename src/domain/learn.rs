@@ -105,6 +105,8 @@ pub fn observe(object: &Object, known: &mut Knowledge, visits: &mut Visits, poli
     if object.fresh && (!claimed || (held && object.phase == Phase::Live)) {
         visits.maybe_own = None;
     }
+    // It is about an identity that is recorded.
+    visits.suspicion &= object.held().is_some();
     note(object, known);
     let shown = object.recorded.own().map(|record| &record.shown);
     if visits.rejudge.as_ref() != shown.map(|shown| &shown.message) {
@@ -197,6 +199,11 @@ pub fn learn(
     }
     let (failures, before) = (visits.failures, visits.trouble.take());
     visits.failures = 0;
+    if let (Call::Read(_), Some(trouble)) = (call, before.as_ref().filter(|trouble| trouble.write)) {
+        // The row of failures goes on, or a repeated delete with its get would never be shown and never be slowed down (R13).
+        visits.failures = failures;
+        visits.trouble = Some(Trouble { retry_at: Some(telling.now), ..trouble.clone() });
+    }
     match (call, reply) {
         (Call::Read(external_id), Reply::Found { external_id: replied, id, content }) => {
             found(external_id, replied, id, content, object, known, visits, policy, telling);
@@ -315,7 +322,13 @@ fn found(
         None => Seen::Foreign { begun: telling.begun },
     };
     if settled {
-        visits.suspicion = false;
+        // What is to be set right is remembered until an update is accepted: this pass may end before it sends one.
+        visits.suspicion = match (&known.seen, object.held(), &object.spec) {
+            (Seen::Ours { identity, content, .. }, Some(held), Ok(desired)) => {
+                *identity != held.identity || desired.missing_from(&desired.managed_of(content)).is_some()
+            }
+            _ => false,
+        };
         judged(object, visits, telling);
     }
 }
@@ -363,6 +376,7 @@ fn trouble(object: &Object, policy: &Policy, cause: Cause, retry_at: Option<Mono
         cause,
         retry_at,
         lasting,
+        write: false,
         generation: object.generation,
         poke: object.poke.as_ref().map(|poke| poke.value.clone()),
         credential: policy.credential.clone(),
@@ -396,5 +410,6 @@ fn failed(
         visits.rejudge = None;
     }
     let lasting = visits.failures > 1 || !fault.cause.is_passing() || delay.is_none_or(|ms| ms >= 10_000);
-    visits.trouble = Some(trouble(object, policy, fault.cause.clone(), delay.map(|ms| telling.now.after(ms)), lasting));
+    let trouble = trouble(object, policy, fault.cause.clone(), delay.map(|ms| telling.now.after(ms)), lasting);
+    visits.trouble = Some(Trouble { write: sent.is_some(), ..trouble });
 }
