@@ -125,7 +125,9 @@ impl Situation<'_> {
     fn is_quiet(&self) -> bool {
         let object = self.object;
         let Some(record) = object.recorded.own() else { return false };
-        let settled_here = self.known.doubt().is_none() && !self.owes_id() && !self.visits.suspicion;
+        // A write in doubt holds back Ready and a release; to a stall it changes nothing (S29: quiet at restart, too).
+        let in_doubt = self.known.doubt().is_some() && !record.shown.stalled;
+        let settled_here = !in_doubt && !self.owes_id() && !self.visits.suspicion;
         let current = record.generation == object.generation
             && object.poke.is_none()
             && record.deletion == Some(self.deletion())
