@@ -4,6 +4,7 @@
 
 mod adopting;
 mod deleting;
+mod histories;
 mod lost;
 mod quiet;
 mod sim;

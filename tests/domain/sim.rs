@@ -135,26 +135,23 @@ impl Sim {
 
     /// A new object, if there is none.
     pub fn apply(&mut self, wish: Wish) {
-        match &self.thing {
-            Some(_) => self.act(&Act::Wish(wish)),
-            None => {
-                self.born += 1;
-                let thing = Thing {
-                    uid: Uid::new(&format!("uid-{}", self.born)),
-                    version: 0,
-                    generation: 1,
-                    wish,
-                    deleting: false,
-                    finalizer: false,
-                    claim: None,
-                    poke: None,
-                    status: None,
-                    tampered: false,
-                };
-                self.past.clear();
-                self.put(thing);
-            }
+        if self.thing.is_some() {
+            return self.act(&Act::Wish(wish));
         }
+        self.born += 1;
+        self.past.clear();
+        self.put(Thing {
+            uid: Uid::new(&format!("uid-{}", self.born)),
+            version: 0,
+            generation: 1,
+            wish,
+            deleting: false,
+            finalizer: false,
+            claim: None,
+            poke: None,
+            status: None,
+            tampered: false,
+        });
     }
 
     pub fn act(&mut self, act: &Act) {
