@@ -12,6 +12,7 @@ use crate::app::{self, Options};
 use crate::telemetry::{self, LogFormat};
 
 #[derive(Args, Debug)]
+#[allow(clippy::doc_markdown)] // users read this in `--help`, where backticks would be noise
 pub(super) struct RunArgs {
     /// Base URL of the Unkey API
     #[arg(long, env = "UNKEY_API_URL", default_value = "https://api.unkey.com")]

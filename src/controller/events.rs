@@ -13,14 +13,15 @@ const DEADLINE: Duration = Duration::from_secs(5);
 /// The API server's limit of a note, in bytes.
 const MAX_NOTE: usize = 1024;
 
-/// Publishes events; repeats within minutes become one series.
+/// Publishes events, each as one of its own. kube's recorder would fold what has the same reason into a series that keeps
+/// the first note, and so say `meta` where `ratelimits` left the spec a minute later, or name an id that is gone again.
 #[derive(Clone)]
-pub struct Events(Recorder);
+pub struct Events(Client);
 
 impl Events {
     /// Publishes through `client`.
     pub fn new(client: Client) -> Self {
-        Self(Recorder::new(client, Reporter { controller: "unkey-operator".to_owned(), instance: None }))
+        Self(client)
     }
 
     /// What happened to the identity.
@@ -43,7 +44,10 @@ impl Events {
             secondary: None,
         };
         let about = object.object_ref(&());
-        match tokio::time::timeout(DEADLINE, self.0.publish(&event, &about)).await {
+        let reporter = Reporter { controller: "unkey-operator".to_owned(), instance: None };
+        // A recorder that has published nothing yet folds nothing.
+        let recorder = Recorder::new(self.0.clone(), reporter);
+        match tokio::time::timeout(DEADLINE, recorder.publish(&event, &about)).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::warn!(%error, reason, "an event could not be published"),
             Err(_) => tracing::warn!(reason, "an event could not be published in time"),
@@ -58,4 +62,16 @@ fn shortened(mut text: String) -> String {
         text.push('…');
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_note_is_cut_at_a_character() {
+        assert_eq!(shortened("short".to_owned()), "short");
+        let cut = shortened("é".repeat(MAX_NOTE));
+        assert!(cut.len() <= MAX_NOTE && cut.ends_with('…'), "{} bytes", cut.len());
+    }
 }

@@ -131,7 +131,7 @@ impl Pass<'_> {
                 let patch = patch::claim(&self.snapshot, &object.guard, &claim);
                 let outcome = kube::patch(client, &object.key, patch).await?;
                 if matches!(outcome, Outcome::Now(_)) {
-                    domain::claimed(&object.mark, &mut lock(&self.memory).visits);
+                    domain::claimed(object, &mut lock(&self.memory).visits);
                 }
                 self.take(outcome).await
             }
@@ -142,7 +142,6 @@ impl Pass<'_> {
                 let done = !matches!(outcome, Outcome::Stale);
                 self.take(outcome).await?;
                 if done {
-                    domain::released(&mut lock(&self.memory).visits);
                     tracing::info!(because = because.name(), deleting = object.phase == Phase::Deleting, "released");
                     if let Some(note) = orphaned(object, &because) {
                         context.events.note(&before, &note).await;

@@ -120,9 +120,10 @@ impl Context {
             if before.credential == credential {
                 continue;
             }
-            match &credential {
-                Some(mark) => tracing::info!(credential = %mark, "using another root key"),
-                None => tracing::warn!("there is no usable root key any more"),
+            if let Some(mark) = &credential {
+                tracing::info!(credential = %mark, "using another root key");
+            } else {
+                tracing::warn!("there is no usable root key any more");
             }
             let after = Arc::new(Policy { credential, ..(*before).clone() });
             *self.policy.write().unwrap_or_else(PoisonError::into_inner) = after;

@@ -1,4 +1,4 @@
-//! Metrics, in the text format of OpenMetrics. Every label value comes from a closed set.
+//! Metrics, in the `OpenMetrics` text format. Every label value comes from a closed set.
 
 use std::collections::HashMap;
 use std::fmt;

@@ -34,10 +34,8 @@ pub async fn eventually<T>(what: &str, probe: impl AsyncFn() -> Option<T>) -> T 
             }
         }
     };
-    match tokio::time::timeout(DEADLINE, wait).await {
-        Ok(found) => found,
-        Err(_) => panic!("in vain: waited {} s for {what}", DEADLINE.as_secs()),
-    }
+    let found = tokio::time::timeout(DEADLINE, wait).await;
+    found.unwrap_or_else(|_| panic!("in vain: waited {} s for {what}", DEADLINE.as_secs()))
 }
 
 /// A manifest.
@@ -126,22 +124,40 @@ impl World {
         ]
         .map(ToOwned::to_owned)
         .into();
-        // A later value of a flag replaces an earlier one.
+        // A value that a test gives takes the place of the world's own; a flag that it gives twice stays twice.
         for pair in self.extra.chunks(2) {
             if let Some(at) = args.iter().position(|arg| *arg == pair[0]) {
                 args.drain(at..at + 2);
             }
-            args.extend(pair.iter().cloned());
         }
+        args.extend(self.extra.iter().cloned());
         args
+    }
+
+    /// A world whose operator works on one object at a time, in order: what [`World::barrier`] needs.
+    pub async fn in_order(name: &str) -> Self {
+        Self::new(name).await.with_args(&["--workers", "1"])
+    }
+
+    /// A world that shares the Unkey workspace of this one, root key included.
+    pub async fn beside(&self, name: &str) -> Self {
+        let url = self.emulator.base_url();
+        let mut beside = Self::new(name).await.with_args(&["--api-url", &url]);
+        beside.workspace = self.workspace.clone();
+        beside
     }
 
     /// Starts an operator, and waits until it has listed what there is.
     pub async fn start(&self) -> Operator {
+        self.start_as(&self.args(), &[]).await
+    }
+
+    /// The same with other arguments and an environment.
+    pub async fn start_as(&self, args: &[String], env: &[(&str, &str)]) -> Operator {
         let log = self.files.path().join("operator.log");
         let listed = |text: &str| text.matches("the list of Identities is here").count();
         let before = std::fs::read_to_string(&log).map_or(0, |text| listed(&text));
-        let operator = Operator::start(log, &self.args(), &[]);
+        let operator = Operator::start(log, args, env);
         eventually("the operator to list", async || (listed(&operator.log()) > before).then_some(())).await;
         operator
     }
