@@ -131,7 +131,7 @@ impl Pass<'_> {
                 let patch = patch::claim(&self.snapshot, &object.guard, &claim);
                 let outcome = kube::patch(client, &object.key, patch).await?;
                 if matches!(outcome, Outcome::Now(_)) {
-                    domain::claimed(&object.mark, &mut lock(&self.memory).visits);
+                    domain::claimed(object, &mut lock(&self.memory).visits);
                 }
                 self.take(outcome).await
             }

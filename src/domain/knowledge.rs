@@ -125,8 +125,6 @@ pub enum Seen {
         identity: Confirmed,
         /// What it holds.
         content: Content,
-        /// This settled read ended a doubt about a create for this object: the identity may be our own.
-        after_create: Option<Uid>,
     },
     /// An identity of another externalId (an older server, which ignores case).
     Foreign {

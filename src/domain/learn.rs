@@ -81,28 +81,44 @@ pub struct Telling {
 
 /// Takes in an object as it was just seen.
 pub fn observe(object: &Object, known: &mut Knowledge, visits: &mut Visits, policy: &Policy, now: Mono) {
-    if !visits.seen_before {
+    let first = !visits.seen_before;
+    let held = object.held().is_some();
+    let claimed = object.mark.own().is_some();
+    if first {
         visits.seen_before = true;
         visits.met_deleting = object.phase == Phase::Deleting;
-        // A claim without an id, or an id with work left undone: an earlier process may have a write on its way.
-        let held = object.held().is_some();
-        let claimed = object.mark.own().is_some();
         if claimed || held {
             known.evidence_from = known.evidence_from.max(now);
         }
-        if (claimed || held) && !(held && object.at_rest()) {
-            let create = (!held).then(|| object.guard.uid.clone());
-            known.add_doubt(Doubt { over: now, ended: false, create });
-        }
+    }
+    // A claim without an id that this process did not put on, or an id with work left undone: another process may have
+    // a write on its way. It may be a create even where an id is recorded, of which Ready was not yet true (S37).
+    let strange = claimed && !held && !visits.claimed_here && !visits.claim_met;
+    if strange || (first && held && !object.at_rest()) {
+        let settled = held && object.recorded.own().is_some_and(|record| record.shown.ready);
+        let create = (!settled).then(|| object.guard.uid.clone());
+        known.add_doubt(Doubt { over: now, ended: false, create });
+    }
+    visits.claim_met |= claimed;
+    // A cache may be behind; only a fresh object shows that the question is answered. One that is being deleted has to
+    // look for a second identity besides the recorded one.
+    if object.fresh && (!claimed || (held && object.phase == Phase::Live)) {
+        visits.maybe_own = None;
     }
     note(object, known);
+    let shown = object.recorded.own().map(|record| &record.shown);
+    if visits.rejudge.as_ref() != shown.map(|shown| &shown.message) {
+        visits.rejudge = None;
+    }
     let stale = visits.trouble.as_ref().is_some_and(|trouble| {
         trouble.generation != object.generation
             || trouble.poke.as_deref() != object.poke.as_ref().map(|poke| poke.value.as_str())
             || trouble.credential != policy.credential
     });
     if stale {
-        visits.rejudge |= visits.trouble.take().is_some_and(|trouble| trouble.retry_at.is_none());
+        if visits.trouble.take().is_some_and(|trouble| trouble.retry_at.is_none()) {
+            visits.rejudge = shown.map(|shown| shown.message.clone());
+        }
         visits.failures = 0;
     }
 }
@@ -128,6 +144,12 @@ pub(super) fn laid_over(base: &Applied, top: &Applied) -> Applied {
         meta: top.meta.clone().or_else(|| base.meta.clone()),
         limits: top.limits.clone().or_else(|| base.limits.clone()),
     }
+}
+
+/// Notes that our patch put the claim on; `before` is the object that the patch was made from, whose version it tested.
+/// A claim that replaces one found there, or that comes back to an owner, does not prove that no other process acted.
+pub fn claimed(before: &Object, visits: &mut Visits) {
+    visits.claimed_here |= !visits.claim_met && before.mark.own().is_none() && before.held().is_none();
 }
 
 /// Begins a pass: what an earlier one saw to be there may be gone by now. Absence is kept, as a row of it is evidence.
@@ -175,18 +197,25 @@ pub fn learn(
     }
     let (failures, before) = (visits.failures, visits.trouble.take());
     visits.failures = 0;
-    visits.rejudge = false;
     match (call, reply) {
         (Call::Read(external_id), Reply::Found { external_id: replied, id, content }) => {
             found(external_id, replied, id, content, object, known, visits, policy, telling);
         }
         (Call::Read(_), Reply::Absent) => absent(object, known, visits, policy, telling, failures),
         (Call::Create(desired), Reply::Created { id }) => {
+            let Some(identity) = Confirmed::from_create(&desired.external_id, id) else {
+                // Accepted, but nobody knows as what.
+                if let Some(sent) = &sent {
+                    unknown(known, sent);
+                }
+                return None;
+            };
             accepted(known, telling.now, policy, true, desired.limits.is_some());
-            if let Some(identity) = Confirmed::from_create(&desired.external_id, id) {
-                let uid = object.guard.uid.clone();
-                known.last = LastWrite::Created { uid, identity, applied: desired.hashes().clone(), noted: false };
-            }
+            let uid = object.guard.uid.clone();
+            known.last = LastWrite::Created { uid, identity, applied: desired.hashes().clone(), noted: false };
+            // What was seen before is not about this identity.
+            known.seen = Seen::Nothing;
+            visits.suspicion = false;
         }
         (Call::Create(_), Reply::Exists) => {
             known.last = LastWrite::Exists { uid: object.guard.uid.clone() };
@@ -199,6 +228,7 @@ pub fn learn(
             if Confirmed::from_reply(to.external_id(), external_id, id).as_ref() != Some(to) {
                 // It was written to, whatever it is: hold everything and say so.
                 visits.failures = failures + 1;
+                visits.rejudge = None;
                 visits.trouble = Some(trouble(object, policy, Cause::Mismatch, None, true));
                 return None;
             }
@@ -232,8 +262,11 @@ pub fn learn(
         (Call::Delete(_), Reply::Absent) => {
             known.seen = Seen::Absent { first: telling.begun, last: telling.begun };
         }
-        // An answer that does not belong to the question: nothing was learned.
+        // An answer that does not belong to the question: nothing was learned, and of a write nothing is known.
         _ => {
+            if let Some(sent) = &sent {
+                unknown(known, sent);
+            }
             visits.failures = failures;
             visits.trouble = before;
         }
@@ -274,8 +307,10 @@ fn found(
     let doubt = if settled { known.doubt.take() } else { None };
     known.seen = match Confirmed::from_reply(ours, replied, id) {
         Some(identity) => {
-            let after_create = doubt.and_then(|doubt| doubt.create).filter(|uid| *uid == object.guard.uid);
-            Seen::Ours { begun: telling.begun, identity, content: content.clone(), after_create }
+            if doubt.and_then(|doubt| doubt.create).is_some_and(|uid| uid == object.guard.uid) {
+                visits.maybe_own = Some(identity.clone());
+            }
+            Seen::Ours { begun: telling.begun, identity, content: content.clone() }
         }
         None => Seen::Foreign { begun: telling.begun },
     };
@@ -312,7 +347,8 @@ fn absent(
         _ => Seen::Absent { first: telling.begun, last: telling.begun },
     };
     // The primary says that it exists, the replica does not show it yet: ask the primary again, in a while.
-    if matches!(&known.last, LastWrite::Exists { uid } if *uid == object.guard.uid) {
+    let exists = matches!(&known.last, LastWrite::Exists { uid } if *uid == object.guard.uid);
+    if exists && object.held().is_none() {
         known.last = LastWrite::None;
         visits.failures = failures + 1;
         let delay = backoff::delay(&Cause::Lag, visits.failures, 0, telling.dice);
@@ -353,23 +389,18 @@ fn failed(
             Effect::Unknown => unknown(known, sent),
         }
     }
-    visits.rejudge = false;
     visits.failures += 1;
     let delay = backoff::delay(&fault.cause, visits.failures, fault.retry_after, telling.dice);
+    if delay.is_none() {
+        visits.rejudge = None;
+    }
     let lasting = visits.failures > 1 || !fault.cause.is_passing() || delay.is_none_or(|ms| ms >= 10_000);
     visits.trouble = Some(trouble(object, policy, fault.cause.clone(), delay.map(|ms| telling.now.after(ms)), lasting));
 }
 
-/// The claim is on. If it was not ours before, nobody can have sent a create under it yet.
-pub fn claimed(before: &super::claim::Mark, visits: &mut Visits) {
-    if before.own().is_none() {
-        visits.claimed_here = true;
-        visits.sent = false;
-    }
-}
-
-/// The claim is off.
+/// The claim is off, and with it all that it could mean: the next one is judged by who puts it on.
 pub fn released(visits: &mut Visits) {
     visits.claimed_here = false;
+    visits.claim_met = false;
     visits.sent = false;
 }

@@ -33,7 +33,7 @@ pub enum Role {
     },
 }
 
-/// The role of `uid` among `claimants`. Someone who is not among them stands alone, and so owns.
+/// The role of `uid` among `claimants`. Someone who is not among them yields to any of them, and alone owns.
 pub fn role<'a>(uid: &Uid, claimants: impl IntoIterator<Item = &'a Claimant>) -> Role {
     let owner = claimants.into_iter().min_by(|a, b| rank(a).cmp(&rank(b)).then_with(|| a.uid.cmp(&b.uid)));
     match owner {

@@ -1,6 +1,6 @@
 //! What this process remembers about one life of one object. Keyed by uid, so that an heir of the name inherits nothing.
 
-use super::ids::Mono;
+use super::ids::{Confirmed, Mono};
 use super::report::Cause;
 
 /// The memory of one uid.
@@ -13,12 +13,17 @@ pub struct Visits {
     pub met_deleting: bool,
     /// This process put the claim on; no other can have sent a create.
     pub claimed_here: bool,
+    /// It was seen with a claim, so one that this process did not put on has been taken into account.
+    pub claim_met: bool,
     /// A create was sent that was not definitely refused.
     pub sent: bool,
     /// Something suggested that the identity is not as recorded; a settled read has to judge it.
     pub suspicion: bool,
-    /// What stalled it has changed (the root key): the stall is to be judged anew.
-    pub rejudge: bool,
+    /// The identity that a settled read found while a create of this object was in doubt: it may be our own. Kept
+    /// until an id is recorded or the claim is off, since the pass that found it may end before it acts on it.
+    pub maybe_own: Option<Confirmed>,
+    /// The message of a stall whose ground has changed (the root key): to be judged anew while the status shows it.
+    pub rejudge: Option<String>,
     /// The poke that a settled read has answered.
     pub judged: Option<String>,
     /// Failures in a row.

@@ -20,7 +20,7 @@ pub(super) fn deleting(s: &Situation<'_>) -> Step {
         // A copied manifest or a restore. What this very object has recorded under its uid outweighs it.
         (Mark::Foreign, None) => return release(Freed::NotOurs),
         // A finalizer that was copied along without the claim.
-        (Mark::Absent, None) => return release(Freed::NeverClaimed),
+        (Mark::Absent, None) if !s.visits.sent => return release(Freed::NeverClaimed),
         _ => {}
     }
     if held.is_none() && s.visits.claimed_here && !s.visits.sent {
@@ -53,10 +53,23 @@ pub(super) fn deleting(s: &Situation<'_>) -> Step {
 
 /// The delete was accepted. A create of ours that is still on its way would leave an identity behind: wait for it.
 fn deleted(s: &Situation<'_>, identity: &Confirmed) -> Step {
-    if s.known.doubt().is_some_and(|doubt| doubt.create.is_some()) || s.known.seen != Seen::Nothing {
-        return look_up(s);
+    let doubt = s.known.doubt().is_some_and(|doubt| doubt.create.is_some());
+    if !doubt && s.known.seen == Seen::Nothing {
+        return release(Freed::Deleted(identity.clone()));
     }
-    release(Freed::Deleted(identity.clone()))
+    match s.settled() {
+        // Only what that create can have made: an application may have made the identity anew.
+        Some(Seen::Ours { identity: found, content, .. }) if found != identity => {
+            let claimed = s.object.mark.own().map(|claim| &claim.hash);
+            let could_be_ours = s.visits.maybe_own.as_ref() == Some(found) && claimed == Some(&content.hash());
+            match judge(s, s.object.spec.as_ref().ok()) {
+                Judgement::Own | Judgement::Adopt if could_be_ours => s.call(Call::Delete(found.clone())),
+                _ => release(Freed::Deleted(identity.clone())),
+            }
+        }
+        Some(_) => release(Freed::Deleted(identity.clone())),
+        None => s.read_settled(),
+    }
 }
 
 /// Deletes the recorded identity, by id.
@@ -69,6 +82,10 @@ fn remove(s: &Situation<'_>, identity: &Confirmed) -> Step {
                 Some(proof) => release(Freed::Gone(proof)),
                 None => s.read_settled(),
             },
+            // A create of ours that landed after the recorded identity had vanished.
+            Some(Seen::Ours { identity: found, .. }) if matches!(judge(s, None), Judgement::Own) => {
+                s.call(Call::Delete(found.clone()))
+            }
             Some(_) => release(Freed::NotOurs),
             None => s.read_settled(),
         },
@@ -100,7 +117,13 @@ fn look_up(s: &Situation<'_>) -> Step {
 pub(super) fn gone(s: &Situation<'_>, heirs: bool) -> Step {
     match &s.known.last {
         LastWrite::Created { uid, identity, noted: false, .. } if *uid == s.object.guard.uid && !heirs => {
-            s.call(Call::Delete(identity.clone()))
+            match &s.known.seen {
+                Seen::Nothing if s.visits.met_deleting => s.read(),
+                Seen::Nothing => s.call(Call::Delete(identity.clone())),
+                Seen::Ours { identity: seen, .. } if seen == identity => s.call(Call::Delete(identity.clone())),
+                _ if s.settled().is_some() => Step::Done,
+                _ => s.read_settled(),
+            }
         }
         _ => Step::Done,
     }

@@ -66,14 +66,14 @@ fn looks_first(s: &Situation<'_>) -> bool {
 
 /// R3 on what the last read found. `desired` is `None` if the spec cannot be read: then nothing would be adopted.
 pub(super) fn judge(s: &Situation<'_>, desired: Option<&Desired>) -> Judgement {
-    let Seen::Ours { identity, content, after_create, .. } = &s.known.seen else { return Judgement::Unsettled };
+    let Seen::Ours { identity, content, .. } = &s.known.seen else { return Judgement::Unsettled };
     // What we deleted ourselves may still show in a replica.
     let deleted = matches!(&s.known.last, LastWrite::Deleted { identity: gone, .. } if gone == identity);
     if (s.known.doubt().is_some() || deleted) && s.settled().is_none() {
         return Judgement::Unsettled;
     }
     let claimed = s.object.mark.own().map(|claim| &claim.hash);
-    let maybe_own = after_create.as_ref() == Some(&s.object.guard.uid);
+    let maybe_own = s.visits.maybe_own.as_ref() == Some(identity);
     if maybe_own && !content.is_empty() && claimed == Some(&content.hash()) {
         return Judgement::Own;
     }
@@ -89,7 +89,8 @@ pub(super) fn judge(s: &Situation<'_>, desired: Option<&Desired>) -> Judgement {
 /// Records id and origin, before anything is written to the identity (R3).
 fn take(s: &Situation<'_>, desired: &Desired, identity: &Confirmed, content: &Content, origin: Origin) -> Step {
     if !s.object.finalizer || s.object.mark.own().is_none() {
-        return Step::Kube(KubeStep::Claim(Claim { hash: desired.content_hash().clone(), given_up: None }));
+        let given_up = s.object.mark.own().and_then(|claim| claim.given_up.clone());
+        return Step::Kube(KubeStep::Claim(Claim { hash: desired.content_hash().clone(), given_up }));
     }
     let found = desired.managed_of(content);
     let differs = desired.missing_from(&found).is_some();
@@ -117,7 +118,11 @@ fn take(s: &Situation<'_>, desired: &Desired, identity: &Confirmed, content: &Co
 /// Claim off first, verdict second: a claim without an id always means that a create may have been sent (R1).
 fn refuse(s: &Situation<'_>, stall: Stall) -> Step {
     if s.object.finalizer || s.object.mark != Mark::Absent {
-        return Step::Kube(KubeStep::Release(Freed::NotOurs));
+        let release = Step::Kube(KubeStep::Release(Freed::NotOurs));
+        // The claim says that the recorded id is given up; without it the dead one would be owned again (R9).
+        let recorded = s.object.recorded.own().is_some_and(|record| record.held.is_some());
+        let verdict = Verdict::Waiting(Cause::Vanished);
+        return if recorded { s.say_holding(None, verdict, release) } else { release };
     }
     s.say_holding(None, Verdict::Stalled(stall), Step::Done)
 }

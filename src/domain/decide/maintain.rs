@@ -18,8 +18,8 @@ pub(super) fn maintain(s: &Situation<'_>, desired: &Desired, held: &Held) -> Ste
         Evidence::Elsewhere => return give_up(desired, held),
         Evidence::Foreign => return s.say(Verdict::Stalled(Stall::IdentityMismatch), Step::Done),
         Evidence::Gone { again } => {
-            let wait = if s.now < again { Step::Wait(Wake::At(again)) } else { s.read() };
-            return s.say(Verdict::Waiting(Cause::Vanished), wait);
+            let wait = Step::Wait(Wake::At(again));
+            return if s.now < again { s.say(Verdict::Waiting(Cause::Vanished), wait) } else { s.read() };
         }
         Evidence::Holds(applied) => (applied, true),
         Evidence::None => (held.applied.clone(), false),
@@ -31,14 +31,21 @@ pub(super) fn maintain(s: &Situation<'_>, desired: &Desired, held: &Held) -> Ste
         let purpose = if judged && accepted { Purpose::Drift } else { Purpose::Spec };
         return s.call(Call::Update { to: held.identity.clone(), patch: Patch { meta, limits }, purpose });
     }
-    let poked = s.object.poke.as_ref().is_some_and(|poke| s.visits.judged.as_ref() != Some(&poke.value));
+    let poked = s.poked();
     let doubt = s.known.doubt().is_some();
     if suspicious || poked || doubt {
         let next = s.read_settled();
         let record = s.object.recorded.own();
-        let shows_ready = record.is_some_and(|r| r.shown.ready && r.generation == s.object.generation);
-        // Ready says that no settled read contradicts it; with a write in doubt that is not known (R5).
-        return if doubt && shows_ready { s.say(Verdict::Waiting(Cause::Settling), next) } else { next };
+        let (ready, current) = record.map_or((false, false), |r| (r.shown.ready, r.generation == s.object.generation));
+        return match next {
+            // Ready says that no settled read contradicts it; with a write in doubt that is not known (R5).
+            next if doubt && ready && current => s.say(Verdict::Waiting(Cause::Settling), next),
+            // A poke alone does not hold back that a new generation was accepted.
+            Step::Wait(_) | Step::Call(_) if !doubt && !suspicious && !current => {
+                s.say_holding(Some(Held { applied, ..held.clone() }), Verdict::Synced, next)
+            }
+            next => next,
+        };
     }
     let held = Held { applied, ..held.clone() };
     s.say_holding(Some(held), Verdict::Synced, Step::Done)

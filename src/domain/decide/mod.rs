@@ -116,22 +116,32 @@ impl Situation<'_> {
         matches!(&self.known.last, LastWrite::Created { uid, noted: false, .. } if *uid == self.object.guard.uid)
     }
 
+    /// A poke is pending that no settled read has answered.
+    fn poked(&self) -> bool {
+        self.object.poke.as_ref().is_some_and(|poke| self.visits.judged.as_ref() != Some(&poke.value))
+    }
+
     /// R12: nothing to do, nothing to ask.
     fn is_quiet(&self) -> bool {
         let object = self.object;
         let Some(record) = object.recorded.own() else { return false };
-        let settled_here = self.known.doubt().is_none() && !self.owes_id() && !self.visits.suspicion;
+        // A write in doubt holds back Ready and a release; to a stall it changes nothing (S29: quiet at restart, too).
+        let in_doubt = self.known.doubt().is_some() && !record.shown.stalled;
+        let settled_here = !in_doubt && !self.owes_id() && !self.visits.suspicion;
         let current = record.generation == object.generation
             && object.poke.is_none()
             && record.deletion == Some(self.deletion())
             && settled_here;
         let at_rest = if record.shown.ready {
-            object.held().is_some() && object.finalizer && object.mark.own().is_some()
+            object.held().is_some()
         } else {
             // A stall whose ground is gone (the owner of the externalId, the root key) is not at rest.
-            record.shown.stalled && record.shown.reason != Some(Reason::ExternalIdConflict) && !self.visits.rejudge
+            let conflict = record.shown.reason == Some(Reason::ExternalIdConflict);
+            record.shown.stalled && !conflict && self.visits.rejudge.is_none()
         };
-        current && at_rest
+        // Whoever owns is protected, stalled or not (R1, S15).
+        let protected = object.held().is_none() || (object.finalizer && object.mark.own().is_some());
+        current && at_rest && protected
     }
 
     /// A claim for an object that owns an identity already: no create will follow it.
@@ -157,7 +167,8 @@ impl Situation<'_> {
     fn say_with(&self, held: Option<Held>, verdict: Verdict, mut notes: Vec<Note>, then: Step) -> Step {
         let object = self.object;
         let record = object.recorded.own();
-        let judged = verdict.is_ready() || verdict.is_stalled();
+        // R5: an accepted update does not say what a poke asks; an accepted create, or a stall, does.
+        let judged = verdict.is_stalled() || (verdict.is_ready() && (self.owes_id() || !self.poked()));
         let handled_poke = match &object.poke {
             Some(poke) if judged => Some(poke.value.clone()),
             _ => record.and_then(|record| record.handled_poke.clone()),
@@ -201,7 +212,8 @@ impl Situation<'_> {
             };
             if let Some(wake) = waits {
                 let verdict = self.verdict_of(&trouble.cause);
-                return if trouble.lasting { self.say(verdict, Step::Wait(wake)) } else { Step::Wait(wake) };
+                let told = trouble.lasting && !matches!(self.object.phase, Phase::Gone { .. });
+                return if told { self.say(verdict, Step::Wait(wake)) } else { Step::Wait(wake) };
             }
         }
         if !self.object.fresh && !matches!(call, Call::Read(_)) {

@@ -1,0 +1,262 @@
+//! How an object is let go (R7): never before its identity is gone or meant to stay.
+
+use unkey_operator::api::Reason;
+use unkey_operator::domain::{Cause, Role, Wake};
+
+use crate::sim::{Act, End, Script, Sim, content, wish};
+use crate::syncing::{A, B, synced};
+use crate::world::{Fate, Maker, WINDOW};
+
+fn dies(step: usize) -> Script {
+    Script { crash_after: Some(step), ..Script::default() }
+}
+
+fn fates(fates: &[Fate]) -> Script {
+    Script { fates: fates.to_vec(), ..Script::default() }
+}
+
+#[test]
+fn s08_orphan_set_seconds_ago_and_not_in_the_cache() {
+    let mut sim = synced(A);
+    sim.apply(wish(&format!(r#"{A},"deletionPolicy":"Orphan""#)));
+    sim.act(&Act::Delete);
+    // The cache shows the deletion but, as if by magic, not the policy: the look before the delete does.
+    let mut old = sim.thing.clone().unwrap();
+    old.wish = wish(A);
+    sim.thing = Some(old);
+    let edit = Act::Wish(wish(&format!(r#"{A},"deletionPolicy":"Orphan""#)));
+    assert_eq!(sim.pass_with(&Script { meanwhile: Some((0, edit)), ..Script::default() }), End::Done);
+    assert_eq!(sim.taken(), ["Refresh", "Release Orphaned"]);
+    assert!(sim.unkey.live.is_some());
+}
+
+#[test]
+fn s10_a_copied_manifest_deleted_before_or_after_the_first_visit() {
+    for visited in [false, true] {
+        let mut sim = synced(A);
+        let original = sim.thing.take().unwrap();
+        sim.apply(wish(A));
+        let copy = sim.thing.as_mut().unwrap();
+        copy.finalizer = true;
+        copy.claim = original.claim.clone();
+        if visited {
+            assert_eq!(sim.settle(), End::Done);
+            assert_eq!(sim.taken(), ["Claim", "Create", "Read", "Read", "Status Synced"]);
+        }
+        sim.act(&Act::Delete);
+        assert_eq!(sim.settle(), End::Done);
+        if visited {
+            assert_eq!(sim.taken(), ["Refresh", "Delete", "Release Deleted"]);
+        } else {
+            assert_eq!(sim.taken(), ["Release NotOurs"]);
+        }
+        assert_eq!(sim.unkey.live.is_none(), visited);
+    }
+}
+
+#[test]
+fn a_finalizer_copied_without_a_claim_is_let_go() {
+    let mut sim = Sim::new();
+    sim.apply(wish(A));
+    sim.thing.as_mut().unwrap().finalizer = true;
+    sim.act(&Act::Delete);
+    assert_eq!(sim.settle(), End::Done);
+    assert_eq!(sim.taken(), ["Release NeverClaimed"]);
+}
+
+#[test]
+fn s12_deleted_right_after_the_create_while_the_replica_is_behind() {
+    let mut sim = Sim::new();
+    sim.unkey.lag = 25_000;
+    sim.apply(wish(A));
+    sim.pass();
+    sim.act(&Act::Delete);
+    assert!(matches!(sim.pass(), End::Wait(Wake::At(_))));
+    assert!(sim.thing.is_some(), "a 404 of a replica that is behind proves nothing");
+    assert_eq!(sim.settle(), End::Done);
+    assert!(sim.thing.is_none() && sim.unkey.live.is_none());
+}
+
+#[test]
+fn a_settled_404_lets_go() {
+    let mut sim = synced(A);
+    sim.sleep(2 * WINDOW);
+    sim.act(&Act::StrangerDeletes);
+    sim.act(&Act::Delete);
+    assert_eq!(sim.settle(), End::Done);
+    assert_eq!(sim.taken(), ["Refresh", "Delete", "Release Gone"]);
+}
+
+#[test]
+fn s15_deleted_with_the_marks_back_does_not_leak() {
+    let mut sim = synced(A);
+    sim.act(&Act::Strip);
+    sim.restart();
+    sim.settle();
+    sim.thing.as_mut().unwrap().tampered = false;
+    sim.act(&Act::Delete);
+    assert_eq!(sim.settle(), End::Done);
+    assert!(sim.unkey.live.is_none());
+}
+
+#[test]
+fn the_claim_alone_dropped_while_a_create_is_in_doubt_does_not_let_go() {
+    let mut sim = Sim::new();
+    sim.apply(wish(A));
+    sim.pass_with(&fates(&[Fate::Late(20_000)]));
+    sim.thing.as_mut().unwrap().claim = None;
+    sim.act(&Act::Delete);
+    assert_eq!(sim.settle(), End::Done);
+    assert!(sim.unkey.live.is_none(), "{:?}", sim.trace);
+}
+
+#[test]
+fn s18_a_delete_is_repeated_only_after_a_look() {
+    let mut sim = synced(A);
+    sim.act(&Act::Delete);
+    sim.pass_with(&fates(&[Fate::LostAfter]));
+    assert_eq!(sim.taken(), ["Refresh", "Delete"]);
+    assert_eq!(sim.settle(), End::Done);
+    assert_eq!(sim.taken(), ["Read", "Read", "Release Gone"]);
+    // And also by a process that finds the object being deleted.
+    let mut sim = synced(A);
+    sim.act(&Act::Delete);
+    sim.restart();
+    assert_eq!(sim.settle(), End::Done);
+    assert_eq!(sim.taken(), ["Read", "Refresh", "Delete", "Release Deleted"]);
+}
+
+#[test]
+fn s26_suspended_while_deleting_waits_and_orphan_does_not() {
+    let mut sim = synced(A);
+    sim.apply(wish(&format!(r#"{A},"suspend":true"#)));
+    sim.settle();
+    sim.act(&Act::Delete);
+    sim.taken();
+    assert_eq!(sim.settle(), End::Wait(Wake::Change));
+    assert_eq!(sim.taken(), ["Status DeletionBlocked"]);
+    assert!(sim.record().shown.message.contains(
+        r#"kubectl patch identities.unkey.com customer -n shop --type=merge -p '{"spec":{"deletionPolicy":"Orphan"}}'"#
+    ));
+    assert_eq!(sim.pass(), End::Wait(Wake::Change));
+    assert!(sim.taken().is_empty());
+    let mut orphan = sim;
+    orphan.apply(wish(&format!(r#"{A},"suspend":true,"deletionPolicy":"Orphan""#)));
+    orphan.settle();
+    assert_eq!(orphan.taken(), ["Release Orphaned"]);
+}
+
+#[test]
+fn s38_a_newcomer_with_a_wrong_key() {
+    let wrong = || fates(&[Fate::Refused(Cause::Unauthorized("key_not_found".to_owned()))]);
+    let mut sim = Sim::new();
+    sim.apply(wish(A));
+    sim.pass_with(&wrong());
+    assert_eq!(sim.taken(), ["Claim", "Create", "Status Unauthorized"]);
+    sim.act(&Act::Delete);
+    assert_eq!(sim.settle(), End::Done);
+    assert_eq!(sim.taken(), ["Release NeverSent"]);
+    // After a restart nobody knows that any more.
+    let mut sim = Sim::new();
+    sim.apply(wish(A));
+    sim.pass_with(&wrong());
+    sim.act(&Act::Delete);
+    sim.restart();
+    sim.pass();
+    sim.sleep(WINDOW);
+    sim.taken();
+    assert!(matches!(sim.pass_with(&wrong()), End::Wait(Wake::At(_))));
+    assert_eq!(sim.taken(), ["Read", "Status DeletionBlocked"]);
+    assert!(sim.record().shown.message.contains(r#"-p '{"spec":{"deletionPolicy":"Orphan"}}'"#));
+    assert_eq!(sim.settle(), End::Done);
+    assert_eq!(sim.taken(), ["Read", "Release Gone"]);
+}
+
+#[test]
+fn deletion_blocked_says_why_and_ends_when_unkey_is_back() {
+    let mut sim = synced(A);
+    sim.act(&Act::Delete);
+    sim.pass_with(&fates(&[Fate::EndedBefore]));
+    assert_eq!(sim.taken(), ["Refresh", "Delete"], "one failure is not worth a status");
+    sim.sleep(10_000);
+    sim.pass_with(&fates(&[Fate::EndedBefore]));
+    assert_eq!(sim.taken(), ["Read", "Status DeletionBlocked"]);
+    assert_eq!(sim.record().shown.reason, Some(Reason::DeletionBlocked));
+    assert_eq!(sim.settle(), End::Done);
+    assert!(sim.thing.is_none() && sim.unkey.live.is_none());
+}
+
+#[test]
+fn s14_a_successor_never_takes_the_dead_identity_for_its_own() {
+    let mut sim = synced(A);
+    sim.unkey.lag = 25_000;
+    sim.sleep(2 * WINDOW);
+    sim.act(&Act::Delete);
+    assert_eq!(sim.settle(), End::Done);
+    let dead = sim.process.known.clone();
+    assert!(!dead.is_spent(sim.mono(), WINDOW));
+    // The successor looks first, and the replica still shows the dead one.
+    sim.apply(wish(&format!(r#"{A},"adoptionPolicy":"Never""#)));
+    assert_eq!(sim.settle(), End::Done);
+    assert!(sim.ready(), "{:?}", sim.trace);
+    assert_eq!(sim.unkey.accepted_creates, 2);
+    assert_eq!(sim.record().held.as_ref().unwrap().identity.id().as_str(), sim.unkey.live.as_ref().unwrap().id);
+}
+
+#[test]
+fn a_loser_that_is_deleted_leaves_the_owners_identity() {
+    let mut sim = Sim::new();
+    sim.apply(wish(A));
+    sim.pass_with(&dies(0));
+    let now = sim.now;
+    sim.unkey.stranger_makes(now, content(A));
+    sim.act(&Act::Delete);
+    sim.role = Role::Loser { owner_leaving: false, owner_recorded: false };
+    assert_eq!(sim.settle(), End::Wait(Wake::Change));
+    assert_eq!(sim.taken(), ["Claim", "Status DeletionBlocked"]);
+    sim.role = Role::Loser { owner_leaving: false, owner_recorded: true };
+    assert_eq!(sim.settle(), End::Done);
+    assert_eq!(sim.taken(), ["Release NotOurs"]);
+    assert!(sim.unkey.live.is_some());
+}
+
+#[test]
+fn gone_in_the_middle_of_its_create() {
+    for heirs in [false, true] {
+        let mut sim = Sim::new();
+        sim.heirs = heirs;
+        sim.apply(wish(A));
+        sim.vanish_before_status = true;
+        let end = sim.pass_with(&Script::default());
+        assert_eq!(end, End::Done, "{:?}", sim.trace);
+        assert_eq!(sim.unkey.live.is_some(), heirs, "{:?}", sim.trace);
+    }
+}
+
+#[test]
+fn gone_and_unkey_fails() {
+    let mut sim = Sim::new();
+    sim.apply(wish(A));
+    sim.vanish_before_status = true;
+    let end = sim.pass_with(&fates(&[Fate::Fine, Fate::Refused(Cause::Unauthorized("expired".to_owned()))]));
+    assert!(matches!(end, End::Wait(Wake::At(_)) | End::Done), "{end:?} {:?}", sim.trace);
+}
+
+#[test]
+fn remade_by_the_application_after_our_delete_is_left_alone() {
+    // A create in doubt forces a look after the delete; what it finds is the application's.
+    for stored in [B, r#""meta":{}"#] {
+        let mut sim = Sim::new();
+        sim.apply(wish(A));
+        sim.pass_with(&fates(&[Fate::LostBefore]));
+        sim.sleep(2_000);
+        sim.pass();
+        assert!(sim.record().held.is_some(), "{:?}", sim.trace);
+        sim.act(&Act::Delete);
+        sim.pass();
+        assert!(sim.unkey.live.is_none(), "{:?}", sim.trace);
+        sim.act(&Act::StrangerMakes(content(stored)));
+        assert_eq!(sim.settle(), End::Done);
+        assert_eq!(sim.unkey.live.as_ref().map(|live| &live.maker), Some(&Maker::Stranger), "{:?}", sim.trace);
+    }
+}

@@ -1,0 +1,186 @@
+//! Random histories: faults, crashes, edits, strangers, lag; every step is checked by the simulator. Then peace: it
+//! has to come to rest in a state that a user can live with, and stay there without a call or a write.
+
+use proptest::prelude::*;
+use unkey_operator::api::{AdoptionPolicy, DeletionPolicy};
+use unkey_operator::domain::{Cause, Content, Controls};
+
+use crate::sim::{Act, End, Script, Sim, Wish, content, wish};
+use crate::world::Fate;
+
+const SPECS: [&str; 7] = [
+    r#""meta":{"plan":"a"}"#,
+    r#""meta":{"plan":"b"}"#,
+    r#""meta":{}"#,
+    r#""suspend":false"#,
+    r#""meta":{"plan":"a"},"ratelimits":[{"name":"req","limit":1,"duration":1000}]"#,
+    r#""ratelimits":[{"name":"req","limit":2,"duration":1000}]"#,
+    r#""ratelimits":[]"#,
+];
+
+#[derive(Clone, Debug)]
+enum Op {
+    Apply(Wish),
+    Act(Act),
+    Pass(Script),
+    Settle,
+    Sleep(u64),
+    Lag(u64),
+    Restart,
+    NewKey,
+}
+
+fn contents() -> impl Strategy<Value = Content> {
+    (0..SPECS.len()).prop_map(|i| content(SPECS[i]))
+}
+
+fn wishes() -> impl Strategy<Value = Wish> {
+    let adoption = prop_oneof![
+        3 => Just(None),
+        1 => Just(Some(AdoptionPolicy::Never)),
+        1 => Just(Some(AdoptionPolicy::Always)),
+    ];
+    let deletion = prop_oneof![8 => Just(None), 1 => Just(Some(DeletionPolicy::Orphan))];
+    (0..SPECS.len(), adoption, deletion, prop::bool::weighted(0.1), prop::bool::weighted(0.05)).prop_map(
+        |(i, adoption, deletion, suspend, invalid)| Wish {
+            controls: Controls { adoption, deletion, suspend },
+            invalid,
+            ..wish(SPECS[i])
+        },
+    )
+}
+
+fn fates() -> impl Strategy<Value = Fate> {
+    prop_oneof![
+        4 => Just(Fate::Fine),
+        1 => Just(Fate::LostBefore),
+        2 => Just(Fate::LostAfter),
+        2 => (0..30_000_u64).prop_map(Fate::Late),
+        1 => Just(Fate::EndedBefore),
+        1 => Just(Fate::EndedAfter),
+        1 => Just(Fate::Refused(Cause::Unauthorized("key_not_found".to_owned()))),
+        1 => Just(Fate::Refused(Cause::Rejected("no".to_owned()))),
+        1 => Just(Fate::Refused(Cause::RateLimited)),
+    ]
+}
+
+fn acts(strangers: bool) -> BoxedStrategy<Act> {
+    let user = prop_oneof![2 => wishes().prop_map(Act::Wish), 1 => Just(Act::Poke), 1 => Just(Act::Delete)];
+    if !strangers {
+        return user.boxed();
+    }
+    prop_oneof![
+        4 => user,
+        1 => Just(Act::Strip),
+        1 => Just(Act::StrangerDeletes),
+        1 => contents().prop_map(Act::StrangerMakes),
+        1 => contents().prop_map(Act::StrangerWrites),
+    ]
+    .boxed()
+}
+
+fn scripts(strangers: bool) -> impl Strategy<Value = Script> {
+    let seldom = || prop::option::weighted(0.2, 0..6_usize);
+    let meanwhile = prop::option::weighted(0.2, (0..6_usize, acts(strangers)));
+    (prop::collection::vec(fates(), 0..4), seldom(), seldom(), meanwhile, prop_oneof![4 => Just(0), 1 => 1..4_usize])
+        .prop_map(|(fates, crash_after, drop_after, meanwhile, stale)| Script {
+            fates,
+            crash_after,
+            drop_after,
+            meanwhile,
+            stale,
+        })
+}
+
+fn ops(strangers: bool) -> impl Strategy<Value = Vec<Op>> {
+    let op = prop_oneof![
+        6 => scripts(strangers).prop_map(Op::Pass),
+        2 => Just(Op::Settle),
+        2 => acts(strangers).prop_map(Op::Act),
+        1 => wishes().prop_map(Op::Apply),
+        2 => (0..70_000_u64).prop_map(Op::Sleep),
+        1 => (0..29_000_u64).prop_map(Op::Lag),
+        1 => Just(Op::Restart),
+        1 => Just(Op::NewKey),
+    ];
+    (wishes(), prop::collection::vec(op, 1..24)).prop_map(|(first, mut ops)| {
+        ops.insert(0, Op::Apply(first));
+        ops
+    })
+}
+
+fn live_through(ops: Vec<Op>) -> Sim {
+    let mut sim = Sim::new();
+    for op in ops {
+        match op {
+            Op::Apply(wish) => sim.apply(wish),
+            Op::Act(act) => sim.act(&act),
+            Op::Pass(script) => assert_ne!(sim.pass_with(&script), End::Circles, "{:?}", sim.trace),
+            Op::Settle => {
+                sim.settle();
+            }
+            Op::Sleep(ms) => sim.sleep(ms),
+            Op::Lag(ms) => sim.unkey.lag = ms,
+            Op::Restart => sim.restart(),
+            Op::NewKey => sim.policy.credential = Some(format!("key-{}", sim.now)),
+        }
+    }
+    sim
+}
+
+/// At rest, and in a state that says so.
+fn comes_to_rest(sim: &mut Sim) {
+    let end = sim.settle();
+    if let Some(thing) = &sim.thing {
+        let trace = sim.trace.join("\n");
+        let record = thing.status.as_ref().map(|(_, record)| record).expect("a status");
+        assert_eq!(record.generation, thing.generation, "{end:?}\n{trace}");
+        let shown = &record.shown;
+        if thing.deleting {
+            assert!(
+                thing.wish.controls.suspend || shown.reason.is_some_and(|r| r.as_str() == "DeletionBlocked"),
+                "{trace}"
+            );
+        } else {
+            assert!(shown.ready || shown.stalled || shown.suspended, "{end:?} {shown:?}\n{trace}");
+            assert_eq!(shown.suspended, thing.wish.controls.suspend, "{trace}");
+        }
+    }
+    sim.taken();
+    for _ in 0..10 {
+        sim.sleep(600_000);
+        sim.pass();
+        assert!(sim.trace.is_empty(), "R12: {:?}\n{:?}", sim.trace, sim.thing);
+    }
+    // A deletion that is refused is tried once more by the next process.
+    let blocked = sim.thing.as_ref().is_some_and(|thing| thing.deleting);
+    sim.restart();
+    for _ in 0..3 {
+        sim.sleep(600_000);
+        sim.pass();
+    }
+    assert!(blocked || sim.trace.is_empty(), "R12 at restart: {:?}\n{:?}", sim.trace, sim.thing);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases.max(1500), failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn alone_in_the_world(ops in ops(false)) {
+        let mut sim = live_through(ops);
+        comes_to_rest(&mut sim);
+        // Without strangers, nothing stalls but on a spec or a refusal, and what is ready is what Unkey holds.
+        if let Some(thing) = sim.thing.clone().filter(|thing| !thing.deleting && sim.ready()) {
+            let live = sim.unkey.live.clone().expect("ready");
+            let held = thing.status.clone().and_then(|(_, record)| record.held).expect("ready");
+            prop_assert_eq!(held.identity.id().as_str(), live.id.as_str());
+            let wanted = crate::sim::desired(&thing.wish);
+            prop_assert!(wanted.missing_from(&wanted.managed_of(&live.content)).is_none());
+        }
+    }
+
+    #[test]
+    fn among_strangers(ops in ops(true)) {
+        comes_to_rest(&mut live_through(ops));
+    }
+}

@@ -1,0 +1,11 @@
+//! The decisions of `domain`, driven as the controller drives them, against a model of one Kubernetes object and one
+//! Unkey identity: scenes with exact step sequences, and properties over random faults.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)] // a test says what it expects by failing
+
+mod adopting;
+mod deleting;
+mod histories;
+mod lost;
+mod sim;
+mod syncing;
+mod world;

@@ -1,0 +1,217 @@
+//! A model of Unkey for one externalId: a primary, a replica that lags, and calls whose answers get lost.
+
+use unkey_operator::domain::{Call, Cause, Confirmed, Content, Effect, ExternalId, Fault, Limits, Patch, Reply, Uid};
+
+/// No attempt outlives this, nor does the replica lag longer than [`WINDOW`].
+pub const DEADLINE: u64 = 30_000;
+pub const WINDOW: u64 = 30_000;
+pub const EXTERNAL_ID: &str = "customer-1";
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Maker {
+    Object(Uid),
+    Stranger,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Identity {
+    pub id: String,
+    pub content: Content,
+    pub maker: Maker,
+}
+
+/// What becomes of a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fate {
+    Fine,
+    /// The connection breaks; nothing happened.
+    LostBefore,
+    /// It took effect; the answer is lost.
+    LostAfter,
+    /// The connection breaks; it takes effect so many milliseconds after it was sent.
+    Late(u64),
+    /// A 5xx in Unkey's envelope; nothing happened.
+    EndedBefore,
+    /// A 5xx in Unkey's envelope; it took effect.
+    EndedAfter,
+    /// Refused or not sent, for this reason.
+    Refused(Cause),
+}
+
+#[derive(Debug)]
+pub struct Unkey {
+    pub live: Option<Identity>,
+    /// Milliseconds by which reads, and the lookups of update and delete, are behind.
+    pub lag: u64,
+    /// Reads answer with an identity of another externalId.
+    pub foreign: bool,
+    /// A stranger wrote to it since an operator last did.
+    pub touched: bool,
+    pub accepted_creates: usize,
+    pub accepted_updates: usize,
+    past: Vec<(u64, Option<Identity>)>,
+    pending: Vec<(u64, Uid, Call)>,
+    made: u32,
+}
+
+pub fn external_id() -> ExternalId {
+    ExternalId::new(EXTERNAL_ID)
+}
+
+impl Unkey {
+    pub fn new() -> Self {
+        Self {
+            live: None,
+            lag: 0,
+            foreign: false,
+            touched: false,
+            accepted_creates: 0,
+            accepted_updates: 0,
+            past: vec![(0, None)],
+            pending: Vec::new(),
+            made: 0,
+        }
+    }
+
+    /// Lets what is under way take effect.
+    pub fn advance(&mut self, now: u64) {
+        self.pending.sort_by_key(|(at, ..)| *at);
+        while self.pending.first().is_some_and(|(at, ..)| *at <= now) {
+            let (at, uid, call) = self.pending.remove(0);
+            self.apply(at, &uid, &call);
+        }
+    }
+
+    /// A write of this object, of the given kind, that has yet to take effect.
+    pub fn under_way(&self, uid: &Uid, creates_only: bool) -> bool {
+        self.pending.iter().any(|(_, of, call)| of == uid && (!creates_only || matches!(call, Call::Create(_))))
+    }
+
+    pub fn stranger_makes(&mut self, now: u64, content: Content) {
+        if self.live.is_none() {
+            let id = self.next_id();
+            self.put(now, Some(Identity { id, content, maker: Maker::Stranger }));
+        }
+    }
+
+    pub fn stranger_deletes(&mut self, now: u64) {
+        self.put(now, None);
+    }
+
+    pub fn stranger_writes(&mut self, now: u64, content: Content) {
+        if let Some(mut identity) = self.live.clone() {
+            identity.content = content;
+            self.touched = true;
+            self.put(now, Some(identity));
+        }
+    }
+
+    /// Performs a call. The second part is how long it took.
+    pub fn call(&mut self, now: u64, uid: &Uid, call: &Call, fate: &Fate) -> (Reply, u64) {
+        let failed = |effect, cause| Reply::Failed(Fault { effect, cause, retry_after: 0 });
+        match fate {
+            Fate::Fine => (self.apply(now, uid, call), 20),
+            Fate::LostBefore => (failed(Effect::Unknown, Cause::Unavailable), DEADLINE),
+            Fate::LostAfter => {
+                self.apply(now, uid, call);
+                (failed(Effect::Unknown, Cause::Unavailable), 100)
+            }
+            Fate::Late(ms) => {
+                if !matches!(call, Call::Read(_)) {
+                    self.pending.push((now + ms.min(&(DEADLINE - 1)), uid.clone(), call.clone()));
+                }
+                (failed(Effect::Unknown, Cause::Unavailable), 100)
+            }
+            Fate::EndedBefore => (failed(Effect::Ended, Cause::Unavailable), 20),
+            Fate::EndedAfter => {
+                self.apply(now, uid, call);
+                (failed(Effect::Ended, Cause::Unavailable), 20)
+            }
+            Fate::Refused(cause) => (failed(Effect::None, cause.clone()), 20),
+        }
+    }
+
+    fn apply(&mut self, now: u64, uid: &Uid, call: &Call) -> Reply {
+        let seen = self.replica(now);
+        match call {
+            Call::Read(_) => match seen {
+                Some(found) => Reply::Found {
+                    external_id: if self.foreign { "Customer-1".to_owned() } else { EXTERNAL_ID.to_owned() },
+                    id: found.id,
+                    content: found.content,
+                },
+                None => Reply::Absent,
+            },
+            Call::Create(desired) => {
+                if self.live.is_some() {
+                    return Reply::Exists;
+                }
+                let id = self.next_id();
+                let content = Content {
+                    meta: desired.meta.clone().unwrap_or_default(),
+                    limits: desired.limits.clone().unwrap_or_default(),
+                };
+                self.accepted_creates += 1;
+                self.touched = false;
+                self.put(now, Some(Identity { id: id.clone(), content, maker: Maker::Object(uid.clone()) }));
+                Reply::Created { id }
+            }
+            Call::Update { to, patch, .. } => match seen.filter(|found| same_id(found, to)) {
+                Some(stale) => {
+                    if let Some(identity) = self.live.clone().filter(|live| same_id(live, to)) {
+                        self.accepted_updates += 1;
+                        let content = patched(&identity.content, &stale.content, patch);
+                        self.put(now, Some(Identity { content, ..identity }));
+                    }
+                    Reply::Updated { external_id: EXTERNAL_ID.to_owned(), id: to.id().as_str().to_owned() }
+                }
+                None => Reply::Absent,
+            },
+            Call::Delete(identity) => {
+                if !seen.is_some_and(|found| same_id(&found, identity)) {
+                    return Reply::Absent;
+                }
+                if self.live.as_ref().is_some_and(|live| same_id(live, identity)) {
+                    self.put(now, None);
+                }
+                Reply::Deleted
+            }
+        }
+    }
+
+    fn replica(&self, now: u64) -> Option<Identity> {
+        let then = now.saturating_sub(self.lag);
+        self.past.iter().rev().find(|(at, _)| *at <= then).and_then(|(_, identity)| identity.clone())
+    }
+
+    fn put(&mut self, now: u64, identity: Option<Identity>) {
+        self.live.clone_from(&identity);
+        self.past.push((now, identity));
+    }
+
+    fn next_id(&mut self) -> String {
+        self.made += 1;
+        format!("id_{:09}", self.made)
+    }
+}
+
+fn same_id(identity: &Identity, to: &Confirmed) -> bool {
+    identity.id == to.id().as_str()
+}
+
+/// Limits that the replica does not show are not taken away.
+fn patched(live: &Content, stale: &Content, patch: &Patch) -> Content {
+    let limits = patch.limits.as_ref().map(|wanted| {
+        let mut all = wanted.as_map().clone();
+        for (name, limit) in live.limits.as_map() {
+            if !stale.limits.as_map().contains_key(name) {
+                all.entry(name.clone()).or_insert(*limit);
+            }
+        }
+        Limits::new(all)
+    });
+    Content {
+        meta: patch.meta.clone().unwrap_or_else(|| live.meta.clone()),
+        limits: limits.unwrap_or_else(|| live.limits.clone()),
+    }
+}
