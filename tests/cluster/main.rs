@@ -3,11 +3,15 @@
 //! One control plane for this test process; each test has its own namespace, emulator and operator, so all run at once.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)] // a failed step of a test ends the test
 
+mod adoption;
+mod adoption_matrix;
 mod credentials;
+mod deletion;
 mod failures;
 mod harness;
 mod main_path;
 mod manifests;
 mod permissions;
 mod secrecy;
+mod suspend;
 mod updates;
