@@ -7,6 +7,8 @@ mod crash;
 mod credentials;
 mod failures;
 mod harness;
+mod late;
 mod main_path;
 mod permissions;
 mod secrecy;
+mod shutdown;
