@@ -3,10 +3,12 @@
 //! One control plane for this test process; each test has its own namespace, emulator and operator, so all run at once.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)] // a failed step of a test ends the test
 
+mod admin;
 mod crash;
 mod credentials;
 mod failures;
 mod harness;
+mod hostile;
 mod late;
 mod main_path;
 mod permissions;
