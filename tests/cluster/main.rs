@@ -4,8 +4,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)] // a failed step of a test ends the test
 
 mod credentials;
+mod examples;
 mod failures;
 mod harness;
+mod kubectl;
 mod main_path;
 mod manifests;
 mod permissions;
