@@ -6,7 +6,7 @@
 use super::backoff;
 use super::content::{Applied, Content};
 use super::ids::{Confirmed, ExternalId, Mono};
-use super::knowledge::{Doubt, InFlight, Knowledge, LastWrite, Seen, Write};
+use super::knowledge::{Doubt, InFlight, Knowledge, LastWrite, Seen, Unsure, Write};
 use super::object::{Object, Phase};
 use super::report::{Cause, Note};
 use super::situation::{Call, Policy, Purpose};
@@ -165,8 +165,28 @@ pub fn begin_pass(known: &mut Knowledge) {
 }
 
 fn unknown(known: &mut Knowledge, sent: &InFlight) {
+    in_doubt(known, sent, sent.deadline, false);
+}
+
+fn in_doubt(known: &mut Knowledge, sent: &InFlight, over: Mono, ended: bool) {
     let create = (sent.what == Write::Create).then(|| sent.uid.clone());
-    known.add_doubt(Doubt { over: sent.deadline, ended: false, create });
+    known.add_doubt(Doubt { over, ended, create });
+    if let Some(fields) = &sent.fields {
+        known.unsure = Some(match known.unsure.take().filter(|before| before.uid == fields.uid) {
+            Some(before) => {
+                Unsure { meta: before.meta || fields.meta, limits: before.limits || fields.limits, ..before }
+            }
+            None => fields.clone(),
+        });
+    }
+}
+
+/// What an accepted update sent is known again.
+fn sure_again(known: &mut Knowledge, sent: &Unsure) {
+    if let Some(unsure) = known.unsure.as_mut().filter(|unsure| unsure.uid == sent.uid) {
+        unsure.meta &= !sent.meta;
+        unsure.limits &= !sent.limits;
+    }
 }
 
 /// Notes a call before it is sent; it is over by `deadline` at the latest.
@@ -177,7 +197,14 @@ pub fn begin(object: &Object, call: &Call, known: &mut Knowledge, visits: &mut V
         Call::Update { .. } => Write::Update,
         Call::Delete(_) => Write::Delete,
     };
-    known.in_flight = Some(InFlight { uid: object.guard.uid.clone(), what, deadline, sent_before: visits.sent });
+    let uid = object.guard.uid.clone();
+    let fields = match call {
+        Call::Update { patch, .. } => {
+            Some(Unsure { uid: uid.clone(), meta: patch.meta.is_some(), limits: patch.limits.is_some() })
+        }
+        _ => None,
+    };
+    known.in_flight = Some(InFlight { uid, what, deadline, fields, sent_before: visits.sent });
     visits.sent |= what == Write::Create;
     visits.met_deleting |= what == Write::Delete;
 }
@@ -232,6 +259,9 @@ pub fn learn(
         }
         (Call::Update { to, patch, purpose }, Reply::Updated { external_id, id }) => {
             accepted(known, telling.now, policy, true, patch.limits.is_some());
+            if let Some(fields) = sent.as_ref().and_then(|sent| sent.fields.as_ref()) {
+                sure_again(known, fields);
+            }
             if Confirmed::from_reply(to.external_id(), external_id, id).as_ref() != Some(to) {
                 // It was written to, whatever it is: hold everything and say so.
                 visits.failures = failures + 1;
@@ -312,6 +342,9 @@ fn found(
 ) {
     let settled = telling.begun >= known.settles_at(policy.window);
     let doubt = if settled { known.doubt.take() } else { None };
+    if settled {
+        known.unsure = None;
+    }
     known.seen = match Confirmed::from_reply(ours, replied, id) {
         Some(identity) => {
             if doubt.and_then(|doubt| doubt.create).is_some_and(|uid| uid == object.guard.uid) {
@@ -397,10 +430,7 @@ fn failed(
         match fault.effect {
             Effect::None if sent.what == Write::Create => visits.sent = sent.sent_before,
             Effect::None => {}
-            Effect::Ended => {
-                let create = (sent.what == Write::Create).then(|| sent.uid.clone());
-                known.add_doubt(Doubt { over: telling.now, ended: true, create });
-            }
+            Effect::Ended => in_doubt(known, sent, telling.now, true),
             Effect::Unknown => unknown(known, sent),
         }
     }

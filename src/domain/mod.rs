@@ -25,7 +25,7 @@ pub use content::{Applied, Content, ContentHash, FieldHash, Limit, Limits, Meta,
 pub use decide::decide;
 pub use desired::{Desired, MAX_DEPTH, MAX_KEY_BYTES, MAX_META_BYTES, Spec, SpecError, depth, go_len};
 pub use ids::{Confirmed, ExternalId, IdentityId, Mono, ObjectKey, Uid};
-pub use knowledge::{Doubt, InFlight, Knowledge, LastWrite, Seen, Write};
+pub use knowledge::{Doubt, InFlight, Knowledge, LastWrite, Seen, Unsure, Write};
 pub use learn::{Effect, Fault, Reply, Telling, begin, begin_pass, claimed, learn, observe};
 pub use object::{Controls, Guard, Object, Phase, Poke};
 pub use ownership::{Claimant, Role, role};

@@ -33,3 +33,19 @@ fn never_and_a_definite_409_need_no_look() {
     sim.pass_with(&script);
     assert_eq!(sim.taken(), ["Read", "Claim", "Create", "Release NotOurs", "Status AlreadyExists"]);
 }
+
+/// The next accepted update settles one that a 5xx ended, but only for the fields that it sends itself.
+#[test]
+fn a_field_whose_update_ended_in_a_5xx_is_sent_again_with_the_next() {
+    let mut sim = Sim::new();
+    sim.apply(wish(A));
+    sim.settle();
+    sim.apply(wish(r#""meta":{"plan":"pro"}"#));
+    sim.pass_with(&Script { fates: vec![Fate::EndedAfter], ..Script::default() });
+    // Back to what the status says was accepted, and something new besides.
+    sim.apply(wish(&format!(r#"{A},"ratelimits":[{{"name":"req","limit":1,"duration":1000}}]"#)));
+    assert_eq!(sim.settle(), End::Done);
+    assert!(sim.ready());
+    let live = sim.unkey.live.clone().unwrap();
+    assert_eq!(live.content.meta.as_map()["plan"], "free");
+}

@@ -96,7 +96,7 @@ impl Situation<'_> {
     fn held(&self) -> Option<Held> {
         let recorded = self.object.held();
         let ours = &self.object.guard.uid;
-        match &self.known.last {
+        let held = match &self.known.last {
             LastWrite::Created { uid, identity, applied, noted: false } if uid == ours => Some(Held {
                 identity: identity.clone(),
                 origin: Some(crate::api::Origin::Created),
@@ -108,7 +108,8 @@ impl Situation<'_> {
                 Some(Held { applied: laid_over(&held.applied, applied), ..held.clone() })
             }
             _ => recorded.cloned(),
-        }
+        };
+        held.map(|held| Held { applied: self.known.sure_of(ours, held.applied), ..held })
     }
 
     /// A create was accepted and no status shows its id yet: that comes before anything else.

@@ -83,8 +83,13 @@ impl World {
         world
     }
 
-    /// Adds arguments to every operator started from now on.
+    /// Adds arguments to every operator started from now on, in place of what an earlier call gave for the same flags.
     pub fn with_args(mut self, args: &[&str]) -> Self {
+        for pair in args.chunks(2) {
+            if let Some(at) = self.extra.iter().position(|arg| arg == pair[0]) {
+                self.extra.drain(at..at + 2);
+            }
+        }
         self.extra.extend(args.iter().map(ToString::to_string));
         self
     }
