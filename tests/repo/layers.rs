@@ -66,7 +66,7 @@ fn violations(file: &Path, source: &str) -> Vec<String> {
         };
         let is_banned =
             |ban: &&str| path == **ban || path.starts_with(&format!("{ban}::")) || path.ends_with(&format!("::{ban}"));
-        if foreign || layer.banned.iter().chain(pure).any(|ban| is_banned(&ban)) {
+        if foreign || layer.banned.iter().chain(pure).any(is_banned) {
             wrong.push(format!("src/{}: `{}` may not use {path}", file.display(), layer.module));
         }
     }

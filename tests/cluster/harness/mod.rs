@@ -5,9 +5,11 @@ mod books;
 mod cost;
 mod look;
 mod operator;
+mod table;
 mod world;
 
 pub use books::refusal;
 pub use cost::Cost;
 pub use operator::Operator;
+pub use table::table;
 pub use world::{ROOT_KEY, World, condition, eventually, identity, succeeded};

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::super::harness::{World, eventually, succeeded};
+use super::super::harness::{World, eventually, succeeded, table};
 use super::{STRICT, manifest, post, send};
 
 #[tokio::test]
@@ -41,22 +41,6 @@ async fn selectable_fields() {
     assert_eq!(selected("status.identityId=,spec.externalId=customer_1"), "a c ");
     let refused = world.kubectl(&["get", "identities.unkey.com", "--field-selector", "spec.suspend=true"], None);
     assert!(String::from_utf8_lossy(&refused.stderr).contains("field label not supported"), "{refused:?}");
-}
-
-/// The table that kubectl prints, split where its header's columns begin.
-fn table(text: &str) -> Vec<Vec<String>> {
-    let header = text.lines().next().unwrap();
-    let begins = |at: usize| at == 0 || header.as_bytes()[at - 1] == b' ';
-    let starts: Vec<usize> = header.match_indices(|c| c != ' ').map(|(at, _)| at).filter(|at| begins(*at)).collect();
-    let cells = |line: &str| -> Vec<String> {
-        let ends = starts[1..].iter().copied().chain([line.len()]);
-        starts
-            .iter()
-            .zip(ends)
-            .map(|(from, to)| line[(*from).min(line.len())..to.min(line.len())].trim().to_owned())
-            .collect()
-    };
-    text.lines().map(cells).collect()
 }
 
 #[tokio::test]
