@@ -36,7 +36,7 @@ pub async fn eventually<T>(what: &str, probe: impl AsyncFn() -> Option<T>) -> T 
     };
     match tokio::time::timeout(DEADLINE, wait).await {
         Ok(found) => found,
-        Err(_) => panic!("in vain: waited {} s for {what}", DEADLINE.as_secs()),
+        Err(elapsed) => panic!("in vain: waited {} s for {what}: {elapsed}", DEADLINE.as_secs()),
     }
 }
 
