@@ -37,7 +37,14 @@ async fn installed_before_its_crd() {
     let args = ["--kubeconfig", kubeconfig.to_str().unwrap(), "--root-key-file", key.to_str().unwrap()];
     let rest = ["--api-url", "http://127.0.0.1:9", "--admin-address", "127.0.0.1:0"];
     let args: Vec<String> = args.iter().chain(&rest).map(ToString::to_string).collect();
-    let mut operator = Operator::start(files.path().join("log"), &args, &[]);
+    let log = files.path().join("log");
+    let mut impatient = Operator::start(log.clone(), &args, &[]);
+    impatient.until_readyz(503, "CRD").await;
+    impatient.signal("TERM");
+    assert_eq!(impatient.ended().await.code(), Some(0), "a signal ends it while it waits, too");
+
+    std::fs::write(&log, "").unwrap();
+    let mut operator = Operator::start(log, &args, &[]);
     operator.until_readyz(503, "CRD").await;
     operator.until_logged("is the CRD installed?").await;
     assert_eq!(operator.http("/livez").await.status, 200);

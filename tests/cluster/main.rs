@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)] // a failed step of a test ends the test
 
 mod admin;
+mod api_server;
 mod crash;
 mod credentials;
 mod failures;
