@@ -87,7 +87,7 @@ async fn killed_at_every_call() {
         faults.push(world.workspace.order(Fault::new(kind).on(case.operation).of(&case.name).once()));
         match case.operation {
             Operation::Create => {
-                drop(world.create(&case.name, &json!({"externalId": case.name, "meta": meta(2)})).await)
+                world.create(&case.name, &json!({"externalId": case.name, "meta": meta(2)})).await;
             }
             Operation::Update => drop(world.edit(&case.name, &json!({"meta": meta(2)})).await),
             _ => world.delete(&case.name).await,
@@ -253,9 +253,9 @@ async fn a_restart_with_nothing_to_do_costs_nothing() {
     let operator = world.start().await;
     eventually("each to be looked at", async || {
         let passes = operator.metrics().await.sum("unkey_operator_reconciles_total", &[("result", "ok")]);
-        (passes >= f64::from(count)).then_some(())
+        (passes >= count).then_some(())
     })
     .await;
-    assert_eq!(operator.metrics().await.sum("unkey_operator_reconciles_total", &[]), f64::from(count));
+    assert_eq!(operator.metrics().await.sum("unkey_operator_reconciles_total", &[]), count);
     assert_eq!((world.calls(), world.kube_writes()), (calls, writes));
 }

@@ -40,6 +40,7 @@ fn cases(operation: Operation) -> Vec<Case> {
     let (lacks, permission) = match operation {
         Operation::Create => ("identity.*.create_identity", "Missing permission create_identity"),
         Operation::Update => ("identity.*.update_identity", "Missing permission update_identity"),
+        Operation::Get => ("identity.*.read_identity", "Missing permission read_identity"),
         _ => ("identity.*.delete_identity", "Missing permission delete_identity"),
     };
     let unauthorized = refusal(401, "unkey/authentication/key_not_found", "We could not find the requested key.");
@@ -53,6 +54,7 @@ fn cases(operation: Operation) -> Vec<Case> {
         limited("limit-0", Some("0")),
         limited("limit-date", Some("Wed, 21 Oct 2065 07:28:00 GMT")),
         limited("limit-absent", None),
+        Case { slow: true, ..limited("limit-3600", Some("3600")) },
         down("error-500", FaultKind::internal_error()),
         after_commit(down("error-500-after", FaultKind::internal_error())),
         down("html-502", FaultKind::html(502)),
@@ -94,7 +96,7 @@ async fn drive(
 ) {
     let begun = Instant::now();
     let all = cases(operation);
-    let deleting = operation == Operation::Delete;
+    let deleting = operation == Operation::Delete || operation == Operation::Get;
     let mut open: Vec<&Case> = all.iter().collect();
     let mut failing: Vec<&str> = open.iter().map(|case| case.name).collect();
     let mut ticks = tokio::time::interval(Duration::from_millis(100));
@@ -134,7 +136,7 @@ async fn drive(
         }
         open.retain(|case| {
             // What went through although nobody heard of it may be over before the user reads of a failure.
-            !(is_over(find(case.name)) && (!failing.contains(&case.name) || deleting))
+            !(is_over(find(case.name)) && (!failing.contains(&case.name) || operation == Operation::Delete))
         });
         let stuck = || {
             open.iter().map(|case| (case.name, find(case.name).map(|it| condition(it, "Ready")))).collect::<Vec<_>>()
@@ -262,6 +264,34 @@ async fn every_failure_of_a_delete() {
     assert_left_alone(&world, &bystander);
     world.assert_in_step().await;
     for case in cases(Operation::Delete) {
+        assert_eq!(world.accepted(Operation::Delete, case.name), 1, "{}", case.name);
+        assert!(
+            status_writes(&world, case.name) <= 2,
+            "{}: {} status writes",
+            case.name,
+            status_writes(&world, case.name)
+        );
+    }
+}
+
+/// A delete that an earlier process may have sent begins with a read (R6).
+#[tokio::test]
+async fn every_failure_of_a_read() {
+    let world = World::new("failing-read").await;
+    let bystander = bystander(&world);
+    let operator = world.start().await;
+    create_all(&world).await;
+    all_ready(&world).await;
+    operator.kill();
+    for case in cases(Operation::Get) {
+        world.delete(case.name).await;
+    }
+    let faults = order(&world, Operation::Get);
+    let _operator = world.start().await;
+    drive(&world, Operation::Get, &faults, |object| object.is_none()).await;
+    assert_left_alone(&world, &bystander);
+    world.assert_in_step().await;
+    for case in cases(Operation::Get) {
         assert_eq!(world.accepted(Operation::Delete, case.name), 1, "{}", case.name);
         assert!(
             status_writes(&world, case.name) <= 2,

@@ -6,6 +6,7 @@
 mod admin;
 mod adoption;
 mod adoption_matrix;
+mod api_server;
 mod crash;
 mod credentials;
 mod deletion;

@@ -79,7 +79,7 @@ impl Operator {
 }
 
 impl Exposition {
-    /// Reads the text format of OpenMetrics 1.0, as far as the operator uses it; panics at whatever is out of order.
+    /// Reads the text format of `OpenMetrics` 1.0, as far as the operator uses it; panics at whatever is out of order.
     pub fn read(text: &str) -> Self {
         let body = text.strip_suffix("# EOF\n").expect("it ends with # EOF");
         let mut read = Self { families: BTreeMap::new(), samples: Vec::new() };
@@ -134,12 +134,13 @@ impl Exposition {
         }
     }
 
-    /// The sum of all samples of that name that carry these labels.
-    pub fn sum(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
+    /// The sum of all samples of that name that carry these labels: a count.
+    pub fn sum(&self, name: &str, labels: &[(&str, &str)]) -> u64 {
         let carries = |sample: &&Sample| {
             sample.name == name && labels.iter().all(|(key, value)| sample.labels.get(*key).is_some_and(|v| v == value))
         };
-        self.samples.iter().filter(carries).map(|sample| sample.value).sum()
+        let sum: f64 = self.samples.iter().filter(carries).map(|sample| sample.value).sum();
+        format!("{sum}").parse().unwrap_or_else(|_| panic!("{name} is no count: {sum}"))
     }
 
     /// Every value of a label of that name, but for bounds of buckets.
