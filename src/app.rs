@@ -116,7 +116,14 @@ fn no_kubeconfig_problem(error: &InferConfigError) -> String {
 impl AppError {
     /// True if the command line or the environment is wrong, and not the world.
     pub fn is_usage(&self) -> bool {
-        matches!(self, Self::Kubeconfig(_) | Self::NoKubeconfig(_) | Self::Unkey(_) | Self::Credential(_))
+        matches!(
+            self,
+            Self::Controller(controller::RunError::Selector(_))
+                | Self::Kubeconfig(_)
+                | Self::NoKubeconfig(_)
+                | Self::Unkey(_)
+                | Self::Credential(_)
+        )
     }
 }
 

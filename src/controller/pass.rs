@@ -137,6 +137,7 @@ impl Pass<'_> {
             }
             KubeStep::Release(because) => {
                 let patch = patch::release(&self.snapshot, &object.guard);
+                lock(&self.memory).releasing = object.phase == Phase::Deleting;
                 let before = Arc::clone(&self.snapshot);
                 let outcome = kube::patch(client, &object.key, patch).await?;
                 let done = !matches!(outcome, Outcome::Stale);

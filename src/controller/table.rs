@@ -66,6 +66,8 @@ pub struct Memory {
     pub newest: Option<Arc<Snapshot>>,
     /// Failures of Kubernetes requests in a row.
     pub kube_failures: u32,
+    /// This process has let it go, or is about to.
+    pub releasing: bool,
 }
 
 /// The turn on one externalId: while it lives no other pass acts on it.
@@ -116,14 +118,15 @@ impl Table {
         self.wake_others(slot, &object.uid());
     }
 
-    /// Takes an object out that is gone, and wakes those that waited for it.
-    pub fn remove(&self, object: &Snapshot) {
+    /// Takes an object out that is gone, and wakes those that waited for it. True if this process had let it go.
+    pub fn remove(&self, object: &Snapshot) -> bool {
         let uid = object.uid();
-        lock(&self.memories).remove(&uid);
+        let released = lock(&self.memories).remove(&uid).is_some_and(|memory| lock(&memory).releasing);
         if let Some(slot) = lock(&self.slots).get_mut(&object.external_id()) {
             slot.entries.retain(|entry| entry.claimant.uid != uid);
             self.wake_others(slot, &uid);
         }
+        released
     }
 
     fn wake_others(&self, slot: &Slot, uid: &Uid) {

@@ -39,13 +39,16 @@ impl Scope {
 }
 
 /// True if the API server can stream the initial list (no page of 500 objects in memory twice). Old ones refuse the
-/// parameters at once. Anything else (no CRD yet, no permission, a storage that starts) says nothing: it asks again until it knows.
-pub async fn streams_lists(api: &Api<Snapshot>) -> bool {
-    let probe = WatchParams::default().initial_events().timeout(1);
+/// parameters as invalid. Anything else (no CRD yet, no permission, a storage that starts) says nothing: it asks again
+/// until it knows. An error is the API server's word on a selector that it cannot read.
+pub async fn streams_lists(api: &Api<Snapshot>, scope: &Scope) -> Result<bool, String> {
+    let mut probe = WatchParams::default().initial_events().timeout(1);
+    probe.label_selector.clone_from(&scope.selector);
     loop {
         match api.watch(&probe, "0").await {
-            Ok(_) => return true,
-            Err(::kube::Error::Api(status)) if matches!(status.code, 400 | 422) => return false,
+            Ok(_) => return Ok(true),
+            Err(::kube::Error::Api(status)) if status.code == 422 => return Ok(false),
+            Err(::kube::Error::Api(status)) if status.code == 400 => return Err(status.message.clone()),
             Err(::kube::Error::Api(status)) if status.code == 404 => {
                 tracing::warn!("the API server knows no Identity; is the CRD installed? Trying again");
             }

@@ -177,3 +177,37 @@ async fn requests_in_flight_are_counted_while_they_are() {
     }
     gauge(0).await;
 }
+
+/// S15: what is deleted in the gap between the loss of its finalizer and its return is left by the user's hand. It is counted.
+#[tokio::test]
+async fn an_identity_left_behind_by_hand_is_logged_and_counted() {
+    let world = World::new("left-behind").await;
+    let operator = world.start().await;
+    for name in ["kept", "stripped"] {
+        world.create(name, &json!({"externalId": name})).await;
+        world.ready(name).await;
+    }
+    // While the operator looks away.
+    operator.signal("STOP");
+    world.patch("stripped", &json!({"metadata": {"finalizers": null}})).await;
+    world.delete("stripped").await;
+    operator.signal("CONT");
+    let left = "unkey_operator_identities_left_behind_total";
+    eventually("one left behind", async || (operator.metrics().await.sum(left, &[]) == 1).then_some(())).await;
+    let id = world.workspace.live("stripped").expect("left in Unkey").id;
+    assert!(operator.log().contains(&id), "the log names it");
+    // An ordinary deletion is none.
+    world.delete("kept").await;
+    world.gone("kept").await;
+    assert!(world.workspace.live("kept").is_none());
+    assert_eq!(operator.metrics().await.sum(left, &[]), 1);
+}
+
+#[tokio::test]
+async fn a_selector_that_is_none_is_refused_at_start() {
+    let world = World::new("selector").await.with_args(&["--selector", "not a selector"]);
+    let log = world.files.path().join("refused.log");
+    let mut operator = Operator::start(log, &world.args(), &[]);
+    assert_eq!(operator.wait().code(), Some(2));
+    assert!(operator.log().contains("--selector is refused by the API server"), "{}", operator.log());
+}
