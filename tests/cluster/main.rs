@@ -5,8 +5,10 @@
 
 mod adoption;
 mod adoption_matrix;
+mod conflict;
 mod deletion;
 mod harness;
 mod main_path;
+mod replaced;
 mod suspend;
 mod updates;
