@@ -7,8 +7,6 @@ use unkey_emulator::{Entry, FaultKind, Operation};
 
 use super::{World, condition};
 
-/// The annotation that asks for another look.
-
 /// An error in Unkey's own envelope; `kind` is the end of `error.type`.
 pub fn refusal(status: u16, kind: &str, detail: &str) -> FaultKind {
     let body = json!({

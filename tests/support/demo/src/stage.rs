@@ -74,18 +74,15 @@ impl Stage {
         let plane = ControlPlane::start(Options { tools: Resolver::default(), ..Options::default() }).await?;
         say(&format!("etcd and kube-apiserver are up ({:.1} s)", begun.elapsed().as_secs_f32()));
         let folder = TempDir::new().map_err(io("a temporary folder"))?;
-        let (emulator, api_url, root_key) = match upstream {
-            Some((url, file)) => {
-                let key = std::fs::read(&file).map_err(io(file.display().to_string()))?;
-                (None, url, key)
-            }
-            None => {
-                let emulator =
-                    Emulator::start(unkey_emulator::Options::default()).await.map_err(io("the Unkey emulator"))?;
-                emulator.workspace("demo").add_root_key("unkey_demo_root_key", Permissions::ALL);
-                let url = emulator.base_url();
-                (Some(emulator), url, b"unkey_demo_root_key\n".to_vec())
-            }
+        let (emulator, api_url, root_key) = if let Some((url, file)) = upstream {
+            let key = std::fs::read(&file).map_err(io(file.display().to_string()))?;
+            (None, url, key)
+        } else {
+            let options = unkey_emulator::Options::default();
+            let emulator = Emulator::start(options).await.map_err(io("the Unkey emulator"))?;
+            emulator.workspace("demo").add_root_key("unkey_demo_root_key", Permissions::ALL);
+            let url = emulator.base_url();
+            (Some(emulator), url, b"unkey_demo_root_key\n".to_vec())
         };
         say(&match &emulator {
             Some(_) => format!("an emulator plays Unkey at {api_url}"),
