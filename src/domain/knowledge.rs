@@ -18,7 +18,7 @@ pub struct Knowledge {
     pub evidence_from: Mono,
     /// A write whose outcome is unknown and that no settled read has cleared.
     pub doubt: Option<Doubt>,
-    /// A write that was begun and has not been answered to [`learn`](super::learn). If a pass ends (or is dropped) with it, that is a doubt.
+    /// A write that was begun and has not been answered to [`learn()`](super::learn()). If a pass ends (or is dropped) with it, that is a doubt.
     pub in_flight: Option<InFlight>,
     /// Fields whose update has an unknown outcome: what Unkey last accepted of them is not known.
     pub unsure: Option<Unsure>,

@@ -1,7 +1,7 @@
 //! Decides. Pure: no Kubernetes client, no HTTP, no clock, no randomness, no async.
 //!
-//! A pass over an object is a loop: [`decide`] looks at a [`Situation`] and names ONE request, the controller performs
-//! it, [`learn`] takes the answer into [`Knowledge`] and [`Visits`], and `decide` is asked again. Each step is one
+//! A pass over an object is a loop: [`decide()`] looks at a [`Situation`] and names ONE request, the controller performs
+//! it, [`learn()`] takes the answer into [`Knowledge`] and [`Visits`], and `decide` is asked again. Each step is one
 //! request and so one crash point, which is what lets tests and the model checker enumerate them all (see
 //! docs/adr/0001). Rule numbers (R1…) in comments are those of docs/rules.md.
 
