@@ -8,6 +8,7 @@ mod adoption_matrix;
 mod conflict;
 mod deletion;
 mod harness;
+mod invalid;
 mod main_path;
 mod replaced;
 mod suspend;
