@@ -8,7 +8,7 @@ use kube::Api;
 use kube::api::DeleteParams;
 use serde_json::{Value, json};
 
-use super::harness::{Cost, World, eventually};
+use super::harness::{Cost, World, eventually, succeeded};
 
 #[tokio::test]
 async fn orphan_leaves_the_identity() {
@@ -164,6 +164,26 @@ async fn copy_with_finalizer_and_claim() {
     assert!(claim.starts_with(visited["metadata"]["uid"].as_str().unwrap()), "{claim}");
     world.delete("visited").await;
     world.gone("visited").await;
+    assert_eq!(world.upstream("x"), Value::Null);
+}
+
+/// S15: `kubectl replace` from a file drops finalizer and claim and does not bump the generation.
+#[tokio::test]
+async fn replace_drops_the_finalizer() {
+    let world = World::in_order("replace").await;
+    let _operator = world.start().await;
+    let manifest = super::harness::identity("x", &json!({"externalId": "x", "meta": {"a": 1}})).to_string();
+    succeeded(&world.run_kubectl(&["create", "-f", "-"], &manifest).await);
+    let object = world.ready("x").await;
+    let before = world.cost("x");
+    succeeded(&world.run_kubectl(&["replace", "-f", "-"], &manifest).await);
+    let claimed = |it: &Value| it["metadata"]["annotations"]["unkey.com/claim"].is_string();
+    let restored = world.until("x", "claimed again", claimed).await;
+    assert_eq!(restored["metadata"]["finalizers"], object["metadata"]["finalizers"]);
+    assert_eq!(restored["metadata"]["generation"], object["metadata"]["generation"]);
+    assert_eq!(world.cost_since("x", before).await, Cost { main: 1, ..Cost::NOTHING });
+    world.delete("x").await;
+    world.gone("x").await;
     assert_eq!(world.upstream("x"), Value::Null);
 }
 

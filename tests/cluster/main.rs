@@ -15,6 +15,7 @@ mod examples;
 mod failures;
 mod harness;
 mod hostile;
+mod invalid;
 mod kubectl;
 mod late;
 mod main_path;
