@@ -170,7 +170,11 @@ pub async fn run(options: Options) -> Result<(), AppError> {
         tokio::time::sleep(DRAIN).await;
     };
     tokio::select! {
-        result = controller => {
+        result = async {
+            controller.await?;
+            context.cleared_up().await;
+            Ok::<_, controller::RunError>(())
+        } => {
             result?;
             tracing::info!("stopped");
             Ok(())
@@ -189,7 +193,7 @@ fn settings(options: &Options) -> Settings {
         policy: Policy {
             adoption: options.adoption,
             deletion: options.deletion,
-            window: controller::window(options.consistency_window),
+            window: controller::millis(options.consistency_window),
             credential: None,
         },
     }

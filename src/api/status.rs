@@ -25,7 +25,7 @@ pub struct IdentityStatus {
     pub identity_id: Option<String>,
 
     /// Whether the operator created the identity or took over an existing one. For information: it decides nothing.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "known_word")]
     pub origin: Option<Origin>,
 
     /// Hashes of what Unkey last accepted, one for each managed field: they tell a change of the spec from drift.
@@ -33,7 +33,7 @@ pub struct IdentityStatus {
     pub applied: Option<AppliedHashes>,
 
     /// The deletion policy in force, defaults filled in.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "known_word")]
     pub deletion_policy: Option<DeletionPolicy>,
 
     /// Fingerprint of the API URL and root key under which identityId was recorded: the first 12 hex digits of a
@@ -49,6 +49,14 @@ pub struct IdentityStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<StatusCondition>,
+}
+
+/// A word that another version wrote and this one does not know reads as none: it must not make the whole status
+/// unreadable, the id included.
+fn known_word<'de, D: serde::Deserializer<'de>, T: serde::de::DeserializeOwned>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    serde_json::Value::deserialize(deserializer).map(|word| serde_json::from_value(word).ok())
 }
 
 /// Hash of each managed field as Unkey last accepted it: 'v1:' and a SHA-256 over canonical JSON.

@@ -27,7 +27,7 @@ pub(super) struct RunArgs {
     namespace: Vec<String>,
 
     /// Label selector: only Identities that match are looked at
-    #[arg(long, env = "UNKEY_OPERATOR_SELECTOR")]
+    #[arg(long, env = "UNKEY_OPERATOR_SELECTOR", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     selector: Option<String>,
 
     /// For Identities that name no adoptionPolicy

@@ -7,6 +7,7 @@
 //! | `watch` | one flat stream of changes out of one or more watches |
 //! | `table` | claims, turns and knowledge by externalId; memory by uid |
 //! | `pass` | the loop: gather, decide, perform, learn |
+//! | `stray` | clears up after objects that went in the middle of a create |
 //! | `kube` / `upstream` | ONE request to Kubernetes or to Unkey |
 //! | `patch` / `status` / `events` | what is written to Kubernetes |
 
@@ -18,11 +19,12 @@ mod patch;
 mod run;
 mod snapshot;
 mod status;
+mod stray;
 mod table;
 mod upstream;
 mod watch;
 
-pub use clock::Clock;
-pub use run::{Context, RunError, Settings, run, window};
+pub use clock::{Clock, millis};
+pub use run::{Context, RunError, Settings, run};
 pub use snapshot::Snapshot;
 pub use watch::Scope;

@@ -11,20 +11,17 @@ use super::kube::{self, KubeError, Outcome};
 use super::run::Context;
 use super::snapshot::Snapshot;
 use super::table::{Memory, Ref, Turn, lock};
-use super::{patch, status, upstream};
+use super::{patch, status, stray, upstream};
 use crate::domain::{
-    self, Call, ExternalId, Freed, KubeStep, Mark, Note, Object, Phase, Policy, Report, Situation, Step, Telling, Uid,
-    Wake,
+    self, Call, ExternalId, KubeStep, Note, Object, Phase, Policy, Report, Situation, Step, Telling, Uid, Wake,
 };
 
 /// A pass has a handful of steps; more than this means that somebody edits the object all the time.
 const MAX_STEPS: usize = 64;
-/// How long the identity of an object that vanished in mid-pass is tried to be deleted: nothing else remembers it.
-const MAX_STRAY_WAIT: Duration = Duration::from_secs(600);
 
 /// One pass in progress.
 pub struct Pass<'a> {
-    context: &'a Context,
+    context: &'a Arc<Context>,
     turn: Turn<'a>,
     memory: Arc<Mutex<Memory>>,
     policy: Arc<Policy>,
@@ -33,25 +30,53 @@ pub struct Pass<'a> {
     snapshot: Arc<Snapshot>,
     fresh: bool,
     gone: Option<bool>,
+    told: Vec<(Arc<Snapshot>, Told)>,
+}
+
+/// Something to publish as an event.
+enum Told {
+    Note(Note),
+    Stalled(Box<Report>),
 }
 
 /// Runs one pass over what the cache holds of an object.
-pub async fn run(cached: Arc<Snapshot>, context: &Context) -> Result<Action, KubeError> {
-    let external_id = cached.external_id();
-    let uid = cached.uid();
-    let Some(turn) = context.table.try_turn(&external_id, &Ref::from_obj(&*cached)) else {
-        return Ok(Action::await_change());
-    };
-    let memory = context.table.memory(&uid);
-    let snapshot = newest(&memory, cached);
-    domain::begin_pass(&mut turn.known());
-    let policy = context.policy();
-    let mut pass = Pass { context, turn, memory, policy, external_id, uid, snapshot, fresh: false, gone: None };
+pub async fn run(cached: Arc<Snapshot>, context: &Arc<Context>) -> Result<Action, KubeError> {
+    let Some(mut pass) = Pass::begin(cached, context) else { return Ok(Action::await_change()) };
     let result = pass.steps().await;
     if result.is_ok() {
         lock(&pass.memory).kube_failures = 0;
     }
-    result
+    pass.publish().await;
+    result.map(|end| match end {
+        End::Done | End::Gone => Action::await_change(),
+        End::Wait(wait) => Action::requeue(wait),
+    })
+}
+
+/// Runs one pass over an object that is gone. `None`: another pass has the turn; else how long to wait for the next one, if
+/// there has to be one.
+pub async fn clear_up(gone: Arc<Snapshot>, context: &Arc<Context>) -> Option<Result<Option<Duration>, KubeError>> {
+    let mut pass = Pass::begin(gone, context)?;
+    // R2: an heir of the externalId is judged by its own adoption policy; what it may take must not be deleted under it.
+    let heirs = kube::has_heirs(&context.apis, &pass.external_id, &pass.uid).await;
+    Some(match heirs {
+        Err(error) => Err(error),
+        Ok(heirs) => pass.gone(heirs).steps().await.map(|end| match end {
+            End::Wait(wait) => Some(wait),
+            End::Done | End::Gone => {
+                pass.turn.known().cleared_up();
+                None
+            }
+        }),
+    })
+}
+
+/// How a pass ended.
+enum End {
+    Done,
+    Wait(Duration),
+    /// The object went meanwhile.
+    Gone,
 }
 
 /// The cache may be older than what a reply has shown.
@@ -66,56 +91,66 @@ fn newest(memory: &Mutex<Memory>, cached: Arc<Snapshot>) -> Arc<Snapshot> {
     }
 }
 
-impl Pass<'_> {
-    async fn steps(&mut self) -> Result<Action, KubeError> {
+impl<'a> Pass<'a> {
+    /// Takes the turn, if it is free.
+    fn begin(cached: Arc<Snapshot>, context: &'a Arc<Context>) -> Option<Self> {
+        let external_id = cached.external_id();
+        let uid = cached.uid();
+        let turn = context.table.try_turn(&external_id, &Ref::from_obj(&*cached))?;
+        let memory = context.table.memory(&uid);
+        let snapshot = newest(&memory, cached);
+        domain::begin_pass(&mut turn.known());
+        let policy = context.policy();
+        let told = Vec::new();
+        Some(Self { context, turn, memory, policy, external_id, uid, snapshot, fresh: false, gone: None, told })
+    }
+
+    /// The object is gone; nothing fresher can be had of it.
+    fn gone(&mut self, heirs: bool) -> &mut Self {
+        self.gone = Some(heirs);
+        self.fresh = true;
+        self
+    }
+
+    async fn steps(&mut self) -> Result<End, KubeError> {
+        let clearing_up = self.gone.is_some();
         for _ in 0..MAX_STEPS {
             let (object, step) = self.decide();
-            if self.context.is_draining() && !self.records(&step) {
-                return Ok(Action::await_change());
+            if !clearing_up && self.gone.is_some() {
+                stray::look(&self.snapshot, self.context);
+                return Ok(End::Gone);
+            }
+            if self.context.is_draining() && !clearing_up && !step.only_records(&self.turn.known()) {
+                return Ok(End::Done);
             }
             match step {
-                Step::Done | Step::Wait(Wake::Change) => return Ok(Action::await_change()),
+                Step::Done | Step::Wait(Wake::Change) => return Ok(End::Done),
                 Step::Wait(Wake::At(at)) => {
-                    let wait = Duration::from_millis(self.context.clock.now().until(at));
-                    if self.gone.is_none() {
-                        return Ok(Action::requeue(wait));
-                    }
-                    // The queue knows only objects that exist; this wait has to be sat out.
-                    tokio::time::sleep(wait.min(MAX_STRAY_WAIT)).await;
+                    return Ok(End::Wait(Duration::from_millis(self.context.clock.now().until(at))));
                 }
                 Step::Kube(step) => self.perform_kube(&object, step).await?,
                 Step::Call(call) => self.perform_call(&object, &call).await,
             }
         }
         tracing::warn!("the object changes faster than it can be worked on; trying again");
-        Ok(Action::requeue(Duration::from_secs(1)))
+        Ok(End::Wait(Duration::from_secs(1)))
     }
 
     fn decide(&self) -> (Object, Step) {
         let now = self.context.clock.now();
+        let role = self.context.table.role(&self.external_id, &self.uid);
         let mut memory = lock(&self.memory);
         let Memory { visits, pokes, .. } = &mut *memory;
         let mut object = self.snapshot.read(self.fresh, now, pokes);
         if let Some(heirs) = self.gone {
             object.phase = Phase::Gone { heirs };
         }
-        let role = self.context.table.role(&self.external_id, &self.uid);
         let mut known = self.turn.known();
         domain::observe(&object, &mut known, visits, &self.policy, now);
         let situation = Situation { object: &object, role, known: &known, visits, policy: &self.policy, now };
         let step = domain::decide(&situation);
         drop(known);
         (object, step)
-    }
-
-    /// Shutting down, a pass only records what Unkey has already done (S42).
-    fn records(&self, step: &Step) -> bool {
-        let answered = !matches!(self.turn.known().last, domain::LastWrite::None);
-        match step {
-            Step::Kube(KubeStep::Status { .. } | KubeStep::Release(_)) => true,
-            Step::Kube(KubeStep::Refresh) => answered,
-            _ => false,
-        }
     }
 
     async fn perform_kube(&mut self, object: &Object, step: KubeStep) -> Result<(), KubeError> {
@@ -137,16 +172,13 @@ impl Pass<'_> {
             }
             KubeStep::Release(because) => {
                 let patch = patch::release(&self.snapshot, &object.guard);
-                lock(&self.memory).releasing = object.phase == Phase::Deleting;
                 let before = Arc::clone(&self.snapshot);
                 let outcome = kube::patch(client, &object.key, patch).await?;
                 let done = !matches!(outcome, Outcome::Stale);
                 self.take(outcome).await?;
                 if done {
                     tracing::info!(because = because.name(), deleting = object.phase == Phase::Deleting, "released");
-                    if let Some(note) = orphaned(object, &because) {
-                        context.events.note(&before, &note).await;
-                    }
+                    self.told.extend(because.leaves(object).map(|note| (before, Told::Note(note))));
                 }
                 Ok(())
             }
@@ -156,8 +188,7 @@ impl Pass<'_> {
 
     async fn write_status(&mut self, object: &Object, report: &Report, notes: &[Note]) -> Result<(), KubeError> {
         let before = self.snapshot.read_status();
-        let raw = self.snapshot.status.as_ref().filter(|_| before.is_some());
-        let raw = raw.and_then(|raw| serde_json::from_str(raw.get()).ok());
+        let raw = self.snapshot.raw_status();
         let after = status::render(report, &object.key, &self.uid, before.as_ref(), Timestamp::now());
         let after = serde_json::to_value(&after).map_err(|error| KubeError::Bug(::kube::Error::SerdeError(error)))?;
         let patch = patch::status(&object.guard, raw.as_ref(), &after);
@@ -167,12 +198,10 @@ impl Pass<'_> {
         if written {
             let reason = report.verdict.reason();
             tracing::info!(%reason, generation = report.generation, "status written");
-            for note in notes {
-                self.context.events.note(&self.snapshot, note).await;
-            }
-            let stalled_before = object.recorded.own().is_some_and(|record| record.shown.stalled);
-            if report.verdict.is_stalled() && !stalled_before {
-                self.context.events.stalled(&self.snapshot, report).await;
+            let about = |told| (Arc::clone(&self.snapshot), told);
+            self.told.extend(notes.iter().cloned().map(Told::Note).map(about));
+            if report.begins_stall(&object.recorded) {
+                self.told.push((Arc::clone(&self.snapshot), Told::Stalled(Box::new(report.clone()))));
             }
         }
         Ok(())
@@ -192,9 +221,7 @@ impl Pass<'_> {
             }
             // Gone, or another object has taken the name. The last object released ends here too.
             Outcome::Now(_) | Outcome::Gone | Outcome::Stale => {
-                let heirs = kube::has_heirs(&self.context.apis, &self.external_id, &self.uid).await?;
-                self.gone = Some(heirs);
-                self.fresh = true;
+                self.gone = Some(true);
             }
         }
         Ok(())
@@ -228,18 +255,16 @@ impl Pass<'_> {
             let mut known = self.turn.known();
             domain::learn(object, call, &answer.reply, &mut known, &mut memory.visits, &self.policy, telling)
         };
-        if let Some(note) = note {
-            context.events.note(&self.snapshot, &note).await;
+        self.told.extend(note.map(|note| (Arc::clone(&self.snapshot), Told::Note(note))));
+    }
+
+    /// Events come last: nothing may stand between a look at the object and the write upstream that relies on it (R11).
+    async fn publish(&mut self) {
+        for (object, told) in std::mem::take(&mut self.told) {
+            match told {
+                Told::Note(note) => self.context.events.note(&object, &note).await,
+                Told::Stalled(report) => self.context.events.stalled(&object, &report).await,
+            }
         }
     }
-}
-
-/// What is left in Unkey although the resource goes deserves an event.
-fn orphaned(object: &Object, because: &Freed) -> Option<Note> {
-    let left = match because {
-        Freed::Orphaned | Freed::NeverClaimed => object.phase == Phase::Deleting,
-        Freed::NotOurs => object.phase == Phase::Deleting && object.mark == Mark::Foreign,
-        Freed::NeverSent | Freed::Deleted(_) | Freed::Gone(_) => false,
-    };
-    left.then(|| Note::Orphaned(object.external_id.clone()))
 }

@@ -18,9 +18,11 @@ use super::clock::Clock;
 use super::events::Events;
 use super::kube::KubeError;
 use super::snapshot::Snapshot;
+use super::stray::Strays;
 use super::table::{Ref, Table, lock};
 use super::watch::{self, Scope};
-use super::{clock, pass};
+use super::{pass, stray};
+use crate::api::CLAIM_ANNOTATION;
 use crate::domain::{Cause, Policy, backoff};
 use crate::telemetry::Metrics;
 use crate::unkey;
@@ -48,6 +50,7 @@ pub struct Context {
     pub(super) clock: Clock,
     pub(super) events: Events,
     pub(super) metrics: Metrics,
+    pub(super) strays: Strays,
     policy: RwLock<Arc<Policy>>,
     draining: AtomicBool,
     dice: RandomState,
@@ -83,6 +86,7 @@ impl Context {
             table: Table::new(wake, settings.policy.window),
             clock: Clock::start(),
             metrics,
+            strays: Strays::default(),
             policy: RwLock::new(Arc::new(policy)),
             draining: AtomicBool::new(false),
             dice: RandomState::new(),
@@ -94,6 +98,11 @@ impl Context {
     /// What is shared between passes.
     pub fn table(&self) -> &Table {
         &self.table
+    }
+
+    /// Resolves when nothing is left to clear up after objects that are gone.
+    pub async fn cleared_up(&self) {
+        self.strays.none_left().await;
     }
 
     /// From now on a pass only records what Unkey has already done.
@@ -130,7 +139,7 @@ impl Context {
             }
             let after = Arc::new(Policy { credential, ..(*before).clone() });
             *self.policy.write().unwrap_or_else(PoisonError::into_inner) = after;
-            self.table.wake_all();
+            self.table.credential_changed(self.clock.now());
         }
     }
 }
@@ -189,17 +198,17 @@ fn triggers(
     let mut ready = Some(ready);
     changes.filter_map(move |event| {
         let passed = event.map(|event| {
-            if let watcher::Event::Apply(object) | watcher::Event::InitApply(object) = &event {
-                // A name can change hands while the watch looks away.
-                if let Some(before) = store.get(&ObjectRef::from_obj(object)).filter(|it| it.uid() != object.uid()) {
-                    context.table.remove(&before);
+            match &event {
+                watcher::Event::Apply(object) | watcher::Event::InitApply(object) => {
+                    // A name can change hands while the watch looks away.
+                    let before = store.get(&ObjectRef::from_obj(object)).filter(|before| before.uid() != object.uid());
+                    if let Some(before) = before {
+                        ended(&before, &context);
+                    }
+                    context.table.upsert(object);
                 }
-                context.table.upsert(object);
-            }
-            if let watcher::Event::Delete(object) = &event
-                && !context.table.remove(object)
-            {
-                left_behind(object, &context);
+                watcher::Event::Delete(object) => ended(object, &context),
+                watcher::Event::Init | watcher::Event::InitDone => {}
             }
             writer.apply_watcher_event(&event);
             // Not through the store's own signal: it wakes only one of several that wait for it.
@@ -217,17 +226,22 @@ fn triggers(
     })
 }
 
-/// An object that went although this process had not let it go: somebody took its finalizer off by hand (S15).
-fn left_behind(object: &Snapshot, context: &Context) {
+/// An object is gone (or no longer selected).
+fn ended(object: &Snapshot, context: &Arc<Context>) {
+    context.table.remove(object);
+    stray::look(object, context);
     let claimant = object.claimant(object.read_status().as_ref());
-    if let Some(id) = &claimant.recorded {
+    // A release takes the claim off with the finalizer. Gone without the one but with the other, or without having been
+    // asked to go, it was by somebody's hand (S15).
+    let by_hand = object.annotation(CLAIM_ANNOTATION).is_some() || !claimant.leaving;
+    if let Some(id) = claimant.recorded.filter(|_| object.finalizer_index().is_none() && by_hand) {
         context.metrics.left_behind();
         tracing::warn!(
             namespace = object.metadata.namespace.as_deref(),
             name = object.metadata.name.as_deref(),
             identity_id = id.as_str(),
             external_id = object.external_id().as_str(),
-            "an Identity was deleted without its finalizer; its identity stays in Unkey"
+            "an Identity went without its finalizer; its identity stays in Unkey"
         );
     }
 }
@@ -295,9 +309,4 @@ impl std::fmt::Debug for Context {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Context").finish_non_exhaustive()
     }
-}
-
-/// A duration in whole milliseconds.
-pub fn window(duration: Duration) -> u64 {
-    clock::millis(duration)
 }

@@ -9,6 +9,7 @@ use ::kube::Resource;
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::Deserialize;
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::api::{CLAIM_ANNOTATION, FINALIZER, GROUP, IdentityStatus, KIND, PLURAL, RECONCILE_ANNOTATION, VERSION};
@@ -107,10 +108,15 @@ impl Snapshot {
         self.metadata.annotations.as_ref()?.get(name).map(String::as_str)
     }
 
-    /// The status, if it can be read.
-    pub fn read_status(&self) -> Option<IdentityStatus> {
+    /// The status as it stands, whoever wrote it; `None` if there is none, or one nested deeper than any of ours.
+    pub fn raw_status(&self) -> Option<Value> {
         let text = self.status.as_ref()?.get();
         (depth(text) <= MAX_STATUS_DEPTH).then(|| serde_json::from_str(text).ok()).flatten()
+    }
+
+    /// The status, if it can be read.
+    pub fn read_status(&self) -> Option<IdentityStatus> {
+        serde_json::from_value(self.raw_status()?).ok()
     }
 
     /// Where our finalizer stands in the list.

@@ -1,7 +1,8 @@
 //! What is shared between passes: who claims an externalId, whose turn it is, what is known of it in Unkey, and what is
 //! remembered of each object.
 //!
-//! Locks are held for moments and never across an await. A turn is tried, never waited for: who does not get it is parked and woken
+//! Locks are held for moments and never across an await. Where two are held at once, the order is `slots` before a slot's
+//! knowledge, and a memory before the knowledge; `memories` is held alone. A turn is tried, never waited for: who does not get it is parked and woken
 //! when it ends (R8).
 
 use std::collections::{HashMap, HashSet};
@@ -66,8 +67,6 @@ pub struct Memory {
     pub newest: Option<Arc<Snapshot>>,
     /// Failures of Kubernetes requests in a row.
     pub kube_failures: u32,
-    /// This process has let it go, or is about to.
-    pub releasing: bool,
 }
 
 /// The turn on one externalId: while it lives no other pass acts on it.
@@ -118,15 +117,14 @@ impl Table {
         self.wake_others(slot, &object.uid());
     }
 
-    /// Takes an object out that is gone, and wakes those that waited for it. True if this process had let it go.
-    pub fn remove(&self, object: &Snapshot) -> bool {
+    /// Takes an object out that is gone, and wakes those that waited for it.
+    pub fn remove(&self, object: &Snapshot) {
         let uid = object.uid();
-        let released = lock(&self.memories).remove(&uid).is_some_and(|memory| lock(&memory).releasing);
+        lock(&self.memories).remove(&uid);
         if let Some(slot) = lock(&self.slots).get_mut(&object.external_id()) {
             slot.entries.retain(|entry| entry.claimant.uid != uid);
             self.wake_others(slot, &uid);
         }
-        released
     }
 
     fn wake_others(&self, slot: &Slot, uid: &Uid) {
@@ -134,6 +132,11 @@ impl Table {
             // The receiver lives as long as the controller; after that nothing needs waking.
             let _ = self.wake.send(entry.at.clone());
         }
+    }
+
+    /// True if a create for `uid` may have left an identity that no status records.
+    pub fn owes(&self, external_id: &ExternalId, uid: &Uid) -> bool {
+        lock(&self.slots).get(external_id).is_some_and(|slot| lock(&slot.known).owes(uid))
     }
 
     /// The role of `uid` (R8).
@@ -163,13 +166,14 @@ impl Table {
     /// Forgets externalIds that no object names any more, once no read could be misled by what was done to them, and the
     /// memory of objects that are gone.
     pub fn sweep(&self, now: Mono) {
-        let mut slots = lock(&self.slots);
-        slots.retain(|_, slot| {
-            let idle = slot.entries.is_empty() && !slot.busy && slot.parked.is_empty();
-            !(idle && lock(&slot.known).is_spent(now, self.window))
-        });
-        let alive: HashSet<&Uid> =
-            slots.values().flat_map(|slot| slot.entries.iter().map(|entry| &entry.claimant.uid)).collect();
+        let alive: HashSet<Uid> = {
+            let mut slots = lock(&self.slots);
+            slots.retain(|_, slot| {
+                let idle = slot.entries.is_empty() && !slot.busy && slot.parked.is_empty();
+                !(idle && lock(&slot.known).is_spent(now, self.window))
+            });
+            slots.values().flat_map(|slot| slot.entries.iter().map(|entry| entry.claimant.uid.clone())).collect()
+        };
         // A pass that is under way holds its own reference.
         lock(&self.memories).retain(|uid, memory| alive.contains(uid) || Arc::strong_count(memory) > 1);
     }
@@ -185,9 +189,11 @@ impl Table {
         counts
     }
 
-    /// Wakes every object, since what holds for all of them has changed (the root key).
-    pub fn wake_all(&self) {
+    /// Another root key is in use. What was read under the old one proves nothing under this one, which may be another
+    /// workspace's; and everything is looked at again.
+    pub fn credential_changed(&self, now: Mono) {
         for slot in lock(&self.slots).values() {
+            lock(&slot.known).forget_reads(now);
             for entry in &slot.entries {
                 let _ = self.wake.send(entry.at.clone());
             }

@@ -4,7 +4,7 @@
 //! what it has shown before, so that after the first listing there are only applied and deleted objects; that also
 //! lets several namespaces feed one store.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,7 +34,9 @@ impl Scope {
         if self.namespaces.is_empty() {
             return vec![Api::all(client.clone())];
         }
-        self.namespaces.iter().map(|namespace| Api::namespaced(client.clone(), namespace)).collect()
+        // Named twice, a namespace would be watched twice.
+        let namespaces: BTreeSet<&String> = self.namespaces.iter().collect();
+        namespaces.into_iter().map(|namespace| Api::namespaced(client.clone(), namespace)).collect()
     }
 }
 
@@ -48,7 +50,9 @@ pub async fn streams_lists(api: &Api<Snapshot>, scope: &Scope) -> Result<bool, S
         match api.watch(&probe, "0").await {
             Ok(_) => return Ok(true),
             Err(::kube::Error::Api(status)) if status.code == 422 => return Ok(false),
-            Err(::kube::Error::Api(status)) if status.code == 400 => return Err(status.message.clone()),
+            Err(::kube::Error::Api(status)) if status.code == 400 && scope.selector.is_some() => {
+                return Err(status.message.clone());
+            }
             Err(::kube::Error::Api(status)) if status.code == 404 => {
                 tracing::warn!("the API server knows no Identity; is the CRD installed? Trying again");
             }
@@ -71,20 +75,20 @@ pub fn changes(
         config = config.labels(selector);
     }
     config = if streaming { config.streaming_lists() } else { config.any_semantic() };
-    let waiting = apis.len();
+    let mut merge = Merge::new(apis.len(), store);
     let mut all: SelectAll<BoxStream<'static, (usize, watcher::Result<watcher::Event<Snapshot>>)>> = SelectAll::new();
     for (index, api) in apis.into_iter().enumerate() {
         let events = watcher(api, config.clone()).default_backoff().modify(Snapshot::prune);
         all.push(events.map(move |event| (index, event)).boxed());
     }
-    let mut merge = Merge { parts: (0..waiting).map(|_| Part::default()).collect(), waiting, store };
     futures::stream::once(async { Ok(watcher::Event::Init) })
         .chain(all.map(move |(index, event)| merge.take(index, event)).flat_map(futures::stream::iter))
 }
 
+/// Until every watch has listed once, objects are held here: the store gets them all in one go.
 struct Merge {
     parts: Vec<Part>,
-    waiting: usize,
+    held: Option<HashMap<ObjectRef<Snapshot>, Snapshot>>,
     store: Store<Snapshot>,
 }
 
@@ -93,12 +97,16 @@ struct Merge {
 struct Part {
     known: HashSet<ObjectRef<Snapshot>>,
     listing: HashSet<ObjectRef<Snapshot>>,
-    ready: bool,
+    listed: bool,
 }
 
 type Events = Vec<watcher::Result<watcher::Event<Snapshot>>>;
 
 impl Merge {
+    fn new(watches: usize, store: Store<Snapshot>) -> Self {
+        Self { parts: (0..watches).map(|_| Part::default()).collect(), held: Some(HashMap::new()), store }
+    }
+
     fn take(&mut self, index: usize, event: watcher::Result<watcher::Event<Snapshot>>) -> Events {
         let Some(part) = self.parts.get_mut(index) else { return Vec::new() };
         match event {
@@ -109,46 +117,57 @@ impl Merge {
             }
             Ok(watcher::Event::InitApply(object)) => {
                 part.listing.insert(ObjectRef::from_obj(&object));
-                // Until all have listed once, the store is filled in one go.
-                vec![Ok(if self.waiting > 0 {
-                    watcher::Event::InitApply(object)
-                } else {
-                    watcher::Event::Apply(object)
-                })]
+                self.applied(object)
             }
             Ok(watcher::Event::InitDone) => self.listed(index),
             Ok(watcher::Event::Apply(object)) => {
                 part.known.insert(ObjectRef::from_obj(&object));
-                // Another namespace is still listing: this one's changes go into the same buffer.
-                vec![Ok(if self.waiting > 0 {
-                    watcher::Event::InitApply(object)
-                } else {
-                    watcher::Event::Apply(object)
-                })]
+                self.applied(object)
             }
             Ok(watcher::Event::Delete(object)) => {
-                part.known.remove(&ObjectRef::from_obj(&object));
-                vec![Ok(watcher::Event::Delete(object))]
+                let at = ObjectRef::from_obj(&object);
+                part.known.remove(&at);
+                match &mut self.held {
+                    Some(held) => {
+                        held.remove(&at);
+                        Vec::new()
+                    }
+                    None => vec![Ok(watcher::Event::Delete(object))],
+                }
             }
+        }
+    }
+
+    fn applied(&mut self, object: Snapshot) -> Events {
+        match &mut self.held {
+            Some(held) => {
+                held.insert(ObjectRef::from_obj(&object), object);
+                Vec::new()
+            }
+            None => vec![Ok(watcher::Event::Apply(object))],
         }
     }
 
     fn listed(&mut self, index: usize) -> Events {
         let Some(part) = self.parts.get_mut(index) else { return Vec::new() };
+        part.listed = true;
         let listed = std::mem::take(&mut part.listing);
         let before = std::mem::replace(&mut part.known, listed);
-        let mut events: Events = before
-            .difference(&part.known)
-            .filter_map(|gone| self.store.get(gone))
-            .map(|object| Ok(watcher::Event::Delete(Arc::unwrap_or_clone(object))))
-            .collect();
-        if !std::mem::replace(&mut part.ready, true) {
-            self.waiting = self.waiting.saturating_sub(1);
-            if self.waiting == 0 {
-                events.push(Ok(watcher::Event::InitDone));
-            }
+        let gone = before.difference(&part.known);
+        let Some(held) = &mut self.held else {
+            return gone
+                .filter_map(|gone| self.store.get(gone))
+                .map(|object| Ok(watcher::Event::Delete(Arc::unwrap_or_clone(object))))
+                .collect();
+        };
+        for gone in gone {
+            held.remove(gone);
         }
-        events
+        if !self.parts.iter().all(|part| part.listed) {
+            return Vec::new();
+        }
+        let all = self.held.take().unwrap_or_default().into_values();
+        all.map(watcher::Event::InitApply).chain([watcher::Event::InitDone]).map(Ok).collect()
     }
 }
 
@@ -168,7 +187,7 @@ mod tests {
     /// Feeds events of watch 0 or 1 through a merge and reflects what comes out, as the controller does.
     fn shown(events: Vec<(usize, Event<Snapshot>)>) -> (Vec<String>, Vec<String>) {
         let (store, mut writer) = reflector::store::<Snapshot>();
-        let mut merge = Merge { parts: vec![Part::default(), Part::default()], waiting: 2, store: store.clone() };
+        let mut merge = Merge::new(2, store.clone());
         writer.apply_watcher_event(&Event::Init);
         let mut out = Vec::new();
         for (index, event) in events {
@@ -198,6 +217,25 @@ mod tests {
         let (out, held) = shown([first, vec![(1, Event::InitDone)]].concat());
         assert_eq!(out.last().unwrap(), "InitDone");
         assert_eq!(held, ["one", "three", "two"]);
+    }
+
+    #[test]
+    fn what_goes_before_all_have_listed_never_comes() {
+        let (out, held) = shown(vec![
+            (0, Event::Init),
+            (0, Event::InitApply(object("a", "deleted"))),
+            (0, Event::InitApply(object("a", "missing"))),
+            (0, Event::InitApply(object("a", "stays"))),
+            (0, Event::InitDone),
+            (0, Event::Delete(object("a", "deleted"))),
+            (0, Event::Init),
+            (0, Event::InitApply(object("a", "stays"))),
+            (0, Event::InitDone),
+            (1, Event::Init),
+            (1, Event::InitDone),
+        ]);
+        assert_eq!(out, ["InitApply(stays)", "InitDone"]);
+        assert_eq!(held, ["stays"]);
     }
 
     #[test]

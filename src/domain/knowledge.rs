@@ -207,10 +207,26 @@ impl Knowledge {
         (begun >= self.settles_at(window)).then_some(&self.seen)
     }
 
-    /// True if nothing here would be missed: no doubt, nothing unrecorded, and the last write a window ago.
+    /// Another root key is in use: nothing read so far proves anything, and a read has to begin a window from now.
+    pub fn forget_reads(&mut self, now: Mono) {
+        self.seen = Seen::Nothing;
+        self.evidence_from = self.evidence_from.max(now);
+    }
+
+    /// An object that is gone left this to be cleared up, and it is.
+    pub fn cleared_up(&mut self) {
+        self.last = LastWrite::None;
+    }
+
+    /// True if an accepted or lost create for `uid` is not recorded anywhere else.
+    pub fn owes(&self, uid: &Uid) -> bool {
+        let created = matches!(&self.last, LastWrite::Created { uid: of, noted: false, .. } if of == uid);
+        created || self.doubt().is_some_and(|doubt| doubt.create.as_ref() == Some(uid))
+    }
+
+    /// True if nothing here would be missed once no object names the externalId: no create is unrecorded, and no write
+    /// can still mislead a read.
     pub fn is_spent(&self, now: Mono, window: u64) -> bool {
-        let recorded =
-            !matches!(self.last, LastWrite::Created { noted: false, .. } | LastWrite::Updated { noted: false, .. });
-        self.doubt().is_none() && recorded && now >= self.settles_at(window)
+        !matches!(self.last, LastWrite::Created { noted: false, .. }) && now >= self.settles_at(window)
     }
 }

@@ -188,6 +188,11 @@ impl Stall {
 }
 
 impl Report {
+    /// True if a person must act from now on: worth a warning, once.
+    pub fn begins_stall(&self, before: &Recorded) -> bool {
+        self.verdict.is_stalled() && !before.own().is_some_and(|record| record.shown.stalled)
+    }
+
     /// The message of the conditions: a function of reason, cause and object, so that a retry never changes it.
     pub fn message(&self, key: &ObjectKey) -> String {
         let external_id = self.external_id.as_ref().map_or("?", ExternalId::as_str);

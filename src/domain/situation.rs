@@ -1,11 +1,11 @@
 //! The question and the answer of a decision.
 
-use super::claim::Claim;
+use super::claim::{Claim, Mark};
 use super::content::{Limits, Meta};
 use super::desired::Desired;
 use super::ids::{Confirmed, ExternalId, Mono};
-use super::knowledge::Knowledge;
-use super::object::Object;
+use super::knowledge::{Knowledge, LastWrite};
+use super::object::{Object, Phase};
 use super::ownership::Role;
 use super::report::{Note, Report};
 use super::visits::Visits;
@@ -159,7 +159,28 @@ impl KubeStep {
     }
 }
 
+impl Step {
+    /// True if this only records what Unkey has done already: all that a pass still does when the process is to end (S42).
+    pub fn only_records(&self, known: &Knowledge) -> bool {
+        match self {
+            Self::Kube(KubeStep::Status { .. } | KubeStep::Release(_)) => true,
+            Self::Kube(KubeStep::Refresh) => !matches!(known.last, LastWrite::None),
+            Self::Kube(KubeStep::Claim(_)) | Self::Call(_) | Self::Wait(_) | Self::Done => false,
+        }
+    }
+}
+
 impl Freed {
+    /// What a release leaves in Unkey although the object goes: worth an event.
+    pub fn leaves(&self, object: &Object) -> Option<Note> {
+        let left = match self {
+            Self::Orphaned => object.phase == Phase::Deleting,
+            Self::NotOurs => object.phase == Phase::Deleting && object.mark == Mark::Foreign,
+            Self::NeverClaimed | Self::NeverSent | Self::Deleted(_) | Self::Gone(_) => false,
+        };
+        left.then(|| Note::Orphaned(object.external_id.clone()))
+    }
+
     /// Its name, for logs.
     pub fn name(&self) -> &'static str {
         match self {

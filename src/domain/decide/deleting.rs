@@ -112,20 +112,31 @@ fn look_up(s: &Situation<'_>) -> Step {
     }
 }
 
-/// The object is gone though this process was in the middle of a pass (its finalizer was taken off by hand). An
-/// identity made in this pass has no other trace than this process's memory (R2).
+/// The object went in the middle of its first create (its finalizer was taken off by hand). What that create made has no
+/// other trace than this process's memory (R2). With an heir of the externalId it is left to the heir's adoption policy.
 pub(super) fn gone(s: &Situation<'_>, heirs: bool) -> Step {
-    match &s.known.last {
-        LastWrite::Created { uid, identity, noted: false, .. } if *uid == s.object.guard.uid && !heirs => {
-            match &s.known.seen {
-                Seen::Nothing if s.visits.met_deleting => s.read(),
-                Seen::Nothing => s.call(Call::Delete(identity.clone())),
-                Seen::Ours { identity: seen, .. } if seen == identity => s.call(Call::Delete(identity.clone())),
-                _ if s.settled().is_some() => Step::Done,
-                _ => s.read_settled(),
-            }
-        }
-        _ => Step::Done,
+    let ours = &s.object.guard.uid;
+    if heirs {
+        return Step::Done;
+    }
+    if let LastWrite::Created { uid, identity, noted: false, .. } = &s.known.last
+        && uid == ours
+    {
+        return match &s.known.seen {
+            Seen::Nothing if s.visits.met_deleting => s.read(),
+            Seen::Nothing => s.call(Call::Delete(identity.clone())),
+            Seen::Ours { identity: seen, .. } if seen == identity => s.call(Call::Delete(identity.clone())),
+            _ if s.settled().is_some() => Step::Done,
+            _ => s.read_settled(),
+        };
+    }
+    if !s.known.owes(ours) && s.visits.maybe_own.is_none() {
+        return Step::Done;
+    }
+    match (s.settled(), judge(s, None)) {
+        (Some(Seen::Ours { identity, .. }), Judgement::Own) => s.call(Call::Delete(identity.clone())),
+        (Some(Seen::Ours { .. } | Seen::Absent { .. } | Seen::Foreign { .. }), _) => Step::Done,
+        (Some(Seen::Nothing) | None, _) => s.read_settled(),
     }
 }
 

@@ -1,0 +1,79 @@
+//! Clears up after an object that went in the middle of its first create (R2): nothing but this process's memory knows
+//! of the identity that may be left. Apart from the queue, which knows only objects that exist.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tracing::Instrument;
+
+use super::pass;
+use super::run::Context;
+use super::snapshot::Snapshot;
+use crate::domain::{Cause, Uid, backoff};
+
+/// How soon to try again while a pass still has the turn.
+const BUSY: Duration = Duration::from_millis(200);
+
+/// Those that are being cleared up after.
+#[derive(Debug)]
+pub struct Strays(watch::Sender<HashSet<Uid>>);
+
+impl Default for Strays {
+    fn default() -> Self {
+        Self(watch::Sender::new(HashSet::new()))
+    }
+}
+
+impl Strays {
+    /// Resolves when there are none (any more).
+    pub async fn none_left(&self) {
+        // It fails only without a sender, which is here.
+        let _ = self.0.subscribe().wait_for(HashSet::is_empty).await;
+    }
+}
+
+/// The object is gone: clears up after it if it may have left something, in a task of its own.
+pub fn look(object: &Snapshot, context: &Arc<Context>) {
+    let uid = object.uid();
+    if !context.table.owes(&object.external_id(), &uid) {
+        return;
+    }
+    if !context.strays.0.send_if_modified(|strays| strays.insert(uid.clone())) {
+        return;
+    }
+    let (context, object) = (Arc::clone(context), Arc::new(object.clone()));
+    let span = tracing::info_span!(
+        "stray",
+        namespace = object.metadata.namespace.as_deref(),
+        name = object.metadata.name.as_deref(),
+        external_id = object.external_id().as_str(),
+    );
+    let clearing = async move {
+        tracing::warn!("an Identity went while its identity was being created; looking after what it left in Unkey");
+        clear_up(&object, &context).await;
+        context.strays.0.send_modify(|strays| {
+            strays.remove(&uid);
+        });
+    };
+    tokio::spawn(clearing.instrument(span));
+}
+
+async fn clear_up(object: &Arc<Snapshot>, context: &Arc<Context>) {
+    let mut failures = 0;
+    loop {
+        let wait = match pass::clear_up(Arc::clone(object), context).await {
+            None => BUSY,
+            Some(Ok(None)) => return,
+            Some(Ok(Some(wait))) => wait,
+            Some(Err(error)) => {
+                failures += 1;
+                let ms = backoff::delay(&Cause::Unavailable, failures, 0, context.dice()).unwrap_or(backoff::MAX_MS);
+                tracing::warn!(%error, retry_ms = ms, "not cleared up yet");
+                Duration::from_millis(ms)
+            }
+        };
+        tokio::time::sleep(wait).await;
+    }
+}
