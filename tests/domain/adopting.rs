@@ -263,3 +263,48 @@ fn adopted_then_vanished_is_not_called_lag() {
     assert_eq!(sim.settle(), End::Done);
     assert!(sim.ready());
 }
+
+#[test]
+fn s23_replaced_while_an_update_of_the_old_one_was_not_recorded_yet() {
+    let mut sim = synced(A);
+    sim.restart();
+    sim.apply(wish(&format!(r#"{B},"adoptionPolicy":"Always""#)));
+    // Accepted, but with a doubt from before the restart Ready waits, and so does the status.
+    sim.pass();
+    sim.act(&Act::StrangerDeletes);
+    sim.act(&Act::StrangerMakes(content(EMPTY)));
+    assert_eq!(sim.settle(), End::Done);
+    assert!(sim.ready(), "{:?}", sim.trace);
+    assert_eq!(sim.unkey.live.as_ref().unwrap().content, content(B));
+}
+
+#[test]
+fn s14_a_new_process_never_adopts_what_the_last_one_deleted_a_moment_ago() {
+    for policy in ["Never", "IfLossless", "Always"] {
+        let mut sim = synced(A);
+        sim.unkey.lag = 10_000;
+        sim.sleep(2 * WINDOW);
+        sim.act(&Act::Delete);
+        sim.settle();
+        sim.restart();
+        sim.apply(wish(&format!(r#"{A},"adoptionPolicy":"Never""#)));
+        sim.pass();
+        sim.apply(wish(&format!(r#"{A},"adoptionPolicy":"{policy}""#)));
+        assert_eq!(sim.settle(), End::Done);
+        assert!(sim.ready() && sim.unkey.live.is_some(), "{policy}: {:?}", sim.trace);
+    }
+}
+
+#[test]
+fn an_identity_that_vanishes_between_the_look_and_the_update_drives_no_loop() {
+    let mut sim = synced(A);
+    sim.sleep(2 * WINDOW);
+    sim.act(&Act::StrangerWrites(content(B)));
+    sim.act(&Act::Poke);
+    // Read (drift), Refresh, and it is gone.
+    let end = sim.pass_with(&Script { meanwhile: Some((2, Act::StrangerDeletes)), ..Script::default() });
+    assert!(matches!(end, End::Wait(_)), "{end:?} {:?}", sim.trace);
+    assert_eq!(sim.settle(), End::Done);
+    assert!(sim.ready());
+    assert_eq!(sim.unkey.accepted_creates, 2);
+}

@@ -282,3 +282,78 @@ fn edits_between_any_two_steps_end_at_the_last() {
         assert!(sim.unkey.live.is_none() && sim.thing.is_none(), "{step}: {:?}", sim.trace);
     }
 }
+
+#[test]
+fn s07_a_new_leaders_cache_is_behind_and_its_predecessor_has_an_update_on_its_way() {
+    let mut sim = synced(A);
+    sim.apply(wish(B));
+    sim.pass_with(&fates(&[Fate::Late(20_000)]));
+    sim.restart();
+    // It first sees generation 1, at rest; then the truth. Checked: never Ready while that update may land.
+    sim.pass_with(&Script { stale: 3, ..Script::default() });
+    assert_eq!(sim.settle(), End::Done);
+    assert!(sim.ready());
+    assert_eq!(sim.unkey.live.as_ref().unwrap().content, content(B), "{:?}", sim.trace);
+}
+
+#[test]
+fn limits_that_a_5xx_or_a_predecessor_sent_count_as_sent() {
+    let limit = |n: u32| wish(&format!(r#""ratelimits":[{{"name":"req-{n}","limit":1,"duration":1000}}]"#));
+    for predecessor in [false, true] {
+        let mut sim = synced(A);
+        sim.sleep(2 * WINDOW);
+        sim.unkey.lag = 15_000;
+        sim.apply(limit(1));
+        if predecessor {
+            sim.pass();
+            sim.restart();
+        } else {
+            sim.pass_with(&fates(&[Fate::EndedAfter]));
+        }
+        sim.apply(limit(2));
+        // Checked: Ready is not true while Unkey holds both.
+        assert_eq!(sim.settle(), End::Done);
+        assert!(sim.ready());
+        assert_eq!(sim.unkey.live.as_ref().unwrap().content.limits.as_map().len(), 1, "{:?}", sim.trace);
+    }
+}
+
+#[test]
+fn s37_the_first_create_lands_after_a_stranger_deleted_the_second() {
+    for spec in [B, r#""meta":{"plan":"b"},"adoptionPolicy":"Never""#] {
+        let mut sim = Sim::new();
+        sim.apply(wish(A));
+        sim.pass_with(&fates(&[Fate::Late(29_000)]));
+        sim.sleep(1_500);
+        sim.pass();
+        sim.act(&Act::StrangerDeletes);
+        sim.apply(wish(spec));
+        assert_eq!(sim.settle(), End::Done);
+        assert!(sim.ready(), "{:?}", sim.trace);
+        assert_eq!(sim.record().held.as_ref().unwrap().origin, Some(Origin::Created));
+        assert_eq!(sim.unkey.live.as_ref().unwrap().content, content(B));
+    }
+}
+
+#[test]
+fn an_update_cut_short_by_a_suspension_and_a_restart_is_not_forgotten() {
+    let bad = crate::sim::Wish { invalid: true, ..wish(B) };
+    let suspended = wish(&format!(r#"{B},"suspend":true"#));
+    for pause in [suspended, bad] {
+        let mut sim = synced(A);
+        sim.apply(wish(B));
+        sim.pass_with(&fates(&[Fate::LostAfter]));
+        sim.apply(pause);
+        sim.settle();
+        sim.restart();
+        sim.sleep(WINDOW);
+        sim.taken();
+        sim.pass();
+        assert!(sim.taken().is_empty(), "R12 at restart");
+        // Back to what the status says was accepted, which it no longer is.
+        sim.apply(wish(A));
+        assert_eq!(sim.settle(), End::Done);
+        assert!(sim.ready());
+        assert_eq!(sim.unkey.live.as_ref().unwrap().content, content(A), "{:?}", sim.trace);
+    }
+}

@@ -9,10 +9,13 @@ use unkey_operator::domain::{
     Uid, Verdict, Visits, Wake, begin, begin_pass, claimed, decide, learn, observe,
 };
 
-use crate::world::{DEADLINE, Fate, Maker, Unkey, WINDOW, external_id};
+use crate::world::{DEADLINE, Fate, Identity, Maker, Unkey, WINDOW, external_id};
 
 /// Steps after which a pass is taken to run in circles.
 const MANY: usize = 40;
+
+/// Milliseconds that a cache may be behind.
+const BEHIND: u64 = 20_000;
 
 /// What a user asks for.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -28,6 +31,8 @@ pub struct Wish {
 pub struct Thing {
     pub uid: Uid,
     pub version: u64,
+    /// When this version came to be.
+    pub at: u64,
     pub generation: i64,
     pub wish: Wish,
     pub deleting: bool,
@@ -59,7 +64,7 @@ pub struct Script {
     pub drop_after: Option<usize>,
     /// A user acts right before this step is performed.
     pub meanwhile: Option<(usize, Act)>,
-    /// The pass begins with the object as it was so many versions ago.
+    /// The pass begins with the object as it was so many versions ago, if the cache can be that far behind.
     pub stale: usize,
 }
 
@@ -118,6 +123,7 @@ impl Sim {
                 adoption: AdoptionPolicy::IfLossless,
                 deletion: DeletionPolicy::Delete,
                 window: WINDOW,
+                attempt: DEADLINE,
                 credential: Some("0123456789ab".to_owned()),
             },
             role: Role::Owner,
@@ -143,6 +149,7 @@ impl Sim {
         self.put(Thing {
             uid: Uid::new(&format!("uid-{}", self.born)),
             version: 0,
+            at: 0,
             generation: 1,
             wish,
             deleting: false,
@@ -245,10 +252,13 @@ impl Sim {
     pub fn pass_with(&mut self, script: &Script) -> End {
         begin_pass(&mut self.process.known);
         let Some(newest) = self.thing.clone() else { return End::NoObject };
-        let mut thing = match script.stale.checked_sub(1) {
-            Some(back) if back < self.past.len() => self.past[self.past.len() - 1 - back].clone(),
-            _ => newest,
-        };
+        let mut thing = newest;
+        for older in self.past.iter().rev().take(script.stale) {
+            if self.now - thing.at >= BEHIND {
+                break;
+            }
+            thing = older.clone();
+        }
         let (mut fresh, mut gone) = (false, false);
         let mut fates = script.fates.iter();
         for n in 0..MANY {
@@ -387,7 +397,9 @@ impl Sim {
     fn put(&mut self, mut thing: Thing) {
         self.version += 1;
         thing.version = self.version;
+        thing.at = self.now;
         self.past.extend(self.thing.take());
+        self.unkey.lives = Some(thing.uid.clone());
         self.thing = Some(thing);
     }
 
@@ -469,10 +481,12 @@ impl Sim {
         }
         assert!(report.held.is_some(), "ready without an identity: {}", at());
         assert!(object.finalizer && object.mark.own().is_some(), "ready unprotected: {}", at());
-        assert!(!self.unkey.under_way(&object.guard.uid, false), "ready with a write on its way: {}", at());
+        let tampered = self.thing.as_ref().is_some_and(|thing| thing.tampered);
+        let under_way = self.unkey.under_way(&object.guard.uid, false);
+        assert!(tampered || !under_way, "ready with a write on its way: {}", at());
         let desired = object.spec.as_ref().expect("ready with an invalid spec");
         // Unless someone else was at it, Unkey holds it.
-        if let Some(live) = self.unkey.live.as_ref().filter(|_| !self.unkey.touched) {
+        if let Some(live) = self.unkey.live.as_ref().filter(|live| !self.unkey.touched && same(live, report)) {
             let holds = desired.managed_of(&live.content);
             assert!(desired.missing_from(&holds).is_none(), "ready, but Unkey holds {live:?}: {}", at());
         }
@@ -518,6 +532,10 @@ pub fn wish(spec: &str) -> Wish {
 pub fn content(spec: &str) -> unkey_operator::domain::Content {
     let wish = wish(spec);
     unkey_operator::domain::Content { meta: wish.meta.unwrap_or_default(), limits: wish.limits.unwrap_or_default() }
+}
+
+fn same(live: &Identity, report: &Report) -> bool {
+    report.held.as_ref().is_some_and(|held| held.identity.id().as_str() == live.id)
 }
 
 fn shown(report: &Report, key: &ObjectKey) -> Record {

@@ -364,3 +364,58 @@ fn reasons_are_stable() {
     assert_eq!(unkey_operator::domain::Verdict::Stalled(Stall::ExistsNever).reason(), Reason::AlreadyExists);
     assert_ne!(Freed::NeverSent, Freed::NeverClaimed);
 }
+
+#[test]
+fn drift_or_a_stranger_found_and_not_dealt_with_is_not_forgotten() {
+    let unauthorized = || Fate::Refused(Cause::Unauthorized("key_not_found".to_owned()));
+    let scripts = [
+        Script { fates: vec![Fate::Fine, unauthorized()], ..Script::default() },
+        Script { fates: vec![Fate::Fine, Fate::EndedBefore], ..Script::default() },
+        Script { drop_after: Some(1), ..Script::default() },
+        Script { drop_after: Some(2), ..Script::default() },
+    ];
+    for script in scripts {
+        for replaced in [false, true] {
+            let mut sim = synced(A);
+            sim.sleep(2 * WINDOW);
+            if replaced {
+                sim.act(&Act::StrangerDeletes);
+                sim.act(&Act::StrangerMakes(content(r#""meta":{}"#)));
+            } else {
+                sim.act(&Act::StrangerWrites(content(B)));
+            }
+            sim.act(&Act::Poke);
+            // Read, then a refresh or a claim, then the write: cut or refused on the way.
+            sim.pass_with(&script);
+            assert_eq!(sim.settle(), End::Done);
+            let case = format!("{script:?}, replaced: {replaced}: {:?}", sim.trace);
+            assert_eq!(sim.unkey.live.as_ref().unwrap().content, content(A), "{case}");
+            assert!(sim.ready(), "{case}");
+            sim.taken();
+            sim.sleep(2 * WINDOW);
+            assert_eq!(sim.pass(), End::Done);
+            assert!(sim.taken().is_empty(), "{case}");
+        }
+    }
+}
+
+#[test]
+fn a_stall_is_judged_anew_only_on_its_own_ground() {
+    // Refused content is noted against an old generation that the cache showed; the stall of today is another.
+    let mut sim = Sim::new();
+    let now = sim.now;
+    sim.unkey.stranger_makes(now, content(B));
+    sim.sleep(WINDOW);
+    sim.apply(wish(&format!(r#"{A},"adoptionPolicy":"Always","suspend":true"#)));
+    sim.apply(wish(&format!(r#"{A},"adoptionPolicy":"Never""#)));
+    sim.settle();
+    assert!(sim.record().shown.stalled);
+    sim.act(&Act::Poke);
+    let rejected = Fate::Refused(Cause::Rejected("no".to_owned()));
+    sim.pass_with(&Script { fates: vec![rejected], ..Script::default() });
+    sim.act(&Act::Wish(wish(&format!(r#"{B},"adoptionPolicy":"Never""#))));
+    sim.settle();
+    sim.taken();
+    sim.pass();
+    assert!(sim.taken().is_empty(), "R12");
+}
