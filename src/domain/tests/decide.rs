@@ -28,7 +28,7 @@ fn checked(any: &Any) -> Result<(), TestCaseError> {
     let (object, known, visits) = (&any.object, &any.known, &any.visits);
     let step = decide(&any.situation());
     prop_assert_eq!(&step, &decide(&any.situation()));
-    if let Some(call) = write(&step) {
+    if write(&step).is_some() {
         prop_assert!(object.fresh, "R11");
         prop_assert!(!object.controls.suspend || matches!(object.phase, Phase::Gone { .. }), "R14");
         let gone = matches!(object.phase, Phase::Gone { .. });
