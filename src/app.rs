@@ -194,6 +194,7 @@ fn settings(options: &Options) -> Settings {
             adoption: options.adoption,
             deletion: options.deletion,
             window: controller::millis(options.consistency_window),
+            attempt: controller::millis(options.request_timeout),
             credential: None,
         },
     }

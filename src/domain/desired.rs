@@ -57,7 +57,7 @@ pub enum SpecError {
         bytes: usize,
     },
     /// Two limits of one name: the API server refuses them, but an older schema may have let them in.
-    #[error("ratelimits names '{name}' twice")]
+    #[error("ratelimits names {name:?} twice")]
     DuplicateLimit {
         /// The name.
         name: String,
@@ -163,7 +163,8 @@ impl Spec {
         // Raw values are skipped without recursion, so this cannot fail on depth.
         let Ok(shallow) = serde_json::from_str::<Shallow<'_>>(text) else {
             let unreadable = SpecError::Unreadable { field: "externalId" };
-            return Self { external_id: None, controls: Controls::default(), desired: Err(unreadable) };
+            let controls = Controls { suspend: true, ..Controls::default() };
+            return Self { external_id: None, controls, desired: Err(unreadable) };
         };
         let external_id = field::<String>(shallow.external_id).ok().flatten().map(|id| ExternalId::new(&id));
         let adoption = field::<AdoptionPolicy>(shallow.adoption_policy);
@@ -173,7 +174,9 @@ impl Spec {
             adoption: adoption.as_ref().ok().copied().flatten(),
             deletion: deletion.as_ref().ok().copied().flatten(),
             // What cannot be read must not lead to a deletion: hold everything instead.
-            suspend: suspend.as_ref().map_or(true, |value| value.unwrap_or(false)) || deletion.is_err(),
+            suspend: suspend.as_ref().map_or(true, |value| value.unwrap_or(false))
+                || deletion.is_err()
+                || external_id.is_none(),
         };
         let desired = match (&external_id, adoption.is_err(), deletion.is_err()) {
             (None, ..) => Err(SpecError::Unreadable { field: "externalId" }),
@@ -288,6 +291,6 @@ fn go_len_number(number: f64) -> usize {
         // Go writes a sign before a positive exponent, Rust does not.
         format!("{number:e}").len() + usize::from(magnitude >= 1.0)
     } else {
-        format!("{}", if number == 0.0 { 0.0 } else { number }).len()
+        format!("{number}").len()
     }
 }

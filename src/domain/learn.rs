@@ -1,13 +1,14 @@
 //! What a process takes from what it sees and from what it is answered.
 //!
-//! [`observe`] takes in the object, [`begin`] notes a write before it is sent, [`learn`] takes in the answer. A write
+//! [`observe`](super::observe) takes in the object, [`begin`] notes a write before it is sent, [`learn`] takes in the answer. A write
 //! that was begun and never learned of (a dropped future, a panic) is an unknown outcome by itself.
 
 use super::backoff;
 use super::content::{Applied, Content};
 use super::ids::{Confirmed, ExternalId, Mono};
 use super::knowledge::{Doubt, InFlight, Knowledge, LastWrite, Seen, Unsure, Write};
-use super::object::{Object, Phase};
+use super::object::Object;
+use super::observe::laid_over;
 use super::report::{Cause, Note};
 use super::situation::{Call, Policy, Purpose};
 use super::visits::{Trouble, Visits};
@@ -79,81 +80,6 @@ pub struct Telling {
     pub dice: u16,
 }
 
-/// Takes in an object as it was just seen.
-pub fn observe(object: &Object, known: &mut Knowledge, visits: &mut Visits, policy: &Policy, now: Mono) {
-    let first = !visits.seen_before;
-    let held = object.held().is_some();
-    let claimed = object.mark.own().is_some();
-    if first {
-        visits.seen_before = true;
-        visits.met_deleting = object.phase == Phase::Deleting;
-        if claimed || held {
-            known.evidence_from = known.evidence_from.max(now);
-        }
-    }
-    // A claim without an id that this process did not put on, or an id with work left undone: another process may have
-    // a write on its way. It may be a create even where an id is recorded, of which Ready was not yet true (S37).
-    let strange = claimed && !held && !visits.claimed_here && !visits.claim_met;
-    if strange || (first && held && !object.at_rest()) {
-        let settled = held && object.recorded.own().is_some_and(|record| record.shown.ready);
-        let create = (!settled).then(|| object.guard.uid.clone());
-        known.add_doubt(Doubt { over: now, ended: false, create });
-    }
-    visits.claim_met |= claimed;
-    // A cache may be behind; only a fresh object shows that the question is answered. One that is being deleted has to
-    // look for a second identity besides the recorded one.
-    if object.fresh && (!claimed || (held && object.phase == Phase::Live)) {
-        visits.maybe_own = None;
-    }
-    // It is about an identity that is recorded.
-    visits.suspicion &= object.held().is_some();
-    note(object, known);
-    let shown = object.recorded.own().map(|record| &record.shown);
-    if visits.rejudge.as_ref() != shown.map(|shown| &shown.message) {
-        visits.rejudge = None;
-    }
-    let stale = visits.trouble.as_ref().is_some_and(|trouble| {
-        trouble.generation != object.generation
-            || trouble.poke.as_deref() != object.poke.as_ref().map(|poke| poke.value.as_str())
-            || trouble.credential != policy.credential
-    });
-    if stale {
-        if visits.trouble.take().is_some_and(|trouble| trouble.retry_at.is_none()) {
-            visits.rejudge = shown.map(|shown| shown.message.clone());
-        }
-        visits.failures = 0;
-    }
-}
-
-/// What the status shows by now needs no longer be laid over it: another leader may have written since.
-fn note(object: &Object, known: &mut Knowledge) {
-    let held = object.recorded.own().and_then(|record| record.held.as_ref());
-    match &mut known.last {
-        LastWrite::Created { uid, identity, noted, .. } if *uid == object.guard.uid => {
-            *noted |= held.is_some_and(|held| held.identity == *identity);
-        }
-        LastWrite::Updated { uid, identity, applied, noted } if *uid == object.guard.uid => {
-            *noted |= held
-                .is_some_and(|held| held.identity == *identity && laid_over(&held.applied, applied) == held.applied);
-        }
-        _ => {}
-    }
-}
-
-/// `base`, with the fields that `top` knows in their place.
-pub(super) fn laid_over(base: &Applied, top: &Applied) -> Applied {
-    Applied {
-        meta: top.meta.clone().or_else(|| base.meta.clone()),
-        limits: top.limits.clone().or_else(|| base.limits.clone()),
-    }
-}
-
-/// Notes that our patch put the claim on; `before` is the object that the patch was made from, whose version it tested.
-/// A claim that replaces one found there, or that comes back to an owner, does not prove that no other process acted.
-pub fn claimed(before: &Object, visits: &mut Visits) {
-    visits.claimed_here |= !visits.claim_met && before.mark.own().is_none() && before.held().is_none();
-}
-
 /// Begins a pass: what an earlier one saw to be there may be gone by now. Absence is kept, as a row of it is evidence.
 pub fn begin_pass(known: &mut Knowledge) {
     if let Some(sent) = known.in_flight.take() {
@@ -221,7 +147,7 @@ pub fn learn(
 ) -> Option<Note> {
     let sent = known.in_flight.take();
     if let Reply::Failed(fault) = reply {
-        failed(object, fault, sent.as_ref(), known, visits, policy, telling);
+        failed(object, call, fault, sent.as_ref(), known, visits, policy, telling);
         return None;
     }
     let (failures, before) = (visits.failures, visits.trouble.take());
@@ -233,6 +159,10 @@ pub fn learn(
     }
     match (call, reply) {
         (Call::Read(external_id), Reply::Found { external_id: replied, id, content }) => {
+            if visits.suspicion {
+                // Whether that is over only the write that follows can tell.
+                visits.failures = failures;
+            }
             found(external_id, replied, id, content, object, known, visits, policy, telling);
         }
         (Call::Read(_), Reply::Absent) => absent(object, known, visits, policy, telling, failures),
@@ -244,7 +174,7 @@ pub fn learn(
                 }
                 return None;
             };
-            accepted(known, telling.now, policy, true, desired.limits.is_some());
+            accepted(known, telling.now, policy, true, call.carries_limits());
             let uid = object.guard.uid.clone();
             known.last = LastWrite::Created { uid, identity, applied: desired.hashes().clone(), noted: false };
             // What was seen before is not about this identity.
@@ -258,7 +188,7 @@ pub fn learn(
             visits.sent = sent.is_some_and(|sent| sent.sent_before);
         }
         (Call::Update { to, patch, purpose }, Reply::Updated { external_id, id }) => {
-            accepted(known, telling.now, policy, true, patch.limits.is_some());
+            accepted(known, telling.now, policy, true, call.carries_limits());
             if let Some(fields) = sent.as_ref().and_then(|sent| sent.fields.as_ref()) {
                 sure_again(known, fields);
             }
@@ -289,7 +219,13 @@ pub fn learn(
         }
         (Call::Update { .. }, Reply::Absent) => {
             visits.suspicion = true;
-            visits.failures = failures;
+            // What was seen before is contradicted.
+            known.seen = Seen::Nothing;
+            visits.failures = failures + 1;
+            if failures > 0 {
+                // A read shows it and an update does not find it: replicas that disagree must not drive a loop.
+                visits.trouble = Some(lag(object, visits, policy, telling));
+            }
         }
         (Call::Delete(identity), Reply::Deleted) => {
             accepted(known, telling.now, policy, false, false);
@@ -355,14 +291,20 @@ fn found(
         None => Seen::Foreign { begun: telling.begun },
     };
     if settled {
-        // What is to be set right is remembered until an update is accepted: this pass may end before it sends one.
-        visits.suspicion = match (&known.seen, object.held(), &object.spec) {
-            (Seen::Ours { identity, content, .. }, Some(held), Ok(desired)) => {
-                *identity != held.identity || desired.missing_from(&desired.managed_of(content)).is_some()
-            }
-            _ => false,
-        };
+        // Until what was found is set right, it stays known that the status tells too much: this pass may be cut.
+        visits.suspicion = contradicts(&known.seen, object);
         judged(object, visits, telling);
+    }
+}
+
+/// True if what was found is not the identity that is recorded, or not what the spec asks for.
+fn contradicts(seen: &Seen, object: &Object) -> bool {
+    match (seen, object.held(), &object.spec) {
+        (Seen::Ours { identity, .. }, Some(held), _) if *identity != held.identity => true,
+        (Seen::Ours { content, .. }, Some(_), Ok(desired)) => {
+            desired.missing_from(&desired.managed_of(content)).is_some()
+        }
+        _ => false,
     }
 }
 
@@ -398,10 +340,14 @@ fn absent(
     if exists && object.held().is_none() {
         known.last = LastWrite::None;
         visits.failures = failures + 1;
-        let delay = backoff::delay(&Cause::Lag, visits.failures, 0, telling.dice);
-        visits.trouble =
-            Some(trouble(object, policy, Cause::Lag, delay.map(|ms| telling.now.after(ms)), visits.failures > 1));
+        visits.trouble = Some(lag(object, visits, policy, telling));
     }
+}
+
+/// The primary and its replicas disagree: again in a while.
+fn lag(object: &Object, visits: &Visits, policy: &Policy, telling: Telling) -> Trouble {
+    let delay = backoff::delay(&Cause::Lag, visits.failures, 0, telling.dice);
+    trouble(object, policy, Cause::Lag, delay.map(|ms| telling.now.after(ms)), visits.failures > 1)
 }
 
 fn trouble(object: &Object, policy: &Policy, cause: Cause, retry_at: Option<Mono>, lasting: bool) -> Trouble {
@@ -419,6 +365,7 @@ fn trouble(object: &Object, policy: &Policy, cause: Cause, retry_at: Option<Mono
 #[allow(clippy::too_many_arguments)] // as above
 fn failed(
     object: &Object,
+    call: &Call,
     fault: &Fault,
     sent: Option<&InFlight>,
     known: &mut Knowledge,
@@ -430,7 +377,13 @@ fn failed(
         match fault.effect {
             Effect::None if sent.what == Write::Create => visits.sent = sent.sent_before,
             Effect::None => {}
-            Effect::Ended => in_doubt(known, sent, telling.now, true),
+            Effect::Ended => {
+                in_doubt(known, sent, telling.now, true);
+                // It may have changed the limits, as the server's primary holds them: that counts as sent.
+                if call.carries_limits() {
+                    known.limits_sent = Some(telling.now);
+                }
+            }
             Effect::Unknown => unknown(known, sent),
         }
     }

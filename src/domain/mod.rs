@@ -15,6 +15,7 @@ mod knowledge;
 mod learn;
 mod message;
 mod object;
+mod observe;
 mod ownership;
 mod report;
 mod situation;
@@ -26,9 +27,13 @@ pub use decide::decide;
 pub use desired::{Desired, MAX_DEPTH, MAX_KEY_BYTES, MAX_META_BYTES, Spec, SpecError, depth, go_len};
 pub use ids::{Confirmed, ExternalId, IdentityId, Mono, ObjectKey, Uid};
 pub use knowledge::{Doubt, InFlight, Knowledge, LastWrite, Seen, Unsure, Write};
-pub use learn::{Effect, Fault, Reply, Telling, begin, begin_pass, claimed, learn, observe};
+pub use learn::{Effect, Fault, Reply, Telling, begin, begin_pass, learn};
 pub use object::{Controls, Guard, Object, Phase, Poke};
+pub use observe::{claimed, observe};
 pub use ownership::{Claimant, Role, role};
 pub use report::{Cause, Held, Note, Operation, Record, Recorded, Report, Shown, Stall, Verdict};
 pub use situation::{Call, Freed, KubeStep, Patch, Policy, Purpose, Settled, Situation, Step, Wake};
 pub use visits::{Trouble, Visits};
+
+#[cfg(test)]
+mod tests;

@@ -87,11 +87,9 @@ impl Object {
         (given_up != Some(held.identity.id())).then_some(held)
     }
 
-    /// True if the status speaks of this generation and nothing was left undone.
+    /// True if nothing was left undone: Unkey accepted this generation. A stall or a suspension does not say so; an
+    /// update may have gone out before it.
     pub fn at_rest(&self) -> bool {
-        self.recorded.own().is_some_and(|record| {
-            let shown = &record.shown;
-            record.generation == self.generation && (shown.ready || shown.stalled || shown.suspended)
-        })
+        self.recorded.own().is_some_and(|record| record.generation == self.generation && record.shown.ready)
     }
 }

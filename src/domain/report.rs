@@ -156,7 +156,7 @@ impl Verdict {
 }
 
 impl Cause {
-    fn reason(&self) -> Reason {
+    pub(super) fn reason(&self) -> Reason {
         match self {
             Self::Updating | Self::Settling | Self::Lag | Self::Vanished | Self::OwnerPending => Reason::Progressing,
             Self::Unavailable | Self::Misconfigured(_) => Reason::UpstreamUnavailable,

@@ -37,6 +37,8 @@ pub struct Policy {
     pub deletion: DeletionPolicy,
     /// The consistency window in milliseconds (R4).
     pub window: u64,
+    /// Milliseconds after which an attempt of any process is surely over: the request timeout (R4).
+    pub attempt: u64,
     /// Fingerprint of the root key in use; `None`: there is no usable key.
     pub credential: Option<String>,
 }
@@ -90,6 +92,17 @@ pub enum Call {
     },
     /// deleteIdentity by id.
     Delete(Confirmed),
+}
+
+impl Call {
+    /// It writes rate limits.
+    pub(super) fn carries_limits(&self) -> bool {
+        match self {
+            Self::Create(desired) => desired.limits.is_some(),
+            Self::Update { patch, .. } => patch.limits.is_some(),
+            Self::Read(_) | Self::Delete(_) => false,
+        }
+    }
 }
 
 /// The fields that an update sends; those left out stay as they are.

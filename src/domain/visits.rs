@@ -15,6 +15,8 @@ pub struct Visits {
     pub claimed_here: bool,
     /// It was seen with a claim, so one that this process did not put on has been taken into account.
     pub claim_met: bool,
+    /// Work that an earlier process left undone has been taken into account.
+    pub undone_met: bool,
     /// A create was sent that was not definitely refused.
     pub sent: bool,
     /// Something suggested that the identity is not as recorded; a settled read has to judge it.

@@ -7,7 +7,7 @@ use crate::sim::{Act, End, Script, Sim, content, wish};
 use crate::syncing::{A, B, synced};
 use crate::world::{Fate, Maker, WINDOW};
 
-const EMPTY: &str = r#""meta":{}"#;
+pub const EMPTY: &str = r#""meta":{}"#;
 
 /// What a new object with this spec and policy makes of a stranger's identity.
 fn meets(spec: &str, policy: &str, stored: &str) -> Sim {
@@ -160,48 +160,6 @@ fn s16_a_status_from_a_backup_is_a_hint_only() {
     let steps = sim.taken();
     assert_eq!(steps[..2], ["Claim", "Create"], "{steps:?}");
     assert_eq!(sim.record().held.as_ref().unwrap().origin, Some(Origin::Adopted));
-}
-
-#[test]
-fn s23_replaced_by_create_key_is_taken_over_by_policy() {
-    for (policy, stored, taken) in
-        [("IfLossless", EMPTY, true), ("IfLossless", B, false), ("Always", B, true), ("Never", EMPTY, false)]
-    {
-        let mut sim = synced(&format!(r#"{A},"adoptionPolicy":"{policy}""#));
-        sim.sleep(2 * WINDOW);
-        sim.act(&Act::StrangerDeletes);
-        sim.act(&Act::StrangerMakes(content(stored)));
-        sim.act(&Act::Poke);
-        assert_eq!(sim.settle(), End::Done);
-        let case = format!("{stored} under {policy}: {:?}", sim.trace);
-        assert_eq!(sim.ready(), taken, "{case}");
-        assert_eq!(sim.notes.iter().any(|note| matches!(note, Note::Replaced(_))), taken, "{case}");
-        let live = sim.unkey.live.clone().unwrap();
-        assert_eq!(live.content, content(if taken { A } else { stored }), "{case}");
-        assert_eq!(sim.unkey.accepted_creates, 1, "{case}");
-        sim.taken();
-        sim.pass();
-        assert!(sim.taken().is_empty(), "{case}");
-    }
-}
-
-#[test]
-fn a_given_up_id_stays_given_up_when_the_finalizer_is_dropped() {
-    let mut sim = synced(&format!(r#"{A},"adoptionPolicy":"Always""#));
-    sim.sleep(2 * WINDOW);
-    sim.act(&Act::StrangerDeletes);
-    sim.act(&Act::StrangerMakes(content(B)));
-    sim.act(&Act::Poke);
-    // Read, Claim (which gives the old id up), and the process ends.
-    assert_eq!(sim.pass_with(&Script { crash_after: Some(1), ..Script::default() }), End::Cut);
-    sim.thing.as_mut().unwrap().finalizer = false;
-    assert_eq!(sim.settle(), End::Done);
-    let held = sim.record().held.clone().unwrap();
-    assert_eq!(held.identity.id().as_str(), sim.unkey.live.as_ref().unwrap().id);
-    let last = sim.trace.iter().rev().find(|step| *step == "Claim");
-    assert!(last.is_some() && sim.ready(), "{:?}", sim.trace);
-    let own = sim.thing.as_ref().unwrap().claim.clone().unwrap();
-    assert!(own.contains("id_"), "the dead id would be owned again: {own}");
 }
 
 #[test]

@@ -163,7 +163,7 @@ fn s38_a_newcomer_with_a_wrong_key() {
     sim.act(&Act::Delete);
     sim.restart();
     sim.pass();
-    sim.sleep(WINDOW);
+    sim.sleep(2 * WINDOW);
     sim.taken();
     assert!(matches!(sim.pass_with(&wrong()), End::Wait(Wake::At(_))));
     assert_eq!(sim.taken(), ["Read", "Status DeletionBlocked"]);

@@ -3,10 +3,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)] // a test says what it expects by failing
 
 mod adopting;
+mod cut;
 mod deleting;
 mod histories;
 mod lost;
 mod quiet;
+mod replaced;
 mod sim;
+mod steady;
 mod syncing;
 mod world;

@@ -1,18 +1,27 @@
 //! One object, one process, driven as the controller drives them. Every step is checked against what must always hold.
 
+mod checks;
+mod cluster;
+mod words;
+
 use std::collections::HashMap;
 
 use unkey_operator::api::{AdoptionPolicy, DeletionPolicy};
 use unkey_operator::domain::{
-    Call, Claim, Controls, Desired, Freed, Guard, Knowledge, KubeStep, Limits, Mark, Meta, Mono, Note, Object,
-    ObjectKey, Phase, Poke, Policy, Record, Recorded, Report, Role, Shown, Situation, Spec, SpecError, Step, Telling,
-    Uid, Verdict, Visits, Wake, begin, begin_pass, claimed, decide, learn, observe,
+    Controls, Knowledge, KubeStep, Limits, Meta, Mono, Note, Policy, Record, Role, Situation, Step, Telling, Uid,
+    Visits, Wake, begin, begin_pass, claimed, decide, learn, observe,
 };
 
-use crate::world::{DEADLINE, Fate, Maker, Unkey, WINDOW, external_id};
+use crate::world::{DEADLINE, Fate, Unkey, WINDOW};
+
+use words::name;
+pub use words::{content, desired, wish};
 
 /// Steps after which a pass is taken to run in circles.
 const MANY: usize = 40;
+
+/// Milliseconds that a cache may be behind.
+const BEHIND: u64 = 20_000;
 
 /// What a user asks for.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -28,6 +37,8 @@ pub struct Wish {
 pub struct Thing {
     pub uid: Uid,
     pub version: u64,
+    /// When this version came to be.
+    pub at: u64,
     pub generation: i64,
     pub wish: Wish,
     pub deleting: bool,
@@ -59,7 +70,7 @@ pub struct Script {
     pub drop_after: Option<usize>,
     /// A user acts right before this step is performed.
     pub meanwhile: Option<(usize, Act)>,
-    /// The pass begins with the object as it was so many versions ago.
+    /// The pass begins with the object as it was so many versions ago, if the cache can be that far behind.
     pub stale: usize,
 }
 
@@ -118,6 +129,7 @@ impl Sim {
                 adoption: AdoptionPolicy::IfLossless,
                 deletion: DeletionPolicy::Delete,
                 window: WINDOW,
+                attempt: DEADLINE,
                 credential: Some("0123456789ab".to_owned()),
             },
             role: Role::Owner,
@@ -143,6 +155,7 @@ impl Sim {
         self.put(Thing {
             uid: Uid::new(&format!("uid-{}", self.born)),
             version: 0,
+            at: 0,
             generation: 1,
             wish,
             deleting: false,
@@ -245,10 +258,13 @@ impl Sim {
     pub fn pass_with(&mut self, script: &Script) -> End {
         begin_pass(&mut self.process.known);
         let Some(newest) = self.thing.clone() else { return End::NoObject };
-        let mut thing = match script.stale.checked_sub(1) {
-            Some(back) if back < self.past.len() => self.past[self.past.len() - 1 - back].clone(),
-            _ => newest,
-        };
+        let mut thing = newest;
+        for older in self.past.iter().rev().take(script.stale) {
+            if self.now - thing.at >= BEHIND {
+                break;
+            }
+            thing = older.clone();
+        }
         let (mut fresh, mut gone) = (false, false);
         let mut fates = script.fates.iter();
         for n in 0..MANY {
@@ -327,231 +343,5 @@ impl Sim {
             }
         }
         End::Circles
-    }
-
-    /// `None`: refused. `Some(None)`: done and the object is gone.
-    #[allow(clippy::option_option)] // three outcomes, named above
-    fn kube(&mut self, step: &KubeStep, object: &Object, computed_from: &Thing) -> Option<Option<Thing>> {
-        if self.vanish_before_status && matches!(step, KubeStep::Status { .. }) {
-            self.thing = None;
-        }
-        let same_life = self.thing.clone().filter(|t| t.uid == object.guard.uid);
-        if let KubeStep::Refresh = step {
-            self.trace.push("Refresh".to_owned());
-            return None;
-        }
-        let mut thing = same_life?;
-        let same_version = thing.version == computed_from.version;
-        match step {
-            KubeStep::Refresh => return None,
-            KubeStep::Claim(claim) => {
-                if !same_version {
-                    return None;
-                }
-                self.check_claim(claim, &thing);
-                self.trace.push("Claim".to_owned());
-                thing.finalizer = true;
-                thing.claim = Some(claim.render(&thing.uid));
-            }
-            KubeStep::Status { report, notes } => {
-                let guard = |t: &Thing| {
-                    let record = t.status.as_ref().map(|(_, record)| record.clone());
-                    record.map(|r| (r.generation, r.held.map(|h| h.identity)))
-                };
-                if guard(&thing) != guard(computed_from) {
-                    return None;
-                }
-                self.check_status(report, object);
-                self.trace.push(format!("Status {}", report.verdict.reason()));
-                self.notes.extend(notes.iter().cloned());
-                thing.status = Some((thing.uid.clone(), shown(report, &object.key)));
-            }
-            KubeStep::Release(because) => {
-                if !same_version {
-                    return None;
-                }
-                self.check_release(because, &thing);
-                self.trace.push(format!("Release {}", freed(because)));
-                thing.finalizer = false;
-                thing.claim = None;
-                if thing.deleting {
-                    self.thing = None;
-                    return Some(None);
-                }
-            }
-        }
-        self.put(thing);
-        Some(self.thing.clone())
-    }
-
-    fn put(&mut self, mut thing: Thing) {
-        self.version += 1;
-        thing.version = self.version;
-        self.past.extend(self.thing.take());
-        self.thing = Some(thing);
-    }
-
-    pub fn view(&mut self, thing: &Thing, fresh: bool, gone: bool) -> Object {
-        let mono = self.mono();
-        let recorded = match &thing.status {
-            None => Recorded::Nothing,
-            Some((uid, _)) if *uid != thing.uid => Recorded::Restored,
-            Some((_, record)) => Recorded::Own(Box::new(record.clone())),
-        };
-        let handled = recorded.own().and_then(|record| record.handled_poke.clone());
-        let poke = thing.poke.clone().filter(|poke| Some(poke) != handled.as_ref()).map(|value| {
-            let since = *self.process.pokes.entry(value.clone()).or_insert(mono);
-            Poke { value, since }
-        });
-        let phase = match (gone, thing.deleting) {
-            (true, _) => Phase::Gone { heirs: self.heirs },
-            (_, true) => Phase::Deleting,
-            _ => Phase::Live,
-        };
-        Object {
-            key: ObjectKey { namespace: "shop".to_owned(), name: "customer".to_owned() },
-            guard: Guard { uid: thing.uid.clone(), resource_version: thing.version.to_string() },
-            phase,
-            fresh,
-            finalizer: thing.finalizer,
-            mark: Mark::parse(thing.claim.as_deref(), &thing.uid),
-            generation: thing.generation,
-            poke,
-            external_id: Some(external_id()),
-            controls: thing.wish.controls,
-            spec: if thing.wish.invalid {
-                Err(SpecError::MetaTooDeep { levels: 101 })
-            } else {
-                Ok(desired(&thing.wish))
-            },
-            recorded,
-        }
-    }
-
-    // What must always hold.
-
-    fn check_call(&self, call: &Call, object: &Object) {
-        if matches!(call, Call::Read(_)) {
-            return;
-        }
-        let at = || format!("{call:?}\n{}", self.trace.join("\n"));
-        assert!(object.fresh, "R11: written upstream without a look: {}", at());
-        assert!(!object.controls.suspend || matches!(object.phase, Phase::Gone { .. }), "R14: suspended: {}", at());
-        assert_eq!(self.role, Role::Owner, "R8: a loser calls: {}", at());
-        match call {
-            Call::Read(_) => {}
-            Call::Create(wanted) => {
-                assert_eq!(object.phase, Phase::Live, "created for a leaving object: {}", at());
-                assert!(object.finalizer, "R1: created without finalizer: {}", at());
-                let claim = object.mark.own().expect("R1: created without a claim");
-                assert_eq!(claim.hash, *wanted.content_hash(), "R1: created what is not claimed: {}", at());
-            }
-            Call::Update { to, .. } => {
-                assert_eq!(object.phase, Phase::Live, "updated for a leaving object: {}", at());
-                let recorded = object.held().map(|held| &held.identity);
-                assert_eq!(recorded, Some(to), "R3: updated what is not recorded: {}", at());
-            }
-            Call::Delete(_) => assert_ne!(object.phase, Phase::Live, "deleted for a live object: {}", at()),
-        }
-    }
-
-    fn check_claim(&self, claim: &Claim, thing: &Thing) {
-        assert_eq!(self.role, Role::Owner, "R8: a loser claims");
-        assert!(!thing.wish.controls.suspend, "R14: claimed while suspended");
-        assert!(!thing.deleting, "claimed while leaving: {claim:?}");
-    }
-
-    fn check_status(&self, report: &Report, object: &Object) {
-        let at = || format!("{report:?}\n{}", self.trace.join("\n"));
-        assert!(!matches!(object.phase, Phase::Gone { .. }), "status of a gone object: {}", at());
-        if report.verdict != Verdict::Synced {
-            return;
-        }
-        assert!(report.held.is_some(), "ready without an identity: {}", at());
-        assert!(object.finalizer && object.mark.own().is_some(), "ready unprotected: {}", at());
-        assert!(!self.unkey.under_way(&object.guard.uid, false), "ready with a write on its way: {}", at());
-        let desired = object.spec.as_ref().expect("ready with an invalid spec");
-        // Unless someone else was at it, Unkey holds it.
-        if let Some(live) = self.unkey.live.as_ref().filter(|_| !self.unkey.touched) {
-            let holds = desired.managed_of(&live.content);
-            assert!(desired.missing_from(&holds).is_none(), "ready, but Unkey holds {live:?}: {}", at());
-        }
-    }
-
-    fn check_release(&self, because: &Freed, thing: &Thing) {
-        let at = || format!("{because:?}\n{}", self.trace.join("\n"));
-        if *because == Freed::Orphaned {
-            let policy = thing.wish.controls.deletion.unwrap_or(self.policy.deletion);
-            assert_eq!(policy, DeletionPolicy::Orphan, "orphaned against the policy: {}", at());
-            return;
-        }
-        assert!(
-            !thing.deleting
-                || !thing.wish.controls.suspend
-                || matches!(because, Freed::NeverSent | Freed::NeverClaimed | Freed::NotOurs),
-            "R7: suspended: {}",
-            at()
-        );
-        if thing.tampered {
-            return;
-        }
-        assert!(!self.unkey.under_way(&thing.uid, true), "released with a create on its way: {}", at());
-        let Some(live) = &self.unkey.live else { return };
-        let own = live.maker == Maker::Object(thing.uid.clone());
-        // An empty identity under `Never`, and one that a stranger has rewritten, cannot be told to be ours.
-        let told = !live.content.is_empty() && !self.unkey.touched;
-        assert!(!own || !told, "released while {live:?} lives: {}", at());
-    }
-}
-
-pub fn desired(wish: &Wish) -> Desired {
-    Desired::new(external_id(), wish.meta.clone(), wish.limits.clone())
-}
-
-/// Meta and rate limits from the text of a spec, as users write them.
-pub fn wish(spec: &str) -> Wish {
-    let spec = Spec::read(&format!(r#"{{"externalId":"{}",{spec}}}"#, crate::world::EXTERNAL_ID));
-    let desired = spec.desired.expect("a valid spec");
-    Wish { meta: desired.meta, limits: desired.limits, controls: spec.controls, invalid: false }
-}
-
-pub fn content(spec: &str) -> unkey_operator::domain::Content {
-    let wish = wish(spec);
-    unkey_operator::domain::Content { meta: wish.meta.unwrap_or_default(), limits: wish.limits.unwrap_or_default() }
-}
-
-fn shown(report: &Report, key: &ObjectKey) -> Record {
-    Record {
-        generation: report.generation,
-        held: report.held.clone(),
-        deletion: Some(report.deletion),
-        handled_poke: report.handled_poke.clone(),
-        shown: Shown {
-            ready: report.verdict.is_ready(),
-            stalled: report.verdict.is_stalled(),
-            suspended: report.verdict == Verdict::Suspended,
-            reason: Some(report.verdict.reason()),
-            message: report.message(key),
-        },
-    }
-}
-
-fn name(call: &Call) -> &'static str {
-    match call {
-        Call::Read(_) => "Read",
-        Call::Create(_) => "Create",
-        Call::Update { .. } => "Update",
-        Call::Delete(_) => "Delete",
-    }
-}
-
-fn freed(because: &Freed) -> &'static str {
-    match because {
-        Freed::NeverClaimed => "NeverClaimed",
-        Freed::NeverSent => "NeverSent",
-        Freed::Orphaned => "Orphaned",
-        Freed::NotOurs => "NotOurs",
-        Freed::Deleted(_) => "Deleted",
-        Freed::Gone(_) => "Gone",
     }
 }

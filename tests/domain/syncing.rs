@@ -1,7 +1,7 @@
 //! Create, update, drift, pokes, released fields, suspension: one process, nothing lost.
 
 use unkey_operator::api::Reason;
-use unkey_operator::domain::{Cause, Freed, Note, Role, Stall, Wake};
+use unkey_operator::domain::{Freed, Note, Stall, Wake};
 
 use crate::sim::{Act, End, Script, Sim, content, wish};
 use crate::world::{Fate, WINDOW};
@@ -84,46 +84,6 @@ fn lagging_limits_that_survive_an_update_are_taken_away() {
     assert_eq!(sim.settle(), End::Done);
     assert!(sim.ready());
     assert!(sim.unkey.live.as_ref().unwrap().content.limits.is_empty(), "{:?}", sim.trace);
-}
-
-#[test]
-fn drift_is_found_by_a_poke_and_corrected_without_ready_turning_false() {
-    let mut sim = synced(A);
-    sim.sleep(2 * WINDOW);
-    sim.act(&Act::StrangerWrites(content(B)));
-    sim.act(&Act::Poke);
-    assert_eq!(sim.pass(), End::Done);
-    assert_eq!(sim.taken(), ["Read", "Refresh", "Update", "Status Synced"]);
-    assert!(matches!(sim.notes.as_slice(), [Note::DriftCorrected(_)]));
-    assert_eq!(sim.record().handled_poke.as_deref(), Some("poke-1"));
-}
-
-#[test]
-fn a_poke_is_one_settled_read_and_is_echoed_then() {
-    let mut sim = synced(A);
-    sim.act(&Act::Poke);
-    let End::Wait(Wake::At(at)) = sim.pass() else { panic!("{:?}", sim.trace) };
-    assert_eq!(sim.record().handled_poke, None);
-    sim.sleep(at.0 - sim.mono().0);
-    assert_eq!(sim.pass(), End::Done);
-    assert_eq!(sim.taken(), ["Read", "Status Synced"]);
-    assert_eq!(sim.record().handled_poke.as_deref(), Some("poke-1"));
-    assert_eq!(sim.pass(), End::Done);
-    assert!(sim.taken().is_empty());
-}
-
-#[test]
-fn ready_follows_an_update_at_once_though_a_poke_waits() {
-    let mut sim = synced(A);
-    sim.apply(wish(B));
-    sim.act(&Act::Poke);
-    assert!(matches!(sim.pass(), End::Wait(Wake::At(_))));
-    assert_eq!(sim.taken(), ["Refresh", "Update", "Status Synced"]);
-    assert!(sim.ready());
-    assert_eq!(sim.record().handled_poke, None, "R5: echoed when a settled read has judged it");
-    assert_eq!(sim.settle(), End::Done);
-    assert_eq!(sim.taken(), ["Read", "Status Synced"]);
-    assert_eq!(sim.record().handled_poke.as_deref(), Some("poke-1"));
 }
 
 #[test]
@@ -262,101 +222,6 @@ fn vanished_while_unkey_fails_writes_one_status_per_cause() {
     assert_eq!(writes, 1);
     assert_eq!(sim.settle(), End::Done);
     assert!(sim.ready());
-}
-
-#[test]
-fn s15_marks_dropped_by_replace_come_back_without_a_call() {
-    for stalled in [false, true] {
-        let mut sim = synced(A);
-        if stalled {
-            sim.apply(wish(B));
-            let refused = Fate::Refused(Cause::Rejected("no".to_owned()));
-            sim.pass_with(&Script { fates: vec![refused], ..Script::default() });
-            assert!(sim.record().shown.stalled);
-        }
-        sim.taken();
-        sim.act(&Act::Strip);
-        sim.settle();
-        assert_eq!(sim.taken(), ["Claim"], "stalled: {stalled}");
-        sim.thing.as_mut().unwrap().tampered = false;
-        sim.act(&Act::Delete);
-        assert_eq!(sim.settle(), End::Done);
-        assert!(sim.unkey.live.is_none());
-    }
-}
-
-#[test]
-fn a_rejected_content_waits_for_a_change_and_the_key_is_one() {
-    let mut sim = Sim::new();
-    sim.apply(wish(A));
-    let rejected = || Fate::Refused(Cause::Rejected("Metadata is too large".to_owned()));
-    assert!(matches!(
-        sim.pass_with(&Script { fates: vec![rejected()], ..Script::default() }),
-        End::Done | End::Wait(Wake::Change)
-    ));
-    assert_eq!(sim.taken(), ["Claim", "Create", "Status Rejected"]);
-    for _ in 0..3 {
-        sim.sleep(3_600_000);
-        sim.pass();
-    }
-    assert!(sim.taken().is_empty());
-    // The new key is refused first: that shows, and is retried.
-    sim.policy.credential = Some("ba9876543210".to_owned());
-    let unauthorized = Fate::Refused(Cause::Unauthorized("key_not_found".to_owned()));
-    assert!(matches!(
-        sim.pass_with(&Script { fates: vec![unauthorized], ..Script::default() }),
-        End::Wait(Wake::At(_))
-    ));
-    assert_eq!(sim.taken(), ["Refresh", "Create", "Status Unauthorized"]);
-    assert_eq!(sim.settle(), End::Done);
-    assert!(sim.ready());
-}
-
-#[test]
-fn a_new_key_that_meets_an_identity_goes_on_to_judge_it() {
-    let mut sim = Sim::new();
-    sim.apply(wish(A));
-    let rejected = || Fate::Refused(Cause::Rejected("no".to_owned()));
-    sim.pass_with(&Script { fates: vec![rejected()], ..Script::default() });
-    assert!(sim.record().shown.stalled);
-    sim.policy.credential = Some("ba9876543210".to_owned());
-    sim.act(&Act::StrangerMakes(content(A)));
-    assert_eq!(sim.settle(), End::Done);
-    assert!(sim.ready(), "{:?}", sim.trace);
-}
-
-#[test]
-fn a_changed_default_deletion_policy_is_written_down_once() {
-    let mut sim = synced(A);
-    sim.policy.deletion = unkey_operator::api::DeletionPolicy::Orphan;
-    assert_eq!(sim.settle(), End::Done);
-    assert_eq!(sim.taken(), ["Status Synced"]);
-    sim.act(&Act::Delete);
-    sim.settle();
-    assert_eq!(sim.taken(), ["Release Orphaned"]);
-}
-
-#[test]
-fn a_loser_makes_no_call_and_goes_on_when_it_owns() {
-    let mut sim = Sim::new();
-    sim.apply(wish(A));
-    sim.role = Role::Loser { owner_leaving: false, owner_recorded: true };
-    sim.settle();
-    assert_eq!(sim.taken(), ["Status ExternalIdConflict"]);
-    sim.pass();
-    assert!(sim.taken().is_empty());
-    sim.role = Role::Loser { owner_leaving: true, owner_recorded: true };
-    sim.settle();
-    assert_eq!(sim.taken(), ["Status ExternalIdConflict"]);
-    assert!(!sim.record().shown.stalled);
-    sim.role = Role::Owner;
-    sim.settle();
-    assert_eq!(sim.taken(), ["Claim", "Create", "Status Synced"]);
-    // And an owner that lost to another one's record gives its marks up.
-    sim.role = Role::Loser { owner_leaving: false, owner_recorded: true };
-    sim.unkey.stranger_deletes(sim.now);
-    sim.settle();
-    assert_eq!(sim.taken(), ["Release NotOurs", "Status ExternalIdConflict"]);
 }
 
 #[test]

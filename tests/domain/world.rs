@@ -47,6 +47,8 @@ pub struct Unkey {
     pub foreign: bool,
     /// A stranger wrote to it since an operator last did.
     pub touched: bool,
+    /// The object of today.
+    pub lives: Option<Uid>,
     pub accepted_creates: usize,
     pub accepted_updates: usize,
     past: Vec<(u64, Option<Identity>)>,
@@ -65,6 +67,7 @@ impl Unkey {
             lag: 0,
             foreign: false,
             touched: false,
+            lives: None,
             accepted_creates: 0,
             accepted_updates: 0,
             past: vec![(0, None)],
@@ -79,6 +82,8 @@ impl Unkey {
         while self.pending.first().is_some_and(|(at, ..)| *at <= now) {
             let (at, uid, call) = self.pending.remove(0);
             self.apply(at, &uid, &call);
+            // What an earlier life of the object left under way is a stranger's to this one.
+            self.touched |= self.lives.as_ref() != Some(&uid);
         }
     }
 

@@ -81,9 +81,10 @@ fn was_refused(s: &Situation<'_>) -> bool {
 /// R3 on what the last read found. `desired` is `None` if the spec cannot be read: then nothing would be adopted.
 pub(super) fn judge(s: &Situation<'_>, desired: Option<&Desired>) -> Judgement {
     let Seen::Ours { identity, content, .. } = &s.known.seen else { return Judgement::Unsettled };
-    // What we deleted ourselves may still show in a replica.
-    let deleted = matches!(&s.known.last, LastWrite::Deleted { identity: gone, .. } if gone == identity);
-    if (s.known.doubt().is_some() || deleted) && s.settled().is_none() {
+    // A replica may still show what was deleted a moment ago, by us or by the process before (S14). Only the primary's
+    // 409 says that something lives; without it, and with a write of our own in doubt, a settled read has to.
+    let lives = matches!(&s.known.last, LastWrite::Exists { uid } if *uid == s.object.guard.uid);
+    if (s.known.doubt().is_some() || !lives) && s.settled().is_none() {
         return Judgement::Unsettled;
     }
     let claimed = s.object.mark.own().map(|claim| &claim.hash);

@@ -15,7 +15,7 @@ pub(super) fn maintain(s: &Situation<'_>, desired: &Desired, held: &Held) -> Ste
     }
     let known = evidence(s, desired, held);
     let (applied, judged) = match known {
-        Evidence::Elsewhere => return give_up(desired, held),
+        Evidence::Elsewhere => return give_up(s, desired, held),
         Evidence::Foreign => return s.say(Verdict::Stalled(Stall::IdentityMismatch), Step::Done),
         Evidence::Gone { again } => {
             let wait = Step::Wait(Wake::At(again));
@@ -100,7 +100,10 @@ fn evidence(s: &Situation<'_>, desired: &Desired, held: &Held) -> Evidence {
 }
 
 /// R9: the dead id is given up by claim before anything is made or taken in its place, so that no crash confuses them.
-fn give_up(desired: &Desired, held: &Held) -> Step {
+fn give_up(s: &Situation<'_>, desired: &Desired, held: &Held) -> Step {
     let given_up = Some(held.identity.id().clone());
-    Step::Kube(KubeStep::Claim(Claim { hash: desired.content_hash().clone(), given_up }))
+    // What stands in its place may be a late create of ours (S37): the claim still has to say what that one sent.
+    let sent = s.object.mark.own().filter(|_| s.visits.maybe_own.is_some()).map(|claim| &claim.hash);
+    let hash = sent.unwrap_or(desired.content_hash()).clone();
+    Step::Kube(KubeStep::Claim(Claim { hash, given_up }))
 }

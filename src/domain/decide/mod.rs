@@ -10,8 +10,8 @@ mod maintain;
 use super::claim::{Claim, Mark};
 use super::ids::Mono;
 use super::knowledge::{LastWrite, Seen};
-use super::learn::laid_over;
 use super::object::Phase;
+use super::observe::laid_over;
 use super::ownership::Role;
 use super::report::{Cause, Held, Note, Report, Stall, Verdict};
 use super::situation::{Call, Freed, KubeStep, Situation, Step, Wake};
@@ -103,10 +103,12 @@ impl Situation<'_> {
                 applied: applied.clone(),
                 credential: self.policy.credential.clone(),
             }),
-            LastWrite::Updated { uid, identity, applied, noted: false } if uid == ours => {
-                let held = recorded.filter(|held| held.identity == *identity)?;
-                Some(Held { applied: laid_over(&held.applied, applied), ..held.clone() })
-            }
+            // An update of an identity that was given up since says nothing of the one recorded now.
+            LastWrite::Updated { uid, identity, applied, noted: false } if uid == ours => recorded.map(|held| {
+                let known =
+                    if held.identity == *identity { laid_over(&held.applied, applied) } else { held.applied.clone() };
+                Held { applied: known, ..held.clone() }
+            }),
             _ => recorded.cloned(),
         };
         held.map(|held| Held { applied: self.known.sure_of(ours, held.applied), ..held })

@@ -1,0 +1,108 @@
+//! What a process takes from what it sees of an object, before it decides.
+
+use super::content::Applied;
+use super::ids::Mono;
+use super::knowledge::{Doubt, Knowledge, LastWrite};
+use super::object::{Object, Phase};
+use super::report::Shown;
+use super::situation::Policy;
+use super::visits::{Trouble, Visits};
+
+/// Takes in an object as it was just seen.
+pub fn observe(object: &Object, known: &mut Knowledge, visits: &mut Visits, policy: &Policy, now: Mono) {
+    inherit(object, known, visits, policy, now);
+    // A cache may be behind; only a fresh object shows that the question is answered. One that is being deleted has to
+    // look for a second identity besides the recorded one.
+    let (held, claimed) = (object.held().is_some(), object.mark.own().is_some());
+    if object.fresh && (!claimed || (held && object.phase == Phase::Live)) {
+        visits.maybe_own = None;
+    }
+    // What was given up needs no judgement any more.
+    visits.suspicion &= held || !object.fresh;
+    note(object, known);
+    let shown = object.recorded.own().map(|record| &record.shown);
+    if visits.rejudge.as_ref() != shown.map(|shown| &shown.message) {
+        visits.rejudge = None;
+    }
+    let stale = visits.trouble.as_ref().is_some_and(|trouble| {
+        trouble.generation != object.generation
+            || trouble.poke.as_deref() != object.poke.as_ref().map(|poke| poke.value.as_str())
+            || trouble.credential != policy.credential
+    });
+    if stale {
+        let own_stall = |trouble: &Trouble, shown: &&Shown| {
+            trouble.retry_at.is_none() && shown.stalled && shown.reason == Some(trouble.cause.reason())
+        };
+        if let Some(trouble) = visits.trouble.take()
+            && let Some(shown) = shown.filter(|shown| own_stall(&trouble, shown))
+        {
+            visits.rejudge = Some(shown.message.clone());
+        }
+        visits.failures = 0;
+    }
+}
+
+/// Accounts for what another process may have sent for this object, and may still have on its way.
+fn inherit(object: &Object, known: &mut Knowledge, visits: &mut Visits, policy: &Policy, now: Mono) {
+    let (held, claimed) = (object.held().is_some(), object.mark.own().is_some());
+    let first = !std::mem::replace(&mut visits.seen_before, true);
+    if first && (claimed || held) {
+        known.evidence_from = known.evidence_from.max(now);
+    }
+    // A claim without an id that this process did not put on: a create may be on its way.
+    let strange = claimed && !held && !visits.claimed_here && !visits.claim_met;
+    visits.claim_met |= claimed;
+    if strange {
+        // Who sent it may have died a moment ago: the attempt lasts as long as one of ours.
+        let create = Some(object.guard.uid.clone());
+        known.add_doubt(Doubt { over: now.after(policy.attempt), ended: false, create });
+    }
+    // For a while after taking the lead a cache may still show what was before the last process's writes (S7): until
+    // then each sight counts as the first.
+    let early = now < Mono::ZERO.after(policy.window);
+    if visits.claimed_here || !(first || early) {
+        return;
+    }
+    visits.met_deleting |= object.phase == Phase::Deleting;
+    if !held {
+        return;
+    }
+    known.limits_sent = known.limits_sent.max(Some(Mono::ZERO));
+    if !object.at_rest() && !visits.undone_met {
+        visits.undone_met = true;
+        // Work was left undone: a write may be on its way; and even a create, if Ready was not yet true (S37).
+        let settled = object.recorded.own().is_some_and(|record| record.shown.ready);
+        let create = (!settled).then(|| object.guard.uid.clone());
+        let over = now.max(Mono::ZERO.after(policy.attempt));
+        known.add_doubt(Doubt { over, ended: false, create });
+    }
+}
+
+/// What the status shows by now needs no longer be laid over it: another leader may have written since.
+fn note(object: &Object, known: &mut Knowledge) {
+    let held = object.recorded.own().and_then(|record| record.held.as_ref());
+    match &mut known.last {
+        LastWrite::Created { uid, identity, noted, .. } if *uid == object.guard.uid => {
+            *noted |= held.is_some_and(|held| held.identity == *identity);
+        }
+        LastWrite::Updated { uid, identity, applied, noted } if *uid == object.guard.uid => {
+            *noted |= held
+                .is_some_and(|held| held.identity == *identity && laid_over(&held.applied, applied) == held.applied);
+        }
+        _ => {}
+    }
+}
+
+/// `base`, with the fields that `top` knows in their place.
+pub(super) fn laid_over(base: &Applied, top: &Applied) -> Applied {
+    Applied {
+        meta: top.meta.clone().or_else(|| base.meta.clone()),
+        limits: top.limits.clone().or_else(|| base.limits.clone()),
+    }
+}
+
+/// Notes that our patch put the claim on; `before` is the object that the patch was made from, whose version it tested.
+/// A claim that replaces one found there, or that comes back to an owner, does not prove that no other process acted.
+pub fn claimed(before: &Object, visits: &mut Visits) {
+    visits.claimed_here |= !visits.claim_met && before.mark.own().is_none() && before.held().is_none();
+}

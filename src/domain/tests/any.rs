@@ -1,0 +1,230 @@
+//! Any situation at all, sensible or not: `decide` must answer every one.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::api::{AdoptionPolicy, DeletionPolicy, Origin, Reason};
+
+/// All that a decision looks at, owned.
+#[derive(Clone, Debug)]
+pub(super) struct Any {
+    pub object: Object,
+    pub role: Role,
+    pub known: Knowledge,
+    pub visits: Visits,
+    pub policy: Policy,
+    pub now: Mono,
+}
+
+impl Any {
+    pub(super) fn situation(&self) -> Situation<'_> {
+        Situation {
+            object: &self.object,
+            role: self.role,
+            known: &self.known,
+            visits: &self.visits,
+            policy: &self.policy,
+            now: self.now,
+        }
+    }
+}
+
+const WINDOW: u64 = 30_000;
+
+fn customer() -> ExternalId {
+    ExternalId::new("customer-1")
+}
+
+fn flag() -> impl Strategy<Value = bool> {
+    any::<bool>()
+}
+
+fn mono() -> impl Strategy<Value = Mono> {
+    (0..6_u64).prop_map(|n| Mono(n * WINDOW / 2))
+}
+
+fn uids() -> impl Strategy<Value = Uid> {
+    prop_oneof![3 => Just(uid("u")), 1 => Just(uid("v"))]
+}
+
+fn identities() -> impl Strategy<Value = Confirmed> {
+    (1..3).prop_map(|n| Confirmed::from_create(&customer(), &format!("id_{n}")).expect("an id"))
+}
+
+fn desireds() -> impl Strategy<Value = Desired> {
+    let metas = prop::option::of(prop_oneof![Just(meta("{}")), Just(meta(r#"{"a":1}"#)), Just(meta(r#"{"a":2}"#))]);
+    let limit = prop::option::of(prop_oneof![Just(limits(&[])), Just(limits(&[("req", 1, 1000, false)]))]);
+    (metas, limit).prop_map(|(meta, limits)| Desired::new(customer(), meta, limits))
+}
+
+fn contents() -> impl Strategy<Value = Content> {
+    desireds().prop_map(|d| Content { meta: d.meta.unwrap_or_default(), limits: d.limits.unwrap_or_default() })
+}
+
+fn marks() -> impl Strategy<Value = Mark> {
+    let given_up = prop::option::weighted(0.3, (1..3).prop_map(|n| IdentityId::new(&format!("id_{n}"))));
+    prop_oneof![
+        2 => Just(Mark::Absent),
+        1 => Just(Mark::Foreign),
+        4 => (desireds(), given_up).prop_map(|(d, given_up)| Mark::Own(Claim { hash: d.content_hash().clone(), given_up })),
+    ]
+}
+
+fn records() -> impl Strategy<Value = Recorded> {
+    let held = prop::option::weighted(0.7, (identities(), desireds())).prop_map(|held| {
+        held.map(|(identity, desired)| Held {
+            identity,
+            origin: Some(Origin::Created),
+            applied: desired.hashes().clone(),
+            credential: Some("key".to_owned()),
+        })
+    });
+    let reason = prop::option::of(prop::sample::select(Reason::ALL.to_vec()));
+    let record = (0..3_i64, held, flag(), flag(), flag(), reason, flag()).prop_map(
+        |(generation, held, ready, stalled, suspended, reason, orphan)| {
+            let deletion = Some(if orphan { DeletionPolicy::Orphan } else { DeletionPolicy::Delete });
+            let shown = Shown { ready, stalled, suspended, reason, message: String::new() };
+            Recorded::Own(Box::new(Record { generation, held, deletion, handled_poke: None, shown }))
+        },
+    );
+    prop_oneof![1 => Just(Recorded::Nothing), 1 => Just(Recorded::Restored), 4 => record]
+}
+
+fn controls() -> impl Strategy<Value = Controls> {
+    let adoption = prop::option::of(prop::sample::select(vec![
+        AdoptionPolicy::Never,
+        AdoptionPolicy::IfLossless,
+        AdoptionPolicy::Always,
+    ]));
+    let deletion = prop::option::of(prop::sample::select(vec![DeletionPolicy::Delete, DeletionPolicy::Orphan]));
+    (adoption, deletion, prop::bool::weighted(0.2)).prop_map(|(adoption, deletion, suspend)| Controls {
+        adoption,
+        deletion,
+        suspend,
+    })
+}
+
+fn objects() -> impl Strategy<Value = Object> {
+    let phase = prop_oneof![
+        5 => Just(Phase::Live),
+        4 => Just(Phase::Deleting),
+        1 => flag().prop_map(|heirs| Phase::Gone { heirs }),
+    ];
+    let spec = prop_oneof![5 => desireds().prop_map(Ok), 1 => Just(Err(SpecError::Unreadable { field: "meta" }))];
+    let poke =
+        prop::option::weighted(0.2, mono()).prop_map(|since| since.map(|since| Poke { value: "p".to_owned(), since }));
+    (phase, flag(), flag(), marks(), 0..3_i64, poke, controls(), spec, records(), prop::bool::weighted(0.95)).prop_map(
+        |(phase, fresh, finalizer, mark, generation, poke, controls, spec, recorded, named)| Object {
+            key: ObjectKey { namespace: "shop".to_owned(), name: "customer".to_owned() },
+            guard: Guard { uid: uid("u"), resource_version: "1".to_owned() },
+            phase,
+            fresh,
+            finalizer,
+            mark,
+            generation,
+            poke,
+            external_id: named.then(customer),
+            controls,
+            spec: if named { spec } else { Err(SpecError::Unreadable { field: "externalId" }) },
+            recorded,
+        },
+    )
+}
+
+fn knowledge() -> impl Strategy<Value = Knowledge> {
+    let last = prop_oneof![
+        Just(LastWrite::None),
+        (uids(), identities(), desireds(), flag()).prop_map(|(uid, identity, d, noted)| LastWrite::Created {
+            uid,
+            identity,
+            applied: d.hashes().clone(),
+            noted
+        }),
+        (uids(), identities(), desireds(), flag()).prop_map(|(uid, identity, d, noted)| LastWrite::Updated {
+            uid,
+            identity,
+            applied: d.hashes().clone(),
+            noted
+        }),
+        (uids(), identities()).prop_map(|(uid, identity)| LastWrite::Deleted { uid, identity }),
+        uids().prop_map(|uid| LastWrite::Exists { uid }),
+    ];
+    let doubt = prop::option::weighted(0.3, (mono(), flag(), prop::option::of(uids())))
+        .prop_map(|doubt| doubt.map(|(over, ended, create)| Doubt { over, ended, create }));
+    let seen = prop_oneof![
+        2 => Just(Seen::Nothing),
+        1 => (mono(), mono()).prop_map(|(a, b)| Seen::Absent { first: a.min(b), last: a.max(b) }),
+        3 => (mono(), identities(), contents())
+            .prop_map(|(begun, identity, content)| Seen::Ours { begun, identity, content }),
+        1 => mono().prop_map(|begun| Seen::Foreign { begun }),
+    ];
+    (last, mono(), doubt, prop::option::of(mono()), seen).prop_map(|(last, evidence_from, doubt, limits_sent, seen)| {
+        Knowledge { last, evidence_from, doubt, in_flight: None, unsure: None, limits_sent, seen }
+    })
+}
+
+fn visits() -> impl Strategy<Value = Visits> {
+    let trouble = (prop::sample::select(message::causes()), prop::option::of(mono()), flag()).prop_map(
+        |(cause, retry_at, lasting)| Trouble {
+            write: false,
+            cause,
+            retry_at,
+            lasting,
+            generation: 1,
+            poke: None,
+            credential: Some("key".to_owned()),
+        },
+    );
+    (
+        (flag(), flag(), flag(), flag(), flag(), flag()),
+        prop::option::weighted(0.3, identities()),
+        prop::option::weighted(0.2, trouble),
+        flag(),
+    )
+        .prop_map(
+            |((met_deleting, claimed_here, claim_met, undone_met, sent, suspicion), maybe_own, trouble, judged)| {
+                Visits {
+                    seen_before: true,
+                    met_deleting,
+                    claimed_here,
+                    claim_met,
+                    undone_met,
+                    sent,
+                    suspicion,
+                    maybe_own,
+                    rejudge: None,
+                    judged: judged.then(|| "p".to_owned()),
+                    failures: 0,
+                    trouble,
+                }
+            },
+        )
+}
+
+pub(super) fn anything() -> impl Strategy<Value = Any> {
+    let role = prop_oneof![
+        4 => Just(Role::Owner),
+        1 => (flag(), flag()).prop_map(|(owner_leaving, owner_recorded)| Role::Loser { owner_leaving, owner_recorded }),
+    ];
+    let policy = (flag(), flag()).prop_map(|(never, orphan)| Policy {
+        adoption: if never { AdoptionPolicy::Never } else { AdoptionPolicy::IfLossless },
+        deletion: if orphan { DeletionPolicy::Orphan } else { DeletionPolicy::Delete },
+        window: WINDOW,
+        attempt: WINDOW,
+        credential: Some("key".to_owned()),
+    });
+    (objects(), role, knowledge(), visits(), policy, mono()).prop_map(
+        |(object, role, mut known, visits, policy, now)| {
+            // A read began in the past, and one that is settled has cleared every doubt.
+            match &mut known.seen {
+                Seen::Nothing => {}
+                Seen::Absent { first, last } => (*first, *last) = ((*first).min(now), (*last).min(now)),
+                Seen::Ours { begun, .. } | Seen::Foreign { begun } => *begun = (*begun).min(now),
+            }
+            if known.settled(WINDOW).is_some() {
+                known.doubt = None;
+            }
+            Any { object, role, known, visits, policy, now }
+        },
+    )
+}

@@ -1,0 +1,192 @@
+//! What `decide` may never answer, whatever the situation.
+
+use proptest::prelude::*;
+
+use super::any::{Any, anything};
+use super::*;
+use crate::api::DeletionPolicy;
+
+fn write(step: &Step) -> Option<&Call> {
+    match step {
+        Step::Call(call @ (Call::Create(_) | Call::Update { .. } | Call::Delete(_))) => Some(call),
+        _ => None,
+    }
+}
+
+/// The identity this object may speak of as its own: recorded, or created a moment ago.
+fn own(any: &Any) -> Vec<Confirmed> {
+    let created = match &any.known.last {
+        LastWrite::Created { uid, identity, noted: false, .. } if *uid == any.object.guard.uid => {
+            Some(identity.clone())
+        }
+        _ => None,
+    };
+    created.into_iter().chain(any.object.held().map(|held| held.identity.clone())).collect()
+}
+
+fn checked(any: &Any) -> Result<(), TestCaseError> {
+    let (object, known, visits) = (&any.object, &any.known, &any.visits);
+    let step = decide(&any.situation());
+    prop_assert_eq!(&step, &decide(&any.situation()));
+    if write(&step).is_some() {
+        prop_assert!(object.fresh, "R11");
+        prop_assert!(!object.controls.suspend || matches!(object.phase, Phase::Gone { .. }), "R14");
+        let gone = matches!(object.phase, Phase::Gone { .. });
+        let loser = any.role != Role::Owner;
+        prop_assert!(!loser || gone || object.phase == Phase::Deleting, "R8: a live loser makes no call");
+        let held_back = visits.trouble.as_ref().is_some_and(|t| t.retry_at.is_none_or(|at| any.now < at));
+        prop_assert!(!held_back, "R13");
+    }
+    match &step {
+        Step::Call(Call::Create(desired)) => {
+            prop_assert_eq!(object.phase, Phase::Live);
+            prop_assert!(object.finalizer && own(any).is_empty());
+            let hash = object.mark.own().map(|claim| &claim.hash);
+            prop_assert_eq!(hash, Some(desired.content_hash()), "R1");
+        }
+        Step::Call(Call::Update { to, patch, .. }) => {
+            prop_assert!(own(any).contains(to), "never to an identity that is not ours");
+            prop_assert!(object.finalizer && object.mark.own().is_some());
+            prop_assert!(patch.meta.is_some() || patch.limits.is_some());
+            let desired = object.spec.as_ref().expect("readable");
+            prop_assert!(patch.meta.is_none() || patch.meta == desired.meta);
+            prop_assert!(patch.limits.is_none() || patch.limits == desired.limits);
+        }
+        Step::Call(Call::Delete(identity)) => {
+            prop_assert_ne!(object.phase, Phase::Live);
+            let policy = object.controls.deletion.unwrap_or(any.policy.deletion);
+            let gone = matches!(object.phase, Phase::Gone { .. });
+            prop_assert!(gone || policy == DeletionPolicy::Delete, "R7");
+            // What is neither recorded nor created is deleted only as a settled read found it under a claim of our own.
+            let found =
+                matches!(known.settled(any.policy.window), Some(Seen::Ours { identity: seen, .. }) if seen == identity);
+            prop_assert!(own(any).contains(identity) || (found && (object.mark.own().is_some() || visits.sent)));
+            let repeated = visits.met_deleting;
+            let seen = matches!(&known.seen, Seen::Ours { identity: seen, .. } if seen == identity);
+            prop_assert!(!repeated || seen, "R6: repeated without a look");
+        }
+        Step::Kube(KubeStep::Release(because)) => match because {
+            Freed::Deleted(identity) => {
+                let last = LastWrite::Deleted { uid: object.guard.uid.clone(), identity: identity.clone() };
+                prop_assert_eq!(&known.last, &last);
+                let doubt = known.doubt().is_some_and(|doubt| doubt.create.is_some());
+                prop_assert!(!doubt || known.settled(any.policy.window).is_some(), "S37");
+            }
+            Freed::Gone(_) => {
+                let absent = matches!(known.settled(any.policy.window), Some(Seen::Absent { .. }));
+                prop_assert!(absent, "R4");
+            }
+            Freed::NeverSent => prop_assert!(visits.claimed_here && !visits.sent && own(any).is_empty()),
+            Freed::NeverClaimed => {
+                prop_assert!(object.mark == Mark::Absent && !visits.sent && own(any).is_empty());
+            }
+            Freed::Orphaned => {
+                let policy = object.controls.deletion.unwrap_or(any.policy.deletion);
+                prop_assert_eq!(policy, DeletionPolicy::Orphan);
+            }
+            Freed::NotOurs => {
+                let settled = known.settled(any.policy.window).is_some();
+                let loser = matches!(any.role, Role::Loser { owner_recorded: true, .. });
+                let foreign = object.mark == Mark::Foreign && own(any).is_empty();
+                let refused = object.phase == Phase::Live && known.seen != Seen::Nothing;
+                // A definite 409 under `Never` needs no look: it is surely not ours.
+                let exists = known.last == LastWrite::Exists { uid: object.guard.uid.clone() };
+                let surely_foreign = exists && visits.claimed_here && !visits.sent && known.doubt().is_none();
+                prop_assert!(settled || loser || foreign || refused || surely_foreign);
+            }
+        },
+        Step::Kube(KubeStep::Claim(claim)) => {
+            prop_assert_eq!(object.phase, Phase::Live);
+            prop_assert!(any.role == Role::Owner && !object.controls.suspend);
+            prop_assert!(object.mark.own() != Some(claim) || !object.finalizer, "a patch that changes nothing");
+        }
+        Step::Kube(KubeStep::Status { report, .. }) => {
+            let gone = matches!(object.phase, Phase::Gone { .. });
+            prop_assert!(!gone);
+            prop_assert_eq!(report.generation, object.generation);
+            let shown = object.recorded.own().is_some_and(|record| record.shows(report, &object.key));
+            prop_assert!(!shown, "a status that changes nothing");
+            if report.verdict == Verdict::Synced {
+                prop_assert!(object.spec.is_ok() && report.held.is_some());
+                prop_assert!(object.finalizer && object.mark.own().is_some());
+                prop_assert!(known.doubt().is_none(), "R5: Ready with a write in doubt");
+                prop_assert!(!visits.suspicion || known.seen != Seen::Nothing || known.last != LastWrite::None);
+            }
+        }
+        Step::Kube(KubeStep::Refresh) => prop_assert!(!object.fresh),
+        Step::Wait(Wake::At(at)) if object.phase == Phase::Live => {
+            prop_assert!(*at > any.now || known.settled(any.policy.window).is_none(), "a wait for the past");
+        }
+        Step::Call(Call::Read(_)) | Step::Wait(_) | Step::Done => {}
+    }
+    Ok(())
+}
+
+/// After an accepted answer the same write is not sent again, fresh look or not.
+fn accepted_once(any: &Any) -> Result<(), TestCaseError> {
+    let mut after = any.clone();
+    let Step::Call(call) = decide(&any.situation()) else { return Ok(()) };
+    let reply = match &call {
+        Call::Read(_) => return Ok(()),
+        Call::Create(_) => Reply::Created { id: "id_9".to_owned() },
+        Call::Update { to, .. } => {
+            Reply::Updated { external_id: to.external_id().as_str().to_owned(), id: to.id().as_str().to_owned() }
+        }
+        Call::Delete(_) => Reply::Deleted,
+    };
+    let now = any.now.after(20);
+    begin(&any.object, &call, &mut after.known, &mut after.visits, now.after(any.policy.attempt));
+    prop_assert!(after.known.doubt().is_some(), "in flight is in doubt");
+    let telling = Telling { begun: any.now, now, dice: 0 };
+    learn(&any.object, &call, &reply, &mut after.known, &mut after.visits, &any.policy, telling);
+    after.now = now;
+    for fresh in [false, true] {
+        after.object.fresh = fresh;
+        observe(&after.object, &mut after.known, &mut after.visits, &after.policy, now);
+        prop_assert_ne!(decide(&after.situation()), Step::Call(call.clone()));
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases.max(4_000), failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn never(any in anything()) {
+        checked(&any)?;
+    }
+
+    #[test]
+    fn accepted_is_not_sent_again(mut any in anything()) {
+        any.object.fresh = true;
+        any.visits.trouble = None;
+        accepted_once(&any)?;
+    }
+
+    #[test]
+    fn equal_content_is_no_update(mut any in anything()) {
+        if let (Ok(desired), Recorded::Own(record)) = (&any.object.spec, &mut any.object.recorded)
+            && let Some(held) = &mut record.held
+        {
+            held.applied = desired.hashes().clone();
+            any.known.last = LastWrite::None;
+            any.known.seen = Seen::Nothing;
+            let updates = matches!(decide(&any.situation()), Step::Call(Call::Update { .. }));
+            prop_assert!(!updates);
+        }
+    }
+}
+
+#[test]
+fn the_proof_of_absence_is_made_only_from_a_settled_read() {
+    let seen = |last| Seen::Absent { first: Mono(0), last };
+    let known = |last| Knowledge { evidence_from: Mono(1_000), seen: seen(last), ..Knowledge::default() };
+    assert!(Settled::absence(&known(Mono(30_999)), 30_000).is_none());
+    assert!(Settled::absence(&known(Mono(31_000)), 30_000).is_some());
+    let doubtful = Doubt { over: Mono(2_000), ended: true, create: None };
+    let mut in_doubt = known(Mono(31_000));
+    in_doubt.add_doubt(doubtful);
+    assert!(Settled::absence(&in_doubt, 30_000).is_none());
+    let foreign = Knowledge { seen: Seen::Foreign { begun: Mono(90_000) }, ..Knowledge::default() };
+    assert!(Settled::absence(&foreign, 30_000).is_none());
+}

@@ -1,0 +1,34 @@
+//! Tests of single parts, by table and by property. How the parts work together is tested from outside, in
+//! `tests/domain`.
+
+mod any;
+mod backoff;
+mod claim;
+mod content;
+mod decide;
+mod desired;
+mod message;
+mod ownership;
+mod record;
+
+use super::*;
+use serde_json::Value;
+
+fn json(text: &str) -> Value {
+    serde_json::from_str(text).expect("JSON")
+}
+
+fn meta(text: &str) -> Meta {
+    Meta::new(json(text).as_object().expect("an object").clone())
+}
+
+fn limits(named: &[(&str, i64, i64, bool)]) -> Limits {
+    let limit = |&(name, limit, duration, auto_apply): &(&str, i64, i64, bool)| {
+        (name.to_owned(), Limit { limit, duration, auto_apply })
+    };
+    Limits::new(named.iter().map(limit).collect())
+}
+
+fn uid(text: &str) -> Uid {
+    Uid::new(text)
+}

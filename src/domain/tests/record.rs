@@ -1,0 +1,125 @@
+//! Reading a status: it counts only for the object it was written for.
+
+use serde_json::json;
+
+use super::message::{report, verdicts};
+use super::{Applied, ExternalId, FieldHash, ObjectKey, Record, Recorded, Report, Shown, Verdict, uid};
+use crate::api::{DeletionPolicy, IdentityStatus, Origin, Reason};
+
+fn status() -> serde_json::Value {
+    json!({
+        "observedGeneration": 3,
+        "uid": "u",
+        "identityId": "id_1",
+        "origin": "Adopted",
+        "applied": {"meta": "v1:aa", "ratelimits": "v9:bb"},
+        "deletionPolicy": "Orphan",
+        "credential": "0123456789ab",
+        "lastHandledReconcileAt": "now",
+        "conditions": [
+            {"type": "Ready", "status": "False", "reason": "Rejected", "message": "no", "lastTransitionTime": "2026-01-01T00:00:00Z"},
+            {"type": "Stalled", "status": "True", "reason": "Rejected", "message": "no", "lastTransitionTime": "2026-01-01T00:00:00Z"},
+            {"type": "Suspended", "status": "Unknown", "reason": "x", "message": "", "lastTransitionTime": "2026-01-01T00:00:00Z"},
+        ],
+    })
+}
+
+fn read(status: serde_json::Value) -> Recorded {
+    let status: IdentityStatus = serde_json::from_value(status).expect("a status");
+    Recorded::read(Some(&status), &uid("u"), Some(&ExternalId::new("customer-1")))
+}
+
+#[test]
+fn all_of_it_is_read() {
+    let recorded = read(status());
+    let record = recorded.own().expect("own");
+    let held = record.held.as_ref().expect("held");
+    assert_eq!((record.generation, record.deletion), (3, Some(DeletionPolicy::Orphan)));
+    assert_eq!(held.identity.id().as_str(), "id_1");
+    assert_eq!(held.identity.external_id().as_str(), "customer-1");
+    assert_eq!(held.origin, Some(Origin::Adopted));
+    // A hash of another version is unknown: the field is sent once more.
+    assert_eq!(held.applied, Applied { meta: FieldHash::parse("v1:aa"), limits: None });
+    assert_eq!(held.credential.as_deref(), Some("0123456789ab"));
+    assert_eq!(record.handled_poke.as_deref(), Some("now"));
+    let shown = Shown {
+        ready: false,
+        stalled: true,
+        suspended: false,
+        reason: Some(Reason::Rejected),
+        message: "no".to_owned(),
+    };
+    assert_eq!(record.shown, shown);
+}
+
+#[test]
+fn s16_of_another_object_it_is_a_hint_at_best() {
+    let mut other = status();
+    other["uid"] = json!("v");
+    assert_eq!(read(other), Recorded::Restored);
+    let mut none = status();
+    none.as_object_mut().expect("an object").remove("uid");
+    assert_eq!(read(none), Recorded::Nothing);
+    assert_eq!(Recorded::read(None, &uid("u"), None), Recorded::Nothing);
+    // The schema's default.
+    assert_eq!(read(json!({"observedGeneration": -1})), Recorded::Nothing);
+}
+
+#[test]
+fn without_an_id_or_an_external_id_nothing_is_held() {
+    let mut empty = status();
+    empty["identityId"] = json!("");
+    assert_eq!(read(empty).own().expect("own").held, None);
+    let status: IdentityStatus = serde_json::from_value(status()).expect("a status");
+    assert_eq!(Recorded::read(Some(&status), &uid("u"), None).own().expect("own").held, None);
+}
+
+#[test]
+fn unknown_words_are_read_leniently() {
+    let mut odd = status();
+    odd["conditions"] = json!([{"type": "Ready", "status": "Maybe", "reason": "Whatever", "message": "", "lastTransitionTime": "2026-01-01T00:00:00Z"}]);
+    let recorded = read(odd);
+    let shown = &recorded.own().expect("own").shown;
+    assert_eq!((shown.ready, shown.stalled, shown.reason), (false, false, None));
+    assert_eq!(read(json!({"uid": "u"})).own().expect("own").generation, -1);
+}
+
+fn written(report: &Report, key: &ObjectKey) -> Record {
+    Record {
+        generation: report.generation,
+        held: report.held.clone(),
+        deletion: Some(report.deletion),
+        handled_poke: report.handled_poke.clone(),
+        shown: Shown {
+            ready: report.verdict.is_ready(),
+            stalled: report.verdict.is_stalled(),
+            suspended: report.verdict == Verdict::Suspended,
+            reason: Some(report.verdict.reason()),
+            message: report.message(key),
+        },
+    }
+}
+
+#[test]
+fn a_status_shows_its_own_report_and_no_other() {
+    let key = ObjectKey { namespace: "shop".to_owned(), name: "customer".to_owned() };
+    let all: Vec<_> = verdicts().into_iter().map(report).collect();
+    for (i, one) in all.iter().enumerate() {
+        let record = written(one, &key);
+        for (j, other) in all.iter().enumerate() {
+            assert_eq!(record.shows(other, &key), i == j, "{:?} {:?}", one.verdict, other.verdict);
+        }
+        assert!(!record.shows(&Report { generation: 2, ..one.clone() }, &key));
+        assert!(!record.shows(&Report { deletion: DeletionPolicy::Orphan, ..one.clone() }, &key));
+        assert!(!record.shows(&Report { handled_poke: Some("p".to_owned()), ..one.clone() }, &key));
+    }
+}
+
+#[test]
+fn reasons_can_be_read_back() {
+    for verdict in verdicts() {
+        assert_eq!(Reason::parse(verdict.reason().as_str()), Some(verdict.reason()));
+        assert!(!(verdict.is_ready() && verdict.is_stalled()));
+    }
+    assert_eq!(Reason::parse("synced"), None);
+}

@@ -1,0 +1,110 @@
+//! The API server's side: patches with their tests, and the object as a process sees it.
+
+use unkey_operator::domain::{Guard, KubeStep, Mark, Object, ObjectKey, Phase, Poke, Recorded, SpecError};
+
+use super::words::{desired, freed, shown};
+use super::{Sim, Thing};
+use crate::world::external_id;
+
+impl Sim {
+    /// `None`: refused. `Some(None)`: done and the object is gone.
+    #[allow(clippy::option_option)] // three outcomes, named above
+    pub(super) fn kube(&mut self, step: &KubeStep, object: &Object, computed_from: &Thing) -> Option<Option<Thing>> {
+        if self.vanish_before_status && matches!(step, KubeStep::Status { .. }) {
+            self.thing = None;
+        }
+        let same_life = self.thing.clone().filter(|t| t.uid == object.guard.uid);
+        if let KubeStep::Refresh = step {
+            self.trace.push("Refresh".to_owned());
+            return None;
+        }
+        let mut thing = same_life?;
+        let same_version = thing.version == computed_from.version;
+        match step {
+            KubeStep::Refresh => return None,
+            KubeStep::Claim(claim) => {
+                if !same_version {
+                    return None;
+                }
+                self.check_claim(claim, &thing);
+                self.trace.push("Claim".to_owned());
+                thing.finalizer = true;
+                thing.claim = Some(claim.render(&thing.uid));
+            }
+            KubeStep::Status { report, notes } => {
+                let guard = |t: &Thing| {
+                    let record = t.status.as_ref().map(|(_, record)| record.clone());
+                    record.map(|r| (r.generation, r.held.map(|h| h.identity)))
+                };
+                if guard(&thing) != guard(computed_from) {
+                    return None;
+                }
+                self.check_status(report, object);
+                self.trace.push(format!("Status {}", report.verdict.reason()));
+                self.notes.extend(notes.iter().cloned());
+                thing.status = Some((thing.uid.clone(), shown(report, &object.key)));
+            }
+            KubeStep::Release(because) => {
+                if !same_version {
+                    return None;
+                }
+                self.check_release(because, &thing);
+                self.trace.push(format!("Release {}", freed(because)));
+                thing.finalizer = false;
+                thing.claim = None;
+                if thing.deleting {
+                    self.thing = None;
+                    return Some(None);
+                }
+            }
+        }
+        self.put(thing);
+        Some(self.thing.clone())
+    }
+
+    pub(super) fn put(&mut self, mut thing: Thing) {
+        self.version += 1;
+        thing.version = self.version;
+        thing.at = self.now;
+        self.past.extend(self.thing.take());
+        self.unkey.lives = Some(thing.uid.clone());
+        self.thing = Some(thing);
+    }
+
+    pub fn view(&mut self, thing: &Thing, fresh: bool, gone: bool) -> Object {
+        let mono = self.mono();
+        let recorded = match &thing.status {
+            None => Recorded::Nothing,
+            Some((uid, _)) if *uid != thing.uid => Recorded::Restored,
+            Some((_, record)) => Recorded::Own(Box::new(record.clone())),
+        };
+        let handled = recorded.own().and_then(|record| record.handled_poke.clone());
+        let poke = thing.poke.clone().filter(|poke| Some(poke) != handled.as_ref()).map(|value| {
+            let since = *self.process.pokes.entry(value.clone()).or_insert(mono);
+            Poke { value, since }
+        });
+        let phase = match (gone, thing.deleting) {
+            (true, _) => Phase::Gone { heirs: self.heirs },
+            (_, true) => Phase::Deleting,
+            _ => Phase::Live,
+        };
+        Object {
+            key: ObjectKey { namespace: "shop".to_owned(), name: "customer".to_owned() },
+            guard: Guard { uid: thing.uid.clone(), resource_version: thing.version.to_string() },
+            phase,
+            fresh,
+            finalizer: thing.finalizer,
+            mark: Mark::parse(thing.claim.as_deref(), &thing.uid),
+            generation: thing.generation,
+            poke,
+            external_id: Some(external_id()),
+            controls: thing.wish.controls,
+            spec: if thing.wish.invalid {
+                Err(SpecError::MetaTooDeep { levels: 101 })
+            } else {
+                Ok(desired(&thing.wish))
+            },
+            recorded,
+        }
+    }
+}

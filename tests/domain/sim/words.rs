@@ -1,0 +1,58 @@
+//! Wishes as users write them, and steps as tests name them.
+
+use unkey_operator::domain::{Call, Content, Desired, Freed, ObjectKey, Record, Report, Shown, Spec, Verdict};
+
+use super::Wish;
+use crate::world::{EXTERNAL_ID, external_id};
+
+pub fn desired(wish: &Wish) -> Desired {
+    Desired::new(external_id(), wish.meta.clone(), wish.limits.clone())
+}
+
+/// Meta and rate limits from the text of a spec, as users write them.
+pub fn wish(spec: &str) -> Wish {
+    let spec = Spec::read(&format!(r#"{{"externalId":"{EXTERNAL_ID}",{spec}}}"#));
+    let desired = spec.desired.expect("a valid spec");
+    Wish { meta: desired.meta, limits: desired.limits, controls: spec.controls, invalid: false }
+}
+
+pub fn content(spec: &str) -> Content {
+    let wish = wish(spec);
+    Content { meta: wish.meta.unwrap_or_default(), limits: wish.limits.unwrap_or_default() }
+}
+
+pub(super) fn shown(report: &Report, key: &ObjectKey) -> Record {
+    Record {
+        generation: report.generation,
+        held: report.held.clone(),
+        deletion: Some(report.deletion),
+        handled_poke: report.handled_poke.clone(),
+        shown: Shown {
+            ready: report.verdict.is_ready(),
+            stalled: report.verdict.is_stalled(),
+            suspended: report.verdict == Verdict::Suspended,
+            reason: Some(report.verdict.reason()),
+            message: report.message(key),
+        },
+    }
+}
+
+pub(super) fn name(call: &Call) -> &'static str {
+    match call {
+        Call::Read(_) => "Read",
+        Call::Create(_) => "Create",
+        Call::Update { .. } => "Update",
+        Call::Delete(_) => "Delete",
+    }
+}
+
+pub(super) fn freed(because: &Freed) -> &'static str {
+    match because {
+        Freed::NeverClaimed => "NeverClaimed",
+        Freed::NeverSent => "NeverSent",
+        Freed::Orphaned => "Orphaned",
+        Freed::NotOurs => "NotOurs",
+        Freed::Deleted(_) => "Deleted",
+        Freed::Gone(_) => "Gone",
+    }
+}
