@@ -6,7 +6,7 @@
 //! our writes could have taken effect. Such a read is called *settled*.
 
 use super::content::{Applied, Content};
-use super::ids::{Confirmed, Mono, Uid};
+use super::ids::{Confirmed, IdentityId, Mono, Uid};
 
 /// All of it. One per externalId (and root key); shared by every object that names it, one after the other.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -131,6 +131,8 @@ pub enum Seen {
         first: Mono,
         /// When the last of them began.
         last: Mono,
+        /// The id that the object recorded then: absence says nothing of one that was recorded since.
+        of: Option<IdentityId>,
     },
     /// An identity of exactly our externalId.
     Ours {

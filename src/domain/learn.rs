@@ -5,7 +5,7 @@
 
 use super::backoff;
 use super::content::{Applied, Content};
-use super::ids::{Confirmed, ExternalId, Mono};
+use super::ids::{Confirmed, ExternalId, IdentityId, Mono};
 use super::knowledge::{Doubt, InFlight, Knowledge, LastWrite, Seen, Unsure, Write};
 use super::object::Object;
 use super::observe::laid_over;
@@ -233,7 +233,7 @@ pub fn learn(
             known.seen = Seen::Nothing;
         }
         (Call::Delete(_), Reply::Absent) => {
-            known.seen = Seen::Absent { first: telling.begun, last: telling.begun };
+            known.seen = Seen::Absent { first: telling.begun, last: telling.begun, of: recorded_id(object) };
         }
         // An answer that does not belong to the question: nothing was learned, and of a write nothing is known.
         _ => {
@@ -290,6 +290,7 @@ fn found(
         }
         None => Seen::Foreign { begun: telling.begun },
     };
+    visits.rejudge = None;
     if settled {
         // Until what was found is set right, it stays known that the status tells too much: this pass may be cut.
         visits.suspicion = contradicts(&known.seen, object);
@@ -331,9 +332,12 @@ fn absent(
         visits.suspicion |= object.held().is_some();
         judged(object, visits, telling);
     }
-    known.seen = match known.seen {
-        Seen::Absent { first, .. } if first >= settles_at => Seen::Absent { first, last: telling.begun },
-        _ => Seen::Absent { first: telling.begun, last: telling.begun },
+    let of = recorded_id(object);
+    known.seen = match std::mem::take(&mut known.seen) {
+        Seen::Absent { first, of: before, .. } if first >= settles_at && before == of => {
+            Seen::Absent { first, last: telling.begun, of }
+        }
+        _ => Seen::Absent { first: telling.begun, last: telling.begun, of },
     };
     // The primary says that it exists, the replica does not show it yet: ask the primary again, in a while.
     let exists = matches!(&known.last, LastWrite::Exists { uid } if *uid == object.guard.uid);
@@ -348,6 +352,10 @@ fn absent(
 fn lag(object: &Object, visits: &Visits, policy: &Policy, telling: Telling) -> Trouble {
     let delay = backoff::delay(&Cause::Lag, visits.failures, 0, telling.dice);
     trouble(object, policy, Cause::Lag, delay.map(|ms| telling.now.after(ms)), visits.failures > 1)
+}
+
+fn recorded_id(object: &Object) -> Option<IdentityId> {
+    object.held().map(|held| held.identity.id().clone())
 }
 
 fn trouble(object: &Object, policy: &Policy, cause: Cause, retry_at: Option<Mono>, lasting: bool) -> Trouble {

@@ -6,7 +6,8 @@ use super::knowledge::{Doubt, Knowledge, LastWrite};
 use super::object::{Object, Phase};
 use super::report::Shown;
 use super::situation::Policy;
-use super::visits::{Trouble, Visits};
+use super::visits::Visits;
+use crate::api::Reason;
 
 /// Takes in an object as it was just seen.
 pub fn observe(object: &Object, known: &mut Knowledge, visits: &mut Visits, policy: &Policy, now: Mono) {
@@ -20,25 +21,31 @@ pub fn observe(object: &Object, known: &mut Knowledge, visits: &mut Visits, poli
     // What was given up needs no judgement any more.
     visits.suspicion &= held || !object.fresh;
     note(object, known);
-    let shown = object.recorded.own().map(|record| &record.shown);
-    if visits.rejudge.as_ref() != shown.map(|shown| &shown.message) {
-        visits.rejudge = None;
-    }
     let stale = visits.trouble.as_ref().is_some_and(|trouble| {
         trouble.generation != object.generation
             || trouble.poke.as_deref() != object.poke.as_ref().map(|poke| poke.value.as_str())
             || trouble.credential != policy.credential
     });
     if stale {
-        let own_stall = |trouble: &Trouble, shown: &&Shown| {
-            trouble.retry_at.is_none() && shown.stalled && shown.reason == Some(trouble.cause.reason())
-        };
-        if let Some(trouble) = visits.trouble.take()
-            && let Some(shown) = shown.filter(|shown| own_stall(&trouble, shown))
-        {
-            visits.rejudge = Some(shown.message.clone());
-        }
+        visits.trouble = None;
         visits.failures = 0;
+    }
+    rejudge(object, visits, policy);
+}
+
+/// Under another root key Unkey may answer otherwise: what it said is judged anew (R13). A restart alone is no other key.
+fn rejudge(object: &Object, visits: &mut Visits, policy: &Policy) {
+    let shown = object.recorded.own().map(|record| &record.shown);
+    let answered = |shown: &&Shown| {
+        let own = [Reason::Rejected, Reason::AlreadyExists, Reason::IdentityMismatch];
+        shown.stalled && shown.reason.is_some_and(|reason| own.contains(&reason))
+    };
+    let before = visits.credential.replace(policy.credential.clone());
+    if before.is_some_and(|before| before != policy.credential) && policy.credential.is_some() {
+        visits.rejudge = shown.filter(answered).map(|shown| shown.message.clone());
+    }
+    if visits.rejudge.as_ref() != shown.map(|shown| &shown.message) {
+        visits.rejudge = None;
     }
 }
 

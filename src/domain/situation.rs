@@ -3,8 +3,8 @@
 use super::claim::{Claim, Mark};
 use super::content::{Limits, Meta};
 use super::desired::Desired;
-use super::ids::{Confirmed, ExternalId, Mono};
-use super::knowledge::{Knowledge, LastWrite};
+use super::ids::{Confirmed, ExternalId, IdentityId, Mono};
+use super::knowledge::{Knowledge, LastWrite, Seen};
 use super::object::{Object, Phase};
 use super::ownership::Role;
 use super::report::{Note, Report};
@@ -145,9 +145,10 @@ pub enum Freed {
 pub struct Settled(());
 
 impl Settled {
-    /// The proof, if the last read found nothing and is settled.
-    pub fn absence(known: &Knowledge, window: u64) -> Option<Self> {
-        matches!(known.settled(window), Some(super::knowledge::Seen::Absent { .. })).then_some(Self(()))
+    /// The proof, if the last read found nothing, is settled, and was made when the object recorded `id`.
+    pub fn absence(known: &Knowledge, window: u64, id: Option<&IdentityId>) -> Option<Self> {
+        let absent = matches!(known.settled(window), Some(Seen::Absent { of, .. }) if of.as_ref() == id);
+        absent.then_some(Self(()))
     }
 }
 

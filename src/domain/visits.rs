@@ -26,6 +26,8 @@ pub struct Visits {
     pub maybe_own: Option<Confirmed>,
     /// The message of a stall whose ground has changed (the root key): to be judged anew while the status shows it.
     pub rejudge: Option<String>,
+    /// The fingerprint of the root key at the last visit; `None`: not visited yet.
+    pub credential: Option<Option<String>>,
     /// The poke that a settled read has answered.
     pub judged: Option<String>,
     /// Failures in a row.

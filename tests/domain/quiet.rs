@@ -3,7 +3,7 @@
 use unkey_operator::domain::Cause;
 
 use super::sim::{Act, End, Script, Sim, content, wish};
-use super::world::Fate;
+use super::world::{Fate, WINDOW};
 
 const A: &str = r#""meta":{"plan":"free"}"#;
 
@@ -48,4 +48,84 @@ fn a_field_whose_update_ended_in_a_5xx_is_sent_again_with_the_next() {
     assert!(sim.ready());
     let live = sim.unkey.live.clone().unwrap();
     assert_eq!(live.content.meta.as_map()["plan"], "free");
+}
+
+/// An identity that was given up and is there after all is taken back: recorded and given up at once, it would be
+/// nobody's, for ever.
+#[test]
+fn what_was_given_up_and_is_there_after_all_is_ours_again() {
+    for policy in ["IfLossless", "Never"] {
+        let mut sim = Sim::new();
+        sim.apply(wish(&format!(r#"{A},"adoptionPolicy":"{policy}""#)));
+        sim.settle();
+        let id = sim.record().held.as_ref().unwrap().identity.id().clone();
+        // It seems gone for two settled looks; then the process ends, and it shows again.
+        let hidden = sim.unkey.live.clone().unwrap();
+        sim.act(&Act::StrangerDeletes);
+        sim.sleep(2 * WINDOW);
+        sim.act(&Act::Poke);
+        sim.pass();
+        sim.sleep(2 * WINDOW);
+        sim.taken();
+        sim.pass_with(&Script { crash_after: Some(1), ..Script::default() });
+        assert_eq!(sim.taken(), ["Read", "Claim"]);
+        let now = sim.now;
+        sim.unkey.shows_again(now, hidden);
+        assert_eq!(sim.settle(), End::Done);
+        assert!(sim.ready(), "{policy}: {:?}", sim.trace);
+        assert_eq!(sim.record().held.as_ref().unwrap().identity.id(), &id);
+        sim.taken();
+        sim.sleep(2 * WINDOW);
+        sim.pass();
+        assert!(sim.taken().is_empty(), "{policy}: at rest");
+        sim.act(&Act::Delete);
+        sim.settle();
+        assert!(sim.unkey.live.is_none() && sim.thing.is_none(), "{policy}: not leaked");
+    }
+}
+
+/// A refusal under one root key says nothing of what another one sees.
+#[test]
+fn a_refusal_is_judged_anew_under_another_root_key() {
+    let mut sim = Sim::new();
+    let now = sim.now;
+    sim.unkey.stranger_makes(now, content(r#""meta":{"other":1}"#));
+    sim.apply(wish(A));
+    sim.settle();
+    assert_eq!(sim.taken().last().unwrap(), "Status AlreadyExists");
+    sim.pass();
+    assert!(sim.taken().is_empty());
+    sim.policy.credential = Some("another-key1".to_owned());
+    sim.pass();
+    assert_eq!(sim.taken(), ["Read"], "looked at, and still refused");
+    sim.pass();
+    assert!(sim.taken().is_empty(), "once");
+    sim.act(&Act::StrangerDeletes);
+    sim.policy.credential = Some("another-key2".to_owned());
+    assert_eq!(sim.settle(), End::Done);
+    assert!(sim.ready());
+}
+
+/// What was absent before an id was recorded says nothing of that id: another process may have made it (two leaders).
+#[test]
+fn absence_from_before_a_record_is_no_ground_for_a_release() {
+    let mut sim = Sim::new();
+    sim.apply(wish(A));
+    sim.settle();
+    sim.act(&Act::StrangerDeletes);
+    sim.sleep(2 * WINDOW);
+    sim.act(&Act::Poke);
+    sim.pass();
+    assert_eq!(sim.taken().iter().filter(|step| *step == "Read").count(), 1, "absent once");
+    // Another process, with a memory of its own, goes through with it: gives up, creates, records.
+    let ours = std::mem::take(&mut sim.process);
+    sim.sleep(4 * WINDOW);
+    assert_eq!(sim.settle(), End::Done);
+    sim.settle();
+    assert!(sim.ready() && sim.unkey.live.is_some(), "{:?}", sim.trace);
+    sim.process = ours;
+    sim.pass();
+    sim.act(&Act::Delete);
+    sim.settle();
+    assert!(sim.unkey.live.is_none() && sim.thing.is_none(), "released without its identity gone: {:?}", sim.trace);
 }

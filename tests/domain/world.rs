@@ -103,6 +103,11 @@ impl Unkey {
         self.put(now, None);
     }
 
+    /// What was gone shows again, as after a replica's breakdown.
+    pub fn shows_again(&mut self, now: u64, identity: Identity) {
+        self.put(now, Some(identity));
+    }
+
     pub fn stranger_writes(&mut self, now: u64, content: Content) {
         if let Some(mut identity) = self.live.clone() {
             identity.content = content;

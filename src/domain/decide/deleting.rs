@@ -76,9 +76,11 @@ fn deleted(s: &Situation<'_>, identity: &Confirmed) -> Step {
 fn remove(s: &Situation<'_>, identity: &Confirmed) -> Step {
     match &s.known.seen {
         Seen::Ours { identity: seen, .. } if seen == identity => s.call(Call::Delete(identity.clone())),
+        // It was absent before this id was recorded: that says nothing of it.
+        Seen::Absent { of, .. } if of.as_ref() != Some(identity.id()) => first_or_repeated(s, identity),
         // Another identity stands there, so ours is gone; or none does. Either has to be settled.
         Seen::Ours { .. } | Seen::Absent { .. } | Seen::Foreign { .. } => match s.settled() {
-            Some(Seen::Absent { .. }) => match Settled::absence(s.known, s.policy.window) {
+            Some(Seen::Absent { .. }) => match Settled::absence(s.known, s.policy.window, Some(identity.id())) {
                 Some(proof) => release(Freed::Gone(proof)),
                 None => s.read_settled(),
             },
@@ -89,16 +91,22 @@ fn remove(s: &Situation<'_>, identity: &Confirmed) -> Step {
             Some(_) => release(Freed::NotOurs),
             None => s.read_settled(),
         },
-        // R6: a delete is repeated only after a read that shows this very id under our externalId.
-        Seen::Nothing if s.visits.met_deleting => s.read(),
-        Seen::Nothing => s.call(Call::Delete(identity.clone())),
+        Seen::Nothing => first_or_repeated(s, identity),
     }
+}
+
+/// R6: a delete is repeated only after a read that shows this very id under our externalId.
+fn first_or_repeated(s: &Situation<'_>, identity: &Confirmed) -> Step {
+    if s.visits.met_deleting { s.read() } else { s.call(Call::Delete(identity.clone())) }
 }
 
 /// No id is recorded, but a create may have been sent: what a visit would have owned or adopted is deleted.
 fn look_up(s: &Situation<'_>) -> Step {
+    let given_up = s.object.mark.own().and_then(|claim| claim.given_up.as_ref());
+    let absence = |id| Settled::absence(s.known, s.policy.window, id);
     match s.settled() {
-        Some(Seen::Absent { .. }) => match Settled::absence(s.known, s.policy.window) {
+        // Of nothing recorded, or of the id that the claim gives up.
+        Some(Seen::Absent { .. }) => match absence(None).or_else(|| absence(given_up)) {
             Some(proof) => release(Freed::Gone(proof)),
             None => s.read_settled(),
         },
@@ -123,8 +131,7 @@ pub(super) fn gone(s: &Situation<'_>, heirs: bool) -> Step {
         && uid == ours
     {
         return match &s.known.seen {
-            Seen::Nothing if s.visits.met_deleting => s.read(),
-            Seen::Nothing => s.call(Call::Delete(identity.clone())),
+            Seen::Nothing => first_or_repeated(s, identity),
             Seen::Ours { identity: seen, .. } if seen == identity => s.call(Call::Delete(identity.clone())),
             _ if s.settled().is_some() => Step::Done,
             _ => s.read_settled(),

@@ -87,6 +87,10 @@ pub(super) fn judge(s: &Situation<'_>, desired: Option<&Desired>) -> Judgement {
     if (s.known.doubt().is_some() || !lives) && s.settled().is_none() {
         return Judgement::Unsettled;
     }
+    if gave_up(s, identity) {
+        // Gone as far as anybody could tell, and there after all.
+        return if s.settled().is_some() { Judgement::Own } else { Judgement::Unsettled };
+    }
     let claimed = s.object.mark.own().map(|claim| &claim.hash);
     let maybe_own = s.visits.maybe_own.as_ref() == Some(identity);
     if maybe_own && !content.is_empty() && claimed == Some(&content.hash()) {
@@ -101,11 +105,22 @@ pub(super) fn judge(s: &Situation<'_>, desired: Option<&Desired>) -> Judgement {
     }
 }
 
+/// The status records this identity as ours and the claim gives it up (R9).
+fn gave_up(s: &Situation<'_>, identity: &Confirmed) -> bool {
+    let recorded = s.object.recorded.own().and_then(|record| record.held.as_ref());
+    let given_up = s.object.mark.own().and_then(|claim| claim.given_up.as_ref());
+    given_up == Some(identity.id()) && recorded.is_some_and(|held| held.identity == *identity)
+}
+
 /// Records id and origin, before anything is written to the identity (R3).
 fn take(s: &Situation<'_>, desired: &Desired, identity: &Confirmed, content: &Content, origin: Origin) -> Step {
     if !s.object.finalizer || s.object.mark.own().is_none() {
         let given_up = s.object.mark.own().and_then(|claim| claim.given_up.clone());
         return Step::Kube(KubeStep::Claim(Claim { hash: desired.content_hash().clone(), given_up }));
+    }
+    if let Some(claim) = s.object.mark.own().filter(|claim| claim.given_up.as_ref() == Some(identity.id())) {
+        // A claim that gives up what is taken would leave it recorded and void at once.
+        return Step::Kube(KubeStep::Claim(Claim { given_up: None, ..claim.clone() }));
     }
     let found = desired.managed_of(content);
     let differs = desired.missing_from(&found).is_some();

@@ -89,13 +89,13 @@ fn evidence(s: &Situation<'_>, desired: &Desired, held: &Held) -> Evidence {
         }
         Some(Seen::Ours { .. }) => Evidence::Elsewhere,
         Some(Seen::Foreign { .. }) => Evidence::Foreign,
-        Some(Seen::Absent { first, last }) => {
+        Some(Seen::Absent { first, last, of }) if of.as_ref() == Some(held.identity.id()) => {
             // R9: two reads, both settled, a window apart.
             let first = (*first).max(s.settles_at());
             let again = first.after(s.policy.window);
             if *last >= again { Evidence::Elsewhere } else { Evidence::Gone { again } }
         }
-        Some(Seen::Nothing) | None => Evidence::None,
+        Some(Seen::Absent { .. } | Seen::Nothing) | None => Evidence::None,
     }
 }
 

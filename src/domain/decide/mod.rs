@@ -139,7 +139,9 @@ impl Situation<'_> {
             // A doubt can wait until a person has acted: whatever comes next, a deletion too, settles it first (S29).
             // A stall whose ground is gone (the owner of the externalId, the root key) is not at rest.
             let conflict = record.shown.reason == Some(Reason::ExternalIdConflict);
-            record.shown.stalled && !conflict && self.visits.rejudge.is_none()
+            // What this pass has read is judged, whatever the status says.
+            let looked = matches!(self.known.seen, Seen::Ours { .. } | Seen::Foreign { .. });
+            record.shown.stalled && !conflict && !looked && self.visits.rejudge.is_none()
         };
         // Whoever owns is protected, stalled or not (R1, S15).
         let protected = object.held().is_none() || (object.finalizer && object.mark.own().is_some());

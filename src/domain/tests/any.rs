@@ -153,7 +153,7 @@ fn knowledge() -> impl Strategy<Value = Knowledge> {
         .prop_map(|doubt| doubt.map(|(over, ended, create)| Doubt { over, ended, create }));
     let seen = prop_oneof![
         2 => Just(Seen::Nothing),
-        1 => (mono(), mono()).prop_map(|(a, b)| Seen::Absent { first: a.min(b), last: a.max(b) }),
+        1 => (mono(), mono(), prop::option::of(Just(IdentityId::new("id_1")))).prop_map(|(a, b, of)| Seen::Absent { first: a.min(b), last: a.max(b), of }),
         3 => (mono(), identities(), contents())
             .prop_map(|(begun, identity, content)| Seen::Ours { begun, identity, content }),
         1 => mono().prop_map(|begun| Seen::Foreign { begun }),
@@ -184,6 +184,7 @@ fn visits() -> impl Strategy<Value = Visits> {
         .prop_map(
             |((met_deleting, claimed_here, claim_met, undone_met, sent, suspicion), maybe_own, trouble, judged)| {
                 Visits {
+                    credential: None,
                     seen_before: true,
                     met_deleting,
                     claimed_here,
@@ -218,7 +219,7 @@ pub(super) fn anything() -> impl Strategy<Value = Any> {
             // A read began in the past, and one that is settled has cleared every doubt.
             match &mut known.seen {
                 Seen::Nothing => {}
-                Seen::Absent { first, last } => (*first, *last) = ((*first).min(now), (*last).min(now)),
+                Seen::Absent { first, last, .. } => (*first, *last) = ((*first).min(now), (*last).min(now)),
                 Seen::Ours { begun, .. } | Seen::Foreign { begun } => *begun = (*begun).min(now),
             }
             if known.settled(WINDOW).is_some() {

@@ -179,14 +179,14 @@ proptest! {
 
 #[test]
 fn the_proof_of_absence_is_made_only_from_a_settled_read() {
-    let seen = |last| Seen::Absent { first: Mono(0), last };
+    let seen = |last| Seen::Absent { first: Mono(0), last, of: None };
     let known = |last| Knowledge { evidence_from: Mono(1_000), seen: seen(last), ..Knowledge::default() };
-    assert!(Settled::absence(&known(Mono(30_999)), 30_000).is_none());
-    assert!(Settled::absence(&known(Mono(31_000)), 30_000).is_some());
+    assert!(Settled::absence(&known(Mono(30_999)), 30_000, None).is_none());
+    assert!(Settled::absence(&known(Mono(31_000)), 30_000, None).is_some());
     let doubtful = Doubt { over: Mono(2_000), ended: true, create: None };
     let mut in_doubt = known(Mono(31_000));
     in_doubt.add_doubt(doubtful);
-    assert!(Settled::absence(&in_doubt, 30_000).is_none());
+    assert!(Settled::absence(&in_doubt, 30_000, None).is_none());
     let foreign = Knowledge { seen: Seen::Foreign { begun: Mono(90_000) }, ..Knowledge::default() };
-    assert!(Settled::absence(&foreign, 30_000).is_none());
+    assert!(Settled::absence(&foreign, 30_000, None).is_none());
 }
