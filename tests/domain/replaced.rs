@@ -1,9 +1,10 @@
 //! Another identity in the place of ours, or the shadow of a dead one (R9, S14, S23).
 
+use unkey_operator::api::Origin;
 use unkey_operator::domain::Note;
 
 use crate::adopting::EMPTY;
-use crate::sim::{Act, End, Script, content, wish};
+use crate::sim::{Act, End, Script, Sim, content, wish};
 use crate::syncing::{A, B, synced};
 use crate::world::WINDOW;
 
@@ -92,4 +93,22 @@ fn an_identity_that_vanishes_between_the_look_and_the_update_drives_no_loop() {
     assert_eq!(sim.settle(), End::Done);
     assert!(sim.ready());
     assert_eq!(sim.unkey.accepted_creates, 2);
+}
+
+#[test]
+fn an_heir_inherits_nothing_from_a_create_that_its_predecessor_never_recorded() {
+    let mut sim = Sim::new();
+    sim.apply(wish(A));
+    sim.heirs = true;
+    sim.vanish_before_status = true;
+    // Created, and the object is taken away by hand; an heir is there, so nothing is deleted.
+    sim.pass();
+    sim.vanish_before_status = false;
+    assert!(sim.thing.is_none() && sim.unkey.live.is_some());
+    sim.taken();
+    sim.apply(wish(A));
+    sim.settle();
+    let steps = sim.taken();
+    assert_eq!(steps[..3], ["Claim", "Create", "Read"], "adopted by its own right: {steps:?}");
+    assert_eq!(sim.record().held.as_ref().unwrap().origin, Some(Origin::Adopted));
 }

@@ -106,6 +106,12 @@ fn checked(any: &Any) -> Result<(), TestCaseError> {
             prop_assert_eq!(report.generation, object.generation);
             let shown = object.recorded.own().is_some_and(|record| record.shows(report, &object.key));
             prop_assert!(!shown, "a status that changes nothing");
+            let taken = match (&report.held, &known.seen) {
+                (Some(held), Seen::Ours { identity, .. }) => held.identity == *identity,
+                (held, _) => held.is_none(),
+            };
+            let owned = report.held.as_ref().is_some_and(|held| own(any).contains(&held.identity));
+            prop_assert!(taken || owned, "records an identity of someone else");
             if report.verdict == Verdict::Synced {
                 prop_assert!(object.spec.is_ok() && report.held.is_some());
                 prop_assert!(object.finalizer && object.mark.own().is_some());
