@@ -45,7 +45,7 @@ async fn owner_is_stable() {
     assert_eq!((creates, gets, updates, deletes), (counts[0] + 1, counts[1] + 1, 0, 0));
     assert_eq!(world.get("owner").await.unwrap()["status"], owner["status"]);
     assert_eq!(world.upstream("x")["meta"], json!({"by": "owner"}));
-    let before = world.cost("other-0");
+    let before = world.cost_so_far("other-0").await;
     world.delete("other-0").await;
     world.gone("other-0").await;
     assert_eq!(world.cost_since("other-0", before).await, Cost::NOTHING, "a loser goes at once");
