@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures::FutureExt;
 use http::HeaderValue;
 use http::header::USER_AGENT;
-use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::config::{InferConfigError, KubeConfigOptions, Kubeconfig, KubeconfigError};
 
 use crate::admin::Admin;
 use crate::api::{AdoptionPolicy, DeletionPolicy};
@@ -56,11 +56,11 @@ pub struct Options {
 #[derive(Debug, thiserror::Error)]
 pub enum AppError {
     /// The kubeconfig cannot be used.
-    #[error("the Kubernetes configuration cannot be used: {0}")]
-    Kubeconfig(#[from] kube::config::KubeconfigError),
+    #[error("the kubeconfig cannot be used: {}", kubeconfig_problem(.0))]
+    Kubeconfig(#[from] KubeconfigError),
     /// No kubeconfig and not in a cluster.
-    #[error("no Kubernetes configuration was found: {0}")]
-    NoKubeconfig(#[from] kube::config::InferConfigError),
+    #[error("not in a cluster, and no kubeconfig can be used: {}; name one with --kubeconfig or KUBECONFIG", no_kubeconfig_problem(.0))]
+    NoKubeconfig(#[from] InferConfigError),
     /// The Kubernetes client cannot be built.
     #[error("the Kubernetes client cannot be set up: {0}")]
     KubeClient(#[from] kube::Error),
@@ -95,10 +95,35 @@ pub enum AppError {
     Forced,
 }
 
+/// One line, and nothing of the file's content: a parser quotes the lines around an error, and a kubeconfig holds tokens.
+fn kubeconfig_problem(error: &KubeconfigError) -> String {
+    match error {
+        KubeconfigError::ReadConfig(source, path) => format!("'{}' cannot be read: {source}", path.display()),
+        KubeconfigError::Parse(error) => match error.location() {
+            Some(at) => format!("it is not YAML of a kubeconfig, as line {} column {} shows", at.line(), at.column()),
+            None => "it is not YAML of a kubeconfig".to_owned(),
+        },
+        KubeconfigError::LoadContext(name) => format!("it has no context '{name}'"),
+        other => other.to_string(),
+    }
+}
+
+fn no_kubeconfig_problem(error: &InferConfigError) -> String {
+    let source = std::error::Error::source(error).and_then(|source| source.downcast_ref());
+    source.map_or_else(|| "none was found".to_owned(), kubeconfig_problem)
+}
+
 impl AppError {
     /// True if the command line or the environment is wrong, and not the world.
     pub fn is_usage(&self) -> bool {
-        matches!(self, Self::Kubeconfig(_) | Self::NoKubeconfig(_) | Self::Unkey(_) | Self::Credential(_))
+        matches!(
+            self,
+            Self::Controller(controller::RunError::Selector(_))
+                | Self::Kubeconfig(_)
+                | Self::NoKubeconfig(_)
+                | Self::Unkey(_)
+                | Self::Credential(_)
+        )
     }
 }
 

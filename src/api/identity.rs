@@ -11,8 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::status::IdentityStatus;
 
-/// An identity in Unkey: it groups the API keys of one customer, carries meta that every key verification returns, and
-/// rate limits that those keys share.
+/// What the identity should be in Unkey, and what the operator may do to it.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[kube(
     group = "unkey.com",
@@ -30,10 +29,10 @@ use super::status::IdentityStatus;
     printcolumn = r#"{"name":"Reason","type":"string","jsonPath":".status.conditions[?(@.type==\"Ready\")].reason","description":"Why it is ready or not, in one word."}"#,
     printcolumn = r#"{"name":"External-ID","type":"string","jsonPath":".spec.externalId","description":"The identity's key in the Unkey workspace."}"#,
     printcolumn = r#"{"name":"Identity-ID","type":"string","jsonPath":".status.identityId","description":"The id that Unkey gave the identity."}"#,
+    printcolumn = r#"{"name":"Age","type":"date","jsonPath":".metadata.creationTimestamp"}"#,
     printcolumn = r#"{"name":"Deletion","type":"string","priority":1,"jsonPath":".status.deletionPolicy","description":"What happens in Unkey when this resource is deleted."}"#,
     printcolumn = r#"{"name":"Origin","type":"string","priority":1,"jsonPath":".status.origin","description":"Whether the operator created the identity or adopted it."}"#,
-    printcolumn = r#"{"name":"Message","type":"string","priority":1,"jsonPath":".status.conditions[?(@.type==\"Ready\")].message","description":"What happened and what to do."}"#,
-    printcolumn = r#"{"name":"Age","type":"date","jsonPath":".metadata.creationTimestamp"}"#
+    printcolumn = r#"{"name":"Message","type":"string","priority":1,"jsonPath":".status.conditions[?(@.type==\"Ready\")].message","description":"What happened and what to do."}"#
 )]
 #[serde(rename_all = "camelCase")]
 pub struct IdentitySpec {
@@ -51,9 +50,9 @@ pub struct IdentitySpec {
     pub external_id: String,
 
     /// Free-form JSON object that every key verification returns: plan, names, feature flags. At most 100 top-level
-    /// keys, 100 levels deep (meta itself counts as one) and 1,048,576 bytes as compact JSON. Not for secrets: Unkey logs it. Left out: the
-    /// operator does not manage the identity's meta and keeps what is there. '{}': cleared. Over about 256 kB apply
-    /// with --server-side.
+    /// keys, 100 levels deep (meta itself counts as one) and 1,048,576 bytes as compact JSON. Numbers are 64-bit floats to Unkey: an integer beyond
+    /// 2^53 is rounded, so write it as a string. Not for secrets: Unkey logs it. Left out: the operator does not manage
+    /// the identity's meta and keeps what is there. '{}': cleared. Over about 256 kB apply with --server-side.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "meta_schema")]
     pub meta: Option<BTreeMap<String, serde_json::Value>>,
@@ -83,7 +82,12 @@ pub struct IdentitySpec {
 #[serde(rename_all = "camelCase")]
 pub struct RateLimit {
     /// Name by which a key verification picks this limit: 3 to 128 printable ASCII characters, unique in the list.
-    #[schemars(length(min = 3, max = 128), regex(pattern = r"^[ -~]+$"))]
+    #[schemars(length(min = 3, max = 128))]
+    // A rule and not a pattern: the message of a pattern is the pattern, and what breaks this one is often invisible.
+    #[x_kube(
+        validation = Rule::new("self.matches('^[ -~]+$')")
+            .message("name must be printable ASCII (letters, digits, punctuation, spaces): Unkey takes some other characters for one another, or for none")
+    )]
     pub name: String,
 
     /// Requests that are allowed in one window of 'duration'; at least 1.

@@ -1,18 +1,20 @@
 //! `unkey-operator crd`.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
 use crate::api::crd_yaml;
 
 pub(super) fn main() -> ExitCode {
-    match crd_yaml() {
-        // A reader that has seen enough (`| head`) is no failure worth a message.
-        Ok(yaml) if std::io::stdout().write_all(yaml.as_bytes()).is_ok() => ExitCode::SUCCESS,
-        Ok(_) => ExitCode::FAILURE,
-        Err(error) => {
-            eprintln!("unkey-operator: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    let problem = match crd_yaml() {
+        Ok(yaml) => match std::io::stdout().write_all(yaml.as_bytes()) {
+            Ok(()) => return ExitCode::SUCCESS,
+            // A reader that has seen enough (`| head`) is no failure worth a message.
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => return ExitCode::FAILURE,
+            Err(error) => format!("the definition cannot be written: {error}"),
+        },
+        Err(error) => error.to_string(),
+    };
+    eprintln!("unkey-operator: {problem}");
+    ExitCode::FAILURE
 }

@@ -6,6 +6,7 @@ mod run;
 
 use std::process::ExitCode;
 
+use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
 /// Keeps Unkey identities equal to Identity resources in a Kubernetes cluster.
@@ -28,12 +29,58 @@ enum Command {
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
-    match Cli::parse().command {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) if !error.use_stderr() || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            error.exit()
+        }
+        Err(error) => {
+            eprintln!("unkey-operator: {}", sentence(&error.to_string()));
+            return ExitCode::from(2);
+        }
+    };
+    match cli.command {
         Command::Run(args) => run::main(*args),
         Command::Crd => crd::main(),
         Command::Version => {
             println!("unkey-operator {}", env!("CARGO_PKG_VERSION"));
             ExitCode::SUCCESS
         }
+    }
+}
+
+/// What clap says in paragraphs, in one sentence, and where to read on.
+fn sentence(error: &str) -> String {
+    let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let about = |paragraph: &&str| !paragraph.starts_with("Usage:") && !paragraph.starts_with("For more information");
+    let parts: Vec<String> =
+        error.trim_start_matches("error: ").split("\n\n").map(str::trim).filter(about).map(words).collect();
+    format!("{}; see --help", parts.join("; "))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_refusal_is_one_sentence() {
+        let said = |args: &[&str]| sentence(&Cli::try_parse_from(args).unwrap_err().to_string());
+        assert_eq!(said(&["x", "--nope"]), "unexpected argument '--nope' found; see --help");
+        assert_eq!(
+            said(&["x", "run", "--workers=0"]),
+            "invalid value '0' for '--workers <WORKERS>': 0 is not in 1..=1024; see --help"
+        );
+        assert_eq!(
+            said(&["x", "run", "--default-deletion-policy", "orphan"]),
+            "invalid value 'orphan' for '--default-deletion-policy <DEFAULT_DELETION_POLICY>' [possible values: Delete, \
+             Orphan]; tip: a similar value exists: 'Orphan'; see --help"
+        );
     }
 }

@@ -12,6 +12,7 @@ use crate::app::{self, Options};
 use crate::telemetry::{self, LogFormat};
 
 #[derive(Args, Debug)]
+#[allow(clippy::doc_markdown)] // users read this in `--help`, where backticks would be noise
 pub(super) struct RunArgs {
     /// Base URL of the Unkey API
     #[arg(long, env = "UNKEY_API_URL", default_value = "https://api.unkey.com")]
@@ -22,7 +23,7 @@ pub(super) struct RunArgs {
     root_key_file: Option<PathBuf>,
 
     /// Namespace to watch; repeatable, all if left out
-    #[arg(long, env = "UNKEY_OPERATOR_NAMESPACE", value_delimiter = ',')]
+    #[arg(long, env = "UNKEY_OPERATOR_NAMESPACE", value_delimiter = ',', value_parser = namespace)]
     namespace: Vec<String>,
 
     /// Label selector: only Identities that match are looked at
@@ -117,4 +118,12 @@ fn duration(text: &str) -> Result<Duration, String> {
         text.parse().map_err(|_| format!("'{text}' is not a duration such as 500ms, 30s or 10m"))?;
     let duration = Duration::from(duration);
     if duration.is_zero() { Err("must be more than zero".to_owned()) } else { Ok(duration) }
+}
+
+/// An empty one is refused too: it must not come to mean "all" because a variable was not filled in.
+fn namespace(text: &str) -> Result<String, String> {
+    let inside = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    let valid =
+        (1..=63).contains(&text.len()) && text.chars().all(inside) && !text.starts_with('-') && !text.ends_with('-');
+    if valid { Ok(text.to_owned()) } else { Err(format!("'{text}' is not the name of a namespace")) }
 }

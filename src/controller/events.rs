@@ -12,42 +12,43 @@ use crate::domain::{Note, Report};
 const DEADLINE: Duration = Duration::from_secs(5);
 /// The API server's limit of a note, in bytes.
 const MAX_NOTE: usize = 1024;
+/// The API server's limit of an action, in bytes.
+const MAX_ACTION: usize = 128;
 
-/// Publishes events, each as one of its own. kube's recorder would fold what has the same reason into a series that keeps
-/// the first note, and so say `meta` where `ratelimits` left the spec a minute later, or name an id that is gone again.
+/// Publishes events; what repeats within minutes becomes one series. The recorder keeps a series' first note, so events
+/// that say different things must differ in their action: it names what the note is about.
 #[derive(Clone)]
-pub struct Events(Client);
+pub struct Events(Recorder);
 
 impl Events {
     /// Publishes through `client`.
     pub fn new(client: Client) -> Self {
-        Self(client)
+        Self(Recorder::new(client, Reporter { controller: "unkey-operator".to_owned(), instance: None }))
     }
 
     /// What happened to the identity.
     pub async fn note(&self, object: &Snapshot, note: &Note) {
-        self.publish(object, EventType::Normal, note.reason().as_str(), note.text()).await;
+        let (reason, about) = (note.reason().as_str(), note.about());
+        self.publish(object, EventType::Normal, reason, about, note.text()).await;
     }
 
     /// A person must act from now on.
     pub async fn stalled(&self, object: &Snapshot, report: &Report) {
+        let about = format!("generation {}", report.generation);
         let text = report.message(&object.key());
-        self.publish(object, EventType::Warning, report.verdict.reason().as_str(), text).await;
+        self.publish(object, EventType::Warning, report.verdict.reason().as_str(), &about, text).await;
     }
 
-    async fn publish(&self, object: &Snapshot, type_: EventType, reason: &str, text: String) {
+    async fn publish(&self, object: &Snapshot, type_: EventType, reason: &str, about: &str, note: String) {
         let event = Event {
             type_,
             reason: reason.to_owned(),
-            note: Some(shortened(text)),
-            action: "Reconcile".to_owned(),
+            note: Some(shortened(note, MAX_NOTE)),
+            action: shortened(format!("Reconcile {about}"), MAX_ACTION),
             secondary: None,
         };
         let about = object.object_ref(&());
-        let reporter = Reporter { controller: "unkey-operator".to_owned(), instance: None };
-        // A recorder that has published nothing yet folds nothing.
-        let recorder = Recorder::new(self.0.clone(), reporter);
-        match tokio::time::timeout(DEADLINE, recorder.publish(&event, &about)).await {
+        match tokio::time::timeout(DEADLINE, self.0.publish(&event, &about)).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::warn!(%error, reason, "an event could not be published"),
             Err(_) => tracing::warn!(reason, "an event could not be published in time"),
@@ -55,11 +56,23 @@ impl Events {
     }
 }
 
-fn shortened(mut text: String) -> String {
-    if text.len() > MAX_NOTE {
-        let end = (0..=MAX_NOTE - '…'.len_utf8()).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+fn shortened(mut text: String, max: usize) -> String {
+    if text.len() > max {
+        let end = (0..=max - '…'.len_utf8()).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
         text.truncate(end);
         text.push('…');
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_note_is_cut_at_a_character() {
+        assert_eq!(shortened("short".to_owned(), MAX_NOTE), "short");
+        let cut = shortened("é".repeat(MAX_NOTE), MAX_NOTE);
+        assert!(cut.len() <= MAX_NOTE && cut.ends_with('…'), "{} bytes", cut.len());
+    }
 }

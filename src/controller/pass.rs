@@ -137,12 +137,12 @@ impl Pass<'_> {
             }
             KubeStep::Release(because) => {
                 let patch = patch::release(&self.snapshot, &object.guard);
+                lock(&self.memory).releasing = object.phase == Phase::Deleting;
                 let before = Arc::clone(&self.snapshot);
                 let outcome = kube::patch(client, &object.key, patch).await?;
                 let done = !matches!(outcome, Outcome::Stale);
                 self.take(outcome).await?;
                 if done {
-                    domain::released(&mut lock(&self.memory).visits);
                     tracing::info!(because = because.name(), deleting = object.phase == Phase::Deleting, "released");
                     if let Some(note) = orphaned(object, &because) {
                         context.events.note(&before, &note).await;

@@ -58,3 +58,62 @@ pub fn status(guard: &Guard, before: Option<&Value>, after: &Value) -> Value {
         {"op": "add", "path": "/status", "value": after},
     ])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::snapshot::tests::snapshot;
+    use super::*;
+    use crate::domain::{ContentHash, Uid};
+
+    fn guard() -> Guard {
+        Guard { uid: Uid::new("u"), resource_version: "7".to_owned() }
+    }
+
+    fn some_claim() -> Claim {
+        Claim { hash: ContentHash::parse("v1:ab"), given_up: None }
+    }
+
+    /// R11: whatever is written, the uid is tested first.
+    #[test]
+    fn every_patch_begins_with_a_test_of_the_uid() {
+        let object = snapshot(&json!({"metadata": {"finalizers": [FINALIZER]}}));
+        let patches =
+            [claim(&object, &guard(), &some_claim()), release(&object, &guard()), status(&guard(), None, &json!({}))];
+        for patch in patches {
+            assert_eq!(patch[0], json!({"op": "test", "path": "/metadata/uid", "value": "u"}));
+        }
+    }
+
+    #[test]
+    fn a_claim_keeps_the_finalizers_and_annotations_of_others() {
+        let object = snapshot(&json!({"metadata": {"finalizers": ["other"], "annotations": {"a": "b"}}}));
+        let patch = claim(&object, &guard(), &some_claim());
+        let adds: Vec<_> = patch.as_array().unwrap()[2..].to_vec();
+        assert_eq!(
+            adds,
+            [
+                json!({"op": "add", "path": "/metadata/finalizers/-", "value": FINALIZER}),
+                json!({"op": "add", "path": "/metadata/annotations/unkey.com~1claim", "value": "u:v1:ab:"}),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_release_removes_ours_where_it_stands() {
+        let object = snapshot(&json!({"metadata": {
+            "finalizers": ["other", FINALIZER, "third"], "annotations": {CLAIM_ANNOTATION: "u:v1:ab:"},
+        }}));
+        let patch = release(&object, &guard());
+        assert_eq!(patch[2], json!({"op": "remove", "path": "/metadata/finalizers/1"}));
+        assert_eq!(patch[3], json!({"op": "remove", "path": "/metadata/annotations/unkey.com~1claim"}));
+    }
+
+    #[test]
+    fn a_status_tests_what_it_was_computed_from() {
+        let before = json!({"observedGeneration": 3, "identityId": "id_a"});
+        let patch = status(&guard(), Some(&before), &json!({"observedGeneration": 4}));
+        assert_eq!(patch[1]["value"], 3);
+        assert_eq!(patch[2]["value"], "id_a");
+        assert_eq!(status(&guard(), None, &json!({}))[2]["value"], Value::Null);
+    }
+}

@@ -57,6 +57,9 @@ pub struct Context {
 /// Why the controller ended.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
+    /// `--selector` is not one.
+    #[error("--selector is refused by the API server: {0}")]
+    Selector(String),
     /// The queue ended although nobody asked it to.
     #[error("the controller ended by itself")]
     Ended,
@@ -120,9 +123,10 @@ impl Context {
             if before.credential == credential {
                 continue;
             }
-            match &credential {
-                Some(mark) => tracing::info!(credential = %mark, "using another root key"),
-                None => tracing::warn!("there is no usable root key any more"),
+            if let Some(mark) = &credential {
+                tracing::info!(credential = %mark, "using another root key");
+            } else {
+                tracing::warn!("there is no usable root key any more");
             }
             let after = Arc::new(Policy { credential, ..(*before).clone() });
             *self.policy.write().unwrap_or_else(PoisonError::into_inner) = after;
@@ -141,7 +145,7 @@ pub async fn run(
 ) -> Result<(), RunError> {
     let streaming = match context.apis.first() {
         Some(api) => tokio::select! {
-            streams = watch::streams_lists(api) => streams,
+            streams = watch::streams_lists(api, &settings.scope) => streams.map_err(RunError::Selector)?,
             () = stop.clone() => return Ok(()),
         },
         None => false,
@@ -192,8 +196,10 @@ fn triggers(
                 }
                 context.table.upsert(object);
             }
-            if let watcher::Event::Delete(object) = &event {
-                context.table.remove(object);
+            if let watcher::Event::Delete(object) = &event
+                && !context.table.remove(object)
+            {
+                left_behind(object, &context);
             }
             writer.apply_watcher_event(&event);
             // Not through the store's own signal: it wakes only one of several that wait for it.
@@ -209,6 +215,21 @@ fn triggers(
         });
         futures::future::ready(passed.transpose())
     })
+}
+
+/// An object that went although this process had not let it go: somebody took its finalizer off by hand (S15).
+fn left_behind(object: &Snapshot, context: &Context) {
+    let claimant = object.claimant(object.read_status().as_ref());
+    if let Some(id) = &claimant.recorded {
+        context.metrics.left_behind();
+        tracing::warn!(
+            namespace = object.metadata.namespace.as_deref(),
+            name = object.metadata.name.as_deref(),
+            identity_id = id.as_str(),
+            external_id = object.external_id().as_str(),
+            "an Identity was deleted without its finalizer; its identity stays in Unkey"
+        );
+    }
 }
 
 /// A pass that failed, and when to try again.

@@ -185,3 +185,64 @@ impl Pokes {
         }
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use ::kube::core::{ObjectList, WatchEvent};
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// An object as the API server would show it.
+    pub(in crate::controller) fn snapshot(value: &Value) -> Snapshot {
+        serde_json::from_value(value.clone()).unwrap()
+    }
+
+    fn deep(levels: usize) -> String {
+        let meta = format!("{}1{}", r#"{"a":"#.repeat(levels), "}".repeat(levels));
+        format!(
+            r#"{{"apiVersion":"unkey.com/v1alpha1","kind":"Identity","metadata":{{"name":"deep","namespace":"n","uid":"u"}},"spec":{{"externalId":"e","meta":{meta}}}}}"#
+        )
+    }
+
+    /// S24: an object nested deeper than a parser goes must not fail the list or the watch that it comes with.
+    #[test]
+    fn s24_a_deep_object_fails_nobody_else() {
+        for levels in [150, 5_000] {
+            let list = format!(r#"{{"apiVersion":"v1","kind":"List","metadata":{{}},"items":[{}]}}"#, deep(levels));
+            let list: ObjectList<Snapshot> = serde_json::from_str(&list).unwrap();
+            assert_eq!(list.items[0].external_id().as_str(), "e");
+            let event = format!(r#"{{"type":"ADDED","object":{}}}"#, deep(levels));
+            let event: WatchEvent<Snapshot> = serde_json::from_str(&event).unwrap();
+            let WatchEvent::Added(object) = event else { panic!("{event:?}") };
+            let read = object.read(false, Mono::ZERO, &mut Pokes::default());
+            assert_eq!(read.spec, Err(crate::domain::SpecError::MetaTooDeep { levels }));
+        }
+    }
+
+    #[test]
+    fn pruning_keeps_the_key_of_last_applied_and_the_users_annotations() {
+        let mut object = snapshot(&json!({"metadata": {
+            "name": "a", "managedFields": [{"manager": "m"}],
+            "annotations": {LAST_APPLIED: "{...}", "mine": "kept"},
+        }}));
+        object.prune();
+        assert_eq!(object.metadata.managed_fields, None);
+        assert_eq!(object.annotation(LAST_APPLIED), Some(""));
+        assert_eq!(object.annotation("mine"), Some("kept"));
+    }
+
+    #[test]
+    fn a_poke_is_pending_until_it_is_echoed_and_remembers_when_it_was_first_seen() {
+        let mut pokes = Pokes::default();
+        let mut object =
+            json!({"metadata": {"uid": "u", "annotations": {RECONCILE_ANNOTATION: "1"}}, "spec": {"externalId": "e"}});
+        let first = snapshot(&object).read(false, Mono(5), &mut pokes);
+        let again = snapshot(&object).read(false, Mono(9), &mut pokes);
+        assert_eq!((first.poke.clone().unwrap().since, again.poke), (Mono(5), first.poke));
+        object["status"] = json!({"uid": "u", "lastHandledReconcileAt": "1"});
+        assert_eq!(snapshot(&object).read(false, Mono(9), &mut pokes).poke, None);
+        object["metadata"]["annotations"][RECONCILE_ANNOTATION] = json!("2");
+        assert_eq!(snapshot(&object).read(false, Mono(11), &mut pokes).poke.unwrap().since, Mono(11));
+    }
+}

@@ -39,13 +39,16 @@ impl Scope {
 }
 
 /// True if the API server can stream the initial list (no page of 500 objects in memory twice). Old ones refuse the
-/// parameters at once. Anything else (no CRD yet, no permission, a storage that starts) says nothing: it asks again until it knows.
-pub async fn streams_lists(api: &Api<Snapshot>) -> bool {
-    let probe = WatchParams::default().initial_events().timeout(1);
+/// parameters as invalid. Anything else (no CRD yet, no permission, a storage that starts) says nothing: it asks again
+/// until it knows. An error is the API server's word on a selector that it cannot read.
+pub async fn streams_lists(api: &Api<Snapshot>, scope: &Scope) -> Result<bool, String> {
+    let mut probe = WatchParams::default().initial_events().timeout(1);
+    probe.label_selector.clone_from(&scope.selector);
     loop {
         match api.watch(&probe, "0").await {
-            Ok(_) => return true,
-            Err(::kube::Error::Api(status)) if matches!(status.code, 400 | 422) => return false,
+            Ok(_) => return Ok(true),
+            Err(::kube::Error::Api(status)) if status.code == 422 => return Ok(false),
+            Err(::kube::Error::Api(status)) if status.code == 400 => return Err(status.message.clone()),
             Err(::kube::Error::Api(status)) if status.code == 404 => {
                 tracing::warn!("the API server knows no Identity; is the CRD installed? Trying again");
             }
@@ -146,5 +149,72 @@ impl Merge {
             }
         }
         events
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ::kube::runtime::reflector;
+    use serde_json::json;
+    use watcher::Event;
+
+    use super::super::snapshot::tests::snapshot;
+    use super::*;
+
+    fn object(namespace: &str, name: &str) -> Snapshot {
+        snapshot(&json!({"metadata": {"namespace": namespace, "name": name, "uid": format!("{namespace}/{name}")}}))
+    }
+
+    /// Feeds events of watch 0 or 1 through a merge and reflects what comes out, as the controller does.
+    fn shown(events: Vec<(usize, Event<Snapshot>)>) -> (Vec<String>, Vec<String>) {
+        let (store, mut writer) = reflector::store::<Snapshot>();
+        let mut merge = Merge { parts: vec![Part::default(), Part::default()], waiting: 2, store: store.clone() };
+        writer.apply_watcher_event(&Event::Init);
+        let mut out = Vec::new();
+        for (index, event) in events {
+            for event in merge.take(index, Ok(event)) {
+                let event = event.unwrap();
+                writer.apply_watcher_event(&event);
+                out.push(event.to_string());
+            }
+        }
+        let mut held: Vec<String> = store.state().iter().map(|object| object.key().name).collect();
+        held.sort_unstable();
+        (out, held)
+    }
+
+    #[test]
+    fn the_store_is_ready_only_when_all_namespaces_have_listed() {
+        let first = vec![
+            (0, Event::Init),
+            (0, Event::InitApply(object("a", "one"))),
+            (0, Event::InitDone),
+            (0, Event::Apply(object("a", "two"))),
+            (1, Event::Init),
+            (1, Event::InitApply(object("b", "three"))),
+        ];
+        let (out, held) = shown(first.clone());
+        assert!(!out.contains(&"InitDone".to_owned()) && held.is_empty(), "{out:?} {held:?}");
+        let (out, held) = shown([first, vec![(1, Event::InitDone)]].concat());
+        assert_eq!(out.last().unwrap(), "InitDone");
+        assert_eq!(held, ["one", "three", "two"]);
+    }
+
+    #[test]
+    fn what_a_second_listing_no_longer_shows_is_deleted() {
+        let (out, held) = shown(vec![
+            (0, Event::Init),
+            (0, Event::InitApply(object("a", "stays"))),
+            (0, Event::InitApply(object("a", "goes"))),
+            (0, Event::InitDone),
+            (1, Event::Init),
+            (1, Event::InitApply(object("b", "other"))),
+            (1, Event::InitDone),
+            (0, Event::Init),
+            (0, Event::InitApply(object("a", "stays"))),
+            (0, Event::InitDone),
+        ]);
+        assert_eq!(out.last().unwrap(), "Delete(goes)");
+        assert_eq!(held, ["other", "stays"], "another namespace's objects are not touched by a listing of this one");
     }
 }

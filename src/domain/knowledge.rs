@@ -18,8 +18,10 @@ pub struct Knowledge {
     pub evidence_from: Mono,
     /// A write whose outcome is unknown and that no settled read has cleared.
     pub doubt: Option<Doubt>,
-    /// A write that was begun and has not been answered to [`learn`](super::learn). If a pass ends (or is dropped) with it, that is a doubt.
+    /// A write that was begun and has not been answered to [`learn()`](super::learn()). If a pass ends (or is dropped) with it, that is a doubt.
     pub in_flight: Option<InFlight>,
+    /// Fields whose update has an unknown outcome: what Unkey last accepted of them is not known.
+    pub unsure: Option<Unsure>,
     /// When rate limits were last sent. Sent twice within a window they need a settled read: the server computes the
     /// difference against its replica.
     pub limits_sent: Option<Mono>,
@@ -91,6 +93,17 @@ pub struct Doubt {
     pub create: Option<Uid>,
 }
 
+/// Fields that an update may have changed. The next accepted update that sends a field settles it, as does a settled read.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Unsure {
+    /// The object it was for.
+    pub uid: Uid,
+    /// Meta was sent.
+    pub meta: bool,
+    /// Rate limits were sent.
+    pub limits: bool,
+}
+
 /// A write that was begun.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct InFlight {
@@ -100,6 +113,8 @@ pub struct InFlight {
     pub what: Write,
     /// When it is over at the latest.
     pub deadline: Mono,
+    /// The fields that an update sends.
+    pub fields: Option<Unsure>,
     /// What [`Visits::sent`](super::visits::Visits::sent) was before: a definite refusal restores it.
     pub sent_before: bool,
 }
@@ -151,6 +166,18 @@ impl Knowledge {
         match (self.doubt.clone(), in_flight) {
             (Some(a), Some(b)) => Some(a.and(b)),
             (a, b) => a.or(b),
+        }
+    }
+
+    /// What a status records as accepted, less what is not known any more.
+    pub fn sure_of(&self, uid: &Uid, recorded: Applied) -> Applied {
+        let in_flight = self.in_flight.as_ref().and_then(|sent| sent.fields.as_ref());
+        let unsure = |field: fn(&Unsure) -> bool| {
+            self.unsure.iter().chain(in_flight).any(|unsure| unsure.uid == *uid && field(unsure))
+        };
+        Applied {
+            meta: recorded.meta.filter(|_| !unsure(|unsure| unsure.meta)),
+            limits: recorded.limits.filter(|_| !unsure(|unsure| unsure.limits)),
         }
     }
 

@@ -6,7 +6,7 @@
 use super::backoff;
 use super::content::{Applied, Content};
 use super::ids::{Confirmed, ExternalId, Mono};
-use super::knowledge::{Doubt, InFlight, Knowledge, LastWrite, Seen, Write};
+use super::knowledge::{Doubt, InFlight, Knowledge, LastWrite, Seen, Unsure, Write};
 use super::object::{Object, Phase};
 use super::report::{Cause, Note};
 use super::situation::{Call, Policy, Purpose};
@@ -105,6 +105,8 @@ pub fn observe(object: &Object, known: &mut Knowledge, visits: &mut Visits, poli
     if object.fresh && (!claimed || (held && object.phase == Phase::Live)) {
         visits.maybe_own = None;
     }
+    // It is about an identity that is recorded.
+    visits.suspicion &= object.held().is_some();
     note(object, known);
     let shown = object.recorded.own().map(|record| &record.shown);
     if visits.rejudge.as_ref() != shown.map(|shown| &shown.message) {
@@ -163,8 +165,28 @@ pub fn begin_pass(known: &mut Knowledge) {
 }
 
 fn unknown(known: &mut Knowledge, sent: &InFlight) {
+    in_doubt(known, sent, sent.deadline, false);
+}
+
+fn in_doubt(known: &mut Knowledge, sent: &InFlight, over: Mono, ended: bool) {
     let create = (sent.what == Write::Create).then(|| sent.uid.clone());
-    known.add_doubt(Doubt { over: sent.deadline, ended: false, create });
+    known.add_doubt(Doubt { over, ended, create });
+    if let Some(fields) = &sent.fields {
+        known.unsure = Some(match known.unsure.take().filter(|before| before.uid == fields.uid) {
+            Some(before) => {
+                Unsure { meta: before.meta || fields.meta, limits: before.limits || fields.limits, ..before }
+            }
+            None => fields.clone(),
+        });
+    }
+}
+
+/// What an accepted update sent is known again.
+fn sure_again(known: &mut Knowledge, sent: &Unsure) {
+    if let Some(unsure) = known.unsure.as_mut().filter(|unsure| unsure.uid == sent.uid) {
+        unsure.meta &= !sent.meta;
+        unsure.limits &= !sent.limits;
+    }
 }
 
 /// Notes a call before it is sent; it is over by `deadline` at the latest.
@@ -175,7 +197,14 @@ pub fn begin(object: &Object, call: &Call, known: &mut Knowledge, visits: &mut V
         Call::Update { .. } => Write::Update,
         Call::Delete(_) => Write::Delete,
     };
-    known.in_flight = Some(InFlight { uid: object.guard.uid.clone(), what, deadline, sent_before: visits.sent });
+    let uid = object.guard.uid.clone();
+    let fields = match call {
+        Call::Update { patch, .. } => {
+            Some(Unsure { uid: uid.clone(), meta: patch.meta.is_some(), limits: patch.limits.is_some() })
+        }
+        _ => None,
+    };
+    known.in_flight = Some(InFlight { uid, what, deadline, fields, sent_before: visits.sent });
     visits.sent |= what == Write::Create;
     visits.met_deleting |= what == Write::Delete;
 }
@@ -197,6 +226,11 @@ pub fn learn(
     }
     let (failures, before) = (visits.failures, visits.trouble.take());
     visits.failures = 0;
+    if let (Call::Read(_), Some(trouble)) = (call, before.as_ref().filter(|trouble| trouble.write)) {
+        // The row of failures goes on, or a repeated delete with its get would never be shown and never be slowed down (R13).
+        visits.failures = failures;
+        visits.trouble = Some(Trouble { retry_at: Some(telling.now), ..trouble.clone() });
+    }
     match (call, reply) {
         (Call::Read(external_id), Reply::Found { external_id: replied, id, content }) => {
             found(external_id, replied, id, content, object, known, visits, policy, telling);
@@ -225,6 +259,9 @@ pub fn learn(
         }
         (Call::Update { to, patch, purpose }, Reply::Updated { external_id, id }) => {
             accepted(known, telling.now, policy, true, patch.limits.is_some());
+            if let Some(fields) = sent.as_ref().and_then(|sent| sent.fields.as_ref()) {
+                sure_again(known, fields);
+            }
             if Confirmed::from_reply(to.external_id(), external_id, id).as_ref() != Some(to) {
                 // It was written to, whatever it is: hold everything and say so.
                 visits.failures = failures + 1;
@@ -305,6 +342,9 @@ fn found(
 ) {
     let settled = telling.begun >= known.settles_at(policy.window);
     let doubt = if settled { known.doubt.take() } else { None };
+    if settled {
+        known.unsure = None;
+    }
     known.seen = match Confirmed::from_reply(ours, replied, id) {
         Some(identity) => {
             if doubt.and_then(|doubt| doubt.create).is_some_and(|uid| uid == object.guard.uid) {
@@ -315,7 +355,13 @@ fn found(
         None => Seen::Foreign { begun: telling.begun },
     };
     if settled {
-        visits.suspicion = false;
+        // What is to be set right is remembered until an update is accepted: this pass may end before it sends one.
+        visits.suspicion = match (&known.seen, object.held(), &object.spec) {
+            (Seen::Ours { identity, content, .. }, Some(held), Ok(desired)) => {
+                *identity != held.identity || desired.missing_from(&desired.managed_of(content)).is_some()
+            }
+            _ => false,
+        };
         judged(object, visits, telling);
     }
 }
@@ -339,7 +385,8 @@ fn absent(
     let settled = telling.begun >= settles_at;
     if settled {
         known.doubt = None;
-        visits.suspicion = true;
+        // Only of an identity that is recorded can it be a surprise.
+        visits.suspicion |= object.held().is_some();
         judged(object, visits, telling);
     }
     known.seen = match known.seen {
@@ -362,6 +409,7 @@ fn trouble(object: &Object, policy: &Policy, cause: Cause, retry_at: Option<Mono
         cause,
         retry_at,
         lasting,
+        write: false,
         generation: object.generation,
         poke: object.poke.as_ref().map(|poke| poke.value.clone()),
         credential: policy.credential.clone(),
@@ -382,10 +430,7 @@ fn failed(
         match fault.effect {
             Effect::None if sent.what == Write::Create => visits.sent = sent.sent_before,
             Effect::None => {}
-            Effect::Ended => {
-                let create = (sent.what == Write::Create).then(|| sent.uid.clone());
-                known.add_doubt(Doubt { over: telling.now, ended: true, create });
-            }
+            Effect::Ended => in_doubt(known, sent, telling.now, true),
             Effect::Unknown => unknown(known, sent),
         }
     }
@@ -395,12 +440,6 @@ fn failed(
         visits.rejudge = None;
     }
     let lasting = visits.failures > 1 || !fault.cause.is_passing() || delay.is_none_or(|ms| ms >= 10_000);
-    visits.trouble = Some(trouble(object, policy, fault.cause.clone(), delay.map(|ms| telling.now.after(ms)), lasting));
-}
-
-/// The claim is off, and with it all that it could mean: the next one is judged by who puts it on.
-pub fn released(visits: &mut Visits) {
-    visits.claimed_here = false;
-    visits.claim_met = false;
-    visits.sent = false;
+    let trouble = trouble(object, policy, fault.cause.clone(), delay.map(|ms| telling.now.after(ms)), lasting);
+    visits.trouble = Some(Trouble { write: sent.is_some(), ..trouble });
 }

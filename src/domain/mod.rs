@@ -1,7 +1,7 @@
 //! Decides. Pure: no Kubernetes client, no HTTP, no clock, no randomness, no async.
 //!
-//! A pass over an object is a loop: [`decide`] looks at a [`Situation`] and names ONE request, the controller performs
-//! it, [`learn`] takes the answer into [`Knowledge`] and [`Visits`], and `decide` is asked again. Each step is one
+//! A pass over an object is a loop: [`decide()`] looks at a [`Situation`] and names ONE request, the controller performs
+//! it, [`learn()`] takes the answer into [`Knowledge`] and [`Visits`], and `decide` is asked again. Each step is one
 //! request and so one crash point, which is what lets tests and the model checker enumerate them all (see
 //! docs/adr/0001). Rule numbers (R1…) in comments are those of docs/rules.md.
 
@@ -25,8 +25,8 @@ pub use content::{Applied, Content, ContentHash, FieldHash, Limit, Limits, Meta,
 pub use decide::decide;
 pub use desired::{Desired, MAX_DEPTH, MAX_KEY_BYTES, MAX_META_BYTES, Spec, SpecError, depth, go_len};
 pub use ids::{Confirmed, ExternalId, IdentityId, Mono, ObjectKey, Uid};
-pub use knowledge::{Doubt, InFlight, Knowledge, LastWrite, Seen, Write};
-pub use learn::{Effect, Fault, Reply, Telling, begin, begin_pass, claimed, learn, observe, released};
+pub use knowledge::{Doubt, InFlight, Knowledge, LastWrite, Seen, Unsure, Write};
+pub use learn::{Effect, Fault, Reply, Telling, begin, begin_pass, claimed, learn, observe};
 pub use object::{Controls, Guard, Object, Phase, Poke};
 pub use ownership::{Claimant, Role, role};
 pub use report::{Cause, Held, Note, Operation, Record, Recorded, Report, Shown, Stall, Verdict};

@@ -343,6 +343,15 @@ impl Note {
         }
     }
 
+    /// The id, field or externalId that the text is about: two notes of one reason that differ in it are not the same.
+    pub fn about(&self) -> &str {
+        match self {
+            Self::Adopted(id) | Self::Recreated(id) | Self::Replaced(id) | Self::DriftCorrected(id) => id.as_str(),
+            Self::Released { field } => field,
+            Self::Orphaned(external_id) => external_id.as_ref().map_or("", ExternalId::as_str),
+        }
+    }
+
     /// The event's text.
     pub fn text(&self) -> String {
         message::of_note(self)

@@ -43,6 +43,8 @@ pub struct Trouble {
     pub lasting: bool,
     /// The generation it happened to. A change of any of these three ends it.
     pub generation: i64,
+    /// It was a write that failed. A read that succeeds on the way to the next try is no success of that write.
+    pub write: bool,
     /// The poke that was pending.
     pub poke: Option<String>,
     /// The fingerprint of the root key in use.

@@ -36,7 +36,7 @@ pub fn init(format: LogFormat, level: &str) -> Result<(), LogError> {
     match format {
         LogFormat::Text => builder.with_target(false).with_ansi(false).finish().try_init()?,
         LogFormat::Json => {
-            builder.json().flatten_event(true).with_current_span(true).with_span_list(false).finish().try_init()?
+            builder.json().flatten_event(true).with_current_span(true).with_span_list(false).finish().try_init()?;
         }
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! Metrics, in the text format of OpenMetrics. Every label value comes from a closed set.
+//! Metrics, in the `OpenMetrics` text format. Every label value comes from a closed set.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -26,6 +26,7 @@ struct Inner {
     seconds: Family<ByOperation, Histogram>,
     in_flight: Gauge,
     objects: Family<ByReason, Gauge>,
+    left_behind: Counter,
 }
 
 /// A label value that cannot be anything but one of the program's own words.
@@ -88,7 +89,21 @@ impl Default for Metrics {
             "Identity objects by the reason of their Ready condition; None: not visited yet",
             objects.clone(),
         );
-        Self(Arc::new(Inner { registry: Mutex::new(registry), reconciles, requests, seconds, in_flight, objects }))
+        let left_behind = Counter::default();
+        registry.register(
+            "identities_left_behind",
+            "Identities that stay in Unkey since their finalizer was taken off by hand",
+            left_behind.clone(),
+        );
+        Self(Arc::new(Inner {
+            registry: Mutex::new(registry),
+            reconciles,
+            requests,
+            seconds,
+            in_flight,
+            objects,
+            left_behind,
+        }))
     }
 }
 
@@ -102,6 +117,11 @@ impl Metrics {
     pub fn upstream_begins(&self) -> InFlight {
         self.0.in_flight.inc();
         InFlight { metrics: self.clone(), begun: Instant::now() }
+    }
+
+    /// An object went without its finalizer.
+    pub fn left_behind(&self) {
+        self.0.left_behind.inc();
     }
 
     /// The text to serve. `counts`: how many objects show each reason.

@@ -3,13 +3,26 @@
 //! One control plane for this test process; each test has its own namespace, emulator and operator, so all run at once.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)] // a failed step of a test ends the test
 
+mod admin;
 mod adoption;
 mod adoption_matrix;
+mod api_server;
 mod conflict;
+mod crash;
+mod credentials;
 mod deletion;
+mod examples;
+mod failures;
 mod harness;
+mod hostile;
 mod invalid;
+mod kubectl;
+mod late;
 mod main_path;
+mod manifests;
+mod permissions;
 mod replaced;
+mod secrecy;
+mod shutdown;
 mod suspend;
 mod updates;

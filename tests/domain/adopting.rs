@@ -242,7 +242,7 @@ fn s36_never_with_equal_content_there_and_a_crash_before_the_refusal() {
     let mut sim = Sim::new();
     sim.apply(wish(&format!(r#"{A},"adoptionPolicy":"Never""#)));
     let script =
-        Script { meanwhile: Some((2, Act::StrangerMakes(content(A)))), crash_after: Some(4), ..Script::default() };
+        Script { meanwhile: Some((2, Act::StrangerMakes(content(A)))), crash_after: Some(3), ..Script::default() };
     assert_eq!(sim.pass_with(&script), End::Cut);
     assert_eq!(sim.trace.last().unwrap(), "Release NotOurs");
     assert_eq!(sim.settle(), End::Done);

@@ -6,6 +6,7 @@ mod adopting;
 mod deleting;
 mod histories;
 mod lost;
+mod quiet;
 mod sim;
 mod syncing;
 mod world;

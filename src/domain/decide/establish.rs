@@ -36,8 +36,16 @@ pub(super) fn establish(s: &Situation<'_>, desired: &Desired) -> Step {
         Seen::Nothing | Seen::Absent { .. } => {}
     }
     if matches!(&s.known.last, LastWrite::Exists { uid } if *uid == s.object.guard.uid) {
-        // With a create of ours in doubt only a settled read can tell whose it is: save the one that cannot.
-        return if s.known.doubt().is_some() { s.read_settled() } else { s.read() };
+        if s.known.doubt().is_some() {
+            // With a create of ours in doubt only a settled read can tell whose it is: save the one that cannot.
+            return s.read_settled();
+        }
+        let surely_foreign = s.visits.claimed_here && !s.visits.sent && !was_refused(s);
+        if surely_foreign && s.adoption() == AdoptionPolicy::Never {
+            // No look could change the verdict, and the shorter the claim stands, the less a crash can confuse (S36).
+            return refuse(s, Stall::ExistsNever);
+        }
+        return s.read();
     }
     let own = s.object.mark.own();
     if own.is_none() && looks_first(s) && s.known.seen == Seen::Nothing {
@@ -46,11 +54,12 @@ pub(super) fn establish(s: &Situation<'_>, desired: &Desired) -> Step {
     let hash = desired.content_hash();
     match own {
         Some(claim) if s.object.finalizer && claim.hash == *hash => s.call(Call::Create(desired.clone())),
-        // The spec changed while a create of the old content is in doubt. A new claim would forget what that create
-        // sent, and its identity could no longer be told to be ours: settle it first.
+        // The spec changed while a create of the old content is in doubt, or was found and not recorded yet. A new claim
+        // would forget what that create sent, and its identity could no longer be told to be ours: settle it first.
         Some(_) if s.known.doubt().is_some_and(|doubt| doubt.create.as_ref() == Some(&s.object.guard.uid)) => {
             s.read_settled()
         }
+        Some(_) if s.visits.maybe_own.is_some() && s.known.seen == Seen::Nothing => s.read(),
         _ => {
             let given_up = own.and_then(|claim| claim.given_up.clone());
             Step::Kube(KubeStep::Claim(Claim { hash: hash.clone(), given_up }))
@@ -60,8 +69,13 @@ pub(super) fn establish(s: &Situation<'_>, desired: &Desired) -> Step {
 
 /// `Never` must not even claim what exists; and what was refused before is likely to be there still.
 fn looks_first(s: &Situation<'_>) -> bool {
-    let refused = s.object.recorded.own().and_then(|record| record.shown.reason);
-    s.adoption() == AdoptionPolicy::Never || matches!(refused, Some(Reason::AlreadyExists | Reason::IdentityMismatch))
+    s.adoption() == AdoptionPolicy::Never || was_refused(s)
+}
+
+/// The status shows a refusal, so whatever is known of what exists dates from before it.
+fn was_refused(s: &Situation<'_>) -> bool {
+    let shown = s.object.recorded.own().and_then(|record| record.shown.reason);
+    matches!(shown, Some(Reason::AlreadyExists | Reason::IdentityMismatch))
 }
 
 /// R3 on what the last read found. `desired` is `None` if the spec cannot be read: then nothing would be adopted.

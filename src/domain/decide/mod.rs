@@ -96,7 +96,7 @@ impl Situation<'_> {
     fn held(&self) -> Option<Held> {
         let recorded = self.object.held();
         let ours = &self.object.guard.uid;
-        match &self.known.last {
+        let held = match &self.known.last {
             LastWrite::Created { uid, identity, applied, noted: false } if uid == ours => Some(Held {
                 identity: identity.clone(),
                 origin: Some(crate::api::Origin::Created),
@@ -108,7 +108,8 @@ impl Situation<'_> {
                 Some(Held { applied: laid_over(&held.applied, applied), ..held.clone() })
             }
             _ => recorded.cloned(),
-        }
+        };
+        held.map(|held| Held { applied: self.known.sure_of(ours, held.applied), ..held })
     }
 
     /// A create was accepted and no status shows its id yet: that comes before anything else.
@@ -125,16 +126,15 @@ impl Situation<'_> {
     fn is_quiet(&self) -> bool {
         let object = self.object;
         let Some(record) = object.recorded.own() else { return false };
-        // A write in doubt holds back Ready and a release; to a stall it changes nothing (S29: quiet at restart, too).
-        let in_doubt = self.known.doubt().is_some() && !record.shown.stalled;
-        let settled_here = !in_doubt && !self.owes_id() && !self.visits.suspicion;
         let current = record.generation == object.generation
             && object.poke.is_none()
             && record.deletion == Some(self.deletion())
-            && settled_here;
+            && !self.owes_id()
+            && !self.visits.suspicion;
         let at_rest = if record.shown.ready {
-            object.held().is_some()
+            object.held().is_some() && self.known.doubt().is_none()
         } else {
+            // A doubt can wait until a person has acted: whatever comes next, a deletion too, settles it first (S29).
             // A stall whose ground is gone (the owner of the externalId, the root key) is not at rest.
             let conflict = record.shown.reason == Some(Reason::ExternalIdConflict);
             record.shown.stalled && !conflict && self.visits.rejudge.is_none()
@@ -212,8 +212,9 @@ impl Situation<'_> {
             };
             if let Some(wake) = waits {
                 let verdict = self.verdict_of(&trouble.cause);
-                let told = trouble.lasting && !matches!(self.object.phase, Phase::Gone { .. });
-                return if told { self.say(verdict, Step::Wait(wake)) } else { Step::Wait(wake) };
+                // What is gone has no status to say it in.
+                let says = trouble.lasting && !matches!(self.object.phase, Phase::Gone { .. });
+                return if says { self.say(verdict, Step::Wait(wake)) } else { Step::Wait(wake) };
             }
         }
         if !self.object.fresh && !matches!(call, Call::Read(_)) {

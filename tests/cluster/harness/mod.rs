@@ -1,10 +1,15 @@
 //! What every test of this binary stands on. Starts things and waits for conditions; asserts nothing about the operator.
 
+mod admin;
+mod books;
 mod cost;
 mod look;
 mod operator;
+mod table;
 mod world;
 
+pub use books::refusal;
 pub use cost::Cost;
 pub use operator::Operator;
+pub use table::table;
 pub use world::{ROOT_KEY, World, condition, eventually, identity, succeeded};

@@ -62,6 +62,25 @@ impl Operator {
         assert!(sent.success(), "kill -{name}");
     }
 
+    /// Waits for it to end by itself while the test's own tasks (the emulator) go on.
+    pub async fn ended(&mut self) -> ExitStatus {
+        let mut ticks = tokio::time::interval(Duration::from_millis(20));
+        let ended = async {
+            loop {
+                ticks.tick().await;
+                if let Some(status) = self.child.try_wait().unwrap() {
+                    return status;
+                }
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), ended).await.expect("the operator does not end")
+    }
+
+    /// Waits for words in the log.
+    pub async fn until_logged(&self, words: &str) {
+        super::eventually(&format!("'{words}' in the log"), async || self.log().contains(words).then_some(())).await;
+    }
+
     /// Waits for it to end by itself.
     pub fn wait(&mut self) -> ExitStatus {
         let deadline = Instant::now() + Duration::from_secs(20);

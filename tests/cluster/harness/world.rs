@@ -34,10 +34,8 @@ pub async fn eventually<T>(what: &str, probe: impl AsyncFn() -> Option<T>) -> T 
             }
         }
     };
-    match tokio::time::timeout(DEADLINE, wait).await {
-        Ok(found) => found,
-        Err(_) => panic!("in vain: waited {} s for {what}", DEADLINE.as_secs()),
-    }
+    let found = tokio::time::timeout(DEADLINE, wait).await;
+    found.unwrap_or_else(|_| panic!("in vain: waited {} s for {what}", DEADLINE.as_secs()))
 }
 
 /// A manifest.
@@ -56,25 +54,35 @@ pub struct World {
     extra: Vec<String>,
 }
 
-async fn crd_is_installed(client: &kube::Client) {
-    static ONCE: OnceCell<()> = OnceCell::const_new();
-    ONCE.get_or_init(async || {
-        let crd: CustomResourceDefinition =
-            serde_yaml::from_str(include_str!("../../../crds/identities.unkey.com.yaml")).unwrap();
-        let api: Api<CustomResourceDefinition> = Api::all(client.clone());
-        api.patch("identities.unkey.com", &PatchParams::apply("tests").force(), &Patch::Apply(&crd)).await.unwrap();
-        let established = await_condition(api, "identities.unkey.com", conditions::is_crd_established());
-        tokio::time::timeout(DEADLINE, established).await.unwrap().unwrap();
-    })
-    .await;
+async fn install_crd(client: &kube::Client) {
+    let crd: CustomResourceDefinition =
+        serde_yaml::from_str(include_str!("../../../crds/identities.unkey.com.yaml")).unwrap();
+    let api: Api<CustomResourceDefinition> = Api::all(client.clone());
+    api.patch("identities.unkey.com", &PatchParams::apply("tests").force(), &Patch::Apply(&crd)).await.unwrap();
+    let established = await_condition(api, "identities.unkey.com", conditions::is_crd_established());
+    tokio::time::timeout(DEADLINE, established).await.unwrap().unwrap();
 }
 
 impl World {
     /// A fresh world; no operator runs in it yet.
     pub async fn new(name: &str) -> Self {
+        static CRD: OnceCell<()> = OnceCell::const_new();
         let plane = controlplane::shared().await.unwrap();
         let client = plane.client().await.unwrap();
-        crd_is_installed(&client).await;
+        CRD.get_or_init(|| install_crd(&client)).await;
+        Self::on(plane, name).await
+    }
+
+    /// A fresh world with a control plane of its own, for tests that break it. Its servers end with this process.
+    pub async fn alone(name: &str) -> Self {
+        let options = controlplane::Options { audit: true, ..controlplane::Options::default() };
+        let plane: &'static ControlPlane = Box::leak(Box::new(ControlPlane::start(options).await.unwrap()));
+        install_crd(&plane.client().await.unwrap()).await;
+        Self::on(plane, name).await
+    }
+
+    async fn on(plane: &'static ControlPlane, name: &str) -> Self {
+        let client = plane.client().await.unwrap();
         let namespace = plane.namespace(name).await.unwrap();
         let emulator = Emulator::start(Options::default()).await.unwrap();
         let workspace = emulator.workspace("acme");
@@ -156,10 +164,15 @@ impl World {
 
     /// Starts an operator, and waits until it has listed what there is.
     pub async fn start(&self) -> Operator {
+        self.start_as(&self.args(), &[]).await
+    }
+
+    /// The same with other arguments and an environment.
+    pub async fn start_as(&self, args: &[String], env: &[(&str, &str)]) -> Operator {
         let log = self.files.path().join("operator.log");
         let listed = |text: &str| text.matches("the list of Identities is here").count();
         let before = std::fs::read_to_string(&log).map_or(0, |text| listed(&text));
-        let operator = Operator::start(log, &self.args(), &[]);
+        let operator = Operator::start(log, args, env);
         eventually("the operator to list", async || (listed(&operator.log()) > before).then_some(())).await;
         operator
     }

@@ -117,20 +117,21 @@ fn after_signals_and_after_end_of_input() {
     }
 }
 
-/// Not a test: the owner that the next test starts. Its control plane is the shared one, which no destructor stops.
-#[tokio::test]
-#[ignore = "an owner for `after_a_panic`"]
-async fn owner_that_panics() {
-    let cp = controlplane::shared().await.unwrap();
-    println!("data in {}", cp.directory().display());
-    std::io::stdin().read_line(&mut String::new()).unwrap();
-    panic!("as this owner is meant to");
-}
+/// Set for the owner that panics, which is the test below in another process.
+const PANICS: &str = "CONTROLPLANE_TEST_OWNER_PANICS";
 
-#[test]
-fn after_a_panic() {
+/// Its control plane is the shared one, which no destructor stops.
+#[tokio::test]
+async fn after_a_panic() {
+    #[expect(clippy::disallowed_methods, reason = "how the parent tells its child what it is")]
+    if std::env::var_os(PANICS).is_some() {
+        let cp = controlplane::shared().await.unwrap();
+        println!("data in {}", cp.directory().display());
+        std::io::stdin().read_line(&mut String::new()).unwrap();
+        panic!("as this owner is meant to");
+    }
     let mut command = Command::new(std::env::current_exe().unwrap());
-    let mut owner = own(command.args(["--exact", "owner_that_panics", "--ignored", "--nocapture"]));
+    let mut owner = own(command.args(["--exact", "after_a_panic", "--nocapture"]).env(PANICS, ""));
     assert_eq!(servers_of(&owner.directory), ["etcd", "kube-apiserver"]);
     drop(owner.child.stdin.take());
     assert!(!owner.child.wait().unwrap().success());

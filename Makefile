@@ -1,0 +1,37 @@
+# The two commands: `make demo` and `make test`. Everything that is needed beside Rust, Go, a C compiler and make is
+# fetched by cargo and go and kept under ${XDG_CACHE_HOME:-~/.cache}/unkey-operator/.
+.DEFAULT_GOAL := help
+CARGO ?= cargo
+
+.PHONY: help
+help: ## Print this
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  make \1\t/' | expand -t 18
+
+.PHONY: demo
+demo: ## See it work: a real control plane, the Unkey emulator, the operator, kubectl. KEEP=1 leaves it running; API_URL=… ROOT_KEY_FILE=… uses a real Unkey
+	@$(CARGO) build --workspace --bins
+	@$(CARGO) run -q -p demo -- $(if $(KEEP),--keep) $(if $(API_URL),--api-url '$(API_URL)') $(if $(ROOT_KEY_FILE),--root-key-file '$(ROOT_KEY_FILE)')
+
+.PHONY: test
+test: tools ## Run all tests
+	@$(CARGO) test --workspace
+
+.PHONY: contract
+contract: ## Replay recorded answers of a real Unkey against BASE_URL, with ROOT_KEY, READONLY_KEY, CLEAN_KEY; against the emulator without
+	@$(CARGO) test -p unkey-emulator --test contract -- --nocapture
+
+.PHONY: lint
+lint: ## Check format, lints, docs, licences of dependencies
+	@$(CARGO) fmt --all --check
+	@$(CARGO) clippy --workspace --all-targets -- -D warnings
+	@RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps --document-private-items -q
+	@.ci/deny
+
+.PHONY: generate
+generate: ## Write the generated files anew
+	@$(CARGO) run -q -- crd > crds/identities.unkey.com.yaml.new && mv crds/identities.unkey.com.yaml.new crds/identities.unkey.com.yaml
+
+.PHONY: tools
+tools: ## Build etcd, kube-apiserver, kube-controller-manager and kubectl, once
+	@$(CARGO) build -q -p controlplane
+	@$(CARGO) run -q -p controlplane -- tools > /dev/null

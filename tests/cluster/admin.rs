@@ -1,0 +1,213 @@
+//! `/livez`, `/readyz` and `/metrics` while things go wrong.
+
+use std::collections::BTreeSet;
+
+use controlplane::ControlPlane;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::api::{Api, PostParams};
+use serde_json::json;
+use tempfile::TempDir;
+use unkey_emulator::{Fault, FaultKind, Operation, Seed};
+
+use super::harness::{Operator, World, eventually, refusal};
+
+#[tokio::test]
+async fn alive_and_ready_while_unkey_is_down() {
+    let world = World::new("unkey-down").await;
+    let operator = world.start().await;
+    world.workspace.order(Fault::new(FaultKind::html(503)));
+    world.create("a", &json!({"externalId": "a"})).await;
+    world.reason("a", "UpstreamUnavailable").await;
+    for path in ["/livez", "/readyz"] {
+        let answer = operator.http(path).await;
+        assert_eq!((answer.status, answer.body.as_str()), (200, "ok\n"), "{path}: a restart would not help");
+    }
+    assert_eq!(operator.http("/nothing").await.status, 404);
+    world.workspace.clear_faults();
+    world.ready("a").await;
+}
+
+/// Installed before its CRD, it says what is missing and goes on by itself.
+#[tokio::test]
+async fn installed_before_its_crd() {
+    let plane = ControlPlane::start(controlplane::Options::default()).await.unwrap();
+    let files = TempDir::new().unwrap();
+    std::fs::write(files.path().join("key"), "unkey_key_of_nobody").unwrap();
+    let (kubeconfig, key) = (plane.kubeconfig(), files.path().join("key"));
+    let args = ["--kubeconfig", kubeconfig.to_str().unwrap(), "--root-key-file", key.to_str().unwrap()];
+    let rest = ["--api-url", "http://127.0.0.1:9", "--admin-address", "127.0.0.1:0"];
+    let args: Vec<String> = args.iter().chain(&rest).map(ToString::to_string).collect();
+    let log = files.path().join("log");
+    let mut impatient = Operator::start(log.clone(), &args, &[]);
+    impatient.until_readyz(503, "CRD").await;
+    impatient.signal("TERM");
+    assert_eq!(impatient.ended().await.code(), Some(0), "a signal ends it while it waits, too");
+
+    std::fs::write(&log, "").unwrap();
+    let mut operator = Operator::start(log, &args, &[]);
+    operator.until_readyz(503, "CRD").await;
+    operator.until_logged("is the CRD installed?").await;
+    assert_eq!(operator.http("/livez").await.status, 200);
+
+    let crd = include_str!("../../crds/identities.unkey.com.yaml");
+    let crd: CustomResourceDefinition = serde_yaml::from_str(crd).unwrap();
+    let crds: Api<CustomResourceDefinition> = Api::all(plane.client().await.unwrap());
+    crds.create(&PostParams::default(), &crd).await.unwrap();
+    operator.until_readyz(200, "ok").await;
+    operator.signal("TERM");
+    assert_eq!(operator.ended().await.code(), Some(0));
+    plane.stop().await;
+}
+
+/// Many kinds of error, one after the other.
+#[tokio::test]
+async fn metrics_tell_what_happens_in_a_closed_set_of_words() {
+    let world = World::new("metrics").await;
+    let operator = world.start().await;
+    // Every class of answer, with words in it that must not become labels.
+    let errors = [
+        ("lost", FaultKind::DropBefore),
+        ("failed", FaultKind::internal_error()),
+        ("page", FaultKind::html(503)),
+        ("limited", FaultKind::TooMany { retry_after: Some("1".to_owned()) }),
+        ("refused", refusal(401, "unkey/authentication/odd_code_17", "odd detail 17")),
+        ("denied", refusal(403, "unkey/authorization/insufficient_permissions", "odd detail 18")),
+        ("rejected", refusal(400, "unkey/application/odd_code_19", "odd detail 19")),
+        ("elsewhere", FaultKind::not_found_text()),
+        ("garbage", FaultKind::Garbage),
+    ];
+    for (name, kind) in &errors {
+        for operation in [Operation::Create, Operation::Get] {
+            world.workspace.order(Fault::new(kind.clone()).on(operation).of(name));
+        }
+        world.create(name, &json!({"externalId": name})).await;
+        let first = format!("{name}-first");
+        for operation in [Operation::Create, Operation::Get] {
+            world.workspace.order(Fault::new(kind.clone()).on(operation).of(&first));
+        }
+        world.create(&first, &json!({"externalId": first, "adoptionPolicy": "Never"})).await;
+    }
+    let taken = json!({"theirs": 1}).as_object().cloned();
+    world.workspace.seed(Seed { external_id: "taken".to_owned(), meta: taken, ratelimits: None }).unwrap();
+    world.create("taken", &json!({"externalId": "taken", "meta": {"ours": 1}})).await;
+    world.create("fine", &json!({"externalId": "fine"})).await;
+    world.create("suspended", &json!({"externalId": "suspended", "suspend": true})).await;
+    world.ready("fine").await;
+    world.reason("taken", "AlreadyExists").await;
+    world.reason("rejected", "Rejected").await;
+    for name in ["lost", "failed", "page", "elsewhere", "garbage"] {
+        world.reason(name, "UpstreamUnavailable").await;
+        world.reason(&format!("{name}-first"), "UpstreamUnavailable").await;
+    }
+
+    let metrics = operator.metrics().await;
+    assert_eq!(metrics.label_names(), BTreeSet::from(["le", "operation", "outcome", "reason", "result"]));
+    assert_eq!(metrics.values_of("operation"), BTreeSet::from(["create", "get"]));
+    let outcomes = [
+        "ok",
+        "not_found",
+        "exists",
+        "transient",
+        "unknown_outcome",
+        "rate_limited",
+        "credential",
+        "permission",
+        "rejected",
+        "misconfigured",
+    ];
+    assert!(metrics.values_of("outcome").is_subset(&BTreeSet::from(outcomes)), "{:?}", metrics.values_of("outcome"));
+    assert!(metrics.values_of("outcome").len() >= 9, "{:?}", metrics.values_of("outcome"));
+    assert!(metrics.values_of("result").is_subset(&BTreeSet::from(["ok", "error", "panic"])));
+    let reasons = [
+        "None",
+        "Synced",
+        "Progressing",
+        "UpstreamUnavailable",
+        "RateLimited",
+        "Unauthorized",
+        "PermissionDenied",
+        "CredentialsMissing",
+        "DeletionBlocked",
+        "Suspended",
+        "InvalidSpec",
+        "Rejected",
+        "AlreadyExists",
+        "ExternalIdConflict",
+        "IdentityMismatch",
+    ];
+    assert_eq!(metrics.values_of("reason"), BTreeSet::from(reasons), "all of them, so that a rule can name each");
+    assert_eq!(metrics.families["unkey_operator_upstream_request_duration_seconds"], "histogram");
+    assert_eq!(metrics.families["unkey_operator_upstream_requests_in_flight"], "gauge");
+
+    let requests = |operation, outcome| {
+        metrics.sum("unkey_operator_upstream_requests_total", &[("operation", operation), ("outcome", outcome)])
+    };
+    assert!(requests("create", "ok") > 0 && requests("create", "exists") > 0 && requests("get", "ok") > 0);
+    assert!(requests("create", "unknown_outcome") > 0 && requests("create", "credential") > 0);
+    let all = metrics.sum("unkey_operator_upstream_requests_total", &[]);
+    assert_eq!(metrics.sum("unkey_operator_upstream_request_duration_seconds_count", &[]), all);
+    assert!(metrics.sum("unkey_operator_reconciles_total", &[("result", "ok")]) > 10);
+    let count = u64::try_from(world.list().await.len()).unwrap();
+    assert_eq!(metrics.sum("unkey_operator_identities", &[]), count);
+    for reason in ["Synced", "AlreadyExists", "Suspended"] {
+        assert_eq!(metrics.sum("unkey_operator_identities", &[("reason", reason)]), 1, "{reason}");
+    }
+    assert!(metrics.sum("unkey_operator_identities", &[("reason", "Rejected")]) > 0);
+}
+
+#[tokio::test]
+async fn requests_in_flight_are_counted_while_they_are() {
+    let world = World::new("in-flight").await.with_args(&["--request-timeout", "60s"]);
+    let operator = world.start().await;
+    let held = world.workspace.order(Fault::new(FaultKind::HoldAnswer));
+    for name in ["a", "b", "c"] {
+        world.create(name, &json!({"externalId": name})).await;
+    }
+    let gauge = async |wanted: u64| {
+        eventually(&format!("{wanted} requests in flight"), async || {
+            let now = operator.metrics().await.sum("unkey_operator_upstream_requests_in_flight", &[]);
+            (now == wanted).then_some(())
+        })
+        .await;
+    };
+    gauge(3).await;
+    world.workspace.release(held);
+    for name in ["a", "b", "c"] {
+        world.ready(name).await;
+    }
+    gauge(0).await;
+}
+
+/// S15: what is deleted in the gap between the loss of its finalizer and its return is left by the user's hand. It is counted.
+#[tokio::test]
+async fn an_identity_left_behind_by_hand_is_logged_and_counted() {
+    let world = World::new("left-behind").await;
+    let operator = world.start().await;
+    for name in ["kept", "stripped"] {
+        world.create(name, &json!({"externalId": name})).await;
+        world.ready(name).await;
+    }
+    // While the operator looks away.
+    operator.signal("STOP");
+    world.patch("stripped", &json!({"metadata": {"finalizers": null}})).await;
+    world.delete("stripped").await;
+    operator.signal("CONT");
+    let left = "unkey_operator_identities_left_behind_total";
+    eventually("one left behind", async || (operator.metrics().await.sum(left, &[]) == 1).then_some(())).await;
+    let id = world.workspace.live("stripped").expect("left in Unkey").id;
+    assert!(operator.log().contains(&id), "the log names it");
+    // An ordinary deletion is none.
+    world.delete("kept").await;
+    world.gone("kept").await;
+    assert!(world.workspace.live("kept").is_none());
+    assert_eq!(operator.metrics().await.sum(left, &[]), 1);
+}
+
+#[tokio::test]
+async fn a_selector_that_is_none_is_refused_at_start() {
+    let world = World::new("selector").await.with_args(&["--selector", "not a selector"]);
+    let log = world.files.path().join("refused.log");
+    let mut operator = Operator::start(log, &world.args(), &[]);
+    assert_eq!(operator.wait().code(), Some(2));
+    assert!(operator.log().contains("--selector is refused by the API server"), "{}", operator.log());
+}

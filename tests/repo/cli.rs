@@ -1,0 +1,127 @@
+//! What the program says to a user who gets something wrong.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+fn operator(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_unkey-operator"));
+    command.args(args).stdin(Stdio::null());
+    // Nothing of the user's own settings: no kubeconfig by the home folder, no cluster, no key.
+    command.env_clear().env("HOME", "/nonexistent");
+    command
+}
+
+/// One line on standard error that begins with the program's name, and nothing on standard output.
+fn sentence(output: &Output) -> String {
+    let text = String::from_utf8(output.stderr.clone()).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{text}");
+    assert!(output.stdout.is_empty(), "{output:?}");
+    let line = text.strip_prefix("unkey-operator: ").and_then(|text| text.strip_suffix('\n'));
+    let line = line.unwrap_or_else(|| panic!("not a line of ours: {text}"));
+    assert!(!line.contains('\n') && !line.contains("panicked"), "more than one line: {text}");
+    line.to_owned()
+}
+
+const KEY: &str = "unkey_root_CANARYq7x2v9";
+
+#[test]
+fn what_cannot_work_is_refused_in_one_sentence() {
+    let files = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = files.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let key = write("key", KEY);
+    // A kubeconfig that was cut off within the token, and a file that is none: their content must not be shown.
+    let broken = write("broken", &format!("apiVersion: v1\nkind: Config\nusers:\n- name: a\n  user: {{token: {KEY}"));
+    let other = write("other", KEY);
+    let empty = write("empty", "apiVersion: v1\nkind: Config\nclusters: []\ncontexts: []\nusers: []\n");
+    let with_key: &[&str] = &["run", "--root-key-file", &key];
+    let rows: &[(&[&str], &[&str], &str)] = &[
+        (&[], &["--nope"], "unexpected argument '--nope' found; see --help"),
+        (&[], &["crdd"], "unrecognized subcommand 'crdd'; tip: a similar subcommand exists: 'crd'; see --help"),
+        (&["run"], &["--consistency-window", "soon"], "'soon' is not a duration such as 500ms, 30s or 10m"),
+        (&["run"], &["--consistency-window", "30"], "'30' is not a duration"),
+        (&["run"], &["--request-timeout", "0s"], "'--request-timeout <REQUEST_TIMEOUT>': must be more than zero"),
+        (&["run"], &["--workers", "0"], "0 is not in 1..=1024"),
+        (&["run"], &["--default-deletion-policy", "Retain"], "[possible values: Delete, Orphan]"),
+        (&["run"], &["--default-adoption-policy", "never"], "[possible values: Never, IfLossless, Always]"),
+        (&["run"], &["--admin-address", "8080"], "'--admin-address <ADMIN_ADDRESS>'"),
+        (&["run"], &["--namespace", "a,B"], "'B' is not the name of a namespace"),
+        (&["run"], &["--namespace", ""], "'' is not the name of a namespace"),
+        (&["run"], &["--log-level", "loud=x=y"], "--log-level"),
+        (&["run"], &[], "UNKEY_ROOT_KEY does not exist; give a file with --root-key-file or the key in UNKEY_ROOT_KEY"),
+        (with_key, &["--api-url", "api.unkey.com"], "the API URL is not an absolute URL such as https://api.unkey.com"),
+        (with_key, &["--api-url", "https://me:secret@api.unkey.com"], "must not contain a user name or password"),
+        (with_key, &[], "name one with --kubeconfig or KUBECONFIG"),
+        (
+            with_key,
+            &["--kubeconfig", "/nonexistent/config"],
+            "'/nonexistent/config' cannot be read: No such file or directory",
+        ),
+        (with_key, &["--kubeconfig", &broken], "it is not YAML of a kubeconfig"),
+        (with_key, &["--kubeconfig", &other], "it is not YAML of a kubeconfig, as line 1 column 1 shows"),
+        (with_key, &["--kubeconfig", &empty, "--context", "prod"], "it has no context 'prod'"),
+    ];
+    for (command, args, expected) in rows {
+        let said = sentence(&operator(command).args(*args).output().unwrap());
+        assert!(said.contains(expected), "{args:?}: '{expected}' is not in: {said}");
+        assert!(!said.contains(KEY) && !said.contains("secret@"), "a secret is shown: {said}");
+    }
+}
+
+#[test]
+fn a_key_in_the_environment_is_checked_and_not_shown() {
+    for (value, expected) in [("", "is empty"), ("two words", "has spaces"), ("new\nline", "has spaces")] {
+        let said = sentence(&operator(&["run"]).env("UNKEY_ROOT_KEY", value).output().unwrap());
+        assert!(said.contains(expected), "{value:?}: {said}");
+        assert!(value.is_empty() || !said.contains(value), "{said}");
+    }
+    let said = sentence(&operator(&["run"]).env("UNKEY_OPERATOR_WORKERS", "many").output().unwrap());
+    assert!(said.contains("'many'") && said.contains("--workers"), "{said}");
+}
+
+#[test]
+fn the_version_and_the_help() {
+    let expected = format!("unkey-operator {}\n", env!("CARGO_PKG_VERSION"));
+    for args in [&["--version"][..], &["-V"], &["version"]] {
+        let output = operator(args).output().unwrap();
+        assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+        assert_eq!(String::from_utf8(output.stdout).unwrap(), expected);
+    }
+    let help = operator(&["run", "--help"]).output().unwrap();
+    let text = String::from_utf8(help.stdout).unwrap();
+    assert!(
+        help.status.success() && text.contains("--root-key-file") && text.contains("UNKEY_OPERATOR_NAMESPACE"),
+        "{text}"
+    );
+}
+
+#[test]
+fn the_crd_goes_to_standard_output() {
+    let output = operator(&["crd"]).output().unwrap();
+    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+    let committed = std::fs::read(Path::new(super::tree::ROOT).join("crds/identities.unkey.com.yaml")).unwrap();
+    assert_eq!(output.stdout, committed);
+}
+
+/// `unkey-operator crd | head -1`, and a full disk.
+#[test]
+fn a_reader_that_leaves_is_no_panic() {
+    let mut child = operator(&["crd"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    let mut reader = BufReader::with_capacity(16, child.stdout.take().unwrap());
+    reader.read_line(&mut line).unwrap();
+    assert_eq!(line, "# Generated by `unkey-operator crd`; do not edit.\n");
+    drop(reader);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let output = operator(&["crd"]).stdout(full).stderr(Stdio::piped()).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "a script must see that the file is not complete");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.starts_with("unkey-operator: the definition cannot be written: No space left"), "{said}");
+}
