@@ -130,7 +130,7 @@ async fn refused_and_deleted() {
     let was = world.upstream("x");
     world.create("x", &json!({"externalId": "x", "meta": {"a": 1}})).await;
     world.reason("x", "AlreadyExists").await;
-    let before = world.cost("x");
+    let before = world.cost_so_far("x").await;
     world.delete("x").await;
     world.gone("x").await;
     assert_eq!(world.cost_since("x", before).await, Cost::NOTHING);
@@ -146,8 +146,7 @@ async fn refused_and_checked() {
     world.seed("x", &stored);
     world.create("x", &json!({"externalId": "x", "meta": {"a": 1}})).await;
     world.reason("x", "AlreadyExists").await;
-    world.barrier().await;
-    let before = world.cost("x");
+    let before = world.cost_so_far("x").await;
     world.poke("x", "1").await;
     assert_eq!(world.cost_since("x", before).await, Cost::CHECK);
     assert_eq!(world.events("x").await.len(), 1, "stalled began once");

@@ -17,7 +17,7 @@ async fn orphan_leaves_the_identity() {
     world.create("x", &json!({"externalId": "x", "meta": {"a": 1}, "deletionPolicy": "Orphan"})).await;
     let object = world.ready("x").await;
     assert_eq!(object["status"]["deletionPolicy"], "Orphan");
-    let (held, before) = (world.upstream("x"), world.cost("x"));
+    let (held, before) = (world.upstream("x"), world.cost_so_far("x").await);
     world.delete("x").await;
     world.gone("x").await;
     let told = world.event("x", "Orphaned").await;
@@ -44,8 +44,7 @@ async fn default_policy_is_a_flag() {
     // The policy in force is told when the default changes, and that is all.
     world.create("told", &json!({"externalId": "told"})).await;
     world.ready("told").await;
-    world.barrier().await;
-    let before = world.cost("told");
+    let before = world.cost_so_far("told").await;
     assert!(operator.terminate().success());
     let world = world.with_args(&["--default-deletion-policy", "Delete"]);
     let _operator = world.start().await;
@@ -75,8 +74,7 @@ async fn identity_is_gone_already() {
     let _operator = world.start().await;
     world.create("x", &json!({"externalId": "x"})).await;
     world.ready("x").await;
-    world.barrier().await;
-    let before = world.cost("x");
+    let before = world.cost_so_far("x").await;
     assert!(world.workspace.delete("x"));
     world.delete("x").await;
     world.gone("x").await;
@@ -114,10 +112,10 @@ async fn deleted_while_the_operator_was_away() {
         world.create(name, &json!({"externalId": name, "meta": {"a": 1}})).await;
         world.ready(name).await;
     }
+    let before = world.cost_so_far("x").await;
     assert!(operator.terminate().success());
     world.edit("orphan", &json!({"deletionPolicy": "Orphan"})).await;
     world.create("never", &json!({"externalId": "never"})).await;
-    let before = world.cost("x");
     for name in ["x", "orphan", "never"] {
         world.delete(name).await;
     }
@@ -175,7 +173,7 @@ async fn replace_drops_the_finalizer() {
     let manifest = super::harness::identity("x", &json!({"externalId": "x", "meta": {"a": 1}})).to_string();
     succeeded(&world.run_kubectl(&["create", "-f", "-"], &manifest).await);
     let object = world.ready("x").await;
-    let before = world.cost("x");
+    let before = world.cost_so_far("x").await;
     succeeded(&world.run_kubectl(&["replace", "-f", "-"], &manifest).await);
     let claimed = |it: &Value| it["metadata"]["annotations"]["unkey.com/claim"].is_string();
     let restored = world.until("x", "claimed again", claimed).await;

@@ -51,13 +51,12 @@ async fn update_and_delete_cost_one_call_each() {
     let _operator = world.start().await;
     world.create("one", &json!({"externalId": "one", "meta": {"plan": "free"}})).await;
     world.ready("one").await;
-    world.barrier().await;
-    let before = world.cost("one");
+    let before = world.cost_so_far("one").await;
     world.edit("one", &json!({"meta": {"plan": "pro"}})).await;
     world.ready("one").await;
     assert_eq!(world.upstream("one")["meta"], json!({"plan": "pro"}));
     assert_eq!(world.cost_since("one", before).await, Cost::UPDATE);
-    let before = world.cost("one");
+    let before = world.cost_so_far("one").await;
     world.delete("one").await;
     world.gone("one").await;
     assert_eq!(world.upstream("one"), Value::Null);
@@ -120,7 +119,7 @@ async fn changes_of_metadata_cost_nothing() {
     let _operator = world.start().await;
     world.create("quiet", &json!({"externalId": "quiet", "meta": {"a": 1}})).await;
     world.ready("quiet").await;
-    let before = world.cost("quiet");
+    let before = world.cost_so_far("quiet").await;
     world.patch("quiet", &json!({"metadata": {"labels": {"team": "a"}}})).await;
     let annotated = json!({"metadata": {"annotations": {"argocd.argoproj.io/tracking-id": "x"}}});
     let last = world.patch("quiet", &annotated).await;
@@ -140,7 +139,7 @@ async fn applying_the_same_again_costs_nothing() {
     let manifest = identity("same", &spec).to_string();
     succeeded(&world.run_kubectl(&["apply", "-f", "-"], &manifest).await);
     let object = world.ready("same").await;
-    let before = world.cost("same");
+    let before = world.cost_so_far("same").await;
     let told = succeeded(&world.run_kubectl(&["apply", "-f", "-"], &manifest).await);
     assert!(told.contains("unchanged"), "{told}");
     assert_eq!(world.cost_since("same", before).await, Cost::NOTHING);

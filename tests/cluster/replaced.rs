@@ -12,14 +12,13 @@ async fn check_of_a_healthy_one() {
     let limits = json!([{"name": "calls", "limit": 10, "duration": 1000}]);
     world.create("x", &json!({"externalId": "x", "meta": {"a": 1, "n": null}, "ratelimits": limits})).await;
     let ready = condition(&world.ready("x").await, "Ready");
-    world.barrier().await;
     for value in ["2031-01-01T00:00:00Z", "anything else", ""] {
-        let before = world.cost("x");
+        let before = world.cost_so_far("x").await;
         let object = world.poke("x", value).await;
         assert_eq!(condition(&object, "Ready"), ready, "unchanged, its time of change too");
         assert_eq!(world.cost_since("x", before).await, Cost::CHECK, "'{value}'");
     }
-    let before = world.cost("x");
+    let before = world.cost_so_far("x").await;
     world.patch("x", &json!({"metadata": {"annotations": {"unkey.com/reconcile-requested-at": null}}})).await;
     assert_eq!(world.cost_since("x", before).await, Cost::NOTHING, "taken away, it asks for nothing");
 }
@@ -41,8 +40,7 @@ async fn drift_is_corrected() {
         json!({"ratelimits": [{"name": "calls", "limit": 10, "duration": 1000, "autoApply": true}]}),
         json!({"meta": {"b": 1}, "ratelimits": [{"name": "theirs", "limit": 1, "duration": 1000}]}),
     ] {
-        world.barrier().await;
-        let before = world.cost("x");
+        let before = world.cost_so_far("x").await;
         world.mutate("x", &theirs);
         let object = world.poke("x", &theirs.to_string()).await;
         assert_eq!(condition(&object, "Ready"), ready, "{theirs}");
@@ -56,7 +54,7 @@ async fn drift_is_corrected() {
     assert!(told.kind == "Normal" && told.note.contains(id.as_str().unwrap()), "{told:?}");
     // What is not managed is nobody's drift.
     world.mutate("y", &json!({"ratelimits": limits}));
-    let before = world.cost("y");
+    let before = world.cost_so_far("y").await;
     world.poke("y", "1").await;
     assert_eq!(world.cost_since("y", before).await, Cost::CHECK);
     assert_eq!(world.upstream("y")["ratelimits"], limits);
@@ -68,8 +66,7 @@ async fn vanished_is_created_again() {
     let _operator = world.start().await;
     world.create("x", &json!({"externalId": "x", "meta": {"a": 1}})).await;
     let old = world.ready("x").await["status"]["identityId"].clone();
-    world.barrier().await;
-    let before = world.cost("x");
+    let before = world.cost_so_far("x").await;
     assert!(world.workspace.delete("x"));
     let object = world.poke("x", "1").await;
     let object = if condition(&object, "Ready")["status"] == "True" { object } else { world.ready("x").await };
@@ -110,8 +107,7 @@ async fn vanished_before_an_update() {
     let _operator = world.start().await;
     world.create("x", &json!({"externalId": "x", "meta": {"a": 1}})).await;
     let old = world.ready("x").await["status"]["identityId"].clone();
-    world.barrier().await;
-    let before = world.cost("x");
+    let before = world.cost_so_far("x").await;
     assert!(world.workspace.delete("x"));
     world.edit("x", &json!({"meta": {"a": 2}})).await;
     let object = world.ready("x").await;
@@ -162,8 +158,7 @@ async fn replaced_by_another() {
         world.ready(name).await;
     }
     for (name, _, content, adopted) in &cases {
-        world.barrier().await;
-        let before = world.cost(name);
+        let before = world.cost_so_far(name).await;
         assert!(world.workspace.delete(name));
         let id = world.seed(name, content);
         world.ask_for_check(name, "1").await;

@@ -33,8 +33,7 @@ async fn edited_in_the_same_commit() {
     let operator = world.start().await;
     world.create("x", &json!({"externalId": "x", "meta": {"a": 1}})).await;
     world.ready("x").await;
-    world.barrier().await;
-    let before = world.cost("x");
+    let before = world.cost_so_far("x").await;
     world.edit("x", &json!({"meta": {"a": 2}, "suspend": true})).await;
     let object = world.reason("x", "Suspended").await;
     assert_eq!(object["status"]["observedGeneration"], 2);
@@ -58,7 +57,7 @@ async fn orphan_while_suspended_goes_at_once() {
     let _operator = world.start().await;
     world.create("x", &json!({"externalId": "x", "deletionPolicy": "Orphan"})).await;
     world.ready("x").await;
-    let before = world.cost("x");
+    let before = world.cost_so_far("x").await;
     world.edit("x", &json!({"suspend": true})).await;
     world.reason("x", "Suspended").await;
     world.delete("x").await;

@@ -32,7 +32,7 @@ async fn each_field() {
         ("remove a limit", json!({"ratelimits": [two]}), "/ratelimits", json!([two])),
     ];
     for (what, edit, at, holds) in steps {
-        let before = world.cost("x");
+        let before = world.cost_so_far("x").await;
         world.edit("x", &edit).await;
         let object = world.ready("x").await;
         assert_eq!(world.upstream("x").pointer(at), Some(&holds), "{what}");
@@ -58,8 +58,7 @@ async fn the_same_in_other_words() {
         r#"{"spec":{"ratelimits":[{"name":"one","limit":1,"duration":1000,"autoApply":false},{"name":"two","limit":2,"duration":2000}]}}"#,
     ];
     for words in words {
-        world.barrier().await;
-        let (before, was) = (world.cost("x"), world.get("x").await.unwrap());
+        let (before, was) = (world.cost_so_far("x").await, world.get("x").await.unwrap());
         // As text: the test's own JSON library might write 1.0 as it likes.
         let patched = world.run_kubectl(&["patch", "identity", "x", "--type=merge", "-p", words], "").await;
         succeeded(&patched);
@@ -101,9 +100,7 @@ async fn omitted_is_kept_and_empty_is_cleared() {
     let limit = json!({"name": "one", "limit": 1, "duration": 1000, "autoApply": false});
     world.create("x", &json!({"externalId": "x", "meta": {"a": 1}, "ratelimits": [limit]})).await;
     world.ready("x").await;
-    world.barrier().await;
-
-    let before = world.cost("x");
+    let before = world.cost_so_far("x").await;
     world.edit("x", &json!({"meta": null})).await;
     let object = world.ready("x").await;
     assert!(object["status"]["applied"].get("meta").is_none(), "{}", object["status"]);
@@ -120,7 +117,7 @@ async fn omitted_is_kept_and_empty_is_cleared() {
     assert_eq!(released.len(), 2, "once for each field: {released:?}");
     assert!(released.iter().any(|it| it.note.contains("set ratelimits: []")), "{released:?}");
 
-    let before = world.cost("x");
+    let before = world.cost_so_far("x").await;
     world.edit("x", &json!({"meta": {}})).await;
     world.ready("x").await;
     assert_eq!(world.upstream("x")["meta"], json!({}));
@@ -142,7 +139,7 @@ async fn nulls_by_kubectl() {
     succeeded(&world.run_kubectl(&["create", "-f", "-"], &manifest(&data)).await);
     world.ready("x").await;
     assert_eq!(world.upstream("x")["meta"], data);
-    let before = world.cost("x");
+    let before = world.cost_so_far("x").await;
     // kubectl turns the null into a removal; the server does not take one.
     succeeded(&world.run_kubectl(&["apply", "-f", "-"], &manifest(&Value::Null)).await);
     let object = world.ready("x").await;
@@ -187,14 +184,14 @@ async fn policies_alone_send_nothing() {
         json!({"deletionPolicy": "Delete"}),
         json!({"suspend": false}),
     ] {
-        let before = world.cost("x");
+        let before = world.cost_so_far("x").await;
         world.edit("x", &edit).await;
         let object = world.ready("x").await;
         let policy = object["spec"].get("deletionPolicy").cloned().unwrap_or(json!("Delete"));
         assert_eq!(object["status"]["deletionPolicy"], policy);
         assert_eq!(world.cost_since("x", before).await, Cost::STATUS, "{edit}");
     }
-    let before = world.cost("x");
+    let before = world.cost_so_far("x").await;
     world.edit("x", &json!({"suspend": true})).await;
     world.reason("x", "Suspended").await;
     assert_eq!(world.cost_since("x", before).await, Cost::STATUS);

@@ -103,10 +103,15 @@ impl World {
         eventually("the barrier's writes in the audit log", logged).await;
     }
 
+    /// What `name` has cost when all is done. What is visible to a test may not have reached the audit log yet.
+    pub async fn cost_so_far(&self, name: &str) -> Cost {
+        self.barrier().await;
+        self.cost(name)
+    }
+
     /// What `name` costs from `before` on, when all is done: see [`World::barrier`].
     pub async fn cost_since(&self, name: &str, before: Cost) -> Cost {
-        self.barrier().await;
-        self.cost(name) - before
+        self.cost_so_far(name).await - before
     }
 
     /// Asks for a check by annotation, without waiting for it.
