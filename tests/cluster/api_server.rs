@@ -49,7 +49,7 @@ async fn the_api_server_dies_while_unkey_works() {
     world.delete("deleted").await;
     let other = json!({"n": "theirs"}).as_object().cloned();
     assert!(world.workspace.mutate("drifted", Seed { meta: other, ..Seed::default() }));
-    world.poke("drifted", "look").await;
+    world.ask_for_check("drifted", "look").await;
     for fault in held.iter().chain([&read]) {
         world.until_hit(*fault, 1).await;
     }

@@ -131,7 +131,7 @@ async fn drive(
             failing.retain(|name| *name != case.name);
             world.workspace.clear_fault(faults[case.name]);
             if case.slow {
-                world.poke(case.name, "repaired").await;
+                world.ask_for_check(case.name, "repaired").await;
             }
         }
         open.retain(|case| {

@@ -65,12 +65,12 @@ async fn an_owned_identity_that_becomes_another() {
     world.create("owned", &json!({"externalId": "owned", "meta": {"n": 1}})).await;
     world.ready("owned").await;
     let fault = world.workspace.order(Fault::new(someone_else("Owned")).on(Operation::Get));
-    world.poke("owned", "look").await;
+    world.ask_for_check("owned", "look").await;
     let object = world.reason("owned", "IdentityMismatch").await;
     assert_eq!(world.workspace.counts().writes(), 1);
     assert!(object["status"]["identityId"].is_string(), "what it owned is not forgotten");
     world.workspace.clear_fault(fault);
-    world.poke("owned", "look again").await;
+    world.ask_for_check("owned", "look again").await;
     world.ready("owned").await;
     assert_eq!(world.workspace.counts().writes(), 1);
     world.assert_in_step().await;
@@ -97,7 +97,7 @@ async fn an_update_that_answers_with_another_identity() {
     }
     world.workspace.clear_faults();
     for name in ["other-id", "other-name"] {
-        world.poke(name, "look").await;
+        world.ask_for_check(name, "look").await;
         world.ready(name).await;
     }
     world.assert_in_step().await;
@@ -131,7 +131,7 @@ async fn absence_needs_the_right_words() {
                 world.workspace.order(Fault::new(kind.clone()).on(operation).of(name));
             }
         }
-        world.poke(name, "look").await;
+        world.ask_for_check(name, "look").await;
     }
     for (name, _) in &cases {
         let shown = world
@@ -151,7 +151,7 @@ async fn absence_needs_the_right_words() {
     assert_eq!(world.calls()[0], 7, "nothing was made anew");
     world.workspace.clear_faults();
     for (name, _) in &cases {
-        world.poke(name, "put right").await;
+        world.ask_for_check(name, "put right").await;
         if ["empty-list", "null"].contains(name) { drop(world.ready(name).await) } else { world.gone(name).await }
     }
     world.assert_in_step().await;

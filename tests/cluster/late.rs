@@ -83,7 +83,7 @@ async fn there_and_back_before_the_replica_has_seen_it() {
         world.edit("a", &json!({"meta": meta(revision)})).await;
         world.until_accepted(Operation::Update, "a", to).await;
     }
-    world.poke("a", "look").await;
+    world.ask_for_check("a", "look").await;
     world.until("a", "done with the poke", |object| object["status"]["lastHandledReconcileAt"] == "look").await;
     world.ready("a").await;
     assert_eq!(world.workspace.live("a").unwrap().meta, meta(1));
@@ -100,7 +100,7 @@ async fn recreated_killed_and_deleted() {
         let first = created(&world, name).await["status"]["identityId"].clone();
         let frozen = world.workspace.order(Fault::new(kind).on(Operation::Create));
         assert!(world.workspace.delete(name));
-        world.poke(name, "gone?").await;
+        world.ask_for_check(name, "gone?").await;
         world.until_hit(frozen, 1).await;
         operator.kill();
         world.workspace.release(frozen);

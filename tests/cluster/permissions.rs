@@ -32,7 +32,7 @@ async fn without_read_the_usual_life_still_works() {
     world.create("exists", &json!({"externalId": "exists"})).await;
     denied(&world, "exists", "read_identity").await;
     world.workspace.add_root_key(ROOT_KEY, Permissions::ALL);
-    world.poke("exists", "granted").await;
+    world.ask_for_check("exists", "granted").await;
     let object = world.ready("exists").await;
     assert_eq!(object["status"]["origin"], "Adopted");
     world.assert_in_step().await;
@@ -71,7 +71,7 @@ async fn without_update_it_says_so_and_deletes() {
     world.delete("goes").await;
     world.gone("goes").await;
     world.workspace.add_root_key(ROOT_KEY, Permissions::ALL);
-    world.poke("stays", "granted").await;
+    world.ask_for_check("stays", "granted").await;
     world.ready("stays").await;
     assert_eq!(world.workspace.live("stays").unwrap().meta, json!({"n": 2}));
     world.assert_in_step().await;
@@ -95,7 +95,7 @@ async fn without_delete_it_says_so_and_orphans() {
     world.gone("orphaned").await;
     assert!(world.workspace.live("orphaned").is_some());
     world.workspace.add_root_key(ROOT_KEY, Permissions::ALL);
-    world.poke("deleted", "granted").await;
+    world.ask_for_check("deleted", "granted").await;
     world.gone("deleted").await;
     assert!(world.workspace.live("deleted").is_none());
 }
@@ -117,7 +117,7 @@ async fn a_correction_of_drift_that_is_refused_is_not_forgotten() {
         let meta = json!({"n": "somebody else's"}).as_object().cloned();
         assert!(world.workspace.mutate(name, Seed { meta, ..Seed::default() }));
         world.workspace.order(Fault::new(kind).on(Operation::Update).of(name).once());
-        world.poke(name, "look").await;
+        world.ask_for_check(name, "look").await;
     }
     for name in ["limited", "failing", "dropped"] {
         world.until(name, "done with the poke", |object| object["status"]["lastHandledReconcileAt"] == "look").await;

@@ -46,7 +46,7 @@ impl World {
     }
 
     /// Asks for another look at an Identity, as a user does.
-    pub async fn poke(&self, name: &str, value: &str) {
+    pub async fn ask_for_check(&self, name: &str, value: &str) {
         self.patch(name, &json!({"metadata": {"annotations": {POKE: value}}})).await;
     }
 
