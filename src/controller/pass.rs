@@ -30,13 +30,6 @@ pub struct Pass<'a> {
     snapshot: Arc<Snapshot>,
     fresh: bool,
     gone: Option<bool>,
-    told: Vec<(Arc<Snapshot>, Told)>,
-}
-
-/// Something to publish as an event.
-enum Told {
-    Note(Note),
-    Stalled(Box<Report>),
 }
 
 /// Runs one pass over what the cache holds of an object.
@@ -46,7 +39,6 @@ pub async fn run(cached: Arc<Snapshot>, context: &Arc<Context>) -> Result<Action
     if result.is_ok() {
         lock(&pass.memory).kube_failures = 0;
     }
-    pass.publish().await;
     result.map(|end| match end {
         End::Done | End::Gone => Action::await_change(),
         End::Wait(wait) => Action::requeue(wait),
@@ -101,8 +93,7 @@ impl<'a> Pass<'a> {
         let snapshot = newest(&memory, cached);
         domain::begin_pass(&mut turn.known());
         let policy = context.policy();
-        let told = Vec::new();
-        Some(Self { context, turn, memory, policy, external_id, uid, snapshot, fresh: false, gone: None, told })
+        Some(Self { context, turn, memory, policy, external_id, uid, snapshot, fresh: false, gone: None })
     }
 
     /// The object is gone; nothing fresher can be had of it.
@@ -178,7 +169,9 @@ impl<'a> Pass<'a> {
                 self.take(outcome).await?;
                 if done {
                     tracing::info!(because = because.name(), deleting = object.phase == Phase::Deleting, "released");
-                    self.told.extend(because.leaves(object).map(|note| (before, Told::Note(note))));
+                    if let Some(note) = because.leaves(object) {
+                        self.tell(&before, &note).await;
+                    }
                 }
                 Ok(())
             }
@@ -198,10 +191,12 @@ impl<'a> Pass<'a> {
         if written {
             let reason = report.verdict.reason();
             tracing::info!(%reason, generation = report.generation, "status written");
-            let about = |told| (Arc::clone(&self.snapshot), told);
-            self.told.extend(notes.iter().cloned().map(Told::Note).map(about));
+            let about = Arc::clone(&self.snapshot);
+            for note in notes {
+                self.tell(&about, note).await;
+            }
             if report.begins_stall(&object.recorded) {
-                self.told.push((Arc::clone(&self.snapshot), Told::Stalled(Box::new(report.clone()))));
+                self.context.events.stalled(&about, report).await;
             }
         }
         Ok(())
@@ -255,16 +250,15 @@ impl<'a> Pass<'a> {
             let mut known = self.turn.known();
             domain::learn(object, call, &answer.reply, &mut known, &mut memory.visits, &self.policy, telling)
         };
-        self.told.extend(note.map(|note| (Arc::clone(&self.snapshot), Told::Note(note))));
+        if let Some(note) = note {
+            let about = Arc::clone(&self.snapshot);
+            self.tell(&about, &note).await;
+        }
     }
 
-    /// Events come last: nothing may stand between a look at the object and the write upstream that relies on it (R11).
-    async fn publish(&mut self) {
-        for (object, told) in std::mem::take(&mut self.told) {
-            match told {
-                Told::Note(note) => self.context.events.note(&object, &note).await,
-                Told::Stalled(report) => self.context.events.stalled(&object, &report).await,
-            }
-        }
+    /// Publishes an event. That may take seconds, in which the object may change: a write upstream needs a new look (R11).
+    async fn tell(&mut self, about: &Snapshot, note: &Note) {
+        self.context.events.note(about, note).await;
+        self.fresh = self.gone.is_some();
     }
 }

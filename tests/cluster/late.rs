@@ -147,3 +147,34 @@ async fn a_lost_answer_and_a_lagging_replica() {
     }
     world.assert_in_step().await;
 }
+
+/// R2: an object whose finalizer is taken off by hand in the middle of its first create leaves no identity behind, answered
+/// or not.
+#[tokio::test]
+async fn an_object_that_goes_in_the_middle_of_its_create_leaves_nothing() {
+    let world = World::new("stray").await;
+    let mut operator = world.start().await;
+    let kinds = [("answered", FaultKind::HoldAnswer), ("unanswered", FaultKind::DropAfter)];
+    for (name, kind) in kinds {
+        // The answer comes, or is lost, when the object is gone.
+        let fault =
+            Fault::new(kind).on(Operation::Create).of(name).once().delayed(if name == "answered" { 0 } else { 300 });
+        let fault = world.workspace.order(fault);
+        world.create(name, &json!({"externalId": name, "meta": {"made": "by hand"}})).await;
+        world.until_hit(fault, 1).await;
+        world.patch(name, &json!({"metadata": {"finalizers": null}})).await;
+        world.delete(name).await;
+        world.gone(name).await;
+        world.workspace.release(fault);
+    }
+    let deleted = |it: &unkey_emulator::Workspace| kinds_are_gone(it, &["answered", "unanswered"]);
+    tokio::time::timeout(std::time::Duration::from_secs(30), world.workspace.wait_until(deleted)).await.unwrap();
+    assert!(operator.log().contains("looking after what it left in Unkey"));
+    operator.signal("TERM");
+    assert!(operator.ended().await.success(), "nothing holds the end up");
+}
+
+fn kinds_are_gone(workspace: &unkey_emulator::Workspace, names: &[&str]) -> bool {
+    let snapshot = workspace.snapshot();
+    names.iter().all(|name| snapshot.dead.iter().any(|it| it.external_id == *name) && workspace.live(name).is_none())
+}

@@ -8,6 +8,8 @@ use unkey_emulator::{Fault, FaultKind, Operation};
 use super::harness::World;
 
 const PATIENT: [&str; 2] = ["--request-timeout", "60s"];
+/// For the operator that comes after: it holds Ready back for as long as an attempt of its own would last.
+const BRISK: [&str; 2] = ["--request-timeout", "1500ms"];
 
 /// S42, and the same for an update and a delete: what Unkey answers during the shutdown is recorded before the exit.
 #[tokio::test]
@@ -49,6 +51,7 @@ async fn what_is_answered_during_the_shutdown_is_recorded() {
         assert_eq!(world.workspace.live(name).unwrap().meta, json!({"n": 2}), "{name}");
     }
     let calls = world.calls();
+    let world = world.with_args(&BRISK);
     let _operator = world.start().await;
     world.ready("too-late").await;
     assert_eq!(world.calls()[1..], calls[1..], "the next one finds nothing to ask");
@@ -79,6 +82,7 @@ async fn the_drain_has_an_end() {
     assert!(operator.log().contains("work under way did not end within 10 s"));
     // The requests commit after all.
     world.workspace.release(held);
+    let world = world.with_args(&BRISK);
     let _operator = world.start().await;
     world.ready("created").await;
     world.ready("updated").await;
@@ -104,6 +108,7 @@ async fn a_second_signal_ends_it_at_once() {
         assert_eq!(status.code(), Some(1));
         world.workspace.clear_faults();
     }
+    let world = world.with_args(&BRISK);
     let _operator = world.start().await;
     world.ready("term").await;
     world.ready("int").await;

@@ -137,7 +137,8 @@ pub(super) fn gone(s: &Situation<'_>, heirs: bool) -> Step {
             _ => s.read_settled(),
         };
     }
-    if !s.known.owes(ours) && s.visits.maybe_own.is_none() {
+    let deleted = matches!(&s.known.last, LastWrite::Deleted { uid, .. } if uid == ours);
+    if !s.known.owes(ours) && (deleted || s.visits.maybe_own.is_none()) {
         return Step::Done;
     }
     match (s.settled(), judge(s, None)) {
