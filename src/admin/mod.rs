@@ -53,7 +53,8 @@ impl Admin {
             missing.push("the list of Identities (is the CRD installed, and may the operator list it?)".to_owned());
         }
         if let Err(why) = (self.0.credentials)() {
-            missing.push(format!("a usable root key: {why}"));
+            // The error says "no root key: …" itself.
+            missing.push(format!("a usable root key: {}", why.trim_start_matches("no root key: ")));
         }
         if missing.is_empty() {
             return (StatusCode::OK, "ok\n").into_response();

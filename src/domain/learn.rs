@@ -1,7 +1,7 @@
 //! What a process takes from what it sees and from what it is answered.
 //!
-//! [`observe`](super::observe) takes in the object, [`begin`] notes a write before it is sent, [`learn`] takes in the answer. A write
-//! that was begun and never learned of (a dropped future, a panic) is an unknown outcome by itself.
+//! [`observe()`](super::observe()) takes in the object, [`begin`] notes a write before it is sent, [`learn`] takes in the
+//! answer. A write that was begun and never learned of (a dropped future, a panic) is an unknown outcome by itself.
 
 use super::backoff;
 use super::content::{Applied, Content};

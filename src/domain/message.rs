@@ -46,13 +46,15 @@ fn of_cause(cause: &Cause, external_id: &str) -> String {
         }
         Cause::RateLimited => "Unkey asks to slow down (429); the operator tries again by itself.".to_owned(),
         Cause::Unauthorized(why) => {
-            format!("Unkey refuses the root key ({why}); put a valid root key in place, no restart is needed.")
+            format!(
+                "Unkey refuses the root key ({why}); put a valid root key in place; with a key file no restart is needed."
+            )
         }
         Cause::PermissionDenied(operation) => format!(
             "The root key lacks the permission '{}'; grant it in Unkey, no restart is needed.",
             operation.permission()
         ),
-        Cause::CredentialsMissing(why) => format!("The operator has no usable root key: {why}."),
+        Cause::CredentialsMissing(why) => format!("The operator has {why}; put a root key in place."),
         Cause::Rejected(why) => format!("Unkey refuses the request: {why}."),
         Cause::Mismatch => format!(
             "Unkey answered with another identity than '{external_id}'; nothing is written until a person has looked."
