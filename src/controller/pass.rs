@@ -49,11 +49,11 @@ pub async fn run(cached: Arc<Snapshot>, context: &Arc<Context>) -> Result<Action
 /// there has to be one.
 pub async fn clear_up(gone: Arc<Snapshot>, context: &Arc<Context>) -> Option<Result<Option<Duration>, KubeError>> {
     let mut pass = Pass::begin(gone, context)?;
-    // R2: an heir of the externalId is judged by its own adoption policy; what it may take must not be deleted under it.
-    let heirs = kube::has_heirs(&context.apis, &pass.external_id, &pass.uid).await;
-    Some(match heirs {
+    Some(match pass.is_gone().await {
         Err(error) => Err(error),
-        Ok(heirs) => pass.gone(heirs).steps().await.map(|end| match end {
+        // It left the selection of `--selector`, and lives.
+        Ok(false) => Ok(None),
+        Ok(true) => pass.steps().await.map(|end| match end {
             End::Wait(wait) => Some(wait),
             End::Done | End::Gone => {
                 pass.turn.known().cleared_up();
@@ -96,11 +96,16 @@ impl<'a> Pass<'a> {
         Some(Self { context, turn, memory, policy, external_id, uid, snapshot, fresh: false, gone: None })
     }
 
-    /// The object is gone; nothing fresher can be had of it.
-    fn gone(&mut self, heirs: bool) -> &mut Self {
-        self.gone = Some(heirs);
+    /// Looks whether the object is really gone, and whether another one names its externalId: what that heir may adopt must
+    /// not be deleted under it (R2).
+    async fn is_gone(&mut self) -> Result<bool, KubeError> {
+        let found = kube::get(&self.context.client, &self.snapshot.key()).await?;
+        if matches!(found, Outcome::Now(now) if now.uid() == self.uid) {
+            return Ok(false);
+        }
+        self.gone = Some(kube::has_heirs(&self.context.apis, &self.external_id, &self.uid).await?);
         self.fresh = true;
-        self
+        Ok(true)
     }
 
     async fn steps(&mut self) -> Result<End, KubeError> {
