@@ -2,6 +2,7 @@
 //! has to come to rest in a state that a user can live with, and stay there without a call or a write.
 
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 use unkey_operator::api::{AdoptionPolicy, DeletionPolicy};
 use unkey_operator::domain::{Cause, Content, Controls};
 
@@ -162,8 +163,19 @@ fn comes_to_rest(sim: &mut Sim) {
     assert!(blocked || sim.trace.is_empty(), "R12 at restart: {:?}\n{:?}", sim.trace, sim.thing);
 }
 
+/// The same histories in every run, so that a change fails its own run and no later one. To search, give other seeds and more
+/// cases: `PROPTEST_RNG_SEED=7 PROPTEST_CASES=40000 cargo test --test domain histories`.
+fn config() -> ProptestConfig {
+    let given = ProptestConfig::default();
+    let rng_seed = match given.rng_seed {
+        RngSeed::Random => RngSeed::Fixed(1),
+        fixed @ RngSeed::Fixed(_) => fixed,
+    };
+    ProptestConfig { cases: given.cases.max(1500), failure_persistence: None, rng_seed, ..given }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases.max(1500), failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(config())]
 
     #[test]
     fn alone_in_the_world(ops in ops(false)) {
