@@ -124,3 +124,17 @@ impl ConditionType {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A rollback meets what the newer version wrote: a word it does not know must not cost it the id.
+    #[test]
+    fn an_unknown_word_leaves_the_rest_readable() {
+        let text = r#"{"uid":"u","identityId":"id_1","origin":"Imported","deletionPolicy":"Archive","later":1}"#;
+        let status: IdentityStatus = serde_json::from_str(text).unwrap();
+        assert_eq!(status.identity_id.as_deref(), Some("id_1"));
+        assert_eq!((status.origin, status.deletion_policy), (None, None));
+    }
+}

@@ -246,12 +246,8 @@ pub fn depth(json: &str) -> usize {
 }
 
 /// Bytes of a value as Unkey encodes it to measure it: compact, numbers as f64, `<`, `>`, `&`, U+2028 and U+2029 as
-/// six-byte escapes.
-pub fn go_len(value: &Value) -> usize {
-    go_len_value(value, &mut 0)
-}
-
-fn go_len_value(value: &Value, longest_key: &mut usize) -> usize {
+/// six-byte escapes. `longest_key` grows to the bytes of the longest key met.
+pub(super) fn go_len_value(value: &Value, longest_key: &mut usize) -> usize {
     match value {
         Value::Null | Value::Bool(true) => 4,
         Value::Bool(false) => 5,

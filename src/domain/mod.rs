@@ -24,7 +24,7 @@ mod visits;
 pub use claim::{Claim, Mark};
 pub use content::{Applied, Content, ContentHash, FieldHash, Limit, Limits, Meta, lossless};
 pub use decide::decide;
-pub use desired::{Desired, MAX_DEPTH, MAX_KEY_BYTES, MAX_META_BYTES, Spec, SpecError, depth, go_len};
+pub use desired::{Desired, MAX_DEPTH, MAX_KEY_BYTES, MAX_META_BYTES, Spec, SpecError, depth};
 pub use ids::{Confirmed, ExternalId, IdentityId, Mono, ObjectKey, Uid};
 pub use knowledge::{Doubt, InFlight, Knowledge, LastWrite, Seen, Unsure, Write};
 pub use learn::{Effect, Fault, Reply, Telling, begin, begin_pass, learn};
