@@ -1,19 +1,23 @@
-//! What is shared between passes: who claims an externalId, whose turn it is, what is known of it in Unkey, and what is
-//! remembered of each object.
+//! What is shared between passes: who claims an externalId, whose turn it is, what is known of it in Unkey, what is
+//! remembered of each object, and which workspaces the recorded ids come from.
 //!
 //! Locks are held for moments and never across an await. Where two are held at once, the order is `slots` before a slot's
-//! knowledge, and a memory before the knowledge; `memories` is held alone. A turn is tried, never waited for: who does not get it is parked and woken
+//! knowledge or the workspace, and a memory before the knowledge; `memories` is held alone. A turn is tried, never waited for: who does not get it is parked and woken
 //! when it ends (R8).
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ::kube::runtime::reflector::ObjectRef;
+use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::snapshot::{Pokes, Snapshot};
 use crate::api::Reason;
-use crate::domain::{Claimant, ExternalId, Knowledge, Mono, Role, Uid, Visits, role};
+use crate::domain::{
+    CANARIES, Claimant, ExternalId, Gate, IdentityId, KeyMark, Knowledge, Look, Mono, Object, Role, Uid, Visits,
+    Workspace, role,
+};
 
 /// A reference by which the controller's queue knows an object.
 pub type Ref = ObjectRef<Snapshot>;
@@ -23,6 +27,10 @@ pub type Ref = ObjectRef<Snapshot>;
 pub struct Table {
     slots: Mutex<HashMap<ExternalId, Slot>>,
     memories: Mutex<HashMap<Uid, Arc<Mutex<Memory>>>>,
+    workspace: Mutex<Workspace>,
+    /// Somebody waits for a proof of the workspace.
+    doubted: Notify,
+    key_changed: Notify,
     wake: UnboundedSender<Ref>,
     window: u64,
 }
@@ -84,8 +92,16 @@ pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Table {
     /// An empty table. Objects to look at again are sent to `wake`; `window` is the consistency window in ms.
-    pub fn new(wake: UnboundedSender<Ref>, window: u64) -> Self {
-        Self { slots: Mutex::default(), memories: Mutex::default(), wake, window }
+    pub fn new(wake: UnboundedSender<Ref>, window: u64, workspace: Workspace) -> Self {
+        Self {
+            slots: Mutex::default(),
+            memories: Mutex::default(),
+            workspace: Mutex::new(workspace),
+            doubted: Notify::new(),
+            key_changed: Notify::new(),
+            wake,
+            window,
+        }
     }
 
     /// Takes in an object from the watch; an older version than the one known is ignored. Others of the same
@@ -110,8 +126,14 @@ impl Table {
                 *known = entry;
                 return;
             }
-            Some(known) => *known = entry,
-            None if may_add => slot.entries.push(entry),
+            Some(known) => {
+                self.count(Some(&entry.claimant), Some(&known.claimant));
+                *known = entry;
+            }
+            None if may_add => {
+                self.count(Some(&entry.claimant), None);
+                slot.entries.push(entry);
+            }
             None => return,
         }
         self.wake_others(slot, &object.uid());
@@ -122,8 +144,30 @@ impl Table {
         let uid = object.uid();
         lock(&self.memories).remove(&uid);
         if let Some(slot) = lock(&self.slots).get_mut(&object.external_id()) {
-            slot.entries.retain(|entry| entry.claimant.uid != uid);
+            slot.entries.retain(|entry| {
+                let stays = entry.claimant.uid != uid;
+                if !stays {
+                    self.count(None, Some(&entry.claimant));
+                }
+                stays
+            });
             self.wake_others(slot, &uid);
+        }
+    }
+
+    /// Keeps account of the keys under which ids are recorded.
+    fn count(&self, comes: Option<&Claimant>, goes: Option<&Claimant>) {
+        let mark = |claimant: &Claimant| claimant.recorded.as_ref().map(|_| claimant.credential.clone());
+        let (comes, goes) = (comes.and_then(mark), goes.and_then(mark));
+        if comes == goes {
+            return;
+        }
+        let mut workspace = lock(&self.workspace);
+        if let Some(comes) = comes {
+            workspace.recorded(&comes);
+        }
+        if let Some(goes) = goes {
+            workspace.dropped(&goes);
         }
     }
 
@@ -189,15 +233,95 @@ impl Table {
         counts
     }
 
-    /// Another root key is in use. What was read under the old one proves nothing under this one, which may be another
-    /// workspace's; and everything is looked at again.
-    pub fn credential_changed(&self, now: Mono) {
+    /// Another root key comes into use. What was read under the old one proves nothing under this one, which may be another
+    /// workspace's.
+    pub fn credential_changes(&self, credential: KeyMark, now: Mono) {
+        lock(&self.workspace).key_changed(credential, now);
         for slot in lock(&self.slots).values() {
             lock(&slot.known).forget_reads(now);
+        }
+    }
+
+    /// It is in use: everything is looked at again.
+    pub fn credential_changed(&self) {
+        self.key_changed.notify_waiters();
+        self.wake_all();
+    }
+
+    fn wake_all(&self) {
+        for slot in lock(&self.slots).values() {
             for entry in &slot.entries {
                 let _ = self.wake.send(entry.at.clone());
             }
         }
+    }
+
+    /// How many objects were failing when last seen: not ready, and not waiting for a person.
+    pub fn count_failing(&self) -> usize {
+        let failing = |reason: Reason| {
+            let at_rest =
+                [Reason::Synced, Reason::Suspended, Reason::InvalidSpec, Reason::Rejected, Reason::AlreadyExists];
+            let others = [Reason::ExternalIdConflict, Reason::IdentityMismatch, Reason::NotConverging];
+            !at_rest.contains(&reason) && !others.contains(&reason)
+        };
+        let slots = lock(&self.slots);
+        slots.values().flat_map(|slot| &slot.entries).filter(|entry| entry.reason.is_some_and(failing)).count()
+    }
+}
+
+/// The workspace guard (R15).
+impl Table {
+    /// What `object` may do. Where that has to be found out first, whoever does so is told.
+    pub fn gate(&self, object: &Object) -> Gate {
+        let gate = lock(&self.workspace).gate(object.held().map(|held| &held.credential));
+        if matches!(gate, Gate::Unproven { .. }) {
+            self.doubted.notify_one();
+        }
+        gate
+    }
+
+    /// Resolves when somebody waits for a proof.
+    pub async fn is_doubted(&self) {
+        self.doubted.notified().await;
+    }
+
+    /// Resolves when another root key has come into use.
+    pub async fn key_changes(&self) {
+        self.key_changed.notified().await;
+    }
+
+    /// The marks to look for.
+    pub fn unproven(&self) -> Vec<KeyMark> {
+        lock(&self.workspace).unproven()
+    }
+
+    /// From when on a look that misses counts.
+    pub fn misses_count_from(&self) -> Mono {
+        lock(&self.workspace).settles_at(self.window)
+    }
+
+    /// A few identities recorded under `mark`: those that stay before those that leave, old before young.
+    pub fn canaries(&self, mark: &KeyMark) -> Vec<(ExternalId, IdentityId)> {
+        let slots = lock(&self.slots);
+        let mut found: Vec<_> = slots
+            .iter()
+            .flat_map(|(external_id, slot)| slot.entries.iter().map(move |entry| (external_id, &entry.claimant)))
+            .filter(|(_, claimant)| claimant.credential == *mark)
+            .filter_map(|(external_id, claimant)| {
+                Some(((claimant.leaving, claimant.born), external_id, claimant.recorded.as_ref()?))
+            })
+            .collect();
+        found.sort_by_key(|(rank, ..)| *rank);
+        found.into_iter().take(CANARIES).map(|(_, external_id, id)| (external_id.clone(), id.clone())).collect()
+    }
+
+    /// Takes in a look that was made with the key `current`. Returns true if that opens or shuts a gate; all are then woken.
+    pub fn looked(&self, current: &KeyMark, mark: &KeyMark, look: &Look) -> bool {
+        let changed = lock(&self.workspace).looked(current, mark, look, self.window);
+        if changed {
+            self.wake_all();
+        }
+        changed
     }
 }
 
@@ -229,7 +353,7 @@ mod tests {
 
     fn table() -> (Table, UnboundedReceiver<Ref>) {
         let (wake, woken) = unbounded_channel();
-        (Table::new(wake, 30_000), woken)
+        (Table::new(wake, 30_000, Workspace::default()), woken)
     }
 
     fn object(name: &str, version: u64, status: &Value) -> Snapshot {
