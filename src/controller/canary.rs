@@ -4,7 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::run::{Access, Context};
+use super::access::Access;
+use super::run::Context;
 use super::upstream;
 use crate::domain::{Cause, KeyMark, Look, Reply, backoff};
 use crate::unkey;

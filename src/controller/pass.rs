@@ -6,9 +6,10 @@ use std::time::Duration;
 use ::kube::runtime::controller::Action;
 use k8s_openapi::jiff::Timestamp;
 
+use super::access::Access;
 use super::clock::millis;
 use super::kube::{self, KubeError, Outcome};
-use super::run::{Access, Context};
+use super::run::Context;
 use super::snapshot::Snapshot;
 use super::table::{Memory, Ref, Turn, lock};
 use super::{patch, status, stray, upstream};

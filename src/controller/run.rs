@@ -14,6 +14,7 @@ use futures::{FutureExt, Stream, StreamExt};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tracing::Instrument;
 
+use super::access::Access;
 use super::canary;
 use super::clock::Clock;
 use super::events::Events;
@@ -65,25 +66,6 @@ pub struct Context {
     draining: AtomicBool,
     dice: RandomState,
     rolls: AtomicU64,
-}
-
-/// The root key in use, and what is decided with it in view. A pass keeps to one from its beginning to its end, so that
-/// nothing is sent with another key than the one it was decided for.
-pub(super) struct Access {
-    /// Policies, and the key's fingerprint.
-    pub policy: Policy,
-    /// A client that uses this key only; else, why there is none.
-    pub unkey: Result<unkey::Client, String>,
-}
-
-impl Access {
-    fn with(policy: &Policy, unkey: &unkey::Client) -> Self {
-        let (unkey, credential) = match unkey.pinned() {
-            Ok((client, mark)) => (Ok(client), Some(mark)),
-            Err(missing) => (Err(missing.to_string()), None),
-        };
-        Self { policy: Policy { credential, ..policy.clone() }, unkey }
-    }
 }
 
 /// Why the controller ended.

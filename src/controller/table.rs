@@ -5,6 +5,8 @@
 //! knowledge or the workspace, and a memory before the knowledge; `memories` is held alone. A turn is tried, never waited for: who does not get it is parked and woken
 //! when it ends (R8).
 
+mod guard;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -14,10 +16,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::snapshot::{Pokes, Snapshot};
 use crate::api::Reason;
-use crate::domain::{
-    CANARIES, Claimant, ExternalId, Gate, IdentityId, KeyMark, Knowledge, Look, Mono, Object, Role, Uid, Visits,
-    Workspace, role,
-};
+use crate::domain::{Claimant, ExternalId, KeyMark, Knowledge, Mono, Role, Uid, Visits, Workspace, role};
 
 /// A reference by which the controller's queue knows an object.
 pub type Ref = ObjectRef<Snapshot>;
@@ -269,62 +268,6 @@ impl Table {
     }
 }
 
-/// The workspace guard (R15).
-impl Table {
-    /// What `object` may do. Where that has to be found out first, whoever does so is told.
-    pub fn gate(&self, object: &Object) -> Gate {
-        let gate = lock(&self.workspace).gate(object.held().map(|held| &held.credential));
-        if matches!(gate, Gate::Unproven { .. }) {
-            self.doubted.notify_one();
-        }
-        gate
-    }
-
-    /// Resolves when somebody waits for a proof.
-    pub async fn is_doubted(&self) {
-        self.doubted.notified().await;
-    }
-
-    /// Resolves when another root key has come into use.
-    pub async fn key_changes(&self) {
-        self.key_changed.notified().await;
-    }
-
-    /// The marks to look for.
-    pub fn unproven(&self) -> Vec<KeyMark> {
-        lock(&self.workspace).unproven()
-    }
-
-    /// From when on a look that misses counts.
-    pub fn misses_count_from(&self) -> Mono {
-        lock(&self.workspace).settles_at(self.window)
-    }
-
-    /// A few identities recorded under `mark`: those that stay before those that leave, old before young.
-    pub fn canaries(&self, mark: &KeyMark) -> Vec<(ExternalId, IdentityId)> {
-        let slots = lock(&self.slots);
-        let mut found: Vec<_> = slots
-            .iter()
-            .flat_map(|(external_id, slot)| slot.entries.iter().map(move |entry| (external_id, &entry.claimant)))
-            .filter(|(_, claimant)| claimant.credential == *mark)
-            .filter_map(|(external_id, claimant)| {
-                Some(((claimant.leaving, claimant.born), external_id, claimant.recorded.as_ref()?))
-            })
-            .collect();
-        found.sort_by_key(|(rank, ..)| *rank);
-        found.into_iter().take(CANARIES).map(|(_, external_id, id)| (external_id.clone(), id.clone())).collect()
-    }
-
-    /// Takes in a look that was made with the key `current`. Returns true if that opens or shuts a gate; all are then woken.
-    pub fn looked(&self, current: &KeyMark, mark: &KeyMark, look: &Look) -> bool {
-        let changed = lock(&self.workspace).looked(current, mark, look, self.window);
-        if changed {
-            self.wake_all();
-        }
-        changed
-    }
-}
-
 impl Turn<'_> {
     /// What is known of the externalId.
     pub fn known(&self) -> MutexGuard<'_, Knowledge> {
@@ -344,81 +287,4 @@ impl Drop for Turn<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::{Value, json};
-    use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
-
-    use super::super::snapshot::tests::snapshot;
-    use super::*;
-
-    fn table() -> (Table, UnboundedReceiver<Ref>) {
-        let (wake, woken) = unbounded_channel();
-        (Table::new(wake, 30_000, Workspace::default()), woken)
-    }
-
-    fn object(name: &str, version: u64, status: &Value) -> Snapshot {
-        snapshot(&json!({
-            "metadata": {"namespace": "n", "name": name, "uid": name, "resourceVersion": version.to_string(),
-                         "creationTimestamp": "2026-01-01T00:00:00Z"},
-            "spec": {"externalId": "e"}, "status": status,
-        }))
-    }
-
-    fn names(woken: &mut UnboundedReceiver<Ref>) -> Vec<String> {
-        std::iter::from_fn(|| woken.try_recv().ok()).map(|at| at.name).collect()
-    }
-
-    #[test]
-    fn a_record_makes_an_owner_and_wakes_the_others() {
-        let (table, mut woken) = table();
-        table.upsert(&object("a", 1, &json!({})));
-        table.upsert(&object("b", 1, &json!({})));
-        assert_eq!(names(&mut woken), ["a"]);
-        let external_id = ExternalId::new("e");
-        assert_eq!(table.role(&external_id, &Uid::new("a")), Role::Owner, "equal in age, the smaller uid");
-        table.update(&object("b", 2, &json!({"uid": "b", "identityId": "id_1"})));
-        assert_eq!(names(&mut woken), ["a"]);
-        assert_eq!(table.role(&external_id, &Uid::new("b")), Role::Owner);
-        table.upsert(&object("b", 1, &json!({})));
-        assert_eq!(table.role(&external_id, &Uid::new("b")), Role::Owner, "an older version changes nothing");
-    }
-
-    #[test]
-    fn a_reply_that_comes_after_the_end_of_an_object_does_not_bring_it_back() {
-        let (table, _woken) = table();
-        table.upsert(&object("a", 1, &json!({"uid": "a", "identityId": "id_1"})));
-        table.upsert(&object("b", 1, &json!({})));
-        table.remove(&object("a", 1, &json!({})));
-        table.update(&object("a", 3, &json!({"uid": "a", "identityId": "id_1"})));
-        assert_eq!(table.role(&ExternalId::new("e"), &Uid::new("b")), Role::Owner);
-    }
-
-    #[test]
-    fn a_turn_is_exclusive_and_wakes_who_was_parked() {
-        let (table, mut woken) = table();
-        let external_id = ExternalId::new("e");
-        let (a, b) = (Ref::new("a").within("n"), Ref::new("b").within("n"));
-        let turn = table.try_turn(&external_id, &a).unwrap();
-        assert!(table.try_turn(&external_id, &b).is_none());
-        assert!(table.try_turn(&ExternalId::new("other"), &b).is_some());
-        drop(turn);
-        assert_eq!(names(&mut woken), ["b"]);
-        assert!(table.try_turn(&external_id, &b).is_some());
-    }
-
-    #[test]
-    fn what_is_known_outlives_its_objects_for_a_window() {
-        let (table, _woken) = table();
-        let external_id = ExternalId::new("e");
-        table.upsert(&object("a", 1, &json!({})));
-        {
-            let turn = table.try_turn(&external_id, &Ref::new("a")).unwrap();
-            turn.known().evidence_from = Mono(1_000);
-        }
-        table.remove(&object("a", 1, &json!({})));
-        table.sweep(Mono(30_999));
-        assert_eq!(table.try_turn(&external_id, &Ref::new("a")).unwrap().known().evidence_from, Mono(1_000));
-        table.sweep(Mono(31_000));
-        assert_eq!(table.try_turn(&external_id, &Ref::new("a")).unwrap().known().evidence_from, Mono::ZERO);
-    }
-}
+mod tests;

@@ -24,7 +24,8 @@ pub fn observe(object: &Object, known: &mut Knowledge, visits: &mut Visits, poli
     note(object, known);
     let stale = visits.trouble.as_ref().is_some_and(|trouble| {
         trouble.generation != object.generation
-            || trouble.poke.as_deref() != object.poke.as_ref().map(|poke| poke.value.as_str())
+            // A poke that is echoed meanwhile is answered, and no reason to try again.
+            || object.poke.as_ref().is_some_and(|poke| trouble.poke.as_ref() != Some(&poke.value))
             || trouble.credential != policy.credential
     });
     if stale {

@@ -174,13 +174,12 @@ impl Cause {
             Self::Unavailable | Self::Misconfigured(_) => Reason::UpstreamUnavailable,
             Self::RateLimited => Reason::RateLimited,
             Self::Unauthorized(_) => Reason::Unauthorized,
-            Self::PermissionDenied(_) => Reason::PermissionDenied,
+            Self::PermissionDenied(_) | Self::CrdHidden => Reason::PermissionDenied,
             Self::CredentialsMissing(_) => Reason::CredentialsMissing,
             Self::Rejected(_) => Reason::Rejected,
             Self::Mismatch => Reason::IdentityMismatch,
             Self::WorkspaceMismatch => Reason::WorkspaceMismatch,
             Self::Contested | Self::Broken => Reason::NotConverging,
-            Self::CrdHidden => Reason::PermissionDenied,
             Self::Suspended => Reason::Suspended,
         }
     }

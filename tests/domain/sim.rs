@@ -104,6 +104,8 @@ pub struct Sim {
     pub policy: Policy,
     pub role: Role,
     pub gate: Gate,
+    /// What a look at the CRD shows; `Unguarded`: there is none.
+    pub crd: Crd,
     /// When a call for another object last succeeded.
     pub thrives: Option<Mono>,
     pub heirs: bool,
@@ -138,6 +140,7 @@ impl Sim {
             },
             role: Role::Owner,
             gate: Gate::Open,
+            crd: Crd::Unguarded,
             thrives: None,
             heirs: false,
             vanish_before_status: false,
@@ -272,6 +275,7 @@ impl Sim {
             thing = older.clone();
         }
         let (mut fresh, mut gone) = (false, false);
+        let mut crd = if self.crd == Crd::Unguarded { Crd::Unguarded } else { Crd::Unseen };
         let mut fates = script.fates.iter();
         for n in 0..MANY {
             let object = self.view(&thing, fresh, gone);
@@ -284,7 +288,7 @@ impl Sim {
                 known: &self.process.known,
                 visits,
                 gate: &self.gate,
-                crd: Crd::Unguarded,
+                crd,
                 policy: &self.policy,
                 now: mono,
             };
@@ -297,6 +301,10 @@ impl Sim {
             match step {
                 Step::Wait(wake) => return End::Wait(wake),
                 Step::Done => return End::Done,
+                Step::Kube(KubeStep::LookAtCrd) => {
+                    self.trace.push("LookAtCrd".to_owned());
+                    crd = self.crd;
+                }
                 Step::Kube(step) => {
                     match &mut self.kube_fails_after {
                         Some(0) => {

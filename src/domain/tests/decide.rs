@@ -73,38 +73,7 @@ fn checked(any: &Any) -> Result<(), TestCaseError> {
         Step::Kube(KubeStep::LookAtCrd) => {
             prop_assert!(object.phase == Phase::Deleting && any.crd == Crd::Unseen, "R10");
         }
-        Step::Kube(KubeStep::Release(because)) => match because {
-            Freed::Deleted(identity) => {
-                let last = LastWrite::Deleted { uid: object.guard.uid.clone(), identity: identity.clone() };
-                prop_assert_eq!(&known.last, &last);
-                let doubt = known.doubt().is_some_and(|doubt| doubt.create.is_some());
-                prop_assert!(!doubt || known.settled(any.policy.window).is_some(), "S37");
-            }
-            Freed::Gone(_) => {
-                let absent = matches!(known.settled(any.policy.window), Some(Seen::Absent { .. }));
-                prop_assert!(absent, "R4");
-                prop_assert_eq!(&any.gate, &Gate::Open, "R15: a 404 of another workspace");
-            }
-            Freed::NeverSent => prop_assert!(visits.claimed_here && !visits.sent && own(any).is_empty()),
-            Freed::NeverClaimed => {
-                prop_assert!(object.mark == Mark::Absent && !visits.sent && own(any).is_empty());
-            }
-            Freed::Orphaned => {
-                let policy = object.controls.deletion.unwrap_or(any.policy.deletion);
-                let going = any.crd == Crd::Going && object.phase == Phase::Deleting;
-                prop_assert!(policy == DeletionPolicy::Orphan || going);
-            }
-            Freed::NotOurs => {
-                let settled = known.settled(any.policy.window).is_some();
-                let loser = matches!(any.role, Role::Loser { owner_recorded: true, .. });
-                let foreign = object.mark == Mark::Foreign && own(any).is_empty();
-                let refused = object.phase == Phase::Live && known.seen != Seen::Nothing;
-                // A definite 409 under `Never` needs no look: it is surely not ours.
-                let exists = known.last == LastWrite::Exists { uid: object.guard.uid.clone() };
-                let surely_foreign = exists && visits.claimed_here && !visits.sent && known.doubt().is_none();
-                prop_assert!(settled || loser || foreign || refused || surely_foreign);
-            }
-        },
+        Step::Kube(KubeStep::Release(because)) => released(any, because)?,
         Step::Kube(KubeStep::Claim(claim)) => {
             prop_assert_eq!(object.phase, Phase::Live);
             prop_assert!(any.role == Role::Owner && !object.controls.suspend);
@@ -134,6 +103,44 @@ fn checked(any: &Any) -> Result<(), TestCaseError> {
             prop_assert!(*at > any.now || known.settled(any.policy.window).is_none(), "a wait for the past");
         }
         Step::Call(Call::Read(_)) | Step::Wait(_) | Step::Done => {}
+    }
+    Ok(())
+}
+
+/// No release without its proof (R7).
+fn released(any: &Any, because: &Freed) -> Result<(), TestCaseError> {
+    let (object, known, visits) = (&any.object, &any.known, &any.visits);
+    match because {
+        Freed::Deleted(identity) => {
+            let last = LastWrite::Deleted { uid: object.guard.uid.clone(), identity: identity.clone() };
+            prop_assert_eq!(&known.last, &last);
+            let doubt = known.doubt().is_some_and(|doubt| doubt.create.is_some());
+            prop_assert!(!doubt || known.settled(any.policy.window).is_some(), "S37");
+        }
+        Freed::Gone(_) => {
+            let absent = matches!(known.settled(any.policy.window), Some(Seen::Absent { .. }));
+            prop_assert!(absent, "R4");
+            prop_assert_eq!(&any.gate, &Gate::Open, "R15: a 404 of another workspace");
+        }
+        Freed::NeverSent => prop_assert!(visits.claimed_here && !visits.sent && own(any).is_empty()),
+        Freed::NeverClaimed => {
+            prop_assert!(object.mark == Mark::Absent && !visits.sent && own(any).is_empty());
+        }
+        Freed::Orphaned => {
+            let policy = object.controls.deletion.unwrap_or(any.policy.deletion);
+            let going = any.crd == Crd::Going && object.phase == Phase::Deleting;
+            prop_assert!(policy == DeletionPolicy::Orphan || going);
+        }
+        Freed::NotOurs => {
+            let settled = known.settled(any.policy.window).is_some();
+            let loser = matches!(any.role, Role::Loser { owner_recorded: true, .. });
+            let foreign = object.mark == Mark::Foreign && own(any).is_empty();
+            let refused = object.phase == Phase::Live && known.seen != Seen::Nothing;
+            // A definite 409 under `Never` needs no look: it is surely not ours.
+            let exists = known.last == LastWrite::Exists { uid: object.guard.uid.clone() };
+            let surely_foreign = exists && visits.claimed_here && !visits.sent && known.doubt().is_none();
+            prop_assert!(settled || loser || foreign || refused || surely_foreign);
+        }
     }
     Ok(())
 }
