@@ -123,6 +123,10 @@ impl<'a> Pass<'a> {
             }
             match step {
                 Step::Done | Step::Wait(Wake::Change) => return Ok(End::Done),
+                Step::Wait(Wake::Proof) => {
+                    self.context.table.wants_proof();
+                    return Ok(End::Done);
+                }
                 Step::Wait(Wake::At(at)) => {
                     return Ok(End::Wait(Duration::from_millis(self.context.clock.now().until(at))));
                 }

@@ -184,6 +184,8 @@ pub enum Wake {
     At(Mono),
     /// A change only.
     Change,
+    /// The proof that the workspace is the same, or a change (R15).
+    Proof,
 }
 
 impl KubeStep {

@@ -16,7 +16,8 @@ fn elsewhere(sim: &mut Sim, gate: Gate) {
 }
 
 fn settle(sim: &mut Sim) -> Vec<String> {
-    assert_eq!(sim.settle(), End::Wait(Wake::Change));
+    let wake = if sim.gate == Gate::Wrong { Wake::Change } else { Wake::Proof };
+    assert_eq!(sim.settle(), End::Wait(wake));
     sim.taken()
 }
 

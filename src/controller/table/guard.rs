@@ -4,13 +4,14 @@ use super::{Table, lock};
 use crate::domain::{CANARIES, ExternalId, Gate, IdentityId, KeyMark, Look, Mono, Object};
 
 impl Table {
-    /// What `object` may do. Where that has to be found out first, whoever does so is told.
+    /// What `object` may do.
     pub fn gate(&self, object: &Object) -> Gate {
-        let gate = lock(&self.workspace).gate(object.held().map(|held| &held.credential));
-        if matches!(gate, Gate::Unproven { .. }) {
-            self.doubted.notify_one();
-        }
-        gate
+        lock(&self.workspace).gate(object.held().map(|held| &held.credential))
+    }
+
+    /// Somebody cannot go on without a proof.
+    pub fn wants_proof(&self) {
+        self.doubted.notify_one();
     }
 
     /// Resolves when somebody waits for a proof.

@@ -241,8 +241,8 @@ impl Situation<'_> {
     fn in_this_workspace(&self, then: Step) -> Step {
         match self.gate {
             Gate::Open => then,
-            Gate::Unproven { cause: None } => Step::Wait(Wake::Change),
-            Gate::Unproven { cause: Some(cause) } => self.say(self.verdict_of(cause), Step::Wait(Wake::Change)),
+            Gate::Unproven { cause: None } => Step::Wait(Wake::Proof),
+            Gate::Unproven { cause: Some(cause) } => self.say(self.verdict_of(cause), Step::Wait(Wake::Proof)),
             Gate::Wrong => self.say(self.verdict_of(&Cause::WorkspaceMismatch), Step::Wait(Wake::Change)),
         }
     }

@@ -4,6 +4,7 @@ use super::{Cause, Gate, KeyMark, Look, Mono, Workspace};
 
 const WINDOW: u64 = 30_000;
 
+#[allow(clippy::unnecessary_wraps)] // a mark is one, known or not
 fn mark(text: &str) -> KeyMark {
     Some(text.to_owned())
 }
