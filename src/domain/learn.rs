@@ -422,7 +422,11 @@ fn failed(
     if delay.is_none() {
         visits.rejudge = None;
     }
-    let lasting = visits.failures > 1 || !cause.is_passing() || delay.is_none_or(|ms| ms >= 10_000);
+    // Causes that alternate (429, 5xx, 429 …) are not worth a write each: what is shown stays until another one comes twice (S30).
+    let alternates = cause.is_passing()
+        && visits.trouble.as_ref().is_some_and(|last| last.lasting && last.cause.is_passing() && last.cause != cause);
+    let lasts = visits.failures > 1 || !cause.is_passing() || delay.is_none_or(|ms| ms >= 10_000);
+    let lasting = lasts && !alternates;
     let trouble = trouble(object, policy, cause, delay.map(|ms| telling.now.after(ms)), lasting);
     visits.trouble = Some(Trouble { write: sent.is_some(), ..trouble });
 }

@@ -157,6 +157,30 @@ fn s22_a_deletion_that_unkey_always_answers_with_500_says_so() {
 }
 
 #[test]
+fn s30_causes_that_alternate_are_one_status_write() {
+    let mut sim = Sim::new();
+    sim.apply(wish(A));
+    let mut writes = 0;
+    for n in 0..20 {
+        let fate = if n % 2 == 0 { Fate::LostBefore } else { Fate::Refused(Cause::RateLimited) };
+        let End::Wait(Wake::At(at)) = sim.pass_with(&Script { fates: vec![fate], ..Script::default() }) else {
+            panic!("{:?}", sim.trace)
+        };
+        writes += sim.taken().iter().filter(|step| step.starts_with("Status")).count();
+        sim.sleep(sim.mono().until(at));
+    }
+    assert_eq!(writes, 1);
+    // What is there to stay is shown.
+    for _ in 0..2 {
+        let rate_limited = Fate::Refused(Cause::RateLimited);
+        if let End::Wait(Wake::At(at)) = sim.pass_with(&Script { fates: vec![rate_limited], ..Script::default() }) {
+            sim.sleep(sim.mono().until(at));
+        }
+    }
+    assert_eq!(sim.record().shown.reason, Some(Reason::RateLimited));
+}
+
+#[test]
 fn r13_what_was_failing_is_spread_after_a_restart() {
     let mut sim = synced(A);
     sim.apply(wish(B));
