@@ -16,6 +16,13 @@ demo: ## See it work: a real control plane, the Unkey emulator, the operator, ku
 test: tools ## Run all tests
 	@$(CARGO) test --workspace
 
+# The operator's own crate is compiled for speed, its dependencies as they are: nothing is built twice.
+FAST := --config 'profile.dev.package.unkey-operator.opt-level=3' --config 'profile.dev.package.sha2.opt-level=3'
+
+.PHONY: model
+model: ## Explore the deep bounds of the model: millions of states, up to half an hour (docs/model.md)
+	@MODEL_BOUNDS=deep $(CARGO) test $(FAST) --test model -- --nocapture --test-threads 1
+
 .PHONY: contract
 contract: ## Replay recorded answers of a real Unkey against BASE_URL, with ROOT_KEY, READONLY_KEY, CLEAN_KEY; against the emulator without
 	@$(CARGO) test -p unkey-emulator --test contract -- --nocapture

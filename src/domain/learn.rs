@@ -370,7 +370,9 @@ fn lag(object: &Object, visits: &Visits, policy: &Policy, telling: Telling) -> T
 /// The id that the object owns, as its status shows it or, until it does, as this process knows better.
 fn owned_id(object: &Object, known: &Knowledge) -> Option<IdentityId> {
     match &known.last {
-        LastWrite::Created { uid, identity, noted: false, .. } if *uid == object.guard.uid => Some(identity.id().clone()),
+        LastWrite::Created { uid, identity, noted: false, .. } if *uid == object.guard.uid => {
+            Some(identity.id().clone())
+        }
         _ => object.held().map(|held| held.identity.id().clone()),
     }
 }
