@@ -290,6 +290,7 @@ fn found(
     let doubt = if settled { known.doubt.take() } else { None };
     if settled {
         known.unsure = None;
+        outdated(&mut known.last, content, object);
     }
     known.seen = match Confirmed::from_reply(ours, replied, id) {
         Some(identity) => {
@@ -307,6 +308,19 @@ fn found(
         judged(object, visits, telling);
         if let Some(until) = fight::truce(object, &known.seen, visits, telling.now) {
             visits.trouble = Some(trouble(object, policy, Cause::Contested, Some(until), true));
+        }
+    }
+}
+
+/// An accepted update that no status shows and that a later settled read contradicts is over: laid over what is recorded by
+/// then, it would pass for accepted once more.
+fn outdated(last: &mut LastWrite, content: &Content, object: &Object) {
+    if let (LastWrite::Updated { uid, applied, noted: false, .. }, Ok(desired)) = (&*last, &object.spec)
+        && *uid == object.guard.uid
+    {
+        let found = desired.managed_of(content);
+        if laid_over(&found, &desired.managed_part(applied)) != found {
+            *last = LastWrite::None;
         }
     }
 }

@@ -248,3 +248,24 @@ fn a_create_that_no_status_shows_and_that_is_gone_when_its_object_is_deleted() {
         assert!(reads <= 2, "{:?}", sim.trace);
     }
 }
+
+#[test]
+fn what_a_settled_read_contradicts_is_not_taken_for_accepted_later() {
+    let mut sim = synced(A);
+    // Accepted, but no status shows it; then taken back by an update whose answer is lost, and whose repetition meets a replica that
+    // does not know the identity yet.
+    sim.apply(wish(B));
+    sim.kube_fails_after = Some(1);
+    assert_eq!(sim.pass(), End::Cut);
+    sim.apply(wish(A));
+    sim.pass_with(&fates(&[Fate::LostAfter]));
+    sim.unkey.lag = WINDOW - 1;
+    sim.sleep(2_000);
+    sim.pass();
+    sim.unkey.lag = 0;
+    assert_eq!(sim.settle(), End::Done);
+    assert!(sim.ready());
+    sim.apply(wish(B));
+    assert_eq!(sim.settle(), End::Done);
+    assert_eq!(sim.unkey.live.as_ref().unwrap().content, content(B), "{:?}", sim.trace);
+}

@@ -39,7 +39,7 @@ seeded! {
     /// Says Ready, then sends the update (R5).
     ReadyEarly => Ready in "lost requests",
     /// Forgets doubts when it says Ready (R5).
-    ReadyInDoubt => Ready in "restart everywhere",
+    ReadyInDoubt => Ready in "rate limits",
     /// Believes every 404 at once (R4).
     TrustAbsence => Released in "replica lag",
     /// Gives an identity up on the first 404 (R9).

@@ -145,6 +145,7 @@ impl State {
 
     /// A claim has been put on. `before`: the object that it was put on.
     pub fn check_claim(&mut self, op: &Operator, before: &Thing, claim: &Claim) {
+        self.asked |= 1 << before.uid;
         let may = !before.deleting && !before.wish.controls.suspend && op.role_of(before) == Role::Owner;
         self.check(may, Broken::ClaimOnly);
         let lives = self.unkey.live.is_some_and(|live| claim.given_up.as_ref().map(number_of) == Some(live.id));

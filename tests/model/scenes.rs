@@ -54,8 +54,8 @@ pub const ALL: &[Config] = &[
         may: DELETE,
         fates: &[Fate::Lost],
         stale_start: true,
-        budget: Budget { user: 2, faults: 1, crashes: 1, ..NONE },
-        deep: Budget { user: 2, faults: 1, crashes: 2, cuts: 1, ..NONE },
+        budget: Budget { user: 1, faults: 1, crashes: 1, ..NONE },
+        deep: Budget { user: 2, faults: 1, crashes: 1, ..NONE },
         ..BASE
     },
     Config {
@@ -116,7 +116,7 @@ pub const ALL: &[Config] = &[
         wishes: &[A, B],
         may: DELETE,
         fates: &[Fate::Lost],
-        budget: Budget { user: 1, ..NONE },
+        budget: Budget { ..NONE },
         deep: Budget { user: 1, faults: 1, cuts: 1, ..NONE },
         ..BASE
     },

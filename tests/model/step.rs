@@ -223,7 +223,6 @@ impl State {
         op.put_memory(visits);
         let uid = pass.thing.uid;
         if matches!(call, Call::Create(_)) {
-            self.asked |= 1 << uid;
             if fate != Fate::Fine || self.ops.len() > 1 {
                 self.unanswered |= 1 << uid;
             }
