@@ -11,6 +11,7 @@ mod conflict;
 mod crash;
 mod credentials;
 mod deletion;
+mod dropped;
 mod examples;
 mod failures;
 mod harness;
