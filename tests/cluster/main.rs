@@ -26,4 +26,5 @@ mod replaced;
 mod secrecy;
 mod shutdown;
 mod suspend;
+mod two_operators;
 mod updates;
