@@ -35,7 +35,7 @@ const ATTEMPT: Duration = Duration::from_millis(1_200);
 /// A request that is under way when its future is dropped commits that much later: within its attempt.
 const LATE: u64 = 300;
 /// Longer than the doubts that a drop can leave.
-const QUIET: Duration = Duration::from_millis(2_000);
+const QUIET: Duration = Duration::from_secs(2);
 /// No workflow has as many awaits.
 const FARTHEST: usize = 200;
 /// Cases at a time.
@@ -91,15 +91,12 @@ impl Workflow {
     fn acts(self) -> &'static [&'static [&'static str]] {
         match self {
             Self::Create | Self::Adopt => &[&["Synced"]],
-            Self::Update | Self::Recreate | Self::Replaced => &[&["Synced"], &["Synced"]],
-            Self::Delete => &[&["Synced"], &[]],
+            Self::Update | Self::Recreate | Self::Replaced | Self::CreateEdit => &[&["Synced"], &["Synced"]],
+            Self::Delete | Self::CreateDelete => &[&["Synced"], &[]],
             Self::AdoptionFlip => &[&["AlreadyExists"], &["Synced"]],
-            Self::DeletionFlip => &[&["Synced"], &["Synced"], &[]],
+            Self::DeletionFlip | Self::UpdateDelete => &[&["Synced"], &["Synced"], &[]],
             Self::TwoObjects => &[&["ExternalIdConflict", "Synced"], &["Synced"]],
-            Self::CreateEdit => &[&["Synced"], &["Synced"]],
-            Self::CreateDelete => &[&["Synced"], &[]],
             Self::UpdateEdit => &[&["Synced"], &["Synced"], &["Synced"]],
-            Self::UpdateDelete => &[&["Synced"], &["Synced"], &[]],
         }
     }
 
@@ -195,9 +192,10 @@ impl Life {
             window: controller::millis(WINDOW),
             attempt: controller::millis(ATTEMPT),
             credential: None,
+            spread: 0,
         };
         let scope = Scope { namespaces: vec![world.namespace.clone()], selector: None };
-        let settings = Settings { scope, workers: 4, policy };
+        let settings = Settings { scope, workers: 4, policy, accept_workspace_change: false };
         let options = Options { base_url: world.emulator.base_url(), request_timeout: ATTEMPT, ..Options::default() };
         let unkey = Client::new(&options, Credentials::from_value(&SecretString::from(ROOT_KEY)).unwrap()).unwrap();
         let (context, woken) = Context::new(world.client.clone(), unkey, &settings, Metrics::default());
@@ -228,13 +226,11 @@ impl Life {
             let before = self.pending;
             let mut waits = false;
             for object in self.look().await {
-                match self.pass(object, cut).await {
-                    Some(action) => waits |= action != Action::await_change(),
-                    None => {
-                        self.look().await;
-                        return self.run();
-                    }
-                }
+                let Some(action) = self.pass(object, cut).await else {
+                    self.look().await;
+                    return self.run();
+                };
+                waits |= action != Action::await_change();
             }
             if !waits && self.pending == before {
                 return;
