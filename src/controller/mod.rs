@@ -7,6 +7,7 @@
 //! | `watch` | one flat stream of changes out of one or more watches |
 //! | `table` | claims, turns and knowledge by externalId; memory by uid |
 //! | `pass` | the loop: gather, decide, perform, learn |
+//! | `scan` | lists the workspace beside the queue, and has looked at what differs |
 //! | `stray` | clears up after objects that went in the middle of a create |
 //! | `kube` / `upstream` | ONE request to Kubernetes or to Unkey |
 //! | `patch` / `status` / `events` | what is written to Kubernetes |
@@ -17,6 +18,7 @@ mod kube;
 mod pass;
 mod patch;
 mod run;
+mod scan;
 mod snapshot;
 mod status;
 mod stray;

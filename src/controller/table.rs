@@ -9,11 +9,12 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ::kube::runtime::reflector::ObjectRef;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::snapshot::{Pokes, Snapshot};
 use crate::api::Reason;
-use crate::domain::{Claimant, ExternalId, Knowledge, Mono, Role, Uid, Visits, role};
+use crate::domain::{Claimant, ExternalId, IdentityId, Knowledge, Mono, Role, Uid, Visits, owner, role};
 
 /// A reference by which the controller's queue knows an object.
 pub type Ref = ObjectRef<Snapshot>;
@@ -56,6 +57,35 @@ impl Entry {
     }
 }
 
+/// The object that acts for an externalId (R8).
+#[derive(Debug)]
+pub struct Owner {
+    /// The externalId.
+    pub external_id: ExternalId,
+    /// The object.
+    pub at: Ref,
+    /// Its uid.
+    pub uid: Uid,
+    /// The identity that it records.
+    pub recorded: Option<IdentityId>,
+    /// The reason that it shows.
+    pub reason: Option<Reason>,
+}
+
+impl Owner {
+    fn of(external_id: &ExternalId, slot: &Slot) -> Option<Self> {
+        let claimant = owner(slot.entries.iter().map(|entry| &entry.claimant))?;
+        let entry = slot.entries.iter().find(|entry| entry.claimant.uid == claimant.uid)?;
+        Some(Self {
+            external_id: external_id.clone(),
+            at: entry.at.clone(),
+            uid: claimant.uid.clone(),
+            recorded: claimant.recorded.clone(),
+            reason: entry.reason,
+        })
+    }
+}
+
 /// What is remembered of one life of one object.
 #[derive(Debug, Default)]
 pub struct Memory {
@@ -67,6 +97,8 @@ pub struct Memory {
     pub newest: Option<Arc<Snapshot>>,
     /// Failures of Kubernetes requests in a row.
     pub kube_failures: u32,
+    /// A scan found something, and the pass over it is not over: one of a few at a time.
+    pub finding: Option<OwnedSemaphorePermit>,
 }
 
 /// The turn on one externalId: while it lives no other pass acts on it.
@@ -159,8 +191,40 @@ impl Table {
             slot.parked.insert(me.clone());
             return None;
         }
+        Some(self.turn(external_id, slot))
+    }
+
+    /// The turn on `external_id` if nobody has it, for a look of moments; nobody is woken for whoever does not get it.
+    pub fn idle_turn(&self, external_id: &ExternalId) -> Option<Turn<'_>> {
+        let mut slots = lock(&self.slots);
+        let slot = slots.get_mut(external_id).filter(|slot| !slot.busy)?;
+        Some(self.turn(external_id, slot))
+    }
+
+    fn turn(&self, external_id: &ExternalId, slot: &mut Slot) -> Turn<'_> {
         slot.busy = true;
-        Some(Turn { table: self, external_id: external_id.clone(), known: Arc::clone(&slot.known) })
+        Turn { table: self, external_id: external_id.clone(), known: Arc::clone(&slot.known) }
+    }
+
+    /// The object that acts for `external_id`.
+    pub fn owner(&self, external_id: &ExternalId) -> Option<Owner> {
+        lock(&self.slots).get_key_value(external_id).and_then(|(external_id, slot)| Owner::of(external_id, slot))
+    }
+
+    /// The objects that act for the externalIds that `wanted` takes.
+    pub fn owners(&self, mut wanted: impl FnMut(&Owner) -> bool) -> Vec<Owner> {
+        let slots = lock(&self.slots);
+        slots
+            .iter()
+            .filter_map(|(external_id, slot)| Owner::of(external_id, slot))
+            .filter(|owner| wanted(owner))
+            .collect()
+    }
+
+    /// Has an object looked at again.
+    pub fn wake(&self, at: Ref) {
+        // The receiver lives as long as the controller.
+        let _ = self.wake.send(at);
     }
 
     /// Forgets externalIds that no object names any more, once no read could be misled by what was done to them, and the

@@ -93,7 +93,8 @@ fn refusal(error: &unkey::Error) -> Reply {
     }
 }
 
-fn content(found: &unkey::Identity) -> Content {
+/// What an identity holds.
+pub fn content(found: &unkey::Identity) -> Content {
     let limits = found.ratelimits.iter().map(|stored| {
         let limit = Limit { limit: stored.limit, duration: stored.duration, auto_apply: stored.auto_apply };
         (stored.name.clone(), limit)
@@ -116,7 +117,12 @@ fn specs(limits: &Limits) -> Vec<RatelimitSpec> {
 
 /// How it went, in one of a closed set of words: a metric label.
 pub fn outcome(answer: &Answer) -> &'static str {
-    match &answer.error {
+    word(answer.error.as_ref())
+}
+
+/// The same, of any request.
+pub fn word(error: Option<&unkey::Error>) -> &'static str {
+    match error {
         None => "ok",
         Some(error) => match error.class() {
             Class::NotFound => "not_found",

@@ -18,6 +18,7 @@ mod object;
 mod observe;
 mod ownership;
 mod report;
+pub mod scan;
 mod situation;
 mod visits;
 
@@ -30,7 +31,7 @@ pub use knowledge::{Doubt, InFlight, Knowledge, LastWrite, Seen, Unsure, Write};
 pub use learn::{Effect, Fault, Reply, Telling, begin, begin_pass, learn};
 pub use object::{Controls, Guard, Object, Phase, Poke};
 pub use observe::{claimed, observe};
-pub use ownership::{Claimant, Role, role};
+pub use ownership::{Claimant, Role, owner, role};
 pub use report::{Cause, Held, Note, Operation, Record, Recorded, Report, Shown, Stall, Verdict};
 pub use situation::{Call, Freed, KubeStep, Patch, Policy, Purpose, Settled, Situation, Step, Wake};
 pub use visits::{Trouble, Visits};

@@ -22,6 +22,7 @@ mod main_path;
 mod manifests;
 mod permissions;
 mod replaced;
+mod scan;
 mod secrecy;
 mod shutdown;
 mod suspend;
