@@ -180,6 +180,8 @@ fn holds(desired: &Desired, saw: &Saw) -> bool {
 /// reads that it takes to prove it (R9), and as the first of its row.
 pub fn note(object: &Object, sight: &Sight, known: &mut Knowledge, visits: &mut Visits) {
     visits.trouble = None;
+    // What an earlier read showed is older than this.
+    known.seen = Seen::Nothing;
     if let Some(held) = object.held() {
         visits.suspicion = true;
         if sight.saw == Saw::Missing {

@@ -23,6 +23,7 @@ mod manifests;
 mod permissions;
 mod replaced;
 mod scan;
+mod scan_faults;
 mod secrecy;
 mod shutdown;
 mod suspend;

@@ -128,6 +128,27 @@ async fn a_refusal_is_judged_anew_when_its_ground_is_gone() {
     assert_eq!(world.cost_since("stays", before).await, Cost::NOTHING);
 }
 
+/// A server that ignores case answers with somebody else's. As long as that one is there, nothing is new.
+#[tokio::test]
+async fn a_mismatch_is_judged_anew_when_the_other_one_is_gone() {
+    let world = scanning("scan-mismatch").await;
+    let operator = world.start().await;
+    let id = world.seed("mixed", &json!({}));
+    let data = json!({"id": id, "externalId": "mixed"});
+    let body = json!({"meta": {"requestId": "req_1"}, "data": data}).to_string();
+    let answer = FaultKind::status(200, "application/json", &body);
+    let fault = world.workspace.order(Fault::new(answer).on(Operation::Get).of("Mixed"));
+    world.create("mixed", &json!({"externalId": "Mixed", "adoptionPolicy": "Never"})).await;
+    world.reason("mixed", "IdentityMismatch").await;
+    world.scanned(&operator).await;
+    let calls = world.calls();
+    world.scanned(&operator).await;
+    assert_eq!(world.calls()[..4], calls[..4], "it would be answered the same");
+    world.workspace.clear_fault(fault);
+    assert!(world.workspace.delete("mixed"));
+    world.ready("mixed").await;
+}
+
 /// R12: what is as it should be costs a page for each hundred, and nothing else; after a restart too.
 #[tokio::test]
 async fn nothing_found_costs_the_pages_alone() {

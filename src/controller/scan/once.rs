@@ -187,8 +187,10 @@ impl<'a> Scan<'a> {
         self.compare(owner, &sight).await;
     }
 
-    /// What the listing did not reach. Only what could be news is asked for.
+    /// What the listing did not reach. Only what could be news is asked for. One that cannot be had keeps the scan from being
+    /// complete, but not the others from being compared.
     async fn ask_one_by_one(&mut self) -> Result<(), End> {
+        let mut unanswered = None;
         let rest = self.context.table.owners(|owner| is_of_interest(owner) && !self.seen.contains(&owner.external_id));
         for owner in rest {
             while self.is_worth_a_get(&owner) {
@@ -210,14 +212,15 @@ impl<'a> Scan<'a> {
                     }
                     Answer::TooMuch(why) => {
                         tracing::debug!(external_id = owner.external_id.as_str(), why, "cannot be compared");
-                        self.failed(why)?;
+                        self.failed(why.clone())?;
+                        unanswered = Some(why);
                         self.pause(None).await;
                     }
                 }
                 break;
             }
         }
-        Ok(())
+        unanswered.map_or(Ok(()), |why| Err(End::Failed(why)))
     }
 
     /// `listed_since`: when the listing began, if it was whole.
