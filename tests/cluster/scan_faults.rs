@@ -143,6 +143,9 @@ async fn insertions_and_deletions_between_two_pages() {
     let metrics = operator.metrics().await;
     assert_eq!(metrics.sum("unkey_operator_scan_findings_total", &[]), 0);
     assert_eq!(metrics.sum("unkey_operator_scan_recorded_identities", &[]), 120);
+    let log = operator.log();
+    let missed = log.lines().find(|line| line.contains("scanned the workspace") && !line.contains(" missing=0 "));
+    assert_eq!(missed, None, "what is new, or was written to, is not missing");
     assert_eq!(world.calls()[0], 130, "nothing was made anew");
     assert_eq!(world.calls()[1], 0);
 }
@@ -190,6 +193,12 @@ async fn a_workspace_of_others_costs_two_calls_for_each_of_ours() {
         world.seed(&name, &json!({"meta": {"b": 1}}));
     }
     made(&world, &numbered("x", 3)).await;
+    // They hold identities too, and are not asked for.
+    made(&world, &numbered("suspended", 7)).await;
+    for name in numbered("suspended", 7) {
+        world.edit(&name, &json!({"suspend": true})).await;
+        world.reason(&name, "Suspended").await;
+    }
     scans_end(&operator, "complete", 1).await;
     let (calls, before) = (world.calls(), operator.metrics().await);
     scans_end(&operator, "complete", 3).await;
@@ -201,6 +210,7 @@ async fn a_workspace_of_others_costs_two_calls_for_each_of_ours() {
     for name in numbered("x", 3) {
         drift_is_corrected(&world, &name).await;
     }
+    assert_eq!(operator.metrics().await.sum("unkey_operator_scan_missing_identities", &[]), 0);
     assert!(world.workspace.delete("x1"));
     world.event("x1", "Recreated").await;
 }

@@ -162,7 +162,11 @@ proptest! {
         let held = any.object.held().is_some();
         for _ in 0..3 {
             match decide(&any.situation()) {
-                Step::Call(Call::Read(_)) => return Ok(()),
+                Step::Call(Call::Read(_)) => {
+                    let missing = held && sight.saw == Saw::Missing;
+                    prop_assert!(!missing || any.now >= sight.begun.after(WINDOW), "R9: a window apart");
+                    return Ok(());
+                }
                 Step::Wait(Wake::At(at)) if held && sight.saw == Saw::Missing => {
                     prop_assert_eq!(at, sight.begun.after(WINDOW));
                     any.now = at;
