@@ -8,10 +8,14 @@
 //! | `table` | claims, turns and knowledge by externalId; memory by uid |
 //! | `pass` | the loop: gather, decide, perform, learn |
 //! | `scan` | lists the workspace beside the queue, and has looked at what differs |
+//! | `access` | the root key and the policies, as one pass sees them |
+//! | `canary` | looks whether another root key leads to the same workspace |
 //! | `stray` | clears up after objects that went in the middle of a create |
 //! | `kube` / `upstream` | ONE request to Kubernetes or to Unkey |
 //! | `patch` / `status` / `events` | what is written to Kubernetes |
 
+mod access;
+mod canary;
 mod clock;
 mod events;
 mod kube;

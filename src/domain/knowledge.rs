@@ -54,6 +54,8 @@ pub enum LastWrite {
         identity: Confirmed,
         /// Hashes of the managed fields it holds.
         applied: Applied,
+        /// Fingerprint of the root key that made it.
+        credential: Option<String>,
         /// The status of the object shows it.
         noted: bool,
     },

@@ -1,12 +1,13 @@
 //! What a process takes from what it sees of an object, before it decides.
 
 use super::content::Applied;
-use super::ids::Mono;
+use super::fight;
+use super::ids::{Mono, Uid};
 use super::knowledge::{Doubt, Knowledge, LastWrite};
 use super::object::{Object, Phase};
-use super::report::Shown;
+use super::report::{Cause, Shown};
 use super::situation::Policy;
-use super::visits::Visits;
+use super::visits::{Trouble, Visits};
 use crate::api::Reason;
 
 /// Takes in an object as it was just seen.
@@ -23,7 +24,8 @@ pub fn observe(object: &Object, known: &mut Knowledge, visits: &mut Visits, poli
     note(object, known);
     let stale = visits.trouble.as_ref().is_some_and(|trouble| {
         trouble.generation != object.generation
-            || trouble.poke.as_deref() != object.poke.as_ref().map(|poke| poke.value.as_str())
+            // A poke that is echoed meanwhile is answered, and no reason to try again.
+            || object.poke.as_ref().is_some_and(|poke| trouble.poke.as_ref() != Some(&poke.value))
             || trouble.credential != policy.credential
     });
     if stale {
@@ -56,6 +58,10 @@ fn inherit(object: &Object, known: &mut Knowledge, visits: &mut Visits, policy: 
     if first && (claimed || held) {
         known.evidence_from = known.evidence_from.max(now);
     }
+    if first {
+        fight::resume(object, visits, policy, now);
+        spread(object, visits, policy, now);
+    }
     // A claim without an id that this process did not put on: a create may be on its way.
     let strange = claimed && !held && !visits.claimed_here && !visits.claim_met;
     visits.claim_met |= claimed;
@@ -83,6 +89,35 @@ fn inherit(object: &Object, known: &mut Knowledge, visits: &mut Visits, policy: 
         let over = now.max(Mono::ZERO.after(policy.attempt));
         known.add_doubt(Doubt { over, ended: false, create });
     }
+}
+
+/// R13: what was failing before a restart is not tried again all at once because of it.
+fn spread(object: &Object, visits: &mut Visits, policy: &Policy, now: Mono) {
+    let failing = |shown: &Shown| !shown.ready && !shown.stalled && !shown.suspended;
+    let record = object.recorded.own().filter(|record| record.generation == object.generation);
+    if policy.spread == 0
+        || visits.trouble.is_some()
+        || object.poke.is_some()
+        || !record.is_some_and(|record| failing(&record.shown))
+    {
+        return;
+    }
+    visits.trouble = Some(Trouble {
+        cause: Cause::Unavailable,
+        retry_at: Some(now.after(share(&object.guard.uid, policy.spread))),
+        lasting: false,
+        write: false,
+        generation: object.generation,
+        poke: None,
+        credential: policy.credential.clone(),
+    });
+}
+
+/// A part of `whole` that differs from object to object, evenly spread. FNV-1a: uids are random, any mixing will do.
+fn share(uid: &Uid, whole: u64) -> u64 {
+    let hash =
+        uid.as_str().bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+    (whole.saturating_mul(u64::from(hash))) >> 32
 }
 
 /// What the status shows by now needs no longer be laid over it: another leader may have written since.

@@ -14,6 +14,7 @@ use super::ownership::Role;
 use super::report::{Cause, Record};
 use super::situation::Policy;
 use super::visits::Visits;
+use super::workspace::KeyMark;
 use crate::api::{AdoptionPolicy, Reason};
 
 /// A scan that misses more identities than this, and more than a tenth of those recorded, takes none of them for gone.
@@ -202,7 +203,7 @@ pub struct Summary {
     /// Those that are missing, by reads that prove it.
     pub missing: usize,
     /// Those that were there under their recorded id, by the mark of the root key that they were recorded under.
-    pub found: BTreeMap<Option<String>, usize>,
+    pub found: BTreeMap<KeyMark, usize>,
 }
 
 impl Summary {

@@ -1,5 +1,6 @@
 //! What this process remembers about one life of one object. Keyed by uid, so that an heir of the name inherits nothing.
 
+use super::fight::Fight;
 use super::ids::{Confirmed, Mono};
 use super::report::Cause;
 
@@ -30,8 +31,14 @@ pub struct Visits {
     pub credential: Option<Option<String>>,
     /// The poke that a settled read has answered.
     pub judged: Option<String>,
+    /// A difference that comes back after it was set right (R16).
+    pub fight: Option<Fight>,
     /// Failures in a row.
     pub failures: u32,
+    /// When that row began.
+    pub failing_since: Mono,
+    /// Writes in a row that Unkey answered with a 5xx of its own (R16).
+    pub broken: u32,
     /// The last failure, if it still holds work back.
     pub trouble: Option<Trouble>,
 }

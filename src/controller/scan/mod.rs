@@ -25,6 +25,7 @@ use super::clock::millis;
 use super::run::Context;
 use super::snapshot::Snapshot;
 use crate::domain::scan::Summary;
+use crate::domain::{KeyMark, Look};
 
 /// Of that many workers one may be busy with what a scan found, so that a mass of findings delays nobody.
 const WORKERS_PER_FINDING: u16 = 8;
@@ -119,9 +120,13 @@ fn report(context: &Context, scan: &Scan<'_>, end: &End, took: Duration, told: &
 }
 
 impl Context {
-    /// Takes in what a scan saw of the recorded identities. True if what is missing may be taken for gone.
-    pub(super) fn scanned(&self, summary: &Summary) -> bool {
+    /// Takes in what a scan with the key `current` saw of the recorded identities. True if what is missing may be taken for gone.
+    pub(super) fn scanned(&self, summary: &Summary, current: &KeyMark) -> bool {
         let Summary { recorded, missing, .. } = *summary;
+        for mark in summary.found.keys().filter(|mark| *mark != current) {
+            // One that shows its recorded id is all the proof it takes.
+            self.table.looked(current, mark, &Look::Hit);
+        }
         let withheld = summary.misses_too_many();
         self.metrics.scan_saw(recorded, missing, withheld);
         if withheld {

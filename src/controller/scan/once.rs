@@ -7,6 +7,7 @@ use std::time::Duration;
 use ::kube::runtime::reflector::Store;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::super::access::Access;
 use super::super::pass::newest;
 use super::super::run::Context;
 use super::super::snapshot::Snapshot;
@@ -81,7 +82,7 @@ pub struct Scan<'a> {
     context: &'a Arc<Context>,
     store: &'a Store<Snapshot>,
     slots: &'a Arc<Semaphore>,
-    mark: Option<String>,
+    access: Arc<Access>,
     failures: u32,
     /// What was seen, or asked for.
     seen: HashSet<ExternalId>,
@@ -98,12 +99,11 @@ pub struct Scan<'a> {
 impl<'a> Scan<'a> {
     /// A scan that has not begun. What it finds waits for one of the `slots`.
     pub fn new(context: &'a Arc<Context>, store: &'a Store<Snapshot>, slots: &'a Arc<Semaphore>) -> Self {
-        let mark = context.unkey.credential_mark().ok();
         Self {
             context,
             store,
             slots,
-            mark,
+            access: context.access(),
             failures: 0,
             seen: HashSet::new(),
             absent: Vec::new(),
@@ -130,19 +130,19 @@ impl<'a> Scan<'a> {
         if of_interest == 0 {
             return Ok(End::Nothing);
         }
+        let client = self.access.unkey.clone().map_err(End::Refused)?;
         self.shadowed = mismatched.iter().map(|owner| (lower(&owner.external_id), false)).collect();
         let mut listing = Listing::begin(of_interest);
-        self.list(&mut listing).await?;
+        self.list(&client, &mut listing).await?;
         if !listing.is_whole() {
-            self.ask_one_by_one().await?;
+            self.ask_one_by_one(&client).await?;
         }
         self.judge_missing(listing.is_whole().then_some(begun)).await;
         Ok(End::Complete)
     }
 
-    async fn list(&mut self, listing: &mut Listing) -> Result<(), End> {
+    async fn list(&mut self, client: &unkey::Client, listing: &mut Listing) -> Result<(), End> {
         while let Some((limit, cursor)) = listing.next() {
-            let client = self.context.unkey.clone();
             match self.ask(Operation::List, client.list(limit, cursor.as_deref())).await? {
                 Answer::Got(begun, page) => {
                     self.pages += 1;
@@ -177,11 +177,8 @@ impl<'a> Scan<'a> {
 
     async fn there(&mut self, owner: &Owner, begun: Mono, identity: &unkey::Identity) {
         let id = IdentityId::new(&identity.id);
-        if owner.recorded.as_ref() == Some(&id)
-            && let Some((object, _)) = self.read(owner)
-        {
-            let mark = object.held().and_then(|held| held.credential.clone());
-            *self.summary.found.entry(mark).or_default() += 1;
+        if let Some((_, mark)) = owner.recorded.as_ref().filter(|(recorded, _)| *recorded == id) {
+            *self.summary.found.entry(mark.clone()).or_default() += 1;
         }
         let sight = Sight { begun, saw: Saw::There { id, content: upstream::content(identity) } };
         self.compare(owner, &sight).await;
@@ -189,12 +186,11 @@ impl<'a> Scan<'a> {
 
     /// What the listing did not reach. Only what could be news is asked for. One that cannot be had keeps the scan from being
     /// complete, but not the others from being compared.
-    async fn ask_one_by_one(&mut self) -> Result<(), End> {
+    async fn ask_one_by_one(&mut self, client: &unkey::Client) -> Result<(), End> {
         let mut unanswered = None;
         let rest = self.context.table.owners(|owner| is_of_interest(owner) && !self.seen.contains(&owner.external_id));
         for owner in rest {
             while self.is_worth_a_get(&owner) {
-                let client = self.context.unkey.clone();
                 self.gets += 1;
                 match self.ask(Operation::Get, client.get(owner.external_id.as_str())).await? {
                     Answer::Again | Answer::TooSoon => continue,
@@ -225,7 +221,7 @@ impl<'a> Scan<'a> {
 
     /// `listed_since`: when the listing began, if it was whole.
     async fn judge_missing(&mut self, listed_since: Option<Mono>) {
-        let (window, table) = (self.context.policy().window, &self.context.table);
+        let (window, table) = (self.access.policy.window, &self.context.table);
         let mut absent = std::mem::take(&mut self.absent);
         let mut recorded = 0;
         let unseen = table.owners(|owner| {
@@ -244,7 +240,7 @@ impl<'a> Scan<'a> {
         self.summary.complete = true;
         self.summary.recorded = recorded;
         self.summary.missing = absent.iter().filter(|(owner, _)| owner.recorded.is_some()).count();
-        if !self.context.scanned(&self.summary) {
+        if !self.context.scanned(&self.summary, &self.access.policy.credential) {
             return;
         }
         for (owner, begun) in absent {
@@ -271,8 +267,8 @@ impl<'a> Scan<'a> {
         let turn = self.context.table.idle_turn(&owner.external_id)?;
         let (object, memory) = self.read(owner)?;
         let role = self.context.table.role(&owner.external_id, &owner.uid);
-        let (memory, known, policy) = (lock(&memory), turn.known(), self.context.policy());
-        Some(judge(&Look { object: &object, role, known: &known, visits: &memory.visits, policy: &policy }))
+        let (memory, known, policy) = (lock(&memory), turn.known(), &self.access.policy);
+        Some(judge(&Look { object: &object, role, known: &known, visits: &memory.visits, policy }))
     }
 
     /// Holds a sight against an object; what it finds waits for a slot, so that few findings are worked on at a time.
@@ -295,8 +291,8 @@ impl<'a> Scan<'a> {
         let turn = self.context.table.idle_turn(&owner.external_id)?;
         let (object, memory) = self.read(owner)?;
         let role = self.context.table.role(&owner.external_id, &owner.uid);
-        let (mut memory, mut known, policy) = (lock(&memory), turn.known(), self.context.policy());
-        let look = Look { object: &object, role, known: &known, visits: &memory.visits, policy: &policy };
+        let (mut memory, mut known, policy) = (lock(&memory), turn.known(), &self.access.policy);
+        let look = Look { object: &object, role, known: &known, visits: &memory.visits, policy };
         let finding = look.finds(sight)?;
         note(&object, sight, &mut known, &mut memory.visits);
         memory.finding = Some(slot);
@@ -314,7 +310,7 @@ impl<'a> Scan<'a> {
         let begun = self.context.clock.now();
         let timer = self.context.metrics.upstream_begins();
         let result = request.await;
-        timer.ends(operation, upstream::word(result.as_ref().err()));
+        timer.ends(operation, result.as_ref().err().map_or("ok", upstream::word));
         self.same_key()?;
         let error = match result {
             Ok(answer) => {
@@ -347,7 +343,7 @@ impl<'a> Scan<'a> {
     }
 
     fn same_key(&self) -> Result<(), End> {
-        let same = self.context.unkey.credential_mark().ok() == self.mark;
+        let same = self.context.access().policy.credential == self.access.policy.credential;
         if same { Ok(()) } else { Err(End::KeyChanged) }
     }
 

@@ -15,11 +15,12 @@ pub(super) fn maintain(s: &Situation<'_>, desired: &Desired, held: &Held) -> Ste
     }
     let known = evidence(s, desired, held);
     let (applied, judged) = match known {
-        Evidence::Elsewhere => return give_up(s, desired, held),
+        Evidence::Elsewhere => return s.in_this_workspace(give_up(s, desired, held)),
         Evidence::Foreign => return s.say(Verdict::Stalled(Stall::IdentityMismatch), Step::Done),
         Evidence::Gone { again } => {
             let wait = Step::Wait(Wake::At(again));
-            return if s.now < again { s.say(Verdict::Waiting(Cause::Vanished), wait) } else { s.read() };
+            let next = if s.now < again { s.say(Verdict::Waiting(Cause::Vanished), wait) } else { s.read() };
+            return s.in_this_workspace(next);
         }
         Evidence::Holds(applied) => (applied, true),
         Evidence::None => (held.applied.clone(), false),

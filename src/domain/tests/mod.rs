@@ -11,6 +11,7 @@ mod message;
 mod ownership;
 mod record;
 mod scan;
+mod workspace;
 
 use super::*;
 use serde_json::Value;

@@ -74,11 +74,26 @@ fn at_rest(rest: Rest, desired: Desired, controls: Controls, adoption: AdoptionP
         spec: Ok(desired),
         recorded: Recorded::Own(Box::new(record)),
     };
-    let policy =
-        Policy { adoption, deletion: DeletionPolicy::Delete, window: WINDOW, attempt: WINDOW, credential: None };
+    let policy = Policy {
+        adoption,
+        deletion: DeletionPolicy::Delete,
+        window: WINDOW,
+        attempt: WINDOW,
+        spread: 0,
+        credential: None,
+    };
     let visits = Visits { seen_before: true, credential: Some(None), ..Visits::default() };
     let now = Mono(3 * WINDOW);
-    Any { object, role: Role::Owner, known: Knowledge::default(), visits, policy, now }
+    Any {
+        object,
+        role: Role::Owner,
+        known: Knowledge::default(),
+        visits,
+        gate: Gate::Open,
+        crd: Crd::Stays,
+        policy,
+        now,
+    }
 }
 
 /// An object at rest, and a sight that is settled.
