@@ -42,7 +42,7 @@ pub(super) struct RunArgs {
     #[arg(long, env = "UNKEY_OPERATOR_CONSISTENCY_WINDOW", default_value = "30s", value_parser = duration)]
     consistency_window: Duration,
 
-    /// How often Unkey is scanned for changes made behind the operator's back; 0s for never (10m, 1h)
+    /// How often Unkey is scanned for changes made behind the operator's back; 0 for never (10m, 1h)
     #[arg(long, env = "UNKEY_OPERATOR_RESYNC_INTERVAL", default_value = "10m", value_parser = interval)]
     resync_interval: Duration,
 
@@ -136,7 +136,7 @@ fn interval(text: &str) -> Result<Duration, String> {
     }
     let duration: kube::core::Duration =
         text.parse().map_err(|_| format!("'{text}' is not a duration such as 500ms, 30s or 10m"))?;
-    Ok(duration.into())
+    if duration.is_negative() { Err("must not be negative".to_owned()) } else { Ok(duration.into()) }
 }
 
 /// An empty one is refused too: it must not come to mean "all" because a variable was not filled in.

@@ -7,7 +7,7 @@ use unkey_emulator::{Fault, FaultKind, Operation, Permissions};
 use super::harness::{Cost, Operator, ROOT_KEY, World, condition, eventually};
 
 async fn scanning(name: &str) -> World {
-    World::new(name).await.with_args(&["--resync-interval", "1s"])
+    World::new(name).await.with_args(&["--resync-interval", "300ms"])
 }
 
 /// Identities of these names, all ready.
