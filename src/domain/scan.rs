@@ -72,7 +72,7 @@ impl Finding {
 
 /// All that is known of an object when a sight is held against it.
 #[derive(Clone, Copy, Debug)]
-pub struct Look<'a> {
+pub struct Subject<'a> {
     /// The object.
     pub object: &'a Object,
     /// Its standing among those of the same externalId.
@@ -85,7 +85,7 @@ pub struct Look<'a> {
     pub policy: &'a Policy,
 }
 
-impl Look<'_> {
+impl Subject<'_> {
     /// True if something seen could be news: the object rests, and says something of what Unkey holds. What is not at rest
     /// is being worked on, and what is suspended, invalid or another's is not looked at.
     pub fn is_open(&self) -> bool {

@@ -26,6 +26,7 @@ mod permissions;
 mod replaced;
 mod scan;
 mod scan_faults;
+mod scan_others;
 mod secrecy;
 mod shutdown;
 mod suspend;

@@ -6,8 +6,10 @@
 //! | module | does |
 //! |---|---|
 //! | `listing` | which page comes next, and when to stop |
+//! | `ask` | one request, and what its failure means |
 //! | `once` | one scan: asks, compares, hands on what it finds |
 
+mod ask;
 mod listing;
 mod once;
 
@@ -20,7 +22,8 @@ use futures::FutureExt;
 use k8s_openapi::jiff::Timestamp;
 use tokio::sync::{Semaphore, watch};
 
-use self::once::{End, Scan};
+use self::ask::End;
+use self::once::Scan;
 use super::clock::millis;
 use super::run::Context;
 use super::snapshot::Snapshot;
@@ -126,6 +129,9 @@ impl Context {
         for mark in summary.found.keys().filter(|mark| *mark != current) {
             // One that shows its recorded id is all the proof it takes.
             self.table.looked(current, mark, &Look::Hit);
+        }
+        if !summary.complete {
+            return false;
         }
         let withheld = summary.misses_too_many();
         self.metrics.scan_saw(recorded, missing, withheld);

@@ -2,88 +2,28 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use ::kube::runtime::reflector::Store;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::super::access::Access;
 use super::super::pass::newest;
 use super::super::run::Context;
 use super::super::snapshot::Snapshot;
 use super::super::table::{Memory, Owner, lock};
-use super::super::{clock, upstream};
+use super::super::upstream;
+use super::ask::{Answer, Asker, End};
 use super::listing::Listing;
 use crate::api::Reason;
-use crate::domain::scan::{Finding, Look, Saw, Sight, Summary, note};
-use crate::domain::{Cause, ExternalId, IdentityId, Mono, Object, backoff};
-use crate::unkey::{self, Class, Operation};
-
-/// Failures in a row that end a scan; the next one comes anyway.
-const MAX_FAILURES: u32 = 4;
-
-/// How a scan ended.
-#[derive(Debug)]
-pub enum End {
-    /// Everything was looked at.
-    Complete,
-    /// There was nothing to look at, and nothing was asked.
-    Nothing,
-    /// Unkey cannot be asked: the root key, a permission, a wrong URL.
-    Refused(String),
-    /// Unkey fails.
-    Failed(String),
-    /// Another root key came into use on the way.
-    KeyChanged,
-    /// A bug of ours.
-    Panicked,
-}
-
-impl End {
-    /// One word: a metric label.
-    pub fn as_str(&self) -> &'static str {
-        match self {
-            Self::Complete => "complete",
-            Self::Nothing => "nothing",
-            Self::Refused(_) => "refused",
-            Self::Failed(_) => "failed",
-            Self::KeyChanged => "key_changed",
-            Self::Panicked => "panic",
-        }
-    }
-
-    /// What kept it from its end.
-    pub fn why(&self) -> Option<String> {
-        match self {
-            Self::Complete | Self::Nothing => None,
-            Self::Refused(why) | Self::Failed(why) => Some(why.clone()),
-            Self::KeyChanged => Some("another root key came into use".to_owned()),
-            Self::Panicked => Some("a panic; this is a bug of the operator".to_owned()),
-        }
-    }
-}
-
-/// What became of one request.
-enum Answer<T> {
-    /// It was answered; it began then.
-    Got(Mono, T),
-    /// Unkey's own 404; it began then.
-    Absent(Mono),
-    /// Too much was asked for, or this one cannot be answered at all.
-    TooMuch(String),
-    /// Not answered; another try is worth it now. It may be the size that takes too long.
-    Again,
-    /// Refused for coming too soon; now it is time.
-    TooSoon,
-}
+use crate::domain::scan::{Finding, Saw, Sight, Subject, Summary, note};
+use crate::domain::{ExternalId, IdentityId, Mono, Object};
+use crate::unkey::{self, Operation};
 
 /// One scan in progress.
 pub struct Scan<'a> {
     context: &'a Arc<Context>,
     store: &'a Store<Snapshot>,
     slots: &'a Arc<Semaphore>,
-    access: Arc<Access>,
-    failures: u32,
+    asker: Asker<'a>,
     /// What was seen, or asked for.
     seen: HashSet<ExternalId>,
     /// Those that a get did not find, and when it began.
@@ -103,8 +43,7 @@ impl<'a> Scan<'a> {
             context,
             store,
             slots,
-            access: context.access(),
-            failures: 0,
+            asker: Asker::new(context),
             seen: HashSet::new(),
             absent: Vec::new(),
             shadowed: HashMap::new(),
@@ -117,7 +56,13 @@ impl<'a> Scan<'a> {
 
     /// Runs it.
     pub async fn run(&mut self) -> End {
-        self.whole().await.unwrap_or_else(|end| end)
+        match self.whole().await {
+            Ok(end) => end,
+            Err(end) => {
+                self.hand_in();
+                end
+            }
+        }
     }
 
     async fn whole(&mut self) -> Result<End, End> {
@@ -130,7 +75,7 @@ impl<'a> Scan<'a> {
         if of_interest == 0 {
             return Ok(End::Nothing);
         }
-        let client = self.access.unkey.clone().map_err(End::Refused)?;
+        let client = self.asker.access().unkey.clone().map_err(End::Refused)?;
         self.shadowed = mismatched.iter().map(|owner| (lower(&owner.external_id), false)).collect();
         let mut listing = Listing::begin(of_interest);
         self.list(&client, &mut listing).await?;
@@ -143,7 +88,7 @@ impl<'a> Scan<'a> {
 
     async fn list(&mut self, client: &unkey::Client, listing: &mut Listing) -> Result<(), End> {
         while let Some((limit, cursor)) = listing.next() {
-            match self.ask(Operation::List, client.list(limit, cursor.as_deref())).await? {
+            match self.asker.ask(Operation::List, client.list(limit, cursor.as_deref())).await? {
                 Answer::Got(begun, page) => {
                     self.pages += 1;
                     self.context.metrics.scan_page();
@@ -192,7 +137,7 @@ impl<'a> Scan<'a> {
         for owner in rest {
             while self.is_worth_a_get(&owner) {
                 self.gets += 1;
-                match self.ask(Operation::Get, client.get(owner.external_id.as_str())).await? {
+                match self.asker.ask(Operation::Get, client.get(owner.external_id.as_str())).await? {
                     Answer::Again | Answer::TooSoon => continue,
                     Answer::Got(begun, identity) => {
                         self.seen.insert(owner.external_id.clone());
@@ -208,9 +153,9 @@ impl<'a> Scan<'a> {
                     }
                     Answer::TooMuch(why) => {
                         tracing::debug!(external_id = owner.external_id.as_str(), why, "cannot be compared");
-                        self.failed(why.clone())?;
+                        self.asker.failed(why.clone())?;
                         unanswered = Some(why);
-                        self.pause(None).await;
+                        self.asker.pause(None).await;
                     }
                 }
                 break;
@@ -221,7 +166,7 @@ impl<'a> Scan<'a> {
 
     /// `listed_since`: when the listing began, if it was whole.
     async fn judge_missing(&mut self, listed_since: Option<Mono>) {
-        let (window, table) = (self.access.policy.window, &self.context.table);
+        let (window, table) = (self.asker.access().policy.window, &self.context.table);
         let mut absent = std::mem::take(&mut self.absent);
         let mut recorded = 0;
         let unseen = table.owners(|owner| {
@@ -240,12 +185,17 @@ impl<'a> Scan<'a> {
         self.summary.complete = true;
         self.summary.recorded = recorded;
         self.summary.missing = absent.iter().filter(|(owner, _)| owner.recorded.is_some()).count();
-        if !self.context.scanned(&self.summary, &self.access.policy.credential) {
+        if !self.hand_in() {
             return;
         }
         for (owner, begun) in absent {
             self.compare(&owner, &Sight { begun, saw: Saw::Missing }).await;
         }
+    }
+
+    /// Hands in what was seen as a whole. True if what is missing may be taken for gone.
+    fn hand_in(&self) -> bool {
+        self.context.scanned(&self.summary, &self.asker.access().policy.credential)
     }
 
     /// The object as it is known now, and its memory.
@@ -259,21 +209,21 @@ impl<'a> Scan<'a> {
 
     fn is_worth_a_get(&self, owner: &Owner) -> bool {
         let now = self.context.clock.now();
-        self.look(owner, |look| look.is_open() && look.settles(now)).unwrap_or(false)
+        self.with(owner, |subject| subject.is_open() && subject.settles(now)).unwrap_or(false)
     }
 
     /// Looks at an object that nobody is working on.
-    fn look<T>(&self, owner: &Owner, judge: impl FnOnce(&Look<'_>) -> T) -> Option<T> {
+    fn with<T>(&self, owner: &Owner, judge: impl FnOnce(&Subject<'_>) -> T) -> Option<T> {
         let turn = self.context.table.idle_turn(&owner.external_id)?;
         let (object, memory) = self.read(owner)?;
         let role = self.context.table.role(&owner.external_id, &owner.uid);
-        let (memory, known, policy) = (lock(&memory), turn.known(), &self.access.policy);
-        Some(judge(&Look { object: &object, role, known: &known, visits: &memory.visits, policy }))
+        let (memory, known, policy) = (lock(&memory), turn.known(), &self.asker.access().policy);
+        Some(judge(&Subject { object: &object, role, known: &known, visits: &memory.visits, policy }))
     }
 
     /// Holds a sight against an object; what it finds waits for a slot, so that few findings are worked on at a time.
     async fn compare(&mut self, owner: &Owner, sight: &Sight) {
-        if self.look(owner, |look| look.finds(sight)).flatten().is_none() {
+        if self.with(owner, |subject| subject.finds(sight)).flatten().is_none() {
             return;
         }
         // It is never closed.
@@ -291,71 +241,13 @@ impl<'a> Scan<'a> {
         let turn = self.context.table.idle_turn(&owner.external_id)?;
         let (object, memory) = self.read(owner)?;
         let role = self.context.table.role(&owner.external_id, &owner.uid);
-        let (mut memory, mut known, policy) = (lock(&memory), turn.known(), &self.access.policy);
-        let look = Look { object: &object, role, known: &known, visits: &memory.visits, policy };
-        let finding = look.finds(sight)?;
+        let (mut memory, mut known, policy) = (lock(&memory), turn.known(), &self.asker.access().policy);
+        let subject = Subject { object: &object, role, known: &known, visits: &memory.visits, policy };
+        let finding = subject.finds(sight)?;
         note(&object, sight, &mut known, &mut memory.visits);
         memory.finding = Some(slot);
         self.context.table.wake(owner.at.clone());
         Some(finding)
-    }
-
-    /// One request. An error ends the scan.
-    async fn ask<T>(
-        &mut self,
-        operation: Operation,
-        request: impl Future<Output = Result<T, unkey::Error>>,
-    ) -> Result<Answer<T>, End> {
-        self.same_key()?;
-        let begun = self.context.clock.now();
-        let timer = self.context.metrics.upstream_begins();
-        let result = request.await;
-        timer.ends(operation, result.as_ref().err().map_or("ok", upstream::word));
-        self.same_key()?;
-        let error = match result {
-            Ok(answer) => {
-                self.failures = 0;
-                return Ok(Answer::Got(begun, answer));
-            }
-            Err(error) => error,
-        };
-        let why = error.to_string();
-        let unreadable = matches!(error.fault(), unkey::Fault::Unreadable { .. });
-        match error.class() {
-            Class::NotFound => {
-                self.failures = 0;
-                Ok(Answer::Absent(begun))
-            }
-            Class::Credential | Class::Permission { .. } | Class::Misconfigured => Err(End::Refused(why)),
-            Class::RateLimited { retry_after } => {
-                self.failed(why)?;
-                self.pause(retry_after).await;
-                Ok(Answer::TooSoon)
-            }
-            Class::Terminal { .. } => Ok(Answer::TooMuch(why)),
-            _ if unreadable || error.may_be_too_much() => Ok(Answer::TooMuch(why)),
-            _ => {
-                self.failed(why)?;
-                self.pause(None).await;
-                Ok(Answer::Again)
-            }
-        }
-    }
-
-    fn same_key(&self) -> Result<(), End> {
-        let same = self.context.access().policy.credential == self.access.policy.credential;
-        if same { Ok(()) } else { Err(End::KeyChanged) }
-    }
-
-    fn failed(&mut self, why: String) -> Result<(), End> {
-        self.failures += 1;
-        if self.failures >= MAX_FAILURES { Err(End::Failed(why)) } else { Ok(()) }
-    }
-
-    async fn pause(&self, at_least: Option<Duration>) {
-        let at_least = at_least.map_or(0, clock::millis);
-        let ms = backoff::delay(&Cause::Unavailable, self.failures, at_least, self.context.dice());
-        tokio::time::sleep(Duration::from_millis(ms.unwrap_or(backoff::MAX_MS))).await;
     }
 }
 

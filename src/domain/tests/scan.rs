@@ -5,11 +5,17 @@ use proptest::prelude::*;
 use super::any::{Any, WINDOW, anything, contents, customer, desireds, mono};
 use super::*;
 use crate::api::{AdoptionPolicy, DeletionPolicy, Reason};
-use crate::domain::scan::{Finding, Look, Saw, Sight, Summary, note};
+use crate::domain::scan::{Finding, Saw, Sight, Subject, Summary, note};
 
 impl Any {
-    fn look(&self) -> Look<'_> {
-        Look { object: &self.object, role: self.role, known: &self.known, visits: &self.visits, policy: &self.policy }
+    fn subject(&self) -> Subject<'_> {
+        Subject {
+            object: &self.object,
+            role: self.role,
+            known: &self.known,
+            visits: &self.visits,
+            policy: &self.policy,
+        }
     }
 }
 
@@ -137,7 +143,7 @@ proptest! {
     /// Whatever is not at rest, is not its owner's, or was written to since, is left alone.
     #[test]
     fn only_what_rests_is_looked_at(any in anything(), sight in sights()) {
-        if any.look().finds(&sight).is_some() {
+        if any.subject().finds(&sight).is_some() {
             let record = any.object.recorded.own().expect("a record");
             prop_assert_eq!(record.generation, any.object.generation);
             prop_assert!(record.shown.ready || record.shown.stalled);
@@ -151,7 +157,7 @@ proptest! {
     /// A finding, and only a finding, is what a pass would act on had it seen the same.
     #[test]
     fn a_finding_is_what_would_change_the_verdict((rest, any, sight) in resting()) {
-        let found = any.look().finds(&sight).is_some();
+        let found = any.subject().finds(&sight).is_some();
         let changes = changes_the_verdict(rest, &any, &sight);
         if rest == Rest::Rejected {
             // What was refused is not tried again for being different still, or for being gone.
@@ -167,11 +173,11 @@ proptest! {
     /// R4: whatever was found, the next thing sent to Unkey is a read; an absence needs one more, a window after the first.
     #[test]
     fn a_finding_leads_to_a_look((_, mut any, sight) in resting()) {
-        if any.look().finds(&sight).is_none() {
+        if any.subject().finds(&sight).is_none() {
             return Ok(());
         }
         note(&any.object, &sight, &mut any.known, &mut any.visits);
-        prop_assert!(any.look().finds(&sight).is_none(), "once is enough");
+        prop_assert!(any.subject().finds(&sight).is_none(), "once is enough");
         begin_pass(&mut any.known);
         observe(&any.object, &mut any.known, &mut any.visits, &any.policy, any.now);
         let held = any.object.held().is_some();
@@ -208,15 +214,15 @@ fn each_kind_of_difference_has_its_name() {
     let begun = any.known.settles_at(WINDOW);
     let there = |n: u32, text: &str, named: &[(&str, i64, i64, bool)]| {
         let content = Content { meta: meta(text), limits: limits(named) };
-        any.look().finds(&Sight { begun, saw: Saw::There { id: id(n), content } })
+        any.subject().finds(&Sight { begun, saw: Saw::There { id: id(n), content } })
     };
     assert_eq!(there(1, r#"{"a":1}"#, &[]), None);
     assert_eq!(there(1, r#"{"a":1.0}"#, &[("theirs", 1, 1000, true)]), None, "not managed, so nobody's drift");
     assert_eq!(there(1, r#"{"a":2}"#, &[]), Some(Finding::Drift));
     assert_eq!(there(2, r#"{"a":1}"#, &[]), Some(Finding::Replaced));
-    assert_eq!(any.look().finds(&Sight { begun, saw: Saw::Missing }), Some(Finding::Missing));
+    assert_eq!(any.subject().finds(&Sight { begun, saw: Saw::Missing }), Some(Finding::Missing));
     let early = Mono(begun.0 - 1);
-    assert_eq!(any.look().finds(&Sight { begun: early, saw: Saw::Missing }), None, "R4");
+    assert_eq!(any.subject().finds(&Sight { begun: early, saw: Saw::Missing }), None, "R4");
 }
 
 /// An update was answered for another identity: another update might hit that one again.
@@ -235,7 +241,7 @@ fn after_an_update_that_hit_another_identity_none_is_provoked() {
     let begun = any.known.settles_at(WINDOW);
     let finds = |any: &Any, text: &str| {
         let content = Content { meta: meta(text), limits: Limits::default() };
-        any.look().finds(&Sight { begun, saw: Saw::There { id: id(1), content } })
+        any.subject().finds(&Sight { begun, saw: Saw::There { id: id(1), content } })
     };
     assert_eq!(finds(&any, r#"{"a":2}"#), None);
     assert_eq!(finds(&any, r#"{"a":1}"#), Some(Finding::Verdict), "right already: no update follows");
@@ -252,7 +258,7 @@ fn a_refusal_goes_by_the_policy_of_today() {
         [(AdoptionPolicy::Never, false), (AdoptionPolicy::IfLossless, false), (AdoptionPolicy::Always, true)]
     {
         any.policy.adoption = policy;
-        assert_eq!(any.look().finds(&Sight { begun, saw: theirs.clone() }).is_some(), found, "{policy:?}");
+        assert_eq!(any.subject().finds(&Sight { begun, saw: theirs.clone() }).is_some(), found, "{policy:?}");
     }
 }
 
