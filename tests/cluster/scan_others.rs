@@ -3,7 +3,7 @@
 use serde_json::json;
 use unkey_emulator::{FaultKind, Operation, Permissions};
 
-use super::harness::{ROOT_KEY, World, condition, eventually};
+use super::harness::{ROOT_KEY, condition, eventually};
 use super::scan_faults::{list_fault, made, numbered, scanning, scans_end};
 
 const SECOND_KEY: &str = "unkey_root_second_52c9";
