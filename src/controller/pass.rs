@@ -74,7 +74,7 @@ enum End {
 }
 
 /// The cache may be older than what a reply has shown.
-fn newest(memory: &Mutex<Memory>, cached: Arc<Snapshot>) -> Arc<Snapshot> {
+pub fn newest(memory: &Mutex<Memory>, cached: Arc<Snapshot>) -> Arc<Snapshot> {
     let mut memory = lock(memory);
     match &memory.newest {
         Some(newest) if newest.version() > cached.version() => Arc::clone(newest),
@@ -82,6 +82,13 @@ fn newest(memory: &Mutex<Memory>, cached: Arc<Snapshot>) -> Arc<Snapshot> {
             memory.newest = None;
             cached
         }
+    }
+}
+
+impl Drop for Pass<'_> {
+    /// However it ended: what a scan found has had its look.
+    fn drop(&mut self) {
+        lock(&self.memory).finding = None;
     }
 }
 
