@@ -128,6 +128,11 @@ impl<'a> Pass<'a> {
             if self.context.is_draining() && !clearing_up && !step.only_records(&self.turn.known()) {
                 return Ok(End::Done);
             }
+            // Asked under a key that is no longer in use, Unkey says nothing of the workspace that counts by now, and what it
+            // says would be remembered as if it did (R15).
+            if matches!(step, Step::Call(_)) && self.is_outdated() {
+                return Ok(End::Wait(Duration::ZERO));
+            }
             match step {
                 Step::Done | Step::Wait(Wake::Change) => return Ok(End::Done),
                 Step::Wait(Wake::Proof) => {
@@ -143,6 +148,11 @@ impl<'a> Pass<'a> {
         }
         tracing::warn!("the object changes faster than it can be worked on; trying again");
         Ok(End::Wait(Duration::from_secs(1)))
+    }
+
+    /// Another root key has come into use since this pass began.
+    fn is_outdated(&self) -> bool {
+        self.context.access().policy.credential != self.access.policy.credential
     }
 
     fn decide(&self) -> (Object, Step) {
