@@ -29,6 +29,6 @@ mod upstream;
 mod watch;
 
 pub use clock::{Clock, millis};
-pub use run::{Context, RunError, Settings, run};
+pub use run::{Context, RunError, Settings, run, visit};
 pub use snapshot::Snapshot;
 pub use watch::Scope;

@@ -306,6 +306,11 @@ enum FailureKind {
     Panic,
 }
 
+/// One pass over one object, as the queue runs it, and when to look again: for tests that drop it at every await.
+pub async fn visit(object: Arc<Snapshot>, context: Arc<Context>) -> Action {
+    reconcile(object, context).await.unwrap_or_else(|failure| Action::requeue(failure.retry))
+}
+
 async fn reconcile(object: Arc<Snapshot>, context: Arc<Context>) -> Result<Action, Failure> {
     let meta = object.meta();
     let span = tracing::info_span!(
