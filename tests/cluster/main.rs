@@ -16,6 +16,7 @@ mod dropped;
 mod examples;
 mod failures;
 mod fights;
+mod forbidden;
 mod harness;
 mod hostile;
 mod invalid;
