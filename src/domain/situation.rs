@@ -173,7 +173,9 @@ impl Settled {
     /// The proof, if the last read found nothing, is settled, and was made when the object recorded `id`.
     pub fn absence(known: &Knowledge, window: u64, id: Option<&IdentityId>) -> Option<Self> {
         let absent = matches!(known.settled(window), Some(Seen::Absent { of, .. }) if of.as_ref() == id);
-        absent.then_some(Self(()))
+        // A delete that is answered 404 says nothing of what a create of ours may have made meanwhile; a settled read of the
+        // externalId does, and leaves no doubt.
+        (absent && known.doubt().is_none_or(|doubt| doubt.create.is_none())).then_some(Self(()))
     }
 }
 
