@@ -69,7 +69,9 @@ pub(super) fn deleting(s: &Situation<'_>) -> Step {
 /// The delete was accepted. A create of ours that is still on its way would leave an identity behind: wait for it.
 fn deleted(s: &Situation<'_>, identity: &Confirmed) -> Step {
     let doubt = s.known.doubt().is_some_and(|doubt| doubt.create.is_some());
-    if !doubt && s.known.seen == Seen::Nothing {
+    // What a settled look found of that create is still to be deleted, though that look has cleared the doubt: its pass ended.
+    let found = s.visits.maybe_own.as_ref().is_some_and(|found| found != identity);
+    if !doubt && !found && s.known.seen == Seen::Nothing {
         return release(Freed::Deleted(identity.clone()));
     }
     match s.settled() {
