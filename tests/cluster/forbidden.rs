@@ -36,8 +36,8 @@ async fn grant(world: &World, rights: &[Right]) {
     let role = json!({
         "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": ACCOUNT}, "rules": rules,
     });
-    let roles: Api<ClusterRole> = Api::all(world.client.clone());
-    roles.patch(ACCOUNT, &PatchParams::apply("tests").force(), &Patch::Apply(&role)).await.unwrap();
+    let api: Api<ClusterRole> = Api::all(world.client.clone());
+    api.patch(ACCOUNT, &PatchParams::apply("tests").force(), &Patch::Apply(&role)).await.unwrap();
     for right in ALL {
         let wanted = rights.contains(&right);
         eventually(&format!("{right:?} to be allowed: {wanted}"), async || {

@@ -20,6 +20,7 @@ mod forbidden;
 mod harness;
 mod hostile;
 mod invalid;
+mod kube_faults;
 mod kubectl;
 mod late;
 mod main_path;
