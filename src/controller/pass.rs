@@ -122,6 +122,9 @@ impl<'a> Pass<'a> {
         for _ in 0..MAX_STEPS {
             let (object, step) = self.decide();
             if !clearing_up && self.gone.is_some() {
+                let (now, recorded) = (self.context.clock.now(), object.held().is_some());
+                let visits = lock(&self.memory).visits.clone();
+                domain::ended(&self.uid, recorded, &mut self.turn.known(), &visits, now);
                 stray::look(&self.snapshot, self.context);
                 return Ok(End::Gone);
             }
@@ -202,6 +205,7 @@ impl<'a> Pass<'a> {
                 let done = !matches!(outcome, Outcome::Stale);
                 self.take(outcome).await?;
                 if done {
+                    domain::released(&mut lock(&self.memory).visits);
                     tracing::info!(because = because.name(), deleting = object.phase == Phase::Deleting, "released");
                     if let Some(note) = because.leaves(object) {
                         self.tell(&before, &note).await;
