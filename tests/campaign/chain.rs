@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::dice::Dice;
-use super::values::{Case, Fate, Text, random_limits, random_meta};
+use super::values::{Case, Fate, nudged_limits, nudged_meta, random_limits, random_meta};
 
 /// Changes that are dealt to every chain; more may follow.
 pub const DEALT: usize = 3;
@@ -99,6 +99,7 @@ impl Deck {
             steps.push(self.step(case, dice));
         }
         dice.shuffle(&mut steps);
+        let steps = nudged(&start, steps, number, dice);
         Chain { number, external_id, prior, start, steps, deleted_as_it_is: dice.one_in(2) }
     }
 
@@ -115,22 +116,16 @@ impl Deck {
         Step { cases, reverts }
     }
 
-    /// A change that is taken.
+    /// A change that is taken; a third of the listed ones is not about content, which has most of the cases.
     fn sound(&self, dice: &mut Dice) -> Case {
-        let random = |property: &str, text: String| Case {
-            property: property.to_owned(),
-            path: property.to_owned(),
-            label: "something".to_owned(),
-            text: Text::Is(text.into()),
-            fate: Fate::Taken,
-            heavy: false,
-        };
-        match dice.below(4) {
-            0 => random("meta", random_meta(dice)),
-            1 => random("ratelimits", random_limits(dice)),
+        let few = dice.one_in(3);
+        match dice.below(5) {
+            0 => Case::some("meta", "something", random_meta(dice)),
+            1 => Case::some("ratelimits", "something", random_limits(dice)),
             _ => loop {
                 let case = dice.pick(&self.light);
-                if case.fate == Fate::Taken && case.property != "externalId" {
+                let content = matches!(case.property.as_str(), "meta" | "ratelimits");
+                if case.fate == Fate::Taken && case.property != "externalId" && !(few && content) {
                     return case;
                 }
             },
@@ -140,6 +135,30 @@ impl Deck {
     fn start(&self, dice: &mut Dice) -> Vec<Case> {
         (0..dice.below(5)).map(|_| self.sound(dice)).collect()
     }
+}
+
+/// Puts a change of a single value behind the start and, at times, behind a step.
+fn nudged(start: &[Case], steps: Vec<Step>, chain: usize, dice: &mut Dice) -> Vec<Step> {
+    let mut spec = set(&Spec::new(), start, chain);
+    let mut all = Vec::new();
+    for step in steps {
+        if all.is_empty() || dice.one_in(3) {
+            let property = dice.pick(&["meta", "ratelimits"]);
+            let nudge = if property == "meta" { nudged_meta } else { nudged_limits };
+            let sound = spec.get(property).filter(|held| held.fate == Fate::Taken && &*held.text != "null");
+            if let Some(text) = sound.and_then(|held| nudge(&held.text, dice)) {
+                let cases = vec![Case::some(property, "one value changed", text)];
+                spec = set(&spec, &cases, chain);
+                all.push(Step { cases, reverts: false });
+            }
+        }
+        let refused = step.cases.iter().any(|case| case.fate == Fate::Refused || case.property == "externalId");
+        if !refused && !step.reverts {
+            spec = set(&spec, &step.cases, chain);
+        }
+        all.push(step);
+    }
+    all
 }
 
 fn shuffled(cards: &[Case], seed: u64, round: usize, place: usize) -> &Case {

@@ -13,8 +13,8 @@ use std::sync::Arc;
 
 use super::schema::{Node, Property};
 
-pub use limits::random as random_limits;
-pub use meta::random as random_meta;
+pub use limits::{nudged as nudged_limits, random as random_limits};
+pub use meta::{nudged as nudged_meta, random as random_meta};
 
 /// What has to become of a spec that holds this value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +60,12 @@ impl Case {
         let path = property.path.clone();
         let top = path.split(['.', '[']).next().unwrap_or_default().to_owned();
         Self { property: top, path, label: label.into(), text, fate, heavy: false }
+    }
+
+    /// A value that is taken and that no list of cases has.
+    pub fn some(property: &str, label: &str, text: String) -> Self {
+        let (path, label) = (property.to_owned(), label.to_owned());
+        Self { property: path.clone(), path, label, text: is(text), fate: Fate::Taken, heavy: false }
     }
 
     /// The value for that chain; `None`: left out.

@@ -1,5 +1,7 @@
 //! ratelimits: a list of objects, told apart by name. A case of a property in it is a list of two, one of which has that value.
 
+use serde_json::Value;
+
 use super::texts::{ODD, printable};
 use super::{Case, Fate, Property, Text, is, quoted, unknown};
 use crate::dice::Dice;
@@ -128,4 +130,31 @@ pub fn random(dice: &mut Dice) -> String {
         })
         .collect();
     format!("[{}]", items.join(","))
+}
+
+/// The same but for one field of one limit.
+pub fn nudged(text: &str, dice: &mut Dice) -> Option<String> {
+    let mut all: Vec<Value> = serde_json::from_str(text).ok()?;
+    let names: Vec<Value> = all.iter().map(|limit| limit["name"].clone()).collect();
+    let place = dice.below(all.len().max(1));
+    let limit = all.get_mut(place)?.as_object_mut()?;
+    match dice.pick(&["name", "limit", "duration", "autoApply"]) {
+        "name" => {
+            let name = limit["name"].as_str()?;
+            let other = Value::from(if dice.one_in(2) { name.to_uppercase() } else { format!("{name} ") });
+            if names.contains(&other) || other.as_str()?.len() > 128 {
+                return None;
+            }
+            limit.insert("name".to_owned(), other);
+        }
+        "autoApply" => {
+            let on = limit.get("autoApply") == Some(&Value::Bool(true));
+            limit.insert("autoApply".to_owned(), Value::Bool(!on));
+        }
+        field => {
+            let number = limit[field].as_i64()?;
+            limit.insert(field.to_owned(), number.checked_add(1).unwrap_or(number - 1).into());
+        }
+    }
+    Some(Value::from(all).to_string())
 }

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use serde_json::Value;
+
 use super::texts::{ODD, printable};
 use super::{Case, Fate, Property, Text, quoted};
 use crate::dice::Dice;
@@ -142,5 +144,34 @@ fn value(dice: &mut Dice, levels: usize, text: &mut String) {
             }
             text.push(']');
         }
+    }
+}
+
+/// The same but for one value in it.
+pub fn nudged(text: &str, dice: &mut Dice) -> Option<String> {
+    let mut meta: Value = serde_json::from_str(text).ok()?;
+    nudge(&mut meta, dice);
+    Some(meta.to_string())
+}
+
+fn nudge(value: &mut Value, dice: &mut Dice) {
+    match value {
+        Value::Object(members) if !members.is_empty() => {
+            let place = dice.below(members.len());
+            let Some(inner) = members.values_mut().nth(place) else { return };
+            nudge(inner, dice);
+        }
+        Value::Array(items) if !items.is_empty() => {
+            let place = dice.below(items.len());
+            nudge(&mut items[place], dice);
+        }
+        Value::Object(members) => {
+            members.insert("new".to_owned(), Value::Null);
+        }
+        Value::Array(items) => items.push(Value::Null),
+        Value::Null => *value = dice.pick(&[Value::from(0), Value::from("null"), Value::Array(Vec::new())]),
+        Value::Bool(flag) => *value = if dice.one_in(2) { Value::from(!*flag) } else { flag.to_string().into() },
+        Value::Number(number) => *value = if dice.one_in(2) { number.to_string().into() } else { Value::Null },
+        Value::String(text) => text.push(dice.pick(&['\u{200b}', '\u{301}', ' ', 'x'])),
     }
 }
