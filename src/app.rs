@@ -42,6 +42,8 @@ pub struct Options {
     pub consistency_window: Duration,
     /// Deadline of one request to Unkey.
     pub request_timeout: Duration,
+    /// Take another workspace for meant (R15).
+    pub accept_workspace_change: bool,
     /// Passes at a time.
     pub workers: u16,
     /// Where the admin server listens.
@@ -190,11 +192,13 @@ fn settings(options: &Options) -> Settings {
     Settings {
         scope: Scope { namespaces: options.namespaces.clone(), selector: options.selector.clone() },
         workers: options.workers,
+        accept_workspace_change: options.accept_workspace_change,
         policy: Policy {
             adoption: options.adoption,
             deletion: options.deletion,
             window: controller::millis(options.consistency_window),
             attempt: controller::millis(options.request_timeout),
+            spread: 0,
             credential: None,
         },
     }

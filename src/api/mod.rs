@@ -21,6 +21,8 @@ pub const VERSION: &str = "v1alpha1";
 pub const KIND: &str = "Identity";
 /// Plural name of the resource; `identities.unkey.com` is its full name, since other APIs have `identities` too.
 pub const PLURAL: &str = "identities";
+/// Name of the CustomResourceDefinition.
+pub const CRD_NAME: &str = "identities.unkey.com";
 /// The finalizer that holds a deleted `Identity` back until its identity is gone from Unkey.
 pub const FINALIZER: &str = "unkey.com/identity";
 /// Annotation that records, before the first create or adoption, who is about to act and with what content.

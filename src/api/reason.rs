@@ -19,6 +19,8 @@ pub enum Reason {
     PermissionDenied,
     /// The operator has no usable root key; retried, and at once when it appears.
     CredentialsMissing,
+    /// The root key shows none of the identities that were recorded under another one; goes on by itself under the right one.
+    WorkspaceMismatch,
     /// The resource is being deleted and the identity cannot be; retried.
     DeletionBlocked,
     /// `spec.suspend` is true.
@@ -33,11 +35,13 @@ pub enum Reason {
     ExternalIdConflict,
     /// Unkey answered with another identity than the one asked for. Stalled.
     IdentityMismatch,
+    /// What is sent has no lasting effect, or Unkey always fails on it; tried once an hour. Stalled.
+    NotConverging,
 }
 
 impl Reason {
     /// Every reason, for metrics that must list them all.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::Synced,
         Self::Progressing,
         Self::UpstreamUnavailable,
@@ -45,6 +49,7 @@ impl Reason {
         Self::Unauthorized,
         Self::PermissionDenied,
         Self::CredentialsMissing,
+        Self::WorkspaceMismatch,
         Self::DeletionBlocked,
         Self::Suspended,
         Self::InvalidSpec,
@@ -52,6 +57,7 @@ impl Reason {
         Self::AlreadyExists,
         Self::ExternalIdConflict,
         Self::IdentityMismatch,
+        Self::NotConverging,
     ];
 
     /// The word as it stands in a condition or a metric label.
@@ -64,6 +70,7 @@ impl Reason {
             Self::Unauthorized => "Unauthorized",
             Self::PermissionDenied => "PermissionDenied",
             Self::CredentialsMissing => "CredentialsMissing",
+            Self::WorkspaceMismatch => "WorkspaceMismatch",
             Self::DeletionBlocked => "DeletionBlocked",
             Self::Suspended => "Suspended",
             Self::InvalidSpec => "InvalidSpec",
@@ -71,6 +78,7 @@ impl Reason {
             Self::AlreadyExists => "AlreadyExists",
             Self::ExternalIdConflict => "ExternalIdConflict",
             Self::IdentityMismatch => "IdentityMismatch",
+            Self::NotConverging => "NotConverging",
         }
     }
 

@@ -46,6 +46,11 @@ pub(super) struct RunArgs {
     #[arg(long, env = "UNKEY_OPERATOR_REQUEST_TIMEOUT", default_value = "30s", value_parser = duration)]
     request_timeout: Duration,
 
+    /// Go on although the root key belongs to another workspace: what was made in the earlier one stays there, and every
+    /// Identity gets a new one in this
+    #[arg(long, env = "UNKEY_OPERATOR_ACCEPT_WORKSPACE_CHANGE")]
+    accept_workspace_change: bool,
+
     /// Identities that are worked on at a time
     #[arg(long, env = "UNKEY_OPERATOR_WORKERS", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=1024))]
     workers: u16,
@@ -105,6 +110,7 @@ fn options(args: RunArgs) -> Options {
         deletion: args.default_deletion_policy,
         consistency_window: args.consistency_window,
         request_timeout: args.request_timeout,
+        accept_workspace_change: args.accept_workspace_change,
         workers: args.workers,
         admin_address: args.admin_address,
         kubeconfig: args.kubeconfig,

@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use ::kube::api::{ListParams, Patch, PatchParams};
 use ::kube::{Api, Client};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use serde_json::Value;
 
 use super::snapshot::Snapshot;
-use crate::domain::{ExternalId, ObjectKey, Uid};
+use crate::api::CRD_NAME;
+use crate::domain::{Crd, ExternalId, ObjectKey, Uid};
 
 const DEADLINE: Duration = Duration::from_secs(30);
 /// Who writes, in managedFields.
@@ -65,6 +67,18 @@ pub async fn has_heirs(apis: &[Api<Snapshot>], external_id: &ExternalId, uid: &U
         }
     }
     Ok(false)
+}
+
+/// Whether our CustomResourceDefinition is being deleted, not from a cache (R10).
+pub async fn crd(client: &Client) -> Result<Crd, KubeError> {
+    let api: Api<CustomResourceDefinition> = Api::all(client.clone());
+    match within(api.get_metadata(CRD_NAME)).await? {
+        Ok(found) if found.metadata.deletion_timestamp.is_none() => Ok(Crd::Stays),
+        Ok(_) => Ok(Crd::Going),
+        Err(::kube::Error::Api(status)) if status.code == 404 => Ok(Crd::Going),
+        Err(::kube::Error::Api(status)) if status.code == 403 => Ok(Crd::Hidden),
+        Err(error) => Err(KubeError::Api(error)),
+    }
 }
 
 fn api(client: &Client, key: &ObjectKey) -> Api<Snapshot> {

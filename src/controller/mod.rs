@@ -7,10 +7,14 @@
 //! | `watch` | one flat stream of changes out of one or more watches |
 //! | `table` | claims, turns and knowledge by externalId; memory by uid |
 //! | `pass` | the loop: gather, decide, perform, learn |
+//! | `access` | the root key and the policies, as one pass sees them |
+//! | `canary` | looks whether another root key leads to the same workspace |
 //! | `stray` | clears up after objects that went in the middle of a create |
 //! | `kube` / `upstream` | ONE request to Kubernetes or to Unkey |
 //! | `patch` / `status` / `events` | what is written to Kubernetes |
 
+mod access;
+mod canary;
 mod clock;
 mod events;
 mod kube;
@@ -25,6 +29,6 @@ mod upstream;
 mod watch;
 
 pub use clock::{Clock, millis};
-pub use run::{Context, RunError, Settings, run};
+pub use run::{Context, RunError, Settings, run, visit};
 pub use snapshot::Snapshot;
 pub use watch::Scope;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use ::kube::runtime::controller::Action;
 use k8s_openapi::jiff::Timestamp;
 
+use super::access::Access;
 use super::clock::millis;
 use super::kube::{self, KubeError, Outcome};
 use super::run::Context;
@@ -13,7 +14,7 @@ use super::snapshot::Snapshot;
 use super::table::{Memory, Ref, Turn, lock};
 use super::{patch, status, stray, upstream};
 use crate::domain::{
-    self, Call, ExternalId, KubeStep, Note, Object, Phase, Policy, Report, Situation, Step, Telling, Uid, Wake,
+    self, Call, Crd, ExternalId, KubeStep, Look, Note, Object, Phase, Report, Situation, Step, Telling, Uid, Wake,
 };
 
 /// A pass has a handful of steps; more than this means that somebody edits the object all the time.
@@ -24,11 +25,12 @@ pub struct Pass<'a> {
     context: &'a Arc<Context>,
     turn: Turn<'a>,
     memory: Arc<Mutex<Memory>>,
-    policy: Arc<Policy>,
+    access: Arc<Access>,
     external_id: ExternalId,
     uid: Uid,
     snapshot: Arc<Snapshot>,
     fresh: bool,
+    crd: Crd,
     gone: Option<bool>,
 }
 
@@ -92,8 +94,8 @@ impl<'a> Pass<'a> {
         let memory = context.table.memory(&uid);
         let snapshot = newest(&memory, cached);
         domain::begin_pass(&mut turn.known());
-        let policy = context.policy();
-        Some(Self { context, turn, memory, policy, external_id, uid, snapshot, fresh: false, gone: None })
+        let (access, crd) = (context.access(), context.crd);
+        Some(Self { context, turn, memory, access, external_id, uid, snapshot, fresh: false, crd, gone: None })
     }
 
     /// Looks whether the object is really gone, and whether another one names its externalId: what that heir may adopt must
@@ -121,6 +123,10 @@ impl<'a> Pass<'a> {
             }
             match step {
                 Step::Done | Step::Wait(Wake::Change) => return Ok(End::Done),
+                Step::Wait(Wake::Proof) => {
+                    self.context.table.wants_proof();
+                    return Ok(End::Done);
+                }
                 Step::Wait(Wake::At(at)) => {
                     return Ok(End::Wait(Duration::from_millis(self.context.clock.now().until(at))));
                 }
@@ -142,8 +148,10 @@ impl<'a> Pass<'a> {
             object.phase = Phase::Gone { heirs };
         }
         let mut known = self.turn.known();
-        domain::observe(&object, &mut known, visits, &self.policy, now);
-        let situation = Situation { object: &object, role, known: &known, visits, policy: &self.policy, now };
+        let policy = &self.access.policy;
+        domain::observe(&object, &mut known, visits, policy, now);
+        let gate = &self.context.table.gate(&object);
+        let situation = Situation { object: &object, role, known: &known, visits, gate, crd: self.crd, policy, now };
         let step = domain::decide(&situation);
         drop(known);
         (object, step)
@@ -157,6 +165,10 @@ impl<'a> Pass<'a> {
             KubeStep::Refresh => {
                 let outcome = kube::get(client, &object.key).await?;
                 self.take(outcome).await
+            }
+            KubeStep::LookAtCrd => {
+                self.crd = kube::crd(client).await?;
+                Ok(())
             }
             KubeStep::Claim(claim) => {
                 let patch = patch::claim(&self.snapshot, &object.guard, &claim);
@@ -231,16 +243,20 @@ impl<'a> Pass<'a> {
         let context = self.context;
         let begun = context.clock.now();
         {
-            let deadline = begun.after(millis(context.unkey.request_timeout()));
+            let deadline = begun.after(millis(context.request_timeout()));
             let mut memory = lock(&self.memory);
             domain::begin(object, call, &mut self.turn.known(), &mut memory.visits, deadline);
         }
         let operation = upstream::operation(call);
         let timer = context.metrics.upstream_begins();
-        let answer = upstream::perform(&context.unkey, call).await;
+        let answer = match &self.access.unkey {
+            Ok(client) => upstream::perform(client, call).await,
+            Err(missing) => upstream::without_key(missing),
+        };
         timer.ends(operation, upstream::outcome(&answer));
         match &answer.error {
-            None => tracing::info!(operation = operation.as_str(), "done in Unkey"),
+            None if !answer.is_failure() => tracing::info!(operation = operation.as_str(), "done in Unkey"),
+            None => tracing::warn!(operation = operation.as_str(), "there is no root key to ask Unkey with"),
             Some(error) => tracing::warn!(
                 operation = operation.as_str(),
                 request_id = error.request_id(),
@@ -250,11 +266,17 @@ impl<'a> Pass<'a> {
         }
         self.fresh = self.gone.is_some();
         let note = {
-            let telling = Telling { begun, now: context.clock.now(), dice: context.dice() };
+            let now = context.clock.now();
+            let thrives = context.thrives(answer.is_failure(), now);
+            let telling = Telling { begun, now, dice: context.dice(), thrives };
             let mut memory = lock(&self.memory);
             let mut known = self.turn.known();
-            domain::learn(object, call, &answer.reply, &mut known, &mut memory.visits, &self.policy, telling)
+            domain::learn(object, call, &answer.reply, &mut known, &mut memory.visits, &self.access.policy, telling)
         };
+        let current = &self.access.policy.credential;
+        if let Some(mark) = domain::proven_by(object, call, &answer.reply).filter(|mark| *mark != current) {
+            context.table.looked(current, mark, &Look::Hit);
+        }
         if let Some(note) = note {
             let about = Arc::clone(&self.snapshot);
             self.tell(&about, &note).await;

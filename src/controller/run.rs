@@ -2,7 +2,7 @@
 
 use std::hash::{BuildHasher, RandomState};
 use std::panic::AssertUnwindSafe;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -14,6 +14,8 @@ use futures::{FutureExt, Stream, StreamExt};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tracing::Instrument;
 
+use super::access::Access;
+use super::canary;
 use super::clock::Clock;
 use super::events::Events;
 use super::kube::KubeError;
@@ -23,12 +25,15 @@ use super::table::{Ref, Table, lock};
 use super::watch::{self, Scope};
 use super::{pass, stray};
 use crate::api::CLAIM_ANNOTATION;
-use crate::domain::{Cause, Policy, backoff};
+use crate::domain::{Cause, Crd, Mono, Policy, Workspace, backoff};
 use crate::telemetry::Metrics;
 use crate::unkey;
 
 /// How often what is no longer needed is forgotten.
 const SWEEP: Duration = Duration::from_secs(60);
+
+/// How many objects a second are tried again after a restart that were failing before.
+const RESTART_RATE: u64 = 50;
 
 /// How the controller is set up.
 #[derive(Clone, Debug)]
@@ -39,22 +44,28 @@ pub struct Settings {
     pub workers: u16,
     /// Policies for specs that name none, and the consistency window.
     pub policy: Policy,
+    /// R15: ids recorded under another key need no proof that they are of this workspace.
+    pub accept_workspace_change: bool,
 }
 
 /// What every pass shares.
 pub struct Context {
     pub(super) client: Client,
     pub(super) apis: Vec<Api<Snapshot>>,
-    pub(super) unkey: unkey::Client,
+    unkey: unkey::Client,
+    /// What a pass knows of our CustomResourceDefinition before it looks.
+    pub(super) crd: Crd,
     pub(super) table: Table,
     pub(super) clock: Clock,
     pub(super) events: Events,
     pub(super) metrics: Metrics,
     pub(super) strays: Strays,
-    policy: RwLock<Arc<Policy>>,
+    access: RwLock<Arc<Access>>,
+    /// When a call last succeeded, in ms plus one; 0: never.
+    thrived: AtomicU64,
     draining: AtomicBool,
     dice: RandomState,
-    rolls: std::sync::atomic::AtomicU64,
+    rolls: AtomicU64,
 }
 
 /// Why the controller ended.
@@ -77,22 +88,30 @@ impl Context {
         metrics: Metrics,
     ) -> (Arc<Self>, UnboundedReceiver<Ref>) {
         let (wake, woken) = tokio::sync::mpsc::unbounded_channel();
-        let policy = Policy { credential: unkey.credential_mark().ok(), ..settings.policy.clone() };
+        let access = Access::with(&settings.policy, &unkey);
+        let workspace = Workspace::new(access.policy.credential.clone(), settings.accept_workspace_change);
         let context = Self {
             apis: settings.scope.apis(&client),
             events: Events::new(client.clone()),
             client,
             unkey,
-            table: Table::new(wake, settings.policy.window),
+            table: Table::new(wake, settings.policy.window, workspace),
+            crd: if settings.scope.namespaces.is_empty() { Crd::Unseen } else { Crd::Unguarded },
             clock: Clock::start(),
             metrics,
             strays: Strays::default(),
-            policy: RwLock::new(Arc::new(policy)),
+            access: RwLock::new(Arc::new(access)),
+            thrived: AtomicU64::new(0),
             draining: AtomicBool::new(false),
             dice: RandomState::new(),
-            rolls: std::sync::atomic::AtomicU64::new(0),
+            rolls: AtomicU64::new(0),
         };
         (Arc::new(context), woken)
+    }
+
+    /// An attempt without answer is over so long after it began.
+    pub(super) fn request_timeout(&self) -> Duration {
+        self.unkey.request_timeout()
     }
 
     /// What is shared between passes.
@@ -114,8 +133,29 @@ impl Context {
         self.draining.load(Ordering::SeqCst)
     }
 
-    pub(super) fn policy(&self) -> Arc<Policy> {
-        Arc::clone(&self.policy.read().unwrap_or_else(PoisonError::into_inner))
+    pub(super) fn access(&self) -> Arc<Access> {
+        Arc::clone(&self.access.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn set_access(&self, access: Access) {
+        *self.access.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(access);
+    }
+
+    /// A call has ended. Returns when one last succeeded.
+    pub(super) fn thrives(&self, failed: bool, now: Mono) -> Option<Mono> {
+        if !failed {
+            self.thrived.fetch_max(now.0 + 1, Ordering::Relaxed);
+        }
+        self.thrived.load(Ordering::Relaxed).checked_sub(1).map(Mono)
+    }
+
+    /// R13: what was failing when this process began is tried again over a while, by the rate that Unkey can bear.
+    fn spread_failing(&self) {
+        let failing = u64::try_from(self.table.count_failing()).unwrap_or(u64::MAX);
+        let access = self.access();
+        let spread = failing.saturating_mul(1_000) / RESTART_RATE;
+        let policy = Policy { spread: spread.min(backoff::MAX_MS), ..access.policy.clone() };
+        self.set_access(Access { policy, unkey: access.unkey.clone() });
     }
 
     /// Uniform over all of `u16`. Jitter needs no better source than the hasher's random keys.
@@ -127,19 +167,20 @@ impl Context {
     /// Takes in a root key that has appeared, changed or gone, and has everything looked at again that waits for it.
     pub async fn follow_credentials(&self, mut changes: tokio::sync::watch::Receiver<u64>) {
         while changes.changed().await.is_ok() {
-            let credential = self.unkey.credential_mark().ok();
-            let before = self.policy();
-            if before.credential == credential {
+            let before = self.access();
+            let after = Access::with(&before.policy, &self.unkey);
+            if before.policy.credential == after.policy.credential {
                 continue;
             }
-            if let Some(mark) = &credential {
+            if let Some(mark) = &after.policy.credential {
                 tracing::info!(credential = %mark, "using another root key");
             } else {
                 tracing::warn!("there is no usable root key any more");
             }
-            let after = Arc::new(Policy { credential, ..(*before).clone() });
-            *self.policy.write().unwrap_or_else(PoisonError::into_inner) = after;
-            self.table.credential_changed(self.clock.now());
+            // Forgotten before the new key is used, so that nothing read with the old one counts under it.
+            self.table.credential_changes(after.policy.credential.clone(), self.clock.now());
+            self.set_access(after);
+            self.table.credential_changed();
         }
     }
 }
@@ -164,6 +205,7 @@ pub async fn run(
     let trigger = triggers(changes, writer, store.clone(), ready, Arc::clone(&context));
     let woken = futures::stream::unfold(woken, |mut woken| async move { woken.recv().await.map(|it| (it, woken)) });
     let sweeper = Arc::clone(&context);
+    let guard = tokio::spawn(canary::run(Arc::clone(&context)));
     let sweep = tokio::spawn(async move {
         loop {
             tokio::time::sleep(SWEEP).await;
@@ -183,6 +225,7 @@ pub async fn run(
         })
         .await;
     sweep.abort();
+    guard.abort();
     // The queue ends by itself only if something is badly wrong; then the process has to end, not to idle.
     stopping.now_or_never().ok_or(RunError::Ended)
 }
@@ -215,6 +258,7 @@ fn triggers(
             if matches!(event, watcher::Event::InitDone)
                 && let Some(ready) = ready.take()
             {
+                context.spread_failing();
                 ready();
             }
             match event {
@@ -260,6 +304,11 @@ enum FailureKind {
     Kube(#[from] KubeError),
     #[error("a panic in the pass over this object; this is a bug of the operator")]
     Panic,
+}
+
+/// One pass over one object, as the queue runs it, and when to look again: for tests that drop it at every await.
+pub async fn visit(object: Arc<Snapshot>, context: Arc<Context>) -> Action {
+    reconcile(object, context).await.unwrap_or_else(|failure| Action::requeue(failure.retry))
 }
 
 async fn reconcile(object: Arc<Snapshot>, context: Arc<Context>) -> Result<Action, Failure> {

@@ -139,6 +139,7 @@ impl Snapshot {
             .map(crate::domain::IdentityId::new)
             .filter(|id| Some(id) != given_up.as_ref());
         Claimant {
+            credential: recorded.as_ref().and_then(|_| own?.credential.clone()),
             recorded,
             claimed: mark.own().is_some() && self.finalizer_index().is_some(),
             created: own.is_some_and(|status| status.origin == Some(crate::api::Origin::Created)),

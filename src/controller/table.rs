@@ -1,19 +1,22 @@
-//! What is shared between passes: who claims an externalId, whose turn it is, what is known of it in Unkey, and what is
-//! remembered of each object.
+//! What is shared between passes: who claims an externalId, whose turn it is, what is known of it in Unkey, what is
+//! remembered of each object, and which workspaces the recorded ids come from.
 //!
 //! Locks are held for moments and never across an await. Where two are held at once, the order is `slots` before a slot's
-//! knowledge, and a memory before the knowledge; `memories` is held alone. A turn is tried, never waited for: who does not get it is parked and woken
+//! knowledge or the workspace, and a memory before the knowledge; `memories` is held alone. A turn is tried, never waited for: who does not get it is parked and woken
 //! when it ends (R8).
+
+mod guard;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ::kube::runtime::reflector::ObjectRef;
+use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::snapshot::{Pokes, Snapshot};
 use crate::api::Reason;
-use crate::domain::{Claimant, ExternalId, Knowledge, Mono, Role, Uid, Visits, role};
+use crate::domain::{Claimant, ExternalId, KeyMark, Knowledge, Mono, Role, Uid, Visits, Workspace, role};
 
 /// A reference by which the controller's queue knows an object.
 pub type Ref = ObjectRef<Snapshot>;
@@ -23,6 +26,10 @@ pub type Ref = ObjectRef<Snapshot>;
 pub struct Table {
     slots: Mutex<HashMap<ExternalId, Slot>>,
     memories: Mutex<HashMap<Uid, Arc<Mutex<Memory>>>>,
+    workspace: Mutex<Workspace>,
+    /// Somebody waits for a proof of the workspace.
+    doubted: Notify,
+    key_changed: Notify,
     wake: UnboundedSender<Ref>,
     window: u64,
 }
@@ -84,8 +91,16 @@ pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Table {
     /// An empty table. Objects to look at again are sent to `wake`; `window` is the consistency window in ms.
-    pub fn new(wake: UnboundedSender<Ref>, window: u64) -> Self {
-        Self { slots: Mutex::default(), memories: Mutex::default(), wake, window }
+    pub fn new(wake: UnboundedSender<Ref>, window: u64, workspace: Workspace) -> Self {
+        Self {
+            slots: Mutex::default(),
+            memories: Mutex::default(),
+            workspace: Mutex::new(workspace),
+            doubted: Notify::new(),
+            key_changed: Notify::new(),
+            wake,
+            window,
+        }
     }
 
     /// Takes in an object from the watch; an older version than the one known is ignored. Others of the same
@@ -110,8 +125,14 @@ impl Table {
                 *known = entry;
                 return;
             }
-            Some(known) => *known = entry,
-            None if may_add => slot.entries.push(entry),
+            Some(known) => {
+                self.count(Some(&entry.claimant), Some(&known.claimant));
+                *known = entry;
+            }
+            None if may_add => {
+                self.count(Some(&entry.claimant), None);
+                slot.entries.push(entry);
+            }
             None => return,
         }
         self.wake_others(slot, &object.uid());
@@ -122,8 +143,30 @@ impl Table {
         let uid = object.uid();
         lock(&self.memories).remove(&uid);
         if let Some(slot) = lock(&self.slots).get_mut(&object.external_id()) {
-            slot.entries.retain(|entry| entry.claimant.uid != uid);
+            slot.entries.retain(|entry| {
+                let stays = entry.claimant.uid != uid;
+                if !stays {
+                    self.count(None, Some(&entry.claimant));
+                }
+                stays
+            });
             self.wake_others(slot, &uid);
+        }
+    }
+
+    /// Keeps account of the keys under which ids are recorded.
+    fn count(&self, comes: Option<&Claimant>, goes: Option<&Claimant>) {
+        let mark = |claimant: &Claimant| claimant.recorded.as_ref().map(|_| claimant.credential.clone());
+        let (comes, goes) = (comes.and_then(mark), goes.and_then(mark));
+        if comes == goes {
+            return;
+        }
+        let mut workspace = lock(&self.workspace);
+        if let Some(comes) = comes {
+            workspace.recorded(&comes);
+        }
+        if let Some(goes) = goes {
+            workspace.dropped(&goes);
         }
     }
 
@@ -189,15 +232,39 @@ impl Table {
         counts
     }
 
-    /// Another root key is in use. What was read under the old one proves nothing under this one, which may be another
-    /// workspace's; and everything is looked at again.
-    pub fn credential_changed(&self, now: Mono) {
+    /// Another root key comes into use. What was read under the old one proves nothing under this one, which may be another
+    /// workspace's.
+    pub fn credential_changes(&self, credential: KeyMark, now: Mono) {
+        lock(&self.workspace).key_changed(credential, now);
         for slot in lock(&self.slots).values() {
             lock(&slot.known).forget_reads(now);
+        }
+    }
+
+    /// It is in use: everything is looked at again.
+    pub fn credential_changed(&self) {
+        self.key_changed.notify_waiters();
+        self.wake_all();
+    }
+
+    fn wake_all(&self) {
+        for slot in lock(&self.slots).values() {
             for entry in &slot.entries {
                 let _ = self.wake.send(entry.at.clone());
             }
         }
+    }
+
+    /// How many objects were failing when last seen: not ready, and not waiting for a person.
+    pub fn count_failing(&self) -> usize {
+        let failing = |reason: Reason| {
+            let at_rest =
+                [Reason::Synced, Reason::Suspended, Reason::InvalidSpec, Reason::Rejected, Reason::AlreadyExists];
+            let others = [Reason::ExternalIdConflict, Reason::IdentityMismatch, Reason::NotConverging];
+            !at_rest.contains(&reason) && !others.contains(&reason)
+        };
+        let slots = lock(&self.slots);
+        slots.values().flat_map(|slot| &slot.entries).filter(|entry| entry.reason.is_some_and(failing)).count()
     }
 }
 
@@ -220,81 +287,4 @@ impl Drop for Turn<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::{Value, json};
-    use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
-
-    use super::super::snapshot::tests::snapshot;
-    use super::*;
-
-    fn table() -> (Table, UnboundedReceiver<Ref>) {
-        let (wake, woken) = unbounded_channel();
-        (Table::new(wake, 30_000), woken)
-    }
-
-    fn object(name: &str, version: u64, status: &Value) -> Snapshot {
-        snapshot(&json!({
-            "metadata": {"namespace": "n", "name": name, "uid": name, "resourceVersion": version.to_string(),
-                         "creationTimestamp": "2026-01-01T00:00:00Z"},
-            "spec": {"externalId": "e"}, "status": status,
-        }))
-    }
-
-    fn names(woken: &mut UnboundedReceiver<Ref>) -> Vec<String> {
-        std::iter::from_fn(|| woken.try_recv().ok()).map(|at| at.name).collect()
-    }
-
-    #[test]
-    fn a_record_makes_an_owner_and_wakes_the_others() {
-        let (table, mut woken) = table();
-        table.upsert(&object("a", 1, &json!({})));
-        table.upsert(&object("b", 1, &json!({})));
-        assert_eq!(names(&mut woken), ["a"]);
-        let external_id = ExternalId::new("e");
-        assert_eq!(table.role(&external_id, &Uid::new("a")), Role::Owner, "equal in age, the smaller uid");
-        table.update(&object("b", 2, &json!({"uid": "b", "identityId": "id_1"})));
-        assert_eq!(names(&mut woken), ["a"]);
-        assert_eq!(table.role(&external_id, &Uid::new("b")), Role::Owner);
-        table.upsert(&object("b", 1, &json!({})));
-        assert_eq!(table.role(&external_id, &Uid::new("b")), Role::Owner, "an older version changes nothing");
-    }
-
-    #[test]
-    fn a_reply_that_comes_after_the_end_of_an_object_does_not_bring_it_back() {
-        let (table, _woken) = table();
-        table.upsert(&object("a", 1, &json!({"uid": "a", "identityId": "id_1"})));
-        table.upsert(&object("b", 1, &json!({})));
-        table.remove(&object("a", 1, &json!({})));
-        table.update(&object("a", 3, &json!({"uid": "a", "identityId": "id_1"})));
-        assert_eq!(table.role(&ExternalId::new("e"), &Uid::new("b")), Role::Owner);
-    }
-
-    #[test]
-    fn a_turn_is_exclusive_and_wakes_who_was_parked() {
-        let (table, mut woken) = table();
-        let external_id = ExternalId::new("e");
-        let (a, b) = (Ref::new("a").within("n"), Ref::new("b").within("n"));
-        let turn = table.try_turn(&external_id, &a).unwrap();
-        assert!(table.try_turn(&external_id, &b).is_none());
-        assert!(table.try_turn(&ExternalId::new("other"), &b).is_some());
-        drop(turn);
-        assert_eq!(names(&mut woken), ["b"]);
-        assert!(table.try_turn(&external_id, &b).is_some());
-    }
-
-    #[test]
-    fn what_is_known_outlives_its_objects_for_a_window() {
-        let (table, _woken) = table();
-        let external_id = ExternalId::new("e");
-        table.upsert(&object("a", 1, &json!({})));
-        {
-            let turn = table.try_turn(&external_id, &Ref::new("a")).unwrap();
-            turn.known().evidence_from = Mono(1_000);
-        }
-        table.remove(&object("a", 1, &json!({})));
-        table.sweep(Mono(30_999));
-        assert_eq!(table.try_turn(&external_id, &Ref::new("a")).unwrap().known().evidence_from, Mono(1_000));
-        table.sweep(Mono(31_000));
-        assert_eq!(table.try_turn(&external_id, &Ref::new("a")).unwrap().known().evidence_from, Mono::ZERO);
-    }
-}
+mod tests;

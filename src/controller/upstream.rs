@@ -12,6 +12,19 @@ pub struct Answer {
     pub error: Option<unkey::Error>,
 }
 
+impl Answer {
+    /// True if Unkey gave no answer to the question: neither what was asked for nor a definite "there is none" or "exists".
+    pub fn is_failure(&self) -> bool {
+        matches!(self.reply, Reply::Failed(_))
+    }
+}
+
+/// The answer to every call while there is no usable root key; `why` says what is wrong.
+pub fn without_key(why: &str) -> Answer {
+    let cause = Cause::CredentialsMissing(why.to_owned());
+    Answer { reply: Reply::Failed(Fault { effect: Effect::None, cause, retry_after: 0 }), error: None }
+}
+
 /// Sends `call`.
 pub async fn perform(client: &Client, call: &Call) -> Answer {
     let result = match call {
@@ -59,7 +72,8 @@ pub fn operation(call: &Call) -> unkey::Operation {
     }
 }
 
-fn refusal(error: &unkey::Error) -> Reply {
+/// An error in the words of the domain.
+pub fn refusal(error: &unkey::Error) -> Reply {
     let fault = |cause| {
         let effect = match error.effect() {
             unkey::Effect::NotSent | unkey::Effect::Refused => Effect::None,
@@ -117,17 +131,23 @@ fn specs(limits: &Limits) -> Vec<RatelimitSpec> {
 /// How it went, in one of a closed set of words: a metric label.
 pub fn outcome(answer: &Answer) -> &'static str {
     match &answer.error {
+        None if answer.is_failure() => "credential",
         None => "ok",
-        Some(error) => match error.class() {
-            Class::NotFound => "not_found",
-            Class::Conflict => "exists",
-            Class::Transient => "transient",
-            Class::UnknownOutcome => "unknown_outcome",
-            Class::RateLimited { .. } => "rate_limited",
-            Class::Credential => "credential",
-            Class::Permission { .. } => "permission",
-            Class::Terminal { .. } => "rejected",
-            Class::Misconfigured => "misconfigured",
-        },
+        Some(error) => word(error),
+    }
+}
+
+/// How a call failed, in one of a closed set of words: a metric label.
+pub fn word(error: &unkey::Error) -> &'static str {
+    match error.class() {
+        Class::NotFound => "not_found",
+        Class::Conflict => "exists",
+        Class::Transient => "transient",
+        Class::UnknownOutcome => "unknown_outcome",
+        Class::RateLimited { .. } => "rate_limited",
+        Class::Credential => "credential",
+        Class::Permission { .. } => "permission",
+        Class::Terminal { .. } => "rejected",
+        Class::Misconfigured => "misconfigured",
     }
 }

@@ -6,7 +6,9 @@ use super::report::Cause;
 const FIRST_MS: u64 = 1_000;
 /// First step where a person has to fix a key or a setting. Unkey caches a refused key for 10 s and more.
 const FIRST_CREDENTIAL_MS: u64 = 30_000;
-/// No wait is longer.
+/// Between tries of what does not converge (R16).
+pub const HOUR_MS: u64 = 3_600_000;
+/// No other wait is longer.
 pub const MAX_MS: u64 = 300_000;
 
 /// The wait before try `failures + 1`: doubling, with full jitter. `dice` is uniform over all of `u16`.
@@ -15,6 +17,7 @@ pub const MAX_MS: u64 = 300_000;
 pub fn delay(cause: &Cause, failures: u32, not_before_ms: u64, dice: u16) -> Option<u64> {
     let first = match cause {
         Cause::Rejected(_) => return None,
+        Cause::Contested | Cause::Broken => return Some(HOUR_MS),
         Cause::Unauthorized(_)
         | Cause::PermissionDenied(_)
         | Cause::CredentialsMissing(_)

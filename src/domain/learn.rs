@@ -5,6 +5,7 @@
 
 use super::backoff;
 use super::content::{Applied, Content};
+use super::fight;
 use super::ids::{Confirmed, ExternalId, IdentityId, Mono};
 use super::knowledge::{Doubt, InFlight, Knowledge, LastWrite, Seen, Unsure, Write};
 use super::object::Object;
@@ -78,6 +79,8 @@ pub struct Telling {
     pub now: Mono,
     /// Uniform over all of `u16`, for jitter.
     pub dice: u16,
+    /// When a call for whatever object last succeeded.
+    pub thrives: Option<Mono>,
 }
 
 /// Begins a pass: what an earlier one saw to be there may be gone by now. Absence is kept, as a row of it is evidence.
@@ -152,6 +155,9 @@ pub fn learn(
     }
     let (failures, before) = (visits.failures, visits.trouble.take());
     visits.failures = 0;
+    if !matches!(call, Call::Read(_)) {
+        visits.broken = 0;
+    }
     if let (Call::Read(_), Some(trouble)) = (call, before.as_ref().filter(|trouble| trouble.write)) {
         // The row of failures goes on, or a repeated delete with its get would never be shown and never be slowed down (R13).
         visits.failures = failures;
@@ -176,7 +182,8 @@ pub fn learn(
             };
             accepted(known, telling.now, policy, true, call.carries_limits());
             let uid = object.guard.uid.clone();
-            known.last = LastWrite::Created { uid, identity, applied: desired.hashes().clone(), noted: false };
+            let (applied, credential) = (desired.hashes().clone(), policy.credential.clone());
+            known.last = LastWrite::Created { uid, identity, applied, credential, noted: false };
             // What was seen before is not about this identity.
             known.seen = Seen::Nothing;
             visits.suspicion = false;
@@ -212,6 +219,9 @@ pub fn learn(
                 }
                 _ => applied,
             };
+            if *purpose == Purpose::Drift {
+                fight::corrected(object, &known.seen, visits, telling.now);
+            }
             let uid = object.guard.uid.clone();
             known.last = LastWrite::Updated { uid, identity: to.clone(), applied, noted: false };
             visits.suspicion = false;
@@ -277,7 +287,7 @@ fn found(
     telling: Telling,
 ) {
     let settled = telling.begun >= known.settles_at(policy.window);
-    let doubt = if settled { known.doubt.take() } else { None };
+    let doubt = if settled { known.settle() } else { None };
     if settled {
         known.unsure = None;
     }
@@ -295,6 +305,9 @@ fn found(
         // Until what was found is set right, it stays known that the status tells too much: this pass may be cut.
         visits.suspicion = contradicts(&known.seen, object);
         judged(object, visits, telling);
+        if let Some(until) = fight::truce(object, &known.seen, visits, telling.now) {
+            visits.trouble = Some(trouble(object, policy, Cause::Contested, Some(until), true));
+        }
     }
 }
 
@@ -327,7 +340,7 @@ fn absent(
     let settles_at = known.settles_at(policy.window);
     let settled = telling.begun >= settles_at;
     if settled {
-        known.doubt = None;
+        known.settle();
         // Only of an identity that is recorded can it be a surprise.
         visits.suspicion |= object.held().is_some();
         judged(object, visits, telling);
@@ -395,12 +408,25 @@ fn failed(
             Effect::Unknown => unknown(known, sent),
         }
     }
+    if visits.failures == 0 {
+        visits.failing_since = telling.begun;
+    }
     visits.failures += 1;
-    let delay = backoff::delay(&fault.cause, visits.failures, fault.retry_after, telling.dice);
+    if sent.is_some() {
+        visits.broken = if fault.effect == Effect::Ended { visits.broken + 1 } else { 0 };
+    }
+    // R16: if others get answers, it is not Unkey that is down.
+    let broken = visits.broken >= fight::BROKEN && telling.thrives.is_some_and(|at| at > visits.failing_since);
+    let cause = if broken { Cause::Broken } else { fault.cause.clone() };
+    let delay = backoff::delay(&cause, visits.failures, fault.retry_after, telling.dice);
     if delay.is_none() {
         visits.rejudge = None;
     }
-    let lasting = visits.failures > 1 || !fault.cause.is_passing() || delay.is_none_or(|ms| ms >= 10_000);
-    let trouble = trouble(object, policy, fault.cause.clone(), delay.map(|ms| telling.now.after(ms)), lasting);
+    // Causes that alternate (429, 5xx, 429 …) are not worth a write each: what is shown stays until another one comes twice (S30).
+    let alternates = cause.is_passing()
+        && visits.trouble.as_ref().is_some_and(|last| last.lasting && last.cause.is_passing() && last.cause != cause);
+    let lasts = visits.failures > 1 || !cause.is_passing() || delay.is_none_or(|ms| ms >= 10_000);
+    let lasting = lasts && !alternates;
+    let trouble = trouble(object, policy, cause, delay.map(|ms| telling.now.after(ms)), lasting);
     visits.trouble = Some(Trouble { write: sent.is_some(), ..trouble });
 }

@@ -5,6 +5,11 @@
 use super::ids::ObjectKey;
 use super::report::{Cause, Note, Stall, Verdict};
 
+pub(super) const CONTESTED: &str = "What this spec asks for was sent to Unkey three times and found changed again each time: another client, or an \
+     operator in another cluster, writes something else. Find it and agree on one owner; until then this is tried once an hour.";
+pub(super) const BROKEN: &str = "Unkey answers this request with an internal error each time, while it answers others: something in this content breaks it. \
+     Change the spec or ask Unkey's support; until then this is tried once an hour.";
+
 pub(super) fn of(verdict: &Verdict, key: &ObjectKey, external_id: &str) -> String {
     match verdict {
         Verdict::Synced => "Unkey accepted this spec.".to_owned(),
@@ -59,6 +64,15 @@ fn of_cause(cause: &Cause, external_id: &str) -> String {
         Cause::Mismatch => format!(
             "Unkey answered with another identity than '{external_id}'; nothing is written until a person has looked."
         ),
+        Cause::WorkspaceMismatch => "The root key in use shows none of the identities that were recorded under another root key: it seems to \
+             belong to another workspace. Put a key of the right workspace in place; if the change is meant, start the \
+             operator with --accept-workspace-change."
+            .to_owned(),
+        Cause::Contested => CONTESTED.to_owned(),
+        Cause::Broken => BROKEN.to_owned(),
+        Cause::CrdHidden => "The operator may not read the CustomResourceDefinition identities.unkey.com, and so cannot tell whether this \
+             resource goes alone or with its whole type, in which case the identity is kept; grant it 'get' on that object."
+            .to_owned(),
         Cause::Suspended => "spec.suspend is true".to_owned(),
         Cause::OwnerPending => {
             format!("another Identity that owns externalId '{external_id}' has not settled yet")
@@ -87,6 +101,8 @@ fn of_stall(stall: &Stall, external_id: &str) -> String {
             "Asked for '{external_id}', Unkey answered with an identity of another externalId; nothing is written. \
              Rename that identity or choose another externalId."
         ),
+        Stall::Contested => CONTESTED.to_owned(),
+        Stall::Broken => BROKEN.to_owned(),
     }
 }
 

@@ -10,6 +10,7 @@ mod claim;
 mod content;
 mod decide;
 mod desired;
+mod fight;
 mod ids;
 mod knowledge;
 mod learn;
@@ -20,11 +21,13 @@ mod ownership;
 mod report;
 mod situation;
 mod visits;
+mod workspace;
 
 pub use claim::{Claim, Mark};
 pub use content::{Applied, Content, ContentHash, FieldHash, Limit, Limits, Meta, lossless};
 pub use decide::decide;
 pub use desired::{Desired, MAX_DEPTH, MAX_KEY_BYTES, MAX_META_BYTES, Spec, SpecError, depth};
+pub use fight::Fight;
 pub use ids::{Confirmed, ExternalId, IdentityId, Mono, ObjectKey, Uid};
 pub use knowledge::{Doubt, InFlight, Knowledge, LastWrite, Seen, Unsure, Write};
 pub use learn::{Effect, Fault, Reply, Telling, begin, begin_pass, learn};
@@ -32,8 +35,9 @@ pub use object::{Controls, Guard, Object, Phase, Poke};
 pub use observe::{claimed, observe};
 pub use ownership::{Claimant, Role, role};
 pub use report::{Cause, Held, Note, Operation, Record, Recorded, Report, Shown, Stall, Verdict};
-pub use situation::{Call, Freed, KubeStep, Patch, Policy, Purpose, Settled, Situation, Step, Wake};
+pub use situation::{Call, Crd, Freed, KubeStep, Patch, Policy, Purpose, Settled, Situation, Step, Wake};
 pub use visits::{Trouble, Visits};
+pub use workspace::{CANARIES, Gate, KeyMark, Look, Workspace, proven_by};
 
 #[cfg(test)]
 mod tests;

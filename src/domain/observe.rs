@@ -1,17 +1,20 @@
 //! What a process takes from what it sees of an object, before it decides.
 
 use super::content::Applied;
-use super::ids::Mono;
+use super::fight;
+use super::ids::{ExternalId, Mono, Uid};
 use super::knowledge::{Doubt, Knowledge, LastWrite};
+use super::message;
 use super::object::{Object, Phase};
-use super::report::Shown;
+use super::report::{Cause, Shown, Verdict};
 use super::situation::Policy;
-use super::visits::Visits;
+use super::visits::{Trouble, Visits};
 use crate::api::Reason;
 
 /// Takes in an object as it was just seen.
 pub fn observe(object: &Object, known: &mut Knowledge, visits: &mut Visits, policy: &Policy, now: Mono) {
     inherit(object, known, visits, policy, now);
+    hear(object, known, visits, policy, now);
     // A cache may be behind; only a fresh object shows that the question is answered. One that is being deleted has to
     // look for a second identity besides the recorded one.
     let (held, claimed) = (object.held().is_some(), object.mark.own().is_some());
@@ -23,7 +26,8 @@ pub fn observe(object: &Object, known: &mut Knowledge, visits: &mut Visits, poli
     note(object, known);
     let stale = visits.trouble.as_ref().is_some_and(|trouble| {
         trouble.generation != object.generation
-            || trouble.poke.as_deref() != object.poke.as_ref().map(|poke| poke.value.as_str())
+            // A poke that is echoed meanwhile is answered, and no reason to try again.
+            || object.poke.as_ref().is_some_and(|poke| trouble.poke.as_ref() != Some(&poke.value))
             || trouble.credential != policy.credential
     });
     if stale {
@@ -56,13 +60,17 @@ fn inherit(object: &Object, known: &mut Knowledge, visits: &mut Visits, policy: 
     if first && (claimed || held) {
         known.evidence_from = known.evidence_from.max(now);
     }
+    if first {
+        fight::resume(object, visits, policy, now);
+        spread(object, visits, policy, now);
+    }
     // A claim without an id that this process did not put on: a create may be on its way.
     let strange = claimed && !held && !visits.claimed_here && !visits.claim_met;
     visits.claim_met |= claimed;
     if strange {
         // Who sent it may have died a moment ago: the attempt lasts as long as one of ours.
         let create = Some(object.guard.uid.clone());
-        known.add_doubt(Doubt { over: now.after(policy.attempt), ended: false, create });
+        known.inherit(Doubt { over: now.after(policy.attempt), ended: false, create });
     }
     // For a while after taking the lead a cache may still show what was before the last process's writes (S7): until
     // then each sight counts as the first.
@@ -81,8 +89,58 @@ fn inherit(object: &Object, known: &mut Knowledge, visits: &mut Visits, policy: 
         let settled = object.recorded.own().is_some_and(|record| record.shown.ready);
         let create = (!settled).then(|| object.guard.uid.clone());
         let over = now.max(Mono::ZERO.after(policy.attempt));
-        known.add_doubt(Doubt { over, ended: false, create });
+        known.inherit(Doubt { over, ended: false, create });
     }
+}
+
+/// Two processes at work hear of each other by the status alone; neither may write again and again what the other then
+/// takes back (S32). Who says Ready has nothing in doubt, what it inherited included. Who holds Ready back for a doubt that
+/// is not ours sent something: it is in doubt here too, until it is over or the other one says Ready.
+fn hear(object: &Object, known: &mut Knowledge, visits: &mut Visits, policy: &Policy, now: Mono) {
+    let uid = &object.guard.uid;
+    let vouched = object.fresh && object.phase == Phase::Live && object.held().is_some() && object.at_rest();
+    if vouched && known.inherited.as_ref().is_some_and(|doubt| doubt.create.as_ref().is_none_or(|of| of == uid)) {
+        known.inherited = None;
+    }
+    let external_id = object.external_id.as_ref().map_or("?", ExternalId::as_str);
+    let settling = || message::of(&Verdict::Waiting(Cause::Settling), &object.key, external_id);
+    let held_back = object.held().is_some()
+        && object.recorded.own().is_some_and(|record| {
+            record.generation == object.generation && !record.shown.ready && record.shown.message == settling()
+        });
+    if held_back && !visits.settling_met && known.doubt().is_none() {
+        known.inherit(Doubt { over: now.after(policy.attempt), ended: false, create: None });
+    }
+    visits.settling_met = held_back;
+}
+
+/// R13: what was failing before a restart is not tried again all at once because of it.
+fn spread(object: &Object, visits: &mut Visits, policy: &Policy, now: Mono) {
+    let failing = |shown: &Shown| !shown.ready && !shown.stalled && !shown.suspended;
+    let record = object.recorded.own().filter(|record| record.generation == object.generation);
+    if policy.spread == 0
+        || visits.trouble.is_some()
+        || object.poke.is_some()
+        || !record.is_some_and(|record| failing(&record.shown))
+    {
+        return;
+    }
+    visits.trouble = Some(Trouble {
+        cause: Cause::Unavailable,
+        retry_at: Some(now.after(share(&object.guard.uid, policy.spread))),
+        lasting: false,
+        write: false,
+        generation: object.generation,
+        poke: None,
+        credential: policy.credential.clone(),
+    });
+}
+
+/// A part of `whole` that differs from object to object, evenly spread. FNV-1a: uids are random, any mixing will do.
+fn share(uid: &Uid, whole: u64) -> u64 {
+    let hash =
+        uid.as_str().bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+    (whole.saturating_mul(u64::from(hash))) >> 32
 }
 
 /// What the status shows by now needs no longer be laid over it: another leader may have written since.

@@ -9,6 +9,8 @@ pub struct Claimant {
     pub uid: Uid,
     /// The id recorded under its uid, unless given up.
     pub recorded: Option<IdentityId>,
+    /// Fingerprint of the root key under which that id was recorded.
+    pub credential: Option<String>,
     /// It carries a claim of its own.
     pub claimed: bool,
     /// Its status says that the operator created the identity.

@@ -83,6 +83,14 @@ pub enum Cause {
     Rejected(String),
     /// An answer named another identity than the one written to.
     Mismatch,
+    /// The root key shows none of the identities that were recorded under another key.
+    WorkspaceMismatch,
+    /// What was set right is found changed again and again.
+    Contested,
+    /// Unkey answers this with a 5xx each time, and other calls well.
+    Broken,
+    /// The operator cannot tell whether the whole resource type is being removed.
+    CrdHidden,
     /// `spec.suspend` holds a deletion back.
     Suspended,
     /// The owner of the externalId has to settle first.
@@ -104,6 +112,10 @@ pub enum Stall {
     ExistsWouldLose,
     /// Unkey answered with another externalId.
     IdentityMismatch,
+    /// What was set right is found changed again and again.
+    Contested,
+    /// Unkey answers this with a 5xx each time, and other calls well.
+    Broken,
 }
 
 /// An operation of the Unkey API, as far as permissions go.
@@ -162,10 +174,12 @@ impl Cause {
             Self::Unavailable | Self::Misconfigured(_) => Reason::UpstreamUnavailable,
             Self::RateLimited => Reason::RateLimited,
             Self::Unauthorized(_) => Reason::Unauthorized,
-            Self::PermissionDenied(_) => Reason::PermissionDenied,
+            Self::PermissionDenied(_) | Self::CrdHidden => Reason::PermissionDenied,
             Self::CredentialsMissing(_) => Reason::CredentialsMissing,
             Self::Rejected(_) => Reason::Rejected,
             Self::Mismatch => Reason::IdentityMismatch,
+            Self::WorkspaceMismatch => Reason::WorkspaceMismatch,
+            Self::Contested | Self::Broken => Reason::NotConverging,
             Self::Suspended => Reason::Suspended,
         }
     }
@@ -183,6 +197,7 @@ impl Stall {
             Self::Rejected(_) => Reason::Rejected,
             Self::ExistsNever | Self::ExistsNeverMaybeOurs | Self::ExistsWouldLose => Reason::AlreadyExists,
             Self::IdentityMismatch => Reason::IdentityMismatch,
+            Self::Contested | Self::Broken => Reason::NotConverging,
         }
     }
 }

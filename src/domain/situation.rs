@@ -9,6 +9,7 @@ use super::object::{Object, Phase};
 use super::ownership::Role;
 use super::report::{Note, Report};
 use super::visits::Visits;
+use super::workspace::Gate;
 use crate::api::{AdoptionPolicy, DeletionPolicy};
 
 /// All that a decision may look at.
@@ -22,6 +23,10 @@ pub struct Situation<'a> {
     pub known: &'a Knowledge,
     /// What is remembered of this object.
     pub visits: &'a Visits,
+    /// Whether the root key leads to the workspace of what is recorded (R15).
+    pub gate: &'a Gate,
+    /// Whether the whole resource type is being removed (R10).
+    pub crd: Crd,
     /// How this operator is set up.
     pub policy: &'a Policy,
     /// Now.
@@ -39,8 +44,26 @@ pub struct Policy {
     pub window: u64,
     /// Milliseconds after which an attempt of any process is surely over: the request timeout (R4).
     pub attempt: u64,
+    /// Milliseconds over which the objects that were failing before a restart are spread (R13).
+    pub spread: u64,
     /// Fingerprint of the root key in use; `None`: there is no usable key.
     pub credential: Option<String>,
+}
+
+/// What is known of our CustomResourceDefinition in this pass (R10).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Crd {
+    /// It is not looked at: namespaced mode, where the operator has no right to.
+    Unguarded,
+    /// Not looked at yet.
+    #[default]
+    Unseen,
+    /// It is there to stay.
+    Stays,
+    /// It is being deleted, and every object with it.
+    Going,
+    /// The operator may not read it.
+    Hidden,
 }
 
 /// One request, or none.
@@ -61,6 +84,8 @@ pub enum Step {
 pub enum KubeStep {
     /// An uncached read of the object.
     Refresh,
+    /// An uncached read of our CustomResourceDefinition.
+    LookAtCrd,
     /// Finalizer and claim, in one patch.
     Claim(Claim),
     /// The status, whole.
@@ -148,7 +173,9 @@ impl Settled {
     /// The proof, if the last read found nothing, is settled, and was made when the object recorded `id`.
     pub fn absence(known: &Knowledge, window: u64, id: Option<&IdentityId>) -> Option<Self> {
         let absent = matches!(known.settled(window), Some(Seen::Absent { of, .. }) if of.as_ref() == id);
-        absent.then_some(Self(()))
+        // A delete that is answered 404 says nothing of what a create of ours may have made meanwhile; a settled read of the
+        // externalId does, and leaves no doubt.
+        (absent && known.doubt().is_none_or(|doubt| doubt.create.is_none())).then_some(Self(()))
     }
 }
 
@@ -159,6 +186,8 @@ pub enum Wake {
     At(Mono),
     /// A change only.
     Change,
+    /// The proof that the workspace is the same, or a change (R15).
+    Proof,
 }
 
 impl KubeStep {
@@ -166,6 +195,7 @@ impl KubeStep {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Refresh => "refresh",
+            Self::LookAtCrd => "look at the CRD",
             Self::Claim(_) => "claim",
             Self::Status { .. } => "status",
             Self::Release(_) => "release",
@@ -179,7 +209,7 @@ impl Step {
         match self {
             Self::Kube(KubeStep::Status { .. } | KubeStep::Release(_)) => true,
             Self::Kube(KubeStep::Refresh) => !matches!(known.last, LastWrite::None),
-            Self::Kube(KubeStep::Claim(_)) | Self::Call(_) | Self::Wait(_) | Self::Done => false,
+            Self::Kube(KubeStep::Claim(_) | KubeStep::LookAtCrd) | Self::Call(_) | Self::Wait(_) | Self::Done => false,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What this process remembers about one life of one object. Keyed by uid, so that an heir of the name inherits nothing.
 
+use super::fight::Fight;
 use super::ids::{Confirmed, Mono};
 use super::report::Cause;
 
@@ -17,6 +18,8 @@ pub struct Visits {
     pub claim_met: bool,
     /// Work that an earlier process left undone has been taken into account.
     pub undone_met: bool,
+    /// The status holds Ready back for a write in doubt, and that has been taken into account.
+    pub settling_met: bool,
     /// A create was sent that was not definitely refused.
     pub sent: bool,
     /// Something suggested that the identity is not as recorded; a settled read has to judge it.
@@ -30,8 +33,14 @@ pub struct Visits {
     pub credential: Option<Option<String>>,
     /// The poke that a settled read has answered.
     pub judged: Option<String>,
+    /// A difference that comes back after it was set right (R16).
+    pub fight: Option<Fight>,
     /// Failures in a row.
     pub failures: u32,
+    /// When that row began.
+    pub failing_since: Mono,
+    /// Writes in a row that Unkey answered with a 5xx of its own (R16).
+    pub broken: u32,
     /// The last failure, if it still holds work back.
     pub trouble: Option<Trouble>,
 }

@@ -154,6 +154,20 @@ impl Client {
         self.0.base.as_str()
     }
 
+    /// A client that uses the present key only, and that key's [mark](Self::credential_mark): what is decided with one key in
+    /// view must not be sent with another, which may lead to another workspace. It shares the connections.
+    pub fn pinned(&self) -> Result<(Self, String), CredentialError> {
+        let key = self.0.credentials.key()?;
+        let mark = key.mark(self.0.base.as_str());
+        let pinned = Inner {
+            http: self.0.http.clone(),
+            base: self.0.base.clone(),
+            request_timeout: self.0.request_timeout,
+            credentials: Credentials::of(key),
+        };
+        Ok((Self(Arc::new(pinned)), mark))
+    }
+
     /// Where the root key comes from, to watch it for changes.
     pub fn credentials(&self) -> &Credentials {
         &self.0.credentials

@@ -104,6 +104,11 @@ impl Credentials {
         RootKey::parse(value.expose_secret(), "the given value").map(|key| Self::new(Source::Value(key)))
     }
 
+    /// This very key, whatever becomes of the file.
+    pub(crate) fn of(key: RootKey) -> Self {
+        Self::new(Source::Value(key))
+    }
+
     /// The key is the value of [`ROOT_KEY_ENV`], read once.
     pub fn from_env() -> Result<Self, CredentialError> {
         #[expect(

@@ -190,3 +190,43 @@ fn s37_the_first_create_lands_after_a_stranger_deleted_the_second() {
         assert_eq!(sim.unkey.live.as_ref().unwrap().content, content(B));
     }
 }
+
+#[test]
+fn s37_the_first_create_lands_and_the_second_is_gone_before_the_first_look() {
+    let mut sim = Sim::new();
+    sim.apply(wish(A));
+    sim.pass_with(&fates(&[Fate::Late(29_000)]));
+    sim.sleep(1_500);
+    sim.pass();
+    sim.act(&Act::Wish(wish(&format!(r#"{A},"suspend":true"#))));
+    sim.act(&Act::StrangerDeletes);
+    sim.sleep(4 * WINDOW);
+    sim.settle();
+    assert!(sim.unkey.live.is_some(), "{:?}", sim.trace);
+    // Resumed and deleted at once: the recorded id answers 404, which says nothing of what the first create made.
+    sim.act(&Act::Wish(wish(A)));
+    sim.act(&Act::Delete);
+    assert_eq!(sim.settle(), End::Done);
+    assert!(sim.unkey.live.is_none() && sim.thing.is_none(), "{:?}", sim.trace);
+}
+
+#[test]
+fn s37_the_late_create_is_found_and_the_pass_ends_before_it_is_deleted() {
+    for spec in [A, NEVER] {
+        let mut sim = Sim::new();
+        sim.apply(wish(spec));
+        let look = if spec == NEVER { vec![Fate::Fine] } else { vec![] };
+        sim.pass_with(&fates(&[look, vec![Fate::Late(29_000)]].concat()));
+        sim.sleep(1_500);
+        sim.pass();
+        sim.act(&Act::Delete);
+        sim.pass();
+        sim.sleep(4 * WINDOW);
+        // The settled look clears the doubt; then the API server does not answer.
+        sim.kube_fails_after = Some(0);
+        assert_eq!(sim.pass(), End::Cut);
+        assert!(sim.unkey.live.is_some(), "{:?}", sim.trace);
+        assert_eq!(sim.settle(), End::Done);
+        assert!(sim.unkey.live.is_none() && sim.thing.is_none(), "{:?}", sim.trace);
+    }
+}

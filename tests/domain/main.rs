@@ -5,6 +5,8 @@
 mod adopting;
 mod cut;
 mod deleting;
+mod fights;
+mod guards;
 mod histories;
 mod lost;
 mod quiet;

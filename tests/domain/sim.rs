@@ -8,8 +8,8 @@ use std::collections::HashMap;
 
 use unkey_operator::api::{AdoptionPolicy, DeletionPolicy};
 use unkey_operator::domain::{
-    Controls, Knowledge, KubeStep, Limits, Meta, Mono, Note, Policy, Record, Role, Situation, Step, Telling, Uid,
-    Visits, Wake, begin, begin_pass, claimed, decide, learn, observe,
+    Controls, Crd, Gate, Knowledge, KubeStep, Limits, Meta, Mono, Note, Policy, Record, Role, Situation, Step, Telling,
+    Uid, Visits, Wake, begin, begin_pass, claimed, decide, learn, observe,
 };
 
 use crate::world::{DEADLINE, Fate, Unkey, WINDOW};
@@ -103,6 +103,11 @@ pub struct Sim {
     pub process: Process,
     pub policy: Policy,
     pub role: Role,
+    pub gate: Gate,
+    /// What a look at the CRD shows; `Unguarded`: there is none.
+    pub crd: Crd,
+    /// When a call for another object last succeeded.
+    pub thrives: Option<Mono>,
     pub heirs: bool,
     /// Someone takes the object away by hand right before its first status is written.
     pub vanish_before_status: bool,
@@ -130,9 +135,13 @@ impl Sim {
                 deletion: DeletionPolicy::Delete,
                 window: WINDOW,
                 attempt: DEADLINE,
+                spread: 0,
                 credential: Some("0123456789ab".to_owned()),
             },
             role: Role::Owner,
+            gate: Gate::Open,
+            crd: Crd::Unguarded,
+            thrives: None,
             heirs: false,
             vanish_before_status: false,
             kube_fails_after: None,
@@ -266,6 +275,7 @@ impl Sim {
             thing = older.clone();
         }
         let (mut fresh, mut gone) = (false, false);
+        let mut crd = if self.crd == Crd::Unguarded { Crd::Unguarded } else { Crd::Unseen };
         let mut fates = script.fates.iter();
         for n in 0..MANY {
             let object = self.view(&thing, fresh, gone);
@@ -277,6 +287,8 @@ impl Sim {
                 role: self.role,
                 known: &self.process.known,
                 visits,
+                gate: &self.gate,
+                crd,
                 policy: &self.policy,
                 now: mono,
             };
@@ -289,6 +301,10 @@ impl Sim {
             match step {
                 Step::Wait(wake) => return End::Wait(wake),
                 Step::Done => return End::Done,
+                Step::Kube(KubeStep::LookAtCrd) => {
+                    self.trace.push("LookAtCrd".to_owned());
+                    crd = self.crd;
+                }
                 Step::Kube(step) => {
                     match &mut self.kube_fails_after {
                         Some(0) => {
@@ -335,7 +351,7 @@ impl Sim {
                         return End::Cut;
                     }
                     self.sleep(took);
-                    let telling = Telling { begun, now: self.mono(), dice: 30_000 };
+                    let telling = Telling { begun, now: self.mono(), dice: 30_000, thrives: self.thrives };
                     let visits = self.process.visits.entry(thing.uid.clone()).or_default();
                     let note = learn(&object, &call, &reply, &mut self.process.known, visits, &self.policy, telling);
                     self.notes.extend(note);

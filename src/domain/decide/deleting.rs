@@ -8,7 +8,11 @@ use crate::domain::ids::Confirmed;
 use crate::domain::knowledge::{LastWrite, Seen};
 use crate::domain::ownership::Role;
 use crate::domain::report::{Cause, Verdict};
-use crate::domain::situation::{Call, Freed, KubeStep, Settled, Wake};
+use crate::domain::situation::{Call, Crd, Freed, KubeStep, Settled, Wake};
+use crate::domain::workspace::Gate;
+
+/// How soon to look again whether the operator may read its CustomResourceDefinition by now.
+const CRD_RETRY_MS: u64 = 30_000;
 
 /// An object with a deletionTimestamp. The order of the questions is R7's.
 pub(super) fn deleting(s: &Situation<'_>) -> Step {
@@ -28,6 +32,17 @@ pub(super) fn deleting(s: &Situation<'_>) -> Step {
     }
     if s.deletion() == DeletionPolicy::Orphan {
         return release(Freed::Orphaned);
+    }
+    let removed = matches!(&s.known.last, LastWrite::Deleted { uid, .. } if *uid == s.object.guard.uid);
+    match s.crd {
+        _ if removed => {}
+        Crd::Unguarded | Crd::Stays => {}
+        // R10: first of all, whether it is the user who deletes it.
+        Crd::Unseen => return Step::Kube(KubeStep::LookAtCrd),
+        Crd::Going => return release(Freed::Orphaned),
+        Crd::Hidden => {
+            return s.say(Verdict::Blocked(Cause::CrdHidden), Step::Wait(Wake::At(s.now.after(CRD_RETRY_MS))));
+        }
     }
     if s.object.controls.suspend {
         return s.say(Verdict::Blocked(Cause::Suspended), Step::Wait(Wake::Change));
@@ -54,7 +69,9 @@ pub(super) fn deleting(s: &Situation<'_>) -> Step {
 /// The delete was accepted. A create of ours that is still on its way would leave an identity behind: wait for it.
 fn deleted(s: &Situation<'_>, identity: &Confirmed) -> Step {
     let doubt = s.known.doubt().is_some_and(|doubt| doubt.create.is_some());
-    if !doubt && s.known.seen == Seen::Nothing {
+    // What a settled look found of that create is still to be deleted, though that look has cleared the doubt: its pass ended.
+    let found = s.visits.maybe_own.as_ref().is_some_and(|found| found != identity);
+    if !doubt && !found && s.known.seen == Seen::Nothing {
         return release(Freed::Deleted(identity.clone()));
     }
     match s.settled() {
@@ -80,18 +97,25 @@ fn remove(s: &Situation<'_>, identity: &Confirmed) -> Step {
         Seen::Absent { of, .. } if of.as_ref() != Some(identity.id()) => first_or_repeated(s, identity),
         // Another identity stands there, so ours is gone; or none does. Either has to be settled.
         Seen::Ours { .. } | Seen::Absent { .. } | Seen::Foreign { .. } => match s.settled() {
-            Some(Seen::Absent { .. }) => match Settled::absence(s.known, s.policy.window, Some(identity.id())) {
-                Some(proof) => release(Freed::Gone(proof)),
-                None => s.read_settled(),
-            },
-            // A create of ours that landed after the recorded identity had vanished.
-            Some(Seen::Ours { identity: found, .. }) if matches!(judge(s, None), Judgement::Own) => {
-                s.call(Call::Delete(found.clone()))
-            }
-            Some(_) => release(Freed::NotOurs),
+            Some(seen) => s.in_this_workspace(not_there(s, identity, seen)),
             None => s.read_settled(),
         },
         Seen::Nothing => first_or_repeated(s, identity),
+    }
+}
+
+/// A settled read does not show the recorded identity.
+fn not_there(s: &Situation<'_>, identity: &Confirmed, seen: &Seen) -> Step {
+    match seen {
+        Seen::Absent { .. } => match Settled::absence(s.known, s.policy.window, Some(identity.id())) {
+            Some(proof) => release(Freed::Gone(proof)),
+            None => s.read_settled(),
+        },
+        // A create of ours that landed after the recorded identity had vanished.
+        Seen::Ours { identity: found, .. } if matches!(judge(s, None), Judgement::Own) => {
+            s.call(Call::Delete(found.clone()))
+        }
+        _ => release(Freed::NotOurs),
     }
 }
 
@@ -102,6 +126,9 @@ fn first_or_repeated(s: &Situation<'_>, identity: &Confirmed) -> Step {
 
 /// No id is recorded, but a create may have been sent: what a visit would have owned or adopted is deleted.
 fn look_up(s: &Situation<'_>) -> Step {
+    if *s.gate != Gate::Open {
+        return s.in_this_workspace(Step::Done);
+    }
     let given_up = s.object.mark.own().and_then(|claim| claim.given_up.as_ref());
     let absence = |id| Settled::absence(s.known, s.policy.window, id);
     match s.settled() {

@@ -9,6 +9,7 @@ use crate::domain::ids::Confirmed;
 use crate::domain::knowledge::{LastWrite, Seen};
 use crate::domain::report::{Cause, Held, Note, Stall, Verdict};
 use crate::domain::situation::{Call, Freed, KubeStep, Wake};
+use crate::domain::workspace::Gate;
 
 /// What R3 makes of an identity that exists.
 pub(super) enum Judgement {
@@ -23,6 +24,9 @@ pub(super) enum Judgement {
 }
 
 pub(super) fn establish(s: &Situation<'_>, desired: &Desired) -> Step {
+    if *s.gate != Gate::Open {
+        return s.in_this_workspace(Step::Done);
+    }
     match &s.known.seen {
         Seen::Foreign { .. } => return refuse(s, Stall::IdentityMismatch),
         Seen::Ours { identity, content, .. } => {

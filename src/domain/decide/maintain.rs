@@ -15,11 +15,12 @@ pub(super) fn maintain(s: &Situation<'_>, desired: &Desired, held: &Held) -> Ste
     }
     let known = evidence(s, desired, held);
     let (applied, judged) = match known {
-        Evidence::Elsewhere => return give_up(s, desired, held),
+        Evidence::Elsewhere => return s.in_this_workspace(give_up(s, desired, held)),
         Evidence::Foreign => return s.say(Verdict::Stalled(Stall::IdentityMismatch), Step::Done),
         Evidence::Gone { again } => {
             let wait = Step::Wait(Wake::At(again));
-            return if s.now < again { s.say(Verdict::Waiting(Cause::Vanished), wait) } else { s.read() };
+            let next = if s.now < again { s.say(Verdict::Waiting(Cause::Vanished), wait) } else { s.read() };
+            return s.in_this_workspace(next);
         }
         Evidence::Holds(applied) => (applied, true),
         Evidence::None => (held.applied.clone(), false),
@@ -38,6 +39,8 @@ pub(super) fn maintain(s: &Situation<'_>, desired: &Desired, held: &Held) -> Ste
         let record = s.object.recorded.own();
         let (ready, current) = record.map_or((false, false), |r| (r.shown.ready, r.generation == s.object.generation));
         return match next {
+            // Another process says Ready, and knows what it sent: look whether it still does.
+            _ if s.known.doubts_only_others() && ready && current && !s.object.fresh => Step::Kube(KubeStep::Refresh),
             // Ready says that no settled read contradicts it; with a write in doubt that is not known (R5).
             next if doubt && ready && current => s.say(Verdict::Waiting(Cause::Settling), next),
             // A poke alone does not hold back that a new generation was accepted.

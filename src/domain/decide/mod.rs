@@ -15,6 +15,7 @@ use super::observe::laid_over;
 use super::ownership::Role;
 use super::report::{Cause, Held, Note, Report, Stall, Verdict};
 use super::situation::{Call, Freed, KubeStep, Situation, Step, Wake};
+use super::workspace::Gate;
 use crate::api::{AdoptionPolicy, DeletionPolicy, Reason};
 
 /// The next step for this object.
@@ -97,11 +98,11 @@ impl Situation<'_> {
         let recorded = self.object.held();
         let ours = &self.object.guard.uid;
         let held = match &self.known.last {
-            LastWrite::Created { uid, identity, applied, noted: false } if uid == ours => Some(Held {
+            LastWrite::Created { uid, identity, applied, credential, noted: false } if uid == ours => Some(Held {
                 identity: identity.clone(),
                 origin: Some(crate::api::Origin::Created),
                 applied: applied.clone(),
-                credential: self.policy.credential.clone(),
+                credential: credential.clone(),
             }),
             // An update of an identity that was given up since says nothing of the one recorded now.
             LastWrite::Updated { uid, identity, applied, noted: false } if uid == ours => recorded.map(|held| {
@@ -119,6 +120,13 @@ impl Situation<'_> {
         matches!(&self.known.last, LastWrite::Created { uid, noted: false, .. } if *uid == self.object.guard.uid)
     }
 
+    /// An update of ours was accepted that the status does not show: another process's came first, and Unkey holds ours (S41).
+    fn overwrote(&self) -> bool {
+        let held = self.object.held().map(|held| &held.identity);
+        matches!(&self.known.last, LastWrite::Updated { uid, identity, noted: false, .. }
+            if *uid == self.object.guard.uid && held == Some(identity))
+    }
+
     /// A poke is pending that no settled read has answered.
     fn poked(&self) -> bool {
         self.object.poke.as_ref().is_some_and(|poke| self.visits.judged.as_ref() != Some(&poke.value))
@@ -132,6 +140,7 @@ impl Situation<'_> {
             && object.poke.is_none()
             && record.deletion == Some(self.deletion())
             && !self.owes_id()
+            && !self.overwrote()
             && !self.visits.suspicion;
         let at_rest = if record.shown.ready {
             object.held().is_some() && self.known.doubt().is_none()
@@ -139,9 +148,11 @@ impl Situation<'_> {
             // A doubt can wait until a person has acted: whatever comes next, a deletion too, settles it first (S29).
             // A stall whose ground is gone (the owner of the externalId, the root key) is not at rest.
             let conflict = record.shown.reason == Some(Reason::ExternalIdConflict);
+            // Tried again once an hour, and never by chance (R16).
+            let truce = record.shown.reason == Some(Reason::NotConverging);
             // What this pass has read is judged, whatever the status says.
             let looked = matches!(self.known.seen, Seen::Ours { .. } | Seen::Foreign { .. });
-            record.shown.stalled && !conflict && !looked && self.visits.rejudge.is_none()
+            record.shown.stalled && !conflict && !truce && !looked && self.visits.rejudge.is_none()
         };
         // Whoever owns is protected, stalled or not (R1, S15).
         let protected = object.held().is_none() || (object.finalizer && object.mark.own().is_some());
@@ -208,6 +219,7 @@ impl Situation<'_> {
 
     /// A call, unless a failure holds it back (R13) or the object has to be looked at first (R11).
     fn call(&self, call: Call) -> Step {
+        let gone = matches!(self.object.phase, Phase::Gone { .. });
         if let Some(trouble) = &self.visits.trouble {
             let waits = match trouble.retry_at {
                 None => Some(Wake::Change),
@@ -217,20 +229,38 @@ impl Situation<'_> {
             if let Some(wake) = waits {
                 let verdict = self.verdict_of(&trouble.cause);
                 // What is gone has no status to say it in.
-                let says = trouble.lasting && !matches!(self.object.phase, Phase::Gone { .. });
+                let says = trouble.lasting && !gone;
                 return if says { self.say(verdict, Step::Wait(wake)) } else { Step::Wait(wake) };
             }
         }
-        if !self.object.fresh && !matches!(call, Call::Read(_)) {
+        let writes = !matches!(call, Call::Read(_));
+        // What is gone left something that this very process made: it has no other trace, and a delete names its id.
+        if writes && *self.gate == Gate::Wrong && !gone {
+            return self.in_this_workspace(Step::Call(call));
+        }
+        if writes && !self.object.fresh {
             return Step::Kube(KubeStep::Refresh);
         }
         Step::Call(call)
+    }
+
+    /// `then`, which rests on what Unkey does not show or makes something new, unless the root key may lead to another
+    /// workspace (R15).
+    fn in_this_workspace(&self, then: Step) -> Step {
+        match self.gate {
+            Gate::Open => then,
+            Gate::Unproven { cause: None } => Step::Wait(Wake::Proof),
+            Gate::Unproven { cause: Some(cause) } => self.say(self.verdict_of(cause), Step::Wait(Wake::Proof)),
+            Gate::Wrong => self.say(self.verdict_of(&Cause::WorkspaceMismatch), Step::Wait(Wake::Change)),
+        }
     }
 
     fn verdict_of(&self, cause: &Cause) -> Verdict {
         match (self.object.phase, cause) {
             (Phase::Live, Cause::Rejected(why)) => Verdict::Stalled(Stall::Rejected(why.clone())),
             (Phase::Live, Cause::Mismatch) => Verdict::Stalled(Stall::IdentityMismatch),
+            (Phase::Live, Cause::Contested) => Verdict::Stalled(Stall::Contested),
+            (Phase::Live, Cause::Broken) => Verdict::Stalled(Stall::Broken),
             (Phase::Live, _) => Verdict::Waiting(cause.clone()),
             (Phase::Deleting | Phase::Gone { .. }, _) => Verdict::Blocked(cause.clone()),
         }

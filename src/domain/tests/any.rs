@@ -12,6 +12,8 @@ pub(super) struct Any {
     pub role: Role,
     pub known: Knowledge,
     pub visits: Visits,
+    pub gate: Gate,
+    pub crd: Crd,
     pub policy: Policy,
     pub now: Mono,
 }
@@ -23,6 +25,8 @@ impl Any {
             role: self.role,
             known: &self.known,
             visits: &self.visits,
+            gate: &self.gate,
+            crd: self.crd,
             policy: &self.policy,
             now: self.now,
         }
@@ -138,6 +142,7 @@ fn knowledge() -> impl Strategy<Value = Knowledge> {
             uid,
             identity,
             applied: d.hashes().clone(),
+            credential: Some("key".to_owned()),
             noted
         }),
         (uids(), identities(), desireds(), flag()).prop_map(|(uid, identity, d, noted)| LastWrite::Updated {
@@ -149,8 +154,10 @@ fn knowledge() -> impl Strategy<Value = Knowledge> {
         (uids(), identities()).prop_map(|(uid, identity)| LastWrite::Deleted { uid, identity }),
         uids().prop_map(|uid| LastWrite::Exists { uid }),
     ];
-    let doubt = prop::option::weighted(0.3, (mono(), flag(), prop::option::of(uids())))
-        .prop_map(|doubt| doubt.map(|(over, ended, create)| Doubt { over, ended, create }));
+    let doubt = || {
+        prop::option::weighted(0.3, (mono(), flag(), prop::option::of(uids())))
+            .prop_map(|doubt| doubt.map(|(over, ended, create)| Doubt { over, ended, create }))
+    };
     let seen = prop_oneof![
         2 => Just(Seen::Nothing),
         1 => (mono(), mono(), prop::option::of(Just(IdentityId::new("id_1")))).prop_map(|(a, b, of)| Seen::Absent { first: a.min(b), last: a.max(b), of }),
@@ -158,9 +165,18 @@ fn knowledge() -> impl Strategy<Value = Knowledge> {
             .prop_map(|(begun, identity, content)| Seen::Ours { begun, identity, content }),
         1 => mono().prop_map(|begun| Seen::Foreign { begun }),
     ];
-    (last, mono(), doubt, prop::option::of(mono()), seen).prop_map(|(last, evidence_from, doubt, limits_sent, seen)| {
-        Knowledge { last, evidence_from, doubt, in_flight: None, unsure: None, limits_sent, seen }
-    })
+    (last, mono(), doubt(), doubt(), prop::option::of(mono()), seen).prop_map(
+        |(last, evidence_from, doubt, inherited, limits_sent, seen)| Knowledge {
+            last,
+            evidence_from,
+            doubt,
+            inherited,
+            in_flight: None,
+            unsure: None,
+            limits_sent,
+            seen,
+        },
+    )
 }
 
 fn visits() -> impl Strategy<Value = Visits> {
@@ -184,7 +200,6 @@ fn visits() -> impl Strategy<Value = Visits> {
         .prop_map(
             |((met_deleting, claimed_here, claim_met, undone_met, sent, suspicion), maybe_own, trouble, judged)| {
                 Visits {
-                    credential: None,
                     seen_before: true,
                     met_deleting,
                     claimed_here,
@@ -193,10 +208,9 @@ fn visits() -> impl Strategy<Value = Visits> {
                     sent,
                     suspicion,
                     maybe_own,
-                    rejudge: None,
                     judged: judged.then(|| "p".to_owned()),
-                    failures: 0,
                     trouble,
+                    ..Visits::default()
                 }
             },
         )
@@ -212,10 +226,24 @@ pub(super) fn anything() -> impl Strategy<Value = Any> {
         deletion: if orphan { DeletionPolicy::Orphan } else { DeletionPolicy::Delete },
         window: WINDOW,
         attempt: WINDOW,
+        spread: 0,
         credential: Some("key".to_owned()),
     });
-    (objects(), role, knowledge(), visits(), policy, mono()).prop_map(
-        |(object, role, mut known, visits, policy, now)| {
+    let gate = prop_oneof![
+        6 => Just(Gate::Open),
+        1 => Just(Gate::Wrong),
+        1 => Just(Gate::Unproven { cause: None }),
+        1 => Just(Gate::Unproven { cause: Some(Cause::Unavailable) }),
+    ];
+    let crd = prop_oneof![
+        4 => Just(Crd::Unguarded),
+        3 => Just(Crd::Stays),
+        1 => Just(Crd::Unseen),
+        1 => Just(Crd::Going),
+        1 => Just(Crd::Hidden),
+    ];
+    (objects(), role, knowledge(), visits(), policy, mono(), (gate, crd)).prop_map(
+        |(object, role, mut known, visits, policy, now, (gate, crd))| {
             // A read began in the past, and one that is settled has cleared every doubt.
             match &mut known.seen {
                 Seen::Nothing => {}
@@ -223,9 +251,9 @@ pub(super) fn anything() -> impl Strategy<Value = Any> {
                 Seen::Ours { begun, .. } | Seen::Foreign { begun } => *begun = (*begun).min(now),
             }
             if known.settled(WINDOW).is_some() {
-                known.doubt = None;
+                known.settle();
             }
-            Any { object, role, known, visits, policy, now }
+            Any { object, role, known, visits, gate, crd, policy, now }
         },
     )
 }

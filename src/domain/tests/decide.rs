@@ -36,10 +36,12 @@ fn checked(any: &Any) -> Result<(), TestCaseError> {
         prop_assert!(!loser || gone || object.phase == Phase::Deleting, "R8: a live loser makes no call");
         let held_back = visits.trouble.as_ref().is_some_and(|t| t.retry_at.is_none_or(|at| any.now < at));
         prop_assert!(!held_back, "R13");
+        prop_assert!(any.gate != Gate::Wrong || gone, "R15: a write into another workspace");
     }
     match &step {
         Step::Call(Call::Create(desired)) => {
             prop_assert_eq!(object.phase, Phase::Live);
+            prop_assert_eq!(&any.gate, &Gate::Open, "R15");
             prop_assert!(object.finalizer && own(any).is_empty());
             let hash = object.mark.own().map(|claim| &claim.hash);
             prop_assert_eq!(hash, Some(desired.content_hash()), "R1");
@@ -57,6 +59,9 @@ fn checked(any: &Any) -> Result<(), TestCaseError> {
             let policy = object.controls.deletion.unwrap_or(any.policy.deletion);
             let gone = matches!(object.phase, Phase::Gone { .. });
             prop_assert!(gone || policy == DeletionPolicy::Delete, "R7");
+            // An identity that a lost create made beside the one deleted goes with it, whatever has become of the type.
+            let removed = matches!(&known.last, LastWrite::Deleted { uid, .. } if *uid == object.guard.uid);
+            prop_assert!(gone || removed || matches!(any.crd, Crd::Stays | Crd::Unguarded), "R10");
             // What is neither recorded nor created is deleted only as a settled read found it under a claim of our own.
             let found =
                 matches!(known.settled(any.policy.window), Some(Seen::Ours { identity: seen, .. }) if seen == identity);
@@ -65,36 +70,10 @@ fn checked(any: &Any) -> Result<(), TestCaseError> {
             let seen = matches!(&known.seen, Seen::Ours { identity: seen, .. } if seen == identity);
             prop_assert!(!repeated || seen, "R6: repeated without a look");
         }
-        Step::Kube(KubeStep::Release(because)) => match because {
-            Freed::Deleted(identity) => {
-                let last = LastWrite::Deleted { uid: object.guard.uid.clone(), identity: identity.clone() };
-                prop_assert_eq!(&known.last, &last);
-                let doubt = known.doubt().is_some_and(|doubt| doubt.create.is_some());
-                prop_assert!(!doubt || known.settled(any.policy.window).is_some(), "S37");
-            }
-            Freed::Gone(_) => {
-                let absent = matches!(known.settled(any.policy.window), Some(Seen::Absent { .. }));
-                prop_assert!(absent, "R4");
-            }
-            Freed::NeverSent => prop_assert!(visits.claimed_here && !visits.sent && own(any).is_empty()),
-            Freed::NeverClaimed => {
-                prop_assert!(object.mark == Mark::Absent && !visits.sent && own(any).is_empty());
-            }
-            Freed::Orphaned => {
-                let policy = object.controls.deletion.unwrap_or(any.policy.deletion);
-                prop_assert_eq!(policy, DeletionPolicy::Orphan);
-            }
-            Freed::NotOurs => {
-                let settled = known.settled(any.policy.window).is_some();
-                let loser = matches!(any.role, Role::Loser { owner_recorded: true, .. });
-                let foreign = object.mark == Mark::Foreign && own(any).is_empty();
-                let refused = object.phase == Phase::Live && known.seen != Seen::Nothing;
-                // A definite 409 under `Never` needs no look: it is surely not ours.
-                let exists = known.last == LastWrite::Exists { uid: object.guard.uid.clone() };
-                let surely_foreign = exists && visits.claimed_here && !visits.sent && known.doubt().is_none();
-                prop_assert!(settled || loser || foreign || refused || surely_foreign);
-            }
-        },
+        Step::Kube(KubeStep::LookAtCrd) => {
+            prop_assert!(object.phase == Phase::Deleting && any.crd == Crd::Unseen, "R10");
+        }
+        Step::Kube(KubeStep::Release(because)) => released(any, because)?,
         Step::Kube(KubeStep::Claim(claim)) => {
             prop_assert_eq!(object.phase, Phase::Live);
             prop_assert!(any.role == Role::Owner && !object.controls.suspend);
@@ -128,6 +107,44 @@ fn checked(any: &Any) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+/// No release without its proof (R7).
+fn released(any: &Any, because: &Freed) -> Result<(), TestCaseError> {
+    let (object, known, visits) = (&any.object, &any.known, &any.visits);
+    match because {
+        Freed::Deleted(identity) => {
+            let last = LastWrite::Deleted { uid: object.guard.uid.clone(), identity: identity.clone() };
+            prop_assert_eq!(&known.last, &last);
+            let doubt = known.doubt().is_some_and(|doubt| doubt.create.is_some());
+            prop_assert!(!doubt || known.settled(any.policy.window).is_some(), "S37");
+        }
+        Freed::Gone(_) => {
+            let absent = matches!(known.settled(any.policy.window), Some(Seen::Absent { .. }));
+            prop_assert!(absent, "R4");
+            prop_assert_eq!(&any.gate, &Gate::Open, "R15: a 404 of another workspace");
+        }
+        Freed::NeverSent => prop_assert!(visits.claimed_here && !visits.sent && own(any).is_empty()),
+        Freed::NeverClaimed => {
+            prop_assert!(object.mark == Mark::Absent && !visits.sent && own(any).is_empty());
+        }
+        Freed::Orphaned => {
+            let policy = object.controls.deletion.unwrap_or(any.policy.deletion);
+            let going = any.crd == Crd::Going && object.phase == Phase::Deleting;
+            prop_assert!(policy == DeletionPolicy::Orphan || going);
+        }
+        Freed::NotOurs => {
+            let settled = known.settled(any.policy.window).is_some();
+            let loser = matches!(any.role, Role::Loser { owner_recorded: true, .. });
+            let foreign = object.mark == Mark::Foreign && own(any).is_empty();
+            let refused = object.phase == Phase::Live && known.seen != Seen::Nothing;
+            // A definite 409 under `Never` needs no look: it is surely not ours.
+            let exists = known.last == LastWrite::Exists { uid: object.guard.uid.clone() };
+            let surely_foreign = exists && visits.claimed_here && !visits.sent && known.doubt().is_none();
+            prop_assert!(settled || loser || foreign || refused || surely_foreign);
+        }
+    }
+    Ok(())
+}
+
 /// After an accepted answer the same write is not sent again, fresh look or not.
 fn accepted_once(any: &Any) -> Result<(), TestCaseError> {
     let mut after = any.clone();
@@ -143,7 +160,7 @@ fn accepted_once(any: &Any) -> Result<(), TestCaseError> {
     let now = any.now.after(20);
     begin(&any.object, &call, &mut after.known, &mut after.visits, now.after(any.policy.attempt));
     prop_assert!(after.known.doubt().is_some(), "in flight is in doubt");
-    let telling = Telling { begun: any.now, now, dice: 0 };
+    let telling = Telling { begun: any.now, now, dice: 0, thrives: None };
     learn(&any.object, &call, &reply, &mut after.known, &mut after.visits, &any.policy, telling);
     after.now = now;
     for fresh in [false, true] {

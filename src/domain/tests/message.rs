@@ -18,6 +18,10 @@ pub(super) fn causes() -> Vec<Cause> {
         Cause::CredentialsMissing("the file is empty".to_owned()),
         Cause::Rejected("Metadata is too large".to_owned()),
         Cause::Mismatch,
+        Cause::WorkspaceMismatch,
+        Cause::Contested,
+        Cause::Broken,
+        Cause::CrdHidden,
         Cause::Suspended,
         Cause::OwnerPending,
     ]
@@ -37,6 +41,8 @@ pub(super) fn stalls() -> Vec<Stall> {
         Stall::ExistsNeverMaybeOurs,
         Stall::ExistsWouldLose,
         Stall::IdentityMismatch,
+        Stall::Contested,
+        Stall::Broken,
     ];
     errors.into_iter().map(Stall::InvalidSpec).chain(others).collect()
 }

@@ -10,6 +10,7 @@ mod desired;
 mod message;
 mod ownership;
 mod record;
+mod workspace;
 
 use super::*;
 use serde_json::Value;

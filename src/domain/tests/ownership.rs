@@ -5,7 +5,15 @@ use proptest::prelude::*;
 use super::{Claimant, IdentityId, Role, role, uid};
 
 fn claimant(name: &str) -> Claimant {
-    Claimant { uid: uid(name), recorded: None, claimed: false, created: false, born: 100, leaving: false }
+    Claimant {
+        uid: uid(name),
+        recorded: None,
+        credential: None,
+        claimed: false,
+        created: false,
+        born: 100,
+        leaving: false,
+    }
 }
 
 fn recorded(name: &str) -> Claimant {

@@ -21,7 +21,7 @@ impl Sim {
         let mut thing = same_life?;
         let same_version = thing.version == computed_from.version;
         match step {
-            KubeStep::Refresh => return None,
+            KubeStep::Refresh | KubeStep::LookAtCrd => return None,
             KubeStep::Claim(claim) => {
                 if !same_version {
                     return None;

@@ -1,0 +1,94 @@
+//! Looks whether another root key leads to the workspace that was worked in so far (R15): reads a few identities that were
+//! recorded under an earlier key. Only when somebody waits for the answer; [`Workspace`](crate::domain::Workspace) judges it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::access::Access;
+use super::run::Context;
+use super::upstream;
+use crate::domain::{Cause, KeyMark, Look, Reply, backoff};
+use crate::unkey;
+
+/// Runs for as long as it is polled.
+pub async fn run(context: Arc<Context>) {
+    loop {
+        context.table.is_doubted().await;
+        let mut failures = 0;
+        while let Some(wait) = look_for_all(&context, &mut failures).await {
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                () = context.table.key_changes() => failures = 0,
+            }
+        }
+    }
+}
+
+/// One look for each mark. `None`: all is known; else how long to wait for the next.
+async fn look_for_all(context: &Context, failures: &mut u32) -> Option<Duration> {
+    let access = context.access();
+    let Ok(client) = &access.unkey else { return None };
+    let mut failed = None;
+    for mark in context.table.unproven() {
+        let look = look_for(context, client, &mark).await;
+        tell(context, &access, &mark, &look);
+        if let Look::Failed(cause) = look {
+            failed = Some(cause);
+        }
+    }
+    if context.table.unproven().is_empty() {
+        return None;
+    }
+    let wait = match failed {
+        Some(cause) => {
+            *failures += 1;
+            backoff::delay(&cause, *failures, 0, context.dice()).unwrap_or(backoff::MAX_MS)
+        }
+        // A miss does not count yet.
+        None => context.clock.now().until(context.table.misses_count_from()).max(1),
+    };
+    Some(Duration::from_millis(wait))
+}
+
+fn tell(context: &Context, access: &Access, mark: &KeyMark, look: &Look) {
+    if !context.table.looked(&access.policy.credential, mark, look) {
+        return;
+    }
+    let recorded_under = mark.as_deref().unwrap_or("unknown");
+    match look {
+        Look::Hit => tracing::info!(recorded_under, "the root key leads to the same workspace as the earlier one"),
+        Look::Missed { .. } => tracing::error!(
+            recorded_under,
+            "the root key shows none of the identities recorded under an earlier one: another workspace? Nothing is created \
+             and no deletion is believed; put the right key in place, or start with --accept-workspace-change"
+        ),
+        Look::Failed(cause) => tracing::warn!(recorded_under, ?cause, "cannot look whether the workspace is the same"),
+    }
+}
+
+/// Reads identities of `mark` until one shows its recorded id.
+async fn look_for(context: &Context, client: &unkey::Client, mark: &KeyMark) -> Look {
+    let begun = context.clock.now();
+    for (external_id, id) in context.table.canaries(mark) {
+        let timer = context.metrics.upstream_begins();
+        let answer = client.get(external_id.as_str()).await;
+        let operation = unkey::Operation::Get;
+        match answer {
+            Ok(found) => {
+                timer.ends(operation, "ok");
+                if found.external_id == external_id.as_str() && found.id == id.as_str() {
+                    return Look::Hit;
+                }
+            }
+            Err(error) => {
+                timer.ends(operation, upstream::word(&error));
+                match upstream::refusal(&error) {
+                    Reply::Absent => {}
+                    Reply::Failed(fault) => return Look::Failed(fault.cause),
+                    _ => return Look::Failed(Cause::Misconfigured(error.fault().to_string())),
+                }
+            }
+        }
+    }
+    Look::Missed { begun }
+}

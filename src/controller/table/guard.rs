@@ -1,0 +1,60 @@
+//! The workspace guard's part of the table (R15): what is recorded under which key, and who waits for a proof.
+
+use super::{Table, lock};
+use crate::domain::{CANARIES, ExternalId, Gate, IdentityId, KeyMark, Look, Mono, Object};
+
+impl Table {
+    /// What `object` may do.
+    pub fn gate(&self, object: &Object) -> Gate {
+        lock(&self.workspace).gate(object.held().map(|held| &held.credential))
+    }
+
+    /// Somebody cannot go on without a proof.
+    pub fn wants_proof(&self) {
+        self.doubted.notify_one();
+    }
+
+    /// Resolves when somebody waits for a proof.
+    pub async fn is_doubted(&self) {
+        self.doubted.notified().await;
+    }
+
+    /// Resolves when another root key has come into use.
+    pub async fn key_changes(&self) {
+        self.key_changed.notified().await;
+    }
+
+    /// The marks to look for.
+    pub fn unproven(&self) -> Vec<KeyMark> {
+        lock(&self.workspace).unproven()
+    }
+
+    /// From when on a look that misses counts.
+    pub fn misses_count_from(&self) -> Mono {
+        lock(&self.workspace).settles_at(self.window)
+    }
+
+    /// A few identities recorded under `mark`: those that stay before those that leave, old before young.
+    pub fn canaries(&self, mark: &KeyMark) -> Vec<(ExternalId, IdentityId)> {
+        let slots = lock(&self.slots);
+        let mut found: Vec<_> = slots
+            .iter()
+            .flat_map(|(external_id, slot)| slot.entries.iter().map(move |entry| (external_id, &entry.claimant)))
+            .filter(|(_, claimant)| claimant.credential == *mark)
+            .filter_map(|(external_id, claimant)| {
+                Some(((claimant.leaving, claimant.born), external_id, claimant.recorded.as_ref()?))
+            })
+            .collect();
+        found.sort_by_key(|(rank, ..)| *rank);
+        found.into_iter().take(CANARIES).map(|(_, external_id, id)| (external_id.clone(), id.clone())).collect()
+    }
+
+    /// Takes in a look that was made with the key `current`. Returns true if that opens or shuts a gate; all are then woken.
+    pub fn looked(&self, current: &KeyMark, mark: &KeyMark, look: &Look) -> bool {
+        let changed = lock(&self.workspace).looked(current, mark, look, self.window);
+        if changed {
+            self.wake_all();
+        }
+        changed
+    }
+}

@@ -1,0 +1,78 @@
+//! Roles, turns, and what outlives an object.
+
+use serde_json::{Value, json};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+use super::super::snapshot::tests::snapshot;
+use super::*;
+
+fn table() -> (Table, UnboundedReceiver<Ref>) {
+    let (wake, woken) = unbounded_channel();
+    (Table::new(wake, 30_000, Workspace::default()), woken)
+}
+
+fn object(name: &str, version: u64, status: &Value) -> Snapshot {
+    snapshot(&json!({
+        "metadata": {"namespace": "n", "name": name, "uid": name, "resourceVersion": version.to_string(),
+                     "creationTimestamp": "2026-01-01T00:00:00Z"},
+        "spec": {"externalId": "e"}, "status": status,
+    }))
+}
+
+fn names(woken: &mut UnboundedReceiver<Ref>) -> Vec<String> {
+    std::iter::from_fn(|| woken.try_recv().ok()).map(|at| at.name).collect()
+}
+
+#[test]
+fn a_record_makes_an_owner_and_wakes_the_others() {
+    let (table, mut woken) = table();
+    table.upsert(&object("a", 1, &json!({})));
+    table.upsert(&object("b", 1, &json!({})));
+    assert_eq!(names(&mut woken), ["a"]);
+    let external_id = ExternalId::new("e");
+    assert_eq!(table.role(&external_id, &Uid::new("a")), Role::Owner, "equal in age, the smaller uid");
+    table.update(&object("b", 2, &json!({"uid": "b", "identityId": "id_1"})));
+    assert_eq!(names(&mut woken), ["a"]);
+    assert_eq!(table.role(&external_id, &Uid::new("b")), Role::Owner);
+    table.upsert(&object("b", 1, &json!({})));
+    assert_eq!(table.role(&external_id, &Uid::new("b")), Role::Owner, "an older version changes nothing");
+}
+
+#[test]
+fn a_reply_that_comes_after_the_end_of_an_object_does_not_bring_it_back() {
+    let (table, _woken) = table();
+    table.upsert(&object("a", 1, &json!({"uid": "a", "identityId": "id_1"})));
+    table.upsert(&object("b", 1, &json!({})));
+    table.remove(&object("a", 1, &json!({})));
+    table.update(&object("a", 3, &json!({"uid": "a", "identityId": "id_1"})));
+    assert_eq!(table.role(&ExternalId::new("e"), &Uid::new("b")), Role::Owner);
+}
+
+#[test]
+fn a_turn_is_exclusive_and_wakes_who_was_parked() {
+    let (table, mut woken) = table();
+    let external_id = ExternalId::new("e");
+    let (a, b) = (Ref::new("a").within("n"), Ref::new("b").within("n"));
+    let turn = table.try_turn(&external_id, &a).unwrap();
+    assert!(table.try_turn(&external_id, &b).is_none());
+    assert!(table.try_turn(&ExternalId::new("other"), &b).is_some());
+    drop(turn);
+    assert_eq!(names(&mut woken), ["b"]);
+    assert!(table.try_turn(&external_id, &b).is_some());
+}
+
+#[test]
+fn what_is_known_outlives_its_objects_for_a_window() {
+    let (table, _woken) = table();
+    let external_id = ExternalId::new("e");
+    table.upsert(&object("a", 1, &json!({})));
+    {
+        let turn = table.try_turn(&external_id, &Ref::new("a")).unwrap();
+        turn.known().evidence_from = Mono(1_000);
+    }
+    table.remove(&object("a", 1, &json!({})));
+    table.sweep(Mono(30_999));
+    assert_eq!(table.try_turn(&external_id, &Ref::new("a")).unwrap().known().evidence_from, Mono(1_000));
+    table.sweep(Mono(31_000));
+    assert_eq!(table.try_turn(&external_id, &Ref::new("a")).unwrap().known().evidence_from, Mono::ZERO);
+}

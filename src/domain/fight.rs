@@ -1,0 +1,89 @@
+//! No fights (R16): what was set right three times and is found changed in the same way again is left alone for an hour,
+//! and so is what Unkey answers with a 5xx each time. Two operators that disagree, or a server that does not keep what it
+//! accepts, would otherwise be written to for ever.
+
+use super::backoff;
+use super::content::Applied;
+use super::ids::Mono;
+use super::knowledge::Seen;
+use super::object::Object;
+use super::report::Cause;
+use super::situation::Policy;
+use super::visits::{Trouble, Visits};
+use crate::api::Reason;
+
+/// So many times a difference is set right before it is left alone.
+const CORRECTIONS: u32 = 3;
+/// So many 5xx in a row on one object are held against its content.
+pub(super) const BROKEN: u32 = 5;
+
+/// A difference that comes back after it was set right.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fight {
+    /// The generation that is fought for.
+    pub generation: i64,
+    /// What stands in Unkey each time, of the managed fields; `None`: known only from a status, which does not say.
+    pub found: Option<Applied>,
+    /// How often it was set right.
+    pub corrections: u32,
+    /// When it was last set right.
+    pub last: Mono,
+}
+
+impl Fight {
+    fn is_about(&self, object: &Object, found: &Applied) -> bool {
+        self.generation == object.generation && self.found.as_ref().is_none_or(|before| before == found)
+    }
+}
+
+/// What Unkey holds of the managed fields of the recorded identity.
+fn held_there(object: &Object, seen: &Seen) -> Option<Applied> {
+    match (seen, object.held(), &object.spec) {
+        (Seen::Ours { identity, content, .. }, Some(held), Ok(desired)) if *identity == held.identity => {
+            Some(desired.managed_of(content))
+        }
+        _ => None,
+    }
+}
+
+/// Counts a correction of what was seen.
+pub(super) fn corrected(object: &Object, seen: &Seen, visits: &mut Visits, now: Mono) {
+    let Some(found) = held_there(object, seen) else { return };
+    let before = visits.fight.take().filter(|fight| fight.is_about(object, &found));
+    let corrections = before.map_or(0, |fight| fight.corrections) + 1;
+    visits.fight = Some(Fight { generation: object.generation, found: Some(found), corrections, last: now });
+}
+
+/// Until when what a settled read has just shown is to be left alone.
+pub(super) fn truce(object: &Object, seen: &Seen, visits: &Visits, now: Mono) -> Option<Mono> {
+    let found = held_there(object, seen)?;
+    let differs = object.spec.as_ref().is_ok_and(|desired| desired.missing_from(&found).is_some());
+    let fight = visits.fight.as_ref().filter(|fight| differs && fight.is_about(object, &found))?;
+    let until = fight.last.after(backoff::HOUR_MS);
+    (fight.corrections >= CORRECTIONS && now < until).then_some(until)
+}
+
+/// What a process finds given up for an hour it does not try at once, only because it began.
+pub(super) fn resume(object: &Object, visits: &mut Visits, policy: &Policy, now: Mono) {
+    let Some(record) = object.recorded.own().filter(|record| record.generation == object.generation) else { return };
+    if record.shown.reason != Some(Reason::NotConverging) {
+        return;
+    }
+    let cause = if record.shown.message == super::message::BROKEN { Cause::Broken } else { Cause::Contested };
+    if cause == Cause::Contested {
+        visits.suspicion = object.held().is_some();
+        visits.fight = Some(Fight { generation: object.generation, found: None, corrections: CORRECTIONS, last: now });
+    } else {
+        visits.broken = BROKEN;
+    }
+    visits.failures = BROKEN;
+    visits.trouble = Some(Trouble {
+        cause,
+        retry_at: Some(now.after(backoff::HOUR_MS)),
+        lasting: true,
+        write: true,
+        generation: object.generation,
+        poke: object.poke.as_ref().map(|poke| poke.value.clone()),
+        credential: policy.credential.clone(),
+    });
+}

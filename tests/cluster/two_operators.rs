@@ -1,0 +1,163 @@
+//! S32, S35, S40, S41: two operators at once, without a lease. One is paused (SIGSTOP) at different points, the other works on, the first wakes with
+//! a memory of a world that is gone. The end is the same, nothing is doubled or leaked, and what is Ready stays so.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use unkey_emulator::{Fault, FaultKind, Operation};
+
+use super::harness::{Operator, Statuses, World, condition, eventually};
+
+/// Longer than every doubt that can still be settled: attempt and window.
+const QUIET: Duration = Duration::from_secs(3);
+
+fn meta(revision: u32) -> Value {
+    json!({"revision": revision})
+}
+
+fn is_ready(object: &Value) -> bool {
+    let ready = condition(object, "Ready");
+    object["metadata"].get("deletionTimestamp").is_none()
+        && ready["status"] == "True"
+        && ready["observedGeneration"] == object["metadata"]["generation"]
+}
+
+async fn all_done(world: &World) {
+    eventually("every Identity to be ready or gone", async || world.list().await.iter().all(is_ready).then_some(()))
+        .await;
+}
+
+/// Waits until all is done and neither operator asks or writes anything any more.
+async fn at_rest(world: &World) {
+    eventually("rest", async || {
+        all_done(world).await;
+        let before = (world.workspace.counts().total, world.kube_writes());
+        let more = world.workspace.wait_until(|it| it.counts().total > before.0);
+        let calm = tokio::time::timeout(QUIET, more).await.is_err();
+        (calm && (world.workspace.counts().total, world.kube_writes()) == before).then_some(())
+    })
+    .await;
+    all_done(world).await;
+    world.assert_in_step().await;
+}
+
+/// Stops `paused` for as long as `meanwhile` takes.
+async fn paused<T>(paused: &Operator, meanwhile: impl Future<Output = T>) -> T {
+    paused.signal("STOP");
+    let out = meanwhile.await;
+    paused.signal("CONT");
+    out
+}
+
+async fn create(world: &World, name: &str, revision: u32) {
+    world.create(name, &json!({"externalId": name, "meta": meta(revision)})).await;
+}
+
+async fn replace(world: &World, name: &str, revision: u32) {
+    world.delete(name).await;
+    world.gone(name).await;
+    create(world, name, revision).await;
+}
+
+/// What the user does while one of the two is paused, each to an object of its own.
+async fn change_everything(world: &World) {
+    create(world, "made", 1).await;
+    world.edit("edited", &json!({"meta": meta(2)})).await;
+    world.delete("deleted").await;
+    replace(world, "again", 2).await;
+    world.edit("reverted", &json!({"meta": meta(2)})).await;
+    world.ready("reverted").await;
+    world.edit("reverted", &json!({"meta": meta(1)})).await;
+    create(world, "brief", 1).await;
+    world.ready("brief").await;
+    world.delete("brief").await;
+    world.gone("brief").await;
+    world.gone("deleted").await;
+    all_done(world).await;
+}
+
+#[tokio::test]
+async fn one_is_paused_while_idle() {
+    let world = World::new("paused-idle").await;
+    let one = world.start().await;
+    let _two = world.start().await;
+    for name in ["edited", "deleted", "again", "reverted"] {
+        create(&world, name, 1).await;
+    }
+    at_rest(&world).await;
+    let statuses = Statuses::follow(&world).await;
+    paused(&one, change_everything(&world)).await;
+    at_rest(&world).await;
+    for (name, creates, deletes) in
+        [("made", 1, 0), ("edited", 1, 0), ("deleted", 1, 1), ("again", 2, 1), ("reverted", 1, 0), ("brief", 1, 1)]
+    {
+        assert_eq!(world.accepted(Operation::Create, name), creates, "{name}");
+        assert_eq!(world.accepted(Operation::Delete, name), deletes, "{name}");
+    }
+    assert_eq!(statuses.flaps(), Vec::<String>::new());
+}
+
+/// What stays held until it is released: nothing of a test ends by its timeout.
+const PATIENT: [&str; 2] = ["--request-timeout", "20s"];
+
+/// S41. The paused one's update of generation 2 commits after the other one's of generation 3: whoever sent it sets it right, though the
+/// status it then finds says that generation 3 is Ready.
+#[tokio::test]
+async fn an_update_of_the_paused_one_lands_on_a_newer_one() {
+    let world = World::new("paused-update").await.with_args(&PATIENT);
+    let names = ["edited", "reverted"];
+    let one = world.start().await;
+    for name in names {
+        create(&world, name, 1).await;
+        world.ready(name).await;
+    }
+    let two = world.start().await;
+    at_rest(&world).await;
+    two.signal("STOP");
+    let held = world.workspace.order(Fault::new(FaultKind::Hold).on(Operation::Update).times(2));
+    for name in names {
+        world.edit(name, &json!({"meta": meta(2)})).await;
+    }
+    world.until_hit(held, 2).await;
+    one.signal("STOP");
+    two.signal("CONT");
+    for (name, revision) in [("edited", 3), ("reverted", 1)] {
+        world.ready(name).await;
+        world.edit(name, &json!({"meta": meta(revision)})).await;
+        world.ready(name).await;
+    }
+    world.workspace.release(held);
+    for name in names {
+        world.until_accepted(Operation::Update, name, 3).await;
+        assert_eq!(world.workspace.live(name).unwrap().meta, meta(2), "the late one has landed");
+    }
+    one.signal("CONT");
+    for name in names {
+        world.until_accepted(Operation::Update, name, 4).await;
+    }
+    at_rest(&world).await;
+}
+
+/// Both at work on the same objects all the time.
+#[tokio::test]
+async fn what_is_ready_stays_ready_with_two_at_work() {
+    let world = World::new("two-flaps").await;
+    let _one = world.start().await;
+    let _two = world.start().await;
+    let statuses = Statuses::follow(&world).await;
+    let names: Vec<String> = (0..12).map(|number| format!("two-{number}")).collect();
+    for name in &names {
+        create(&world, name, 1).await;
+    }
+    at_rest(&world).await;
+    for revision in 2..4 {
+        for name in &names {
+            world.edit(name, &json!({"meta": meta(revision)})).await;
+        }
+        at_rest(&world).await;
+    }
+    for name in &names {
+        assert_eq!(world.accepted(Operation::Create, name), 1, "{name}");
+    }
+    assert_eq!(statuses.flaps(), Vec::<String>::new());
+}
