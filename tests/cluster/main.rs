@@ -15,6 +15,7 @@ mod deletion;
 mod dropped;
 mod examples;
 mod failures;
+mod fencing;
 mod fights;
 mod forbidden;
 mod harness;
