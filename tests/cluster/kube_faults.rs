@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use cutting_proxy::{Ending, Fault, FaultKind, Proxy};
 use serde_json::{Value, json};
-use unkey_emulator::{FaultKind as UpstreamFault, Operation};
+use unkey_emulator::Operation;
 
 use super::harness::{World, condition, eventually};
 
