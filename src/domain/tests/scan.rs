@@ -245,6 +245,11 @@ fn after_an_update_that_hit_another_identity_none_is_provoked() {
     };
     assert_eq!(finds(&any, r#"{"a":2}"#), None);
     assert_eq!(finds(&any, r#"{"a":1}"#), Some(Finding::Verdict), "right already: no update follows");
+    let mut noted = any.clone();
+    let content = Content { meta: meta(r#"{"a":1}"#), limits: Limits::default() };
+    let sight = Sight { begun, saw: Saw::There { id: id(1), content } };
+    note(&noted.object, &sight, &mut noted.known, &mut noted.visits);
+    assert_eq!(decide(&noted.situation()), Step::Call(Call::Read(customer())), "it waits for a change no longer");
     any.visits.trouble = None;
     assert_eq!(finds(&any, r#"{"a":2}"#), Some(Finding::Verdict));
 }
