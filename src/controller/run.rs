@@ -298,7 +298,7 @@ fn triggers(
 
 /// An object is gone (or no longer selected).
 fn ended(object: &Snapshot, context: &Arc<Context>) {
-    context.table.remove(object);
+    context.table.remove(object, context.clock.now());
     stray::look(object, context);
     let claimant = object.claimant(object.read_status().as_ref());
     // A release takes the claim off with the finalizer. Gone without the one but with the other, or without having been

@@ -18,7 +18,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit};
 pub use self::owners::Owner;
 use super::snapshot::{Pokes, Snapshot};
 use crate::api::Reason;
-use crate::domain::{Claimant, ExternalId, KeyMark, Knowledge, Mono, Role, Uid, Visits, Workspace, role};
+use crate::domain::{self, Claimant, ExternalId, KeyMark, Knowledge, Mono, Role, Uid, Visits, Workspace, role};
 
 /// A reference by which the controller's queue knows an object.
 pub type Ref = ObjectRef<Snapshot>;
@@ -143,10 +143,13 @@ impl Table {
     }
 
     /// Takes an object out that is gone, and wakes those that waited for it.
-    pub fn remove(&self, object: &Snapshot) {
+    pub fn remove(&self, object: &Snapshot, now: Mono) {
         let uid = object.uid();
-        lock(&self.memories).remove(&uid);
+        let memory = lock(&self.memories).remove(&uid);
+        let visits = memory.map(|memory| lock(&memory).visits.clone()).unwrap_or_default();
         if let Some(slot) = lock(&self.slots).get_mut(&object.external_id()) {
+            let recorded = object.claimant(object.read_status().as_ref()).recorded.is_some();
+            domain::ended(&uid, recorded, &mut lock(&slot.known), &visits, now);
             slot.entries.retain(|entry| {
                 let stays = entry.claimant.uid != uid;
                 if !stays {

@@ -33,7 +33,7 @@ pub use ids::{Confirmed, ExternalId, IdentityId, Mono, ObjectKey, Uid};
 pub use knowledge::{Doubt, InFlight, Knowledge, LastWrite, Seen, Unsure, Write};
 pub use learn::{Effect, Fault, Reply, Telling, begin, begin_pass, learn};
 pub use object::{Controls, Guard, Object, Phase, Poke};
-pub use observe::{claimed, observe};
+pub use observe::{claimed, ended, observe, released};
 pub use ownership::{Claimant, Role, owner, role};
 pub use report::{Cause, Held, Note, Operation, Record, Recorded, Report, Shown, Stall, Verdict};
 pub use situation::{Call, Crd, Freed, KubeStep, Patch, Policy, Purpose, Settled, Situation, Step, Wake};

@@ -44,7 +44,7 @@ fn a_reply_that_comes_after_the_end_of_an_object_does_not_bring_it_back() {
     let (table, _woken) = table();
     table.upsert(&object("a", 1, &json!({"uid": "a", "identityId": "id_1"})));
     table.upsert(&object("b", 1, &json!({})));
-    table.remove(&object("a", 1, &json!({})));
+    table.remove(&object("a", 1, &json!({})), Mono::ZERO);
     table.update(&object("a", 3, &json!({"uid": "a", "identityId": "id_1"})));
     assert_eq!(table.role(&ExternalId::new("e"), &Uid::new("b")), Role::Owner);
 }
@@ -71,7 +71,7 @@ fn what_is_known_outlives_its_objects_for_a_window() {
         let turn = table.try_turn(&external_id, &Ref::new("a")).unwrap();
         turn.known().evidence_from = Mono(1_000);
     }
-    table.remove(&object("a", 1, &json!({})));
+    table.remove(&object("a", 1, &json!({})), Mono::ZERO);
     table.sweep(Mono(30_999));
     assert_eq!(table.try_turn(&external_id, &Ref::new("a")).unwrap().known().evidence_from, Mono(1_000));
     table.sweep(Mono(31_000));
