@@ -169,7 +169,8 @@ fn nudge(value: &mut Value, dice: &mut Dice) {
             members.insert("new".to_owned(), Value::Null);
         }
         Value::Array(items) => items.push(Value::Null),
-        Value::Null => *value = dice.pick(&[Value::from(0), Value::from("null"), Value::Array(Vec::new())]),
+        // No container: it may be at the last level that is taken.
+        Value::Null => *value = dice.pick(&[Value::from(0), Value::from("null"), Value::from(false)]),
         Value::Bool(flag) => *value = if dice.one_in(2) { Value::from(!*flag) } else { flag.to_string().into() },
         Value::Number(number) => *value = if dice.one_in(2) { number.to_string().into() } else { Value::Null },
         Value::String(text) => text.push(dice.pick(&['\u{200b}', '\u{301}', ' ', 'x'])),
