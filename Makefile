@@ -24,6 +24,13 @@ campaign: tools ## Put CAMPAIGN_CHAINS=10000 chains of generated specs through a
 mutants: ## Change the deciding code in some 900 small ways, one at a time: a unit or property test has to notice. Hours
 	@.ci/mutants
 
+# The operator's own crate is compiled for speed, its dependencies as they are: nothing is built twice.
+FAST := --config 'profile.dev.package.unkey-operator.opt-level=3' --config 'profile.dev.package.sha2.opt-level=3'
+
+.PHONY: model
+model: ## Explore the deep bounds of the model: millions of states, up to half an hour (docs/model.md)
+	@MODEL_BOUNDS=deep $(CARGO) test $(FAST) --test model -- --nocapture --test-threads 1
+
 .PHONY: contract
 contract: ## Replay recorded answers of a real Unkey against BASE_URL, with ROOT_KEY, READONLY_KEY, CLEAN_KEY; against the emulator without
 	@$(CARGO) test -p unkey-emulator --test contract -- --nocapture

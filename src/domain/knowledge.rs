@@ -135,7 +135,7 @@ pub enum Seen {
         first: Mono,
         /// When the last of them began.
         last: Mono,
-        /// The id that the object recorded then: absence says nothing of one that was recorded since.
+        /// The id that the object owned then: absence says nothing of one that it came to own since.
         of: Option<IdentityId>,
     },
     /// An identity of exactly our externalId.

@@ -243,7 +243,7 @@ pub fn learn(
             known.seen = Seen::Nothing;
         }
         (Call::Delete(_), Reply::Absent) => {
-            known.seen = Seen::Absent { first: telling.begun, last: telling.begun, of: recorded_id(object) };
+            known.seen = Seen::Absent { first: telling.begun, last: telling.begun, of: owned_id(object, known) };
         }
         // An answer that does not belong to the question: nothing was learned, and of a write nothing is known.
         _ => {
@@ -345,7 +345,7 @@ fn absent(
         visits.suspicion |= object.held().is_some();
         judged(object, visits, telling);
     }
-    let of = recorded_id(object);
+    let of = owned_id(object, known);
     known.seen = match std::mem::take(&mut known.seen) {
         Seen::Absent { first, of: before, .. } if first >= settles_at && before == of => {
             Seen::Absent { first, last: telling.begun, of }
@@ -367,8 +367,14 @@ fn lag(object: &Object, visits: &Visits, policy: &Policy, telling: Telling) -> T
     trouble(object, policy, Cause::Lag, delay.map(|ms| telling.now.after(ms)), visits.failures > 1)
 }
 
-fn recorded_id(object: &Object) -> Option<IdentityId> {
-    object.held().map(|held| held.identity.id().clone())
+/// The id that the object owns, as its status shows it or, until it does, as this process knows better.
+fn owned_id(object: &Object, known: &Knowledge) -> Option<IdentityId> {
+    match &known.last {
+        LastWrite::Created { uid, identity, noted: false, .. } if *uid == object.guard.uid => {
+            Some(identity.id().clone())
+        }
+        _ => object.held().map(|held| held.identity.id().clone()),
+    }
 }
 
 fn trouble(object: &Object, policy: &Policy, cause: Cause, retry_at: Option<Mono>, lasting: bool) -> Trouble {

@@ -230,3 +230,21 @@ fn s37_the_late_create_is_found_and_the_pass_ends_before_it_is_deleted() {
         assert!(sim.unkey.live.is_none() && sim.thing.is_none(), "{:?}", sim.trace);
     }
 }
+
+#[test]
+fn a_create_that_no_status_shows_and_that_is_gone_when_its_object_is_deleted() {
+    for spec in [A, NEVER] {
+        let mut sim = Sim::new();
+        sim.apply(wish(spec));
+        // Claimed and created; then the API server does not answer.
+        sim.kube_fails_after = Some(1);
+        assert_eq!(sim.pass(), End::Cut);
+        sim.act(&Act::StrangerDeletes);
+        sim.act(&Act::Delete);
+        sim.sleep(2 * WINDOW);
+        assert_eq!(sim.settle(), End::Done);
+        assert!(sim.thing.is_none(), "{:?}", sim.trace);
+        let reads = sim.trace.iter().filter(|step| *step == "Read").count();
+        assert!(reads <= 2, "{:?}", sim.trace);
+    }
+}

@@ -145,11 +145,7 @@ impl Seeded {
             }
             Self::TrustAbsence if matches!(known.seen, Seen::Absent { .. }) => policy.window = 0,
             Self::GiveUpAtOnce if live && object.held().is_some() => policy.window = 0,
-            Self::ForgetPredecessor => {
-                if !visits.claimed_here {
-                    known.doubt = None;
-                }
-            }
+            Self::ForgetPredecessor if !visits.claimed_here => known.doubt = None,
             Self::OwnIfEqual => {
                 if let (Seen::Ours { identity, .. }, true) = (&known.seen, object.mark.own().is_some()) {
                     visits.maybe_own = Some(identity.clone());

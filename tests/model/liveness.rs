@@ -167,14 +167,9 @@ fn round(config: &Config, state: &mut State, way: Way, log: &mut impl FnMut(&Sta
             return false;
         }
     }
-    if way == Way::Late {
-        while let Some(at) = state.unkey.pending.iter().position(|pending| pending.deadline <= state.now) {
-            log(state, Action::Land { at, view: 0 });
-            state.land(config, at, 0);
-        }
-    }
-    log(state, Action::Tick);
-    state.tick(config);
+    let landing = if way == Way::Late { u8::MAX } else { 0 };
+    log(state, Action::Tick { landing });
+    state.tick(config, landing);
     true
 }
 

@@ -9,6 +9,7 @@ mod liveness;
 mod model;
 mod operator;
 mod properties;
+mod scenes;
 mod state;
 mod step;
 mod trace;
@@ -51,12 +52,20 @@ fn explore(config: &Config) -> (usize, Option<String>) {
     )
 }
 
-fn explore_all(configs: &[Config]) {
-    let chosen = chosen();
-    let chosen = configs.iter().filter(|config| chosen.as_ref().is_none_or(|name| config.name.contains(name)));
+/// `MODEL_BOUNDS=deep` takes the bounds of `make model`; `MODEL_ONLY=lag` only configurations whose names hold that word.
+#[allow(clippy::disallowed_methods)] // knobs for whoever searches; the operator reads no environment here
+fn chosen() -> Vec<Config> {
+    let deep = std::env::var("MODEL_BOUNDS").is_ok_and(|bounds| bounds == "deep");
+    let only = std::env::var("MODEL_ONLY").unwrap_or_default();
+    let bounded = |config: &Config| Config { budget: if deep { config.deep } else { config.budget }, ..config.clone() };
+    scenes::ALL.iter().filter(|config| config.name.contains(&only)).map(bounded).collect()
+}
+
+#[test]
+fn every_history_within_the_bounds() {
     let (mut states, mut failures) = (0, Vec::new());
-    for config in chosen {
-        let (explored, failure) = explore(config);
+    for config in chosen() {
+        let (explored, failure) = explore(&config);
         states += explored;
         failures.extend(failure);
     }
@@ -64,23 +73,12 @@ fn explore_all(configs: &[Config]) {
     assert!(failures.is_empty(), "{}", failures.join("\n\n"));
 }
 
-/// `MODEL_ONLY=lag` explores the configurations whose names hold that word.
-#[allow(clippy::disallowed_methods)] // a knob for whoever searches; the operator reads no environment here
-fn chosen() -> Option<String> {
-    std::env::var("MODEL_ONLY").ok()
-}
-
-#[test]
-fn quick() {
-    explore_all(&configs::quick());
-}
-
 /// Every seeded fault is caught by its property, in a quick configuration.
 #[test]
 fn seeded_faults_are_caught() {
     let mut missed = Vec::new();
     for (seeded, property, name) in faults::TABLE {
-        let config = configs::quick().into_iter().find(|config| config.name == *name).expect("a quick configuration");
+        let config = scenes::ALL.iter().find(|config| config.name == *name).expect("a configuration").clone();
         let mut world = World::new(Config { seeded: Some(*seeded), ..config });
         world.safety_only = !property.is_liveness();
         let wanted = HasDiscoveries::AnyOf([property.name()].into());

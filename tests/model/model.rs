@@ -43,7 +43,10 @@ pub enum Action {
         at: usize,
         view: usize,
     },
-    Tick,
+    /// What is due at the next tick lands then, by these bits, or never.
+    Tick {
+        landing: u8,
+    },
     User {
         slot: usize,
         act: Act,
@@ -121,7 +124,7 @@ impl World {
             Step::Kube(_) => {
                 actions.push(go(Fate::Fine, 0));
                 if state.left.cuts > 0 {
-                    actions.push(go(Fate::Cut, 0));
+                    actions.extend([go(Fate::Cut, 0), go(Fate::CutBefore, 0)]);
                 }
             }
             // The pass ends without it.
@@ -167,7 +170,11 @@ impl Model for World {
             let views = if creates { 1 } else { state.unkey.visible(state.now).len() };
             actions.extend((0..views).map(|view| Action::Land { at, view }));
         }
-        actions.push(Action::Tick);
+        // A process with a cache that is behind is not paused in a pass until it has caught up.
+        if !state.ops.iter().any(|op| op.stale && op.pass.is_some()) {
+            let due = state.unkey.pending.iter().filter(|pending| pending.deadline == state.now + 1).count();
+            actions.extend((0..1_u8 << due).map(|landing| Action::Tick { landing }));
+        }
         if state.left.user > 0 {
             for slot in 0..self.config.slots {
                 actions.extend(state.acts(&self.config, slot).into_iter().map(|act| Action::User { slot, act }));
@@ -211,7 +218,7 @@ impl World {
             Action::Step { op, target, fate, view } => {
                 match fate {
                     Fate::Fine => {}
-                    Fate::Cut => state.left.cuts -= 1,
+                    Fate::Cut | Fate::CutBefore => state.left.cuts -= 1,
                     _ => state.left.faults -= 1,
                 }
                 state.step(config, op, target, fate, view);
@@ -232,7 +239,7 @@ impl World {
             }
             Action::Look { op, view } => state.look(config, op, view),
             Action::Land { at, view } => state.land(config, at, view),
-            Action::Tick => state.tick(config),
+            Action::Tick { landing } => state.tick(config, landing),
             Action::User { slot, act } => {
                 state.left.user -= 1;
                 state.act(config, slot, act);

@@ -36,6 +36,8 @@ const LONG_AGO: u32 = WINDOW + ATTEMPT + 1;
 pub struct Operator {
     /// The tick at which this process took the lead.
     pub since: u32,
+    /// It began with a cache that was behind.
+    pub stale: bool,
     /// What the watch or a reply has shown, whatever is newer.
     pub cache: [Option<Arc<Thing>>; 2],
     /// Ticks that the cache has been behind.
@@ -167,24 +169,21 @@ impl Operator {
     /// Takes out the memory that the pass under way uses, to be put back.
     pub fn take_memory(&mut self) -> Visits {
         let pass = self.pass.as_mut().expect("a pass");
-        match &mut pass.detached {
-            Some(visits) => std::mem::take(visits),
-            None => {
-                let of = pass.thing.uid;
-                std::mem::take(self.memory(of))
-            }
+        if let Some(visits) = &mut pass.detached {
+            return std::mem::take(visits);
         }
+        let of = pass.thing.uid;
+        std::mem::take(self.memory(of))
     }
 
     pub fn put_memory(&mut self, visits: Visits) {
         let pass = self.pass.as_mut().expect("a pass");
-        match &mut pass.detached {
-            Some(detached) => *detached = visits,
-            None => {
-                let of = pass.thing.uid;
-                *self.memory(of) = visits;
-            }
+        if let Some(detached) = &mut pass.detached {
+            *detached = visits;
+            return;
         }
+        let of = pass.thing.uid;
+        *self.memory(of) = visits;
     }
 
     /// The watch shows what the API server holds now.
@@ -384,7 +383,7 @@ impl Hash for Print<'_> {
                 self.thing(thing, h);
             }
         }
-        (op.behind, op.key, op.visits.len(), op.strays.len(), op.pass.is_some()).hash(h);
+        (op.stale, op.behind, op.key, op.visits.len(), op.strays.len(), op.pass.is_some()).hash(h);
         let workspace = &op.workspace;
         for key in 0..=op.key {
             workspace.gate(Some(&Operator::policy(key).credential)).hash(h);

@@ -1,13 +1,15 @@
 //! What must hold, by name: of every step as it takes effect, and of every state. Each looks at the world as it is, never at
 //! what a decision was told. Where docs/rules.md says what is not promised, the exemption stands here with its reason.
 
+use std::sync::Arc;
+
 use unkey_operator::domain::{Call, Claim, Freed, Report, Role};
 
 use crate::kube::Thing;
 use crate::operator::{Operator, Pass};
 use crate::state::State;
 use crate::unkey::Wire;
-use crate::words::{Stored, number_of};
+use crate::words::{Stored, number_of, uid};
 
 macro_rules! broken {
     ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {
@@ -97,14 +99,17 @@ impl State {
     }
 
     /// What an object may take: an identity that was made for it, or that its policy allows to take as the last read of this pass
-    /// truly showed it.
+    /// truly showed it. While the answer to a create is missing, what holds just the content that was sent cannot be told
+    /// from what it made (docs/rules.md, not promised).
     fn may_take(&self, pass: &Pass, id: u8) -> bool {
-        let read = pass.read.filter(|read| read.id == id);
-        self.maker(id) == Some(pass.thing.uid) || read.is_some_and(|read| pass.thing.wish.may_take(read.stored))
+        let Some(read) = pass.read.filter(|read| read.id == id) else { return self.maker(id) == Some(pass.thing.uid) };
+        let sent = pass.thing.mark().own().is_some_and(|claim| claim.hash == read.stored.content().hash());
+        let alike = sent && !read.stored.is_empty() && self.unanswered & (1 << pass.thing.uid) != 0;
+        alike || self.maker(id) == Some(pass.thing.uid) || pass.thing.wish.may_take(read.stored)
     }
 
     /// A call is about to be sent.
-    pub fn check_call(&mut self, op: &Operator, pass: &Pass, call: &Call) {
+    pub fn check_call(&mut self, at: usize, op: &Operator, pass: &Pass, call: &Call) {
         let thing = &*pass.thing;
         let gone = pass.gone.is_some();
         self.check(gone || !thing.wish.controls.suspend, Broken::Suspended);
@@ -132,8 +137,8 @@ impl State {
                 let recorded = thing.held_id() == Some(id);
                 self.check(recorded || self.may_take(pass, id), Broken::OnlyOwn);
                 let looked = pass.read.is_some_and(|read| read.id == id);
-                self.check(looked || self.deleted & (1 << id) == 0, Broken::Again);
-                self.deleted |= 1 << id;
+                self.check(looked || self.deleted[at] & (1 << id) == 0, Broken::Again);
+                self.deleted[at] |= 1 << id;
             }
         }
     }
@@ -163,7 +168,7 @@ impl State {
     }
 
     /// Finalizer and claim have been taken off `before`.
-    pub fn check_release(&mut self, before: &Thing, because: &Freed) {
+    pub fn check_release(&mut self, at: usize, before: &Thing, because: &Freed) {
         if *because == Freed::Orphaned {
             self.check(before.wish.keeps_on_delete() || self.going, Broken::Released);
             self.excuse(before.uid);
@@ -175,6 +180,12 @@ impl State {
         }
         // Taken off by hand before: what is then left is left by the user's hand (docs/rules.md).
         if before.tampered || self.is_excused(before.uid) {
+            return;
+        }
+        // Two leaders: what the other one has made and not recorded, it clears up after itself (S35). That it does is checked
+        // where the world is left alone.
+        let other = |(place, op): (usize, &Arc<Operator>)| place != at && op.known.owes(&uid(before.uid));
+        if self.ops.iter().enumerate().any(other) {
             return;
         }
         self.check(!self.unkey.creates_for(before.uid), Broken::InDoubt);

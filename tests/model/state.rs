@@ -37,8 +37,11 @@ pub struct State {
     pub left: Budget,
     /// Objects whose identity may stay in Unkey: released by `Orphan`, or their finalizer taken off by hand. By bit.
     pub excused: u32,
-    /// Identities for which a delete was sent. By bit.
-    pub deleted: u32,
+    /// Identities for which a process in this place has sent a delete. By bit.
+    pub deleted: [u32; 2],
+    /// Objects for which a create was sent, and those of them whose answer somebody may lack. By bit.
+    pub asked: u32,
+    pub unanswered: u32,
     /// The whole resource type is being removed (R10).
     pub going: bool,
     /// A stranger has acted, so what Unkey holds is not the operator's doing alone.
@@ -97,7 +100,8 @@ impl Hash for State {
         for op in &self.ops {
             Print { op, kube: &self.kube, now: self.now }.hash(h);
         }
-        (self.left, self.excused, self.deleted, self.going, self.disturbed, self.broken).hash(h);
+        (self.left, self.excused, self.deleted, self.asked, self.unanswered).hash(h);
+        (self.going, self.disturbed, self.broken).hash(h);
         for (at, slot, thing) in &self.past {
             (self.now - at, slot, thing.print()).hash(h);
         }

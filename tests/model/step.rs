@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use unkey_operator::domain::{
-    Call, Cause, Effect, KubeStep, Look, Object, Reply, Situation, Step, Telling, Visits, begin, claimed, decide,
+    Call, Cause, Effect, KubeStep, Look, Object, Reply, Situation, Step, Telling, Visits, Wake, begin, claimed, decide,
     learn, observe, proven_by,
 };
 
@@ -35,6 +35,8 @@ pub enum Fate {
     Twice,
     /// The pass ends here, in the middle of the request: the future is dropped, or Kubernetes' answer is lost.
     Cut,
+    /// Kubernetes does not do it, and the pass ends.
+    CutBefore,
 }
 
 /// What a pass would do next.
@@ -83,7 +85,8 @@ impl State {
             // Another root key has come into use: the pass ends, and the next one begins with it.
             Step::Call(_) if op.pass.as_ref().is_some_and(|pass| pass.key != op.key) => op.end_pass(false),
             Step::Call(call) if fate == Fate::Cut && Wire::of(&call).is_none() => op.end_pass(false),
-            Step::Kube(step) => self.perform_kube(config, &mut op, &next.object, &step, fate),
+            Step::Kube(_) if fate == Fate::CutBefore => op.end_pass(false),
+            Step::Kube(step) => self.perform_kube(config, at, &mut op, &next.object, &step, fate),
             Step::Call(call) => self.perform_call(config, at, &mut op, &next.object, &call, fate, view),
         }
         self.settle(config, &mut op);
@@ -91,30 +94,32 @@ impl State {
         true
     }
 
-    /// Ends the pass if it has nothing left to do.
+    /// Takes in what the step has shown, as the loop of a pass does at once, and ends the pass if nothing is left to do.
     fn settle(&self, config: &Config, op: &mut Operator) {
         let Some(pass) = op.pass.as_ref().filter(|pass| pass.waiting.is_none()) else { return };
         let (gone, stray) = (pass.gone.is_some(), pass.stray);
         let thing = Arc::clone(&pass.thing);
-        let mut after = op.clone();
-        let mut visits = after.take_memory();
-        let next = self.ponder(config, &mut after, &mut visits);
-        after.put_memory(visits);
+        let mut visits = op.take_memory();
+        let next = self.ponder(config, op, &mut visits);
+        op.put_memory(visits);
         if gone && !stray {
             // Its end is the stray's task.
-            after.look_after(&thing);
-            after.end_pass(false);
+            op.look_after(&thing);
+            op.end_pass(false);
         } else if matches!(next.step, Step::Done | Step::Wait(_)) {
-            after.end_pass(
-                next.step == Step::Done || matches!(next.step, Step::Wait(unkey_operator::domain::Wake::Change)),
-            );
-        } else {
-            return;
+            op.end_pass(matches!(next.step, Step::Done | Step::Wait(Wake::Change)));
         }
-        *op = after;
     }
 
-    fn perform_kube(&mut self, config: &Config, op: &mut Operator, object: &Object, step: &KubeStep, fate: Fate) {
+    fn perform_kube(
+        &mut self,
+        config: &Config,
+        at: usize,
+        op: &mut Operator,
+        object: &Object,
+        step: &KubeStep,
+        fate: Fate,
+    ) {
         let pass = op.pass.as_ref().expect("a pass").clone();
         let before = self.kube.slots[pass.slot].clone();
         let mut silent = true;
@@ -135,7 +140,7 @@ impl State {
                 silent = because.leaves(object).is_none();
                 let done = self.kube.release(pass.slot, &object.guard);
                 if let (Patched::Done(_), Some(before)) = (&done, &before) {
-                    self.check_release(before, because);
+                    self.check_release(at, before, because);
                 }
                 done
             }
@@ -209,7 +214,7 @@ impl State {
         view: usize,
     ) {
         let pass = op.pass.as_ref().expect("a pass").clone();
-        self.check_call(op, &pass, call);
+        self.check_call(at, op, &pass, call);
         self.calls += 1;
         self.sent += u32::from(Wire::of(call).is_some());
         let deadline = op.mono(self.now).after(u64::from(ATTEMPT) * TICK_MS);
@@ -217,6 +222,12 @@ impl State {
         begin(object, call, &mut op.known, &mut visits, deadline);
         op.put_memory(visits);
         let uid = pass.thing.uid;
+        if matches!(call, Call::Create(_)) {
+            self.asked |= 1 << uid;
+            if fate != Fate::Fine || self.ops.len() > 1 {
+                self.unanswered |= 1 << uid;
+            }
+        }
         let here = config.leads_here(pass.key);
         let send = |unkey: &mut Unkey, now: u32| {
             if let Some(wire) = Wire::of(call).filter(|_| here) {
@@ -240,7 +251,7 @@ impl State {
             }
             Fate::Unauthorized => failed(Effect::None, Cause::Unauthorized("no".to_owned())),
             Fate::Rejected => failed(Effect::None, Cause::Rejected("no".to_owned())),
-            Fate::Cut => {
+            Fate::Cut | Fate::CutBefore => {
                 send(&mut self.unkey, self.now);
                 op.end_pass(false);
                 return;

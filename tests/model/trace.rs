@@ -73,7 +73,17 @@ fn words(world: &World, state: &State, action: Action) -> String {
         Action::NewKey(op) => format!("operator {op} uses another root key"),
         Action::Look { op, .. } => format!("operator {op} looks whether its root key leads to the same workspace"),
         Action::Land { at, .. } => format!("lands after all: {}", wire(state.unkey.pending[at].wire)),
-        Action::Tick => "a tick passes".to_owned(),
+        Action::Tick { landing } => {
+            let due = state.unkey.pending.iter().filter(|pending| pending.deadline == state.now + 1);
+            let landed =
+                due.enumerate().filter(|(at, _)| landing & (1 << at) != 0).map(|(_, pending)| wire(pending.wire));
+            let landed: Vec<_> = landed.collect();
+            if landed.is_empty() {
+                "a tick passes".to_owned()
+            } else {
+                format!("a tick passes; lands: {}", landed.join(", "))
+            }
+        }
         Action::User { slot, act } => format!("a user, object {slot}: {act:?}"),
         Action::Stranger(stranger) => format!("another client of Unkey {stranger:?}"),
     }

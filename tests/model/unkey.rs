@@ -149,9 +149,8 @@ impl Unkey {
         self.live = identity;
     }
 
-    /// Time passes: attempts end, replicas catch up.
+    /// Time passes: replicas catch up.
     pub fn tick(&mut self, now: u32) {
-        self.pending.retain(|pending| pending.deadline >= now);
         self.past.retain(|(until, _)| now - until < WINDOW);
     }
 

@@ -7,9 +7,9 @@ use unkey_operator::domain::{Cause, Claim, ContentHash, Effect, Held, Record, Sh
 
 use crate::configs::Config;
 use crate::kube::Thing;
-use crate::operator::{Operator, Waiting};
+use crate::operator::{Operator, Target, Waiting};
 use crate::state::State;
-use crate::unkey::{ATTEMPT, Identity, WINDOW, failed};
+use crate::unkey::{ATTEMPT, Identity, Pending, WINDOW, failed};
 use crate::words::{Stored, Wish, confirmed};
 
 /// A uid of another cluster, in what a backup brought along.
@@ -47,14 +47,14 @@ impl State {
             return creates.chain(restores).collect();
         };
         let mut acts = Vec::new();
-        if !thing.deleting {
-            acts.extend(config.wishes.iter().filter(|wish| **wish != thing.wish).map(|wish| Act::Edit(*wish)));
-            acts.extend(config.may.delete.then_some(Act::Delete));
-            acts.extend(config.may.poke.then_some(Act::Poke));
-        } else {
+        if thing.deleting {
             // The policies of an object that is leaving can be changed still; its content matters no more.
             let open = |wish: &&Wish| wish.controls != thing.wish.controls && wish.fill == thing.wish.fill;
             acts.extend(config.wishes.iter().filter(open).map(|wish| Act::Edit(*wish)));
+        } else {
+            acts.extend(config.wishes.iter().filter(|wish| **wish != thing.wish).map(|wish| Act::Edit(*wish)));
+            acts.extend(config.may.delete.then_some(Act::Delete));
+            acts.extend(config.may.poke.then_some(Act::Poke));
         }
         acts.extend((config.guarded && !self.going).then_some(Act::RemoveType));
         acts.extend((config.may.strip && thing.finalizer).then_some(Act::Strip));
@@ -183,13 +183,24 @@ impl State {
     }
 
     /// A tick passes. No cache is behind for a whole window.
-    pub fn tick(&mut self, config: &Config) {
+    ///
+    /// What has until then to land lands first of all or never, by `landing`'s bits: a process that counts its own time from
+    /// after the sending is right that nothing lands any more once an attempt's time has passed.
+    pub fn tick(&mut self, config: &Config, landing: u8) {
         self.now += 1;
+        let now = self.now;
+        let (due, rest) = self.unkey.pending.drain(..).partition(|pending| pending.deadline <= now);
+        self.unkey.pending = rest;
+        let due: Vec<Pending> = due;
+        for pending in due.iter().enumerate().filter(|(at, _)| landing & (1 << at) != 0).map(|(_, pending)| pending) {
+            self.unkey.write(now, config.lag, pending.uid, pending.wire, self.unkey.live);
+        }
         self.unkey.tick(self.now);
         let now = self.now;
         self.past.retain(|(at, ..)| now - at < WINDOW);
         for at in 0..self.ops.len() {
             self.time_out(config, at);
+            self.catch_up(config, at);
             for slot in 0..2 {
                 if self.is_behind(at, slot) {
                     let op = Arc::make_mut(&mut self.ops[at]);
@@ -200,6 +211,26 @@ impl State {
                 }
             }
         }
+    }
+
+    /// A process whose first sight was behind is shown what is, and visits it, before a window has passed since its start: what it
+    /// sees later it takes for news (docs/rules.md, not promised).
+    fn catch_up(&mut self, config: &Config, at: usize) {
+        if !self.ops[at].stale || self.now - self.ops[at].since != WINDOW - 1 {
+            return;
+        }
+        let mut op = Operator::clone(&self.ops[at]);
+        op.stale = false;
+        for slot in 0..2 {
+            op.deliver(slot, &self.kube);
+            if op.begin(Target::Object(slot), &self.kube, config.crd()) {
+                let mut visits = op.take_memory();
+                self.ponder(config, &mut op, &mut visits);
+                op.put_memory(visits);
+                op.end_pass(false);
+            }
+        }
+        self.ops[at] = Arc::new(op);
     }
 
     /// Nobody waits for an answer longer than an attempt lasts.
@@ -226,10 +257,11 @@ impl State {
     /// The process dies and another begins; its caches show what is, or what was a moment ago.
     pub fn crash(&mut self, at: usize, stale: Option<usize>) {
         let key = self.ops[at].key;
+        self.unanswered |= self.asked;
         let mut cache = self.kube.slots.clone();
         if let Some((_, slot, thing)) = stale.and_then(|past| self.past.get(past)) {
             cache[*slot] = Some(Arc::clone(thing));
         }
-        self.ops[at] = Arc::new(Operator::start(self.now, cache, key));
+        self.ops[at] = Arc::new(Operator { stale: stale.is_some(), ..Operator::start(self.now, cache, key) });
     }
 }

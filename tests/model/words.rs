@@ -158,18 +158,18 @@ impl Wish {
         self
     }
 
-    pub fn spec(&self) -> Result<Desired, SpecError> {
+    pub fn spec(self) -> Result<Desired, SpecError> {
         if self.invalid { Err(SpecError::MetaTooDeep { levels: 101 }) } else { Ok(self.fill.desired().clone()) }
     }
 
     /// True if `stored` is what this asks for, in the managed fields.
-    pub fn holds(&self, stored: Stored) -> bool {
+    pub fn holds(self, stored: Stored) -> bool {
         let desired = self.fill.desired();
         desired.missing_from(&desired.managed_of(stored.content())).is_none()
     }
 
     /// True if the adoption policy lets an object with this wish take an identity that holds `stored` (R3).
-    pub fn may_take(&self, stored: Stored) -> bool {
+    pub fn may_take(self, stored: Stored) -> bool {
         match self.controls.adoption.unwrap_or(AdoptionPolicy::IfLossless) {
             AdoptionPolicy::Never => false,
             AdoptionPolicy::Always => true,
@@ -177,7 +177,7 @@ impl Wish {
         }
     }
 
-    pub fn keeps_on_delete(&self) -> bool {
+    pub fn keeps_on_delete(self) -> bool {
         self.controls.deletion == Some(DeletionPolicy::Orphan)
     }
 }

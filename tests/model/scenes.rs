@@ -1,0 +1,214 @@
+//! Who takes part in each configuration, what may go wrong and how often: in every test run, and in `make model`.
+
+use unkey_operator::api::AdoptionPolicy::{Always, Never};
+
+use crate::configs::{Config, May, NONE, STILL, Start};
+use crate::state::Budget;
+use crate::step::Fate;
+use crate::user::Stranger;
+use crate::words::{Fill, Stored, Wish};
+
+const A: Wish = Wish::of(Fill::A);
+const B: Wish = Wish::of(Fill::B);
+const X: Wish = Wish::of(Fill::X);
+const Y: Wish = Wish::of(Fill::Y);
+const A_NEVER: Wish = A.adoption(Never);
+const B_NEVER: Wish = B.adoption(Never);
+const A_ALWAYS: Wish = A.adoption(Always);
+const A_SUSPENDED: Wish = A.suspended();
+const A_ORPHAN: Wish = A.orphan();
+const A_INVALID: Wish = A.invalid();
+const EMPTY_NEVER: Wish = Wish::of(Fill::Empty).adoption(Never);
+const HOLDS_A: Stored = Stored { meta: 1, limits: 0 };
+const HOLDS_B: Stored = Stored { meta: 2, limits: 0 };
+
+const DELETE: May = May { delete: true, ..STILL };
+const ASK: May = May { poke: true, ..DELETE };
+const REPLACE: May = May { create: true, strip: true, ..DELETE };
+const BASE: Config = Config::BASE;
+
+/// All of them.
+pub const ALL: &[Config] = &[
+    Config {
+        name: "lost requests",
+        wishes: &[A, B],
+        may: DELETE,
+        fates: &[Fate::Lost, Fate::EndedBefore, Fate::EndedAfter],
+        budget: Budget { user: 1, faults: 1, cuts: 1, ..NONE },
+        deep: Budget { user: 2, faults: 2, cuts: 1, ..NONE },
+        ..BASE
+    },
+    Config {
+        name: "lost requests, never adopts",
+        first: &[A_NEVER],
+        wishes: &[B_NEVER],
+        may: DELETE,
+        fates: &[Fate::Lost],
+        budget: Budget { user: 1, faults: 1, cuts: 1, ..NONE },
+        deep: Budget { user: 2, faults: 2, cuts: 1, ..NONE },
+        ..BASE
+    },
+    Config {
+        name: "restart everywhere",
+        wishes: &[A, B],
+        may: DELETE,
+        fates: &[Fate::Lost],
+        stale_start: true,
+        budget: Budget { user: 2, faults: 1, crashes: 1, ..NONE },
+        deep: Budget { user: 2, faults: 1, crashes: 2, cuts: 1, ..NONE },
+        ..BASE
+    },
+    Config {
+        name: "replica lag",
+        wishes: &[A, B],
+        may: ASK,
+        strangers: &[Stranger::Deletes],
+        fates: &[Fate::Lost],
+        lag: true,
+        budget: Budget { user: 2, strangers: 1, ..NONE },
+        deep: Budget { user: 2, strangers: 1, faults: 1, ..NONE },
+        ..BASE
+    },
+    Config {
+        name: "strangers and adoption",
+        wishes: &[A_NEVER, A_ALWAYS],
+        may: ASK,
+        strangers: &[Stranger::Makes(Stored::EMPTY), Stranger::Deletes, Stranger::Writes(HOLDS_B)],
+        fates: &[Fate::Lost],
+        budget: Budget { user: 1, strangers: 2, ..NONE },
+        deep: Budget { user: 2, strangers: 2, faults: 1, ..NONE },
+        ..BASE
+    },
+    Config {
+        name: "never adopts",
+        first: &[A_NEVER],
+        wishes: &[EMPTY_NEVER],
+        may: DELETE,
+        strangers: &[Stranger::Makes(Stored::EMPTY), Stranger::Makes(HOLDS_A)],
+        fates: &[Fate::Lost],
+        budget: Budget { user: 1, strangers: 1, faults: 1, ..NONE },
+        deep: Budget { user: 2, strangers: 2, faults: 1, cuts: 1, ..NONE },
+        ..BASE
+    },
+    Config {
+        name: "suspend, orphan, policy",
+        wishes: &[A, A_SUSPENDED, A_ORPHAN, A_INVALID],
+        may: DELETE,
+        fates: &[Fate::Lost],
+        budget: Budget { user: 2, faults: 1, ..NONE },
+        deep: Budget { user: 3, faults: 2, ..NONE },
+        ..BASE
+    },
+    Config {
+        name: "two objects, one externalId",
+        slots: 2,
+        first: &[A, B],
+        wishes: &[A],
+        may: DELETE,
+        fates: &[Fate::Lost],
+        budget: Budget { user: 1, faults: 1, ..NONE },
+        deep: Budget { user: 2, faults: 1, crashes: 1, ..NONE },
+        ..BASE
+    },
+    Config {
+        name: "two operators",
+        operators: 2,
+        wishes: &[A, B],
+        may: DELETE,
+        fates: &[Fate::Lost],
+        budget: Budget { user: 1, ..NONE },
+        deep: Budget { user: 1, faults: 1, cuts: 1, ..NONE },
+        ..BASE
+    },
+    Config {
+        name: "recreate and replace",
+        wishes: &[A, B],
+        may: REPLACE,
+        fates: &[Fate::Lost],
+        start: Start::Settled,
+        budget: Budget { user: 3, faults: 1, ..NONE },
+        deep: Budget { user: 4, faults: 1, crashes: 1, ..NONE },
+        ..BASE
+    },
+    Config {
+        name: "replaced in the middle",
+        wishes: &[A],
+        may: REPLACE,
+        fates: &[Fate::Lost],
+        budget: Budget { user: 3, ..NONE },
+        deep: Budget { user: 3, faults: 1, crashes: 1, ..NONE },
+        ..BASE
+    },
+    Config {
+        name: "orphaned and made anew",
+        first: &[A_ORPHAN],
+        wishes: &[A_ORPHAN, B],
+        may: May { create: true, ..DELETE },
+        fates: &[Fate::Lost],
+        start: Start::Settled,
+        budget: Budget { user: 3, faults: 1, ..NONE },
+        deep: Budget { user: 4, faults: 2, ..NONE },
+        ..BASE
+    },
+    Config {
+        name: "restore",
+        first: &[],
+        wishes: &[A, A_NEVER],
+        may: May { restore: true, ..DELETE },
+        start: Start::Taken(HOLDS_B),
+        fates: &[Fate::Lost],
+        budget: Budget { user: 2, ..NONE },
+        deep: Budget { user: 3, faults: 1, crashes: 1, ..NONE },
+        ..BASE
+    },
+    Config {
+        name: "rate limits",
+        first: &[X],
+        wishes: &[X, Y],
+        lag: true,
+        fates: &[Fate::EndedAfter, Fate::Lost],
+        budget: Budget { user: 2, faults: 1, ..NONE },
+        deep: Budget { user: 3, faults: 1, crashes: 1, ..NONE },
+        ..BASE
+    },
+    Config {
+        name: "twice and slow",
+        wishes: &[B],
+        may: DELETE,
+        fates: &[Fate::Twice, Fate::Slow, Fate::Unauthorized, Fate::Rejected],
+        budget: Budget { user: 2, faults: 1, ..NONE },
+        deep: Budget { user: 2, faults: 2, crashes: 1, ..NONE },
+        ..BASE
+    },
+    Config {
+        name: "root key swapped",
+        wishes: &[B],
+        may: DELETE,
+        fates: &[Fate::Lost, Fate::Unauthorized, Fate::Rejected],
+        budget: Budget { user: 1, faults: 1, keys: 1, ..NONE },
+        deep: Budget { user: 2, faults: 1, keys: 1, crashes: 1, ..NONE },
+        ..BASE
+    },
+    Config {
+        name: "another workspace's key",
+        wishes: &[B],
+        may: ASK,
+        start: Start::Settled,
+        elsewhere: true,
+        fates: &[Fate::Lost],
+        budget: Budget { user: 1, keys: 2, ..NONE },
+        deep: Budget { user: 2, keys: 2, faults: 1, ..NONE },
+        ..BASE
+    },
+    Config {
+        name: "the type is removed",
+        slots: 2,
+        first: &[A, B],
+        may: DELETE,
+        guarded: true,
+        fates: &[Fate::Lost],
+        budget: Budget { user: 1, faults: 1, ..NONE },
+        deep: Budget { user: 2, faults: 1, crashes: 1, ..NONE },
+        ..BASE
+    },
+];
