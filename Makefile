@@ -16,6 +16,10 @@ demo: ## See it work: a real control plane, the Unkey emulator, the operator, ku
 test: tools ## Run all tests
 	@$(CARGO) test --workspace
 
+.PHONY: cuts
+cuts: tools ## Cut and crash every pair of requests of every workflow on the real parts (20 minutes); CUTS='NAME,…' repeats cases
+	@CUTS='$(or $(CUTS),all)' $(CARGO) test --test cuts
+
 .PHONY: contract
 contract: ## Replay recorded answers of a real Unkey against BASE_URL, with ROOT_KEY, READONLY_KEY, CLEAN_KEY; against the emulator without
 	@$(CARGO) test -p unkey-emulator --test contract -- --nocapture
