@@ -74,7 +74,7 @@ enum End {
 }
 
 /// The cache may be older than what a reply has shown.
-fn newest(memory: &Mutex<Memory>, cached: Arc<Snapshot>) -> Arc<Snapshot> {
+pub fn newest(memory: &Mutex<Memory>, cached: Arc<Snapshot>) -> Arc<Snapshot> {
     let mut memory = lock(memory);
     match &memory.newest {
         Some(newest) if newest.version() > cached.version() => Arc::clone(newest),
@@ -82,6 +82,13 @@ fn newest(memory: &Mutex<Memory>, cached: Arc<Snapshot>) -> Arc<Snapshot> {
             memory.newest = None;
             cached
         }
+    }
+}
+
+impl Drop for Pass<'_> {
+    /// However it ended: what a scan found has had its look.
+    fn drop(&mut self) {
+        lock(&self.memory).finding = None;
     }
 }
 
@@ -115,11 +122,19 @@ impl<'a> Pass<'a> {
         for _ in 0..MAX_STEPS {
             let (object, step) = self.decide();
             if !clearing_up && self.gone.is_some() {
+                let (now, recorded) = (self.context.clock.now(), object.held().is_some());
+                let visits = lock(&self.memory).visits.clone();
+                domain::ended(&self.uid, recorded, &mut self.turn.known(), &visits, now);
                 stray::look(&self.snapshot, self.context);
                 return Ok(End::Gone);
             }
             if self.context.is_draining() && !clearing_up && !step.only_records(&self.turn.known()) {
                 return Ok(End::Done);
+            }
+            // Asked under a key that is no longer in use, Unkey says nothing of the workspace that counts by now, and what it
+            // says would be remembered as if it did (R15).
+            if matches!(step, Step::Call(_)) && self.is_outdated() {
+                return Ok(End::Wait(Duration::ZERO));
             }
             match step {
                 Step::Done | Step::Wait(Wake::Change) => return Ok(End::Done),
@@ -136,6 +151,11 @@ impl<'a> Pass<'a> {
         }
         tracing::warn!("the object changes faster than it can be worked on; trying again");
         Ok(End::Wait(Duration::from_secs(1)))
+    }
+
+    /// Another root key has come into use since this pass began.
+    fn is_outdated(&self) -> bool {
+        self.context.access().policy.credential != self.access.policy.credential
     }
 
     fn decide(&self) -> (Object, Step) {
@@ -185,6 +205,7 @@ impl<'a> Pass<'a> {
                 let done = !matches!(outcome, Outcome::Stale);
                 self.take(outcome).await?;
                 if done {
+                    domain::released(&mut lock(&self.memory).visits);
                     tracing::info!(because = because.name(), deleting = object.phase == Phase::Deleting, "released");
                     if let Some(note) = because.leaves(object) {
                         self.tell(&before, &note).await;

@@ -166,6 +166,20 @@ pub(super) fn laid_over(base: &Applied, top: &Applied) -> Applied {
     }
 }
 
+/// Takes in that an object is gone. If a read had found what a create of it may have made, and nothing was done about it, that is
+/// in doubt again: the memory that it was found goes with the object (R2). `recorded`: its status named an identity.
+pub fn ended(uid: &Uid, recorded: bool, known: &mut Knowledge, visits: &Visits, now: Mono) {
+    let deleted = matches!(&known.last, LastWrite::Deleted { uid: of, .. } if of == uid);
+    if visits.maybe_own.is_some() && !recorded && !deleted {
+        known.add_doubt(Doubt { over: now, ended: false, create: Some(uid.clone()) });
+    }
+}
+
+/// Notes that our patch took the claim off: nothing is left to be dealt with.
+pub fn released(visits: &mut Visits) {
+    visits.maybe_own = None;
+}
+
 /// Notes that our patch put the claim on; `before` is the object that the patch was made from, whose version it tested.
 /// A claim that replaces one found there, or that comes back to an owner, does not prove that no other process acted.
 pub fn claimed(before: &Object, visits: &mut Visits) {

@@ -24,7 +24,7 @@ use tokio::task::JoinHandle;
 use unkey_emulator::{Fault, FaultKind, Operation};
 use unkey_operator::api::{AdoptionPolicy, DeletionPolicy};
 use unkey_operator::controller::{self, Context, Scope, Settings, Snapshot};
-use unkey_operator::domain::Policy;
+use unkey_operator::domain::{Mono, Policy};
 use unkey_operator::telemetry::Metrics;
 use unkey_operator::unkey::{Client, Credentials, Options};
 
@@ -195,7 +195,7 @@ impl Life {
             spread: 0,
         };
         let scope = Scope { namespaces: vec![world.namespace.clone()], selector: None };
-        let settings = Settings { scope, workers: 4, policy, accept_workspace_change: false };
+        let settings = Settings { scope, workers: 4, policy, accept_workspace_change: false, resync: Duration::ZERO };
         let options = Options { base_url: world.emulator.base_url(), request_timeout: ATTEMPT, ..Options::default() };
         let unkey = Client::new(&options, Credentials::from_value(&SecretString::from(ROOT_KEY)).unwrap()).unwrap();
         let (context, woken) = Context::new(world.client.clone(), unkey, &settings, Metrics::default());
@@ -209,7 +209,7 @@ impl Life {
         let now: BTreeMap<String, Snapshot> =
             all.iter().map(|object| (object.metadata.uid.clone().unwrap(), object.clone())).collect();
         for (_, gone) in self.shown.iter().filter(|(uid, _)| !now.contains_key(*uid)) {
-            self.context.table().remove(gone);
+            self.context.table().remove(gone, Mono::ZERO);
         }
         for object in &all {
             self.context.table().upsert(object);

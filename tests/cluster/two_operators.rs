@@ -161,3 +161,112 @@ async fn what_is_ready_stays_ready_with_two_at_work() {
     }
     assert_eq!(statuses.flaps(), Vec::<String>::new());
 }
+
+/// When the paused one's create takes effect.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Commits {
+    /// While the other one is still wary of it.
+    Soon,
+    /// After the other one has done what the user asked for, before the paused one wakes.
+    BeforeItWakes,
+    /// After it has woken.
+    AfterItWakes,
+}
+
+/// S35. Paused in the middle of its creates; the other one, which finds the claims, does what the user then asks for.
+async fn paused_in_a_create(world: World, commits: Commits) {
+    let one = world.start().await;
+    let names = ["left", "edited", "deleted", "again"];
+    let held = world.workspace.order(Fault::new(FaultKind::Hold).on(Operation::Create).times(4));
+    for name in names {
+        create(&world, name, 1).await;
+    }
+    world.until_hit(held, 4).await;
+    one.signal("STOP");
+    let _two = world.start().await;
+    if commits == Commits::Soon {
+        world.workspace.release(held);
+        for name in names {
+            world.until_accepted(Operation::Create, name, 1).await;
+        }
+    }
+    world.edit("edited", &json!({"meta": meta(2)})).await;
+    world.delete("deleted").await;
+    replace(&world, "again", 2).await;
+    world.gone("deleted").await;
+    all_done(&world).await;
+    if commits == Commits::BeforeItWakes {
+        world.workspace.release(held);
+        let landed = |it: &unkey_emulator::Workspace| it.requests().iter().all(|entry| entry.handled.is_some());
+        tokio::time::timeout(QUIET, world.workspace.wait_until(landed)).await.expect("the held ones to land");
+    }
+    one.signal("CONT");
+    world.workspace.release(held);
+    eventually("what landed late to be cleared up", async || world.workspace.live("deleted").is_none().then_some(()))
+        .await;
+    at_rest(&world).await;
+    for (name, most) in [("left", 1), ("edited", 1), ("deleted", 2), ("again", 2)] {
+        let (creates, deletes) = (world.accepted(Operation::Create, name), world.accepted(Operation::Delete, name));
+        let live = usize::from(world.workspace.live(name).is_some());
+        assert_eq!(creates, deletes + live, "{name}");
+        assert!(creates <= most, "{name}: {creates} creates");
+    }
+    let object = world.get("again").await.unwrap();
+    assert_eq!(object["status"]["origin"], "Created");
+}
+
+#[tokio::test]
+async fn paused_in_a_create_that_lands_soon() {
+    paused_in_a_create(World::new("paused-create-soon").await, Commits::Soon).await;
+}
+
+#[tokio::test]
+async fn paused_in_a_create_that_lands_before_it_wakes() {
+    paused_in_a_create(World::new("paused-create-before").await, Commits::BeforeItWakes).await;
+}
+
+#[tokio::test]
+async fn paused_in_a_create_that_lands_after_it_wakes() {
+    paused_in_a_create(World::new("paused-create-after").await, Commits::AfterItWakes).await;
+}
+
+/// The same within the attempt of the paused one: it hears of its success.
+#[tokio::test]
+async fn paused_for_a_moment_in_a_create() {
+    let world = World::new("paused-create-short").await.with_args(&["--request-timeout", "6s"]);
+    paused_in_a_create(world, Commits::Soon).await;
+}
+
+/// S40: two objects of one externalId that two operators have claimed. One owns, the other gives its claim up.
+#[tokio::test]
+async fn two_claims_on_one_external_id() {
+    let world = World::new("two-claims").await;
+    let spec = json!({"externalId": "shared", "meta": meta(1)});
+    for name in ["older", "younger", "bystander"] {
+        let made = world.create(name, &spec).await;
+        world.next_second().await;
+        if name != "bystander" {
+            let claim = format!("{}:v1:0123:", made["metadata"]["uid"].as_str().unwrap());
+            let metadata = json!({"finalizers": ["unkey.com/identity"], "annotations": {"unkey.com/claim": claim}});
+            world.patch(name, &json!({"metadata": metadata})).await;
+        }
+    }
+    let one = world.start().await;
+    let _two = world.start().await;
+    for (owner, losers) in [("older", vec!["younger", "bystander"]), ("younger", vec!["bystander"])] {
+        world.ready(owner).await;
+        for loser in &losers {
+            world.reason(loser, "ExternalIdConflict").await;
+            world.until(loser, "without a claim", |it| it["metadata"].get("finalizers").is_none()).await;
+        }
+        assert_eq!(world.workspace.snapshot().live.len(), 1);
+        // The heir is made while one of the two looks away.
+        one.signal("STOP");
+        world.delete(owner).await;
+        world.gone(owner).await;
+        one.signal("CONT");
+    }
+    at_rest(&world).await;
+    assert_eq!(world.accepted(Operation::Create, "shared"), 3);
+    assert_eq!(world.accepted(Operation::Delete, "shared"), 2);
+}
