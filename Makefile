@@ -16,6 +16,10 @@ demo: ## See it work: a real control plane, the Unkey emulator, the operator, ku
 test: tools ## Run all tests
 	@$(CARGO) test --workspace
 
+.PHONY: cuts
+cuts: tools ## Cut and crash every pair of requests of every workflow on the real parts (20 minutes); CUTS='NAME,…' repeats cases
+	@CUTS='$(or $(CUTS),all)' $(CARGO) test --test cuts
+
 .PHONY: campaign
 campaign: tools ## Put CAMPAIGN_CHAINS=10000 chains of generated specs through a real API server; CAMPAIGN_SEED searches others, CAMPAIGN_ONLY=n runs one again
 	@CAMPAIGN_SEED=$${CAMPAIGN_SEED:-$$(date +%s)} CAMPAIGN_CHAINS=$${CAMPAIGN_CHAINS:-10000} $(CARGO) test --test campaign every_spec -- --nocapture

@@ -16,9 +16,9 @@ use crate::workflow::{BYSTANDER, EXTERNAL_ID, Workflow, is_loser, is_ready, obje
 pub struct Outcome {
     /// Creates, updates and deletes that Unkey accepted since the user acted.
     pub accepted: [u64; 3],
-    /// Requests since the last fault that struck, or since the user acted: what, and whether it only reads.
-    pub kube: Vec<(String, bool)>,
-    pub unkey: Vec<(String, bool)>,
+    /// Requests since the last fault that struck, or since the user acted.
+    pub kube: Vec<String>,
+    pub unkey: Vec<String>,
     /// Faults that struck.
     pub strikes: usize,
     pub took: Duration,
@@ -47,8 +47,8 @@ pub async fn play(case: &Case) -> Outcome {
     let (kube, unkey) = stage.asked_since(strikes.last().copied().unwrap_or(begin));
     Outcome {
         accepted: accepted(&stage, begin),
-        kube: kube.iter().map(|it| (it.asked.to_string(), !it.asked.is_write())).collect(),
-        unkey: unkey.iter().map(|it| (format!("{:?}", it.operation), it.operation == Operation::Get)).collect(),
+        kube: kube.iter().map(|it| it.asked.to_string()).collect(),
+        unkey: unkey.iter().map(|it| format!("{:?}", it.operation)).collect(),
         strikes: strikes.len(),
         took: started.elapsed(),
     }

@@ -14,10 +14,8 @@
 //!
 //! I10 (two operators at once) has its own tests in `tests/cluster`.
 //!
-//! `cargo test --test cuts` plays every single fault of every workflow and the pairs of `create` and `delete`; a second fault that strikes a
-//! read is left out there: a read commits nothing, so that cut before or after it, or killed after it, the world is as after the request
-//! before, whose faults are played. `CUTS=all` (`make cuts`) plays every pair of every workflow, reads included.
-//! `CUTS='update/kube-2/after+unkey-1/kill,…'` plays those cases, as a failure names them.
+//! `cargo test --test cuts` plays every single fault of every workflow, and every pair of faults of `create` and `delete`; `CUTS=all`
+//! (`make cuts`) every pair of every workflow; `CUTS='update/kube-2/after+unkey-1/kill,…'` the cases of those names, as a failure prints them.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)] // a failed step of a test ends the test
 
 mod case;
@@ -48,16 +46,23 @@ fn say(text: &str) {
 }
 
 /// Plays cases, some at a time, each on a runtime of its own; a case that fails has no outcome, and its panic is printed.
-fn play(cases: Vec<Case>) -> Vec<(Case, Option<Outcome>)> {
+fn play(cases: Vec<Case>, talkative: bool) -> Vec<(Case, Option<Outcome>)> {
     let (waiting, played) = (Mutex::new(cases.into_iter()), Mutex::new(Vec::new()));
+    // A function, for a `while let` would keep the lock while it works.
+    let take = || lock(&waiting).next();
     let work = || {
-        while let Some(case) = lock(&waiting).next() {
+        while let Some(case) = take() {
             let run = || Builder::new_current_thread().enable_all().build().unwrap().block_on(case::play(&case));
-            let outcome = std::panic::catch_unwind(run).ok();
-            if outcome.is_none() {
-                say(&format!("FAILED: {case}"));
+            let outcome = std::panic::catch_unwind(run).map_err(|panic| {
+                let text = panic.downcast_ref::<String>().cloned();
+                text.or_else(|| panic.downcast_ref().map(|it: &&str| (*it).to_owned())).unwrap_or_default()
+            });
+            match &outcome {
+                Ok(outcome) if talkative => say(&format!("{case} took {:?}", outcome.took)),
+                Ok(_) => {}
+                Err(panic) => say(&format!("FAILED: {case}: {panic}")),
             }
-            lock(&played).push((case, outcome));
+            lock(&played).push((case, outcome.ok()));
         }
     };
     std::thread::scope(|scope| {
@@ -74,13 +79,10 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// Every next fault after what `outcome` shows.
-fn next(case: &Case, outcome: &Outcome, reads: bool) -> Vec<Case> {
+fn next(case: &Case, outcome: &Outcome) -> Vec<Case> {
     let mut all = Vec::new();
     for (channel, requests) in [(Channel::Kube, &outcome.kube), (Channel::Unkey, &outcome.unkey)] {
-        for (request, (_, is_read)) in (1..).zip(requests) {
-            if *is_read && !reads {
-                continue;
-            }
+        for (request, _) in (1..).zip(requests) {
             for harm in Harm::ALL {
                 let mut next = case.clone();
                 next.cuts.push(Cut { channel, request, harm });
@@ -132,12 +134,11 @@ impl Tally {
 
 fn references(workflows: Vec<Workflow>) -> Vec<(Case, Outcome)> {
     let cases = workflows.into_iter().map(|workflow| Case { workflow, cuts: Vec::new() }).collect();
-    let played = play(cases);
+    let played = play(cases, false);
     let played: Vec<_> =
         played.into_iter().map(|(case, it)| it.map(|it| (case, it)).expect("the undisturbed run holds")).collect();
     for (case, outcome) in &played {
-        let names = |all: &[(String, bool)]| all.iter().map(|it| it.0.as_str()).collect::<Vec<_>>().join(", ");
-        say(&format!("{case}: [{}] and [{}]", names(&outcome.kube), names(&outcome.unkey)));
+        say(&format!("{case}: [{}] and [{}]", outcome.kube.join(", "), outcome.unkey.join(", ")));
     }
     played
 }
@@ -154,19 +155,20 @@ fn nothing_is_lost_doubled_or_leaked() {
     let everything = wanted == "all";
     if wanted.is_empty() || everything {
         let references = references(Workflow::ALL.into());
-        let singles = play(references.iter().flat_map(|(case, it)| next(case, it, true)).collect());
+        let singles = play(references.iter().flat_map(|(case, it)| next(case, it)).collect(), false);
         tally.take(&singles, &references);
         say(&format!("{} single faults after {:?}", singles.len(), begun.elapsed()));
         let in_pairs = |it: &Case| everything || [Workflow::Create, Workflow::Delete].contains(&it.workflow);
         let pairs = singles.iter().filter(|(case, _)| in_pairs(case));
-        let pairs = pairs.filter_map(|(case, it)| it.as_ref().map(|it| next(case, it, everything)));
-        let pairs = play(pairs.flatten().collect());
+        let pairs = pairs.filter_map(|(case, it)| it.as_ref().map(|it| next(case, it)));
+        let pairs = play(pairs.flatten().collect(), false);
         tally.take(&pairs, &references);
         say(&format!("{} pairs of faults after {:?}", pairs.len(), begun.elapsed()));
     } else {
         let cases: Vec<Case> = wanted.split(',').map(|name| name.trim().parse().unwrap()).collect();
-        let references = references(cases.iter().map(|it| it.workflow).collect());
-        tally.take(&play(cases), &references);
+        let is_meant = |it: &Workflow| cases.iter().any(|case| case.workflow == *it);
+        let references = references(Workflow::ALL.into_iter().filter(is_meant).collect());
+        tally.take(&play(cases, true), &references);
     }
     let each = tally.busy / u32::try_from(tally.played.max(1)).unwrap();
     say(&format!("{} cases, {each:?} each, {AT_A_TIME} at a time; {:?} in all", tally.played, begun.elapsed()));

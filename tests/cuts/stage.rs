@@ -10,7 +10,7 @@ use unkey_emulator::{Fault as UnkeyFault, FaultKind as UnkeyFaultKind, Operation
 use crate::harness::{Operator, World};
 use crate::name::{Channel, Cut, Harm};
 use crate::watchman::Watchman;
-use crate::workflow::{Workflow, objects};
+use crate::workflow::{Workflow, bystander, objects};
 
 /// As short as a busy machine allows.
 const ARGS: [&str; 4] = ["--consistency-window", "300ms", "--request-timeout", "1s"];
@@ -52,6 +52,7 @@ impl Stage {
         let kubeconfig = proxy.kubeconfig();
         let world = World::new(&format!("cut-{}", workflow.name())).await;
         let world = world.with_args(&ARGS).with_args(&["--kubeconfig", kubeconfig.to_str().unwrap()]);
+        bystander(&world);
         let watchman = Watchman::post(&proxy, &world.workspace);
         Self { world, proxy, watchman, operator: Mutex::default(), starts: Mutex::default() }
     }

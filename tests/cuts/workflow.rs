@@ -51,6 +51,15 @@ fn theirs(world: &World) {
         .expect("a free externalId");
 }
 
+/// Somebody else's identity, beside ours.
+pub fn bystander(world: &World) {
+    let meta = json!({"keep": "me"}).as_object().cloned();
+    world
+        .workspace
+        .seed(Seed { external_id: BYSTANDER.to_owned(), meta, ratelimits: None })
+        .expect("a free externalId");
+}
+
 pub fn is_ready(object: &Value) -> bool {
     let ready = condition(object, "Ready");
     ready["status"] == "True" && ready["observedGeneration"] == object["metadata"]["generation"]
@@ -93,11 +102,6 @@ impl Workflow {
 
     /// Brings about what there is before the user acts.
     pub async fn prepare(self, world: &World) {
-        let meta = json!({"keep": "me"}).as_object().cloned();
-        world
-            .workspace
-            .seed(Seed { external_id: BYSTANDER.to_owned(), meta, ratelimits: None })
-            .expect("a free externalId");
         let always = json!({"adoptionPolicy": "Always"});
         match self {
             Self::Create | Self::Rivals => {}
