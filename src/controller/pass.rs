@@ -77,7 +77,7 @@ enum End {
 }
 
 /// The cache may be older than what a reply has shown.
-fn newest(memory: &Mutex<Memory>, cached: Arc<Snapshot>) -> Arc<Snapshot> {
+pub fn newest(memory: &Mutex<Memory>, cached: Arc<Snapshot>) -> Arc<Snapshot> {
     let mut memory = lock(memory);
     match &memory.newest {
         Some(newest) if newest.version() > cached.version() => Arc::clone(newest),
@@ -85,6 +85,13 @@ fn newest(memory: &Mutex<Memory>, cached: Arc<Snapshot>) -> Arc<Snapshot> {
             memory.newest = None;
             cached
         }
+    }
+}
+
+impl Drop for Pass<'_> {
+    /// However it ended: what a scan found has had its look.
+    fn drop(&mut self) {
+        lock(&self.memory).finding = None;
     }
 }
 
@@ -156,6 +163,11 @@ impl<'a> Pass<'a> {
             if self.context.is_draining() && !clearing_up && !step.only_records(&self.turn.known()) {
                 return Ok(End::Done);
             }
+            // Asked under a key that is no longer in use, Unkey says nothing of the workspace that counts by now, and what it
+            // says would be remembered as if it did (R15).
+            if matches!(step, Step::Call(_)) && self.is_outdated() {
+                return Ok(End::Wait(Duration::ZERO));
+            }
             match step {
                 Step::Done | Step::Wait(Wake::Change) => return Ok(End::Done),
                 Step::Wait(Wake::Proof) => {
@@ -171,6 +183,11 @@ impl<'a> Pass<'a> {
         }
         tracing::warn!("the object changes faster than it can be worked on; trying again");
         Ok(End::Wait(Duration::from_secs(1)))
+    }
+
+    /// Another root key has come into use since this pass began.
+    fn is_outdated(&self) -> bool {
+        self.context.access().policy.credential != self.access.policy.credential
     }
 
     fn decide(&self) -> (Object, Step) {

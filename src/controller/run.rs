@@ -12,6 +12,7 @@ use ::kube::runtime::watcher;
 use ::kube::{Api, Client, Resource};
 use futures::{FutureExt, Stream, StreamExt};
 use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::watch;
 use tracing::Instrument;
 
 use super::access::Access;
@@ -22,8 +23,8 @@ use super::kube::KubeError;
 use super::snapshot::Snapshot;
 use super::stray::Strays;
 use super::table::{Ref, Table, lock};
-use super::watch::{self, Scope};
-use super::{pass, stray};
+use super::watch::{Scope, changes, streams_lists};
+use super::{pass, scan, stray};
 use crate::api::CLAIM_ANNOTATION;
 use crate::domain::{Cause, Crd, Mono, Policy, Workspace, backoff};
 use crate::telemetry::Metrics;
@@ -44,6 +45,8 @@ pub struct Settings {
     pub workers: u16,
     /// Policies for specs that name none, and the consistency window.
     pub policy: Policy,
+    /// From one scan of the workspace to the next; zero: none.
+    pub resync: Duration,
     /// R15: ids recorded under another key need no proof that they are of this workspace.
     pub accept_workspace_change: bool,
 }
@@ -198,13 +201,19 @@ pub async fn run(
 ) -> Result<(), RunError> {
     let streaming = match context.apis.first() {
         Some(api) => tokio::select! {
-            streams = watch::streams_lists(api, &settings.scope) => streams.map_err(RunError::Selector)?,
+            streams = streams_lists(api, &settings.scope) => streams.map_err(RunError::Selector)?,
             () = stop.clone() => return Ok(()),
         },
         None => false,
     };
     let (store, writer) = reflector::store::<Snapshot>();
-    let changes = watch::changes(context.apis.clone(), &settings.scope, streaming, store.clone());
+    let changes = changes(context.apis.clone(), &settings.scope, streaming, store.clone());
+    let (listed, filled) = watch::channel(false);
+    let ready = move || {
+        // An error means that nobody waits for it.
+        let _ = listed.send(true);
+        ready();
+    };
     let trigger = triggers(changes, writer, store.clone(), ready, Arc::clone(&context));
     let woken = futures::stream::unfold(woken, |mut woken| async move { woken.recv().await.map(|it| (it, woken)) });
     let sweeper = Arc::clone(&context);
@@ -222,6 +231,22 @@ pub async fn run(
             let _ = beating.heart.beat();
         }
     });
+    // Without leader election every process leads, from its start on.
+    let (_lead, leading) = watch::channel(true);
+    let schedule = scan::Schedule {
+        every: settings.resync,
+        window: Duration::from_millis(settings.policy.window),
+        workers: settings.workers,
+    };
+    let scans = scan::run(Arc::clone(&context), store.clone(), schedule, filled, leading);
+    let stopped = stop.clone();
+    let scanner = tokio::spawn(async move {
+        tokio::select! {
+            () = scans => {}
+            // It only reads, so there is nothing to finish.
+            () = stopped => {}
+        }
+    });
     let stopping = stop.clone();
     Controller::for_stream(trigger, store)
         .reconcile_on(woken)
@@ -237,6 +262,7 @@ pub async fn run(
     sweep.abort();
     beat.abort();
     guard.abort();
+    scanner.abort();
     // The queue ends by itself only if something is badly wrong; then the process has to end, not to idle.
     stopping.now_or_never().ok_or(RunError::Ended)
 }

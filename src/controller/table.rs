@@ -6,14 +6,16 @@
 //! when it ends (R8).
 
 mod guard;
+mod owners;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ::kube::runtime::reflector::ObjectRef;
-use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::{Notify, OwnedSemaphorePermit};
 
+pub use self::owners::Owner;
 use super::snapshot::{Pokes, Snapshot};
 use crate::api::Reason;
 use crate::domain::{self, Claimant, ExternalId, KeyMark, Knowledge, Mono, Role, Uid, Visits, Workspace, role};
@@ -74,6 +76,8 @@ pub struct Memory {
     pub newest: Option<Arc<Snapshot>>,
     /// Failures of Kubernetes requests in a row.
     pub kube_failures: u32,
+    /// A scan found something, and the pass over it is not over: one of a few at a time.
+    pub finding: Option<OwnedSemaphorePermit>,
 }
 
 /// The turn on one externalId: while it lives no other pass acts on it.
@@ -205,8 +209,12 @@ impl Table {
             slot.parked.insert(me.clone());
             return None;
         }
+        Some(self.turn(external_id, slot))
+    }
+
+    fn turn(&self, external_id: &ExternalId, slot: &mut Slot) -> Turn<'_> {
         slot.busy = true;
-        Some(Turn { table: self, external_id: external_id.clone(), known: Arc::clone(&slot.known) })
+        Turn { table: self, external_id: external_id.clone(), known: Arc::clone(&slot.known) }
     }
 
     /// Forgets externalIds that no object names any more, once no read could be misled by what was done to them, and the

@@ -195,7 +195,7 @@ impl Life {
             spread: 0,
         };
         let scope = Scope { namespaces: vec![world.namespace.clone()], selector: None };
-        let settings = Settings { scope, workers: 4, policy, accept_workspace_change: false };
+        let settings = Settings { scope, workers: 4, policy, accept_workspace_change: false, resync: Duration::ZERO };
         let options = Options { base_url: world.emulator.base_url(), request_timeout: ATTEMPT, ..Options::default() };
         let unkey = Client::new(&options, Credentials::from_value(&SecretString::from(ROOT_KEY)).unwrap()).unwrap();
         let (context, woken) = Context::new(world.client.clone(), unkey, &settings, Metrics::default());

@@ -33,9 +33,9 @@ impl Any {
     }
 }
 
-const WINDOW: u64 = 30_000;
+pub(super) const WINDOW: u64 = 30_000;
 
-fn customer() -> ExternalId {
+pub(super) fn customer() -> ExternalId {
     ExternalId::new("customer-1")
 }
 
@@ -43,7 +43,7 @@ fn flag() -> impl Strategy<Value = bool> {
     any::<bool>()
 }
 
-fn mono() -> impl Strategy<Value = Mono> {
+pub(super) fn mono() -> impl Strategy<Value = Mono> {
     (0..6_u64).prop_map(|n| Mono(n * WINDOW / 2))
 }
 
@@ -55,13 +55,13 @@ fn identities() -> impl Strategy<Value = Confirmed> {
     (1..3).prop_map(|n| Confirmed::from_create(&customer(), &format!("id_{n}")).expect("an id"))
 }
 
-fn desireds() -> impl Strategy<Value = Desired> {
+pub(super) fn desireds() -> impl Strategy<Value = Desired> {
     let metas = prop::option::of(prop_oneof![Just(meta("{}")), Just(meta(r#"{"a":1}"#)), Just(meta(r#"{"a":2}"#))]);
     let limit = prop::option::of(prop_oneof![Just(limits(&[])), Just(limits(&[("req", 1, 1000, false)]))]);
     (metas, limit).prop_map(|(meta, limits)| Desired::new(customer(), meta, limits))
 }
 
-fn contents() -> impl Strategy<Value = Content> {
+pub(super) fn contents() -> impl Strategy<Value = Content> {
     desireds().prop_map(|d| Content { meta: d.meta.unwrap_or_default(), limits: d.limits.unwrap_or_default() })
 }
 

@@ -1,0 +1,291 @@
+//! Faults that are seeded into what the shipped functions are told or answer. No switch of the shipped code: each falsifies the
+//! situation before `decide`, its step after it, or what `learn` is told. The table says which property catches which.
+
+use unkey_operator::api::AdoptionPolicy;
+use unkey_operator::domain::{
+    Call, Claim, Effect, Fault, Freed, Gate, Knowledge, KubeStep, LastWrite, Mark, Mono, Object, Patch, Phase, Policy,
+    Purpose, Recorded, Reply, Report, Role, Seen, Situation, Step, Verdict, Visits, decide,
+};
+
+use crate::kube::Thing;
+use crate::operator::Operator;
+use crate::properties::Broken;
+use crate::words::{Fill, uid};
+
+macro_rules! seeded {
+    ($($(#[$doc:meta])* $name:ident => $property:ident in $config:literal,)*) => {
+        /// What is done wrong.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Seeded { $($(#[$doc])* $name,)* }
+
+        /// Each fault, the property that catches it, and in which configuration.
+        pub const TABLE: &[(Seeded, Broken, &str)] = &[$((Seeded::$name, Broken::$property, $config),)*];
+    };
+}
+
+seeded! {
+    /// Creates without a claim (R1).
+    SkipClaim => Claimed in "lost requests",
+    /// Creates new content under the claim of the old (R1).
+    OldClaim => Claimed in "lost requests",
+    /// Takes its own cache for a fresh look (R11).
+    NoFreshLook => FreshLook in "lost requests",
+    /// Patches without their tests (R11).
+    IgnoreUid => OtherUid in "replaced in the middle",
+    /// Goes by what the object asked for when it was young (S7).
+    OldSpec => Ready in "lost requests",
+    /// Writes an older generation back (S7).
+    WriteBack => AsAsked in "lost requests",
+    /// Says Ready, then sends the update (R5).
+    ReadyEarly => Ready in "lost requests",
+    /// Forgets doubts when it says Ready (R5).
+    ReadyInDoubt => Ready in "restart everywhere",
+    /// Believes every 404 at once (R4).
+    TrustAbsence => Released in "replica lag",
+    /// Gives an identity up on the first 404 (R9).
+    GiveUpAtOnce => GivenUp in "replica lag",
+    /// Lets an object go on any 404, settled or not (R7).
+    ReleaseOn404 => Released in "replica lag",
+    /// Takes a write that was not answered for one that was refused (R4).
+    LostIsRefused => InDoubt in "lost requests",
+    /// Forgets what was in flight when a pass was cut (ADR 0001).
+    ForgetInFlight => InDoubt in "lost requests",
+    /// Lets the next 200 clear up every doubt (S37).
+    ForgetDoubt => InDoubt in "lost requests",
+    /// Does not reckon with what the process before may have sent (R4).
+    ForgetPredecessor => InDoubt in "restart everywhere",
+    /// Takes equal content for its own (R3).
+    OwnIfEqual => Lawful in "never adopts",
+    /// Adopts whatever the policy says (R3).
+    AdoptAlways => Lawful in "never adopts",
+    /// Writes to an identity before it is recorded (R3).
+    WriteFirst => OnlyOwn in "strangers and adoption",
+    /// Believes a status that was written for another uid (S16).
+    TrustRestored => OnlyOwn in "restore",
+    /// Lets the oldest act, whoever has the identity (R8).
+    OldestWins => ClaimOnly in "two objects, one externalId",
+    /// Lets everybody act (R8).
+    LoserActs => ClaimOnly in "two objects, one externalId",
+    /// Claims although another one owns (R8).
+    LoserClaims => ClaimOnly in "two objects, one externalId",
+    /// Looks at Unkey for whoever does not own (R8).
+    LoserLooks => Loser in "two objects, one externalId",
+    /// Works on what is suspended (R14).
+    IgnoreSuspend => Suspended in "suspend, orphan, policy",
+    /// Deletes under `Orphan` (R7).
+    IgnoreOrphan => Orphan in "suspend, orphan, policy",
+    /// Lets go, then deletes (R7).
+    ReleaseFirst => Released in "lost requests",
+    /// Repeats a delete without a look (R6).
+    RepeatBlindly => Again in "lost requests",
+    /// Deletes the identity of an object whose spec has become invalid.
+    DeleteLiving => Live in "suspend, orphan, policy",
+    /// Creates for an object that is being deleted.
+    CreateLeaving => Live in "lost requests",
+    /// Forgets the id of an accepted create before it is recorded (R2).
+    ForgetCreated => Released in "never adopts",
+    /// Never lets go.
+    NeverRelease => Truth in "lost requests",
+    /// Looks at Unkey in every pass (R12).
+    AlwaysLooks => Quiet in "lost requests",
+    /// Looks again and again (R12).
+    LooksWithoutEnd => Rests in "lost requests",
+    /// Sees that Unkey differs and leaves it so (R5).
+    IgnoreDrift => Equal in "strangers and adoption",
+    /// Works under every key, wherever it leads (R15).
+    AnyWorkspace => Released in "another workspace's key",
+    /// Says Ready without finalizer and claim (S15).
+    Unprotected => Protected in "recreate and replace",
+}
+
+impl Seeded {
+    /// Decides on a falsified situation, or falsifies the decision.
+    pub fn decide(
+        self,
+        object: &mut Object,
+        role: &mut Role,
+        gate: &Gate,
+        op: &Operator,
+        visits: &Visits,
+        now: Mono,
+    ) -> Step {
+        let pass = op.pass.as_ref().expect("a pass");
+        let (thing, crd) = (pass.thing.clone(), pass.crd);
+        let (mut known, mut visits, mut policy) =
+            (op.known.clone(), visits.clone(), Operator::policy(pass.key).clone());
+        self.falsify(object, role, op, &mut known, &mut visits, &mut policy);
+        let open = Gate::Open;
+        let gate = if self == Self::AnyWorkspace { &open } else { gate };
+        let (known, visits, policy) = (&known, &visits, &policy);
+        let step = decide(&Situation { object, role: *role, known, visits, gate, crd, policy, now });
+        self.twist(step, object, *role, known, &thing)
+    }
+
+    fn falsify(
+        self,
+        object: &mut Object,
+        role: &mut Role,
+        op: &Operator,
+        known: &mut Knowledge,
+        visits: &mut Visits,
+        policy: &mut Policy,
+    ) {
+        let live = object.phase == Phase::Live;
+        match self {
+            Self::OldClaim if live && object.held().is_none() => {
+                if let (Mark::Own(claim), Ok(desired)) = (&mut object.mark, &object.spec) {
+                    claim.hash = desired.content_hash().clone();
+                }
+            }
+            Self::NoFreshLook => object.fresh = true,
+            Self::OldSpec if object.spec.is_ok() => object.spec = Ok(Fill::A.desired().clone()),
+            Self::ReadyInDoubt if live => {
+                known.doubt = None;
+                known.in_flight = None;
+            }
+            Self::TrustAbsence if matches!(known.seen, Seen::Absent { .. }) => policy.window = 0,
+            Self::GiveUpAtOnce if live && object.held().is_some() => policy.window = 0,
+            Self::ForgetPredecessor => {
+                if !visits.claimed_here {
+                    known.doubt = None;
+                }
+            }
+            Self::OwnIfEqual => {
+                if let (Seen::Ours { identity, .. }, true) = (&known.seen, object.mark.own().is_some()) {
+                    visits.maybe_own = Some(identity.clone());
+                    known.doubt = None;
+                    policy.window = 0;
+                }
+            }
+            Self::AdoptAlways => object.controls.adoption = Some(AdoptionPolicy::Always),
+            Self::TrustRestored => {
+                if let Some((_, record)) = &op.pass.as_ref().expect("a pass").thing.status {
+                    object.recorded = Recorded::Own(Box::new(record.clone()));
+                    object.mark = Mark::Own(Claim { hash: Fill::A.desired().content_hash().clone(), given_up: None });
+                }
+            }
+            Self::OldestWins => {
+                let oldest = op.cache.iter().flatten().min_by_key(|thing| thing.born);
+                if oldest.is_some_and(|oldest| uid(oldest.uid) == object.guard.uid) {
+                    *role = Role::Owner;
+                }
+            }
+            Self::LoserActs => *role = Role::Owner,
+            Self::IgnoreSuspend => object.controls.suspend = false,
+            Self::IgnoreOrphan => object.controls.deletion = None,
+            Self::Unprotected if live && object.held().is_some() => {
+                object.finalizer = true;
+                if object.mark == Mark::Absent {
+                    object.mark = Mark::Own(Claim { hash: Fill::A.desired().content_hash().clone(), given_up: None });
+                }
+            }
+            Self::RepeatBlindly => visits.met_deleting = false,
+            Self::CreateLeaving if object.phase == Phase::Deleting => object.phase = Phase::Live,
+            _ => {}
+        }
+    }
+
+    fn twist(self, step: Step, object: &Object, role: Role, known: &Knowledge, thing: &Thing) -> Step {
+        let look = || if object.fresh { None } else { Some(Step::Kube(KubeStep::Refresh)) };
+        match (self, step) {
+            (Self::SkipClaim, Step::Kube(KubeStep::Claim(claim))) => match &object.spec {
+                Ok(desired) => look().unwrap_or_else(|| Step::Call(Call::Create(desired.clone()))),
+                Err(_) => Step::Kube(KubeStep::Claim(claim)),
+            },
+            (Self::ReadyEarly, Step::Call(Call::Update { .. })) if !thing.is_ready() => {
+                let held = object.held().cloned();
+                let report = Report {
+                    generation: object.generation,
+                    held,
+                    deletion: unkey_operator::api::DeletionPolicy::Delete,
+                    handled_poke: None,
+                    verdict: Verdict::Synced,
+                    external_id: object.external_id.clone(),
+                };
+                Step::Kube(KubeStep::Status { report: Box::new(report), notes: Vec::new() })
+            }
+            (Self::ReleaseOn404, step) if object.phase == Phase::Deleting => {
+                let absent = matches!(known.seen, Seen::Absent { .. }) && object.finalizer;
+                if absent { Step::Kube(KubeStep::Release(Freed::NotOurs)) } else { step }
+            }
+            (Self::ReleaseFirst, Step::Call(Call::Delete(_))) => Step::Kube(KubeStep::Release(Freed::NotOurs)),
+            (Self::WriteFirst, Step::Kube(KubeStep::Status { report, notes })) => {
+                let new = report.held.as_ref().filter(|_| object.held().is_none() && object.fresh);
+                match (new, &object.spec) {
+                    (Some(held), Ok(desired)) => Step::Call(Call::Update {
+                        to: held.identity.clone(),
+                        patch: Patch { meta: desired.meta.clone(), limits: desired.limits.clone() },
+                        purpose: Purpose::Spec,
+                    }),
+                    _ => Step::Kube(KubeStep::Status { report, notes }),
+                }
+            }
+            (Self::DeleteLiving, step) if object.phase == Phase::Live && object.spec.is_err() => match object.held() {
+                Some(held) => look().unwrap_or_else(|| Step::Call(Call::Delete(held.identity.clone()))),
+                None => step,
+            },
+            (Self::LoserClaims, step) if !object.finalizer && object.phase == Phase::Live => {
+                match (&step, &object.spec) {
+                    (Step::Done, Ok(desired)) => {
+                        Step::Kube(KubeStep::Claim(Claim { hash: desired.content_hash().clone(), given_up: None }))
+                    }
+                    _ => step,
+                }
+            }
+            (Self::NeverRelease, Step::Kube(KubeStep::Release(_))) => Step::Done,
+            (Self::AlwaysLooks, Step::Done) if known.seen == Seen::Nothing && object.phase == Phase::Live => {
+                object.external_id.clone().map_or(Step::Done, |external_id| Step::Call(Call::Read(external_id)))
+            }
+            (Self::LoserLooks, Step::Done) if role != Role::Owner && known.seen == Seen::Nothing => {
+                object.external_id.clone().map_or(Step::Done, |external_id| Step::Call(Call::Read(external_id)))
+            }
+            (Self::LooksWithoutEnd, Step::Done) if object.phase == Phase::Live => {
+                object.external_id.clone().map_or(Step::Done, |external_id| Step::Call(Call::Read(external_id)))
+            }
+            (Self::WriteBack, Step::Call(Call::Update { to, patch, purpose })) => {
+                let patch = Patch { meta: Fill::A.desired().meta.clone(), ..patch };
+                Step::Call(Call::Update { to, patch, purpose })
+            }
+            (_, step) => step,
+        }
+    }
+
+    /// Patches go without their tests.
+    pub fn drops_fences(self) -> bool {
+        self == Self::IgnoreUid
+    }
+
+    /// What a new pass is told.
+    pub fn before_pass(self, known: &mut Knowledge) {
+        if self == Self::ForgetInFlight {
+            known.in_flight = None;
+        }
+    }
+
+    /// What `learn` is told.
+    pub fn reply(self, reply: Reply) -> Reply {
+        match (self, reply) {
+            (Self::LostIsRefused, Reply::Failed(fault)) => Reply::Failed(Fault { effect: Effect::None, ..fault }),
+            (_, reply) => reply,
+        }
+    }
+
+    /// What is made of what was learned.
+    pub fn after_learning(self, call: &Call, reply: &Reply, known: &mut Knowledge, visits: &mut Visits) {
+        match (self, call, reply) {
+            (
+                Self::ForgetDoubt,
+                Call::Create(_) | Call::Update { .. },
+                Reply::Created { .. } | Reply::Updated { .. },
+            ) => {
+                known.doubt = None;
+            }
+            (Self::ForgetCreated, Call::Create(_), Reply::Created { .. }) => known.last = LastWrite::None,
+            (Self::IgnoreDrift, Call::Read(_), Reply::Found { .. }) => {
+                known.seen = Seen::Nothing;
+                visits.suspicion = false;
+            }
+            _ => {}
+        }
+    }
+}

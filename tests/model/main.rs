@@ -1,0 +1,104 @@
+//! The shipped `decide` and `learn` under a model checker: every history within stated bounds, every property in every state.
+//! See docs/model.md.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)] // a test says what it expects by failing
+
+mod configs;
+mod faults;
+mod kube;
+mod liveness;
+mod model;
+mod operator;
+mod properties;
+mod state;
+mod step;
+mod trace;
+mod unkey;
+mod user;
+mod words;
+
+use std::time::Instant;
+
+use stateright::{Checker, HasDiscoveries, Model};
+
+use crate::configs::Config;
+use crate::model::World;
+
+/// Explores one configuration and tells how it went; what does not hold comes back as a trace.
+fn explore(config: &Config) -> (usize, Option<String>) {
+    let begun = Instant::now();
+    let world = World::new(config.clone());
+    let checker = world.checker().threads(2).finish_when(HasDiscoveries::AnyFailures).spawn_dfs().join();
+    let seconds = begun.elapsed().as_secs_f64();
+    let (states, found) = (checker.unique_state_count(), checker.discoveries());
+    println!(
+        "{:<28} {states:>9} states {:>10} transitions, depth {:>3}, {:>8} at rest, {seconds:.1} s; {:?}",
+        config.name,
+        checker.state_count(),
+        checker.max_depth(),
+        checker.model().memo.len(),
+        config.budget
+    );
+    if found.is_empty() {
+        return (states, None);
+    }
+    // Depth first finds it, breadth first finds the shortest way there.
+    let world = World::new(config.clone());
+    let shortest = world.checker().threads(2).finish_when(HasDiscoveries::AnyFailures).spawn_bfs().join();
+    let (name, path) = shortest.discoveries().into_iter().chain(found).next().expect("found before");
+    (
+        states,
+        Some(format!("in \"{}\" it does not hold that {name}:\n{}", config.name, trace::tell(shortest.model(), path))),
+    )
+}
+
+fn explore_all(configs: &[Config]) {
+    let chosen = chosen();
+    let chosen = configs.iter().filter(|config| chosen.as_ref().is_none_or(|name| config.name.contains(name)));
+    let (mut states, mut failures) = (0, Vec::new());
+    for config in chosen {
+        let (explored, failure) = explore(config);
+        states += explored;
+        failures.extend(failure);
+    }
+    println!("{states} states in all");
+    assert!(failures.is_empty(), "{}", failures.join("\n\n"));
+}
+
+/// `MODEL_ONLY=lag` explores the configurations whose names hold that word.
+#[allow(clippy::disallowed_methods)] // a knob for whoever searches; the operator reads no environment here
+fn chosen() -> Option<String> {
+    std::env::var("MODEL_ONLY").ok()
+}
+
+#[test]
+fn quick() {
+    explore_all(&configs::quick());
+}
+
+/// Every seeded fault is caught by its property, in a quick configuration.
+#[test]
+fn seeded_faults_are_caught() {
+    let mut missed = Vec::new();
+    for (seeded, property, name) in faults::TABLE {
+        let config = configs::quick().into_iter().find(|config| config.name == *name).expect("a quick configuration");
+        let mut world = World::new(Config { seeded: Some(*seeded), ..config });
+        world.safety_only = !property.is_liveness();
+        let wanted = HasDiscoveries::AnyOf([property.name()].into());
+        let begun = Instant::now();
+        let checker = world.checker().threads(2).finish_when(wanted).spawn_dfs().join();
+        let caught = checker.discoveries().contains_key(property.name());
+        println!(
+            "{:<18} {} by \"{}\" in \"{name}\", {} states, {:.1} s",
+            format!("{seeded:?}"),
+            if caught { "caught" } else { "NOT CAUGHT" },
+            property.name(),
+            checker.unique_state_count(),
+            begun.elapsed().as_secs_f64()
+        );
+        if !caught {
+            let others: Vec<_> = checker.discoveries().into_keys().collect();
+            missed.push(format!("{seeded:?} by \"{}\" in \"{name}\"; found: {others:?}", property.name()));
+        }
+    }
+    assert!(missed.is_empty(), "not caught:\n{}", missed.join("\n"));
+}

@@ -1,0 +1,246 @@
+//! All that can happen next, for stateright to explore.
+
+use std::sync::Arc;
+
+use stateright::{Model, Property};
+use unkey_operator::domain::{Call, Step};
+
+use crate::configs::Config;
+use crate::liveness::Memo;
+use crate::operator::{Operator, Target};
+use crate::properties::Broken;
+use crate::state::State;
+use crate::step::Fate;
+use crate::unkey::Wire;
+use crate::user::{Act, Stranger};
+
+/// One transition.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Action {
+    Step {
+        op: usize,
+        target: Target,
+        fate: Fate,
+        view: usize,
+    },
+    Arrive(usize),
+    Deliver {
+        op: usize,
+        slot: usize,
+    },
+    Sweep(usize),
+    Crash {
+        op: usize,
+        stale: Option<usize>,
+    },
+    NewKey(usize),
+    /// A look for an identity recorded under an earlier key.
+    Look {
+        op: usize,
+        view: usize,
+    },
+    Land {
+        at: usize,
+        view: usize,
+    },
+    Tick,
+    User {
+        slot: usize,
+        act: Act,
+    },
+    Stranger(Stranger),
+}
+
+/// A configuration, and what is known to come to rest in it.
+pub struct World {
+    pub config: Config,
+    pub memo: Memo,
+    /// Do without liveness: for seeded faults that safety catches.
+    pub safety_only: bool,
+}
+
+impl World {
+    pub fn new(config: Config) -> Self {
+        Self { config, memo: Memo::default(), safety_only: false }
+    }
+
+    fn process(&self, state: &State, op: usize, actions: &mut Vec<Action>) {
+        let process = &state.ops[op];
+        if state.left.crashes > 0 {
+            actions.push(Action::Crash { op, stale: None });
+            let past = (0..state.past.len()).filter(|at| {
+                let (_, slot, thing) = &state.past[*at];
+                state.kube.slots[*slot].as_ref().is_none_or(|now| now.version != thing.version)
+            });
+            actions.extend(past.map(|at| Action::Crash { op, stale: Some(at) }));
+        }
+        if state.left.keys > 0 {
+            actions.push(Action::NewKey(op));
+        }
+        if !process.workspace.unproven().is_empty() {
+            let views = state.unkey.visible(state.now).len();
+            actions.extend((0..views).map(|view| Action::Look { op, view }));
+        }
+        for slot in 0..2 {
+            if state.is_behind(op, slot) {
+                actions.push(Action::Deliver { op, slot });
+            }
+        }
+        if process.can_forget(state.now) {
+            actions.push(Action::Sweep(op));
+        }
+        match &process.pass {
+            Some(pass) if pass.waiting.is_some() => actions.push(Action::Arrive(op)),
+            Some(_) => self.next_of(state, op, Target::On, actions),
+            None => {
+                for slot in 0..2 {
+                    if process.cache[slot].is_some() {
+                        self.next_of(state, op, Target::Object(slot), actions);
+                    }
+                }
+                for stray in 0..process.strays.len() {
+                    self.next_of(state, op, Target::Stray(stray), actions);
+                }
+            }
+        }
+    }
+
+    fn next_of(&self, state: &State, op: usize, target: Target, actions: &mut Vec<Action>) {
+        let mut process = Operator::clone(&state.ops[op]);
+        let go = |fate, view| Action::Step { op, target, fate, view };
+        if let Some(seeded) = self.config.seeded.filter(|_| target != Target::On) {
+            seeded.before_pass(&mut process.known);
+        }
+        if !process.begin(target, &state.kube, self.config.crd()) {
+            actions.push(go(Fate::Fine, 0));
+            return;
+        }
+        let mut visits = process.take_memory();
+        match state.ponder(&self.config, &mut process, &mut visits).step {
+            Step::Done | Step::Wait(_) => actions.push(go(Fate::Fine, 0)),
+            Step::Kube(_) => {
+                actions.push(go(Fate::Fine, 0));
+                if state.left.cuts > 0 {
+                    actions.push(go(Fate::Cut, 0));
+                }
+            }
+            // The pass ends without it.
+            Step::Call(_) if process.pass.as_ref().is_some_and(|pass| pass.key != process.key) => {
+                actions.push(go(Fate::Fine, 0));
+            }
+            Step::Call(call) => {
+                let views = if matches!(call, Call::Create(_)) { 1 } else { state.unkey.visible(state.now).len() };
+                actions.extend((0..views).map(|view| go(Fate::Fine, view)));
+                if state.left.cuts > 0 {
+                    actions.push(go(Fate::Cut, 0));
+                }
+                if state.left.faults > 0 {
+                    let can = |fate: &&Fate| match fate {
+                        Fate::Lost => true,
+                        Fate::Rejected => matches!(call, Call::Create(_) | Call::Update { .. }),
+                        _ => Wire::of(&call).is_some(),
+                    };
+                    actions.extend(self.config.fates.iter().filter(can).map(|fate| go(*fate, 0)));
+                }
+            }
+        }
+    }
+}
+
+impl Model for World {
+    type State = State;
+    type Action = Action;
+
+    fn init_states(&self) -> Vec<State> {
+        vec![self.config.start()]
+    }
+
+    fn actions(&self, state: &State, actions: &mut Vec<Action>) {
+        if state.broken.is_some() {
+            return;
+        }
+        for op in 0..state.ops.len() {
+            self.process(state, op, actions);
+        }
+        for (at, pending) in state.unkey.pending.iter().enumerate() {
+            let creates = matches!(pending.wire, Wire::Create(_));
+            let views = if creates { 1 } else { state.unkey.visible(state.now).len() };
+            actions.extend((0..views).map(|view| Action::Land { at, view }));
+        }
+        actions.push(Action::Tick);
+        if state.left.user > 0 {
+            for slot in 0..self.config.slots {
+                actions.extend(state.acts(&self.config, slot).into_iter().map(|act| Action::User { slot, act }));
+            }
+        }
+        if state.left.strangers > 0 {
+            actions.extend(state.strangers(&self.config).into_iter().map(Action::Stranger));
+        }
+    }
+
+    fn next_state(&self, last: &State, action: Action) -> Option<State> {
+        let mut state = last.clone();
+        self.perform(&mut state, action);
+        state.check_state();
+        if state.broken.is_none() && !self.safety_only {
+            state.broken = self.rests(&state);
+            state.alone = state.broken.is_some();
+        }
+        Some(state)
+    }
+
+    fn properties(&self) -> Vec<Property<Self>> {
+        macro_rules! always {
+            ($($name:ident)*) => {
+                vec![$(Property::always(Broken::$name.name(), |_: &World, state: &State| {
+                    state.broken != Some(Broken::$name)
+                }),)*]
+            };
+        }
+        always!(
+            FreshLook Suspended Loser Claimed OnlyOwn AsAsked Lawful Orphan Live Released InDoubt GivenUp OneOwner OtherUid
+            Ready Protected ClaimOnly Again Elsewhere Rests Truth Equal NothingLeft Quiet
+        )
+    }
+}
+
+impl World {
+    pub fn perform(&self, state: &mut State, action: Action) {
+        let config = &self.config;
+        match action {
+            Action::Step { op, target, fate, view } => {
+                match fate {
+                    Fate::Fine => {}
+                    Fate::Cut => state.left.cuts -= 1,
+                    _ => state.left.faults -= 1,
+                }
+                state.step(config, op, target, fate, view);
+            }
+            Action::Arrive(op) => {
+                state.arrive(config, op);
+            }
+            Action::Deliver { op, slot } => state.deliver(op, slot),
+            Action::Sweep(op) => Arc::make_mut(&mut state.ops[op]).known = unkey_operator::domain::Knowledge::default(),
+            Action::Crash { op, stale } => {
+                state.left.crashes -= 1;
+                state.crash(op, stale);
+            }
+            Action::NewKey(op) => {
+                state.left.keys -= 1;
+                let now = state.now;
+                Arc::make_mut(&mut state.ops[op]).new_key(now);
+            }
+            Action::Look { op, view } => state.look(config, op, view),
+            Action::Land { at, view } => state.land(config, at, view),
+            Action::Tick => state.tick(config),
+            Action::User { slot, act } => {
+                state.left.user -= 1;
+                state.act(config, slot, act);
+            }
+            Action::Stranger(stranger) => {
+                state.left.strangers -= 1;
+                state.intrude(config, stranger);
+            }
+        }
+    }
+}

@@ -1,0 +1,413 @@
+//! One process of the operator: its cache, its memory and the pass that it is in, as `controller::{table, pass, stray}` keep
+//! them. All objects of the model share an externalId, so a process is in one pass at a time (R8).
+
+use std::hash::{Hash, Hasher};
+use std::sync::{Arc, LazyLock};
+
+use unkey_operator::api::{AdoptionPolicy, DeletionPolicy};
+use unkey_operator::domain::{
+    Call, Crd, KeyMark, Knowledge, LastWrite, Look, Mono, Policy, Reply, Role, Seen, Visits, Workspace, begin_pass,
+    role,
+};
+
+use crate::kube::{Kube, Thing};
+use crate::unkey::{ATTEMPT, Identity, TICK_MS, WINDOW};
+use crate::words::{limits_code, meta_code, uid};
+
+static POLICIES: LazyLock<Vec<Policy>> = LazyLock::new(|| {
+    let policy = |key: u8| Policy {
+        adoption: AdoptionPolicy::IfLossless,
+        deletion: DeletionPolicy::Delete,
+        window: u64::from(WINDOW) * TICK_MS,
+        attempt: u64::from(ATTEMPT) * TICK_MS,
+        spread: 0,
+        credential: Some(format!("key-{key}")),
+    };
+    (0..KEYS).map(policy).collect()
+});
+
+/// Root keys that the model knows.
+const KEYS: u8 = 4;
+
+/// Times further back than this are alike: no rule looks back more than a window and an attempt.
+const LONG_AGO: u32 = WINDOW + ATTEMPT + 1;
+
+#[derive(Clone, Debug, Default)]
+pub struct Operator {
+    /// The tick at which this process took the lead.
+    pub since: u32,
+    /// What the watch or a reply has shown, whatever is newer.
+    pub cache: [Option<Arc<Thing>>; 2],
+    /// Ticks that the cache has been behind.
+    pub behind: [u8; 2],
+    pub known: Knowledge,
+    pub visits: Vec<(u8, Visits)>,
+    pub pass: Option<Pass>,
+    /// Objects that went in the middle of a create, to be cleared up after.
+    pub strays: Vec<Arc<Thing>>,
+    /// Which root key is in use.
+    pub key: u8,
+    /// Whether that key leads to the workspace of what is recorded (R15).
+    pub workspace: Workspace,
+}
+
+/// A pass over one object.
+#[derive(Clone, Debug)]
+pub struct Pass {
+    pub slot: usize,
+    pub thing: Arc<Thing>,
+    pub fresh: bool,
+    pub gone: Option<bool>,
+    /// It clears up after an object that is gone.
+    pub stray: bool,
+    pub key: u8,
+    pub crd: Crd,
+    /// The memory of the object, once the watch has shown its end and the table has dropped it.
+    pub detached: Option<Visits>,
+    /// A call that Unkey has performed and whose answer is still on its way.
+    pub waiting: Option<Box<Waiting>>,
+    /// What the last read of this pass was truly answered: no decision sees it, the properties do.
+    pub read: Option<Identity>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Waiting {
+    pub call: Call,
+    pub reply: Reply,
+    pub begun: u32,
+}
+
+/// What a pass may begin with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// The pass under way goes on.
+    On,
+    /// The object in this slot of the cache.
+    Object(usize),
+    /// This one of the strays.
+    Stray(usize),
+}
+
+impl Operator {
+    /// A process that starts with this cache.
+    pub fn start(now: u32, cache: [Option<Arc<Thing>>; 2], key: u8) -> Self {
+        let workspace = Workspace::new(Self::policy(key).credential.clone(), false);
+        let mut process = Self { since: now, key, workspace, ..Self::default() };
+        for (slot, thing) in cache.into_iter().enumerate() {
+            process.cached(slot, thing);
+        }
+        process
+    }
+
+    /// Takes a version into the cache, and keeps account of the keys under which ids are recorded, as `Table::count` does.
+    fn cached(&mut self, slot: usize, thing: Option<Arc<Thing>>) {
+        let mark = |thing: &Option<Arc<Thing>>| {
+            thing.as_ref().and_then(|thing| thing.held().map(|held| held.credential.clone()))
+        };
+        let (comes, goes) = (mark(&thing), mark(&self.cache[slot]));
+        self.cache[slot] = thing;
+        if comes == goes {
+            return;
+        }
+        if let Some(comes) = comes {
+            self.workspace.recorded(&comes);
+        }
+        if let Some(goes) = goes {
+            self.workspace.dropped(&goes);
+        }
+    }
+
+    /// One look for an identity recorded under an earlier key (R15); `shown` is what Unkey answers.
+    pub fn look_for_proof(&mut self, now: u32, mark: &KeyMark, shown: Option<Identity>) {
+        let recorded = |thing: &Arc<Thing>| {
+            let held = thing.held().filter(|held| held.credential == *mark);
+            held.is_some() && thing.held_id() == shown.map(|shown| shown.id)
+        };
+        let hit = self.cache.iter().flatten().any(recorded);
+        let look = if hit { Look::Hit } else { Look::Missed { begun: self.mono(now) } };
+        self.looked(mark, &look);
+    }
+
+    pub fn looked(&mut self, mark: &KeyMark, look: &Look) {
+        let policy = Self::policy(self.key);
+        self.workspace.looked(&policy.credential, mark, look, policy.window);
+    }
+
+    pub fn mono(&self, now: u32) -> Mono {
+        Mono(u64::from(now - self.since) * TICK_MS)
+    }
+
+    pub fn policy(key: u8) -> &'static Policy {
+        &POLICIES[usize::from(key)]
+    }
+
+    pub fn role(&self, of: u8) -> Role {
+        let claimants: Vec<_> = self.cache.iter().flatten().map(|thing| thing.claimant()).collect();
+        role(&uid(of), &claimants)
+    }
+
+    /// The role of an object as the pass last saw it. The table may have dropped it meanwhile: then it is gone, and the pass has
+    /// not heard of it yet. What it recorded outranks its heir still.
+    pub fn role_of(&self, thing: &Thing) -> Role {
+        let others =
+            self.cache.iter().flatten().filter(|cached| cached.uid != thing.uid).map(|cached| cached.claimant());
+        let claimants: Vec<_> = others.chain([thing.claimant()]).collect();
+        role(&uid(thing.uid), &claimants)
+    }
+
+    /// The memory of an object, made if need be.
+    pub fn memory(&mut self, of: u8) -> &mut Visits {
+        let at = self.visits.iter().position(|(uid, _)| *uid == of).unwrap_or_else(|| {
+            self.visits.push((of, Visits::default()));
+            self.visits.len() - 1
+        });
+        &mut self.visits[at].1
+    }
+
+    /// Takes out the memory that the pass under way uses, to be put back.
+    pub fn take_memory(&mut self) -> Visits {
+        let pass = self.pass.as_mut().expect("a pass");
+        match &mut pass.detached {
+            Some(visits) => std::mem::take(visits),
+            None => {
+                let of = pass.thing.uid;
+                std::mem::take(self.memory(of))
+            }
+        }
+    }
+
+    pub fn put_memory(&mut self, visits: Visits) {
+        let pass = self.pass.as_mut().expect("a pass");
+        match &mut pass.detached {
+            Some(detached) => *detached = visits,
+            None => {
+                let of = pass.thing.uid;
+                *self.memory(of) = visits;
+            }
+        }
+    }
+
+    /// The watch shows what the API server holds now.
+    pub fn deliver(&mut self, slot: usize, kube: &Kube) {
+        let newest = kube.slots[slot].clone();
+        self.behind[slot] = 0;
+        if let Some(before) = &self.cache[slot]
+            && newest.as_ref().is_none_or(|newest| newest.uid != before.uid)
+        {
+            let before = Arc::clone(before);
+            self.ended(&before);
+        }
+        self.cached(slot, newest);
+    }
+
+    /// An object is gone: the table drops it and its memory; what its create may have left is looked after.
+    fn ended(&mut self, thing: &Arc<Thing>) {
+        if let Some(at) = self.visits.iter().position(|(uid, _)| *uid == thing.uid) {
+            let (_, visits) = self.visits.remove(at);
+            // A pass under way holds its own reference.
+            if let Some(pass) = self.pass.as_mut().filter(|pass| pass.thing.uid == thing.uid && pass.detached.is_none())
+            {
+                pass.detached = Some(visits);
+            }
+        }
+        self.look_after(thing);
+    }
+
+    pub fn look_after(&mut self, thing: &Arc<Thing>) {
+        let known = self.strays.iter().any(|stray| stray.uid == thing.uid);
+        if !known && self.known.owes(&uid(thing.uid)) {
+            self.strays.push(Arc::clone(thing));
+        }
+    }
+
+    /// Takes in what a reply shows: of an object that the table knows.
+    pub fn shown(&mut self, slot: usize, thing: &Arc<Thing>) {
+        let older = |cached: &Arc<Thing>| cached.uid == thing.uid && cached.version < thing.version;
+        if self.cache[slot].as_ref().is_some_and(older) {
+            self.cached(slot, Some(Arc::clone(thing)));
+        }
+    }
+
+    /// The pass is over.
+    pub fn end_pass(&mut self, cleared: bool) {
+        let Some(pass) = self.pass.take() else { return };
+        if pass.stray && cleared {
+            self.known.cleared_up();
+            self.strays.retain(|thing| thing.uid != pass.thing.uid);
+        }
+        self.tidy();
+    }
+
+    /// The sweep: memory of objects that no table names and no stray needs.
+    fn tidy(&mut self) {
+        let Self { visits, cache, strays, pass, .. } = self;
+        visits.retain(|(uid, _)| {
+            cache.iter().flatten().chain(strays.iter()).any(|thing| thing.uid == *uid)
+                || pass.as_ref().is_some_and(|pass| pass.thing.uid == *uid)
+        });
+        visits.sort_by_key(|(uid, _)| *uid);
+    }
+
+    /// The sweep forgets what is known of an externalId that no object names any more.
+    pub fn can_forget(&self, now: u32) -> bool {
+        self.cache.iter().all(Option::is_none)
+            && self.pass.is_none()
+            && self.strays.is_empty()
+            && self.known != Knowledge::default()
+            && self.known.is_spent(self.mono(now), u64::from(WINDOW) * TICK_MS)
+    }
+
+    pub fn new_key(&mut self, now: u32) {
+        self.key += 1;
+        let mono = self.mono(now);
+        self.known.forget_reads(mono);
+        self.workspace.key_changed(Self::policy(self.key).credential.clone(), mono);
+    }
+
+    /// Begins a pass. False: there is nothing to begin with.
+    pub fn begin(&mut self, target: Target, kube: &Kube, crd: Crd) -> bool {
+        let (slot, thing, stray) = match target {
+            Target::On => return self.pass.is_some(),
+            Target::Object(slot) => match &self.cache[slot] {
+                Some(thing) => (slot, Arc::clone(thing), false),
+                None => return false,
+            },
+            Target::Stray(at) => (0, Arc::clone(&self.strays[at]), true),
+        };
+        begin_pass(&mut self.known);
+        let mut pass = Pass {
+            slot,
+            fresh: false,
+            gone: None,
+            stray,
+            key: self.key,
+            crd,
+            detached: None,
+            waiting: None,
+            read: None,
+            thing,
+        };
+        if stray {
+            if kube.find(pass.thing.uid).is_some() {
+                let of = pass.thing.uid;
+                self.strays.retain(|thing| thing.uid != of);
+                return false;
+            }
+            pass.gone = Some(kube.has_heirs(pass.thing.uid));
+            pass.fresh = true;
+        }
+        self.memory(pass.thing.uid);
+        self.pass = Some(pass);
+        true
+    }
+}
+
+/// Times are hashed relative to now, and those long past are alike, so that the state space is finite without a bound on time.
+pub struct Print<'a> {
+    pub op: &'a Operator,
+    pub kube: &'a Kube,
+    pub now: u32,
+}
+
+impl Print<'_> {
+    fn time(&self, at: Mono) -> i64 {
+        let now = self.op.mono(self.now).0;
+        let ago = i64::try_from(at.0).expect("a time") - i64::try_from(now).expect("a time");
+        ago.max(-i64::from(LONG_AGO) * i64::try_from(TICK_MS).expect("small"))
+    }
+
+    /// Versions matter only by which is the newest.
+    fn thing<H: Hasher>(&self, thing: &Thing, h: &mut H) {
+        let newest = self.kube.slots.iter().flatten().any(|newest| newest.version == thing.version);
+        (thing.uid, newest, thing.print()).hash(h);
+    }
+
+    fn known<H: Hasher>(&self, known: &Knowledge, h: &mut H) {
+        match &known.last {
+            LastWrite::None => 0_u8.hash(h),
+            LastWrite::Created { uid, identity, applied, credential, noted } => {
+                (1_u8, uid, identity, applied, credential, noted).hash(h);
+            }
+            LastWrite::Updated { uid, identity, applied, noted } => (2_u8, uid, identity, applied, noted).hash(h),
+            LastWrite::Deleted { uid, identity } => (3_u8, uid, identity).hash(h),
+            LastWrite::Exists { uid } => (4_u8, uid).hash(h),
+        }
+        self.time(known.evidence_from).hash(h);
+        (known.doubt.is_some(), known.in_flight.is_some()).hash(h);
+        if let Some(doubt) = &known.doubt {
+            (self.time(doubt.over), doubt.ended, &doubt.create).hash(h);
+        }
+        if let Some(sent) = &known.in_flight {
+            (&sent.uid, sent.what, self.time(sent.deadline), &sent.fields, sent.sent_before).hash(h);
+        }
+        (&known.unsure, known.limits_sent.map(|at| self.time(at))).hash(h);
+        let window = u64::from(WINDOW) * TICK_MS;
+        let settled = known.settled(window).is_some();
+        match &known.seen {
+            Seen::Nothing => 0_u8.hash(h),
+            Seen::Absent { first, last, of } => {
+                let row = *last >= first.after(window);
+                let first_settled = *first >= known.settles_at(window);
+                (1_u8, settled, first_settled, row, self.time(*first), self.time(*last), of).hash(h);
+            }
+            Seen::Ours { identity, content, .. } => {
+                (2_u8, settled, identity, meta_code(&content.meta), limits_code(&content.limits)).hash(h);
+            }
+            Seen::Foreign { .. } => (3_u8, settled).hash(h),
+        }
+    }
+
+    fn visits<H: Hasher>(&self, visits: &Visits, h: &mut H) {
+        (visits.seen_before, visits.met_deleting, visits.claimed_here, visits.claim_met).hash(h);
+        (visits.undone_met, visits.sent, visits.suspicion, &visits.maybe_own).hash(h);
+        if let Some(fight) = &visits.fight {
+            (fight.generation, &fight.found, fight.corrections, self.time(fight.last)).hash(h);
+        }
+        (&visits.rejudge, &visits.credential, &visits.judged, visits.failures).hash(h);
+        visits.trouble.is_some().hash(h);
+        if let Some(trouble) = &visits.trouble {
+            // What is due is due.
+            let retry = trouble.retry_at.map(|at| self.time(at).max(0));
+            (&trouble.cause, retry, trouble.lasting, trouble.generation, trouble.write).hash(h);
+            (&trouble.poke, &trouble.credential).hash(h);
+        }
+    }
+}
+
+impl Hash for Print<'_> {
+    fn hash<H: Hasher>(&self, h: &mut H) {
+        let op = self.op;
+        (self.now - op.since).min(LONG_AGO).hash(h);
+        for cached in &op.cache {
+            cached.is_some().hash(h);
+            if let Some(thing) = cached {
+                self.thing(thing, h);
+            }
+        }
+        (op.behind, op.key, op.visits.len(), op.strays.len(), op.pass.is_some()).hash(h);
+        let workspace = &op.workspace;
+        for key in 0..=op.key {
+            workspace.gate(Some(&Operator::policy(key).credential)).hash(h);
+        }
+        self.time(workspace.settles_at(0)).hash(h);
+        self.known(&op.known, h);
+        for (uid, visits) in &op.visits {
+            uid.hash(h);
+            self.visits(visits, h);
+        }
+        for thing in &op.strays {
+            self.thing(thing, h);
+        }
+        if let Some(pass) = &op.pass {
+            (1_u8, pass.slot, pass.fresh, pass.gone, pass.stray, pass.key, pass.crd, pass.read).hash(h);
+            self.thing(&pass.thing, h);
+            (pass.detached.is_some(), pass.waiting.is_some()).hash(h);
+            if let Some(visits) = &pass.detached {
+                self.visits(visits, h);
+            }
+            if let Some(waiting) = &pass.waiting {
+                (2_u8, self.now - waiting.begun, format!("{:?}{:?}", waiting.call, waiting.reply)).hash(h);
+            }
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! What must hold, by name: of every step as it takes effect, and of every state. Each looks at the world as it is, never at
+//! what a decision was told. Where docs/rules.md says what is not promised, the exemption stands here with its reason.
+
+use unkey_operator::domain::{Call, Claim, Freed, Report, Role};
+
+use crate::kube::Thing;
+use crate::operator::{Operator, Pass};
+use crate::state::State;
+use crate::unkey::Wire;
+use crate::words::{Stored, number_of};
+
+macro_rules! broken {
+    ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {
+        /// A property that did not hold.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Broken { $($(#[$doc])* $name,)* }
+
+        impl Broken {
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$name => $text,)* }
+            }
+        }
+    };
+}
+
+broken! {
+    /// R11: a write upstream directly follows an uncached read of the object, or a write to it.
+    FreshLook = "a write to Unkey follows a fresh look",
+    /// R14
+    Suspended = "a suspended object causes no call",
+    /// R8
+    Loser = "an object that does not own its externalId causes no call",
+    /// R1
+    Claimed = "a create is sent only under the object's own claim of that content",
+    /// R3, R6
+    OnlyOwn = "only what is recorded, made or lawfully taken is written to",
+    /// R5, S7
+    AsAsked = "an update sends what the spec asks for",
+    /// R3
+    Lawful = "an identity is taken only if it was made for the object or the adoption policy allows",
+    /// R7
+    Orphan = "what is to stay is not deleted",
+    /// R7
+    Live = "only an object that is leaving has its identity deleted, only one that stays gets one",
+    /// R7
+    Released = "no object is let go while its identity lives",
+    /// R7
+    InDoubt = "no object is let go while a create of it may still land",
+    /// R6
+    Again = "a delete is repeated only after a look that shows that very identity",
+    /// R9
+    GivenUp = "only an identity that is gone is given up",
+    /// R8
+    OneOwner = "an identity is recorded by one object at most",
+    /// R11
+    OtherUid = "nothing is written to an object of another uid",
+    /// R5
+    Ready = "Ready=True: Unkey accepted this generation, and holds it unless others were at it",
+    /// R1
+    Protected = "Ready=True: finalizer and claim are on",
+    /// R1, R8, R14
+    ClaimOnly = "only an owner that is live and not suspended claims",
+    /// R15
+    Elsewhere = "nothing is created in another workspace than that of what is recorded",
+    /// Liveness.
+    Rests = "left alone, it comes to rest",
+    /// Liveness.
+    Truth = "at rest, the status says how it stands",
+    /// Liveness.
+    Equal = "at rest and asked to look, Unkey holds what the spec asks for",
+    /// Liveness.
+    NothingLeft = "at rest, no identity is left behind",
+    /// Liveness. R12.
+    Quiet = "at rest, nothing is called and nothing written",
+}
+
+impl Broken {
+    /// It is about what happens when the world is left alone.
+    pub fn is_liveness(self) -> bool {
+        matches!(self, Self::Rests | Self::Truth | Self::Equal | Self::NothingLeft | Self::Quiet)
+    }
+}
+
+impl State {
+    pub fn fail(&mut self, broken: Broken) {
+        self.broken.get_or_insert(broken);
+    }
+
+    fn check(&mut self, holds: bool, broken: Broken) {
+        if !holds {
+            self.fail(broken);
+        }
+    }
+
+    fn maker(&self, id: u8) -> Option<u8> {
+        self.unkey.makers.get(usize::from(id)).copied().flatten()
+    }
+
+    /// What an object may take: an identity that was made for it, or that its policy allows to take as the last read of this pass
+    /// truly showed it.
+    fn may_take(&self, pass: &Pass, id: u8) -> bool {
+        let read = pass.read.filter(|read| read.id == id);
+        self.maker(id) == Some(pass.thing.uid) || read.is_some_and(|read| pass.thing.wish.may_take(read.stored))
+    }
+
+    /// A call is about to be sent.
+    pub fn check_call(&mut self, op: &Operator, pass: &Pass, call: &Call) {
+        let thing = &*pass.thing;
+        let gone = pass.gone.is_some();
+        self.check(gone || !thing.wish.controls.suspend, Broken::Suspended);
+        self.check(gone || op.role_of(thing) == Role::Owner, Broken::Loser);
+        let Some(wire) = Wire::of(call) else { return };
+        self.check(pass.fresh, Broken::FreshLook);
+        match wire {
+            Wire::Create(_) => {
+                self.check(!gone && !thing.deleting, Broken::Live);
+                let own = thing.mark();
+                let Call::Create(wanted) = call else { return };
+                let claimed = thing.finalizer && own.own().is_some_and(|claim| claim.hash == *wanted.content_hash());
+                self.check(claimed, Broken::Claimed);
+            }
+            Wire::Update { id, meta, limits } => {
+                self.check(!gone && !thing.deleting, Broken::Live);
+                self.check(thing.held_id() == Some(id), Broken::OnlyOwn);
+                let Stored { meta: wants_meta, limits: wants_limits } = thing.wish.fill.stored();
+                let asked = meta.is_none_or(|meta| meta == wants_meta) && limits.is_none_or(|l| l == wants_limits);
+                self.check(asked && !thing.wish.invalid, Broken::AsAsked);
+            }
+            Wire::Delete(id) => {
+                self.check(gone || thing.deleting, Broken::Live);
+                self.check(gone || !thing.wish.keeps_on_delete(), Broken::Orphan);
+                let recorded = thing.held_id() == Some(id);
+                self.check(recorded || self.may_take(pass, id), Broken::OnlyOwn);
+                let looked = pass.read.is_some_and(|read| read.id == id);
+                self.check(looked || self.deleted & (1 << id) == 0, Broken::Again);
+                self.deleted |= 1 << id;
+            }
+        }
+    }
+
+    /// A claim has been put on. `before`: the object that it was put on.
+    pub fn check_claim(&mut self, op: &Operator, before: &Thing, claim: &Claim) {
+        let may = !before.deleting && !before.wish.controls.suspend && op.role_of(before) == Role::Owner;
+        self.check(may, Broken::ClaimOnly);
+        let lives = self.unkey.live.is_some_and(|live| claim.given_up.as_ref().map(number_of) == Some(live.id));
+        self.check(!lives, Broken::GivenUp);
+    }
+
+    /// A status has been written over that of `before`.
+    pub fn check_status(&mut self, pass: &Pass, before: &Thing, report: &Report) {
+        self.check(before.uid == pass.thing.uid, Broken::OtherUid);
+        if let Some(id) = report.held.as_ref().map(|held| number_of(held.identity.id())) {
+            let recorded =
+                before.record().and_then(|record| record.held.as_ref()).map(|held| number_of(held.identity.id()));
+            self.check(recorded == Some(id) || self.may_take(pass, id), Broken::Lawful);
+        }
+        if report.verdict.is_ready() {
+            let held = report.held.is_some() && !pass.thing.wish.invalid && report.generation == pass.thing.generation;
+            self.check(held, Broken::Ready);
+            let on = pass.thing.finalizer && pass.thing.mark().own().is_some();
+            self.check(on, Broken::Protected);
+        }
+    }
+
+    /// Finalizer and claim have been taken off `before`.
+    pub fn check_release(&mut self, before: &Thing, because: &Freed) {
+        if *because == Freed::Orphaned {
+            self.check(before.wish.keeps_on_delete() || self.going, Broken::Released);
+            self.excuse(before.uid);
+            return;
+        }
+        if before.deleting && before.wish.controls.suspend {
+            let harmless = self.going || matches!(because, Freed::NeverSent | Freed::NeverClaimed | Freed::NotOurs);
+            self.check(harmless, Broken::Suspended);
+        }
+        // Taken off by hand before: what is then left is left by the user's hand (docs/rules.md).
+        if before.tampered || self.is_excused(before.uid) {
+            return;
+        }
+        self.check(!self.unkey.creates_for(before.uid), Broken::InDoubt);
+        let Some(live) = self.unkey.live else { return };
+        let ours = live.maker == Some(before.uid) || before.held_id() == Some(live.id);
+        // What a stranger has rewritten, and an empty one under `Never`, cannot be told to be ours (docs/rules.md).
+        let told = !live.touched && (!live.stored.is_empty() || before.wish.may_take(live.stored));
+        self.check(!ours || !told, Broken::Released);
+    }
+
+    /// What must hold of every state.
+    pub fn check_state(&mut self) {
+        let mut owners = 0;
+        let live = self.unkey.live;
+        let mut untrue = false;
+        for thing in self.kube.things() {
+            owners += usize::from(live.is_some() && thing.held_id() == live.map(|live| live.id));
+            // An edit asks for something new, so what Ready said is of an older generation. A deletion too.
+            if !thing.is_ready() || thing.deleting || thing.tampered || thing.wish.invalid {
+                continue;
+            }
+            untrue |= match live {
+                Some(live) if thing.held_id() == Some(live.id) => !live.touched && !thing.wish.holds(live.stored),
+                // Others may delete it and make another: that is found by the next look.
+                _ => !self.disturbed,
+            };
+        }
+        self.check(owners <= 1, Broken::OneOwner);
+        self.check(!untrue, Broken::Ready);
+    }
+}

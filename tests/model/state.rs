@@ -1,0 +1,112 @@
+//! The state of the whole world, and what counts as the same state.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+
+use unkey_operator::domain::Crd;
+
+use crate::kube::{Kube, Thing};
+use crate::operator::{Operator, Print};
+use crate::properties::Broken;
+use crate::unkey::Unkey;
+
+/// How much may still go wrong or be asked for. It is what makes the state space finite, besides time being relative.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Budget {
+    /// Edits, pokes, deletions and creations by users.
+    pub user: u8,
+    /// Calls that go wrong.
+    pub faults: u8,
+    /// What other clients of Unkey do.
+    pub strangers: u8,
+    /// Processes that die and start anew.
+    pub crashes: u8,
+    /// Passes that end in the middle: a dropped future, an answer of the API server that is lost.
+    pub cuts: u8,
+    /// Root keys that are swapped.
+    pub keys: u8,
+}
+
+#[derive(Clone, Debug)]
+pub struct State {
+    /// In ticks.
+    pub now: u32,
+    pub kube: Kube,
+    pub unkey: Unkey,
+    pub ops: Vec<Arc<Operator>>,
+    pub left: Budget,
+    /// Objects whose identity may stay in Unkey: released by `Orphan`, or their finalizer taken off by hand. By bit.
+    pub excused: u32,
+    /// Identities for which a delete was sent. By bit.
+    pub deleted: u32,
+    /// The whole resource type is being removed (R10).
+    pub going: bool,
+    /// A stranger has acted, so what Unkey holds is not the operator's doing alone.
+    pub disturbed: bool,
+    /// The first property that did not hold.
+    pub broken: Option<Broken>,
+    /// It did not hold later, when the world was left alone.
+    pub alone: bool,
+    /// Versions that a cache of a process that starts now may still hold, and when they were superseded.
+    pub past: Vec<(u32, usize, Arc<Thing>)>,
+    /// Requests made: for the quiet at the end. No part of what a state is.
+    pub calls: u32,
+    /// Those that write.
+    pub sent: u32,
+    pub writes: u32,
+}
+
+impl State {
+    /// What a look at the CustomResourceDefinition shows.
+    pub fn crd(&self) -> Crd {
+        if self.going { Crd::Going } else { Crd::Stays }
+    }
+
+    pub fn excuse(&mut self, uid: u8) {
+        self.excused |= 1 << uid;
+    }
+
+    pub fn is_excused(&self, uid: u8) -> bool {
+        self.excused & (1 << uid) != 0
+    }
+
+    pub fn print(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        self.hash(&mut hasher);
+        hasher.finish()
+    }
+}
+
+impl Hash for State {
+    fn hash<H: Hasher>(&self, h: &mut H) {
+        for slot in &self.kube.slots {
+            match slot {
+                Some(thing) => thing.print().hash(h),
+                None => 0_u64.hash(h),
+            }
+        }
+        (self.kube.uids, self.kube.pokes, self.unkey.live).hash(h);
+        (self.unkey.past.len(), self.unkey.pending.len(), self.past.len()).hash(h);
+        for (at, shown) in &self.unkey.past {
+            (self.now - at, shown).hash(h);
+        }
+        for pending in &self.unkey.pending {
+            (pending.op, pending.uid, pending.wire, pending.deadline - self.now).hash(h);
+        }
+        self.unkey.makers.hash(h);
+        for op in &self.ops {
+            Print { op, kube: &self.kube, now: self.now }.hash(h);
+        }
+        (self.left, self.excused, self.deleted, self.going, self.disturbed, self.broken).hash(h);
+        for (at, slot, thing) in &self.past {
+            (self.now - at, slot, thing.print()).hash(h);
+        }
+    }
+}
+
+/// The checker tells states apart by their fingerprint; this is only asked by its helpers.
+impl PartialEq for State {
+    fn eq(&self, other: &Self) -> bool {
+        self.print() == other.print()
+    }
+}

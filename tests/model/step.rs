@@ -1,0 +1,303 @@
+//! One step of a pass, as `controller::pass` performs it: decide, ONE request, learn. Each is one transition, and what happens
+//! to that request (its answer lost, the process dead) is another choice of the checker.
+
+use std::sync::Arc;
+
+use unkey_operator::domain::{
+    Call, Cause, Effect, KubeStep, Look, Object, Reply, Situation, Step, Telling, Visits, begin, claimed, decide,
+    learn, observe, proven_by,
+};
+
+use crate::configs::Config;
+use crate::kube::{Patched, Thing};
+use crate::operator::{Operator, Target, Waiting};
+use crate::properties::Broken;
+use crate::state::State;
+use crate::unkey::{ATTEMPT, Pending, TICK_MS, Unkey, Wire, failed};
+
+/// What becomes of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    Fine,
+    /// No answer. A write may take effect until its deadline, or never.
+    Lost,
+    /// An error of Unkey's own; nothing happened.
+    EndedBefore,
+    /// An error of Unkey's own, after it took effect.
+    EndedAfter,
+    /// The root key is refused.
+    Unauthorized,
+    /// The content is refused.
+    Rejected,
+    /// It takes effect at once; the answer takes its time.
+    Slow,
+    /// It is delivered twice; the answer is that to the second.
+    Twice,
+    /// The pass ends here, in the middle of the request: the future is dropped, or Kubernetes' answer is lost.
+    Cut,
+}
+
+/// What a pass would do next.
+pub struct Next {
+    pub object: Object,
+    pub step: Step,
+}
+
+impl State {
+    /// Decides. Takes in what is seen, so it changes the memory of the process.
+    pub fn ponder(&self, config: &Config, op: &mut Operator, visits: &mut Visits) -> Next {
+        let pass = op.pass.as_ref().expect("a pass");
+        let now = op.mono(self.now);
+        let policy = Operator::policy(pass.key);
+        let mut object = pass.thing.view(pass.fresh, pass.gone, now);
+        let mut role = op.role(pass.thing.uid);
+        let crd = pass.crd;
+        observe(&object, &mut op.known, visits, policy, now);
+        let gate = op.workspace.gate(object.held().map(|held| &held.credential));
+        let step = match config.seeded {
+            None => {
+                let known = &op.known;
+                let gate = &gate;
+                decide(&Situation { object: &object, role, known, visits, gate, crd, policy, now })
+            }
+            Some(seeded) => seeded.decide(&mut object, &mut role, &gate, op, visits, now),
+        };
+        Next { object, step }
+    }
+
+    /// Takes one step of a pass of process `at`. False: there is none to take.
+    pub fn step(&mut self, config: &Config, at: usize, target: Target, fate: Fate, view: usize) -> bool {
+        let mut op = Operator::clone(&self.ops[at]);
+        if let Some(seeded) = config.seeded.filter(|_| target != Target::On) {
+            seeded.before_pass(&mut op.known);
+        }
+        if !op.begin(target, &self.kube, config.crd()) {
+            self.ops[at] = Arc::new(op);
+            return target != Target::On;
+        }
+        let mut visits = op.take_memory();
+        let next = self.ponder(config, &mut op, &mut visits);
+        op.put_memory(visits);
+        match next.step {
+            Step::Done | Step::Wait(_) => {}
+            // Another root key has come into use: the pass ends, and the next one begins with it.
+            Step::Call(_) if op.pass.as_ref().is_some_and(|pass| pass.key != op.key) => op.end_pass(false),
+            Step::Call(call) if fate == Fate::Cut && Wire::of(&call).is_none() => op.end_pass(false),
+            Step::Kube(step) => self.perform_kube(config, &mut op, &next.object, &step, fate),
+            Step::Call(call) => self.perform_call(config, at, &mut op, &next.object, &call, fate, view),
+        }
+        self.settle(config, &mut op);
+        self.ops[at] = Arc::new(op);
+        true
+    }
+
+    /// Ends the pass if it has nothing left to do.
+    fn settle(&self, config: &Config, op: &mut Operator) {
+        let Some(pass) = op.pass.as_ref().filter(|pass| pass.waiting.is_none()) else { return };
+        let (gone, stray) = (pass.gone.is_some(), pass.stray);
+        let thing = Arc::clone(&pass.thing);
+        let mut after = op.clone();
+        let mut visits = after.take_memory();
+        let next = self.ponder(config, &mut after, &mut visits);
+        after.put_memory(visits);
+        if gone && !stray {
+            // Its end is the stray's task.
+            after.look_after(&thing);
+            after.end_pass(false);
+        } else if matches!(next.step, Step::Done | Step::Wait(_)) {
+            after.end_pass(
+                next.step == Step::Done || matches!(next.step, Step::Wait(unkey_operator::domain::Wake::Change)),
+            );
+        } else {
+            return;
+        }
+        *op = after;
+    }
+
+    fn perform_kube(&mut self, config: &Config, op: &mut Operator, object: &Object, step: &KubeStep, fate: Fate) {
+        let pass = op.pass.as_ref().expect("a pass").clone();
+        let before = self.kube.slots[pass.slot].clone();
+        let mut silent = true;
+        let done = match step {
+            KubeStep::LookAtCrd => {
+                op.pass.as_mut().expect("a pass").crd = self.crd();
+                return;
+            }
+            KubeStep::Refresh => Patched::Refused,
+            KubeStep::Claim(claim) => {
+                let done = self.kube.claim(pass.slot, &object.guard, claim);
+                if let (Patched::Done(_), Some(before)) = (&done, &before) {
+                    self.check_claim(op, before, claim);
+                }
+                done
+            }
+            KubeStep::Release(because) => {
+                silent = because.leaves(object).is_none();
+                let done = self.kube.release(pass.slot, &object.guard);
+                if let (Patched::Done(_), Some(before)) = (&done, &before) {
+                    self.check_release(before, because);
+                }
+                done
+            }
+            KubeStep::Status { report, notes } => {
+                silent = notes.is_empty();
+                let fenced = !config.seeded.is_some_and(crate::faults::Seeded::drops_fences);
+                let done = self.kube.status(pass.slot, &pass.thing, report, fenced);
+                if let (Patched::Done(_), Some(before)) = (&done, &before) {
+                    self.check_status(&pass, before, report);
+                }
+                done
+            }
+        };
+        if let (Patched::Done(_), Some(before)) = (&done, before) {
+            self.writes += 1;
+            self.supersede(config, pass.slot, &before);
+        }
+        if fate == Fate::Cut {
+            op.end_pass(false);
+            return;
+        }
+        let shown = match done {
+            Patched::Done(thing) => {
+                if matches!(step, KubeStep::Claim(_)) {
+                    let mut visits = op.take_memory();
+                    claimed(object, &mut visits);
+                    op.put_memory(visits);
+                }
+                Some(thing)
+            }
+            // A read, or a read after a test that failed.
+            Patched::Refused => {
+                silent = true;
+                self.kube.slots[pass.slot].clone()
+            }
+        };
+        let same = shown.filter(|thing| thing.uid == pass.thing.uid);
+        if let Some(thing) = &same {
+            op.shown(pass.slot, thing);
+        }
+        let pass = op.pass.as_mut().expect("a pass");
+        match same {
+            Some(thing) => {
+                pass.thing = thing;
+                pass.fresh = true;
+            }
+            None => pass.gone = Some(true),
+        }
+        if !silent {
+            // An event is published in between.
+            pass.fresh = pass.gone.is_some();
+        }
+    }
+
+    /// Keeps what a cache that starts now may still show.
+    pub fn supersede(&mut self, config: &Config, slot: usize, before: &Arc<Thing>) {
+        if config.stale_start {
+            self.past.push((self.now, slot, Arc::clone(before)));
+        }
+    }
+
+    #[allow(clippy::too_many_arguments)] // the request and its circumstances
+    fn perform_call(
+        &mut self,
+        config: &Config,
+        at: usize,
+        op: &mut Operator,
+        object: &Object,
+        call: &Call,
+        fate: Fate,
+        view: usize,
+    ) {
+        let pass = op.pass.as_ref().expect("a pass").clone();
+        self.check_call(op, &pass, call);
+        self.calls += 1;
+        self.sent += u32::from(Wire::of(call).is_some());
+        let deadline = op.mono(self.now).after(u64::from(ATTEMPT) * TICK_MS);
+        let mut visits = op.take_memory();
+        begin(object, call, &mut op.known, &mut visits, deadline);
+        op.put_memory(visits);
+        let uid = pass.thing.uid;
+        let here = config.leads_here(pass.key);
+        let send = |unkey: &mut Unkey, now: u32| {
+            if let Some(wire) = Wire::of(call).filter(|_| here) {
+                unkey.send(Pending { op: u8::try_from(at).expect("two"), uid, wire, deadline: now + ATTEMPT });
+            }
+        };
+        let reply = match fate {
+            Fate::Fine | Fate::Slow => self.answer(config, op, uid, call, view),
+            Fate::Twice => {
+                self.answer(config, op, uid, call, 0);
+                self.answer(config, op, uid, call, 0)
+            }
+            Fate::Lost => {
+                send(&mut self.unkey, self.now);
+                failed(Effect::Unknown, Cause::Unavailable)
+            }
+            Fate::EndedBefore => failed(Effect::Ended, Cause::Unavailable),
+            Fate::EndedAfter => {
+                self.answer(config, op, uid, call, 0);
+                failed(Effect::Ended, Cause::Unavailable)
+            }
+            Fate::Unauthorized => failed(Effect::None, Cause::Unauthorized("no".to_owned())),
+            Fate::Rejected => failed(Effect::None, Cause::Rejected("no".to_owned())),
+            Fate::Cut => {
+                send(&mut self.unkey, self.now);
+                op.end_pass(false);
+                return;
+            }
+        };
+        let pass = op.pass.as_mut().expect("a pass");
+        if fate == Fate::Slow {
+            pass.waiting = Some(Box::new(Waiting { call: call.clone(), reply, begun: self.now }));
+            return;
+        }
+        self.learn(config, op, object, call, reply, self.now);
+    }
+
+    /// The answer to a call that took its time is there.
+    pub fn arrive(&mut self, config: &Config, at: usize) -> bool {
+        let mut op = Operator::clone(&self.ops[at]);
+        let Some(waiting) = op.pass.as_mut().and_then(|pass| pass.waiting.take()) else { return false };
+        let pass = op.pass.as_ref().expect("a pass");
+        let object = pass.thing.view(pass.fresh, pass.gone, op.mono(self.now));
+        self.learn(config, &mut op, &object, &waiting.call, waiting.reply, waiting.begun);
+        self.settle(config, &mut op);
+        self.ops[at] = Arc::new(op);
+        true
+    }
+
+    fn learn(&self, config: &Config, op: &mut Operator, object: &Object, call: &Call, reply: Reply, begun: u32) {
+        let reply = config.seeded.map_or(reply.clone(), |seeded| seeded.reply(reply));
+        let telling = Telling { begun: op.mono(begun), now: op.mono(self.now), dice: 0, thrives: None };
+        let mut visits = op.take_memory();
+        let policy = Operator::policy(op.pass.as_ref().expect("a pass").key);
+        learn(object, call, &reply, &mut op.known, &mut visits, policy, telling);
+        if let Some(seeded) = config.seeded {
+            seeded.after_learning(call, &reply, &mut op.known, &mut visits);
+        }
+        op.put_memory(visits);
+        let pass = op.pass.as_mut().expect("a pass");
+        pass.fresh = pass.gone.is_some();
+        let used = pass.key;
+        if let Some(mark) = proven_by(object, call, &reply).filter(|_| used == op.key) {
+            op.looked(mark, &Look::Hit);
+        }
+    }
+
+    /// Unkey performs a call; its look-ups go to the replica that shows the `view`th of what may be seen.
+    fn answer(&mut self, config: &Config, op: &mut Operator, uid: u8, call: &Call, view: usize) -> Reply {
+        let here = config.leads_here(op.pass.as_ref().expect("a pass").key);
+        let seen = self.unkey.visible(self.now).get(view).copied().flatten().filter(|_| here);
+        match Wire::of(call) {
+            Some(Wire::Create(_)) if !here => {
+                self.fail(Broken::Elsewhere);
+                Reply::Exists
+            }
+            None => {
+                op.pass.as_mut().expect("a pass").read = seen;
+                Unkey::read(seen)
+            }
+            Some(wire) => self.unkey.write(self.now, config.lag, uid, wire, seen),
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! What everybody else does: users of Kubernetes, other clients of Unkey, time.
+
+use std::sync::Arc;
+
+use unkey_operator::api::{DeletionPolicy, Reason};
+use unkey_operator::domain::{Cause, Claim, ContentHash, Effect, Held, Record, Shown};
+
+use crate::configs::Config;
+use crate::kube::Thing;
+use crate::operator::{Operator, Waiting};
+use crate::state::State;
+use crate::unkey::{ATTEMPT, Identity, WINDOW, failed};
+use crate::words::{Stored, Wish, confirmed};
+
+/// A uid of another cluster, in what a backup brought along.
+pub const ELSEWHERE: u8 = 31;
+
+/// Another client of Unkey.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stranger {
+    /// Makes an identity, as keys.createKey does if it is empty.
+    Makes(Stored),
+    Deletes,
+    Writes(Stored),
+}
+
+/// A user of Kubernetes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Act {
+    Create(Wish),
+    /// Created with the finalizer, claim and status of another cluster's object, as a restore does.
+    Restore(Wish),
+    Edit(Wish),
+    Poke,
+    Delete,
+    /// Takes finalizer and claim off, as `kubectl replace` of the user's manifest does.
+    Strip,
+    /// Removes the CustomResourceDefinition, and so every object.
+    RemoveType,
+}
+
+impl State {
+    pub fn acts(&self, config: &Config, slot: usize) -> Vec<Act> {
+        let Some(thing) = &self.kube.slots[slot] else {
+            let restores = config.wishes.iter().filter(|_| config.may.restore).map(|wish| Act::Restore(*wish));
+            let creates = config.wishes.iter().filter(|_| config.may.create).map(|wish| Act::Create(*wish));
+            return creates.chain(restores).collect();
+        };
+        let mut acts = Vec::new();
+        if !thing.deleting {
+            acts.extend(config.wishes.iter().filter(|wish| **wish != thing.wish).map(|wish| Act::Edit(*wish)));
+            acts.extend(config.may.delete.then_some(Act::Delete));
+            acts.extend(config.may.poke.then_some(Act::Poke));
+        } else {
+            // The policies of an object that is leaving can be changed still; its content matters no more.
+            let open = |wish: &&Wish| wish.controls != thing.wish.controls && wish.fill == thing.wish.fill;
+            acts.extend(config.wishes.iter().filter(open).map(|wish| Act::Edit(*wish)));
+        }
+        acts.extend((config.guarded && !self.going).then_some(Act::RemoveType));
+        acts.extend((config.may.strip && thing.finalizer).then_some(Act::Strip));
+        acts
+    }
+
+    pub fn act(&mut self, config: &Config, slot: usize, act: Act) {
+        let Some(before) = self.kube.slots[slot].clone() else {
+            match act {
+                Act::Create(wish) => self.kube.create(slot, wish),
+                Act::Restore(wish) => self.restore(slot, wish),
+                _ => {}
+            }
+            return;
+        };
+        let mut thing = Thing::clone(&before);
+        self.supersede(config, slot, &before);
+        match act {
+            Act::Create(_) | Act::Restore(_) => return,
+            Act::RemoveType => {
+                self.going = true;
+                for slot in 0..2 {
+                    self.act(config, slot, Act::Delete);
+                }
+                return;
+            }
+            Act::Delete if thing.deleting => return,
+            Act::Edit(wish) => {
+                thing.wish = wish;
+                thing.generation += 1;
+            }
+            Act::Poke => {
+                self.kube.pokes += 1;
+                thing.poke = Some(self.kube.pokes);
+            }
+            Act::Delete if !thing.finalizer => {
+                self.kube.slots[slot] = None;
+                // Nothing of ours was on it any more: whatever is left is left by the hand that took it off.
+                return;
+            }
+            Act::Delete => {
+                thing.deleting = true;
+                thing.generation += 1;
+            }
+            Act::Strip => {
+                thing.finalizer = false;
+                thing.claim = None;
+                thing.tampered = true;
+                self.excuse(thing.uid);
+                if thing.deleting {
+                    self.kube.slots[slot] = None;
+                    return;
+                }
+            }
+        }
+        self.kube.put(slot, thing);
+    }
+
+    fn restore(&mut self, slot: usize, wish: Wish) {
+        self.kube.create(slot, wish);
+        let Some(thing) = self.kube.slots[slot].clone() else { return };
+        let mut thing = Thing::clone(&thing);
+        thing.finalizer = true;
+        let hash: ContentHash = wish.fill.desired().content_hash().clone();
+        thing.claim = Some((ELSEWHERE, Claim { hash, given_up: None }));
+        if let Some(live) = self.unkey.live {
+            let desired = wish.fill.desired();
+            let held = Held {
+                identity: confirmed(live.id),
+                origin: None,
+                applied: desired.managed_of(live.stored.content()),
+                credential: None,
+            };
+            let shown = Shown { ready: true, reason: Some(Reason::Synced), ..Shown::default() };
+            let record = Record {
+                generation: 1,
+                held: Some(held),
+                deletion: Some(DeletionPolicy::Delete),
+                handled_poke: None,
+                shown,
+            };
+            thing.status = Some((ELSEWHERE, record));
+        }
+        self.kube.put(slot, thing);
+    }
+
+    pub fn strangers(&self, config: &Config) -> Vec<Stranger> {
+        let can = |stranger: &&Stranger| match (stranger, self.unkey.live) {
+            (Stranger::Makes(_), live) => live.is_none(),
+            (Stranger::Deletes, live) => live.is_some(),
+            (Stranger::Writes(stored), live) => live.is_some_and(|live| live.stored != *stored),
+        };
+        config.strangers.iter().filter(can).copied().collect()
+    }
+
+    pub fn intrude(&mut self, config: &Config, stranger: Stranger) {
+        self.disturbed = true;
+        match (stranger, self.unkey.live) {
+            (Stranger::Makes(stored), None) => {
+                self.unkey.make(self.now, config.lag, stored, None);
+            }
+            (Stranger::Deletes, Some(_)) => self.unkey.put(self.now, config.lag, None),
+            (Stranger::Writes(stored), Some(live)) => {
+                self.unkey.put(self.now, config.lag, Some(Identity { stored, touched: true, ..live }));
+            }
+            _ => {}
+        }
+    }
+
+    /// A request that was lost lands after all. The server's own look-up goes to the replica that shows the `view`th.
+    pub fn land(&mut self, config: &Config, at: usize, view: usize) {
+        let pending = self.unkey.pending.remove(at);
+        let seen = self.unkey.visible(self.now).get(view).copied().flatten();
+        self.unkey.write(self.now, config.lag, pending.uid, pending.wire, seen);
+    }
+
+    /// One look for a proof that the root key leads to the workspace of before, for each earlier key.
+    pub fn look(&mut self, config: &Config, at: usize, view: usize) {
+        let (now, key) = (self.now, self.ops[at].key);
+        let shown = self.unkey.visible(now).get(view).copied().flatten().filter(|_| config.leads_here(key));
+        self.calls += 1;
+        let op = Arc::make_mut(&mut self.ops[at]);
+        for mark in op.workspace.unproven() {
+            op.look_for_proof(now, &mark, shown);
+        }
+    }
+
+    /// A tick passes. No cache is behind for a whole window.
+    pub fn tick(&mut self, config: &Config) {
+        self.now += 1;
+        self.unkey.tick(self.now);
+        let now = self.now;
+        self.past.retain(|(at, ..)| now - at < WINDOW);
+        for at in 0..self.ops.len() {
+            self.time_out(config, at);
+            for slot in 0..2 {
+                if self.is_behind(at, slot) {
+                    let op = Arc::make_mut(&mut self.ops[at]);
+                    op.behind[slot] += 1;
+                    if u32::from(op.behind[slot]) >= WINDOW {
+                        op.deliver(slot, &self.kube);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Nobody waits for an answer longer than an attempt lasts.
+    fn time_out(&mut self, config: &Config, at: usize) {
+        let due = |waiting: &Waiting| self.now - waiting.begun > ATTEMPT;
+        if self.ops[at].pass.as_ref().and_then(|pass| pass.waiting.as_deref()).is_some_and(due) {
+            let op = Arc::make_mut(&mut self.ops[at]);
+            if let Some(waiting) = op.pass.as_mut().and_then(|pass| pass.waiting.as_mut()) {
+                waiting.reply = failed(Effect::Unknown, Cause::Unavailable);
+            }
+            self.arrive(config, at);
+        }
+    }
+
+    pub fn is_behind(&self, at: usize, slot: usize) -> bool {
+        let version = |thing: &Option<Arc<Thing>>| thing.as_ref().map(|thing| thing.version);
+        version(&self.ops[at].cache[slot]) != version(&self.kube.slots[slot])
+    }
+
+    pub fn deliver(&mut self, at: usize, slot: usize) {
+        Arc::make_mut(&mut self.ops[at]).deliver(slot, &self.kube);
+    }
+
+    /// The process dies and another begins; its caches show what is, or what was a moment ago.
+    pub fn crash(&mut self, at: usize, stale: Option<usize>) {
+        let key = self.ops[at].key;
+        let mut cache = self.kube.slots.clone();
+        if let Some((_, slot, thing)) = stale.and_then(|past| self.past.get(past)) {
+            cache[*slot] = Some(Arc::clone(thing));
+        }
+        self.ops[at] = Arc::new(Operator::start(self.now, cache, key));
+    }
+}
