@@ -17,7 +17,7 @@ use tracing::Instrument;
 
 use super::access::Access;
 use super::canary;
-use super::clock::Clock;
+use super::clock::{BEAT, Clock, Heart};
 use super::events::Events;
 use super::kube::KubeError;
 use super::snapshot::Snapshot;
@@ -60,6 +60,7 @@ pub struct Context {
     pub(super) crd: Crd,
     pub(super) table: Table,
     pub(super) clock: Clock,
+    pub(super) heart: Heart,
     pub(super) events: Events,
     pub(super) metrics: Metrics,
     pub(super) strays: Strays,
@@ -93,6 +94,7 @@ impl Context {
         let (wake, woken) = tokio::sync::mpsc::unbounded_channel();
         let access = Access::with(&settings.policy, &unkey);
         let workspace = Workspace::new(access.policy.credential.clone(), settings.accept_workspace_change);
+        let clock = Clock::start();
         let context = Self {
             apis: settings.scope.apis(&client),
             events: Events::new(client.clone()),
@@ -100,7 +102,8 @@ impl Context {
             unkey,
             table: Table::new(wake, settings.policy.window, workspace),
             crd: if settings.scope.namespaces.is_empty() { Crd::Unseen } else { Crd::Unguarded },
-            clock: Clock::start(),
+            clock,
+            heart: Heart::new(clock),
             metrics,
             strays: Strays::default(),
             access: RwLock::new(Arc::new(access)),
@@ -221,6 +224,13 @@ pub async fn run(
             sweeper.table.sweep(sweeper.clock.now());
         }
     });
+    let beating = Arc::clone(&context);
+    let beat = tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(BEAT).await;
+            let _ = beating.heart.beat();
+        }
+    });
     // Without leader election every process leads, from its start on.
     let (_lead, leading) = watch::channel(true);
     let schedule = scan::Schedule {
@@ -250,6 +260,7 @@ pub async fn run(
         })
         .await;
     sweep.abort();
+    beat.abort();
     guard.abort();
     scanner.abort();
     // The queue ends by itself only if something is badly wrong; then the process has to end, not to idle.

@@ -13,6 +13,7 @@ mod crd;
 mod credentials;
 mod deletion;
 mod dropped;
+mod edited;
 mod examples;
 mod failures;
 mod fencing;

@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
+use cutting_proxy::{Fault as KubeFault, FaultKind as KubeFaultKind, Proxy};
 use serde_json::{Value, json};
+use tokio::time::Instant;
 use unkey_emulator::{Fault, FaultKind, Operation};
 
 use super::harness::{Operator, Statuses, World, condition, eventually};
@@ -96,6 +98,9 @@ async fn one_is_paused_while_idle() {
     }
     assert_eq!(statuses.flaps(), Vec::<String>::new());
 }
+
+/// Longer than the gap by which a process knows that it was paused.
+const PAUSE: Duration = Duration::from_secs(7);
 
 /// What stays held until it is released: nothing of a test ends by its timeout.
 const PATIENT: [&str; 2] = ["--request-timeout", "20s"];
@@ -235,6 +240,102 @@ async fn paused_in_a_create_that_lands_after_it_wakes() {
 async fn paused_for_a_moment_in_a_create() {
     let world = World::new("paused-create-short").await.with_args(&["--request-timeout", "6s"]);
     paused_in_a_create(world, Commits::Soon).await;
+}
+
+/// Waits until the API server has answered the request whose answer is held.
+async fn until_handled(proxy: &Proxy, fault: u64) {
+    let handled = |proxy: &Proxy| proxy.requests().iter().any(|it| it.fault == Some(fault) && it.handled.is_some());
+    tokio::time::timeout(QUIET, proxy.wait_until(handled)).await.expect("a request to be held");
+}
+
+/// S35: paused with its claim's answer, or the answer to its look before a write, on the way. It wakes to an answer that is old, and to a world in which
+/// the other one has gone on.
+#[tokio::test]
+async fn paused_between_a_look_and_a_write() {
+    let world = World::new("paused-after-claim").await.with_args(&PATIENT);
+    let proxy = Proxy::start(&world.plane.kubeconfig()).await.unwrap();
+    let kubeconfig = proxy.kubeconfig();
+    let mut args = world.args();
+    let at = args.iter().position(|arg| arg == "--kubeconfig").unwrap();
+    kubeconfig.to_str().unwrap().clone_into(&mut args[at + 1]);
+    let one = world.start_as(&args, &[]).await;
+    let existing = ["edited", "deleted", "again"];
+    for name in existing {
+        create(&world, name, 1).await;
+    }
+    all_done(&world).await;
+    let late = ["new", "new-edited", "new-deleted", "new-again"];
+    let names = || late.into_iter().chain(existing);
+    let held: Vec<u64> = names()
+        .map(|name| {
+            let verb = if late.contains(&name) { "patch" } else { "get" };
+            proxy.order(KubeFault::new(KubeFaultKind::HoldAnswer).verb(verb).of(name).once())
+        })
+        .collect();
+    for name in late {
+        create(&world, name, 1).await;
+    }
+    for name in ["edited", "again"] {
+        world.edit(name, &json!({"meta": meta(2)})).await;
+    }
+    world.delete("deleted").await;
+    for fault in &held {
+        until_handled(&proxy, *fault).await;
+    }
+    one.signal("STOP");
+    let two = world.start_as(&world.args(), &[]).await;
+    world.gone("deleted").await;
+    for name in ["new-edited", "edited"] {
+        world.edit(name, &json!({"meta": meta(3)})).await;
+    }
+    world.delete("new-deleted").await;
+    for name in ["new-again", "again"] {
+        replace(&world, name, 3).await;
+    }
+    world.gone("new-deleted").await;
+    all_done(&world).await;
+    for fault in held {
+        proxy.release(fault);
+    }
+    one.signal("CONT");
+    at_rest(&world).await;
+    for name in names() {
+        let live = usize::from(world.workspace.live(name).is_some());
+        let (creates, deletes) = (world.accepted(Operation::Create, name), world.accepted(Operation::Delete, name));
+        assert_eq!(creates, deletes + live, "{name}");
+    }
+    drop(two);
+}
+
+/// S8: it wakes with the permission to delete in hand, and the user has changed their mind since. Longer than a busy machine starves a process.
+#[tokio::test]
+async fn a_long_pause_before_a_delete() {
+    let world = World::new("paused-delete").await.with_args(&PATIENT);
+    let proxy = Proxy::start(&world.plane.kubeconfig()).await.unwrap();
+    let mut args = world.args();
+    let at = args.iter().position(|arg| arg == "--kubeconfig").unwrap();
+    proxy.kubeconfig().to_str().unwrap().clone_into(&mut args[at + 1]);
+    let one = world.start_as(&args, &[]).await;
+    create(&world, "kept", 1).await;
+    world.ready("kept").await;
+    let held = proxy.order(KubeFault::new(KubeFaultKind::HoldAnswer).verb("get").of("kept").once());
+    world.delete("kept").await;
+    until_handled(&proxy, held).await;
+    let paused = Instant::now();
+    one.signal("STOP");
+    world.edit("kept", &json!({"deletionPolicy": "Orphan"})).await;
+    let two = world.start_as(&world.args(), &[]).await;
+    world.gone("kept").await;
+    tokio::time::sleep_until(paused + PAUSE).await;
+    proxy.release(held);
+    let before = proxy.last();
+    one.signal("CONT");
+    let again = proxy.wait_until(|proxy| proxy.since(before).iter().any(|it| it.asked.verb == "get" && it.done));
+    let looked = tokio::time::timeout(QUIET, again).await;
+    assert_eq!(world.accepted(Operation::Delete, "kept"), 0);
+    looked.expect("another look");
+    assert!(world.workspace.live("kept").is_some());
+    drop(two);
 }
 
 /// S40: two objects of one externalId that two operators have claimed. One owns, the other gives its claim up.
