@@ -20,6 +20,10 @@ test: tools ## Run all tests
 campaign: tools ## Put CAMPAIGN_CHAINS=10000 chains of generated specs through a real API server; CAMPAIGN_SEED searches others, CAMPAIGN_ONLY=n runs one again
 	@CAMPAIGN_SEED=$${CAMPAIGN_SEED:-$$(date +%s)} CAMPAIGN_CHAINS=$${CAMPAIGN_CHAINS:-10000} $(CARGO) test --test campaign every_spec -- --nocapture
 
+.PHONY: mutants
+mutants: ## Change the deciding code in some 900 small ways, one at a time: a unit or property test has to notice. Hours
+	@.ci/mutants
+
 .PHONY: contract
 contract: ## Replay recorded answers of a real Unkey against BASE_URL, with ROOT_KEY, READONLY_KEY, CLEAN_KEY; against the emulator without
 	@$(CARGO) test -p unkey-emulator --test contract -- --nocapture
