@@ -54,6 +54,9 @@ async fn every_spec_is_refused_carried_out_or_explained() {
         "300ms",
         "--request-timeout",
         "20s",
+        // Scans go on beside it, and find nothing.
+        "--resync-interval",
+        "5s",
         "--log-level",
         "info",
     ]);

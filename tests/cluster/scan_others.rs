@@ -96,3 +96,34 @@ async fn s21_a_scan_does_not_fight() {
     assert_eq!((&world.calls()[..4], world.kube_writes()), (&calls[..4], writes));
     assert_eq!(world.accepted(Operation::Update, "x0"), 3);
 }
+
+/// What is being deleted, its identity gone already, is held by somebody else's finalizer. That is no reason to doubt the workspace.
+#[tokio::test]
+async fn what_is_being_deleted_is_not_missing() {
+    let world = scanning("scan-leaving").await;
+    let operator = world.start().await;
+    let names = numbered("x", 5);
+    made(&world, &names).await;
+    made(&world, &["stays".to_owned()]).await;
+    let both = json!({"metadata": {"finalizers": ["unkey.com/identity", "example.com/another"]}});
+    for name in &names {
+        world.patch(name, &both).await;
+        world.delete(name).await;
+    }
+    for name in &names {
+        let ours_is_off = |it: &serde_json::Value| it["metadata"]["finalizers"] == json!(["example.com/another"]);
+        world.until(name, "let go by us", ours_is_off).await;
+    }
+    scans_end(&operator, "complete", 4).await;
+    assert_eq!(operator.metrics().await.sum("unkey_operator_scan_recreation_withheld", &[]), 0);
+    assert!(!operator.log().contains("far fewer identities"), "it cries for nothing");
+    // What is really missing is made again meanwhile.
+    assert!(world.workspace.delete("stays"));
+    world.until_accepted(Operation::Create, "stays", 2).await;
+    for name in &names {
+        world.patch(name, &json!({"metadata": {"finalizers": null}})).await;
+        world.gone(name).await;
+    }
+    world.ready("stays").await;
+    world.assert_in_step().await;
+}

@@ -169,9 +169,10 @@ impl<'a> Scan<'a> {
         let (window, table) = (self.asker.access().policy.window, &self.context.table);
         let mut absent = std::mem::take(&mut self.absent);
         let mut recorded = 0;
+        // What is being deleted may have lost its identity on the way, and somebody else's finalizer can hold it for long.
         let unseen = table.owners(|owner| {
-            recorded += usize::from(owner.recorded.is_some());
-            !self.seen.contains(&owner.external_id)
+            recorded += usize::from(owner.recorded.is_some() && !owner.leaving);
+            !owner.leaving && !self.seen.contains(&owner.external_id)
         });
         if let Some(begun) = listed_since {
             let shadowed = |owner: &Owner| self.shadowed.get(&lower(&owner.external_id));
@@ -180,7 +181,8 @@ impl<'a> Scan<'a> {
         }
         // What is new, or was written to since, proves nothing.
         absent.retain(|(owner, begun)| {
-            table.idle_turn(&owner.external_id).is_some_and(|turn| *begun >= turn.known().settles_at(window))
+            !table.owner(&owner.external_id).is_some_and(|now| now.leaving)
+                && table.idle_turn(&owner.external_id).is_some_and(|turn| *begun >= turn.known().settles_at(window))
         });
         self.summary.complete = true;
         self.summary.recorded = recorded;

@@ -17,6 +17,8 @@ pub struct Owner {
     pub recorded: Option<(IdentityId, KeyMark)>,
     /// The reason that it shows.
     pub reason: Option<Reason>,
+    /// It is being deleted.
+    pub leaving: bool,
 }
 
 impl Owner {
@@ -29,6 +31,7 @@ impl Owner {
             uid: claimant.uid.clone(),
             recorded: claimant.recorded.clone().map(|id| (id, claimant.credential.clone())),
             reason: entry.reason,
+            leaving: claimant.leaving,
         })
     }
 }
