@@ -32,7 +32,10 @@ mutants: ## Change the deciding code in some 900 small ways, one at a time: a un
 FAST := --config 'profile.dev.package.unkey-operator.opt-level=3' --config 'profile.dev.package.sha2.opt-level=3'
 
 .PHONY: model
-model: ## Explore the deep bounds of the model: millions of states, up to half an hour (docs/model.md)
+model: explore cuts ## All that is enumerated and too long for `make test`: the two below
+
+.PHONY: explore
+explore: ## Explore the deep bounds of the model: millions of states, up to half an hour (docs/model.md)
 	@MODEL_BOUNDS=deep $(CARGO) test $(FAST) --test model -- --nocapture --test-threads 1
 
 .PHONY: contract
