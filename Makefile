@@ -16,11 +16,26 @@ demo: ## See it work: a real control plane, the Unkey emulator, the operator, ku
 test: tools ## Run all tests
 	@$(CARGO) test --workspace
 
+.PHONY: cuts
+cuts: tools ## Cut and crash every pair of requests of every workflow on the real parts (20 minutes); CUTS='NAME,…' repeats cases
+	@CUTS='$(or $(CUTS),all)' $(CARGO) test --test cuts
+
+.PHONY: campaign
+campaign: tools ## Put CAMPAIGN_CHAINS=10000 chains of generated specs through a real API server; CAMPAIGN_SEED searches others, CAMPAIGN_ONLY=n runs one again
+	@CAMPAIGN_SEED=$${CAMPAIGN_SEED:-$$(date +%s)} CAMPAIGN_CHAINS=$${CAMPAIGN_CHAINS:-10000} $(CARGO) test --test campaign every_spec -- --nocapture
+
+.PHONY: mutants
+mutants: ## Change the deciding code in some 900 small ways, one at a time: a unit or property test has to notice. Hours
+	@.ci/mutants
+
 # The operator's own crate is compiled for speed, its dependencies as they are: nothing is built twice.
 FAST := --config 'profile.dev.package.unkey-operator.opt-level=3' --config 'profile.dev.package.sha2.opt-level=3'
 
 .PHONY: model
-model: ## Explore the deep bounds of the model: millions of states, up to half an hour (docs/model.md)
+model: explore cuts ## All that is enumerated and too long for `make test`: the two below
+
+.PHONY: explore
+explore: ## Explore the deep bounds of the model: millions of states, up to half an hour (docs/model.md)
 	@MODEL_BOUNDS=deep $(CARGO) test $(FAST) --test model -- --nocapture --test-threads 1
 
 .PHONY: contract

@@ -40,6 +40,8 @@ pub struct Options {
     pub deletion: DeletionPolicy,
     /// R4's window.
     pub consistency_window: Duration,
+    /// From one scan of the workspace to the next; zero: none.
+    pub resync_interval: Duration,
     /// Deadline of one request to Unkey.
     pub request_timeout: Duration,
     /// Take another workspace for meant (R15).
@@ -192,6 +194,7 @@ fn settings(options: &Options) -> Settings {
     Settings {
         scope: Scope { namespaces: options.namespaces.clone(), selector: options.selector.clone() },
         workers: options.workers,
+        resync: options.resync_interval,
         accept_workspace_change: options.accept_workspace_change,
         policy: Policy {
             adoption: options.adoption,

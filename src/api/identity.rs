@@ -133,6 +133,10 @@ pub enum DeletionPolicy {
 }
 
 /// `meta` is data: the API server must keep every field of it, and two appliers must not half-merge it.
+///
+/// Its bounds must never become tighter. Where another rule does, the API server lets what broke it later be edited elsewhere and
+/// lose its finalizer (validation ratcheting); inside a field that keeps unknown keys it does not (tried on 1.36), and such an object
+/// could never be deleted.
 fn meta_schema(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "type": "object",

@@ -42,6 +42,10 @@ pub(super) struct RunArgs {
     #[arg(long, env = "UNKEY_OPERATOR_CONSISTENCY_WINDOW", default_value = "30s", value_parser = duration)]
     consistency_window: Duration,
 
+    /// How often Unkey is scanned for changes made behind the operator's back; 0 for never (10m, 1h)
+    #[arg(long, env = "UNKEY_OPERATOR_RESYNC_INTERVAL", default_value = "10m", value_parser = interval)]
+    resync_interval: Duration,
+
     /// Deadline of one request to Unkey, from connecting to the last byte (30s, 500ms)
     #[arg(long, env = "UNKEY_OPERATOR_REQUEST_TIMEOUT", default_value = "30s", value_parser = duration)]
     request_timeout: Duration,
@@ -109,6 +113,7 @@ fn options(args: RunArgs) -> Options {
         adoption: args.default_adoption_policy,
         deletion: args.default_deletion_policy,
         consistency_window: args.consistency_window,
+        resync_interval: args.resync_interval,
         request_timeout: args.request_timeout,
         accept_workspace_change: args.accept_workspace_change,
         workers: args.workers,
@@ -120,10 +125,18 @@ fn options(args: RunArgs) -> Options {
 
 /// `500ms`, `30s`, `10m`, `1h`.
 fn duration(text: &str) -> Result<Duration, String> {
+    let duration = interval(text)?;
+    if duration.is_zero() { Err("must be more than zero".to_owned()) } else { Ok(duration) }
+}
+
+/// The same, and zero in any way that one would write it.
+fn interval(text: &str) -> Result<Duration, String> {
+    if text == "0" {
+        return Ok(Duration::ZERO);
+    }
     let duration: kube::core::Duration =
         text.parse().map_err(|_| format!("'{text}' is not a duration such as 500ms, 30s or 10m"))?;
-    let duration = Duration::from(duration);
-    if duration.is_zero() { Err("must be more than zero".to_owned()) } else { Ok(duration) }
+    if duration.is_negative() { Err("must not be negative".to_owned()) } else { Ok(duration.into()) }
 }
 
 /// An empty one is refused too: it must not come to mean "all" because a variable was not filled in.

@@ -7,6 +7,7 @@
 //! | `watch` | one flat stream of changes out of one or more watches |
 //! | `table` | claims, turns and knowledge by externalId; memory by uid |
 //! | `pass` | the loop: gather, decide, perform, learn |
+//! | `scan` | lists the workspace beside the queue, and has looked at what differs |
 //! | `access` | the root key and the policies, as one pass sees them |
 //! | `canary` | looks whether another root key leads to the same workspace |
 //! | `stray` | clears up after objects that went in the middle of a create |
@@ -21,6 +22,7 @@ mod kube;
 mod pass;
 mod patch;
 mod run;
+mod scan;
 mod snapshot;
 mod status;
 mod stray;
@@ -29,6 +31,6 @@ mod upstream;
 mod watch;
 
 pub use clock::{Clock, millis};
-pub use run::{Context, RunError, Settings, run};
+pub use run::{Context, RunError, Settings, run, visit};
 pub use snapshot::Snapshot;
 pub use watch::Scope;

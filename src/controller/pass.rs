@@ -14,7 +14,7 @@ use super::snapshot::Snapshot;
 use super::table::{Memory, Ref, Turn, lock};
 use super::{patch, status, stray, upstream};
 use crate::domain::{
-    self, Call, Crd, ExternalId, KubeStep, Look, Note, Object, Phase, Report, Situation, Step, Telling, Uid, Wake,
+    self, Call, Crd, ExternalId, KubeStep, Look, Mono, Note, Object, Phase, Report, Situation, Step, Telling, Uid, Wake,
 };
 
 /// A pass has a handful of steps; more than this means that somebody edits the object all the time.
@@ -29,7 +29,10 @@ pub struct Pass<'a> {
     external_id: ExternalId,
     uid: Uid,
     snapshot: Arc<Snapshot>,
-    fresh: bool,
+    /// When the request to Kubernetes began that is under way, or was the last.
+    asked: Mono,
+    /// When the look began that allows a write to Unkey; `None`: a new one is needed (R11).
+    looked: Option<Mono>,
     crd: Crd,
     gone: Option<bool>,
 }
@@ -74,7 +77,7 @@ enum End {
 }
 
 /// The cache may be older than what a reply has shown.
-fn newest(memory: &Mutex<Memory>, cached: Arc<Snapshot>) -> Arc<Snapshot> {
+pub fn newest(memory: &Mutex<Memory>, cached: Arc<Snapshot>) -> Arc<Snapshot> {
     let mut memory = lock(memory);
     match &memory.newest {
         Some(newest) if newest.version() > cached.version() => Arc::clone(newest),
@@ -82,6 +85,13 @@ fn newest(memory: &Mutex<Memory>, cached: Arc<Snapshot>) -> Arc<Snapshot> {
             memory.newest = None;
             cached
         }
+    }
+}
+
+impl Drop for Pass<'_> {
+    /// However it ended: what a scan found has had its look.
+    fn drop(&mut self) {
+        lock(&self.memory).finding = None;
     }
 }
 
@@ -95,26 +105,58 @@ impl<'a> Pass<'a> {
         let snapshot = newest(&memory, cached);
         domain::begin_pass(&mut turn.known());
         let (access, crd) = (context.access(), context.crd);
-        Some(Self { context, turn, memory, access, external_id, uid, snapshot, fresh: false, crd, gone: None })
+        Some(Self {
+            context,
+            turn,
+            memory,
+            access,
+            external_id,
+            uid,
+            snapshot,
+            asked: context.clock.now(),
+            looked: None,
+            crd,
+            gone: None,
+        })
     }
 
     /// Looks whether the object is really gone, and whether another one names its externalId: what that heir may adopt must
     /// not be deleted under it (R2).
     async fn is_gone(&mut self) -> Result<bool, KubeError> {
+        self.asked = self.context.clock.now();
         let found = kube::get(&self.context.client, &self.snapshot.key()).await?;
         if matches!(found, Outcome::Now(now) if now.uid() == self.uid) {
             return Ok(false);
         }
         self.gone = Some(kube::has_heirs(&self.context.apis, &self.external_id, &self.uid).await?);
-        self.fresh = true;
+        self.looked = Some(self.asked);
         Ok(true)
+    }
+
+    /// What was seen is as good as new: nothing was done since, and this process has not stood still.
+    fn is_fresh(&self) -> bool {
+        self.looked.is_some_and(|at| self.context.heart.beats_since(at))
+    }
+
+    /// The object may change from here on; what is gone stays gone.
+    fn look_again(&mut self) {
+        if self.gone.is_none() {
+            self.looked = None;
+        }
     }
 
     async fn steps(&mut self) -> Result<End, KubeError> {
         let clearing_up = self.gone.is_some();
         for _ in 0..MAX_STEPS {
+            if clearing_up && !self.is_fresh() {
+                // An heir may have come since.
+                return Ok(End::Wait(Duration::ZERO));
+            }
             let (object, step) = self.decide();
             if !clearing_up && self.gone.is_some() {
+                let (now, recorded) = (self.context.clock.now(), object.held().is_some());
+                let visits = lock(&self.memory).visits.clone();
+                domain::ended(&self.uid, recorded, &mut self.turn.known(), &visits, now);
                 stray::look(&self.snapshot, self.context);
                 return Ok(End::Gone);
             }
@@ -153,7 +195,7 @@ impl<'a> Pass<'a> {
         let role = self.context.table.role(&self.external_id, &self.uid);
         let mut memory = lock(&self.memory);
         let Memory { visits, pokes, .. } = &mut *memory;
-        let mut object = self.snapshot.read(self.fresh, now, pokes);
+        let mut object = self.snapshot.read(self.is_fresh(), now, pokes);
         if let Some(heirs) = self.gone {
             object.phase = Phase::Gone { heirs };
         }
@@ -171,6 +213,7 @@ impl<'a> Pass<'a> {
         let context = self.context;
         let client = &context.client;
         tracing::debug!(step = step.name(), "to Kubernetes");
+        self.asked = context.clock.now();
         match step {
             KubeStep::Refresh => {
                 let outcome = kube::get(client, &object.key).await?;
@@ -195,6 +238,7 @@ impl<'a> Pass<'a> {
                 let done = !matches!(outcome, Outcome::Stale);
                 self.take(outcome).await?;
                 if done {
+                    domain::released(&mut lock(&self.memory).visits);
                     tracing::info!(because = because.name(), deleting = object.phase == Phase::Deleting, "released");
                     if let Some(note) = because.leaves(object) {
                         self.tell(&before, &note).await;
@@ -232,6 +276,7 @@ impl<'a> Pass<'a> {
     /// Takes in what a request to Kubernetes showed of the object.
     async fn take(&mut self, mut outcome: Outcome) -> Result<(), KubeError> {
         if matches!(outcome, Outcome::Stale) {
+            self.asked = self.context.clock.now();
             outcome = kube::get(&self.context.client, &self.snapshot.key()).await?;
         }
         match outcome {
@@ -239,7 +284,7 @@ impl<'a> Pass<'a> {
                 self.context.table.update(&now);
                 self.snapshot = Arc::from(now);
                 lock(&self.memory).newest = Some(Arc::clone(&self.snapshot));
-                self.fresh = true;
+                self.looked = Some(self.asked);
             }
             // Gone, or another object has taken the name. The last object released ends here too.
             Outcome::Now(_) | Outcome::Gone | Outcome::Stale => {
@@ -274,7 +319,7 @@ impl<'a> Pass<'a> {
                 "refused or failed in Unkey"
             ),
         }
-        self.fresh = self.gone.is_some();
+        self.look_again();
         let note = {
             let now = context.clock.now();
             let thrives = context.thrives(answer.is_failure(), now);
@@ -296,6 +341,6 @@ impl<'a> Pass<'a> {
     /// Publishes an event. That may take seconds, in which the object may change: a write upstream needs a new look (R11).
     async fn tell(&mut self, about: &Snapshot, note: &Note) {
         self.context.events.note(about, note).await;
-        self.fresh = self.gone.is_some();
+        self.look_again();
     }
 }

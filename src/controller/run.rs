@@ -12,18 +12,19 @@ use ::kube::runtime::watcher;
 use ::kube::{Api, Client, Resource};
 use futures::{FutureExt, Stream, StreamExt};
 use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::watch;
 use tracing::Instrument;
 
 use super::access::Access;
 use super::canary;
-use super::clock::Clock;
+use super::clock::{BEAT, Clock, Heart};
 use super::events::Events;
 use super::kube::KubeError;
 use super::snapshot::Snapshot;
 use super::stray::Strays;
 use super::table::{Ref, Table, lock};
-use super::watch::{self, Scope};
-use super::{pass, stray};
+use super::watch::{Scope, changes, streams_lists};
+use super::{pass, scan, stray};
 use crate::api::CLAIM_ANNOTATION;
 use crate::domain::{Cause, Crd, Mono, Policy, Workspace, backoff};
 use crate::telemetry::Metrics;
@@ -44,6 +45,8 @@ pub struct Settings {
     pub workers: u16,
     /// Policies for specs that name none, and the consistency window.
     pub policy: Policy,
+    /// From one scan of the workspace to the next; zero: none.
+    pub resync: Duration,
     /// R15: ids recorded under another key need no proof that they are of this workspace.
     pub accept_workspace_change: bool,
 }
@@ -57,6 +60,7 @@ pub struct Context {
     pub(super) crd: Crd,
     pub(super) table: Table,
     pub(super) clock: Clock,
+    pub(super) heart: Heart,
     pub(super) events: Events,
     pub(super) metrics: Metrics,
     pub(super) strays: Strays,
@@ -90,6 +94,7 @@ impl Context {
         let (wake, woken) = tokio::sync::mpsc::unbounded_channel();
         let access = Access::with(&settings.policy, &unkey);
         let workspace = Workspace::new(access.policy.credential.clone(), settings.accept_workspace_change);
+        let clock = Clock::start();
         let context = Self {
             apis: settings.scope.apis(&client),
             events: Events::new(client.clone()),
@@ -97,7 +102,8 @@ impl Context {
             unkey,
             table: Table::new(wake, settings.policy.window, workspace),
             crd: if settings.scope.namespaces.is_empty() { Crd::Unseen } else { Crd::Unguarded },
-            clock: Clock::start(),
+            clock,
+            heart: Heart::new(clock),
             metrics,
             strays: Strays::default(),
             access: RwLock::new(Arc::new(access)),
@@ -195,13 +201,19 @@ pub async fn run(
 ) -> Result<(), RunError> {
     let streaming = match context.apis.first() {
         Some(api) => tokio::select! {
-            streams = watch::streams_lists(api, &settings.scope) => streams.map_err(RunError::Selector)?,
+            streams = streams_lists(api, &settings.scope) => streams.map_err(RunError::Selector)?,
             () = stop.clone() => return Ok(()),
         },
         None => false,
     };
     let (store, writer) = reflector::store::<Snapshot>();
-    let changes = watch::changes(context.apis.clone(), &settings.scope, streaming, store.clone());
+    let changes = changes(context.apis.clone(), &settings.scope, streaming, store.clone());
+    let (listed, filled) = watch::channel(false);
+    let ready = move || {
+        // An error means that nobody waits for it.
+        let _ = listed.send(true);
+        ready();
+    };
     let trigger = triggers(changes, writer, store.clone(), ready, Arc::clone(&context));
     let woken = futures::stream::unfold(woken, |mut woken| async move { woken.recv().await.map(|it| (it, woken)) });
     let sweeper = Arc::clone(&context);
@@ -210,6 +222,29 @@ pub async fn run(
         loop {
             tokio::time::sleep(SWEEP).await;
             sweeper.table.sweep(sweeper.clock.now());
+        }
+    });
+    let beating = Arc::clone(&context);
+    let beat = tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(BEAT).await;
+            let _ = beating.heart.beat();
+        }
+    });
+    // Without leader election every process leads, from its start on.
+    let (_lead, leading) = watch::channel(true);
+    let schedule = scan::Schedule {
+        every: settings.resync,
+        window: Duration::from_millis(settings.policy.window),
+        workers: settings.workers,
+    };
+    let scans = scan::run(Arc::clone(&context), store.clone(), schedule, filled, leading);
+    let stopped = stop.clone();
+    let scanner = tokio::spawn(async move {
+        tokio::select! {
+            () = scans => {}
+            // It only reads, so there is nothing to finish.
+            () = stopped => {}
         }
     });
     let stopping = stop.clone();
@@ -225,7 +260,9 @@ pub async fn run(
         })
         .await;
     sweep.abort();
+    beat.abort();
     guard.abort();
+    scanner.abort();
     // The queue ends by itself only if something is badly wrong; then the process has to end, not to idle.
     stopping.now_or_never().ok_or(RunError::Ended)
 }
@@ -272,7 +309,7 @@ fn triggers(
 
 /// An object is gone (or no longer selected).
 fn ended(object: &Snapshot, context: &Arc<Context>) {
-    context.table.remove(object);
+    context.table.remove(object, context.clock.now());
     stray::look(object, context);
     let claimant = object.claimant(object.read_status().as_ref());
     // A release takes the claim off with the finalizer. Gone without the one but with the other, or without having been
@@ -304,6 +341,11 @@ enum FailureKind {
     Kube(#[from] KubeError),
     #[error("a panic in the pass over this object; this is a bug of the operator")]
     Panic,
+}
+
+/// One pass over one object, as the queue runs it, and when to look again: for tests that drop it at every await.
+pub async fn visit(object: Arc<Snapshot>, context: Arc<Context>) -> Action {
+    reconcile(object, context).await.unwrap_or_else(|failure| Action::requeue(failure.retry))
 }
 
 async fn reconcile(object: Arc<Snapshot>, context: Arc<Context>) -> Result<Action, Failure> {

@@ -6,17 +6,19 @@
 //! when it ends (R8).
 
 mod guard;
+mod owners;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ::kube::runtime::reflector::ObjectRef;
-use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::{Notify, OwnedSemaphorePermit};
 
+pub use self::owners::Owner;
 use super::snapshot::{Pokes, Snapshot};
 use crate::api::Reason;
-use crate::domain::{Claimant, ExternalId, KeyMark, Knowledge, Mono, Role, Uid, Visits, Workspace, role};
+use crate::domain::{self, Claimant, ExternalId, KeyMark, Knowledge, Mono, Role, Uid, Visits, Workspace, role};
 
 /// A reference by which the controller's queue knows an object.
 pub type Ref = ObjectRef<Snapshot>;
@@ -74,6 +76,8 @@ pub struct Memory {
     pub newest: Option<Arc<Snapshot>>,
     /// Failures of Kubernetes requests in a row.
     pub kube_failures: u32,
+    /// A scan found something, and the pass over it is not over: one of a few at a time.
+    pub finding: Option<OwnedSemaphorePermit>,
 }
 
 /// The turn on one externalId: while it lives no other pass acts on it.
@@ -139,10 +143,13 @@ impl Table {
     }
 
     /// Takes an object out that is gone, and wakes those that waited for it.
-    pub fn remove(&self, object: &Snapshot) {
+    pub fn remove(&self, object: &Snapshot, now: Mono) {
         let uid = object.uid();
-        lock(&self.memories).remove(&uid);
+        let memory = lock(&self.memories).remove(&uid);
+        let visits = memory.map(|memory| lock(&memory).visits.clone()).unwrap_or_default();
         if let Some(slot) = lock(&self.slots).get_mut(&object.external_id()) {
+            let recorded = object.claimant(object.read_status().as_ref()).recorded.is_some();
+            domain::ended(&uid, recorded, &mut lock(&slot.known), &visits, now);
             slot.entries.retain(|entry| {
                 let stays = entry.claimant.uid != uid;
                 if !stays {
@@ -202,8 +209,12 @@ impl Table {
             slot.parked.insert(me.clone());
             return None;
         }
+        Some(self.turn(external_id, slot))
+    }
+
+    fn turn(&self, external_id: &ExternalId, slot: &mut Slot) -> Turn<'_> {
         slot.busy = true;
-        Some(Turn { table: self, external_id: external_id.clone(), known: Arc::clone(&slot.known) })
+        Turn { table: self, external_id: external_id.clone(), known: Arc::clone(&slot.known) }
     }
 
     /// Forgets externalIds that no object names any more, once no read could be misled by what was done to them, and the

@@ -107,7 +107,8 @@ pub fn refusal(error: &unkey::Error) -> Reply {
     }
 }
 
-fn content(found: &unkey::Identity) -> Content {
+/// What an identity holds.
+pub fn content(found: &unkey::Identity) -> Content {
     let limits = found.ratelimits.iter().map(|stored| {
         let limit = Limit { limit: stored.limit, duration: stored.duration, auto_apply: stored.auto_apply };
         (stored.name.clone(), limit)

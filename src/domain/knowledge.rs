@@ -18,6 +18,8 @@ pub struct Knowledge {
     pub evidence_from: Mono,
     /// A write whose outcome is unknown and that no settled read has cleared.
     pub doubt: Option<Doubt>,
+    /// The same of writes that another process may have sent. One that says Ready has settled them.
+    pub inherited: Option<Doubt>,
     /// A write that was begun and has not been answered to [`learn()`](super::learn()). If a pass ends (or is dropped) with it, that is a doubt.
     pub in_flight: Option<InFlight>,
     /// Fields whose update has an unknown outcome: what Unkey last accepted of them is not known.
@@ -167,10 +169,12 @@ impl Knowledge {
             ended: false,
             create: (sent.what == Write::Create).then(|| sent.uid.clone()),
         });
-        match (self.doubt.clone(), in_flight) {
-            (Some(a), Some(b)) => Some(a.and(b)),
-            (a, b) => a.or(b),
-        }
+        [self.doubt.clone(), self.inherited.clone(), in_flight].into_iter().flatten().reduce(Doubt::and)
+    }
+
+    /// Nothing is in doubt but what another process may have sent.
+    pub fn doubts_only_others(&self) -> bool {
+        self.inherited.is_some() && self.doubt.is_none() && self.in_flight.is_none()
     }
 
     /// What a status records as accepted, less what is not known any more.
@@ -192,6 +196,20 @@ impl Knowledge {
             Some(before) => before.and(doubt),
             None => doubt,
         });
+    }
+
+    /// Adds a doubt about what another process may have sent.
+    pub fn inherit(&mut self, doubt: Doubt) {
+        self.evidence_from = self.evidence_from.max(doubt.over);
+        self.inherited = Some(match self.inherited.take() {
+            Some(before) => before.and(doubt),
+            None => doubt,
+        });
+    }
+
+    /// A settled read has answered what was in doubt.
+    pub fn settle(&mut self) -> Option<Doubt> {
+        self.doubt.take().into_iter().chain(self.inherited.take()).reduce(Doubt::and)
     }
 
     /// The moment from which on a read is settled, with a consistency window of `window` milliseconds.

@@ -287,7 +287,7 @@ fn found(
     telling: Telling,
 ) {
     let settled = telling.begun >= known.settles_at(policy.window);
-    let doubt = if settled { known.doubt.take() } else { None };
+    let doubt = if settled { known.settle() } else { None };
     if settled {
         known.unsure = None;
         outdated(&mut known.last, content, object);
@@ -354,7 +354,7 @@ fn absent(
     let settles_at = known.settles_at(policy.window);
     let settled = telling.begun >= settles_at;
     if settled {
-        known.doubt = None;
+        known.settle();
         // Only of an identity that is recorded can it be a surprise.
         visits.suspicion |= object.held().is_some();
         judged(object, visits, telling);

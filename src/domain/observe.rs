@@ -2,10 +2,11 @@
 
 use super::content::Applied;
 use super::fight;
-use super::ids::{Mono, Uid};
+use super::ids::{ExternalId, Mono, Uid};
 use super::knowledge::{Doubt, Knowledge, LastWrite};
+use super::message;
 use super::object::{Object, Phase};
-use super::report::{Cause, Shown};
+use super::report::{Cause, Shown, Verdict};
 use super::situation::Policy;
 use super::visits::{Trouble, Visits};
 use crate::api::Reason;
@@ -13,6 +14,7 @@ use crate::api::Reason;
 /// Takes in an object as it was just seen.
 pub fn observe(object: &Object, known: &mut Knowledge, visits: &mut Visits, policy: &Policy, now: Mono) {
     inherit(object, known, visits, policy, now);
+    hear(object, known, visits, policy, now);
     // A cache may be behind; only a fresh object shows that the question is answered. One that is being deleted has to
     // look for a second identity besides the recorded one.
     let (held, claimed) = (object.held().is_some(), object.mark.own().is_some());
@@ -68,7 +70,7 @@ fn inherit(object: &Object, known: &mut Knowledge, visits: &mut Visits, policy: 
     if strange {
         // Who sent it may have died a moment ago: the attempt lasts as long as one of ours.
         let create = Some(object.guard.uid.clone());
-        known.add_doubt(Doubt { over: now.after(policy.attempt), ended: false, create });
+        known.inherit(Doubt { over: now.after(policy.attempt), ended: false, create });
     }
     // For a while after taking the lead a cache may still show what was before the last process's writes (S7): until
     // then each sight counts as the first.
@@ -87,8 +89,29 @@ fn inherit(object: &Object, known: &mut Knowledge, visits: &mut Visits, policy: 
         let settled = object.recorded.own().is_some_and(|record| record.shown.ready);
         let create = (!settled).then(|| object.guard.uid.clone());
         let over = now.max(Mono::ZERO.after(policy.attempt));
-        known.add_doubt(Doubt { over, ended: false, create });
+        known.inherit(Doubt { over, ended: false, create });
     }
+}
+
+/// Two processes at work hear of each other by the status alone; neither may write again and again what the other then
+/// takes back (S32). Who says Ready has nothing in doubt, what it inherited included. Who holds Ready back for a doubt that
+/// is not ours sent something: it is in doubt here too, until it is over or the other one says Ready.
+fn hear(object: &Object, known: &mut Knowledge, visits: &mut Visits, policy: &Policy, now: Mono) {
+    let uid = &object.guard.uid;
+    let vouched = object.fresh && object.phase == Phase::Live && object.held().is_some() && object.at_rest();
+    if vouched && known.inherited.as_ref().is_some_and(|doubt| doubt.create.as_ref().is_none_or(|of| of == uid)) {
+        known.inherited = None;
+    }
+    let external_id = object.external_id.as_ref().map_or("?", ExternalId::as_str);
+    let settling = || message::of(&Verdict::Waiting(Cause::Settling), &object.key, external_id);
+    let held_back = object.held().is_some()
+        && object.recorded.own().is_some_and(|record| {
+            record.generation == object.generation && !record.shown.ready && record.shown.message == settling()
+        });
+    if held_back && !visits.settling_met && known.doubt().is_none() {
+        known.inherit(Doubt { over: now.after(policy.attempt), ended: false, create: None });
+    }
+    visits.settling_met = held_back;
 }
 
 /// R13: what was failing before a restart is not tried again all at once because of it.
@@ -141,6 +164,20 @@ pub(super) fn laid_over(base: &Applied, top: &Applied) -> Applied {
         meta: top.meta.clone().or_else(|| base.meta.clone()),
         limits: top.limits.clone().or_else(|| base.limits.clone()),
     }
+}
+
+/// Takes in that an object is gone. If a read had found what a create of it may have made, and nothing was done about it, that is
+/// in doubt again: the memory that it was found goes with the object (R2). `recorded`: its status named an identity.
+pub fn ended(uid: &Uid, recorded: bool, known: &mut Knowledge, visits: &Visits, now: Mono) {
+    let deleted = matches!(&known.last, LastWrite::Deleted { uid: of, .. } if of == uid);
+    if visits.maybe_own.is_some() && !recorded && !deleted {
+        known.add_doubt(Doubt { over: now, ended: false, create: Some(uid.clone()) });
+    }
+}
+
+/// Notes that our patch took the claim off: nothing is left to be dealt with.
+pub fn released(visits: &mut Visits) {
+    visits.maybe_own = None;
 }
 
 /// Notes that our patch put the claim on; `before` is the object that the patch was made from, whose version it tested.

@@ -37,13 +37,17 @@ pub enum Role {
 
 /// The role of `uid` among `claimants`. Someone who is not among them yields to any of them, and alone owns.
 pub fn role<'a>(uid: &Uid, claimants: impl IntoIterator<Item = &'a Claimant>) -> Role {
-    let owner = claimants.into_iter().min_by(|a, b| rank(a).cmp(&rank(b)).then_with(|| a.uid.cmp(&b.uid)));
-    match owner {
+    match owner(claimants) {
         Some(owner) if owner.uid != *uid => {
             Role::Loser { owner_leaving: owner.leaving, owner_recorded: owner.recorded.is_some() }
         }
         _ => Role::Owner,
     }
+}
+
+/// The one that acts.
+pub fn owner<'a>(claimants: impl IntoIterator<Item = &'a Claimant>) -> Option<&'a Claimant> {
+    claimants.into_iter().min_by(|a, b| rank(a).cmp(&rank(b)).then_with(|| a.uid.cmp(&b.uid)))
 }
 
 /// Lower is better: an id recorded, then a claim, then neither; then what was created; then age.

@@ -18,6 +18,8 @@ pub struct Visits {
     pub claim_met: bool,
     /// Work that an earlier process left undone has been taken into account.
     pub undone_met: bool,
+    /// The status holds Ready back for a write in doubt, and that has been taken into account.
+    pub settling_met: bool,
     /// A create was sent that was not definitely refused.
     pub sent: bool,
     /// Something suggested that the identity is not as recorded; a settled read has to judge it.

@@ -12,6 +12,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
+use super::scans::Scans;
 use crate::api::Reason;
 use crate::unkey::Operation;
 
@@ -27,11 +28,12 @@ struct Inner {
     in_flight: Gauge,
     objects: Family<ByReason, Gauge>,
     left_behind: Counter,
+    scans: Scans,
 }
 
 /// A label value that cannot be anything but one of the program's own words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Word(&'static str);
+pub(super) struct Word(pub(super) &'static str);
 
 impl EncodeLabelValue for Word {
     fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), fmt::Error> {
@@ -40,8 +42,8 @@ impl EncodeLabelValue for Word {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ByResult {
-    result: Word,
+pub(super) struct ByResult {
+    pub(super) result: Word,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -95,6 +97,7 @@ impl Default for Metrics {
             "Identities that stay in Unkey since their finalizer was taken off by hand",
             left_behind.clone(),
         );
+        let scans = Scans::register(&mut registry);
         Self(Arc::new(Inner {
             registry: Mutex::new(registry),
             reconciles,
@@ -103,6 +106,7 @@ impl Default for Metrics {
             in_flight,
             objects,
             left_behind,
+            scans,
         }))
     }
 }
@@ -122,6 +126,11 @@ impl Metrics {
     /// An object went without its finalizer.
     pub fn left_behind(&self) {
         self.0.left_behind.inc();
+    }
+
+    /// The scan's own.
+    pub(super) fn scans(&self) -> &Scans {
+        &self.0.scans
     }
 
     /// The text to serve. `counts`: how many objects show each reason.

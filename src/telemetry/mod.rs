@@ -2,6 +2,7 @@
 
 mod log;
 mod metrics;
+mod scans;
 
 pub use log::{LogFormat, init};
 pub use metrics::{InFlight, Metrics};

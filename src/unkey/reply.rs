@@ -130,7 +130,9 @@ fn malformed(error: &serde_json::Error) -> Why {
 }
 
 fn success<T: Answer>(body: &[u8]) -> Result<T, Why> {
-    let envelope: Envelope<T::Data> = serde_json::from_slice(body).map_err(|error| malformed(&error))?;
+    // The parser would not look into what it skips, and an answer that is half noise is none.
+    let text = std::str::from_utf8(body).map_err(|_| "it is not text")?;
+    let envelope: Envelope<T::Data> = serde_json::from_str(text).map_err(|error| malformed(&error))?;
     if envelope.error.is_some() {
         return Err("it holds an error");
     }

@@ -180,16 +180,24 @@ async fn who_cannot_act_owns_too() {
     world.seed("y", &json!({"meta": {"theirs": 1}}));
     world.create("refused", &json!({"externalId": "y", "meta": {}})).await;
     world.reason("refused", "AlreadyExists").await;
+    world.create("invalid", &json!({"externalId": "z", "meta": {"k".repeat(65_536): 1}})).await;
+    world.reason("invalid", "InvalidSpec").await;
     world.next_second().await;
-    for (name, external_id) in [("after-suspended", "x"), ("after-refused", "y")] {
+    for (name, external_id) in [("after-suspended", "x"), ("after-refused", "y"), ("after-invalid", "z")] {
         world.create(name, &json!({"externalId": external_id, "adoptionPolicy": "Always", "meta": {}})).await;
         world.until(name, "refused", is_loser).await;
     }
-    assert_eq!(world.upstream("x"), Value::Null);
+    assert_eq!((world.upstream("x"), world.upstream("z")), (Value::Null, Value::Null));
     world.delete("refused").await;
     let object = world.ready("after-refused").await;
     assert_eq!(object["status"]["origin"], "Adopted");
     world.edit("suspended", &json!({"suspend": false})).await;
     world.ready("suspended").await;
     world.until("after-suspended", "refused", is_loser).await;
+    // Mended, it is the owner still; gone, the next one is.
+    world.edit("invalid", &json!({"meta": null})).await;
+    world.ready("invalid").await;
+    world.until("after-invalid", "refused", is_loser).await;
+    world.delete("invalid").await;
+    assert_eq!(world.ready("after-invalid").await["status"]["origin"], "Created");
 }

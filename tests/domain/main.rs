@@ -9,6 +9,7 @@ mod fights;
 mod guards;
 mod histories;
 mod lost;
+mod outage;
 mod quiet;
 mod replaced;
 mod sim;

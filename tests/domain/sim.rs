@@ -109,6 +109,8 @@ pub struct Sim {
     /// When a call for another object last succeeded.
     pub thrives: Option<Mono>,
     pub heirs: bool,
+    /// Chance in waits.
+    pub dice: u16,
     /// Someone takes the object away by hand right before its first status is written.
     pub vanish_before_status: bool,
     /// The pass ends with an error instead of a write to Kubernetes, once so many were made.
@@ -143,6 +145,7 @@ impl Sim {
             crd: Crd::Unguarded,
             thrives: None,
             heirs: false,
+            dice: 30_000,
             vanish_before_status: false,
             kube_fails_after: None,
             trace: Vec::new(),
@@ -351,7 +354,7 @@ impl Sim {
                         return End::Cut;
                     }
                     self.sleep(took);
-                    let telling = Telling { begun, now: self.mono(), dice: 30_000, thrives: self.thrives };
+                    let telling = Telling { begun, now: self.mono(), dice: self.dice, thrives: self.thrives };
                     let visits = self.process.visits.entry(thing.uid.clone()).or_default();
                     let note = learn(&object, &call, &reply, &mut self.process.known, visits, &self.policy, telling);
                     self.notes.extend(note);

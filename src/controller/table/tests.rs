@@ -5,6 +5,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use super::super::snapshot::tests::snapshot;
 use super::*;
+use crate::domain::IdentityId;
 
 fn table() -> (Table, UnboundedReceiver<Ref>) {
     let (wake, woken) = unbounded_channel();
@@ -43,7 +44,7 @@ fn a_reply_that_comes_after_the_end_of_an_object_does_not_bring_it_back() {
     let (table, _woken) = table();
     table.upsert(&object("a", 1, &json!({"uid": "a", "identityId": "id_1"})));
     table.upsert(&object("b", 1, &json!({})));
-    table.remove(&object("a", 1, &json!({})));
+    table.remove(&object("a", 1, &json!({})), Mono::ZERO);
     table.update(&object("a", 3, &json!({"uid": "a", "identityId": "id_1"})));
     assert_eq!(table.role(&ExternalId::new("e"), &Uid::new("b")), Role::Owner);
 }
@@ -70,9 +71,28 @@ fn what_is_known_outlives_its_objects_for_a_window() {
         let turn = table.try_turn(&external_id, &Ref::new("a")).unwrap();
         turn.known().evidence_from = Mono(1_000);
     }
-    table.remove(&object("a", 1, &json!({})));
+    table.remove(&object("a", 1, &json!({})), Mono::ZERO);
     table.sweep(Mono(30_999));
     assert_eq!(table.try_turn(&external_id, &Ref::new("a")).unwrap().known().evidence_from, Mono(1_000));
     table.sweep(Mono(31_000));
     assert_eq!(table.try_turn(&external_id, &Ref::new("a")).unwrap().known().evidence_from, Mono::ZERO);
+}
+
+#[test]
+fn one_acts_for_each_external_id() {
+    let (table, mut woken) = table();
+    let external_id = ExternalId::new("e");
+    assert!(table.owner(&external_id).is_none());
+    table.upsert(&object("a", 1, &json!({})));
+    table.upsert(&object("b", 1, &json!({"uid": "b", "identityId": "id_1", "credential": "k"})));
+    let owner = table.owner(&external_id).unwrap();
+    assert_eq!(owner.uid, Uid::new("b"));
+    assert_eq!(owner.recorded, Some((IdentityId::new("id_1"), Some("k".to_owned()))));
+    assert_eq!(table.owners(|_| true).len(), 1);
+    assert!(table.owners(|owner| owner.recorded.is_none()).is_empty());
+    names(&mut woken);
+    let turn = table.idle_turn(&external_id).unwrap();
+    assert!(table.idle_turn(&external_id).is_none(), "taken");
+    drop(turn);
+    assert!(names(&mut woken).is_empty(), "nobody is woken for a look");
 }

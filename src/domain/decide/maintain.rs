@@ -39,6 +39,8 @@ pub(super) fn maintain(s: &Situation<'_>, desired: &Desired, held: &Held) -> Ste
         let record = s.object.recorded.own();
         let (ready, current) = record.map_or((false, false), |r| (r.shown.ready, r.generation == s.object.generation));
         return match next {
+            // Another process says Ready, and knows what it sent: look whether it still does.
+            _ if s.known.doubts_only_others() && ready && current && !s.object.fresh => Step::Kube(KubeStep::Refresh),
             // Ready says that no settled read contradicts it; with a write in doubt that is not known (R5).
             next if doubt && ready && current => s.say(Verdict::Waiting(Cause::Settling), next),
             // A poke alone does not hold back that a new generation was accepted.

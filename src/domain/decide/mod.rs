@@ -120,6 +120,13 @@ impl Situation<'_> {
         matches!(&self.known.last, LastWrite::Created { uid, noted: false, .. } if *uid == self.object.guard.uid)
     }
 
+    /// An update of ours was accepted that the status does not show: another process's came first, and Unkey holds ours (S41).
+    fn overwrote(&self) -> bool {
+        let held = self.object.held().map(|held| &held.identity);
+        matches!(&self.known.last, LastWrite::Updated { uid, identity, noted: false, .. }
+            if *uid == self.object.guard.uid && held == Some(identity))
+    }
+
     /// A poke is pending that no settled read has answered.
     fn poked(&self) -> bool {
         self.object.poke.as_ref().is_some_and(|poke| self.visits.judged.as_ref() != Some(&poke.value))
@@ -133,6 +140,7 @@ impl Situation<'_> {
             && object.poke.is_none()
             && record.deletion == Some(self.deletion())
             && !self.owes_id()
+            && !self.overwrote()
             && !self.visits.suspicion;
         let at_rest = if record.shown.ready {
             object.held().is_some() && self.known.doubt().is_none()

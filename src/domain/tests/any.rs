@@ -33,9 +33,9 @@ impl Any {
     }
 }
 
-const WINDOW: u64 = 30_000;
+pub(super) const WINDOW: u64 = 30_000;
 
-fn customer() -> ExternalId {
+pub(super) fn customer() -> ExternalId {
     ExternalId::new("customer-1")
 }
 
@@ -43,7 +43,7 @@ fn flag() -> impl Strategy<Value = bool> {
     any::<bool>()
 }
 
-fn mono() -> impl Strategy<Value = Mono> {
+pub(super) fn mono() -> impl Strategy<Value = Mono> {
     (0..6_u64).prop_map(|n| Mono(n * WINDOW / 2))
 }
 
@@ -55,13 +55,13 @@ fn identities() -> impl Strategy<Value = Confirmed> {
     (1..3).prop_map(|n| Confirmed::from_create(&customer(), &format!("id_{n}")).expect("an id"))
 }
 
-fn desireds() -> impl Strategy<Value = Desired> {
+pub(super) fn desireds() -> impl Strategy<Value = Desired> {
     let metas = prop::option::of(prop_oneof![Just(meta("{}")), Just(meta(r#"{"a":1}"#)), Just(meta(r#"{"a":2}"#))]);
     let limit = prop::option::of(prop_oneof![Just(limits(&[])), Just(limits(&[("req", 1, 1000, false)]))]);
     (metas, limit).prop_map(|(meta, limits)| Desired::new(customer(), meta, limits))
 }
 
-fn contents() -> impl Strategy<Value = Content> {
+pub(super) fn contents() -> impl Strategy<Value = Content> {
     desireds().prop_map(|d| Content { meta: d.meta.unwrap_or_default(), limits: d.limits.unwrap_or_default() })
 }
 
@@ -154,8 +154,10 @@ fn knowledge() -> impl Strategy<Value = Knowledge> {
         (uids(), identities()).prop_map(|(uid, identity)| LastWrite::Deleted { uid, identity }),
         uids().prop_map(|uid| LastWrite::Exists { uid }),
     ];
-    let doubt = prop::option::weighted(0.3, (mono(), flag(), prop::option::of(uids())))
-        .prop_map(|doubt| doubt.map(|(over, ended, create)| Doubt { over, ended, create }));
+    let doubt = || {
+        prop::option::weighted(0.3, (mono(), flag(), prop::option::of(uids())))
+            .prop_map(|doubt| doubt.map(|(over, ended, create)| Doubt { over, ended, create }))
+    };
     let seen = prop_oneof![
         2 => Just(Seen::Nothing),
         1 => (mono(), mono(), prop::option::of(Just(IdentityId::new("id_1")))).prop_map(|(a, b, of)| Seen::Absent { first: a.min(b), last: a.max(b), of }),
@@ -163,9 +165,18 @@ fn knowledge() -> impl Strategy<Value = Knowledge> {
             .prop_map(|(begun, identity, content)| Seen::Ours { begun, identity, content }),
         1 => mono().prop_map(|begun| Seen::Foreign { begun }),
     ];
-    (last, mono(), doubt, prop::option::of(mono()), seen).prop_map(|(last, evidence_from, doubt, limits_sent, seen)| {
-        Knowledge { last, evidence_from, doubt, in_flight: None, unsure: None, limits_sent, seen }
-    })
+    (last, mono(), doubt(), doubt(), prop::option::of(mono()), seen).prop_map(
+        |(last, evidence_from, doubt, inherited, limits_sent, seen)| Knowledge {
+            last,
+            evidence_from,
+            doubt,
+            inherited,
+            in_flight: None,
+            unsure: None,
+            limits_sent,
+            seen,
+        },
+    )
 }
 
 fn visits() -> impl Strategy<Value = Visits> {
@@ -240,7 +251,7 @@ pub(super) fn anything() -> impl Strategy<Value = Any> {
                 Seen::Ours { begun, .. } | Seen::Foreign { begun } => *begun = (*begun).min(now),
             }
             if known.settled(WINDOW).is_some() {
-                known.doubt = None;
+                known.settle();
             }
             Any { object, role, known, visits, gate, crd, policy, now }
         },

@@ -10,6 +10,7 @@ mod desired;
 mod message;
 mod ownership;
 mod record;
+mod scan;
 mod workspace;
 
 use super::*;

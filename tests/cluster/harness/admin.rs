@@ -139,7 +139,8 @@ impl Exposition {
         let carries = |sample: &&Sample| {
             sample.name == name && labels.iter().all(|(key, value)| sample.labels.get(*key).is_some_and(|v| v == value))
         };
-        let sum: f64 = self.samples.iter().filter(carries).map(|sample| sample.value).sum();
+        // The sum of none would be -0.
+        let sum = self.samples.iter().filter(carries).fold(0.0, |sum, sample| sum + sample.value);
         format!("{sum}").parse().unwrap_or_else(|_| panic!("{name} is no count: {sum}"))
     }
 

@@ -5,11 +5,13 @@ mod books;
 mod cost;
 mod look;
 mod operator;
+mod statuses;
 mod table;
 mod world;
 
 pub use books::refusal;
 pub use cost::Cost;
 pub use operator::Operator;
+pub use statuses::Statuses;
 pub use table::table;
 pub use world::{ROOT_KEY, World, condition, eventually, identity, succeeded};

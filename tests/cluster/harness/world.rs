@@ -134,6 +134,9 @@ impl World {
             "700ms",
             "--request-timeout",
             "1500ms",
+            // Tests of the scan turn it on; all others count calls.
+            "--resync-interval",
+            "0s",
             "--log-level",
             "debug",
         ]

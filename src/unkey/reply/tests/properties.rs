@@ -23,6 +23,18 @@ fn bodies() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![prop::collection::vec(any::<u8>(), 0..200), whole, damaged]
 }
 
+/// Found by the property below: a parser that skips what it does not need does not see that it is no text.
+#[test]
+fn a_success_has_to_be_text_throughout() {
+    let mut body = json!({"meta": {"requestId": "req_1"}, "data": {"?": 1}}).to_string().into_bytes();
+    let head = Head { status: 200, content_type: JSON, retry_after: None };
+    assert!(judge(Operation::Delete, head, &body).is_ok());
+    let at = body.iter().position(|byte| *byte == b'?').unwrap();
+    body[at] = 0x80;
+    let error = judge(Operation::Delete, head, &body).unwrap_err();
+    assert_eq!((error.class(), error.effect()), (Class::UnknownOutcome, Effect::Unknown));
+}
+
 proptest! {
     #[test]
     fn absence_and_success_need_all_their_conditions(

@@ -1,0 +1,147 @@
+//! One request of a scan, and what its failure means for the scan.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::super::access::Access;
+use super::super::run::Context;
+use super::super::{clock, upstream};
+use crate::domain::{Cause, Mono, backoff};
+use crate::unkey::{self, Class, Operation};
+
+/// Failures in a row that end a scan; the next one comes anyway.
+const MAX_FAILURES: u32 = 4;
+
+/// How a scan ended.
+#[derive(Debug)]
+pub enum End {
+    /// Everything was looked at.
+    Complete,
+    /// There was nothing to look at, and nothing was asked.
+    Nothing,
+    /// Unkey cannot be asked: the root key, a permission, a wrong URL.
+    Refused(String),
+    /// Unkey fails.
+    Failed(String),
+    /// Another root key came into use on the way.
+    KeyChanged,
+    /// A bug of ours.
+    Panicked,
+}
+
+impl End {
+    /// One word: a metric label.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::Nothing => "nothing",
+            Self::Refused(_) => "refused",
+            Self::Failed(_) => "failed",
+            Self::KeyChanged => "key_changed",
+            Self::Panicked => "panic",
+        }
+    }
+
+    /// What kept it from its end.
+    pub fn why(&self) -> Option<String> {
+        match self {
+            Self::Complete | Self::Nothing => None,
+            Self::Refused(why) | Self::Failed(why) => Some(why.clone()),
+            Self::KeyChanged => Some("another root key came into use".to_owned()),
+            Self::Panicked => Some("a panic; this is a bug of the operator".to_owned()),
+        }
+    }
+}
+
+/// What became of one request.
+pub enum Answer<T> {
+    /// It was answered; it began then.
+    Got(Mono, T),
+    /// Unkey's own 404; it began then.
+    Absent(Mono),
+    /// Too much was asked for, or this one cannot be answered at all.
+    TooMuch(String),
+    /// Not answered; another try is worth it now. It may be the size that takes too long.
+    Again,
+    /// Refused for coming too soon; now it is time.
+    TooSoon,
+}
+
+/// Asks Unkey with one root key, and counts the failures in a row.
+pub struct Asker<'a> {
+    context: &'a Context,
+    access: Arc<Access>,
+    failures: u32,
+}
+
+impl<'a> Asker<'a> {
+    /// Asks with the key that is in use now.
+    pub fn new(context: &'a Context) -> Self {
+        Self { context, access: context.access(), failures: 0 }
+    }
+
+    /// That key, and the policies.
+    pub fn access(&self) -> &Arc<Access> {
+        &self.access
+    }
+
+    /// One request. An error ends the scan.
+    pub async fn ask<T>(
+        &mut self,
+        operation: Operation,
+        request: impl Future<Output = Result<T, unkey::Error>>,
+    ) -> Result<Answer<T>, End> {
+        self.same_key()?;
+        let begun = self.context.clock.now();
+        let timer = self.context.metrics.upstream_begins();
+        let result = request.await;
+        timer.ends(operation, result.as_ref().err().map_or("ok", upstream::word));
+        self.same_key()?;
+        let error = match result {
+            Ok(answer) => {
+                self.failures = 0;
+                return Ok(Answer::Got(begun, answer));
+            }
+            Err(error) => error,
+        };
+        let why = error.to_string();
+        let unreadable = matches!(error.fault(), unkey::Fault::Unreadable { .. });
+        match error.class() {
+            Class::NotFound => {
+                self.failures = 0;
+                Ok(Answer::Absent(begun))
+            }
+            Class::Credential | Class::Permission { .. } | Class::Misconfigured => Err(End::Refused(why)),
+            Class::RateLimited { retry_after } => {
+                self.failed(why)?;
+                self.pause(retry_after).await;
+                Ok(Answer::TooSoon)
+            }
+            Class::Terminal { .. } => Ok(Answer::TooMuch(why)),
+            _ if unreadable || error.may_be_too_much() => Ok(Answer::TooMuch(why)),
+            _ => {
+                self.failed(why)?;
+                self.pause(None).await;
+                Ok(Answer::Again)
+            }
+        }
+    }
+
+    fn same_key(&self) -> Result<(), End> {
+        let same = self.context.access().policy.credential == self.access.policy.credential;
+        if same { Ok(()) } else { Err(End::KeyChanged) }
+    }
+
+    /// Counts a failure; too many in a row end the scan.
+    pub fn failed(&mut self, why: String) -> Result<(), End> {
+        self.failures += 1;
+        if self.failures >= MAX_FAILURES { Err(End::Failed(why)) } else { Ok(()) }
+    }
+
+    /// Waits, the longer the more failed before.
+    pub async fn pause(&self, at_least: Option<Duration>) {
+        let at_least = at_least.map_or(0, clock::millis);
+        let ms = backoff::delay(&Cause::Unavailable, self.failures, at_least, self.context.dice());
+        tokio::time::sleep(Duration::from_millis(ms.unwrap_or(backoff::MAX_MS))).await;
+    }
+}

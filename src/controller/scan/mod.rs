@@ -1,0 +1,162 @@
+//! The scan: finds what changed in Unkey behind our back, for the price of one page per hundred identities.
+//!
+//! It runs beside the queue, one request at a time, and only reads. What it finds is a hint to the next pass over that
+//! object ([`crate::domain::scan`]); it writes no status, and its own troubles are nobody else's.
+//!
+//! | module | does |
+//! |---|---|
+//! | `listing` | which page comes next, and when to stop |
+//! | `ask` | one request, and what its failure means |
+//! | `once` | one scan: asks, compares, hands on what it finds |
+
+mod ask;
+mod listing;
+mod once;
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ::kube::runtime::reflector::Store;
+use futures::FutureExt;
+use k8s_openapi::jiff::Timestamp;
+use tokio::sync::{Semaphore, watch};
+
+use self::ask::End;
+use self::once::Scan;
+use super::clock::millis;
+use super::run::Context;
+use super::snapshot::Snapshot;
+use crate::domain::scan::Summary;
+use crate::domain::{KeyMark, Look};
+
+/// Of that many workers one may be busy with what a scan found, so that a mass of findings delays nobody.
+const WORKERS_PER_FINDING: u16 = 8;
+
+/// How scans are run.
+#[derive(Clone, Copy, Debug)]
+pub struct Schedule {
+    /// From the end of one to the next; zero: there are none.
+    pub every: Duration,
+    /// The consistency window.
+    pub window: Duration,
+    /// Passes at a time.
+    pub workers: u16,
+}
+
+/// Scans for as long as it is polled: not before the cache is `filled`, and only while `leading`.
+pub async fn run(
+    context: Arc<Context>,
+    store: Store<Snapshot>,
+    schedule: Schedule,
+    mut filled: watch::Receiver<bool>,
+    mut leading: watch::Receiver<bool>,
+) {
+    let at_a_time = usize::from((schedule.workers / WORKERS_PER_FINDING).max(1));
+    let findings = Arc::new(Semaphore::new(at_a_time));
+    // An error means that the other end is gone, and with it the controller.
+    while !schedule.every.is_zero() && filled.wait_for(|filled| *filled).await.is_ok() {
+        if leading.wait_for(|leads| *leads).await.is_err() {
+            return;
+        }
+        tokio::select! {
+            _ = leading.wait_for(|leads| !leads) => {}
+            () = again_and_again(&context, &store, schedule, &findings) => {}
+        }
+    }
+}
+
+async fn again_and_again(
+    context: &Arc<Context>,
+    store: &Store<Snapshot>,
+    schedule: Schedule,
+    findings: &Arc<Semaphore>,
+) {
+    let mut wait = settled(schedule.window);
+    let mut told = None;
+    loop {
+        tokio::time::sleep(wait).await;
+        let begun = Instant::now();
+        let mut scan = Scan::new(context, store, findings);
+        // A bug met in one scan must not end them all.
+        let end = AssertUnwindSafe(scan.run()).catch_unwind().await.unwrap_or(End::Panicked);
+        wait = match end {
+            // What was read under the other key proves nothing; under this one everything has to settle first.
+            End::KeyChanged => settled(schedule.window),
+            _ => jittered(schedule.every, context.dice()),
+        };
+        report(context, &scan, &end, begun.elapsed(), &mut told);
+    }
+}
+
+/// What is first seen with an id settles a window later (R4), and the first visits take a while themselves.
+fn settled(window: Duration) -> Duration {
+    window + window / 10
+}
+
+/// A tenth more or less, so that operators do not scan in step.
+fn jittered(every: Duration, dice: u16) -> Duration {
+    every.mul_f64(0.9 + 0.2 * f64::from(dice) / f64::from(u16::MAX))
+}
+
+/// One line for each scan; what keeps it from its end is told once, until something else does.
+fn report(context: &Context, scan: &Scan<'_>, end: &End, took: Duration, told: &mut Option<String>) {
+    context.metrics.scanned(end.as_str());
+    if matches!(end, End::Nothing) {
+        return;
+    }
+    let (pages, gets, findings) = (scan.pages, scan.gets, scan.findings);
+    let took_ms = millis(took);
+    if let Some(why) = end.why() {
+        if told.as_ref() == Some(&why) {
+            tracing::debug!(pages, gets, findings, took_ms, why, "the scan of the workspace could not be finished");
+        } else {
+            tracing::warn!(pages, gets, findings, took_ms, why, "the scan of the workspace could not be finished");
+            *told = Some(why);
+        }
+        return;
+    }
+    *told = None;
+    context.metrics.scan_completed(Timestamp::now().as_second(), took);
+    let Summary { recorded, missing, .. } = scan.summary;
+    tracing::info!(pages, gets, findings, recorded, missing, took_ms, "scanned the workspace");
+}
+
+impl Context {
+    /// Takes in what a scan with the key `current` saw of the recorded identities. True if what is missing may be taken for gone.
+    pub(super) fn scanned(&self, summary: &Summary, current: &KeyMark) -> bool {
+        let Summary { recorded, missing, .. } = *summary;
+        for mark in summary.found.keys().filter(|mark| *mark != current) {
+            // One that shows its recorded id is all the proof it takes.
+            self.table.looked(current, mark, &Look::Hit);
+        }
+        if !summary.complete {
+            return false;
+        }
+        let withheld = summary.misses_too_many();
+        self.metrics.scan_saw(recorded, missing, withheld);
+        if withheld {
+            tracing::error!(
+                recorded,
+                missing,
+                "Unkey shows far fewer identities than are recorded, so none is created again: is this the root key of \
+                 another workspace? An Identity whose identity is really gone is created again when asked for by \
+                 annotation"
+            );
+        }
+        !withheld
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_interval_is_jittered_by_a_tenth() {
+        let every = Duration::from_secs(600);
+        assert_eq!(jittered(every, 0), Duration::from_secs(540));
+        assert_eq!(jittered(every, u16::MAX), Duration::from_secs(660));
+        assert!((540..=660).contains(&jittered(every, 12_345).as_secs()));
+    }
+}

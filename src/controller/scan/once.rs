@@ -1,0 +1,265 @@
+//! One scan: lists the workspace, asks one by one for what the listing did not reach, compares, and hands on what it finds.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex};
+
+use ::kube::runtime::reflector::Store;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::super::pass::newest;
+use super::super::run::Context;
+use super::super::snapshot::Snapshot;
+use super::super::table::{Memory, Owner, lock};
+use super::super::upstream;
+use super::ask::{Answer, Asker, End};
+use super::listing::Listing;
+use crate::api::Reason;
+use crate::domain::scan::{Finding, Saw, Sight, Subject, Summary, note};
+use crate::domain::{ExternalId, IdentityId, Mono, Object};
+use crate::unkey::{self, Operation};
+
+/// One scan in progress.
+pub struct Scan<'a> {
+    context: &'a Arc<Context>,
+    store: &'a Store<Snapshot>,
+    slots: &'a Arc<Semaphore>,
+    asker: Asker<'a>,
+    /// What was seen, or asked for.
+    seen: HashSet<ExternalId>,
+    /// Those that a get did not find, and when it began.
+    absent: Vec<(Owner, Mono)>,
+    /// Lower-case externalIds that another identity answers to, as far as it matters: to the objects that say so.
+    shadowed: HashMap<String, bool>,
+    pub(super) summary: Summary,
+    pub(super) pages: u64,
+    pub(super) gets: u64,
+    pub(super) findings: u64,
+}
+
+impl<'a> Scan<'a> {
+    /// A scan that has not begun. What it finds waits for one of the `slots`.
+    pub fn new(context: &'a Arc<Context>, store: &'a Store<Snapshot>, slots: &'a Arc<Semaphore>) -> Self {
+        Self {
+            context,
+            store,
+            slots,
+            asker: Asker::new(context),
+            seen: HashSet::new(),
+            absent: Vec::new(),
+            shadowed: HashMap::new(),
+            summary: Summary::default(),
+            pages: 0,
+            gets: 0,
+            findings: 0,
+        }
+    }
+
+    /// Runs it.
+    pub async fn run(&mut self) -> End {
+        match self.whole().await {
+            Ok(end) => end,
+            Err(end) => {
+                self.hand_in();
+                end
+            }
+        }
+    }
+
+    async fn whole(&mut self) -> Result<End, End> {
+        let begun = self.context.clock.now();
+        let mut of_interest = 0;
+        let mismatched = self.context.table.owners(|owner| {
+            of_interest += usize::from(is_of_interest(owner));
+            owner.reason == Some(Reason::IdentityMismatch)
+        });
+        if of_interest == 0 {
+            return Ok(End::Nothing);
+        }
+        let client = self.asker.access().unkey.clone().map_err(End::Refused)?;
+        self.shadowed = mismatched.iter().map(|owner| (lower(&owner.external_id), false)).collect();
+        let mut listing = Listing::begin(of_interest);
+        self.list(&client, &mut listing).await?;
+        if !listing.is_whole() {
+            self.ask_one_by_one(&client).await?;
+        }
+        self.judge_missing(listing.is_whole().then_some(begun)).await;
+        Ok(End::Complete)
+    }
+
+    async fn list(&mut self, client: &unkey::Client, listing: &mut Listing) -> Result<(), End> {
+        while let Some((limit, cursor)) = listing.next() {
+            match self.asker.ask(Operation::List, client.list(limit, cursor.as_deref())).await? {
+                Answer::Got(begun, page) => {
+                    self.pages += 1;
+                    self.context.metrics.scan_page();
+                    listing.answered(page.next_cursor);
+                    for identity in &page.identities {
+                        self.listed(begun, identity).await;
+                    }
+                }
+                Answer::TooMuch(why) => {
+                    tracing::debug!(limit, why, "a page of the workspace cannot be had; asking for fewer");
+                    listing.too_much();
+                }
+                Answer::Again => listing.too_much(),
+                Answer::TooSoon => listing.again(),
+                Answer::Absent(_) => listing.give_up(),
+            }
+        }
+        Ok(())
+    }
+
+    async fn listed(&mut self, begun: Mono, identity: &unkey::Identity) {
+        for name in [&identity.external_id, &identity.id] {
+            if let Some(shadowed) = self.shadowed.get_mut(&name.to_ascii_lowercase()) {
+                *shadowed = true;
+            }
+        }
+        let Some(owner) = self.context.table.owner(&ExternalId::new(&identity.external_id)) else { return };
+        self.seen.insert(owner.external_id.clone());
+        self.there(&owner, begun, identity).await;
+    }
+
+    async fn there(&mut self, owner: &Owner, begun: Mono, identity: &unkey::Identity) {
+        let id = IdentityId::new(&identity.id);
+        if let Some((_, mark)) = owner.recorded.as_ref().filter(|(recorded, _)| *recorded == id) {
+            *self.summary.found.entry(mark.clone()).or_default() += 1;
+        }
+        let sight = Sight { begun, saw: Saw::There { id, content: upstream::content(identity) } };
+        self.compare(owner, &sight).await;
+    }
+
+    /// What the listing did not reach. Only what could be news is asked for. One that cannot be had keeps the scan from being
+    /// complete, but not the others from being compared.
+    async fn ask_one_by_one(&mut self, client: &unkey::Client) -> Result<(), End> {
+        let mut unanswered = None;
+        let rest = self.context.table.owners(|owner| is_of_interest(owner) && !self.seen.contains(&owner.external_id));
+        for owner in rest {
+            while self.is_worth_a_get(&owner) {
+                self.gets += 1;
+                match self.asker.ask(Operation::Get, client.get(owner.external_id.as_str())).await? {
+                    Answer::Again | Answer::TooSoon => continue,
+                    Answer::Got(begun, identity) => {
+                        self.seen.insert(owner.external_id.clone());
+                        if identity.external_id == owner.external_id.as_str() {
+                            self.there(&owner, begun, &identity).await;
+                        } else {
+                            self.compare(&owner, &Sight { begun, saw: Saw::Foreign }).await;
+                        }
+                    }
+                    Answer::Absent(begun) => {
+                        self.seen.insert(owner.external_id.clone());
+                        self.absent.push((owner, begun));
+                    }
+                    Answer::TooMuch(why) => {
+                        tracing::debug!(external_id = owner.external_id.as_str(), why, "cannot be compared");
+                        self.asker.failed(why.clone())?;
+                        unanswered = Some(why);
+                        self.asker.pause(None).await;
+                    }
+                }
+                break;
+            }
+        }
+        unanswered.map_or(Ok(()), |why| Err(End::Failed(why)))
+    }
+
+    /// `listed_since`: when the listing began, if it was whole.
+    async fn judge_missing(&mut self, listed_since: Option<Mono>) {
+        let (window, table) = (self.asker.access().policy.window, &self.context.table);
+        let mut absent = std::mem::take(&mut self.absent);
+        let mut recorded = 0;
+        // What is being deleted may have lost its identity on the way, and somebody else's finalizer can hold it for long.
+        let unseen = table.owners(|owner| {
+            recorded += usize::from(owner.recorded.is_some() && !owner.leaving);
+            !owner.leaving && !self.seen.contains(&owner.external_id)
+        });
+        if let Some(begun) = listed_since {
+            let shadowed = |owner: &Owner| self.shadowed.get(&lower(&owner.external_id));
+            absent
+                .extend(unseen.into_iter().filter(|owner| shadowed(owner) != Some(&true)).map(|owner| (owner, begun)));
+        }
+        // What is new, or was written to since, proves nothing.
+        absent.retain(|(owner, begun)| {
+            !table.owner(&owner.external_id).is_some_and(|now| now.leaving)
+                && table.idle_turn(&owner.external_id).is_some_and(|turn| *begun >= turn.known().settles_at(window))
+        });
+        self.summary.complete = true;
+        self.summary.recorded = recorded;
+        self.summary.missing = absent.iter().filter(|(owner, _)| owner.recorded.is_some()).count();
+        if !self.hand_in() {
+            return;
+        }
+        for (owner, begun) in absent {
+            self.compare(&owner, &Sight { begun, saw: Saw::Missing }).await;
+        }
+    }
+
+    /// Hands in what was seen as a whole. True if what is missing may be taken for gone.
+    fn hand_in(&self) -> bool {
+        self.context.scanned(&self.summary, &self.asker.access().policy.credential)
+    }
+
+    /// The object as it is known now, and its memory.
+    fn read(&self, owner: &Owner) -> Option<(Object, Arc<Mutex<Memory>>)> {
+        let cached = self.store.get(&owner.at).filter(|cached| cached.uid() == owner.uid)?;
+        let memory = self.context.table.memory(&owner.uid);
+        let snapshot = newest(&memory, cached);
+        let object = snapshot.read(false, self.context.clock.now(), &mut lock(&memory).pokes);
+        Some((object, memory))
+    }
+
+    fn is_worth_a_get(&self, owner: &Owner) -> bool {
+        let now = self.context.clock.now();
+        self.with(owner, |subject| subject.is_open() && subject.settles(now)).unwrap_or(false)
+    }
+
+    /// Looks at an object that nobody is working on.
+    fn with<T>(&self, owner: &Owner, judge: impl FnOnce(&Subject<'_>) -> T) -> Option<T> {
+        let turn = self.context.table.idle_turn(&owner.external_id)?;
+        let (object, memory) = self.read(owner)?;
+        let role = self.context.table.role(&owner.external_id, &owner.uid);
+        let (memory, known, policy) = (lock(&memory), turn.known(), &self.asker.access().policy);
+        Some(judge(&Subject { object: &object, role, known: &known, visits: &memory.visits, policy }))
+    }
+
+    /// Holds a sight against an object; what it finds waits for a slot, so that few findings are worked on at a time.
+    async fn compare(&mut self, owner: &Owner, sight: &Sight) {
+        if self.with(owner, |subject| subject.finds(sight)).flatten().is_none() {
+            return;
+        }
+        // It is never closed.
+        let Ok(slot) = Arc::clone(self.slots).acquire_owned().await else { return };
+        if let Some(finding) = self.hand_on(owner, sight, slot) {
+            self.findings += 1;
+            self.context.metrics.scan_found(finding.as_str());
+            let (namespace, name) = (owner.at.namespace.as_deref(), owner.at.name.as_str());
+            tracing::info!(finding = finding.as_str(), namespace, name, "the scan found a difference; looking again");
+        }
+    }
+
+    /// Judges once more, since waiting for the slot may have taken long, and notes what is found.
+    fn hand_on(&self, owner: &Owner, sight: &Sight, slot: OwnedSemaphorePermit) -> Option<Finding> {
+        let turn = self.context.table.idle_turn(&owner.external_id)?;
+        let (object, memory) = self.read(owner)?;
+        let role = self.context.table.role(&owner.external_id, &owner.uid);
+        let (mut memory, mut known, policy) = (lock(&memory), turn.known(), &self.asker.access().policy);
+        let subject = Subject { object: &object, role, known: &known, visits: &memory.visits, policy };
+        let finding = subject.finds(sight)?;
+        note(&object, sight, &mut known, &mut memory.visits);
+        memory.finding = Some(slot);
+        self.context.table.wake(owner.at.clone());
+        Some(finding)
+    }
+}
+
+/// As a server compares that ignores case.
+fn lower(external_id: &ExternalId) -> String {
+    external_id.as_str().to_ascii_lowercase()
+}
+
+/// What rests with something to say of Unkey, or records an identity there.
+fn is_of_interest(owner: &Owner) -> bool {
+    let stands_in_the_way = matches!(owner.reason, Some(Reason::AlreadyExists | Reason::IdentityMismatch));
+    (owner.recorded.is_some() || stands_in_the_way) && owner.reason != Some(Reason::Suspended)
+}

@@ -1,0 +1,67 @@
+//! The scan's part of the table: who acts for an externalId, and a look at what nobody is working on.
+
+use super::{Ref, Slot, Table, Turn, lock};
+use crate::api::Reason;
+use crate::domain::{ExternalId, IdentityId, KeyMark, Uid, owner};
+
+/// The object that acts for an externalId (R8).
+#[derive(Debug)]
+pub struct Owner {
+    /// The externalId.
+    pub external_id: ExternalId,
+    /// The object.
+    pub at: Ref,
+    /// Its uid.
+    pub uid: Uid,
+    /// The identity that it records, and under which key it does.
+    pub recorded: Option<(IdentityId, KeyMark)>,
+    /// The reason that it shows.
+    pub reason: Option<Reason>,
+    /// It is being deleted.
+    pub leaving: bool,
+}
+
+impl Owner {
+    fn of(external_id: &ExternalId, slot: &Slot) -> Option<Self> {
+        let claimant = owner(slot.entries.iter().map(|entry| &entry.claimant))?;
+        let entry = slot.entries.iter().find(|entry| entry.claimant.uid == claimant.uid)?;
+        Some(Self {
+            external_id: external_id.clone(),
+            at: entry.at.clone(),
+            uid: claimant.uid.clone(),
+            recorded: claimant.recorded.clone().map(|id| (id, claimant.credential.clone())),
+            reason: entry.reason,
+            leaving: claimant.leaving,
+        })
+    }
+}
+
+impl Table {
+    /// The object that acts for `external_id`.
+    pub fn owner(&self, external_id: &ExternalId) -> Option<Owner> {
+        lock(&self.slots).get_key_value(external_id).and_then(|(external_id, slot)| Owner::of(external_id, slot))
+    }
+
+    /// The objects that act for the externalIds that `wanted` takes.
+    pub fn owners(&self, mut wanted: impl FnMut(&Owner) -> bool) -> Vec<Owner> {
+        let slots = lock(&self.slots);
+        slots
+            .iter()
+            .filter_map(|(external_id, slot)| Owner::of(external_id, slot))
+            .filter(|owner| wanted(owner))
+            .collect()
+    }
+
+    /// The turn on `external_id` if nobody has it, for a look of moments; who does not get it is not woken for it.
+    pub fn idle_turn(&self, external_id: &ExternalId) -> Option<Turn<'_>> {
+        let mut slots = lock(&self.slots);
+        let slot = slots.get_mut(external_id).filter(|slot| !slot.busy)?;
+        Some(self.turn(external_id, slot))
+    }
+
+    /// Has an object looked at again.
+    pub fn wake(&self, at: Ref) {
+        // The receiver lives as long as the controller.
+        let _ = self.wake.send(at);
+    }
+}

@@ -1,0 +1,214 @@
+//! What a scan of the workspace means for one object: a hint that something is not as its status says, or nothing.
+//!
+//! A hint decides nothing. It makes the next pass over the object look once more by itself, with a settled read, before it
+//! writes anything (R4); an object that is as its status says costs neither call nor write (R12).
+
+use std::collections::BTreeMap;
+
+use super::content::Content;
+use super::desired::Desired;
+use super::ids::{IdentityId, Mono};
+use super::knowledge::{Knowledge, Seen};
+use super::object::{Object, Phase};
+use super::ownership::Role;
+use super::report::{Cause, Record};
+use super::situation::Policy;
+use super::visits::Visits;
+use super::workspace::KeyMark;
+use crate::api::{AdoptionPolicy, Reason};
+
+/// A scan that misses more identities than this, and more than a tenth of those recorded, takes none of them for gone.
+const FEW: usize = 3;
+
+/// What a scan saw under an externalId.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sight {
+    /// When the request for that page, or that identity, began; of what a whole listing did not show, when the listing began.
+    pub begun: Mono,
+    /// What was there.
+    pub saw: Saw,
+}
+
+/// What was there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Saw {
+    /// An identity of exactly this externalId.
+    There {
+        /// Its id.
+        id: IdentityId,
+        /// What it holds.
+        content: Content,
+    },
+    /// A get was answered with an identity of another externalId.
+    Foreign,
+    /// None: a complete listing did not show it, or a get was answered with Unkey's own 404.
+    Missing,
+}
+
+/// Why an object deserves another look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Finding {
+    /// A managed field is not what the spec asks for.
+    Drift,
+    /// Another identity stands under the externalId.
+    Replaced,
+    /// The identity is not there.
+    Missing,
+    /// The object is stalled over what Unkey held, and Unkey holds something else now (R13).
+    Verdict,
+}
+
+impl Finding {
+    /// One word: a metric label.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Drift => "drift",
+            Self::Replaced => "replaced",
+            Self::Missing => "missing",
+            Self::Verdict => "verdict",
+        }
+    }
+}
+
+/// All that is known of an object when a sight is held against it.
+#[derive(Clone, Copy, Debug)]
+pub struct Subject<'a> {
+    /// The object.
+    pub object: &'a Object,
+    /// Its standing among those of the same externalId.
+    pub role: Role,
+    /// What is known of that externalId in Unkey.
+    pub known: &'a Knowledge,
+    /// What is remembered of this object.
+    pub visits: &'a Visits,
+    /// How this operator is set up.
+    pub policy: &'a Policy,
+}
+
+impl Subject<'_> {
+    /// True if something seen could be news: the object rests, and says something of what Unkey holds. What is not at rest
+    /// is being worked on, and what is suspended, invalid or another's is not looked at.
+    pub fn is_open(&self) -> bool {
+        let (object, visits) = (self.object, self.visits);
+        let Some(record) = self.record() else { return false };
+        let in_flux = !visits.seen_before
+            || visits.suspicion
+            || visits.rejudge.is_some()
+            || object.poke.is_some()
+            || self.known.doubt().is_some()
+            || self.known.owes(&object.guard.uid);
+        let held_back = match &visits.trouble {
+            None => false,
+            // What waits for a time goes on by itself.
+            Some(trouble) => trouble.retry_at.is_some() || !record.shown.stalled,
+        };
+        let tells = match record.shown.reason {
+            _ if record.shown.ready => object.held().is_some(),
+            Some(Reason::AlreadyExists | Reason::IdentityMismatch) => record.shown.stalled,
+            Some(Reason::Rejected) => record.shown.stalled && object.held().is_some(),
+            _ => false,
+        };
+        object.phase == Phase::Live
+            && !object.controls.suspend
+            && object.spec.is_ok()
+            && self.role == Role::Owner
+            && !in_flux
+            && !held_back
+            && tells
+    }
+
+    /// True if a read that began then would prove something of this object (R4).
+    pub fn settles(&self, begun: Mono) -> bool {
+        begun >= self.known.settles_at(self.policy.window)
+    }
+
+    /// What the sight means for it.
+    pub fn finds(&self, sight: &Sight) -> Option<Finding> {
+        if !self.is_open() || !self.settles(sight.begun) {
+            return None;
+        }
+        let shown = &self.record()?.shown;
+        let desired = self.object.spec.as_ref().ok()?;
+        match (shown.reason, self.object.held()) {
+            (Some(Reason::Rejected), Some(held)) => {
+                // What is refused would be refused again, unless it is there already.
+                let there = matches!(&sight.saw, Saw::There { id, .. } if id == held.identity.id());
+                (there && holds(desired, &sight.saw)).then_some(Finding::Verdict)
+            }
+            (Some(Reason::IdentityMismatch), Some(held)) => match &sight.saw {
+                Saw::Foreign => None,
+                Saw::Missing => Some(Finding::Missing),
+                Saw::There { id, .. } if id != held.identity.id() => Some(Finding::Replaced),
+                // After an update that was answered for another identity none must follow: only what is right already.
+                saw @ Saw::There { .. } => (holds(desired, saw) || !self.was_mistaken()).then_some(Finding::Verdict),
+            },
+            (Some(Reason::IdentityMismatch), None) => (sight.saw != Saw::Foreign).then_some(Finding::Verdict),
+            (Some(Reason::AlreadyExists), _) => self.lets_go_on(desired, &sight.saw).then_some(Finding::Verdict),
+            (_, Some(held)) => match &sight.saw {
+                Saw::There { id, .. } if id != held.identity.id() => Some(Finding::Replaced),
+                saw @ Saw::There { .. } => (!holds(desired, saw)).then_some(Finding::Drift),
+                Saw::Foreign => Some(Finding::Verdict),
+                Saw::Missing => Some(Finding::Missing),
+            },
+            (_, None) => None,
+        }
+    }
+
+    fn record(&self) -> Option<&Record> {
+        self.object.recorded.own().filter(|record| record.generation == self.object.generation)
+    }
+
+    fn was_mistaken(&self) -> bool {
+        self.visits.trouble.as_ref().is_some_and(|trouble| trouble.cause == Cause::Mismatch)
+    }
+
+    /// R3: what exists no longer stands in the way.
+    fn lets_go_on(&self, desired: &Desired, saw: &Saw) -> bool {
+        match (saw, self.object.controls.adoption.unwrap_or(self.policy.adoption)) {
+            (Saw::Missing | Saw::Foreign, _) | (_, AdoptionPolicy::Always) => true,
+            (_, AdoptionPolicy::Never) => false,
+            (Saw::There { content, .. }, AdoptionPolicy::IfLossless) => desired.keeps(content),
+        }
+    }
+}
+
+/// True if every managed field is there as the spec asks for.
+fn holds(desired: &Desired, saw: &Saw) -> bool {
+    matches!(saw, Saw::There { content, .. } if desired.missing_from(&desired.managed_of(content)).is_none())
+}
+
+/// Notes a finding, so that the next pass over the object looks for itself. An absence counts as one of the two settled
+/// reads that it takes to prove it (R9), and as the first of its row.
+pub fn note(object: &Object, sight: &Sight, known: &mut Knowledge, visits: &mut Visits) {
+    visits.trouble = None;
+    // What an earlier read showed is older than this.
+    known.seen = Seen::Nothing;
+    if let Some(held) = object.held() {
+        visits.suspicion = true;
+        if sight.saw == Saw::Missing {
+            known.seen = Seen::Absent { first: sight.begun, last: sight.begun, of: Some(held.identity.id().clone()) };
+        }
+    } else {
+        visits.rejudge = object.recorded.own().map(|record| record.shown.message.clone());
+    }
+}
+
+/// What a whole scan saw of the identities that are recorded.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Every identity that is recorded was looked for: listed to the end, or asked for one by one.
+    pub complete: bool,
+    /// How many externalIds have an identity recorded.
+    pub recorded: usize,
+    /// Those that are missing, by reads that prove it.
+    pub missing: usize,
+    /// Those that were there under their recorded id, by the mark of the root key that they were recorded under.
+    pub found: BTreeMap<KeyMark, usize>,
+}
+
+impl Summary {
+    /// Too many are missing to believe it: more likely this is another workspace, or Unkey's trouble (R15).
+    pub fn misses_too_many(&self) -> bool {
+        self.missing > FEW.max(self.recorded / 10)
+    }
+}

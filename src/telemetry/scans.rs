@@ -1,0 +1,90 @@
+//! Metrics of the scan.
+
+use std::time::Duration;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::{Registry, Unit};
+
+use super::Metrics;
+use super::metrics::{ByResult, Word};
+
+/// What the scans did.
+pub(super) struct Scans {
+    by_result: Family<ByResult, Counter>,
+    pages: Counter,
+    findings: Family<ByFinding, Counter>,
+    last: Gauge,
+    took: Gauge<f64, std::sync::atomic::AtomicU64>,
+    recorded: Gauge,
+    missing: Gauge,
+    withheld: Gauge,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByFinding {
+    finding: Word,
+}
+
+impl Scans {
+    pub(super) fn register(registry: &mut Registry) -> Self {
+        let all = Self {
+            by_result: Family::default(),
+            pages: Counter::default(),
+            findings: Family::default(),
+            last: Gauge::default(),
+            took: Gauge::default(),
+            recorded: Gauge::default(),
+            missing: Gauge::default(),
+            withheld: Gauge::default(),
+        };
+        registry.register("scans", "Scans of the workspace, by result", all.by_result.clone());
+        registry.register("scan_pages", "Pages of the workspace that were listed", all.pages.clone());
+        let help = "Differences that scans found; each is looked at again before anything is done";
+        registry.register("scan_findings", help, all.findings.clone());
+        let help = "When the last complete scan ended, in Unix time; 0: none yet";
+        registry.register_with_unit("scan_last_complete_timestamp", help, Unit::Seconds, all.last.clone());
+        let help = "How long the last complete scan took";
+        registry.register_with_unit("scan_last_complete_duration", help, Unit::Seconds, all.took.clone());
+        let help = "Recorded identities that the last complete scan looked for";
+        registry.register("scan_recorded_identities", help, all.recorded.clone());
+        let help = "Recorded identities that the last complete scan did not find";
+        registry.register("scan_missing_identities", help, all.missing.clone());
+        let help = "1 if the last complete scan missed too many identities to take them for gone";
+        registry.register("scan_recreation_withheld", help, all.withheld.clone());
+        all
+    }
+}
+
+impl Metrics {
+    /// A scan ended.
+    pub fn scanned(&self, result: &'static str) {
+        self.scans().by_result.get_or_create(&ByResult { result: Word(result) }).inc();
+    }
+
+    /// It was a complete one; `now` is Unix time.
+    pub fn scan_completed(&self, now: i64, took: Duration) {
+        self.scans().last.set(now);
+        self.scans().took.set(took.as_secs_f64());
+    }
+
+    /// A page was listed.
+    pub fn scan_page(&self) {
+        self.scans().pages.inc();
+    }
+
+    /// A difference was found: `drift`, `replaced`, `missing` or `verdict`.
+    pub fn scan_found(&self, finding: &'static str) {
+        self.scans().findings.get_or_create(&ByFinding { finding: Word(finding) }).inc();
+    }
+
+    /// What a complete scan saw of the recorded identities.
+    pub fn scan_saw(&self, recorded: usize, missing: usize, withheld: bool) {
+        let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+        self.scans().recorded.set(count(recorded));
+        self.scans().missing.set(count(missing));
+        self.scans().withheld.set(i64::from(withheld));
+    }
+}

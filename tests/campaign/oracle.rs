@@ -1,0 +1,216 @@
+//! What has to be true of an object and its identity, told from the specs alone. It shares no code with the operator.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+use unkey_emulator::{IdentityView, RatelimitView, Seed};
+
+use super::chain::{Spec, short};
+use super::values::Fate;
+
+/// How an accepted spec has to be reported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Ready, and Unkey holds it.
+    Synced,
+    /// Told to do nothing.
+    Suspended,
+    /// It cannot be sent.
+    Invalid,
+    /// An identity is there that the policy leaves alone.
+    Exists,
+}
+
+impl Verdict {
+    /// The reason of the conditions.
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::Synced => "Synced",
+            Self::Suspended => "Suspended",
+            Self::Invalid => "InvalidSpec",
+            Self::Exists => "AlreadyExists",
+        }
+    }
+
+    /// A condition besides Ready that is true.
+    pub fn beside_ready(self) -> Option<&'static str> {
+        match self {
+            Self::Synced => None,
+            Self::Suspended => Some("Suspended"),
+            Self::Invalid | Self::Exists => Some("Stalled"),
+        }
+    }
+}
+
+/// What an identity holds, numbers of meta as doubles.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Content {
+    meta: Map<String, Value>,
+    limits: BTreeMap<String, (i64, i64, bool)>,
+}
+
+/// An object and its identity as they have to be.
+#[derive(Clone)]
+pub struct Model {
+    /// The last spec that the API server took.
+    pub spec: Spec,
+    /// The identity under its externalId.
+    pub content: Option<Content>,
+    /// Whether the object owns it.
+    pub owned: bool,
+}
+
+impl Model {
+    /// An object that is about to be made, and what is in Unkey.
+    pub fn new(spec: Spec, prior: Option<&[String; 2]>) -> Self {
+        let content = prior.map(|[meta, limits]| Content { meta: meta_of(meta), limits: limits_of(limits) });
+        Self { spec, content, owned: false }
+    }
+
+    /// The text of a property; null is nothing.
+    fn text(&self, property: &str) -> Option<&str> {
+        self.spec.get(property).map(|held| &*held.text).filter(|text| *text != "null")
+    }
+
+    /// True if the spec says that nothing is to be done.
+    pub fn suspended(&self) -> bool {
+        self.text("suspend") == Some("true")
+    }
+
+    /// How the spec has to be reported.
+    pub fn verdict(&self) -> Verdict {
+        if self.suspended() {
+            Verdict::Suspended
+        } else if self.spec.values().any(|held| held.fate == Fate::Stalled) {
+            Verdict::Invalid
+        } else if self.content.as_ref().is_some_and(|there| !self.owned && !self.adopts(there)) {
+            Verdict::Exists
+        } else {
+            Verdict::Synced
+        }
+    }
+
+    fn adopts(&self, there: &Content) -> bool {
+        match self.text("adoptionPolicy") {
+            Some("\"Never\"") => false,
+            Some("\"Always\"") => true,
+            _ => {
+                let wanted = self.managed();
+                wanted.meta.is_none_or(|wanted| there.meta.iter().all(|(key, value)| wanted.get(key) == Some(value)))
+                    && wanted
+                        .limits
+                        .is_none_or(|wanted| there.limits.iter().all(|(name, limit)| wanted.get(name) == Some(limit)))
+            }
+        }
+    }
+
+    fn managed(&self) -> Managed {
+        Managed { meta: self.text("meta").map(meta_of), limits: self.text("ratelimits").map(limits_of) }
+    }
+
+    /// Carries the spec out.
+    pub fn settle(&mut self) -> Verdict {
+        let verdict = self.verdict();
+        if verdict == Verdict::Synced {
+            let wanted = self.managed();
+            let there = self.content.get_or_insert_default();
+            if let Some(meta) = wanted.meta {
+                there.meta = meta;
+            }
+            if let Some(limits) = wanted.limits {
+                there.limits = limits;
+            }
+            self.owned = true;
+        }
+        verdict
+    }
+
+    /// The object is deleted.
+    pub fn delete(&mut self) {
+        if self.owned && self.text("deletionPolicy") != Some("\"Orphan\"") {
+            self.content = None;
+        }
+        self.owned = false;
+    }
+
+    /// What is not as it has to be in Unkey.
+    pub fn compare(&self, found: Option<&IdentityView>) -> Result<(), String> {
+        let found = found.map(Content::of);
+        if found == self.content {
+            return Ok(());
+        }
+        let show = |content: &Option<Content>| short(&format!("{content:?}"));
+        Err(format!("Unkey holds {} and not {}", show(&found), show(&self.content)))
+    }
+
+    /// Whether all that `before` held in the fields managed here is there again, to the id.
+    pub fn restored(&self, before: Option<&IdentityView>, now: Option<&IdentityView>) -> bool {
+        let (Some(before), Some(now)) = (before, now) else { return before.is_none() && now.is_none() };
+        let (left, right) = (Content::of(before), Content::of(now));
+        before.id == now.id
+            && (self.text("meta").is_none() || left.meta == right.meta)
+            && (self.text("ratelimits").is_none() || left.limits == right.limits)
+    }
+}
+
+struct Managed {
+    meta: Option<Map<String, Value>>,
+    limits: Option<BTreeMap<String, (i64, i64, bool)>>,
+}
+
+impl Content {
+    /// As another client would make it.
+    pub fn seed(&self, external_id: &str) -> Seed {
+        let limits = self.limits.iter().map(|(name, (limit, duration, auto_apply))| RatelimitView {
+            id: String::new(),
+            name: name.clone(),
+            limit: *limit,
+            duration: *duration,
+            auto_apply: *auto_apply,
+        });
+        Seed { external_id: external_id.to_owned(), meta: Some(self.meta.clone()), ratelimits: Some(limits.collect()) }
+    }
+
+    fn of(view: &IdentityView) -> Self {
+        let limits = view.ratelimits.iter();
+        Self {
+            meta: view.meta.as_object().cloned().map(doubles).unwrap_or_default(),
+            limits: limits.map(|it| (it.name.clone(), (it.limit, it.duration, it.auto_apply))).collect(),
+        }
+    }
+}
+
+fn meta_of(text: &str) -> Map<String, Value> {
+    // Half of a pair is no character: the API server stores the replacement in its place, as Go does.
+    doubles(serde_json::from_str(&text.replace("\\ud800", "\u{fffd}")).expect("a meta that is taken"))
+}
+
+/// Unkey keeps every number as a double, and no sign of zero.
+fn doubles(object: Map<String, Value>) -> Map<String, Value> {
+    object.into_iter().map(|(key, value)| (key, double(value))).collect()
+}
+
+fn double(value: Value) -> Value {
+    match value {
+        Value::Number(number) => (number.as_f64().expect("a number that is taken") + 0.0).into(),
+        Value::Array(items) => items.into_iter().map(double).collect(),
+        Value::Object(object) => Value::Object(doubles(object)),
+        other => other,
+    }
+}
+
+fn limits_of(text: &str) -> BTreeMap<String, (i64, i64, bool)> {
+    let items: Vec<Value> = serde_json::from_str(text).expect("limits that are taken");
+    let whole = |number: &Value| {
+        let exact = number.as_i64();
+        // The API server stores 6e4 and 60000.0 as 60000.
+        exact.unwrap_or_else(|| format!("{:.0}", number.as_f64().unwrap()).parse().unwrap())
+    };
+    items
+        .iter()
+        .map(|item| {
+            let auto_apply = item["autoApply"] == true;
+            (item["name"].as_str().unwrap().to_owned(), (whole(&item["limit"]), whole(&item["duration"]), auto_apply))
+        })
+        .collect()
+}

@@ -1,0 +1,100 @@
+//! One case from the empty namespace to its verdict.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use unkey_emulator::Operation;
+
+use crate::harness::condition;
+use crate::name::Case;
+use crate::stage::{Mark, Stage};
+use crate::workflow::{BYSTANDER, EXTERNAL_ID, Workflow, is_loser, is_ready, objects};
+
+/// What a case came to.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// Creates, updates and deletes that Unkey accepted since the user acted.
+    pub accepted: [u64; 3],
+    /// Requests since the last fault that struck, or since the user acted.
+    pub kube: Vec<String>,
+    pub unkey: Vec<String>,
+    /// Faults that struck.
+    pub strikes: usize,
+    pub took: Duration,
+}
+
+/// Plays a case; panics if an invariant does not hold.
+pub async fn play(case: &Case) -> Outcome {
+    let started = Instant::now();
+    let (stage, workflow) = (Stage::new(case.workflow).await, case.workflow);
+    stage.start();
+    stage.up().await;
+    workflow.prepare(&stage.world).await;
+    stage.quiet(None).await;
+    let begin = stage.mark();
+    let strikes = Mutex::new(Vec::new());
+    let body = async {
+        workflow.act(&stage.world).await;
+        stage.quiet(Some(workflow)).await;
+    };
+    tokio::select! {
+        () = body => {}
+        () = async { stage.harm(&case.cuts, &strikes).await; std::future::pending().await } => {}
+    }
+    let strikes: Vec<Mark> = strikes.into_inner().unwrap_or_else(PoisonError::into_inner);
+    check(&stage, workflow).await;
+    let (kube, unkey) = stage.asked_since(strikes.last().copied().unwrap_or(begin));
+    Outcome {
+        accepted: accepted(&stage, begin),
+        kube: kube.iter().map(|it| it.asked.to_string()).collect(),
+        unkey: unkey.iter().map(|it| format!("{:?}", it.operation)).collect(),
+        strikes: strikes.len(),
+        took: started.elapsed(),
+    }
+}
+
+fn accepted(stage: &Stage, begin: Mark) -> [u64; 3] {
+    let (_, calls) = stage.asked_since(begin);
+    [Operation::Create, Operation::Update, Operation::Delete].map(|operation| {
+        let accepted = calls.iter().filter(|it| it.operation == operation && it.handled == Some(200));
+        u64::try_from(accepted.count()).unwrap()
+    })
+}
+
+/// What must hold when all is quiet, whatever happened before.
+async fn check(stage: &Stage, workflow: Workflow) {
+    let objects = objects(&stage.world).await;
+    assert!(workflow.is_over(&objects), "not over: {objects:#?}");
+    let mut upstream = stage.world.workspace.snapshot().live;
+    upstream.retain(|it| it.external_id != BYSTANDER);
+    for object in &objects {
+        let (meta, spec, status) = (&object["metadata"], &object["spec"], &object["status"]);
+        assert_eq!(status["uid"], meta["uid"], "a status of its own");
+        assert_eq!(status["observedGeneration"], meta["generation"]);
+        let stalled = condition(object, "Stalled")["status"] == "True";
+        assert_eq!(stalled, is_loser(object), "{status}");
+        if is_loser(object) {
+            assert_eq!(
+                (meta.get("finalizers"), status.get("identityId")),
+                (None, None),
+                "a loser has nothing: {object}"
+            );
+            continue;
+        }
+        assert!(is_ready(object), "{status}");
+        assert!(meta.get("finalizers").is_some() && meta["annotations"].get("unkey.com/claim").is_some(), "{meta}");
+        let at = upstream.iter().position(|it| it.external_id == EXTERNAL_ID).expect("it is in Unkey");
+        let live = upstream.remove(at);
+        assert_eq!((&status["identityId"], &spec["meta"]), (&json!(live.id), &live.meta));
+        let held: Vec<Value> = live
+            .ratelimits
+            .iter()
+            .map(|it| json!({"name": it.name, "limit": it.limit, "duration": it.duration}))
+            .collect();
+        assert_eq!(spec["ratelimits"], Value::Array(held));
+    }
+    assert_eq!(upstream.len(), usize::from(workflow.leaves_it()), "left over in Unkey: {upstream:?}");
+    let wrong = stage.watchman.wrong();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}

@@ -1,0 +1,177 @@
+//! Every crash and every cut, enumerated, on the real parts: the operator as a process, a real etcd and kube-apiserver behind a cutting
+//! proxy, the Unkey emulator with its faults over HTTP.
+//!
+//! A workflow is played once undisturbed: that run names its requests, to Kubernetes through the proxy (all but watches) and to Unkey, and
+//! how many creates, updates and deletes Unkey accepts. Then it is played again for each request and each harm: cut before it is forwarded,
+//! cut after it is committed, the operator killed (SIGKILL) after it and started again. A second fault is a request of the *recovery* from the
+//! first, as that recovery was seen to go. After each case, when nothing has been asked for four consistency windows:
+//!
+//! - I1 what is in Unkey is what the specs say, and Ready; I4 nothing more is asked; both reached within a minute;
+//! - I2 as many identities as owning objects (and those of `Orphan`): nothing lost, doubled or leaked;
+//! - I3 another client's identity is as it was, at every step; I11 every write to an object is fenced by its uid, at every step;
+//! - I5 no object was let go while its identity lived, at every step; I6 no status said Ready for what Unkey did not hold, at every step;
+//! - I12 as many creates and deletes were accepted as in the undisturbed run; an update once more for each fault at most.
+//!
+//! I10 (two operators at once) has its own tests in `tests/cluster`.
+//!
+//! `cargo test --test cuts` plays every single fault of every workflow, and every pair of faults of `create` and `delete`; `CUTS=all`
+//! (`make cuts`) every pair of every workflow; `CUTS='update/kube-2/after+unkey-1/kill,…'` the cases of those names, as a failure prints them.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)] // a failed step of a test ends the test
+
+mod case;
+#[allow(dead_code, unused_imports)] // it serves more tests than these
+#[path = "../cluster/harness/mod.rs"]
+mod harness;
+mod name;
+mod stage;
+mod watchman;
+mod workflow;
+
+use std::io::Write as _;
+use std::sync::{Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use tokio::runtime::Builder;
+
+use case::Outcome;
+use name::{Case, Channel, Cut, Harm};
+use workflow::Workflow;
+
+/// Cases at a time.
+const AT_A_TIME: usize = 8;
+
+/// Past the test runner, which keeps what a test prints to itself.
+fn say(text: &str) {
+    let _ = writeln!(std::io::stderr(), "cuts: {text}");
+}
+
+/// Plays cases, some at a time, each on a runtime of its own; a case that fails has no outcome, and its panic is printed.
+fn play(cases: Vec<Case>, talkative: bool) -> Vec<(Case, Option<Outcome>)> {
+    let (waiting, played) = (Mutex::new(cases.into_iter()), Mutex::new(Vec::new()));
+    // A function, for a `while let` would keep the lock while it works.
+    let take = || lock(&waiting).next();
+    let work = || {
+        while let Some(case) = take() {
+            let run = || Builder::new_current_thread().enable_all().build().unwrap().block_on(case::play(&case));
+            let outcome = std::panic::catch_unwind(run).map_err(|panic| {
+                let text = panic.downcast_ref::<String>().cloned();
+                text.or_else(|| panic.downcast_ref().map(|it: &&str| (*it).to_owned())).unwrap_or_default()
+            });
+            match &outcome {
+                Ok(outcome) if talkative => say(&format!("{case} took {:?}", outcome.took)),
+                Ok(_) => {}
+                Err(panic) => say(&format!("FAILED: {case}: {panic}")),
+            }
+            lock(&played).push((case, outcome.ok()));
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..AT_A_TIME {
+            scope.spawn(work);
+        }
+    });
+    played.into_inner().unwrap()
+}
+
+/// A panic is caught outside of the lock.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap()
+}
+
+/// Every next fault after what `outcome` shows.
+fn next(case: &Case, outcome: &Outcome) -> Vec<Case> {
+    let mut all = Vec::new();
+    for (channel, requests) in [(Channel::Kube, &outcome.kube), (Channel::Unkey, &outcome.unkey)] {
+        for (request, _) in (1..).zip(requests) {
+            for harm in Harm::ALL {
+                let mut next = case.clone();
+                next.cuts.push(Cut { channel, request, harm });
+                all.push(next);
+            }
+        }
+    }
+    all
+}
+
+/// What is wrong with the counts of a case (I12).
+fn differs(case: &Case, outcome: &Outcome, reference: &Outcome) -> Option<String> {
+    let ([creates, updates, deletes], [c, u, d]) = (outcome.accepted, reference.accepted);
+    let repeated = u64::try_from(case.cuts.len()).unwrap();
+    let same = (creates, deletes) == (c, d) && (u..=u + repeated).contains(&updates);
+    (!same).then(|| format!("{case}: accepted {:?}, undisturbed {:?}", outcome.accepted, reference.accepted))
+}
+
+/// What was played, and what went wrong.
+#[derive(Default)]
+struct Tally {
+    played: usize,
+    unmet: usize,
+    busy: Duration,
+    wrong: Vec<String>,
+}
+
+impl Tally {
+    fn take(&mut self, played: &[(Case, Option<Outcome>)], references: &[(Case, Outcome)]) {
+        for (case, outcome) in played {
+            self.played += 1;
+            let Some(outcome) = outcome else {
+                self.wrong.push(format!("{case}: an invariant does not hold; see above"));
+                continue;
+            };
+            self.busy += outcome.took;
+            let reference = references.iter().find(|(it, _)| it.workflow == case.workflow);
+            self.wrong.extend(reference.and_then(|(_, reference)| differs(case, outcome, reference)));
+            if outcome.strikes < case.cuts.len() {
+                self.unmet += 1;
+                // A recovery may take another turn than last time; the undisturbed run may not.
+                if outcome.strikes == 0 {
+                    self.wrong.push(format!("{case}: the request never came"));
+                }
+            }
+        }
+    }
+}
+
+fn references(workflows: Vec<Workflow>) -> Vec<(Case, Outcome)> {
+    let cases = workflows.into_iter().map(|workflow| Case { workflow, cuts: Vec::new() }).collect();
+    let played = play(cases, false);
+    let played: Vec<_> =
+        played.into_iter().map(|(case, it)| it.map(|it| (case, it)).expect("the undisturbed run holds")).collect();
+    for (case, outcome) in &played {
+        say(&format!("{case}: [{}] and [{}]", outcome.kube.join(", "), outcome.unkey.join(", ")));
+    }
+    played
+}
+
+#[allow(clippy::disallowed_methods)] // there is no command line to a test
+fn wanted() -> String {
+    std::env::var("CUTS").unwrap_or_default()
+}
+
+#[test]
+fn nothing_is_lost_doubled_or_leaked() {
+    let (begun, wanted) = (Instant::now(), wanted());
+    let mut tally = Tally::default();
+    let everything = wanted == "all";
+    if wanted.is_empty() || everything {
+        let references = references(Workflow::ALL.into());
+        let singles = play(references.iter().flat_map(|(case, it)| next(case, it)).collect(), false);
+        tally.take(&singles, &references);
+        say(&format!("{} single faults after {:?}", singles.len(), begun.elapsed()));
+        let in_pairs = |it: &Case| everything || [Workflow::Create, Workflow::Delete].contains(&it.workflow);
+        let pairs = singles.iter().filter(|(case, _)| in_pairs(case));
+        let pairs = pairs.filter_map(|(case, it)| it.as_ref().map(|it| next(case, it)));
+        let pairs = play(pairs.flatten().collect(), false);
+        tally.take(&pairs, &references);
+        say(&format!("{} pairs of faults after {:?}", pairs.len(), begun.elapsed()));
+    } else {
+        let cases: Vec<Case> = wanted.split(',').map(|name| name.trim().parse().unwrap()).collect();
+        let is_meant = |it: &Workflow| cases.iter().any(|case| case.workflow == *it);
+        let references = references(Workflow::ALL.into_iter().filter(is_meant).collect());
+        tally.take(&play(cases, true), &references);
+    }
+    let each = tally.busy / u32::try_from(tally.played.max(1)).unwrap();
+    say(&format!("{} cases, {each:?} each, {AT_A_TIME} at a time; {:?} in all", tally.played, begun.elapsed()));
+    say(&format!("in {} the recovery went another way and the second fault met nothing", tally.unmet));
+    assert!(tally.wrong.is_empty(), "repeat with CUTS='NAME,…':\n{}", tally.wrong.join("\n"));
+}

@@ -1,0 +1,113 @@
+//! What a case is called: `update/kube-2/after+unkey-1/kill` is the workflow `update`, whose second request to Kubernetes is cut after
+//! its commit, and then the operator killed after the next call to Unkey.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::workflow::Workflow;
+
+/// Whom a request goes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Channel {
+    Kube,
+    Unkey,
+}
+
+/// What happens to a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Harm {
+    /// The connection is cut before it is forwarded.
+    Before,
+    /// It is carried out, and the connection cut in place of the answer.
+    After,
+    /// It is carried out, and the operator gets SIGKILL in place of the answer.
+    Kill,
+}
+
+/// One fault: what happens to which request, counted from 1 since the user acted or since the fault before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cut {
+    pub channel: Channel,
+    pub request: u64,
+    pub harm: Harm,
+}
+
+/// A workflow and its faults in order; without any it is the reference.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Case {
+    pub workflow: Workflow,
+    pub cuts: Vec<Cut>,
+}
+
+const CHANNELS: [(Channel, &str); 2] = [(Channel::Kube, "kube"), (Channel::Unkey, "unkey")];
+const HARMS: [(Harm, &str); 3] = [(Harm::Before, "before"), (Harm::After, "after"), (Harm::Kill, "kill")];
+
+fn word<T: PartialEq>(all: &[(T, &'static str)], it: &T) -> &'static str {
+    all.iter().find(|(one, _)| one == it).map_or("?", |(_, word)| word)
+}
+
+fn meant<T: Copy>(all: &[(T, &str)], word: &str) -> Result<T, String> {
+    all.iter().find(|(_, known)| *known == word).map(|(it, _)| *it).ok_or_else(|| format!("what is '{word}'?"))
+}
+
+impl Harm {
+    pub const ALL: [Self; 3] = [Self::Before, Self::After, Self::Kill];
+}
+
+impl fmt::Display for Cut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}/{}", word(&CHANNELS, &self.channel), self.request, word(&HARMS, &self.harm))
+    }
+}
+
+impl FromStr for Cut {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (request, harm) = text.split_once('/').ok_or("a cut is CHANNEL-NUMBER/HARM")?;
+        let (channel, number) = request.split_once('-').ok_or("a request is CHANNEL-NUMBER")?;
+        let request = number.parse().map_err(|_| format!("'{number}' is no number"))?;
+        Ok(Self { channel: meant(&CHANNELS, channel)?, request, harm: meant(&HARMS, harm)? })
+    }
+}
+
+impl fmt::Display for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.workflow.name())?;
+        for (number, cut) in self.cuts.iter().enumerate() {
+            write!(f, "{}{cut}", if number == 0 { '/' } else { '+' })?;
+        }
+        Ok(())
+    }
+}
+
+impl FromStr for Case {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (name, cuts) = text.split_once('/').unwrap_or((text, ""));
+        let workflow = Workflow::ALL.into_iter().find(|it| it.name() == name);
+        let workflow = workflow.ok_or_else(|| format!("there is no workflow '{name}'"))?;
+        let cuts = cuts.split('+').filter(|cut| !cut.is_empty()).map(str::parse).collect::<Result<_, _>>()?;
+        Ok(Self { workflow, cuts })
+    }
+}
+
+#[test]
+fn a_name_says_it_all() {
+    for text in ["create", "update/kube-2/after", "delete/unkey-1/kill+kube-12/before", "heir/kube-1/kill+kube-1/kill"]
+    {
+        assert_eq!(text.parse::<Case>().unwrap().to_string(), text);
+    }
+    for text in [
+        "",
+        "no",
+        "create/kube-2",
+        "create/kube/after",
+        "create/kube-x/kill",
+        "create/dns-1/kill",
+        "create/kube-1/maim",
+    ] {
+        assert!(text.parse::<Case>().is_err(), "{text}");
+    }
+}

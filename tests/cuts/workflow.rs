@@ -1,0 +1,188 @@
+//! The workflows: what there is, what the user then does, and when it is over. Nothing here knows of faults.
+
+use serde_json::{Value, json};
+use unkey_emulator::Seed;
+
+use crate::harness::{World, condition, eventually};
+
+/// The externalId that every workflow is about.
+pub const EXTERNAL_ID: &str = "x";
+/// An identity of somebody else in the same workspace.
+pub const BYSTANDER: &str = "bystander";
+
+/// A change by the user or by another client, with all that has to follow from it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Workflow {
+    Create,
+    Update,
+    Delete,
+    /// The identity exists with other content; policy Always.
+    Adopt,
+    /// The identity was deleted in Unkey.
+    Recreate,
+    /// The identity was deleted in Unkey and made again, so that it has another id; policy Always.
+    Replaced,
+    /// `deletionPolicy` becomes Orphan, then the object is deleted.
+    FlipOrphan,
+    /// `deletionPolicy` was Orphan and becomes Delete, then the object is deleted.
+    FlipDelete,
+    /// Adoption was refused, then `adoptionPolicy` becomes Always.
+    FlipAdopt,
+    /// Two objects of one externalId at once.
+    Rivals,
+    /// Two objects of one externalId; the owner is deleted.
+    Heir,
+}
+
+/// A spec of our externalId: content, and further fields.
+fn spec(revision: u32, more: &Value) -> Value {
+    let limits = json!([{"name": "calls", "limit": revision, "duration": 1000}]);
+    let mut spec = json!({"externalId": EXTERNAL_ID, "meta": {"revision": revision}, "ratelimits": limits});
+    spec.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    spec
+}
+
+/// Another client's identity.
+fn theirs(world: &World) {
+    let meta = json!({"by": "somebody else"}).as_object().cloned();
+    world
+        .workspace
+        .seed(Seed { external_id: EXTERNAL_ID.to_owned(), meta, ratelimits: None })
+        .expect("a free externalId");
+}
+
+/// Somebody else's identity, beside ours.
+pub fn bystander(world: &World) {
+    let meta = json!({"keep": "me"}).as_object().cloned();
+    world
+        .workspace
+        .seed(Seed { external_id: BYSTANDER.to_owned(), meta, ratelimits: None })
+        .expect("a free externalId");
+}
+
+pub fn is_ready(object: &Value) -> bool {
+    let ready = condition(object, "Ready");
+    ready["status"] == "True" && ready["observedGeneration"] == object["metadata"]["generation"]
+}
+
+pub fn is_loser(object: &Value) -> bool {
+    condition(object, "Ready")["reason"] == "ExternalIdConflict"
+}
+
+impl Workflow {
+    pub const ALL: [Self; 11] = [
+        Self::Create,
+        Self::Update,
+        Self::Delete,
+        Self::Adopt,
+        Self::Recreate,
+        Self::Replaced,
+        Self::FlipOrphan,
+        Self::FlipDelete,
+        Self::FlipAdopt,
+        Self::Rivals,
+        Self::Heir,
+    ];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Update => "update",
+            Self::Delete => "delete",
+            Self::Adopt => "adopt",
+            Self::Recreate => "recreate",
+            Self::Replaced => "replaced",
+            Self::FlipOrphan => "flip-orphan",
+            Self::FlipDelete => "flip-delete",
+            Self::FlipAdopt => "flip-adopt",
+            Self::Rivals => "rivals",
+            Self::Heir => "heir",
+        }
+    }
+
+    /// Brings about what there is before the user acts.
+    pub async fn prepare(self, world: &World) {
+        let always = json!({"adoptionPolicy": "Always"});
+        match self {
+            Self::Create | Self::Rivals => {}
+            Self::Adopt => theirs(world),
+            Self::Update | Self::Delete | Self::Recreate | Self::FlipOrphan => {
+                world.create("a", &spec(1, &json!({}))).await;
+                world.ready("a").await;
+            }
+            Self::Replaced => {
+                world.create("a", &spec(1, &always)).await;
+                world.ready("a").await;
+            }
+            Self::FlipDelete => {
+                world.create("a", &spec(1, &json!({"deletionPolicy": "Orphan"}))).await;
+                world.ready("a").await;
+            }
+            Self::FlipAdopt => {
+                theirs(world);
+                world.create("a", &spec(1, &json!({"adoptionPolicy": "Never"}))).await;
+                world.reason("a", "AlreadyExists").await;
+            }
+            Self::Heir => {
+                world.create("a", &spec(1, &json!({}))).await;
+                world.ready("a").await;
+                world.create("b", &spec(2, &json!({}))).await;
+                world.reason("b", "ExternalIdConflict").await;
+            }
+        }
+    }
+
+    /// What the user, or another client, does.
+    pub async fn act(self, world: &World) {
+        match self {
+            Self::Create => drop(world.create("a", &spec(1, &json!({}))).await),
+            Self::Adopt => drop(world.create("a", &spec(1, &json!({"adoptionPolicy": "Always"}))).await),
+            Self::Update => drop(world.edit("a", &spec(2, &json!({}))).await),
+            Self::Delete | Self::Heir => world.delete("a").await,
+            Self::Recreate | Self::Replaced => {
+                assert!(world.workspace.delete(EXTERNAL_ID));
+                if self == Self::Replaced {
+                    theirs(world);
+                }
+                world.ask_for_check("a", "look").await;
+            }
+            Self::FlipOrphan | Self::FlipDelete => {
+                let policy = if self == Self::FlipOrphan { "Orphan" } else { "Delete" };
+                world.edit("a", &json!({"deletionPolicy": policy})).await;
+                world.ready("a").await;
+                world.delete("a").await;
+            }
+            Self::FlipAdopt => drop(world.edit("a", &json!({"adoptionPolicy": "Always"})).await),
+            Self::Rivals => {
+                world.create("a", &spec(1, &json!({}))).await;
+                world.create("b", &spec(2, &json!({}))).await;
+            }
+        }
+    }
+
+    /// Whether everything that has to follow has followed, as far as the objects say.
+    pub fn is_over(self, objects: &[Value]) -> bool {
+        match self {
+            Self::Create | Self::Adopt | Self::Update | Self::FlipAdopt => objects.iter().all(is_ready),
+            Self::Delete | Self::FlipOrphan | Self::FlipDelete => objects.is_empty(),
+            Self::Recreate | Self::Replaced => {
+                objects.iter().all(|it| is_ready(it) && it["status"]["lastHandledReconcileAt"] == "look")
+            }
+            Self::Rivals => {
+                objects.iter().filter(|it| is_ready(it)).count() == 1
+                    && objects.iter().filter(|it| is_loser(it)).count() == 1
+            }
+            Self::Heir => objects.len() == 1 && objects.iter().all(is_ready),
+        }
+    }
+
+    /// Whether our identity stays in Unkey without an object.
+    pub fn leaves_it(self) -> bool {
+        self == Self::FlipOrphan
+    }
+}
+
+/// All Identities, or none while the API server cannot be asked.
+pub async fn objects(world: &World) -> Vec<Value> {
+    eventually("a list of the Identities", async || Some(world.list().await)).await
+}

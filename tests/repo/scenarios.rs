@@ -1,0 +1,107 @@
+//! The table of scenarios names tests that exist, and every scenario has a row.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::tree::{ROOT, files};
+
+const TABLE: &str = "docs/scenarios.md";
+const LAST: u32 = 43;
+
+/// The last cell of each row, by the number of its scenario.
+fn rows(table: &str) -> Vec<(u32, &str)> {
+    table
+        .lines()
+        .filter_map(|line| {
+            let mut cells = line.trim_matches('|').split('|').map(str::trim);
+            let number = cells.next()?.strip_prefix('S')?.parse().ok()?;
+            Some((number, cells.next_back()?))
+        })
+        .collect()
+}
+
+/// `domain/cut::s33_x` is a test in `tests/domain/cut.rs`; one that begins with `src/` lies there.
+fn tests_in(cell: &str) -> Vec<(String, &str)> {
+    let spans = cell.split('`').skip(1).step_by(2);
+    spans
+        .map(|span| {
+            let (file, name) = span.split_once("::").unwrap_or((span, ""));
+            let folder = if file.starts_with("src/") { "" } else { "tests/" };
+            (format!("{folder}{file}.rs"), name)
+        })
+        .collect()
+}
+
+/// True if `source` has a test of that name: the attribute, perhaps more of them, and the function.
+fn has_test(source: &str, name: &str) -> bool {
+    let lines: Vec<&str> = source.lines().map(str::trim).collect();
+    let is_it = |line: &str| {
+        line.trim_start_matches("async ").strip_prefix("fn ").is_some_and(|rest| rest.starts_with(&format!("{name}(")))
+    };
+    lines.iter().enumerate().any(|(at, line)| {
+        let attributes = lines[..at].iter().rev().take_while(|line| line.starts_with("#["));
+        !name.is_empty()
+            && is_it(line)
+            && attributes.clone().any(|line| line.starts_with("#[test]") || line.starts_with("#[tokio::test"))
+    })
+}
+
+#[test]
+fn every_scenario_has_a_row_and_a_test_that_exists() {
+    let table = std::fs::read_to_string(Path::new(ROOT).join(TABLE)).unwrap();
+    let rows = rows(&table);
+    let numbers: Vec<u32> = rows.iter().map(|(number, _)| *number).collect();
+    assert_eq!(numbers, (1..=LAST).collect::<Vec<_>>(), "each scenario once, in order");
+    let mut wrong = Vec::new();
+    for (number, cell) in rows {
+        let tests = tests_in(cell);
+        if tests.is_empty() {
+            wrong.push(format!("S{number}: no test"));
+        }
+        for (file, name) in tests {
+            let source = std::fs::read_to_string(Path::new(ROOT).join(&file)).unwrap_or_default();
+            if !has_test(&source, name) {
+                wrong.push(format!("S{number}: no test '{name}' in {file}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{TABLE}:\n{}", wrong.join("\n"));
+}
+
+/// A test that says by its name what it shows is found from there too.
+#[test]
+fn every_test_named_after_a_scenario_is_in_its_row() {
+    let table = std::fs::read_to_string(Path::new(ROOT).join(TABLE)).unwrap();
+    let rows: BTreeMap<u32, &str> = rows(&table).into_iter().collect();
+    let mut wrong = Vec::new();
+    for file in ["src", "tests"].into_iter().flat_map(|folder| files(&Path::new(ROOT).join(folder))) {
+        let Ok(source) = std::fs::read_to_string(&file) else { continue };
+        for line in source.lines() {
+            let name =
+                line.trim().trim_start_matches("async ").strip_prefix("fn s").and_then(|rest| rest.split('(').next());
+            let number = name.and_then(|name| name.split_once('_')).and_then(|(number, _)| number.parse().ok());
+            if let (Some(name), Some(number)) = (name, number)
+                && has_test(&source, &format!("s{name}"))
+                && !rows.get(&number).is_some_and(|cell| cell.contains(&format!("::s{name}`")))
+            {
+                wrong.push(format!("S{number} does not name s{name} ({})", file.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{TABLE}:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_missing_test_is_noticed() {
+    let source =
+        "#[test]\nfn one() {}\n\n#[tokio::test]\n#[cfg(unix)]\nasync fn two() {}\n\nfn three() {}\n// fn four()\n";
+    assert!(has_test(source, "one") && has_test(source, "two"));
+    for name in ["three", "four", "on", ""] {
+        assert!(!has_test(source, name), "{name}");
+    }
+    assert_eq!(
+        tests_in("`domain/cut::a`, `src/x/y::b`"),
+        [("tests/domain/cut.rs".into(), "a"), ("src/x/y.rs".into(), "b")]
+    );
+    assert_eq!(rows("| id | a |\n|---|---|\n| S1 | x | `y` |\n| S2 | z |"), [(1, "`y`"), (2, "z")]);
+}
