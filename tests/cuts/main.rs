@@ -10,7 +10,8 @@
 //! - I2 as many identities as owning objects (and those of `Orphan`): nothing lost, doubled or leaked;
 //! - I3 another client's identity is as it was, at every step; I11 every write to an object is fenced by its uid, at every step;
 //! - I5 no object was let go while its identity lived, at every step; I6 no status said Ready for what Unkey did not hold, at every step;
-//! - I12 as many creates and deletes were accepted as in the undisturbed run; an update once more for each fault at most.
+//! - I12 as many creates and deletes were accepted as in the undisturbed run, an update once more for each fault at most, and the objects
+//!   give the same reason and origin as there.
 //!
 //! I10 (two operators at once) has its own tests in `tests/cluster`.
 //!
@@ -93,12 +94,13 @@ fn next(case: &Case, outcome: &Outcome) -> Vec<Case> {
     all
 }
 
-/// What is wrong with the counts of a case (I12).
+/// In what a case differs from the undisturbed run (I12).
 fn differs(case: &Case, outcome: &Outcome, reference: &Outcome) -> Option<String> {
     let ([creates, updates, deletes], [c, u, d]) = (outcome.accepted, reference.accepted);
     let repeated = u64::try_from(case.cuts.len()).unwrap();
-    let same = (creates, deletes) == (c, d) && (u..=u + repeated).contains(&updates);
-    (!same).then(|| format!("{case}: accepted {:?}, undisturbed {:?}", outcome.accepted, reference.accepted))
+    let same = (creates, deletes) == (c, d) && (u..=u + repeated).contains(&updates) && outcome.end == reference.end;
+    let tell = |it: &Outcome| format!("accepted {:?}, in the end {:?}", it.accepted, it.end);
+    (!same).then(|| format!("{case}: {}; undisturbed: {}", tell(outcome), tell(reference)))
 }
 
 /// What was played, and what went wrong.
