@@ -122,7 +122,10 @@ impl Tally {
             };
             self.busy += outcome.took;
             let reference = references.iter().find(|(it, _)| it.workflow == case.workflow);
-            self.wrong.extend(reference.and_then(|(_, reference)| differs(case, outcome, reference)));
+            if let Some(wrong) = reference.and_then(|(_, reference)| differs(case, outcome, reference)) {
+                say(&format!("FAILED: {wrong}"));
+                self.wrong.push(wrong);
+            }
             if outcome.strikes < case.cuts.len() {
                 self.unmet += 1;
                 // A recovery may take another turn than last time; the undisturbed run may not.
@@ -160,12 +163,14 @@ fn nothing_is_lost_doubled_or_leaked() {
         let singles = play(references.iter().flat_map(|(case, it)| next(case, it)).collect(), false);
         tally.take(&singles, &references);
         say(&format!("{} single faults after {:?}", singles.len(), begun.elapsed()));
-        let in_pairs = |it: &Case| everything || [Workflow::Create, Workflow::Delete].contains(&it.workflow);
-        let pairs = singles.iter().filter(|(case, _)| in_pairs(case));
-        let pairs = pairs.filter_map(|(case, it)| it.as_ref().map(|it| next(case, it)));
-        let pairs = play(pairs.flatten().collect(), false);
-        tally.take(&pairs, &references);
-        say(&format!("{} pairs of faults after {:?}", pairs.len(), begun.elapsed()));
+        let paired = if everything { Workflow::ALL.to_vec() } else { vec![Workflow::Create, Workflow::Delete] };
+        for workflow in paired {
+            let firsts = singles.iter().filter(|(case, _)| case.workflow == workflow);
+            let pairs = firsts.filter_map(|(case, it)| it.as_ref().map(|it| next(case, it)));
+            let pairs = play(pairs.flatten().collect(), false);
+            tally.take(&pairs, &references);
+            say(&format!("{} pairs of faults of {} after {:?}", pairs.len(), workflow.name(), begun.elapsed()));
+        }
     } else {
         let cases: Vec<Case> = wanted.split(',').map(|name| name.trim().parse().unwrap()).collect();
         let is_meant = |it: &Workflow| cases.iter().any(|case| case.workflow == *it);
