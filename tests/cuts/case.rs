@@ -19,6 +19,8 @@ pub struct Outcome {
     /// Requests since the last fault that struck, or since the user acted.
     pub kube: Vec<String>,
     pub unkey: Vec<String>,
+    /// What the objects that are left say: reason and origin.
+    pub end: Vec<String>,
     /// Faults that struck.
     pub strikes: usize,
     pub took: Duration,
@@ -49,6 +51,7 @@ pub async fn play(case: &Case) -> Outcome {
         accepted: accepted(&stage, begin),
         kube: kube.iter().map(|it| it.asked.to_string()).collect(),
         unkey: unkey.iter().map(|it| format!("{:?}", it.operation)).collect(),
+        end: end(&objects(&stage.world).await),
         strikes: strikes.len(),
         took: started.elapsed(),
     }
@@ -60,6 +63,13 @@ fn accepted(stage: &Stage, begin: Mark) -> [u64; 3] {
         let accepted = calls.iter().filter(|it| it.operation == operation && it.handled == Some(200));
         u64::try_from(accepted.count()).unwrap()
     })
+}
+
+fn end(objects: &[Value]) -> Vec<String> {
+    let say = |it: &Value| format!("{} {}", condition(it, "Ready")["reason"], it["status"]["origin"]);
+    let mut all: Vec<String> = objects.iter().map(say).collect();
+    all.sort();
+    all
 }
 
 /// What must hold when all is quiet, whatever happened before.

@@ -16,8 +16,8 @@ use crate::workflow::{Workflow, bystander, objects};
 const ARGS: [&str; 4] = ["--consistency-window", "300ms", "--request-timeout", "1s"];
 /// Nothing asked for four windows: nothing will be asked.
 const QUIET: Duration = Duration::from_millis(1200);
-/// Nothing asked for that long: what was going on when the objects looked finished (an event, say) has ended.
-const PAUSE: Duration = Duration::from_millis(150);
+/// Nothing asked for longer than a window: the workflow does not depend on how long its preparation took.
+const PAUSE: Duration = Duration::from_millis(400);
 const POLL: Duration = Duration::from_millis(40);
 /// A cut waits that long, so that the fault after it can be ordered before the operator goes on.
 const HESITATION: Duration = Duration::from_millis(40);
