@@ -145,10 +145,16 @@ impl Seeded {
             }
             Self::TrustAbsence if matches!(known.seen, Seen::Absent { .. }) => policy.window = 0,
             Self::GiveUpAtOnce if live && object.held().is_some() => policy.window = 0,
-            Self::ForgetPredecessor if !visits.claimed_here => known.doubt = None,
+            Self::ForgetPredecessor if !visits.claimed_here => {
+                (known.doubt, known.evidence_from) = (None, Mono::ZERO);
+                policy.window = 0;
+            }
             Self::OwnIfEqual => {
-                if let (Seen::Ours { identity, .. }, true) = (&known.seen, object.mark.own().is_some()) {
+                if let (Seen::Ours { identity, content, .. }, Ok(desired)) = (&known.seen, &object.spec)
+                    && content.hash() == *desired.content_hash()
+                {
                     visits.maybe_own = Some(identity.clone());
+                    object.mark = Mark::Own(Claim { hash: content.hash(), given_up: None });
                     known.doubt = None;
                     policy.window = 0;
                 }
