@@ -52,8 +52,6 @@ seeded! {
     ForgetInFlight => InDoubt in "lost requests",
     /// Lets the next 200 clear up every doubt (S37).
     ForgetDoubt => InDoubt in "lost requests",
-    /// Does not reckon with what the process before may have sent (R4).
-    ForgetPredecessor => InDoubt in "restart everywhere",
     /// Takes equal content for its own (R3).
     OwnIfEqual => Lawful in "never adopts",
     /// Adopts whatever the policy says (R3).
@@ -145,10 +143,12 @@ impl Seeded {
             }
             Self::TrustAbsence if matches!(known.seen, Seen::Absent { .. }) => policy.window = 0,
             Self::GiveUpAtOnce if live && object.held().is_some() => policy.window = 0,
-            Self::ForgetPredecessor if !visits.claimed_here => known.doubt = None,
             Self::OwnIfEqual => {
-                if let (Seen::Ours { identity, .. }, true) = (&known.seen, object.mark.own().is_some()) {
+                if let (Seen::Ours { identity, content, .. }, Ok(desired)) = (&known.seen, &object.spec)
+                    && content.hash() == *desired.content_hash()
+                {
                     visits.maybe_own = Some(identity.clone());
+                    object.mark = Mark::Own(Claim { hash: content.hash(), given_up: None });
                     known.doubt = None;
                     policy.window = 0;
                 }

@@ -159,6 +159,8 @@ impl State {
             self.supersede(config, pass.slot, &before);
         }
         if fate == Fate::Cut {
+            // Who finds a claim of unknown origin has to reckon with a create.
+            self.unanswered |= self.asked;
             op.end_pass(false);
             return;
         }
@@ -222,10 +224,8 @@ impl State {
         begin(object, call, &mut op.known, &mut visits, deadline);
         op.put_memory(visits);
         let uid = pass.thing.uid;
-        if matches!(call, Call::Create(_)) {
-            if fate != Fate::Fine || self.ops.len() > 1 {
-                self.unanswered |= 1 << uid;
-            }
+        if matches!(call, Call::Create(_)) && (fate != Fate::Fine || self.ops.len() > 1) {
+            self.unanswered |= 1 << uid;
         }
         let here = config.leads_here(pass.key);
         let send = |unkey: &mut Unkey, now: u32| {

@@ -167,6 +167,7 @@ impl State {
     /// A request that was lost lands after all. The server's own look-up goes to the replica that shows the `view`th.
     pub fn land(&mut self, config: &Config, at: usize, view: usize) {
         let pending = self.unkey.pending.remove(at);
+        self.disturbed |= self.kube.find(pending.uid).is_none();
         let seen = self.unkey.visible(self.now).get(view).copied().flatten();
         self.unkey.write(self.now, config.lag, pending.uid, pending.wire, seen);
     }
@@ -193,6 +194,8 @@ impl State {
         self.unkey.pending = rest;
         let due: Vec<Pending> = due;
         for pending in due.iter().enumerate().filter(|(at, _)| landing & (1 << at) != 0).map(|(_, pending)| pending) {
+            // What an earlier life of the object left under way is a stranger's to this one.
+            self.disturbed |= self.kube.find(pending.uid).is_none();
             self.unkey.write(now, config.lag, pending.uid, pending.wire, self.unkey.live);
         }
         self.unkey.tick(self.now);
