@@ -50,7 +50,10 @@ pub fn look(object: &Snapshot, context: &Arc<Context>) {
         name = object.metadata.name.as_deref(),
         external_id = object.external_id().as_str(),
     );
+    // Held, so that the sweep leaves it until all is cleared up.
+    let memory = context.table.memory(&uid);
     let clearing = async move {
+        let _memory = memory;
         tracing::warn!("an Identity went while its identity was being created; looking after what it left in Unkey");
         clear_up(&object, &context).await;
         context.strays.0.send_modify(|strays| {

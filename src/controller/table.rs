@@ -145,8 +145,14 @@ impl Table {
     /// Takes an object out that is gone, and wakes those that waited for it.
     pub fn remove(&self, object: &Snapshot, now: Mono) {
         let uid = object.uid();
-        let memory = lock(&self.memories).remove(&uid);
-        let visits = memory.map(|memory| lock(&memory).visits.clone()).unwrap_or_default();
+        // Left to the sweep: whoever clears up after the object goes on with it, and must know what has been sent (R6).
+        let memory = lock(&self.memories).get(&uid).cloned();
+        let visits = memory.map(|memory| {
+            let mut memory = lock(&memory);
+            memory.finding = None;
+            memory.visits.clone()
+        });
+        let visits = visits.unwrap_or_default();
         if let Some(slot) = lock(&self.slots).get_mut(&object.external_id()) {
             let recorded = object.claimant(object.read_status().as_ref()).recorded.is_some();
             domain::ended(&uid, recorded, &mut lock(&slot.known), &visits, now);

@@ -193,6 +193,7 @@ pub fn learn(
             known.seen = Seen::Nothing;
             visits.failures = failures;
             visits.sent = sent.is_some_and(|sent| sent.sent_before);
+            visits.met_exists = true;
         }
         (Call::Update { to, patch, purpose }, Reply::Updated { external_id, id }) => {
             accepted(known, telling.now, policy, true, call.carries_limits());

@@ -21,6 +21,7 @@ pub fn observe(object: &Object, known: &mut Knowledge, visits: &mut Visits, poli
     if object.fresh && (!claimed || (held && object.phase == Phase::Live)) {
         visits.maybe_own = None;
     }
+    visits.met_exists &= claimed || !object.fresh;
     // What was given up needs no judgement any more.
     visits.suspicion &= held || !object.fresh;
     note(object, known);

@@ -22,6 +22,9 @@ pub struct Visits {
     pub settling_met: bool,
     /// A create was sent that was not definitely refused.
     pub sent: bool,
+    /// A create was answered "exists" under the claim that is on. Unkey repeats a transaction that it thinks has failed, so that what
+    /// exists may come from that very request.
+    pub met_exists: bool,
     /// Something suggested that the identity is not as recorded; a settled read has to judge it.
     pub suspicion: bool,
     /// The identity that a settled read found while a create of this object was in doubt: it may be our own. Kept

@@ -147,6 +147,17 @@ fn s26_suspended_while_deleting_waits_and_orphan_does_not() {
 }
 
 #[test]
+fn what_exists_may_come_from_the_very_request_that_was_told_so() {
+    let mut sim = Sim::new();
+    sim.apply(wish(A));
+    sim.pass_with(&fates(&[Fate::Repeated, Fate::LostBefore]));
+    assert_eq!(sim.taken(), ["Claim", "Create", "Read"]);
+    sim.act(&Act::Delete);
+    assert_eq!(sim.settle(), End::Done);
+    assert!(sim.unkey.live.is_none() && sim.thing.is_none(), "{:?}", sim.trace);
+}
+
+#[test]
 fn s38_a_newcomer_with_a_wrong_key() {
     let wrong = || fates(&[Fate::Refused(Cause::Unauthorized("key_not_found".to_owned()))]);
     let mut sim = Sim::new();

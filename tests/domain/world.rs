@@ -34,6 +34,8 @@ pub enum Fate {
     EndedBefore,
     /// A 5xx in Unkey's envelope; it took effect.
     EndedAfter,
+    /// Unkey repeats the transaction though it had committed; the answer is the second one's.
+    Repeated,
     /// Refused or not sent, for this reason.
     Refused(Cause),
 }
@@ -136,6 +138,10 @@ impl Unkey {
             Fate::EndedAfter => {
                 self.apply(now, uid, call);
                 (failed(Effect::Ended, Cause::Unavailable), 20)
+            }
+            Fate::Repeated => {
+                self.apply(now, uid, call);
+                (self.apply(now, uid, call), 20)
             }
             Fate::Refused(cause) => (failed(Effect::None, cause.clone()), 20),
         }

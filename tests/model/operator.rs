@@ -64,8 +64,6 @@ pub struct Pass {
     pub stray: bool,
     pub key: u8,
     pub crd: Crd,
-    /// The memory of the object, once the watch has shown its end and the table has dropped it.
-    pub detached: Option<Visits>,
     /// A call that Unkey has performed and whose answer is still on its way.
     pub waiting: Option<Box<Waiting>>,
     /// What the last read of this pass was truly answered: no decision sees it, the properties do.
@@ -168,21 +166,12 @@ impl Operator {
 
     /// Takes out the memory that the pass under way uses, to be put back.
     pub fn take_memory(&mut self) -> Visits {
-        let pass = self.pass.as_mut().expect("a pass");
-        if let Some(visits) = &mut pass.detached {
-            return std::mem::take(visits);
-        }
-        let of = pass.thing.uid;
+        let of = self.pass.as_ref().expect("a pass").thing.uid;
         std::mem::take(self.memory(of))
     }
 
     pub fn put_memory(&mut self, visits: Visits) {
-        let pass = self.pass.as_mut().expect("a pass");
-        if let Some(detached) = &mut pass.detached {
-            *detached = visits;
-            return;
-        }
-        let of = pass.thing.uid;
+        let of = self.pass.as_ref().expect("a pass").thing.uid;
         *self.memory(of) = visits;
     }
 
@@ -199,17 +188,12 @@ impl Operator {
         self.cached(slot, newest);
     }
 
-    /// An object is gone: the table drops it and its memory; what its create may have left is looked after.
+    /// An object is gone: the table drops it, and what its create may have left is looked after. Its memory is the sweep's.
     fn ended(&mut self, thing: &Arc<Thing>) {
-        if let Some(at) = self.visits.iter().position(|(uid, _)| *uid == thing.uid) {
-            let (_, visits) = self.visits.remove(at);
-            // A pass under way holds its own reference.
-            if let Some(pass) = self.pass.as_mut().filter(|pass| pass.thing.uid == thing.uid && pass.detached.is_none())
-            {
-                pass.detached = Some(visits);
-            }
-        }
         self.look_after(thing);
+        if self.pass.is_none() {
+            self.tidy();
+        }
     }
 
     pub fn look_after(&mut self, thing: &Arc<Thing>) {
@@ -281,7 +265,6 @@ impl Operator {
             stray,
             key: self.key,
             crd,
-            detached: None,
             waiting: None,
             read: None,
             thing,
@@ -358,7 +341,7 @@ impl Print<'_> {
 
     fn visits<H: Hasher>(&self, visits: &Visits, h: &mut H) {
         (visits.seen_before, visits.met_deleting, visits.claimed_here, visits.claim_met).hash(h);
-        (visits.undone_met, visits.sent, visits.suspicion, &visits.maybe_own).hash(h);
+        (visits.undone_met, visits.sent, visits.met_exists, visits.suspicion, &visits.maybe_own).hash(h);
         if let Some(fight) = &visits.fight {
             (fight.generation, &fight.found, fight.corrections, self.time(fight.last)).hash(h);
         }
@@ -400,10 +383,7 @@ impl Hash for Print<'_> {
         if let Some(pass) = &op.pass {
             (1_u8, pass.slot, pass.fresh, pass.gone, pass.stray, pass.key, pass.crd, pass.read).hash(h);
             self.thing(&pass.thing, h);
-            (pass.detached.is_some(), pass.waiting.is_some()).hash(h);
-            if let Some(visits) = &pass.detached {
-                self.visits(visits, h);
-            }
+            pass.waiting.is_some().hash(h);
             if let Some(waiting) = &pass.waiting {
                 (2_u8, self.now - waiting.begun, format!("{:?}{:?}", waiting.call, waiting.reply)).hash(h);
             }

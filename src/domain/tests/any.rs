@@ -195,10 +195,10 @@ fn visits() -> impl Strategy<Value = Visits> {
         (flag(), flag(), flag(), flag(), flag(), flag()),
         prop::option::weighted(0.3, identities()),
         prop::option::weighted(0.2, trouble),
-        flag(),
+        (flag(), flag()),
     )
         .prop_map(
-            |((met_deleting, claimed_here, claim_met, undone_met, sent, suspicion), maybe_own, trouble, judged)| {
+            |((met_deleting, claimed_here, claim_met, undone_met, sent, suspicion), maybe_own, trouble, (judged, met_exists))| {
                 Visits {
                     seen_before: true,
                     met_deleting,
@@ -206,6 +206,7 @@ fn visits() -> impl Strategy<Value = Visits> {
                     claim_met,
                     undone_met,
                     sent,
+                    met_exists,
                     suspicion,
                     maybe_own,
                     judged: judged.then(|| "p".to_owned()),
