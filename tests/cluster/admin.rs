@@ -95,10 +95,13 @@ async fn metrics_tell_what_happens_in_a_closed_set_of_words() {
     world.ready("fine").await;
     world.reason("taken", "AlreadyExists").await;
     world.reason("rejected", "Rejected").await;
-    for name in ["lost", "failed", "page", "elsewhere", "garbage"] {
+    for name in ["lost", "page", "elsewhere", "garbage"] {
         world.reason(name, "UpstreamUnavailable").await;
         world.reason(&format!("{name}-first"), "UpstreamUnavailable").await;
     }
+    world.reason("failed-first", "UpstreamUnavailable").await;
+    // Others succeed, so that in the end it is this content that Unkey cannot process (R16).
+    world.reason("failed", "NotConverging").await;
 
     let metrics = operator.metrics().await;
     assert_eq!(metrics.label_names(), BTreeSet::from(["le", "operation", "outcome", "reason", "result"]));
@@ -127,6 +130,7 @@ async fn metrics_tell_what_happens_in_a_closed_set_of_words() {
         "Unauthorized",
         "PermissionDenied",
         "CredentialsMissing",
+        "WorkspaceMismatch",
         "DeletionBlocked",
         "Suspended",
         "InvalidSpec",
@@ -134,6 +138,7 @@ async fn metrics_tell_what_happens_in_a_closed_set_of_words() {
         "AlreadyExists",
         "ExternalIdConflict",
         "IdentityMismatch",
+        "NotConverging",
     ];
     assert_eq!(metrics.values_of("reason"), BTreeSet::from(reasons), "all of them, so that a rule can name each");
     assert_eq!(metrics.families["unkey_operator_upstream_request_duration_seconds"], "histogram");

@@ -258,17 +258,8 @@ impl Operator {
             Target::Stray(at) => (0, Arc::clone(&self.strays[at]), true),
         };
         begin_pass(&mut self.known);
-        let mut pass = Pass {
-            slot,
-            fresh: false,
-            gone: None,
-            stray,
-            key: self.key,
-            crd,
-            waiting: None,
-            read: None,
-            thing,
-        };
+        let mut pass =
+            Pass { slot, fresh: false, gone: None, stray, key: self.key, crd, waiting: None, read: None, thing };
         if stray {
             if kube.find(pass.thing.uid).is_some() {
                 let of = pass.thing.uid;

@@ -198,7 +198,12 @@ fn visits() -> impl Strategy<Value = Visits> {
         (flag(), flag()),
     )
         .prop_map(
-            |((met_deleting, claimed_here, claim_met, undone_met, sent, suspicion), maybe_own, trouble, (judged, met_exists))| {
+            |(
+                (met_deleting, claimed_here, claim_met, undone_met, sent, suspicion),
+                maybe_own,
+                trouble,
+                (judged, met_exists),
+            )| {
                 Visits {
                     seen_before: true,
                     met_deleting,
