@@ -24,7 +24,7 @@ use futures::StreamExt as _;
 
 use chain::{Chain, Deck};
 use drive::{Ground, Tally, Wrong};
-use harness::World;
+use harness::{World, say};
 use view::{Log, View};
 
 const CRD: &str = include_str!("../../crds/identities.unkey.com.yaml");
@@ -44,10 +44,10 @@ async fn every_spec_is_refused_carried_out_or_explained() {
     let seed = environment("CAMPAIGN_SEED").unwrap_or(20_261_121);
     let chains = environment("CAMPAIGN_CHAINS").unwrap_or(300);
     let only: Option<usize> = environment("CAMPAIGN_ONLY");
-    println!("campaign: CAMPAIGN_SEED={seed} CAMPAIGN_CHAINS={chains}");
+    say(&format!("campaign: CAMPAIGN_SEED={seed} CAMPAIGN_CHAINS={chains}"));
     let cases = values::domain(&schema::of_spec(CRD).unwrap()).unwrap();
     let deck = Deck::new(seed, &cases);
-    println!("campaign: {} cases, all of them dealt after {} chains", cases.len(), deck.enough());
+    say(&format!("campaign: {} cases, all of them dealt after {} chains", cases.len(), deck.enough()));
 
     let world = World::new("campaign").await.with_args(&[
         "--consistency-window",
@@ -99,7 +99,7 @@ async fn every_spec_is_refused_carried_out_or_explained() {
             )),
         }
     }
-    println!(
+    say(&format!(
         "campaign: {} chains, {} transitions: {} refused at admission, {} stalled, {} suspended, {} synced; {} s",
         all.len(),
         tally.transitions,
@@ -108,7 +108,7 @@ async fn every_spec_is_refused_carried_out_or_explained() {
         tally.suspended,
         tally.synced,
         begun.elapsed().as_secs()
-    );
+    ));
     assert!(!watch.is_finished(), "the watch ended: {}", watch.await.unwrap());
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     // Nothing is left over that belongs to no object.

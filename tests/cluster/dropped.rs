@@ -15,6 +15,7 @@ use unkey_emulator::{Fault, FaultKind};
 
 use self::life::{Cut, End, Fate, LATE, Life};
 use self::workflow::Workflow;
+use super::harness::say;
 
 /// No workflow has as many awaits.
 const FARTHEST: usize = 200;
@@ -105,7 +106,7 @@ async fn at_every_await(workflow: Workflow, word: &str) {
             }
         }
     }
-    println!("{word}: {} cases, {} failed", ran + failed.len(), failed.len());
+    say(&format!("dropped: {word}: {} cases, {} failed", ran + failed.len(), failed.len()));
     assert!(failed.is_empty(), "repeat each with DROPPED=NAME: {failed:?}");
 }
 

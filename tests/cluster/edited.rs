@@ -7,7 +7,7 @@ use cutting_proxy::{Fault, FaultKind, Proxy};
 use serde_json::{Value, json};
 use unkey_emulator::Operation;
 
-use super::harness::{World, condition, eventually};
+use super::harness::{World, condition, eventually, say};
 
 const WORKFLOWS: [Workflow; 7] = [
     Workflow::Create,
@@ -156,7 +156,7 @@ async fn edited_between_every_two_steps() {
     let counts = undisturbed(&world, &proxy).await;
     let all: Vec<Case> =
         cases(&counts).into_iter().filter(|case| only().is_none_or(|only| only == case.name)).collect();
-    println!("{} cases: {counts:?}", all.len());
+    say(&format!("edited: {} cases: {counts:?}", all.len()));
     for case in &all {
         case.workflow.prepare(&world, &case.name).await;
     }
@@ -166,7 +166,7 @@ async fn edited_between_every_two_steps() {
     let mut failed = Vec::new();
     let held = futures::future::join_all(all.iter().map(async |case| disturb(&world, &proxy, case).await)).await;
     let held: u64 = held.iter().sum();
-    println!("{held} of them held");
+    say(&format!("edited: {held} of them held"));
     assert!(held * 10 >= u64::try_from(all.len()).unwrap() * 9, "the edits come in the middle");
     for case in &all {
         if let Err(why) = judge(&world, case).await {

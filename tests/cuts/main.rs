@@ -28,7 +28,6 @@ mod stage;
 mod watchman;
 mod workflow;
 
-use std::io::Write as _;
 use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
@@ -41,9 +40,9 @@ use workflow::Workflow;
 /// Cases at a time.
 const AT_A_TIME: usize = 8;
 
-/// Past the test runner, which keeps what a test prints to itself.
+/// Says it with the name of this test.
 fn say(text: &str) {
-    let _ = writeln!(std::io::stderr(), "cuts: {text}");
+    harness::say(&format!("cuts: {text}"));
 }
 
 /// Plays cases, some at a time, each on a runtime of its own; a case that fails has no outcome, and its panic is printed.

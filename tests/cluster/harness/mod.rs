@@ -15,3 +15,10 @@ pub use operator::Operator;
 pub use statuses::Statuses;
 pub use table::table;
 pub use world::{ROOT_KEY, World, condition, eventually, identity, succeeded};
+
+/// Tells how much was tried, past the test runner, which keeps to itself what a test prints.
+pub fn say(text: &str) {
+    use std::io::Write as _;
+    // Nobody is there to read it if that fails.
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
