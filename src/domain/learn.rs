@@ -3,10 +3,12 @@
 //! [`observe()`](super::observe()) takes in the object, [`begin`] notes a write before it is sent, [`learn`] takes in the
 //! answer. A write that was begun and never learned of (a dropped future, a panic) is an unknown outcome by itself.
 
+mod reads;
+
 use super::backoff;
 use super::content::{Applied, Content};
 use super::fight;
-use super::ids::{Confirmed, ExternalId, IdentityId, Mono};
+use super::ids::{Confirmed, IdentityId, Mono};
 use super::knowledge::{Doubt, InFlight, Knowledge, LastWrite, Seen, Unsure, Write};
 use super::object::Object;
 use super::observe::laid_over;
@@ -169,9 +171,9 @@ pub fn learn(
                 // Whether that is over only the write that follows can tell.
                 visits.failures = failures;
             }
-            found(external_id, replied, id, content, object, known, visits, policy, telling);
+            reads::found(external_id, replied, id, content, object, known, visits, policy, telling);
         }
-        (Call::Read(_), Reply::Absent) => absent(object, known, visits, policy, telling, failures),
+        (Call::Read(_), Reply::Absent) => reads::absent(object, known, visits, policy, telling, failures),
         (Call::Create(desired), Reply::Created { id }) => {
             let Some(identity) = Confirmed::from_create(&desired.external_id, id) else {
                 // Accepted, but nobody knows as what.
@@ -223,6 +225,7 @@ pub fn learn(
             if *purpose == Purpose::Drift {
                 fight::corrected(object, &known.seen, visits, telling.now);
             }
+            visits.drifted = false;
             let uid = object.guard.uid.clone();
             known.last = LastWrite::Updated { uid, identity: to.clone(), applied, noted: false };
             visits.suspicion = false;
@@ -275,107 +278,6 @@ fn accepted(known: &mut Knowledge, now: Mono, policy: &Policy, keeps: bool, limi
     }
 }
 
-#[allow(clippy::too_many_arguments)] // each is one fact about one answer; a struct would only rename them
-fn found(
-    ours: &ExternalId,
-    replied: &str,
-    id: &str,
-    content: &Content,
-    object: &Object,
-    known: &mut Knowledge,
-    visits: &mut Visits,
-    policy: &Policy,
-    telling: Telling,
-) {
-    let settled = telling.begun >= known.settles_at(policy.window);
-    let doubt = if settled { known.settle() } else { None };
-    if settled {
-        known.unsure = None;
-        outdated(&mut known.last, content, object);
-    }
-    known.seen = match Confirmed::from_reply(ours, replied, id) {
-        Some(identity) => {
-            if doubt.and_then(|doubt| doubt.create).is_some_and(|uid| uid == object.guard.uid) {
-                visits.maybe_own = Some(identity.clone());
-            }
-            Seen::Ours { begun: telling.begun, identity, content: content.clone() }
-        }
-        None => Seen::Foreign { begun: telling.begun },
-    };
-    visits.rejudge = None;
-    if settled {
-        // Until what was found is set right, it stays known that the status tells too much: this pass may be cut.
-        visits.suspicion = contradicts(&known.seen, object);
-        judged(object, visits, telling);
-        if let Some(until) = fight::truce(object, &known.seen, visits, telling.now) {
-            visits.trouble = Some(trouble(object, policy, Cause::Contested, Some(until), true));
-        }
-    }
-}
-
-/// An accepted update that no status shows and that a later settled read contradicts is over: laid over what is recorded by
-/// then, it would pass for accepted once more.
-fn outdated(last: &mut LastWrite, content: &Content, object: &Object) {
-    if let (LastWrite::Updated { uid, applied, noted: false, .. }, Ok(desired)) = (&*last, &object.spec)
-        && *uid == object.guard.uid
-    {
-        let found = desired.managed_of(content);
-        if laid_over(&found, &desired.managed_part(applied)) != found {
-            *last = LastWrite::None;
-        }
-    }
-}
-
-/// True if what was found is not the identity that is recorded, or not what the spec asks for.
-fn contradicts(seen: &Seen, object: &Object) -> bool {
-    match (seen, object.held(), &object.spec) {
-        (Seen::Ours { identity, .. }, Some(held), _) if *identity != held.identity => true,
-        (Seen::Ours { content, .. }, Some(_), Ok(desired)) => {
-            desired.missing_from(&desired.managed_of(content)).is_some()
-        }
-        _ => false,
-    }
-}
-
-/// A poke asks for one settled read that began after it was seen.
-fn judged(object: &Object, visits: &mut Visits, telling: Telling) {
-    if let Some(poke) = object.poke.as_ref().filter(|poke| telling.begun >= poke.since) {
-        visits.judged = Some(poke.value.clone());
-    }
-}
-
-fn absent(
-    object: &Object,
-    known: &mut Knowledge,
-    visits: &mut Visits,
-    policy: &Policy,
-    telling: Telling,
-    failures: u32,
-) {
-    let settles_at = known.settles_at(policy.window);
-    let settled = telling.begun >= settles_at;
-    if settled {
-        known.settle();
-        // Only of an identity that is recorded can it be a surprise.
-        visits.suspicion |= object.held().is_some();
-        judged(object, visits, telling);
-    }
-    let of = owned_id(object, known);
-    known.seen = match std::mem::take(&mut known.seen) {
-        Seen::Absent { first, of: before, .. } if first >= settles_at && before == of => {
-            Seen::Absent { first, last: telling.begun, of }
-        }
-        _ => Seen::Absent { first: telling.begun, last: telling.begun, of },
-    };
-    // The primary says that it exists, the replica does not show it yet: ask the primary again, in a while.
-    let exists = matches!(&known.last, LastWrite::Exists { uid } if *uid == object.guard.uid);
-    if exists && object.held().is_none() {
-        known.last = LastWrite::None;
-        visits.failures = failures + 1;
-        visits.trouble = Some(lag(object, visits, policy, telling));
-    }
-}
-
 /// The primary and its replicas disagree: again in a while.
 fn lag(object: &Object, visits: &Visits, policy: &Policy, telling: Telling) -> Trouble {
     let delay = backoff::delay(&Cause::Lag, visits.failures, 0, telling.dice);
@@ -404,7 +306,7 @@ fn trouble(object: &Object, policy: &Policy, cause: Cause, retry_at: Option<Mono
     }
 }
 
-#[allow(clippy::too_many_arguments)] // as above
+#[allow(clippy::too_many_arguments)] // each is one fact about one answer; a struct would only rename them
 fn failed(
     object: &Object,
     call: &Call,

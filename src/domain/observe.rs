@@ -22,6 +22,8 @@ pub fn observe(object: &Object, known: &mut Knowledge, visits: &mut Visits, poli
         visits.maybe_own = None;
     }
     visits.met_exists &= claimed || !object.fresh;
+    // It ends with the suspicion: found as it should be, or set right.
+    visits.drifted &= visits.suspicion;
     // What was given up needs no judgement any more.
     visits.suspicion &= held || !object.fresh;
     note(object, known);

@@ -20,6 +20,8 @@ pub struct Visits {
     pub undone_met: bool,
     /// The status holds Ready back for a write in doubt, and that has been taken into account.
     pub settling_met: bool,
+    /// A settled read contradicted an update that was accepted and that no status shows: what it finds is drift (R5).
+    pub drifted: bool,
     /// A create was sent that was not definitely refused.
     pub sent: bool,
     /// A create was answered "exists" under the claim that is on. Unkey repeats a transaction that it thinks has failed, so that what

@@ -1,7 +1,7 @@
 //! Answers that are lost, processes that die, futures that are dropped, caches that are behind.
 
 use unkey_operator::api::Origin;
-use unkey_operator::domain::Wake;
+use unkey_operator::domain::{Note, Wake};
 
 use crate::sim::{Act, End, Script, Sim, content, wish};
 use crate::syncing::{A, B, synced};
@@ -113,6 +113,25 @@ fn s19_an_update_that_lands_after_its_successor() {
     assert_eq!(sim.settle(), End::Done);
     assert!(sim.ready());
     assert_eq!(sim.unkey.live.as_ref().unwrap().content, content(c), "{:?}", sim.trace);
+    assert!(matches!(sim.notes.as_slice(), [Note::DriftCorrected(_)]), "{:?}", sim.notes);
+}
+
+#[test]
+fn s19_only_what_the_late_update_changed_is_set_right() {
+    let spec = |plan: &str, limit: u32| {
+        format!(r#""meta":{{"plan":"{plan}"}},"ratelimits":[{{"name":"req","limit":{limit},"duration":1000}}]"#)
+    };
+    let mut sim = synced(&spec("a", 10));
+    sim.sleep(2 * WINDOW);
+    sim.apply(wish(&spec("b", 20)));
+    sim.pass_with(&fates(&[Fate::Late(20_000)]));
+    sim.sleep(2_000);
+    sim.apply(wish(&spec("c", 20)));
+    sim.pass();
+    sim.taken();
+    assert_eq!(sim.settle(), End::Done);
+    assert_eq!(sim.taken(), ["Read", "Refresh", "Update", "Status Synced"]);
+    assert_eq!(sim.unkey.live.as_ref().unwrap().content, content(&spec("c", 20)));
 }
 
 #[test]

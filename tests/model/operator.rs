@@ -332,7 +332,8 @@ impl Print<'_> {
 
     fn visits<H: Hasher>(&self, visits: &Visits, h: &mut H) {
         (visits.seen_before, visits.met_deleting, visits.claimed_here, visits.claim_met).hash(h);
-        (visits.undone_met, visits.sent, visits.met_exists, visits.suspicion, &visits.maybe_own).hash(h);
+        (visits.undone_met, visits.sent, visits.met_exists, visits.drifted, visits.suspicion, &visits.maybe_own)
+            .hash(h);
         if let Some(fight) = &visits.fight {
             (fight.generation, &fight.found, fight.corrections, self.time(fight.last)).hash(h);
         }

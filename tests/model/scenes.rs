@@ -136,7 +136,7 @@ pub const ALL: &[Config] = &[
         may: REPLACE,
         fates: &[Fate::Lost],
         budget: Budget { user: 3, ..NONE },
-        deep: Budget { user: 3, ..NONE },
+        deep: Budget { user: 3, faults: 1, ..NONE },
         ..BASE
     },
     Config {
@@ -177,7 +177,7 @@ pub const ALL: &[Config] = &[
         may: DELETE,
         fates: &[Fate::Twice, Fate::Slow, Fate::Unauthorized, Fate::Rejected],
         budget: Budget { user: 2, faults: 1, ..NONE },
-        deep: Budget { user: 2, faults: 1, ..NONE },
+        deep: Budget { user: 3, faults: 2, ..NONE },
         ..BASE
     },
     Config {

@@ -28,7 +28,7 @@ pub(super) fn maintain(s: &Situation<'_>, desired: &Desired, held: &Held) -> Ste
     let suspicious = s.visits.suspicion && !judged;
     if !suspicious && let Some((meta, limits)) = desired.missing_from(&applied) {
         // What the spec asks for was accepted once: then Unkey was changed behind our back.
-        let accepted = desired.missing_from(&held.applied).is_none();
+        let accepted = s.visits.drifted || desired.missing_from(&held.applied).is_none();
         let purpose = if judged && accepted { Purpose::Drift } else { Purpose::Spec };
         return s.call(Call::Update { to: held.identity.clone(), patch: Patch { meta, limits }, purpose });
     }

@@ -1,0 +1,115 @@
+//! What a read of Unkey says: whether it is settled, what it proves, and what it contradicts (R4, R5, R9).
+
+use super::super::content::Content;
+use super::super::fight;
+use super::super::ids::{Confirmed, ExternalId};
+use super::super::knowledge::{Knowledge, LastWrite, Seen};
+use super::super::object::Object;
+use super::super::observe::laid_over;
+use super::super::report::Cause;
+use super::super::situation::Policy;
+use super::super::visits::Visits;
+use super::{Telling, lag, owned_id, trouble};
+
+#[allow(clippy::too_many_arguments)] // each is one fact about one answer; a struct would only rename them
+pub(super) fn found(
+    ours: &ExternalId,
+    replied: &str,
+    id: &str,
+    content: &Content,
+    object: &Object,
+    known: &mut Knowledge,
+    visits: &mut Visits,
+    policy: &Policy,
+    telling: Telling,
+) {
+    let settled = telling.begun >= known.settles_at(policy.window);
+    let doubt = if settled { known.settle() } else { None };
+    if settled {
+        known.unsure = None;
+        visits.drifted |= outdated(&mut known.last, content, object);
+    }
+    known.seen = match Confirmed::from_reply(ours, replied, id) {
+        Some(identity) => {
+            if doubt.and_then(|doubt| doubt.create).is_some_and(|uid| uid == object.guard.uid) {
+                visits.maybe_own = Some(identity.clone());
+            }
+            Seen::Ours { begun: telling.begun, identity, content: content.clone() }
+        }
+        None => Seen::Foreign { begun: telling.begun },
+    };
+    visits.rejudge = None;
+    if settled {
+        // Until what was found is set right, it stays known that the status tells too much: this pass may be cut.
+        visits.suspicion = contradicts(&known.seen, object);
+        judged(object, visits, telling);
+        if let Some(until) = fight::truce(object, &known.seen, visits, telling.now) {
+            visits.trouble = Some(trouble(object, policy, Cause::Contested, Some(until), true));
+        }
+    }
+}
+
+/// What a settled read shows takes the place of an accepted update that no status shows and that it contradicts: laid over what
+/// is recorded by then, that update would pass for accepted once more. Returns true if it had brought what the spec asks for.
+fn outdated(last: &mut LastWrite, content: &Content, object: &Object) -> bool {
+    let (LastWrite::Updated { uid, applied, noted: false, .. }, Ok(desired)) = (last, &object.spec) else {
+        return false;
+    };
+    let found = desired.managed_of(content);
+    let then = laid_over(&found, &desired.managed_part(applied));
+    if *uid != object.guard.uid || then == found {
+        return false;
+    }
+    *applied = found;
+    desired.missing_from(&then).is_none()
+}
+
+/// True if what was found is not the identity that is recorded, or not what the spec asks for.
+fn contradicts(seen: &Seen, object: &Object) -> bool {
+    match (seen, object.held(), &object.spec) {
+        (Seen::Ours { identity, .. }, Some(held), _) if *identity != held.identity => true,
+        (Seen::Ours { content, .. }, Some(_), Ok(desired)) => {
+            desired.missing_from(&desired.managed_of(content)).is_some()
+        }
+        _ => false,
+    }
+}
+
+/// A poke asks for one settled read that began after it was seen.
+fn judged(object: &Object, visits: &mut Visits, telling: Telling) {
+    if let Some(poke) = object.poke.as_ref().filter(|poke| telling.begun >= poke.since) {
+        visits.judged = Some(poke.value.clone());
+    }
+}
+
+pub(super) fn absent(
+    object: &Object,
+    known: &mut Knowledge,
+    visits: &mut Visits,
+    policy: &Policy,
+    telling: Telling,
+    failures: u32,
+) {
+    let settles_at = known.settles_at(policy.window);
+    let settled = telling.begun >= settles_at;
+    if settled {
+        known.settle();
+        // Only of an identity that is recorded can it be a surprise.
+        visits.suspicion |= object.held().is_some();
+        judged(object, visits, telling);
+    }
+    let of = owned_id(object, known);
+    known.seen = match std::mem::take(&mut known.seen) {
+        Seen::Absent { first, of: before, .. } if first >= settles_at && before == of => {
+            Seen::Absent { first, last: telling.begun, of }
+        }
+        _ => Seen::Absent { first: telling.begun, last: telling.begun, of },
+    };
+    // The primary says that it exists, the replica does not show it yet: ask the primary again, in a while.
+    let exists = matches!(&known.last, LastWrite::Exists { uid } if *uid == object.guard.uid);
+    if exists && object.held().is_none() {
+        known.last = LastWrite::None;
+        visits.failures = failures + 1;
+        visits.trouble = Some(lag(object, visits, policy, telling));
+    }
+}
