@@ -123,7 +123,7 @@ fn released(any: &Any, because: &Freed) -> Result<(), TestCaseError> {
             prop_assert_eq!(&any.gate, &Gate::Open, "R15: a 404 of another workspace");
         }
         Freed::NeverSent => {
-            prop_assert!(visits.claimed_here && !visits.sent && !visits.met_exists && own(any).is_empty())
+            prop_assert!(visits.claimed_here && !visits.sent && !visits.met_exists && own(any).is_empty());
         }
         Freed::NeverClaimed => {
             prop_assert!(object.mark == Mark::Absent && !visits.sent && own(any).is_empty());
