@@ -2,6 +2,8 @@
 # fetched by cargo and go and kept under ${XDG_CACHE_HOME:-~/.cache}/unkey-operator/.
 .DEFAULT_GOAL := help
 CARGO ?= cargo
+# The tests on real parts wait more than they work: more at a time than there are cores of a small machine.
+RUST_TEST_THREADS ?= 4
 
 .PHONY: help
 help: ## Print this
@@ -14,7 +16,7 @@ demo: ## See it work: a real control plane, the Unkey emulator, the operator, ku
 
 .PHONY: test
 test: tools ## Run all tests
-	@$(CARGO) test --workspace
+	@RUST_TEST_THREADS=$(RUST_TEST_THREADS) $(CARGO) test --workspace
 
 .PHONY: cuts
 cuts: tools ## Cut and crash every pair of requests of every workflow on the real parts (20 minutes); CUTS='NAME,…' repeats cases
