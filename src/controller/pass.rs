@@ -187,7 +187,7 @@ impl<'a> Pass<'a> {
 
     /// Another root key has come into use since this pass began.
     fn is_outdated(&self) -> bool {
-        self.context.access().policy.credential != self.access.policy.credential
+        self.context.present_key() != self.access.policy.credential
     }
 
     fn decide(&self) -> (Object, Step) {

@@ -115,6 +115,11 @@ impl Context {
         (Arc::new(context), woken)
     }
 
+    /// The fingerprint of the root key that is there right now; a change found here is followed at once.
+    pub(super) fn present_key(&self) -> Option<String> {
+        self.unkey.credential_mark().ok()
+    }
+
     /// An attempt without answer is over so long after it began.
     pub(super) fn request_timeout(&self) -> Duration {
         self.unkey.request_timeout()

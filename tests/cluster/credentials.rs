@@ -40,6 +40,28 @@ async fn a_rotated_key_is_used_without_a_restart() {
     world.assert_in_step().await;
 }
 
+/// The key file is looked at once a second; a pass that begins sooner notices as well.
+#[tokio::test]
+async fn an_edit_right_after_a_rotation_goes_out_with_the_new_key() {
+    let world = World::new("swiftly-rotated").await;
+    let _operator = world.start().await;
+    world.create("edited", &json!({"externalId": "edited", "meta": {"n": 0}})).await;
+    world.ready("edited").await;
+    let mut before = ROOT_KEY.to_owned();
+    for round in 1..=5 {
+        let key = format!("unkey_root_round_{round}");
+        world.workspace.add_root_key(&key, Permissions::ALL);
+        world.write_key(&key);
+        world.emulator.revoke(&before);
+        world.edit("edited", &json!({"meta": {"n": round}})).await;
+        world.ready("edited").await;
+        assert_eq!(world.workspace.live("edited").unwrap().meta, json!({"n": round}));
+        before = key;
+    }
+    assert_eq!(world.emulator.strangers(), [], "nothing was sent with a key that Unkey does not know");
+    world.assert_in_step().await;
+}
+
 #[tokio::test]
 async fn a_revoked_key_is_named_until_a_valid_one_is_there() {
     let world = World::new("revoked").await;

@@ -1,7 +1,7 @@
 //! R15: another root key. In another workspace everything is absent, and nothing may be made of that.
 
 use serde_json::json;
-use unkey_emulator::{Operation, Permissions};
+use unkey_emulator::{Fault, FaultKind, Operation, Permissions, Seed};
 
 use super::harness::{Operator, World, condition, eventually};
 
@@ -74,6 +74,51 @@ async fn s04_in_another_workspace_nothing_is_created_and_nothing_let_go() {
     world.workspace.delete("i6");
     world.assert_in_step().await;
     assert_eq!(world.calls()[0], calls[0] + 2, "the two new ones");
+}
+
+/// A pass that was under way when the key was replaced sends nothing more: neither with the key it began with, whose workspace
+/// nobody means any more, nor with the new one, under which it has seen nothing.
+#[tokio::test]
+async fn s04_a_pass_that_outlives_its_key_goes_no_further() {
+    let (world, operator) = filled("outlived", 2).await;
+    let elsewhere = world.emulator.workspace("outlived-elsewhere");
+    elsewhere.add_root_key(OTHER, Permissions::ALL);
+    for name in ["i0", "i1"] {
+        elsewhere.seed(Seed { external_id: name.to_owned(), meta: None, ratelimits: None });
+    }
+    let holds = ["i0", "i1"].map(|name| {
+        let id = world.workspace.live(name).unwrap().id;
+        world.workspace.order(Fault::new(FaultKind::Hold).on(Operation::Get).of(&id).once())
+    });
+    // Drift is read before it is corrected, and a new process reads what it shall delete.
+    operator.kill();
+    let world = world.with_args(&["--request-timeout", "5s"]);
+    let operator = world.start().await;
+    let drift = Some(serde_json::Map::from_iter([("n".to_owned(), json!("drifted"))]));
+    assert!(world.workspace.mutate("i0", Seed { external_id: String::new(), meta: drift, ratelimits: None }));
+    world.ask_for_check("i0", "1").await;
+    world.delete("i1").await;
+    let held = || world.workspace.faults().iter().filter(|fault| holds.contains(&fault.id) && fault.hits == 1).count();
+    eventually("both passes wait for what they asked", async || (held() == 2).then_some(())).await;
+    let before = world.workspace.counts();
+    world.write_key(OTHER);
+    operator.until_logged("using another root key").await;
+    for hold in holds {
+        world.workspace.release(hold);
+    }
+    world.reason("i0", "WorkspaceMismatch").await;
+    world.reason("i1", "DeletionBlocked").await;
+    assert_eq!(
+        world.workspace.counts().writes(),
+        before.writes(),
+        "nothing was sent with the key that they began with"
+    );
+    assert_eq!(elsewhere.counts().writes(), 0);
+
+    world.write_key(super::harness::ROOT_KEY);
+    world.gone("i1").await;
+    world.ready("i0").await;
+    world.assert_in_step().await;
 }
 
 #[tokio::test]
