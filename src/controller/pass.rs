@@ -44,6 +44,10 @@ pub async fn run(cached: Arc<Snapshot>, context: &Arc<Context>) -> Result<Action
     if result.is_ok() {
         lock(&pass.memory).kube_failures = 0;
     }
+    // Its end may have come while a create was under way: the queue, which knows only what exists, will not come back to it.
+    if matches!(result, Ok(End::Gone)) || !context.table.knows(&pass.external_id, &pass.uid) {
+        pass.leaves();
+    }
     result.map(|end| match end {
         End::Done | End::Gone => Action::await_change(),
         End::Wait(wait) => Action::requeue(wait),
@@ -145,6 +149,14 @@ impl<'a> Pass<'a> {
         }
     }
 
+    /// The object is gone: what it may have left in Unkey is looked after.
+    fn leaves(&self) {
+        let recorded = self.snapshot.claimant(self.snapshot.read_status().as_ref()).recorded;
+        let visits = lock(&self.memory).visits.clone();
+        domain::ended(&self.uid, recorded.as_ref(), &mut self.turn.known(), &visits, self.context.clock.now());
+        stray::look(&self.snapshot, self.context);
+    }
+
     async fn steps(&mut self) -> Result<End, KubeError> {
         let clearing_up = self.gone.is_some();
         for _ in 0..MAX_STEPS {
@@ -154,10 +166,6 @@ impl<'a> Pass<'a> {
             }
             let (object, step) = self.decide();
             if !clearing_up && self.gone.is_some() {
-                let (now, recorded) = (self.context.clock.now(), object.held().is_some());
-                let visits = lock(&self.memory).visits.clone();
-                domain::ended(&self.uid, recorded, &mut self.turn.known(), &visits, now);
-                stray::look(&self.snapshot, self.context);
                 return Ok(End::Gone);
             }
             if self.context.is_draining() && !clearing_up && !step.only_records(&self.turn.known()) {

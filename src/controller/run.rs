@@ -288,11 +288,14 @@ fn triggers(
                     // A name can change hands while the watch looks away.
                     let before = store.get(&ObjectRef::from_obj(object)).filter(|before| before.uid() != object.uid());
                     if let Some(before) = before {
-                        ended(&before, &context);
+                        ended(&before, &before, &context);
                     }
                     context.table.upsert(object);
                 }
-                watcher::Event::Delete(object) => ended(object, &context),
+                watcher::Event::Delete(object) => {
+                    let before = store.get(&ObjectRef::from_obj(object)).filter(|before| before.uid() == object.uid());
+                    ended(object, before.as_deref().unwrap_or(object), &context);
+                }
                 watcher::Event::Init | watcher::Event::InitDone => {}
             }
             writer.apply_watcher_event(&event);
@@ -312,10 +315,10 @@ fn triggers(
     })
 }
 
-/// An object is gone (or no longer selected).
-fn ended(object: &Snapshot, context: &Arc<Context>) {
+/// An object is gone (or no longer selected). `before`: as it was until then, since what lets it go takes its claim off.
+fn ended(object: &Snapshot, before: &Snapshot, context: &Arc<Context>) {
     context.table.remove(object, context.clock.now());
-    stray::look(object, context);
+    stray::look(before, context);
     let claimant = object.claimant(object.read_status().as_ref());
     // A release takes the claim off with the finalizer. Gone without the one but with the other, or without having been
     // asked to go, it was by somebody's hand (S15).

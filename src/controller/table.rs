@@ -154,8 +154,8 @@ impl Table {
         });
         let visits = visits.unwrap_or_default();
         if let Some(slot) = lock(&self.slots).get_mut(&object.external_id()) {
-            let recorded = object.claimant(object.read_status().as_ref()).recorded.is_some();
-            domain::ended(&uid, recorded, &mut lock(&slot.known), &visits, now);
+            let recorded = object.claimant(object.read_status().as_ref()).recorded;
+            domain::ended(&uid, recorded.as_ref(), &mut lock(&slot.known), &visits, now);
             slot.entries.retain(|entry| {
                 let stays = entry.claimant.uid != uid;
                 if !stays {
@@ -188,6 +188,13 @@ impl Table {
             // The receiver lives as long as the controller; after that nothing needs waking.
             let _ = self.wake.send(entry.at.clone());
         }
+    }
+
+    /// True as long as the watch shows `uid`.
+    pub fn knows(&self, external_id: &ExternalId, uid: &Uid) -> bool {
+        lock(&self.slots)
+            .get(external_id)
+            .is_some_and(|slot| slot.entries.iter().any(|entry| entry.claimant.uid == *uid))
     }
 
     /// True if a create for `uid` may have left an identity that no status records.

@@ -240,10 +240,13 @@ impl Knowledge {
         self.last = LastWrite::None;
     }
 
-    /// True if an accepted or lost create for `uid` is not recorded anywhere else.
+    /// True if a create for `uid` that is under way, was accepted or was lost is not recorded anywhere else.
     pub fn owes(&self, uid: &Uid) -> bool {
         let created = matches!(&self.last, LastWrite::Created { uid: of, noted: false, .. } if of == uid);
-        created || self.doubt().is_some_and(|doubt| doubt.create.as_ref() == Some(uid))
+        let sent = |sent: &InFlight| sent.uid == *uid && sent.what == Write::Create;
+        created
+            || self.in_flight.as_ref().is_some_and(sent)
+            || self.doubt().is_some_and(|doubt| doubt.create.as_ref() == Some(uid))
     }
 
     /// True if nothing here would be missed once no object names the externalId: no create is unrecorded, and no write

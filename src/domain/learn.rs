@@ -186,8 +186,9 @@ pub fn learn(
             let uid = object.guard.uid.clone();
             let (applied, credential) = (desired.hashes().clone(), policy.credential.clone());
             known.last = LastWrite::Created { uid, identity, applied, credential, noted: false };
-            // What was seen before is not about this identity.
+            // What was seen before is not about this identity, and lives no more.
             known.seen = Seen::Nothing;
+            visits.maybe_own = None;
             visits.suspicion = false;
         }
         (Call::Create(_), Reply::Exists) => {

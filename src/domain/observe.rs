@@ -2,7 +2,7 @@
 
 use super::content::Applied;
 use super::fight;
-use super::ids::{ExternalId, Mono, Uid};
+use super::ids::{ExternalId, IdentityId, Mono, Uid};
 use super::knowledge::{Doubt, Knowledge, LastWrite};
 use super::message;
 use super::object::{Object, Phase};
@@ -15,10 +15,11 @@ use crate::api::Reason;
 pub fn observe(object: &Object, known: &mut Knowledge, visits: &mut Visits, policy: &Policy, now: Mono) {
     inherit(object, known, visits, policy, now);
     hear(object, known, visits, policy, now);
-    // A cache may be behind; only a fresh object shows that the question is answered. One that is being deleted has to
-    // look for a second identity besides the recorded one.
+    // A cache may be behind; only a fresh object shows that the question is answered: by this very id, since another one that
+    // is recorded may be dead. One that is being deleted has to look for a second identity besides the recorded one.
     let (held, claimed) = (object.held().is_some(), object.mark.own().is_some());
-    if object.fresh && (!claimed || (held && object.phase == Phase::Live)) {
+    let recorded = object.held().is_some_and(|held| visits.maybe_own.as_ref() == Some(&held.identity));
+    if object.fresh && (!claimed || (recorded && object.phase == Phase::Live)) {
         visits.maybe_own = None;
     }
     visits.met_exists &= claimed || !object.fresh;
@@ -170,10 +171,11 @@ pub(super) fn laid_over(base: &Applied, top: &Applied) -> Applied {
 }
 
 /// Takes in that an object is gone. If a read had found what a create of it may have made, and nothing was done about it, that is
-/// in doubt again: the memory that it was found goes with the object (R2). `recorded`: its status named an identity.
-pub fn ended(uid: &Uid, recorded: bool, known: &mut Knowledge, visits: &Visits, now: Mono) {
-    let deleted = matches!(&known.last, LastWrite::Deleted { uid: of, .. } if of == uid);
-    if visits.maybe_own.is_some() && !recorded && !deleted {
+/// in doubt again: the memory that it was found goes with the object (R2). `recorded`: the identity that its status named.
+pub fn ended(uid: &Uid, recorded: Option<&IdentityId>, known: &mut Knowledge, visits: &Visits, now: Mono) {
+    let Some(found) = &visits.maybe_own else { return };
+    let deleted = matches!(&known.last, LastWrite::Deleted { uid: of, identity } if of == uid && identity == found);
+    if recorded != Some(found.id()) && !deleted {
         known.add_doubt(Doubt { over: now, ended: false, create: Some(uid.clone()) });
     }
 }

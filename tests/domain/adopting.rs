@@ -3,6 +3,7 @@
 use unkey_operator::api::Origin;
 use unkey_operator::domain::{Cause, Note};
 
+use crate::lost::{NEVER, fates};
 use crate::sim::{Act, End, Script, Sim, content, wish};
 use crate::syncing::{A, B, synced};
 use crate::world::{Fate, Maker, WINDOW};
@@ -220,4 +221,28 @@ fn adopted_then_vanished_is_not_called_lag() {
     assert!(trouble.is_none_or(|trouble| trouble.cause != Cause::Lag));
     assert_eq!(sim.settle(), End::Done);
     assert!(sim.ready());
+}
+
+#[test]
+fn what_met_the_create_of_what_it_holds_is_taken_though_the_spec_is_edited_before_the_look() {
+    let mut sim = Sim::new();
+    sim.apply(wish(A));
+    sim.pass_with(&fates(&[Fate::Repeated, Fate::LostBefore]));
+    assert_eq!(sim.taken(), ["Claim", "Create", "Read"]);
+    sim.apply(wish(B));
+    assert_eq!(sim.settle(), End::Done);
+    assert!(sim.ready(), "{:?}", sim.trace);
+    assert_eq!(sim.unkey.live.as_ref().unwrap().content, content(B));
+    assert_eq!(sim.unkey.accepted_creates, 1);
+    // What nobody asked for is somebody else's, and so it stays under `Never`, which takes nothing over.
+    for (holds, spec) in [(r#""meta":{"plan":"c"}"#, A), (A, NEVER)] {
+        let mut sim = Sim::new();
+        sim.act(&Act::StrangerMakes(content(holds)));
+        sim.apply(wish(spec));
+        sim.pass_with(&fates(&[Fate::Fine, Fate::LostBefore]));
+        sim.apply(wish(&spec.replace(r#""a""#, r#""b""#)));
+        assert_eq!(sim.settle(), End::Done);
+        assert!(!sim.ready(), "{:?}", sim.trace);
+        assert_eq!(sim.unkey.live.as_ref().unwrap().content, content(holds));
+    }
 }

@@ -254,6 +254,24 @@ fn gone_and_unkey_fails() {
 }
 
 #[test]
+fn s37_gone_with_two_creates_on_their_way() {
+    // The one that was answered is deleted, by this process or by another; then the first one lands.
+    for by_another in [false, true] {
+        let mut sim = Sim::new();
+        sim.apply(wish(A));
+        sim.pass_with(&fates(&[Fate::Late(29_000)]));
+        sim.sleep(1_500);
+        sim.vanish_before_status = true;
+        let meanwhile = by_another.then_some((2, Act::StrangerDeletes));
+        assert!(matches!(sim.pass_with(&Script { meanwhile, ..Script::default() }), End::Wait(Wake::At(_))));
+        assert!(sim.unkey.live.is_none() && sim.thing.is_none(), "{:?}", sim.trace);
+        assert_eq!(sim.settle(), End::Done);
+        assert!(sim.unkey.live.is_none(), "{:?}", sim.trace);
+        assert_eq!(sim.unkey.accepted_creates, 2);
+    }
+}
+
+#[test]
 fn remade_by_the_application_after_our_delete_is_left_alone() {
     // A create in doubt forces a look after the delete; what it finds is the application's.
     for stored in [B, r#""meta":{}"#] {

@@ -288,3 +288,24 @@ fn what_a_settled_read_contradicts_is_not_taken_for_accepted_later() {
     assert_eq!(sim.settle(), End::Done);
     assert_eq!(sim.unkey.live.as_ref().unwrap().content, content(B), "{:?}", sim.trace);
 }
+
+#[test]
+fn s37_the_late_create_stays_known_though_the_spec_is_edited_before_the_dead_id_is_given_up() {
+    for spec in [B, r#""meta":{"plan":"b"},"adoptionPolicy":"Never""#] {
+        let mut sim = Sim::new();
+        sim.apply(wish(A));
+        sim.pass_with(&fates(&[Fate::Late(29_000)]));
+        sim.sleep(1_500);
+        sim.pass();
+        sim.act(&Act::StrangerDeletes);
+        sim.sleep(29_000 + 2 * WINDOW);
+        sim.taken();
+        // The edit comes right before the claim: the patch is refused, and the object looked at again.
+        sim.pass_with(&Script { meanwhile: Some((1, Act::Wish(wish(spec)))), ..Script::default() });
+        assert_eq!(sim.taken()[..2], ["Read", "Claim"]);
+        assert_eq!(sim.settle(), End::Done);
+        assert!(sim.ready(), "{:?}", sim.trace);
+        assert_eq!(sim.record().held.as_ref().unwrap().origin, Some(Origin::Created));
+        assert_eq!(sim.unkey.live.as_ref().unwrap().content, content(B));
+    }
+}

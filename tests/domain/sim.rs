@@ -57,6 +57,8 @@ pub struct Process {
     pub visits: HashMap<Uid, Visits>,
     pub since: u64,
     pokes: HashMap<String, Mono>,
+    /// An object that went in the middle of its create, still to be cleared up after.
+    stray: Option<Thing>,
 }
 
 /// What happens in the course of one pass; step numbers count from 0.
@@ -269,15 +271,16 @@ impl Sim {
 
     pub fn pass_with(&mut self, script: &Script) -> End {
         begin_pass(&mut self.process.known);
-        let Some(newest) = self.thing.clone() else { return End::NoObject };
-        let mut thing = newest;
+        let stray = self.process.stray.take().filter(|_| self.thing.is_none());
+        let mut gone = stray.is_some();
+        let Some(mut thing) = self.thing.clone().or(stray) else { return End::NoObject };
         for older in self.past.iter().rev().take(script.stale) {
             if self.now - thing.at >= BEHIND {
                 break;
             }
             thing = older.clone();
         }
-        let (mut fresh, mut gone) = (false, false);
+        let mut fresh = false;
         let mut crd = if self.crd == Crd::Unguarded { Crd::Unguarded } else { Crd::Unseen };
         let mut fates = script.fates.iter();
         for n in 0..MANY {
@@ -302,7 +305,10 @@ impl Sim {
                 self.act(act);
             }
             match step {
-                Step::Wait(wake) => return End::Wait(wake),
+                Step::Wait(wake) => {
+                    self.process.stray = gone.then_some(thing);
+                    return End::Wait(wake);
+                }
                 Step::Done => return End::Done,
                 Step::Kube(KubeStep::LookAtCrd) => {
                     self.trace.push("LookAtCrd".to_owned());

@@ -115,6 +115,7 @@ impl Config {
             deleted: [0; 2],
             asked: 0,
             unanswered: 0,
+            met: 0,
             going: false,
             disturbed: matches!(self.start, Start::Taken(_)),
             broken: None,

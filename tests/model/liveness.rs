@@ -233,9 +233,8 @@ fn tells(config: &Config, state: &State, thing: &Thing, several: bool, asked: bo
         Some(Reason::ExternalIdConflict) => several,
         Some(Reason::WorkspaceMismatch) => elsewhere,
         Some(Reason::AlreadyExists) => {
-            // Empty under `Never` cannot be told to be our own (docs/rules.md), nor what a stranger has rewritten.
             let told = |live: crate::unkey::Identity| {
-                live.maker == Some(thing.uid) && !live.touched && !live.stored.is_empty()
+                live.maker == Some(thing.uid) && state.can_be_told(thing, live) && !state.is_excused(thing.uid)
             };
             (!asked && state.disturbed) || live.is_some_and(|live| !told(live) && !wish.may_take(live.stored))
         }

@@ -17,7 +17,7 @@ mod unkey;
 mod user;
 mod words;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use stateright::{Checker, HasDiscoveries, Model};
 
@@ -32,11 +32,24 @@ macro_rules! say {
     }};
 }
 
+/// How often an exploration says how far it is.
+const PROGRESS: Duration = Duration::from_secs(30);
+
 /// Explores one configuration and tells how it went; what does not hold comes back as a trace.
 fn explore(config: &Config) -> (usize, Option<String>) {
     let begun = Instant::now();
     let world = World::new(config.clone());
-    let checker = world.checker().threads(2).finish_when(HasDiscoveries::AnyFailures).spawn_dfs().join();
+    let checker = world.checker().threads(2).finish_when(HasDiscoveries::AnyFailures).spawn_dfs();
+    let mut told = Instant::now();
+    while !checker.is_done() {
+        // The checker cannot be waited for and asked at once.
+        std::thread::sleep(Duration::from_millis(5));
+        if told.elapsed() > PROGRESS {
+            told = Instant::now();
+            say!("{:<28} {:>9} states so far, {:?}", config.name, checker.unique_state_count(), begun.elapsed());
+        }
+    }
+    let checker = checker.join();
     let seconds = begun.elapsed().as_secs_f64();
     let (states, found) = (checker.unique_state_count(), checker.discoveries());
     say!(

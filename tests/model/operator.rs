@@ -7,7 +7,7 @@ use std::sync::{Arc, LazyLock};
 use unkey_operator::api::{AdoptionPolicy, DeletionPolicy};
 use unkey_operator::domain::{
     Call, Crd, KeyMark, Knowledge, LastWrite, Look, Mono, Policy, Reply, Role, Seen, Visits, Workspace, begin_pass,
-    role,
+    ended, role,
 };
 
 use crate::kube::{Kube, Thing};
@@ -176,29 +176,29 @@ impl Operator {
     }
 
     /// The watch shows what the API server holds now.
-    pub fn deliver(&mut self, slot: usize, kube: &Kube) {
+    pub fn deliver(&mut self, slot: usize, kube: &Kube, now: u32) {
         let newest = kube.slots[slot].clone();
         self.behind[slot] = 0;
         if let Some(before) = &self.cache[slot]
             && newest.as_ref().is_none_or(|newest| newest.uid != before.uid)
         {
             let before = Arc::clone(before);
-            self.ended(&before);
+            self.leaves(&before, now);
+            if self.pass.is_none() {
+                self.tidy();
+            }
         }
         self.cached(slot, newest);
     }
 
-    /// An object is gone: the table drops it, and what its create may have left is looked after. Its memory is the sweep's.
-    fn ended(&mut self, thing: &Arc<Thing>) {
-        self.look_after(thing);
-        if self.pass.is_none() {
-            self.tidy();
-        }
-    }
-
-    pub fn look_after(&mut self, thing: &Arc<Thing>) {
+    /// An object is gone: what its create may have left is looked after. Its memory is the sweep's.
+    fn leaves(&mut self, thing: &Arc<Thing>, now: u32) {
+        let (of, mono) = (uid(thing.uid), self.mono(now));
+        let recorded = thing.record().and_then(|record| record.held.as_ref()).map(|held| held.identity.id());
+        let visits = self.memory(thing.uid).clone();
+        ended(&of, recorded, &mut self.known, &visits, mono);
         let known = self.strays.iter().any(|stray| stray.uid == thing.uid);
-        if !known && self.known.owes(&uid(thing.uid)) {
+        if !known && self.known.owes(&of) {
             self.strays.push(Arc::clone(thing));
         }
     }
@@ -212,11 +212,15 @@ impl Operator {
     }
 
     /// The pass is over.
-    pub fn end_pass(&mut self, cleared: bool) {
+    pub fn end_pass(&mut self, cleared: bool, now: u32) {
         let Some(pass) = self.pass.take() else { return };
         if pass.stray && cleared {
             self.known.cleared_up();
             self.strays.retain(|thing| thing.uid != pass.thing.uid);
+        }
+        let known = self.cache.iter().flatten().any(|thing| thing.uid == pass.thing.uid);
+        if !pass.stray && (pass.gone.is_some() || !known) {
+            self.leaves(&pass.thing, now);
         }
         self.tidy();
     }

@@ -8,7 +8,7 @@ use unkey_operator::domain::{Call, Claim, Freed, Report, Role};
 use crate::kube::Thing;
 use crate::operator::{Operator, Pass};
 use crate::state::State;
-use crate::unkey::Wire;
+use crate::unkey::{Identity, Wire};
 use crate::words::{Stored, number_of, uid};
 
 macro_rules! broken {
@@ -105,7 +105,9 @@ impl State {
         let Some(read) = pass.read.filter(|read| read.id == id) else { return self.maker(id) == Some(pass.thing.uid) };
         let sent = pass.thing.mark().own().is_some_and(|claim| claim.hash == read.stored.content().hash());
         let alike = sent && !read.stored.is_empty() && self.unanswered & (1 << pass.thing.uid) != 0;
-        alike || self.maker(id) == Some(pass.thing.uid) || pass.thing.wish.may_take(read.stored)
+        // It met the create of that content, so it was to be taken; the edit came between that answer and the look.
+        let met = sent && pass.thing.wish.adopts() && self.met & (1 << pass.thing.uid) != 0;
+        alike || met || self.maker(id) == Some(pass.thing.uid) || pass.thing.wish.may_take(read.stored)
     }
 
     /// A call is about to be sent.
@@ -183,18 +185,38 @@ impl State {
         if before.tampered || self.is_excused(before.uid) {
             return;
         }
-        // Two leaders: what the other one has made and not recorded, it clears up after itself (S35). That it does is checked
-        // where the world is left alone.
-        let other = |(place, op): (usize, &Arc<Operator>)| place != at && op.known.owes(&uid(before.uid));
+        // Two leaders: what the other one has made or found and not recorded, it clears up after itself (S35). That it does is
+        // checked where the world is left alone.
+        let found =
+            |op: &Operator| op.visits.iter().any(|(of, visits)| *of == before.uid && visits.maybe_own.is_some());
+        let other =
+            |(place, op): (usize, &Arc<Operator>)| place != at && (op.known.owes(&uid(before.uid)) || found(op));
         if self.ops.iter().enumerate().any(other) {
             return;
         }
         self.check(!self.unkey.creates_for(before.uid), Broken::InDoubt);
         let Some(live) = self.unkey.live else { return };
         let ours = live.maker == Some(before.uid) || before.held_id() == Some(live.id);
-        // What a stranger has rewritten, and an empty one under `Never`, cannot be told to be ours (docs/rules.md).
-        let told = !live.touched && (!live.stored.is_empty() || before.wish.may_take(live.stored));
-        self.check(!ours || !told, Broken::Released);
+        self.check(!ours || !self.can_be_told(before, live), Broken::Released);
+        if ours && self.is_mistaken(before, live) {
+            self.excuse(before.uid);
+        }
+    }
+
+    /// What was made for `thing` can be told to be its own.
+    pub fn can_be_told(&self, thing: &Thing, live: Identity) -> bool {
+        let emptied = live.stored.is_empty() && !thing.wish.may_take(live.stored);
+        !live.touched && !emptied && !self.is_mistaken(thing, live)
+    }
+
+    /// What was made for `thing` is taken for somebody else's (docs/rules.md, not promised).
+    fn is_mistaken(&self, thing: &Thing, live: Identity) -> bool {
+        let bit = 1 << thing.uid;
+        // Unkey's own repetition answered "exists", and `Never` takes nothing over.
+        let met = self.met & bit != 0 && !thing.wish.adopts();
+        // Two at work: one lacks the answer to its create, and the other one follows an edit.
+        let lost = self.ops.len() > 1 && self.unanswered & bit != 0 && !thing.wish.holds(live.stored);
+        met || lost
     }
 
     /// What must hold of every state.

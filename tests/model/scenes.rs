@@ -91,6 +91,16 @@ pub const ALL: &[Config] = &[
         ..BASE
     },
     Config {
+        name: "met, then edited",
+        wishes: &[B, B_NEVER],
+        may: DELETE,
+        strangers: &[Stranger::Makes(HOLDS_A), Stranger::Makes(Stored::EMPTY)],
+        fates: &[Fate::Twice, Fate::Lost],
+        budget: Budget { user: 1, strangers: 1, faults: 1, ..NONE },
+        deep: Budget { user: 2, strangers: 1, faults: 2, cuts: 1, ..NONE },
+        ..BASE
+    },
+    Config {
         name: "suspend, orphan, policy",
         wishes: &[A, A_SUSPENDED, A_ORPHAN, A_INVALID],
         may: DELETE,

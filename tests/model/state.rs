@@ -42,6 +42,8 @@ pub struct State {
     /// Objects for which a create was sent, and those of them whose answer somebody may lack. By bit.
     pub asked: u32,
     pub unanswered: u32,
+    /// Objects whose create was answered "exists". By bit.
+    pub met: u32,
     /// The whole resource type is being removed (R10).
     pub going: bool,
     /// A stranger has acted, so what Unkey holds is not the operator's doing alone.
@@ -100,7 +102,7 @@ impl Hash for State {
         for op in &self.ops {
             Print { op, kube: &self.kube, now: self.now }.hash(h);
         }
-        (self.left, self.excused, self.deleted, self.asked, self.unanswered).hash(h);
+        (self.left, self.excused, self.deleted, self.asked, self.unanswered, self.met).hash(h);
         (self.going, self.disturbed, self.broken).hash(h);
         for (at, slot, thing) in &self.past {
             (self.now - at, slot, thing.print()).hash(h);

@@ -83,9 +83,9 @@ impl State {
         match next.step {
             Step::Done | Step::Wait(_) => {}
             // Another root key has come into use: the pass ends, and the next one begins with it.
-            Step::Call(_) if op.pass.as_ref().is_some_and(|pass| pass.key != op.key) => op.end_pass(false),
-            Step::Call(call) if fate == Fate::Cut && Wire::of(&call).is_none() => op.end_pass(false),
-            Step::Kube(_) if fate == Fate::CutBefore => op.end_pass(false),
+            Step::Call(_) if op.pass.as_ref().is_some_and(|pass| pass.key != op.key) => op.end_pass(false, self.now),
+            Step::Call(call) if fate == Fate::Cut && Wire::of(&call).is_none() => op.end_pass(false, self.now),
+            Step::Kube(_) if fate == Fate::CutBefore => op.end_pass(false, self.now),
             Step::Kube(step) => self.perform_kube(config, at, &mut op, &next.object, &step, fate),
             Step::Call(call) => self.perform_call(config, at, &mut op, &next.object, &call, fate, view),
         }
@@ -98,16 +98,14 @@ impl State {
     fn settle(&self, config: &Config, op: &mut Operator) {
         let Some(pass) = op.pass.as_ref().filter(|pass| pass.waiting.is_none()) else { return };
         let (gone, stray) = (pass.gone.is_some(), pass.stray);
-        let thing = Arc::clone(&pass.thing);
         let mut visits = op.take_memory();
         let next = self.ponder(config, op, &mut visits);
         op.put_memory(visits);
         if gone && !stray {
             // Its end is the stray's task.
-            op.look_after(&thing);
-            op.end_pass(false);
+            op.end_pass(false, self.now);
         } else if matches!(next.step, Step::Done | Step::Wait(_)) {
-            op.end_pass(matches!(next.step, Step::Done | Step::Wait(Wake::Change)));
+            op.end_pass(matches!(next.step, Step::Done | Step::Wait(Wake::Change)), self.now);
         }
     }
 
@@ -161,7 +159,7 @@ impl State {
         if fate == Fate::Cut {
             // Who finds a claim of unknown origin has to reckon with a create.
             self.unanswered |= self.asked;
-            op.end_pass(false);
+            op.end_pass(false, self.now);
             return;
         }
         let shown = match done {
@@ -252,10 +250,11 @@ impl State {
             Fate::Rejected => failed(Effect::None, Cause::Rejected("no".to_owned())),
             Fate::Cut | Fate::CutBefore => {
                 send(&mut self.unkey, self.now);
-                op.end_pass(false);
+                op.end_pass(false, self.now);
                 return;
             }
         };
+        self.met |= u32::from(reply == Reply::Exists) << uid;
         let pass = op.pass.as_mut().expect("a pass");
         if fate == Fate::Slow {
             pass.waiting = Some(Box::new(Waiting { call: call.clone(), reply, begun: self.now }));

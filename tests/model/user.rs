@@ -209,7 +209,7 @@ impl State {
                     let op = Arc::make_mut(&mut self.ops[at]);
                     op.behind[slot] += 1;
                     if u32::from(op.behind[slot]) >= WINDOW {
-                        op.deliver(slot, &self.kube);
+                        op.deliver(slot, &self.kube, self.now);
                     }
                 }
             }
@@ -225,12 +225,12 @@ impl State {
         let mut op = Operator::clone(&self.ops[at]);
         op.stale = false;
         for slot in 0..2 {
-            op.deliver(slot, &self.kube);
+            op.deliver(slot, &self.kube, self.now);
             if op.begin(Target::Object(slot), &self.kube, config.crd()) {
                 let mut visits = op.take_memory();
                 self.ponder(config, &mut op, &mut visits);
                 op.put_memory(visits);
-                op.end_pass(false);
+                op.end_pass(false, self.now);
             }
         }
         self.ops[at] = Arc::new(op);
@@ -254,7 +254,7 @@ impl State {
     }
 
     pub fn deliver(&mut self, at: usize, slot: usize) {
-        Arc::make_mut(&mut self.ops[at]).deliver(slot, &self.kube);
+        Arc::make_mut(&mut self.ops[at]).deliver(slot, &self.kube, self.now);
     }
 
     /// The process dies and another begins; its caches show what is, or what was a moment ago.

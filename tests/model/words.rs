@@ -177,6 +177,10 @@ impl Wish {
         }
     }
 
+    pub fn adopts(self) -> bool {
+        self.controls.adoption != Some(AdoptionPolicy::Never)
+    }
+
     pub fn keeps_on_delete(self) -> bool {
         self.controls.deletion == Some(DeletionPolicy::Orphan)
     }

@@ -154,21 +154,28 @@ pub(super) fn gone(s: &Situation<'_>, heirs: bool) -> Step {
     if heirs {
         return Step::Done;
     }
+    // A delete that is answered 404 says nothing of what another create made; a settled read does, and leaves no doubt of one.
+    let settled = s.settled().filter(|_| s.known.doubt().is_none_or(|doubt| doubt.create.is_none()));
     if let LastWrite::Created { uid, identity, noted: false, .. } = &s.known.last
         && uid == ours
     {
-        return match &s.known.seen {
-            Seen::Nothing => first_or_repeated(s, identity),
-            Seen::Ours { identity: seen, .. } if seen == identity => s.call(Call::Delete(identity.clone())),
-            _ if s.settled().is_some() => Step::Done,
-            _ => s.read_settled(),
-        };
+        match &s.known.seen {
+            Seen::Nothing => return first_or_repeated(s, identity),
+            Seen::Ours { identity: seen, .. } if seen == identity => return s.call(Call::Delete(identity.clone())),
+            _ if settled.is_none() => return s.read_settled(),
+            // It is gone; a create before it may have landed since.
+            _ => {}
+        }
     }
-    let deleted = matches!(&s.known.last, LastWrite::Deleted { uid, .. } if uid == ours);
-    if !s.known.owes(ours) && (deleted || s.visits.maybe_own.is_none()) {
+    let deleted = match &s.known.last {
+        LastWrite::Deleted { uid, identity } if uid == ours => Some(identity),
+        _ => None,
+    };
+    // What was deleted may be of a later create, while the one that was found landed after it.
+    if !s.known.owes(ours) && s.visits.maybe_own.as_ref().is_none_or(|found| deleted == Some(found)) {
         return Step::Done;
     }
-    match (s.settled(), judge(s, None)) {
+    match (settled, judge(s, None)) {
         (Some(Seen::Ours { identity, .. }), Judgement::Own) => s.call(Call::Delete(identity.clone())),
         (Some(Seen::Ours { .. } | Seen::Absent { .. } | Seen::Foreign { .. }), _) => Step::Done,
         (Some(Seen::Nothing) | None, _) => s.read_settled(),

@@ -96,13 +96,16 @@ pub(super) fn judge(s: &Situation<'_>, desired: Option<&Desired>) -> Judgement {
         return if s.settled().is_some() { Judgement::Own } else { Judgement::Unsettled };
     }
     let claimed = s.object.mark.own().map(|claim| &claim.hash);
+    let as_claimed = claimed == Some(&content.hash());
     let maybe_own = s.visits.maybe_own.as_ref() == Some(identity);
-    if maybe_own && !content.is_empty() && claimed == Some(&content.hash()) {
+    if maybe_own && !content.is_empty() && as_claimed {
         return Judgement::Own;
     }
+    // It met the create of the content that it holds: an edit between that answer and this look does not make it another's.
+    let met = s.visits.met_exists && as_claimed;
     match (s.adoption(), desired) {
         (AdoptionPolicy::Always, Some(_)) => Judgement::Adopt,
-        (AdoptionPolicy::IfLossless, Some(desired)) if desired.keeps(content) => Judgement::Adopt,
+        (AdoptionPolicy::IfLossless, Some(desired)) if met || desired.keeps(content) => Judgement::Adopt,
         (AdoptionPolicy::Never, _) if maybe_own && content.is_empty() => Judgement::Refuse(Stall::ExistsNeverMaybeOurs),
         (AdoptionPolicy::Never, _) => Judgement::Refuse(Stall::ExistsNever),
         _ => Judgement::Refuse(Stall::ExistsWouldLose),
