@@ -127,7 +127,7 @@ pub const ALL: &[Config] = &[
         may: DELETE,
         fates: &[Fate::Lost],
         budget: Budget { ..NONE },
-        deep: Budget { user: 1, faults: 1, cuts: 1, ..NONE },
+        deep: Budget { user: 1, ..NONE },
         ..BASE
     },
     Config {

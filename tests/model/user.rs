@@ -202,6 +202,7 @@ impl State {
         let now = self.now;
         self.past.retain(|(at, ..)| now - at < WINDOW);
         for at in 0..self.ops.len() {
+            self.stand_still(at);
             self.time_out(config, at);
             self.catch_up(config, at);
             for slot in 0..2 {
@@ -234,6 +235,18 @@ impl State {
             }
         }
         self.ops[at] = Arc::new(op);
+    }
+
+    /// A tick is longer than the five seconds after which a look of before counts no more (`controller::clock`).
+    fn stand_still(&mut self, at: usize) {
+        let now = self.now;
+        let op = Arc::make_mut(&mut self.ops[at]);
+        match &mut op.pass {
+            Some(pass) if pass.waiting.is_some() => {}
+            Some(pass) if pass.stray => op.end_pass(false, now),
+            Some(pass) => pass.fresh = false,
+            None => {}
+        }
     }
 
     /// Nobody waits for an answer longer than an attempt lasts.

@@ -33,9 +33,15 @@ pub(super) fn deleting(s: &Situation<'_>) -> Step {
     if s.deletion() == DeletionPolicy::Orphan {
         return release(Freed::Orphaned);
     }
-    let removed = matches!(&s.known.last, LastWrite::Deleted { uid, .. } if *uid == s.object.guard.uid);
+    // Another process may have recorded another identity since.
+    let removed = match &s.known.last {
+        LastWrite::Deleted { uid, identity } if *uid == s.object.guard.uid => {
+            Some(identity).filter(|removed| held.as_ref().is_none_or(|held| held.identity == **removed))
+        }
+        _ => None,
+    };
     match s.crd {
-        _ if removed => {}
+        _ if removed.is_some() => {}
         Crd::Unguarded | Crd::Stays => {}
         // R10: first of all, whether it is the user who deletes it.
         Crd::Unseen => return Step::Kube(KubeStep::LookAtCrd),
@@ -55,14 +61,10 @@ pub(super) fn deleting(s: &Situation<'_>) -> Step {
         }
         _ => {}
     }
-    if let LastWrite::Deleted { uid, identity } = &s.known.last
-        && *uid == s.object.guard.uid
-    {
-        return deleted(s, identity);
-    }
-    match held {
-        Some(held) => remove(s, &held.identity),
-        None => look_up(s),
+    match (removed, held) {
+        (Some(identity), _) => deleted(s, identity),
+        (None, Some(held)) => remove(s, &held.identity),
+        (None, None) => look_up(s),
     }
 }
 

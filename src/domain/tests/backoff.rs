@@ -22,6 +22,13 @@ fn bounds() {
     assert_eq!(delay(&Cause::Rejected("x".to_owned()), 1, 5_000, 0), None, "only a change can help");
 }
 
+/// Full jitter: evenly from a tenth of the ceiling to the ceiling.
+#[test]
+fn the_dice_spread_a_wait_evenly() {
+    let at = |dice| delay(&Cause::Unavailable, 1, 0, dice);
+    assert_eq!([at(0), at(u16::MAX / 3), at(u16::MAX / 3 * 2), at(u16::MAX)], [100, 400, 700, 1_000].map(Some));
+}
+
 #[test]
 fn the_servers_wish_is_a_floor_with_a_cap() {
     assert_eq!(delay(&Cause::RateLimited, 1, 17_000, 0), Some(17_000));

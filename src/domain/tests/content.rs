@@ -58,6 +58,7 @@ fn limits_are_a_set_by_name() {
     let one = limits(&[("a-1", 1, 1000, false), ("b-1", 2, 2000, true)]);
     let other = limits(&[("b-1", 2, 2000, true), ("a-1", 1, 1000, false)]);
     assert_eq!((one.hash(), &one), (other.hash(), &other));
+    assert!(!one.is_empty() && limits(&[]).is_empty());
     for different in [
         limits(&[("a-1", 1, 1000, false)]),
         limits(&[("a-1", 2, 1000, false), ("b-1", 2, 2000, true)]),
@@ -75,16 +76,19 @@ fn limits_are_a_set_by_name() {
 #[test]
 fn hashes_are_a_format() {
     let content = Content {
-        meta: meta(r#"{"z":[1.5,true,null,"\u0001\"\\é"],"a":{"n":1e21,"s":"x"}}"#),
-        limits: limits(&[("req", 10, 60_000, false)]),
+        meta: meta(r#"{"z":[1.5,true,null,"\u0001 \"\\é"],"a":{"n":1e21,"s":"x"}}"#),
+        limits: limits(&[("req", 10, 60_000, false), ("sum", 1, 1_000, true)]),
     };
     let sha = |text: &str| {
         use sha2::Digest;
         let bytes = sha2::Sha256::digest(text.as_bytes());
         bytes.iter().fold("v1:".to_owned(), |text, byte| format!("{text}{byte:02x}"))
     };
-    let meta_text = r#"{"a":{"n":1000000000000000000000,"s":"x"},"z":[1.5,true,null,"\u0001\"\\é"]}"#;
-    let limits_text = r#"[{"name":"req","limit":10,"duration":60000,"autoApply":false}]"#;
+    let meta_text = r#"{"a":{"n":1000000000000000000000,"s":"x"},"z":[1.5,true,null,"\u0001 \"\\é"]}"#;
+    let limits_text = concat!(
+        r#"[{"name":"req","limit":10,"duration":60000,"autoApply":false},"#,
+        r#"{"name":"sum","limit":1,"duration":1000,"autoApply":true}]"#
+    );
     assert_eq!(content.meta.hash().as_str(), sha(meta_text));
     assert_eq!(content.limits.hash().as_str(), sha(limits_text));
     assert_eq!(content.hash().as_str(), sha(&format!(r#"{{"meta":{meta_text},"ratelimits":{limits_text}}}"#)));

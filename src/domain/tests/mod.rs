@@ -11,6 +11,7 @@ mod message;
 mod ownership;
 mod record;
 mod scan;
+mod steps;
 mod workspace;
 
 use super::*;

@@ -123,3 +123,20 @@ fn reasons_can_be_read_back() {
     }
     assert_eq!(Reason::parse("synced"), None);
 }
+
+/// Worth a warning, once: when it begins, and not while it goes on.
+#[test]
+fn a_stall_begins_once() {
+    let stalled = |now: bool| {
+        let mut record = read(status());
+        if let Recorded::Own(record) = &mut record {
+            record.shown.stalled = now;
+        }
+        record
+    };
+    let stall = report(Verdict::Stalled(super::Stall::ExistsNever));
+    assert!(stall.begins_stall(&Recorded::Nothing) && stall.begins_stall(&stalled(false)));
+    assert!(!stall.begins_stall(&stalled(true)));
+    let synced = report(Verdict::Synced);
+    assert!(!synced.begins_stall(&Recorded::Nothing) && !synced.begins_stall(&stalled(true)));
+}

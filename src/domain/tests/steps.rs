@@ -1,0 +1,236 @@
+//! One situation each, and the one step that it asks for.
+
+use super::any::{Any, WINDOW, customer};
+use super::*;
+use crate::api::{AdoptionPolicy, DeletionPolicy, Origin, Reason};
+
+const A: &str = r#"{"plan":"a"}"#;
+const B: &str = r#"{"plan":"b"}"#;
+
+fn desired(text: &str) -> Desired {
+    Desired::new(customer(), Some(meta(text)), None)
+}
+
+fn confirmed(id: &str) -> Confirmed {
+    Confirmed::from_create(&customer(), id).expect("an id")
+}
+
+/// An object whose identity is as it should be, long after the last write.
+fn ready() -> Any {
+    let spec = desired(A);
+    let held = Held {
+        identity: confirmed("id_1"),
+        origin: Some(Origin::Created),
+        applied: spec.hashes().clone(),
+        credential: Some("key".to_owned()),
+    };
+    let shown =
+        Shown { ready: true, stalled: false, suspended: false, reason: Some(Reason::Synced), message: "m".to_owned() };
+    let record =
+        Record { generation: 1, held: Some(held), deletion: Some(DeletionPolicy::Delete), handled_poke: None, shown };
+    Any {
+        object: Object {
+            key: ObjectKey { namespace: "shop".to_owned(), name: "customer".to_owned() },
+            guard: Guard { uid: uid("u"), resource_version: "1".to_owned() },
+            phase: Phase::Live,
+            fresh: true,
+            finalizer: true,
+            mark: Mark::Own(Claim { hash: spec.content_hash().clone(), given_up: None }),
+            generation: 1,
+            poke: None,
+            external_id: Some(customer()),
+            controls: Controls::default(),
+            spec: Ok(spec),
+            recorded: Recorded::Own(Box::new(record)),
+        },
+        role: Role::Owner,
+        known: Knowledge::default(),
+        visits: Visits { seen_before: true, ..Visits::default() },
+        gate: Gate::Open,
+        crd: Crd::Unguarded,
+        policy: Policy {
+            adoption: AdoptionPolicy::IfLossless,
+            deletion: DeletionPolicy::Delete,
+            window: WINDOW,
+            attempt: 10_000,
+            spread: 0,
+            credential: Some("key".to_owned()),
+        },
+        now: Mono(10 * WINDOW),
+    }
+}
+
+fn record(any: &mut Any) -> &mut Record {
+    match &mut any.object.recorded {
+        Recorded::Own(record) => record,
+        _ => panic!("nothing recorded"),
+    }
+}
+
+/// The same, refused by Unkey for good.
+fn rejected() -> Any {
+    let mut any = ready();
+    let record = record(&mut any);
+    record.shown.ready = false;
+    record.shown.stalled = true;
+    record.shown.reason = Some(Reason::Rejected);
+    any
+}
+
+fn step(any: &Any) -> Step {
+    decide(&any.situation())
+}
+
+fn verdict(step: &Step) -> Option<&Verdict> {
+    match step {
+        Step::Kube(KubeStep::Status { report, .. }) => Some(&report.verdict),
+        _ => None,
+    }
+}
+
+fn updated(of: &str, text: &str) -> LastWrite {
+    let applied = desired(text).hashes().clone();
+    LastWrite::Updated { uid: uid(of), identity: confirmed("id_1"), applied, noted: false }
+}
+
+fn doubt() -> Doubt {
+    Doubt { over: Mono::ZERO, ended: false, create: None }
+}
+
+/// R12: each of these alone ends the rest of an object that is Ready.
+#[test]
+fn what_ends_the_rest_of_a_ready_object() {
+    assert_eq!(step(&ready()), Step::Done);
+    let changes: [(&str, fn(&mut Any)); 13] = [
+        ("never reported", |any| any.object.recorded = Recorded::Nothing),
+        ("an edit", |any| any.object.generation = 2),
+        ("a poke", |any| any.object.poke = Some(Poke { value: "p".to_owned(), since: Mono::ZERO })),
+        ("another policy", |any| any.object.controls.deletion = Some(DeletionPolicy::Orphan)),
+        ("an id that nothing records", |any| {
+            let (identity, applied) = (confirmed("id_2"), desired(A).hashes().clone());
+            any.known.last = LastWrite::Created { uid: uid("u"), identity, applied, credential: None, noted: false };
+        }),
+        ("an update that nothing records", |any| any.known.last = updated("u", B)),
+        ("a suspicion", |any| any.visits.suspicion = true),
+        ("a doubt", |any| any.known.doubt = Some(doubt())),
+        ("an inherited doubt", |any| any.known.inherited = Some(doubt())),
+        ("no id", |any| record(any).held = None),
+        ("no finalizer", |any| any.object.finalizer = false),
+        ("no claim", |any| any.object.mark = Mark::Absent),
+        ("neither", |any| (any.object.finalizer, any.object.mark) = (false, Mark::Absent)),
+    ];
+    for (what, change) in changes {
+        let mut any = ready();
+        change(&mut any);
+        assert_ne!(step(&any), Step::Done, "{what}");
+    }
+}
+
+/// R12, R13: what Unkey refused for good is not tried again for these, and is for those.
+#[test]
+fn what_ends_the_rest_of_a_stalled_object() {
+    let keeps: [(&str, fn(&mut Any)); 4] = [
+        ("nothing", |_| {}),
+        ("a doubt waits for a person to act (S29)", |any| any.known.doubt = Some(doubt())),
+        ("an absence that was seen", |any| {
+            any.known.seen = Seen::Absent { first: Mono::ZERO, last: Mono::ZERO, of: None };
+        }),
+        ("no id", |any| {
+            record(any).held = None;
+            (any.object.finalizer, any.object.mark) = (false, Mark::Absent);
+        }),
+    ];
+    for (what, change) in keeps {
+        let mut any = rejected();
+        change(&mut any);
+        assert_eq!(step(&any), Step::Done, "{what}");
+    }
+    let ends: [(&str, fn(&mut Any)); 9] = [
+        ("an edit", |any| any.object.generation = 2),
+        ("a suspicion", |any| any.visits.suspicion = true),
+        ("the owner of the externalId has gone", |any| record(any).shown.reason = Some(Reason::ExternalIdConflict)),
+        ("the hour of a truce is over", |any| record(any).shown.reason = Some(Reason::NotConverging)),
+        ("it does not stall", |any| record(any).shown.stalled = false),
+        ("ours was seen", |any| {
+            let (identity, content) = (confirmed("id_1"), Content { meta: meta(B), limits: Limits::default() });
+            any.known.seen = Seen::Ours { begun: Mono(9 * WINDOW), identity, content };
+        }),
+        ("somebody else's was seen", |any| any.known.seen = Seen::Foreign { begun: Mono(9 * WINDOW) }),
+        ("another root key", |any| any.visits.rejudge = Some("m".to_owned())),
+        ("no claim", |any| any.object.mark = Mark::Absent),
+    ];
+    for (what, change) in ends {
+        let mut any = rejected();
+        change(&mut any);
+        assert_ne!(step(&any), Step::Done, "{what}");
+    }
+}
+
+/// S41: another process's status came first, so what Unkey holds is ours and not what that status says.
+#[test]
+fn s41_an_update_that_was_overtaken_is_set_right() {
+    let mut any = ready();
+    any.known.last = updated("u", B);
+    any.known.seen = Seen::Nothing;
+    assert!(matches!(step(&any), Step::Call(Call::Update { .. })), "{:?}", step(&any));
+}
+
+/// What an update of an earlier life put there says nothing of this one.
+#[test]
+fn an_update_of_another_life_does_not_count_as_sent() {
+    let mut any = ready();
+    any.known.last = updated("v", B);
+    assert_eq!(step(&any), Step::Done);
+    any.object.generation = 2;
+    any.object.spec = Ok(desired(B));
+    assert!(matches!(step(&any), Step::Call(Call::Update { .. })), "{:?}", step(&any));
+}
+
+/// R14: an unreadable deletionPolicy suspends; then the spec's error is what the user has to read, and else nothing is.
+#[test]
+fn what_a_suspended_object_says() {
+    let mut any = ready();
+    any.object.controls.suspend = true;
+    assert_eq!(verdict(&step(&any)), Some(&Verdict::Suspended));
+    for (error, said) in
+        [(SpecError::Unreadable { field: "deletionPolicy" }, true), (SpecError::MetaTooDeep { levels: 101 }, false)]
+    {
+        any.object.spec = Err(error.clone());
+        let expected = if said { Verdict::Stalled(Stall::InvalidSpec(error)) } else { Verdict::Suspended };
+        assert_eq!(verdict(&step(&any)), Some(&expected));
+    }
+}
+
+/// R8: a claim is void, in part or as a whole, once the owner's identity is recorded; before that it may be the only trace.
+#[test]
+fn a_loser_lets_go_of_what_is_on() {
+    let own = || Mark::Own(Claim { hash: desired(A).content_hash().clone(), given_up: None });
+    for (finalizer, mark, owner_recorded, releases) in [
+        (true, own(), true, true),
+        (true, Mark::Absent, true, true),
+        (false, own(), true, true),
+        (false, Mark::Absent, true, false),
+        (true, own(), false, false),
+    ] {
+        let mut any = ready();
+        any.role = Role::Loser { owner_leaving: false, owner_recorded };
+        (any.object.finalizer, any.object.mark) = (finalizer, mark);
+        let step = step(&any);
+        assert_eq!(matches!(step, Step::Kube(KubeStep::Release(Freed::NotOurs))), releases, "{step:?}");
+        if !releases {
+            assert_eq!(verdict(&step), Some(&Verdict::Conflict { owner_leaving: false }));
+        }
+    }
+}
+
+/// R7: what was deleted is not what the object owns by now, if another process has recorded another identity since.
+#[test]
+fn having_deleted_one_identity_is_no_reason_to_leave_another() {
+    let mut any = ready();
+    any.object.phase = Phase::Deleting;
+    any.visits.met_deleting = true;
+    any.known.last = LastWrite::Deleted { uid: uid("u"), identity: confirmed("id_1") };
+    assert!(matches!(step(&any), Step::Kube(KubeStep::Release(Freed::Deleted(_)))), "{:?}", step(&any));
+    record(&mut any).held.as_mut().expect("held").identity = confirmed("id_2");
+    assert!(matches!(step(&any), Step::Call(Call::Read(_))), "{:?}", step(&any));
+}
