@@ -232,7 +232,8 @@ pub fn depth(json: &str) -> usize {
     for byte in json.bytes() {
         match byte {
             _ if escaped => escaped = false,
-            b'\\' if in_string => escaped = true,
+            // It stands in strings only.
+            b'\\' => escaped = true,
             b'"' => in_string = !in_string,
             b'{' | b'[' if !in_string => {
                 level += 1;

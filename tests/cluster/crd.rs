@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use cutting_proxy::{Fault, FaultKind, Proxy};
 use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::Api;
@@ -42,6 +43,9 @@ async fn all_but_the_crd(world: &World) -> PathBuf {
 #[tokio::test]
 async fn s31_identities_stay_when_the_crd_goes() {
     let world = World::alone("crd-goes").await;
+    let proxy = Proxy::start(&world.plane.kubeconfig()).await.unwrap();
+    let kubeconfig = proxy.kubeconfig();
+    let world = world.with_args(&["--kubeconfig", kubeconfig.to_str().unwrap()]);
     let _operator = world.start_as(&everywhere(&world), &[]).await;
     for n in 0..100 {
         world.create(&format!("i{n}"), &json!({"externalId": format!("i{n}")})).await;
@@ -53,9 +57,12 @@ async fn s31_identities_stay_when_the_crd_goes() {
     world.ready("suspended").await;
     world.edit("suspended", &json!({"suspend": true})).await;
     world.reason("suspended", "Suspended").await;
-    // One that goes by itself takes its identity along.
+    // One that goes by itself takes its identity along, though the API server is too busy at first to show the CRD.
+    let look = Fault::new(FaultKind::too_many(Some("1"))).verb("get").on("customresourcedefinitions");
+    let busy = proxy.order(look.times(2));
     world.delete("i0").await;
     world.gone("i0").await;
+    assert_eq!(proxy.hits(busy), 2);
     assert_eq!(world.calls()[3], 1);
     let api: Api<CustomResourceDefinition> = Api::all(world.client.clone());
     api.delete(NAME, &DeleteParams::default()).await.unwrap();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use cutting_proxy::{Ending, Fault, FaultKind, Proxy};
 use serde_json::{Value, json};
-use unkey_emulator::{Fault as UpstreamOrder, FaultKind as UpstreamFault, Operation};
+use unkey_emulator::{Fault as UpstreamOrder, FaultKind as UpstreamFault, Operation, Seed};
 
 use super::harness::{World, condition, eventually};
 
@@ -157,6 +157,27 @@ async fn an_api_server_that_is_too_busy() {
         assert_eq!(accepted(Operation::Delete), 1, "{name}");
     }
     assert!(operator.log().contains("TooManyRequests"), "it says so");
+}
+
+/// E3: an event that is told again is a patch. What cannot be told holds nothing up.
+#[tokio::test]
+async fn an_api_server_that_is_too_busy_for_an_event_to_be_told_again() {
+    let (world, proxy) = behind_a_proxy("busy-events").await;
+    let _operator = world.start().await;
+    world.create("drifts", &spec("drifts", 1)).await;
+    world.ready("drifts").await;
+    let drift = async |n: u32| {
+        let meta = Some(serde_json::Map::from_iter([("n".to_owned(), json!("drifted"))]));
+        assert!(world.workspace.mutate("drifts", Seed { external_id: String::new(), meta, ratelimits: None }));
+        world.poke("drifts", &n.to_string()).await;
+        assert_eq!(world.workspace.live("drifts").unwrap().meta, json!({"n": 1}));
+    };
+    drift(1).await;
+    let busy = proxy.order(Fault::new(FaultKind::too_many(Some("1"))).verb("patch").on("events"));
+    drift(2).await;
+    hits(&proxy, busy, 1).await;
+    in_step(&world).await;
+    assert_eq!(world.accepted(Operation::Update, "drifts"), 2, "one for each time that it drifted");
 }
 
 /// B1: the cache shows none of the operator's own writes, and none of the user's, while it tries again and again.

@@ -105,10 +105,13 @@ fn events_say_which_identity() {
     let id = || IdentityId::new("id_123456789");
     for note in [Note::Adopted(id()), Note::Recreated(id()), Note::Replaced(id()), Note::DriftCorrected(id())] {
         assert!(note.text().contains("id_123456789"), "{note:?}");
+        assert_eq!(note.about(), "id_123456789");
     }
     for (field, empty) in [("meta", "meta: {}"), ("ratelimits", "ratelimits: []")] {
         assert!(Note::Released { field }.text().contains(empty));
+        assert_eq!(Note::Released { field }.about(), field);
     }
+    assert_eq!(Note::Orphaned(Some(ExternalId::new("customer-1"))).about(), "customer-1");
     assert!(Note::Orphaned(Some(ExternalId::new("customer-1"))).text().contains("customer-1"));
     assert!(!Note::Orphaned(None).text().is_empty());
 }

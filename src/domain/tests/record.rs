@@ -18,7 +18,7 @@ fn status() -> serde_json::Value {
         "lastHandledReconcileAt": "now",
         "conditions": [
             {"type": "Ready", "status": "False", "reason": "Rejected", "message": "no", "lastTransitionTime": "2026-01-01T00:00:00Z"},
-            {"type": "Stalled", "status": "True", "reason": "Rejected", "message": "no", "lastTransitionTime": "2026-01-01T00:00:00Z"},
+            {"type": "Stalled", "status": "True", "reason": "InvalidSpec", "message": "of another condition", "lastTransitionTime": "2026-01-01T00:00:00Z"},
             {"type": "Suspended", "status": "Unknown", "reason": "x", "message": "", "lastTransitionTime": "2026-01-01T00:00:00Z"},
         ],
     })
@@ -122,6 +122,19 @@ fn reasons_can_be_read_back() {
         assert!(!(verdict.is_ready() && verdict.is_stalled()));
     }
     assert_eq!(Reason::parse("synced"), None);
+}
+
+#[test]
+fn the_hashes_go_out_as_they_come_in() {
+    let applied = |meta: Option<&str>, ratelimits: Option<&str>| crate::api::AppliedHashes {
+        meta: meta.map(str::to_owned),
+        ratelimits: ratelimits.map(str::to_owned),
+    };
+    for written in [applied(Some("v1:aa"), None), applied(None, Some("v1:bb")), applied(Some("v1:aa"), Some("v1:bb"))] {
+        let read = |text: &Option<String>| text.as_deref().and_then(FieldHash::parse);
+        let known = Applied { meta: read(&written.meta), limits: read(&written.ratelimits) };
+        assert_eq!(crate::api::AppliedHashes::from(&known), written);
+    }
 }
 
 /// Worth a warning, once: when it begins, and not while it goes on.

@@ -245,6 +245,8 @@ fn after_an_update_that_hit_another_identity_none_is_provoked() {
     };
     assert_eq!(finds(&any, r#"{"a":2}"#), None);
     assert_eq!(finds(&any, r#"{"a":1}"#), Some(Finding::Verdict), "right already: no update follows");
+    let another = Saw::There { id: id(2), content: Content::default() };
+    assert_eq!(any.subject().finds(&Sight { begun, saw: another }), Some(Finding::Replaced));
     let mut noted = any.clone();
     let content = Content { meta: meta(r#"{"a":1}"#), limits: Limits::default() };
     let sight = Sight { begun, saw: Saw::There { id: id(1), content } };

@@ -234,3 +234,49 @@ fn having_deleted_one_identity_is_no_reason_to_leave_another() {
     record(&mut any).held.as_mut().expect("held").identity = confirmed("id_2");
     assert!(matches!(step(&any), Step::Call(Call::Read(_))), "{:?}", step(&any));
 }
+
+fn report(step: &Step) -> (&Report, &[Note]) {
+    match step {
+        Step::Kube(KubeStep::Status { report, notes }) => (report, notes),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// A poke is echoed when a settled read has answered it, or a stall does; until then the last echo stays.
+#[test]
+fn a_poke_is_echoed_when_it_is_answered() {
+    let poked = |change: fn(&mut Any)| {
+        let mut any = ready();
+        record(&mut any).handled_poke = Some("before".to_owned());
+        any.object.poke = Some(Poke { value: "now".to_owned(), since: Mono::ZERO });
+        any.object.generation = 2;
+        change(&mut any);
+        report(&step(&any)).0.handled_poke.clone()
+    };
+    assert_eq!(poked(|any| any.visits.judged = Some("now".to_owned())).as_deref(), Some("now"));
+    assert_eq!(poked(|any| any.object.spec = Err(SpecError::MetaTooDeep { levels: 101 })).as_deref(), Some("now"));
+    assert_eq!(poked(|any| any.object.controls.suspend = true).as_deref(), Some("before"));
+}
+
+/// R17: a field that leaves the spec is released, which is told once; one that was never managed is none.
+#[test]
+fn a_field_that_leaves_the_spec_is_released() {
+    let limits = limits(&[("req", 1, 1000, false)]);
+    let both = Desired::new(customer(), Some(meta(A)), Some(limits.clone()));
+    let only_meta = desired(A);
+    let only_limits = Desired::new(customer(), None, Some(limits));
+    let after = |before: &Desired, now: &Desired| {
+        let mut any = ready();
+        record(&mut any).held.as_mut().expect("held").applied = before.hashes().clone();
+        any.object.generation = 2;
+        any.object.spec = Ok(now.clone());
+        let step = step(&any);
+        let (report, notes) = report(&step);
+        assert_eq!(report.held.as_ref().expect("held").applied, *now.hashes());
+        notes.iter().map(|note| note.about().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(after(&both, &only_meta), ["ratelimits"]);
+    assert_eq!(after(&both, &only_limits), ["meta"]);
+    assert_eq!(after(&both, &both), [""; 0]);
+    assert_eq!(after(&only_meta, &only_meta), [""; 0]);
+}
