@@ -51,6 +51,21 @@ fn s21_after_three_corrections_at_most_one_an_hour() {
 }
 
 #[test]
+fn s21_another_identity_in_its_place_is_no_part_of_the_fight() {
+    let mut sim = synced(r#""meta":{"plan":"a"},"adoptionPolicy":"Always""#);
+    for _ in 0..3 {
+        assert_eq!(overwritten(&mut sim, B), End::Done);
+    }
+    sim.sleep(2 * WINDOW);
+    sim.act(&Act::StrangerDeletes);
+    sim.act(&Act::StrangerMakes(content(B)));
+    sim.act(&Act::Poke);
+    assert_eq!(sim.settle(), End::Done);
+    assert!(sim.ready(), "{:?}", sim.trace);
+    assert_eq!(sim.unkey.live.as_ref().unwrap().content, content(A));
+}
+
+#[test]
 fn s21_a_restart_is_no_reason_to_go_on_fighting() {
     let mut sim = contested();
     sim.restart();

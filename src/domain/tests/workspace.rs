@@ -48,6 +48,17 @@ fn under_another_one_hit_opens_for_all_and_a_late_miss_shuts() {
 }
 
 #[test]
+fn a_key_counts_until_the_last_of_its_ids_is_gone() {
+    let mut workspace = with(&["old", "old"]);
+    workspace.dropped(&mark("old"));
+    assert_eq!(workspace.gate(None), Gate::Unproven { cause: None });
+    assert_eq!(workspace.unproven(), [mark("old")]);
+    workspace.dropped(&mark("old"));
+    assert_eq!(workspace.gate(None), Gate::Open, "nothing is recorded any more");
+    assert!(workspace.unproven().is_empty());
+}
+
+#[test]
 fn a_miss_before_the_window_is_over_says_nothing() {
     let mut workspace = with(&["old"]);
     let early = Look::Missed { begun: Mono(999 + WINDOW) };
