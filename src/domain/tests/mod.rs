@@ -7,6 +7,7 @@ mod claim;
 mod content;
 mod decide;
 mod desired;
+mod fight;
 mod message;
 mod ownership;
 mod record;

@@ -4,19 +4,19 @@ use super::any::{Any, WINDOW, customer};
 use super::*;
 use crate::api::{AdoptionPolicy, DeletionPolicy, Origin, Reason};
 
-const A: &str = r#"{"plan":"a"}"#;
-const B: &str = r#"{"plan":"b"}"#;
+pub(super) const A: &str = r#"{"plan":"a"}"#;
+pub(super) const B: &str = r#"{"plan":"b"}"#;
 
-fn desired(text: &str) -> Desired {
+pub(super) fn desired(text: &str) -> Desired {
     Desired::new(customer(), Some(meta(text)), None)
 }
 
-fn confirmed(id: &str) -> Confirmed {
+pub(super) fn confirmed(id: &str) -> Confirmed {
     Confirmed::from_create(&customer(), id).expect("an id")
 }
 
 /// An object whose identity is as it should be, long after the last write.
-fn ready() -> Any {
+pub(super) fn ready() -> Any {
     let spec = desired(A);
     let held = Held {
         identity: confirmed("id_1"),

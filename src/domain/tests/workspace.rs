@@ -1,6 +1,8 @@
 //! R15: which keys are known to lead to the same workspace.
 
-use super::{Cause, Gate, KeyMark, Look, Mono, Workspace};
+use super::any::customer;
+use super::steps::{confirmed, ready};
+use super::{Call, Cause, Content, Gate, KeyMark, Look, Mono, Reply, Workspace, proven_by};
 
 const WINDOW: u64 = 30_000;
 
@@ -114,4 +116,26 @@ fn the_user_may_mean_it() {
     workspace.recorded(&mark("old"));
     assert_eq!(workspace.gate(Some(&mark("old"))), Gate::Open);
     assert!(workspace.unproven().is_empty());
+}
+
+/// Only the recorded id itself, found, written to or deleted: another one may stand in any workspace.
+#[test]
+fn what_an_answer_proves() {
+    let object = ready().object;
+    let key = || mark("key");
+    let found = |id: &str| {
+        let (external_id, id) = (customer().as_str().to_owned(), id.to_owned());
+        (Call::Read(customer()), Reply::Found { external_id, id, content: Content::default() })
+    };
+    let deleted = |id: &str| (Call::Delete(confirmed(id)), Reply::Deleted);
+    for ((call, reply), proves) in [
+        (found("id_1"), true),
+        (found("id_2"), false),
+        (deleted("id_1"), true),
+        (deleted("id_2"), false),
+        ((Call::Delete(confirmed("id_1")), Reply::Absent), false),
+        ((Call::Read(customer()), Reply::Absent), false),
+    ] {
+        assert_eq!(proven_by(&object, &call, &reply), proves.then(key).as_ref(), "{call:?} {reply:?}");
+    }
 }
