@@ -8,10 +8,13 @@ mod content;
 mod decide;
 mod desired;
 mod fight;
+mod knowledge;
 mod message;
+mod observe;
 mod ownership;
 mod record;
 mod scan;
+mod situation;
 mod steps;
 mod workspace;
 

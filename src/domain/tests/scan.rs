@@ -140,6 +140,8 @@ fn changes_the_verdict(rest: Rest, any: &Any, sight: &Sight) -> bool {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     /// Whatever is not at rest, is not its owner's, or was written to since, is left alone.
     #[test]
     fn only_what_rests_is_looked_at(any in anything(), sight in sights()) {

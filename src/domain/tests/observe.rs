@@ -1,0 +1,299 @@
+//! What a process takes from what it sees of an object: what is answered by then, and what is to be judged anew.
+
+mod memory;
+mod others;
+
+use super::any::{WINDOW, customer};
+use super::message::report;
+use super::*;
+use crate::api::{AdoptionPolicy, DeletionPolicy, Reason};
+
+/// Another length than the window's: neither may stand for the other.
+const ATTEMPT: u64 = 20_000;
+/// Long after this process took the lead.
+const NOW: Mono = Mono(10 * WINDOW);
+
+/// An object, and the process that sees it.
+#[derive(Clone, Debug)]
+struct Scene {
+    object: Object,
+    known: Knowledge,
+    visits: Visits,
+    policy: Policy,
+    now: Mono,
+}
+
+type Change = fn(&mut Scene);
+
+fn confirmed(n: u32) -> Confirmed {
+    Confirmed::from_create(&customer(), &format!("id_{n}")).expect("an id")
+}
+
+fn desired() -> Desired {
+    Desired::new(customer(), Some(meta(r#"{"a":1}"#)), Some(limits(&[("req", 1, 1000, false)])))
+}
+
+fn shown(verdict: Verdict) -> Shown {
+    let (ready, stalled, suspended) = (verdict.is_ready(), verdict.is_stalled(), verdict == Verdict::Suspended);
+    let reason = Some(verdict.reason());
+    let key = ObjectKey { namespace: "shop".to_owned(), name: "customer".to_owned() };
+    Shown { ready, stalled, suspended, reason, message: report(verdict).message(&key) }
+}
+
+fn trouble() -> Trouble {
+    Trouble {
+        cause: Cause::Unavailable,
+        retry_at: None,
+        lasting: false,
+        generation: 1,
+        write: false,
+        poke: None,
+        credential: Some("key".to_owned()),
+    }
+}
+
+/// One that is over by now: that alone settles nothing.
+fn doubt(create: Option<&str>) -> Doubt {
+    Doubt { over: Mono::ZERO, ended: false, create: create.map(uid) }
+}
+
+fn poke() -> Poke {
+    Poke { value: "p".to_owned(), since: Mono::ZERO }
+}
+
+impl Scene {
+    /// An object without claim and status, not met before.
+    fn new() -> Self {
+        Self {
+            object: Object {
+                key: ObjectKey { namespace: "shop".to_owned(), name: "customer".to_owned() },
+                guard: Guard { uid: uid("u"), resource_version: "1".to_owned() },
+                phase: Phase::Live,
+                fresh: true,
+                finalizer: true,
+                mark: Mark::Absent,
+                generation: 1,
+                poke: None,
+                external_id: Some(customer()),
+                controls: Controls::default(),
+                spec: Ok(desired()),
+                recorded: Recorded::Nothing,
+            },
+            known: Knowledge::default(),
+            visits: Visits::default(),
+            policy: Policy {
+                adoption: AdoptionPolicy::IfLossless,
+                deletion: DeletionPolicy::Delete,
+                window: WINDOW,
+                attempt: ATTEMPT,
+                spread: 0,
+                credential: Some("key".to_owned()),
+            },
+            now: NOW,
+        }
+    }
+
+    /// It has a claim, and no id.
+    fn claimed() -> Self {
+        let claim = Claim { hash: desired().content_hash().clone(), given_up: None };
+        Self::new().with(|scene| scene.object.mark = Mark::Own(claim))
+    }
+
+    /// It has a claim and an id, and its status says this of its generation.
+    fn recorded(verdict: Verdict) -> Self {
+        let held = Held { identity: confirmed(1), origin: None, applied: desired().hashes().clone(), credential: None };
+        let (deletion, shown) = (Some(DeletionPolicy::Delete), shown(verdict));
+        let record = Record { generation: 1, held: Some(held), deletion, handled_poke: None, shown };
+        Self::claimed().with(|scene| scene.object.recorded = Recorded::Own(Box::new(record)))
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
+        change(&mut self);
+        self
+    }
+
+    /// This process has met it before, as it is.
+    fn met(self) -> Self {
+        self.with(|scene| {
+            scene.visits.seen_before = true;
+            scene.visits.claim_met = scene.object.mark.own().is_some();
+        })
+    }
+
+    fn at(self, now: Mono) -> Self {
+        self.with(|scene| scene.now = now)
+    }
+
+    fn look(mut self) -> Self {
+        observe(&self.object, &mut self.known, &mut self.visits, &self.policy, self.now);
+        self
+    }
+
+    fn record(&mut self) -> &mut Record {
+        match &mut self.object.recorded {
+            Recorded::Own(record) => record,
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+fn waiting(cause: Cause) -> Scene {
+    Scene::recorded(Verdict::Waiting(cause))
+}
+
+fn ready() -> Scene {
+    Scene::recorded(Verdict::Synced)
+}
+
+/// A change of the spec that the status does not speak of yet.
+fn edited(scene: &mut Scene) {
+    scene.object.generation = 2;
+}
+
+/// The claim says that the identity recorded is dead or another's: the record is void (R9).
+fn given_up(scene: &mut Scene) {
+    let hash = desired().content_hash().clone();
+    scene.object.mark = Mark::Own(Claim { hash, given_up: Some(confirmed(1).id().clone()) });
+}
+
+fn synced(scene: &mut Scene) {
+    scene.record().shown = shown(Verdict::Synced);
+}
+
+#[test]
+fn r2_what_may_be_our_own_create_is_kept_until_its_id_is_recorded_or_the_claim_is_off() {
+    let cases: [(&str, Scene, bool); 8] = [
+        ("this very id is recorded", ready(), false),
+        ("it is, and given up", ready().with(given_up), true),
+        ("another one is: it may be dead", ready().with(|scene| scene.visits.maybe_own = Some(confirmed(2))), true),
+        ("none is", Scene::claimed(), true),
+        ("the claim is off", Scene::new(), false),
+        ("leaving: a second one may be there", ready().with(|scene| scene.object.phase = Phase::Deleting), true),
+        ("recorded, as a cache shows", ready().with(|scene| scene.object.fresh = false), true),
+        ("off, as a cache shows", Scene::new().with(|scene| scene.object.fresh = false), true),
+    ];
+    for (what, scene, kept) in cases {
+        let found = scene.visits.maybe_own.clone().or(Some(confirmed(1)));
+        let scene = scene.met().with(|scene| scene.visits.maybe_own.clone_from(&found)).look();
+        assert_eq!(scene.visits.maybe_own, found.filter(|_| kept), "{what}");
+    }
+}
+
+#[test]
+fn an_answer_exists_counts_for_the_claim_that_is_on() {
+    for (claimed, fresh, stays) in [(true, true, true), (true, false, true), (false, false, true), (false, true, false)]
+    {
+        let scene = if claimed { Scene::claimed() } else { Scene::new() };
+        let scene = scene.met().with(|scene| scene.object.fresh = fresh);
+        assert!(!scene.clone().look().visits.met_exists, "it is not made up");
+        let met = scene.with(|scene| scene.visits.met_exists = true).look();
+        assert_eq!(met.visits.met_exists, stays, "claimed {claimed}, fresh {fresh}");
+    }
+}
+
+#[test]
+fn a_suspicion_ends_with_the_identity_given_up_as_a_fresh_look_shows() {
+    for (held, fresh, stays) in [(true, true, true), (true, false, true), (false, false, true), (false, true, false)] {
+        let scene = if held { ready() } else { Scene::claimed() };
+        let scene = scene.met().with(|scene| scene.object.fresh = fresh);
+        assert!(!scene.clone().look().visits.suspicion, "it is not made up");
+        let suspicious = scene.with(|scene| scene.visits.suspicion = true).look();
+        assert_eq!(suspicious.visits.suspicion, stays, "held {held}, fresh {fresh}");
+    }
+}
+
+#[test]
+fn drift_ends_with_the_suspicion() {
+    for (drifted, suspicion) in [(true, true), (true, false), (false, true), (false, false)] {
+        let set = |scene: &mut Scene| (scene.visits.drifted, scene.visits.suspicion) = (drifted, suspicion);
+        assert_eq!(ready().met().with(set).look().visits.drifted, drifted && suspicion);
+    }
+}
+
+#[test]
+fn r13_a_failure_holds_work_back_until_the_spec_the_annotation_or_the_key_changes() {
+    let failed = || {
+        ready().met().with(|scene| {
+            scene.visits.failures = 4;
+            scene.visits.trouble = Some(trouble());
+        })
+    };
+    let stays: [(&str, Change); 3] = [
+        ("nothing", |_| ()),
+        ("the same poke", |scene| {
+            scene.object.poke = Some(poke());
+            scene.visits.trouble.as_mut().expect("trouble").poke = Some("p".to_owned());
+        }),
+        ("the poke echoed", |scene| {
+            scene.visits.trouble.as_mut().expect("trouble").poke = Some("p".to_owned());
+        }),
+    ];
+    let ends: [(&str, Change); 4] = [
+        ("the spec", edited),
+        ("a poke", |scene| scene.object.poke = Some(poke())),
+        ("the key", |scene| scene.policy.credential = Some("another".to_owned())),
+        ("no key", |scene| scene.policy.credential = None),
+    ];
+    for (what, change) in stays {
+        let scene = failed().with(change);
+        let looked = scene.clone().look();
+        assert_eq!((looked.visits.trouble, looked.visits.failures), (scene.visits.trouble, 4), "{what}");
+    }
+    for (what, change) in ends {
+        let looked = failed().with(change).look();
+        assert_eq!((looked.visits.trouble, looked.visits.failures), (None, 0), "{what}");
+    }
+}
+
+/// It was last visited under another key than the one in use.
+fn stalled(stall: Stall) -> Scene {
+    let before = Some(Some("another".to_owned()));
+    Scene::recorded(Verdict::Stalled(stall)).met().with(|scene| scene.visits.credential = before)
+}
+
+#[test]
+fn r13_what_unkey_refused_is_judged_anew_under_another_key() {
+    let other_key: Change = |_| ();
+    let no_key: Change = |scene| scene.visits.credential = Some(None);
+    for stall in [Stall::Rejected("no".to_owned()), Stall::ExistsNever, Stall::IdentityMismatch] {
+        for before in [other_key, no_key] {
+            let mut scene = stalled(stall.clone()).with(before).look();
+            let message = scene.record().shown.message.clone();
+            assert_eq!(scene.visits.rejudge, Some(message), "{stall:?}");
+            scene = scene.look();
+            assert!(scene.visits.rejudge.is_some(), "while the status shows it");
+            assert_eq!(scene.clone().with(synced).look().visits.rejudge, None, "answered");
+            let taken_away = scene.with(|scene| scene.object.recorded = Recorded::Nothing);
+            assert_eq!(taken_away.look().visits.rejudge, None, "nothing is left to be judged");
+        }
+    }
+    let stays: [(&str, Change); 4] = [
+        ("the same key", |scene| scene.visits.credential = Some(scene.policy.credential.clone())),
+        ("a restart is no other key", |scene| scene.visits.credential = None),
+        ("without a key nothing can be asked", |scene| scene.policy.credential = None),
+        ("no stall", |scene| scene.record().shown.stalled = false),
+    ];
+    for (what, change) in stays {
+        let scene = stalled(Stall::ExistsNever).with(change).look();
+        assert_eq!(scene.visits.rejudge, None, "{what}");
+    }
+}
+
+#[test]
+fn r13_only_what_was_unkeys_word_is_judged_anew() {
+    for reason in Reason::ALL {
+        let scene = stalled(Stall::ExistsNever).with(|scene| scene.record().shown.reason = Some(reason)).look();
+        let unkeys = matches!(reason, Reason::Rejected | Reason::AlreadyExists | Reason::IdentityMismatch);
+        assert_eq!(scene.visits.rejudge.is_some(), unkeys, "{reason}");
+    }
+}
+
+#[test]
+fn r13_it_is_judged_anew_once_for_each_key() {
+    let first = stalled(Stall::ExistsNever).look();
+    assert!(first.visits.rejudge.is_some());
+    let judged = first.with(|scene| scene.visits.rejudge = None).look();
+    assert_eq!(judged.visits.rejudge, None);
+    let again = judged.with(|scene| scene.policy.credential = Some("a third".to_owned())).look();
+    assert!(again.visits.rejudge.is_some());
+}

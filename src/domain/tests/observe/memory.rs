@@ -1,0 +1,122 @@
+//! What becomes of the memory of a write when the status shows it, and when the object, or its claim, comes and goes.
+
+use super::*;
+
+fn created(of: &str, n: u32) -> LastWrite {
+    LastWrite::Created {
+        uid: uid(of),
+        identity: confirmed(n),
+        applied: desired().hashes().clone(),
+        credential: None,
+        noted: false,
+    }
+}
+
+fn updated(of: &str, n: u32, meta: Option<Meta>, limits: Option<Limits>) -> LastWrite {
+    let applied = Desired::new(customer(), meta, limits).hashes().clone();
+    LastWrite::Updated { uid: uid(of), identity: confirmed(n), applied, noted: false }
+}
+
+fn after(last: LastWrite, scene: Scene) -> Scene {
+    scene.met().with(|scene| scene.known.last = last).look()
+}
+
+fn is_noted(scene: &Scene) -> bool {
+    match &scene.known.last {
+        LastWrite::Created { noted, .. } | LastWrite::Updated { noted, .. } => *noted,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_create_is_noted_when_the_status_of_its_object_shows_its_id() {
+    for (what, last, noted) in [
+        ("shown", created("u", 1), true),
+        ("another id", created("u", 2), false),
+        ("another object's create", created("v", 1), false),
+    ] {
+        assert_eq!(is_noted(&after(last.clone(), ready())), noted, "{what}");
+        assert!(!is_noted(&after(last, Scene::claimed())), "{what}, no id at all");
+    }
+    assert!(
+        is_noted(&after(created("u", 1), ready().with(given_up))),
+        "given up since: it must not pass for ours again"
+    );
+    let behind = after(created("u", 1), ready()).with(|scene| scene.record().held = None).look();
+    assert!(is_noted(&behind), "a cache that is behind takes nothing back");
+}
+
+#[test]
+fn an_update_is_noted_when_the_status_of_its_object_shows_each_field_that_it_sent() {
+    let (meta_shown, limits_shown) = (desired().meta, desired().limits);
+    let (other_meta, other_limits) = (Some(meta("{}")), Some(limits(&[])));
+    for (what, last, noted) in [
+        ("meta", updated("u", 1, meta_shown.clone(), None), true),
+        ("limits", updated("u", 1, None, limits_shown.clone()), true),
+        ("both", updated("u", 1, meta_shown.clone(), limits_shown.clone()), true),
+        ("another meta", updated("u", 1, other_meta, limits_shown.clone()), false),
+        ("other limits", updated("u", 1, meta_shown.clone(), other_limits), false),
+        ("another identity", updated("u", 2, meta_shown.clone(), limits_shown.clone()), false),
+        ("another object's update", updated("v", 1, meta_shown.clone(), limits_shown.clone()), false),
+    ] {
+        assert_eq!(is_noted(&after(last.clone(), ready())), noted, "{what}");
+        assert!(!is_noted(&after(last, Scene::claimed())), "{what}, no id at all");
+    }
+    let behind = after(updated("u", 1, meta_shown, None), ready()).with(|scene| scene.record().held = None).look();
+    assert!(is_noted(&behind), "a cache that is behind takes nothing back");
+}
+
+#[test]
+fn r2_what_was_found_and_not_dealt_with_is_in_doubt_again_when_its_object_is_gone() {
+    let deleted = |of: &str, n: u32| LastWrite::Deleted { uid: uid(of), identity: confirmed(n) };
+    let left = Doubt { over: NOW, ended: false, create: Some(uid("u")) };
+    for (what, found, recorded, last, doubted) in [
+        ("left behind", Some(1), None, LastWrite::None, true),
+        ("nothing found", None, None, LastWrite::None, false),
+        ("recorded", Some(1), Some(1), LastWrite::None, false),
+        ("another one recorded", Some(1), Some(2), LastWrite::None, true),
+        ("deleted", Some(1), None, deleted("u", 1), false),
+        ("recorded and deleted", Some(1), Some(1), deleted("u", 1), false),
+        ("another one recorded, this one deleted", Some(1), Some(2), deleted("u", 1), false),
+        ("another one deleted", Some(1), None, deleted("u", 2), true),
+        ("deleted for another object", Some(1), None, deleted("v", 1), true),
+    ] {
+        let visits = Visits { maybe_own: found.map(confirmed), ..Visits::default() };
+        let mut known = Knowledge { last, ..Knowledge::default() };
+        let recorded = recorded.map(|n| confirmed(n).id().clone());
+        ended(&uid("u"), recorded.as_ref(), &mut known, &visits, NOW);
+        assert_eq!(known.doubt, doubted.then(|| left.clone()), "{what}");
+        assert_eq!(known.owes(&uid("u")), doubted, "{what}");
+    }
+}
+
+#[test]
+fn a_release_leaves_nothing_to_be_dealt_with() {
+    let mut visits = Visits { maybe_own: Some(confirmed(1)), sent: true, ..Visits::default() };
+    released(&mut visits);
+    assert_eq!(visits, Visits { sent: true, ..Visits::default() });
+}
+
+#[test]
+fn r4_only_a_first_claim_proves_that_no_other_process_acted() {
+    let put_on = |before: Scene| {
+        let mut visits = before.visits;
+        claimed(&before.object, &mut visits);
+        visits.claimed_here
+    };
+    let unclaimed = |scene: &mut Scene| scene.object.mark = Mark::Absent;
+    assert!(put_on(Scene::new()));
+    assert!(!put_on(Scene::claimed()), "it replaces one");
+    assert!(!put_on(ready().with(unclaimed)), "it comes back to an owner");
+    assert!(!put_on(Scene::new().with(|scene| scene.visits.claim_met = true)), "there was one before");
+    let ours = |scene: &mut Scene| scene.visits.claimed_here = true;
+    assert!(put_on(Scene::claimed().with(ours)), "of what was ours already nobody else has taken anything");
+}
+
+#[test]
+fn a_first_claim_is_no_surprise_at_the_next_sight() {
+    let before = Scene::new().look();
+    let mut after = before.clone().with(|scene| scene.object.mark = Scene::claimed().object.mark);
+    claimed(&before.object, &mut after.visits);
+    assert_eq!(after.look().known, Knowledge::default());
+}

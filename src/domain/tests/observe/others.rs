@@ -1,0 +1,217 @@
+//! What other processes may have sent: the one before this one, and one at work beside it.
+
+use super::*;
+
+const SPREAD: u64 = 60_000;
+const HOUR: u64 = 3_600_000;
+
+#[test]
+fn r4_the_first_sight_of_a_claim_or_an_id_is_evidence_and_a_later_one_is_not() {
+    let unmarked = || ready().with(|scene| scene.object.mark = Mark::Absent);
+    let here = || Scene::claimed().with(|scene| scene.visits.claimed_here = true);
+    for (what, scene, first) in
+        [("nothing", Scene::new(), Mono::ZERO), ("id", unmarked(), NOW), ("claim", here(), NOW), ("both", ready(), NOW)]
+    {
+        assert_eq!(scene.clone().look().known.evidence_from, first, "{what}");
+        assert_eq!(scene.met().look().known.evidence_from, Mono::ZERO, "{what}, met before");
+    }
+    let later = ready().with(|scene| scene.known.evidence_from = NOW.after(1)).look();
+    assert_eq!(later.known.evidence_from, NOW.after(1), "the latest counts");
+}
+
+#[test]
+fn r4_a_claim_of_another_process_may_have_a_create_on_its_way_for_as_long_as_an_attempt_lasts() {
+    let create = Doubt { over: NOW.after(ATTEMPT), ended: false, create: Some(uid("u")) };
+    let met_unclaimed = Scene::claimed().with(|scene| scene.visits.seen_before = true);
+    for scene in [Scene::claimed(), met_unclaimed] {
+        let mut scene = scene.look();
+        assert_eq!(scene.known.inherited, Some(create.clone()));
+        assert_eq!(scene.known.evidence_from, NOW.after(ATTEMPT));
+        // The same claim is no news, and neither is one that was off meanwhile.
+        for mark in [scene.object.mark.clone(), Mark::Absent, scene.object.mark.clone()] {
+            scene = scene.at(NOW.after(WINDOW)).with(|scene| scene.object.mark = mark).look();
+            assert_eq!(scene.known.inherited, Some(create.clone()));
+        }
+    }
+    let known_of: [(&str, Change); 4] = [
+        ("no claim", |scene| scene.object.mark = Mark::Absent),
+        ("another object's", |scene| scene.object.mark = Mark::Foreign),
+        ("put on here", |scene| scene.visits.claimed_here = true),
+        ("met before", |scene| scene.visits.claim_met = true),
+    ];
+    for (what, change) in known_of {
+        assert_eq!(Scene::claimed().with(change).look().known.inherited, None, "{what}");
+    }
+    assert_eq!(ready().look().known.inherited, None, "its id is recorded");
+}
+
+/// S37.
+#[test]
+fn work_that_was_left_undone_may_have_a_write_on_its_way() {
+    // Whoever sent it was gone when this process took the lead: an attempt later all of that is over.
+    for (now, over) in [(Mono(1), Mono(ATTEMPT)), (NOW, NOW)] {
+        let inherited = |scene: Scene| scene.at(now).look().known.inherited;
+        assert_eq!(inherited(ready()), None, "R12: nothing was left undone");
+        let update = Doubt { over, ended: false, create: None };
+        assert_eq!(inherited(ready().with(edited)), Some(update), "no create after Ready");
+        let create = Doubt { over, ended: false, create: Some(uid("u")) };
+        assert_eq!(inherited(waiting(Cause::Updating)), Some(create.clone()), "the id may be a second create's");
+        assert_eq!(inherited(Scene::recorded(Verdict::Suspended)), Some(create), "it says nothing of what was sent");
+    }
+}
+
+#[test]
+fn rate_limits_may_have_been_sent_by_an_earlier_process_up_to_its_end() {
+    assert_eq!(ready().look().known.limits_sent, Some(Mono::ZERO));
+    assert_eq!(Scene::claimed().look().known.limits_sent, None, "they go with an id only");
+    let ours = ready().with(|scene| scene.known.limits_sent = Some(Mono(7))).look();
+    assert_eq!(ours.known.limits_sent, Some(Mono(7)), "the latest counts");
+}
+
+/// S7.
+#[test]
+fn for_a_window_after_taking_the_lead_each_sight_counts_as_the_first() {
+    let last = Mono(WINDOW - 1);
+    let deleting: Change = |scene| scene.object.phase = Phase::Deleting;
+    for (what, scene, counts) in [
+        ("met, within", ready().met().at(last), true),
+        ("met, after", ready().met().at(Mono(WINDOW)), false),
+        ("first, within", ready().at(last), true),
+        ("first, after", ready().at(NOW), true),
+    ] {
+        assert_eq!(scene.clone().with(edited).look().known.inherited.is_some(), counts, "{what}");
+        assert_eq!(scene.clone().look().known.limits_sent.is_some(), counts, "{what}");
+        assert_eq!(scene.clone().with(deleting).look().visits.met_deleting, counts, "{what}");
+        assert!(!scene.look().visits.met_deleting, "{what}, alive");
+    }
+}
+
+#[test]
+fn work_left_undone_is_taken_into_account_once() {
+    let looked = ready().with(edited).at(Mono(1)).look();
+    let again = looked.with(|scene| assert!(scene.known.settle().is_some())).look();
+    assert_eq!(again.known.inherited, None, "a settled read has answered it, or no edit would ever be settled");
+}
+
+#[test]
+fn r6_who_met_it_in_deletion_knows_that_though_a_cache_that_is_behind_shows_it_alive() {
+    let met = Scene::claimed().with(|scene| scene.object.phase = Phase::Deleting).look();
+    assert!(met.visits.met_deleting, "a delete is sent for a claim without an id, too");
+    let behind = met.with(|scene| scene.object.phase = Phase::Live).at(Mono(1)).look();
+    assert!(behind.visits.met_deleting);
+}
+
+#[test]
+fn what_this_process_claimed_itself_no_other_has_sent_anything_for() {
+    let here = ready().with(edited).with(|scene| scene.visits.claimed_here = true);
+    for scene in [here.clone(), here.clone().at(Mono(1)), here.met().at(Mono(1))] {
+        let looked = scene.with(|scene| scene.object.phase = Phase::Deleting).look();
+        assert_eq!((looked.known.inherited, looked.known.limits_sent), (None, None));
+        assert!(!looked.visits.met_deleting);
+    }
+}
+
+/// S32.
+#[test]
+fn who_says_ready_has_nothing_in_doubt() {
+    let heard = |of: Option<&str>, change: Change| {
+        let doubts = |scene: &mut Scene| scene.known.inherited = Some(doubt(of));
+        ready().met().with(doubts).with(change).look().known.inherited
+    };
+    for of in [None, Some("u")] {
+        assert_eq!(heard(of, |_| ()), None, "{of:?}");
+    }
+    assert_eq!(heard(Some("v"), |_| ()), Some(doubt(Some("v"))), "another object's create is not this one's to tell");
+    let says_nothing: [(&str, Change); 5] = [
+        ("a cache may be behind", |scene| scene.object.fresh = false),
+        ("it is leaving", |scene| scene.object.phase = Phase::Deleting),
+        ("of an older generation", edited),
+        ("it is not Ready", |scene| scene.record().shown = shown(Verdict::Waiting(Cause::Updating))),
+        ("of no identity", |scene| scene.record().held = None),
+    ];
+    for (what, change) in says_nothing {
+        assert_eq!(heard(Some("u"), change), Some(doubt(Some("u"))), "{what}");
+    }
+    let own = ready().met().with(|scene| scene.known.doubt = Some(doubt(None))).look();
+    assert_eq!(own.known.doubt, Some(doubt(None)), "what this process sent no other can tell");
+}
+
+/// S32.
+#[test]
+fn who_holds_ready_back_for_a_doubt_sent_something() {
+    let theirs = |now: Mono| Some(Doubt { over: now.after(ATTEMPT), ended: false, create: None });
+    let held_back = || waiting(Cause::Settling).met();
+    let mut scene = held_back().look();
+    assert_eq!(scene.known.inherited, theirs(NOW));
+    // The same status says it once, also when a read has settled it; after a Ready it says it anew.
+    scene = scene.at(NOW.after(WINDOW)).with(|scene| drop(scene.known.settle())).look();
+    assert_eq!(scene.known.inherited, None);
+    scene = scene.with(synced).look();
+    assert_eq!(scene.known.inherited, None);
+    scene = scene.with(|scene| scene.record().shown = shown(Verdict::Waiting(Cause::Settling))).look();
+    assert_eq!(scene.known.inherited, theirs(NOW.after(WINDOW)));
+
+    let says_nothing: [(&str, Change); 5] = [
+        ("of an older generation", edited),
+        ("of no identity", |scene| scene.record().held = None),
+        ("for another cause", |scene| scene.record().shown = shown(Verdict::Waiting(Cause::Updating))),
+        ("not held back", |scene| scene.record().shown.ready = true),
+        ("a doubt of ours", |scene| scene.known.doubt = Some(doubt(None))),
+    ];
+    for (what, change) in says_nothing {
+        assert_eq!(held_back().with(change).look().known.inherited, None, "{what}");
+    }
+    let theirs_already = held_back().with(|scene| scene.known.inherited = Some(doubt(None))).look();
+    assert_eq!(theirs_already.known.inherited, Some(doubt(None)), "that may be the one: nothing is prolonged");
+}
+
+#[test]
+fn r13_what_was_failing_before_a_restart_is_tried_within_the_spread() {
+    let failing = || waiting(Cause::RateLimited).with(|scene| scene.policy.spread = SPREAD);
+    let held_back = failing().look().visits.trouble.expect("it waits");
+    let retry_at = held_back.retry_at.expect("a time");
+    assert!((NOW..NOW.after(SPREAD)).contains(&retry_at), "{retry_at:?}");
+    // Nothing failed yet, and nothing new is to be shown.
+    assert_eq!(held_back, Trouble { retry_at: Some(retry_at), ..trouble() });
+
+    let at_once: [(&str, Change); 8] = [
+        ("no spread", |scene| scene.policy.spread = 0),
+        ("changed since", edited),
+        ("a poke", |scene| scene.object.poke = Some(poke())),
+        ("Ready", synced),
+        ("Stalled", |scene| scene.record().shown = shown(Verdict::Stalled(Stall::ExistsNever))),
+        ("Suspended", |scene| scene.record().shown = shown(Verdict::Suspended)),
+        ("no status", |scene| scene.object.recorded = Recorded::Nothing),
+        ("met before", |scene| scene.visits.seen_before = true),
+    ];
+    for (what, change) in at_once {
+        assert_eq!(failing().with(change).look().visits.trouble, None, "{what}");
+    }
+}
+
+#[test]
+fn r16_what_is_left_alone_for_an_hour_is_not_tried_within_the_spread() {
+    let mut scene = waiting(Cause::Contested).with(|scene| scene.policy.spread = SPREAD).look();
+    let trouble = scene.visits.trouble.take().expect("it waits");
+    assert_eq!((trouble.cause, trouble.retry_at), (Cause::Contested, Some(NOW.after(HOUR))));
+}
+
+#[test]
+fn r13_restarted_objects_come_back_evenly_over_the_spread() {
+    const OBJECTS: usize = 1_000;
+    let wait = |n: usize| {
+        let failing = waiting(Cause::Unavailable).with(|scene| {
+            scene.policy.spread = SPREAD;
+            // Alike but for a few digits: the worst that uids, which are random, can be.
+            scene.object.guard.uid = uid(&format!("{n:04x}19ff-8b86-4d01-b42d-00cf4fc964ff"));
+        });
+        let at = |scene: Scene| scene.look().visits.trouble.expect("it waits").retry_at.expect("a time");
+        assert_eq!(at(failing.clone()), at(failing.clone()), "another restart brings no other order");
+        NOW.until(at(failing))
+    };
+    let mut tenths = [0; 10];
+    for n in 0..OBJECTS {
+        tenths[usize::try_from(wait(n) * 10 / SPREAD).expect("small")] += 1;
+    }
+    assert!(tenths.iter().all(|objects| (70..130).contains(objects)), "{tenths:?}");
+}

@@ -1,0 +1,120 @@
+//! The vocabulary of a decision: what each step carries, proves and leaves behind.
+
+use proptest::prelude::*;
+
+use super::any::{WINDOW, anything, customer};
+use super::*;
+
+fn identity() -> Confirmed {
+    Confirmed::from_create(&customer(), "id_1").expect("an id")
+}
+
+fn update(patch: Patch) -> Call {
+    Call::Update { to: identity(), patch, purpose: Purpose::Spec }
+}
+
+#[test]
+fn a_call_carries_limits_if_it_sends_them() {
+    let (some_meta, some_limits) = (Some(meta("{}")), Some(limits(&[])));
+    for (meta, limits) in [(some_meta.clone(), None), (None, some_limits.clone()), (some_meta, some_limits)] {
+        let carries = limits.is_some();
+        assert_eq!(update(Patch { meta: meta.clone(), limits: limits.clone() }).carries_limits(), carries);
+        assert_eq!(Call::Create(Desired::new(customer(), meta, limits)).carries_limits(), carries);
+    }
+    assert!(!Call::Read(customer()).carries_limits() && !Call::Delete(identity()).carries_limits());
+}
+
+#[test]
+fn r4_absence_says_nothing_of_an_id_that_is_owned_since_then() {
+    let owned = IdentityId::new("id_1");
+    for (of, now, proven) in [
+        (None, None, true),
+        (Some(&owned), Some(&owned), true),
+        (None, Some(&owned), false),
+        (Some(&owned), None, false),
+    ] {
+        let seen = Seen::Absent { first: Mono(WINDOW), last: Mono(WINDOW), of: of.cloned() };
+        let known = Knowledge { seen, ..Knowledge::default() };
+        assert_eq!(Settled::absence(&known, WINDOW, now).is_some(), proven, "{of:?}, {now:?}");
+    }
+}
+
+/// S37.
+#[test]
+fn absence_is_no_proof_while_a_create_is_in_doubt() {
+    for (create, proven) in [(Some(uid("u")), false), (None, true)] {
+        let doubt = Some(Doubt { over: Mono::ZERO, ended: false, create });
+        let seen = Seen::Absent { first: Mono(WINDOW), last: Mono(WINDOW), of: None };
+        let known = Knowledge { doubt, seen, ..Knowledge::default() };
+        assert_eq!(Settled::absence(&known, WINDOW, None).is_some(), proven);
+    }
+}
+
+/// S42.
+#[test]
+fn a_process_that_is_to_end_only_records_what_unkey_has_done() {
+    let nothing = Knowledge::default();
+    let last = LastWrite::Deleted { uid: uid("u"), identity: identity() };
+    let wrote = Knowledge { last, ..Knowledge::default() };
+    let report = Box::new(super::message::report(Verdict::Synced));
+    let claim = Claim { hash: Content::default().hash(), given_up: None };
+    for (step, records) in [
+        (Step::Kube(KubeStep::Status { report, notes: Vec::new() }), true),
+        (Step::Kube(KubeStep::Release(Freed::Deleted(identity()))), true),
+        (Step::Kube(KubeStep::Claim(claim)), false),
+        (Step::Kube(KubeStep::LookAtCrd), false),
+        (Step::Call(Call::Read(customer())), false),
+        (Step::Call(update(Patch::default())), false),
+        (Step::Wait(Wake::Change), false),
+        (Step::Done, false),
+    ] {
+        assert_eq!((step.only_records(&nothing), step.only_records(&wrote)), (records, records), "{step:?}");
+    }
+    let refresh = Step::Kube(KubeStep::Refresh);
+    assert!(refresh.only_records(&wrote), "the look before the status that records it");
+    assert!(!refresh.only_records(&nothing), "the look before another write");
+}
+
+fn proofs() -> Vec<Freed> {
+    let seen = Seen::Absent { first: Mono::ZERO, last: Mono::ZERO, of: None };
+    let settled = Settled::absence(&Knowledge { seen, ..Knowledge::default() }, 0, None).expect("settled");
+    let (deleted, gone) = (Freed::Deleted(identity()), Freed::Gone(settled));
+    vec![Freed::NeverClaimed, Freed::NeverSent, Freed::Orphaned, Freed::NotOurs, deleted, gone]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// R7: an event tells of an identity that stays though its object goes, and of nothing else.
+    #[test]
+    fn r7_an_event_tells_what_a_release_leaves(any in anything()) {
+        for because in proofs() {
+            let object = &any.object;
+            let may_leave = match because {
+                Freed::Orphaned => true,
+                // A copy of another object's manifest: who made what is there is not known.
+                Freed::NotOurs => object.mark == Mark::Foreign,
+                _ => false,
+            };
+            let left = may_leave && object.phase == Phase::Deleting;
+            prop_assert_eq!(because.leaves(object), left.then(|| Note::Orphaned(object.external_id.clone())));
+        }
+    }
+}
+
+#[test]
+fn steps_and_proofs_have_a_name_each() {
+    let report = Box::new(super::message::report(Verdict::Synced));
+    let claim = Claim { hash: Content::default().hash(), given_up: None };
+    let steps = [
+        KubeStep::Refresh,
+        KubeStep::LookAtCrd,
+        KubeStep::Claim(claim),
+        KubeStep::Status { report, notes: Vec::new() },
+        KubeStep::Release(Freed::Orphaned),
+    ];
+    let names: Vec<_> = steps.iter().map(KubeStep::name).collect();
+    assert_eq!(names, ["refresh", "look at the CRD", "claim", "status", "release"]);
+    let names: Vec<_> = proofs().iter().map(Freed::name).collect();
+    assert_eq!(names, ["never claimed", "never sent", "orphaned", "not ours", "deleted", "gone"]);
+}
