@@ -164,8 +164,7 @@ pub(super) fn gone(s: &Situation<'_>, heirs: bool) -> Step {
         match &s.known.seen {
             Seen::Nothing => return first_or_repeated(s, identity),
             Seen::Ours { identity: seen, .. } if seen == identity => return s.call(Call::Delete(identity.clone())),
-            _ if settled.is_none() => return s.read_settled(),
-            // It is gone; a create before it may have landed since.
+            // It is gone, it seems; a create before it may have landed since.
             _ => {}
         }
     }

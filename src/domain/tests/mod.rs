@@ -9,6 +9,8 @@ mod decide;
 mod desired;
 mod fight;
 mod knowledge;
+mod learn;
+mod leaving;
 mod message;
 mod observe;
 mod ownership;

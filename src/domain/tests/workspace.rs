@@ -2,7 +2,7 @@
 
 use super::any::customer;
 use super::steps::{confirmed, ready};
-use super::{Call, Cause, Content, Gate, KeyMark, Look, Mono, Reply, Workspace, proven_by};
+use super::{Call, Cause, Content, Gate, KeyMark, Look, Mono, Patch, Purpose, Reply, Workspace, proven_by};
 
 const WINDOW: u64 = 30_000;
 
@@ -127,12 +127,19 @@ fn what_an_answer_proves() {
         let (external_id, id) = (customer().as_str().to_owned(), id.to_owned());
         (Call::Read(customer()), Reply::Found { external_id, id, content: Content::default() })
     };
+    let updated = |id: &str| {
+        let (external_id, id) = (customer().as_str().to_owned(), id.to_owned());
+        let patch = Patch { meta: None, limits: None };
+        (Call::Update { to: confirmed("id_1"), patch, purpose: Purpose::Spec }, Reply::Updated { external_id, id })
+    };
     let deleted = |id: &str| (Call::Delete(confirmed(id)), Reply::Deleted);
     for ((call, reply), proves) in [
         (found("id_1"), true),
         (found("id_2"), false),
         (deleted("id_1"), true),
         (deleted("id_2"), false),
+        (updated("id_1"), true),
+        (updated("id_2"), false),
         ((Call::Delete(confirmed("id_1")), Reply::Absent), false),
         ((Call::Read(customer()), Reply::Absent), false),
     ] {

@@ -1,0 +1,53 @@
+//! What is known after a call, answered or not.
+
+use super::steps::{A, confirmed, ready};
+use super::*;
+
+fn update(with_meta: bool, with_limits: bool) -> Call {
+    let patch =
+        Patch { meta: with_meta.then(|| meta(A)), limits: with_limits.then(|| limits(&[("req", 1, 1000, false)])) };
+    Call::Update { to: confirmed("id_1"), patch, purpose: Purpose::Spec }
+}
+
+fn unsure(of: &str, meta: bool, limits: bool) -> Option<Unsure> {
+    Some(Unsure { uid: uid(of), meta, limits })
+}
+
+/// Its answer never comes.
+fn lost(known: &mut Knowledge, call: &Call) {
+    let any = ready();
+    begin(&any.object, call, known, &mut Visits::default(), any.now);
+    begin_pass(known);
+}
+
+#[test]
+fn fields_stay_unsure_whatever_is_lost_after_them() {
+    for order in [[(true, false), (false, true)], [(false, true), (true, false)]] {
+        let mut known = Knowledge::default();
+        for (n, (meta, limits)) in order.into_iter().enumerate() {
+            lost(&mut known, &update(meta, limits));
+            let expected = if n == 0 { unsure("u", meta, limits) } else { unsure("u", true, true) };
+            assert_eq!(known.unsure, expected);
+        }
+    }
+    let mut known = Knowledge { unsure: unsure("v", true, false), ..Knowledge::default() };
+    lost(&mut known, &update(false, true));
+    assert_eq!(known.unsure, unsure("u", false, true), "of another life, it is not about this one");
+}
+
+#[test]
+fn what_an_accepted_update_sent_is_sure_again_and_nothing_else() {
+    let answered = |of: &str, call: &Call| {
+        let any = ready();
+        let mut known = Knowledge { unsure: unsure(of, true, true), ..Knowledge::default() };
+        let mut visits = Visits::default();
+        begin(&any.object, call, &mut known, &mut visits, any.now);
+        let reply = Reply::Updated { external_id: "customer-1".to_owned(), id: "id_1".to_owned() };
+        let telling = Telling { begun: any.now, now: any.now, dice: 0, thrives: None };
+        learn(&any.object, call, &reply, &mut known, &mut visits, &any.policy, telling);
+        known.unsure
+    };
+    assert_eq!(answered("u", &update(true, false)), unsure("u", false, true));
+    assert_eq!(answered("u", &update(false, true)), unsure("u", true, false));
+    assert_eq!(answered("v", &update(true, true)), unsure("v", true, true));
+}
