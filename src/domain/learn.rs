@@ -7,6 +7,7 @@ mod reads;
 
 use super::backoff;
 use super::content::{Applied, Content};
+use super::desired::Desired;
 use super::fight;
 use super::ids::{Confirmed, IdentityId, Mono};
 use super::knowledge::{Doubt, InFlight, Knowledge, LastWrite, Seen, Unsure, Write};
@@ -174,23 +175,18 @@ pub fn learn(
             reads::found(external_id, replied, id, content, object, known, visits, policy, telling);
         }
         (Call::Read(_), Reply::Absent) => reads::absent(object, known, visits, policy, telling, failures),
-        (Call::Create(desired), Reply::Created { id }) => {
-            let Some(identity) = Confirmed::from_create(&desired.external_id, id) else {
-                // Accepted, but nobody knows as what.
+        (Call::Create(desired), Reply::Created { id }) => match Confirmed::from_create(&desired.external_id, id) {
+            Some(identity) => {
+                accepted(known, telling.now, policy, true, call.carries_limits());
+                created(object, desired, identity, known, visits, policy);
+            }
+            // Accepted, but nobody knows as what.
+            None => {
                 if let Some(sent) = &sent {
                     unknown(known, sent);
                 }
-                return None;
-            };
-            accepted(known, telling.now, policy, true, call.carries_limits());
-            let uid = object.guard.uid.clone();
-            let (applied, credential) = (desired.hashes().clone(), policy.credential.clone());
-            known.last = LastWrite::Created { uid, identity, applied, credential, noted: false };
-            // What was seen before is not about this identity, and lives no more.
-            known.seen = Seen::Nothing;
-            visits.maybe_own = None;
-            visits.suspicion = false;
-        }
+            }
+        },
         (Call::Create(_), Reply::Exists) => {
             known.last = LastWrite::Exists { uid: object.guard.uid.clone() };
             known.seen = Seen::Nothing;
@@ -260,6 +256,24 @@ pub fn learn(
         }
     }
     None
+}
+
+/// Unkey has made this identity, so nothing else lived under its externalId.
+fn created(
+    object: &Object,
+    desired: &Desired,
+    identity: Confirmed,
+    known: &mut Knowledge,
+    visits: &mut Visits,
+    policy: &Policy,
+) {
+    let uid = object.guard.uid.clone();
+    let (applied, credential) = (desired.hashes().clone(), policy.credential.clone());
+    known.last = LastWrite::Created { uid, identity, applied, credential, noted: false };
+    // What was seen before is not about this identity, and lives no more.
+    known.seen = Seen::Nothing;
+    visits.maybe_own = None;
+    visits.suspicion = false;
 }
 
 fn accepted(known: &mut Knowledge, now: Mono, policy: &Policy, keeps: bool, limits: bool) {

@@ -9,8 +9,8 @@ fn update(with_meta: bool, with_limits: bool) -> Call {
     Call::Update { to: confirmed("id_1"), patch, purpose: Purpose::Spec }
 }
 
-fn unsure(of: &str, meta: bool, limits: bool) -> Option<Unsure> {
-    Some(Unsure { uid: uid(of), meta, limits })
+fn unsure(of: &str, meta: bool, limits: bool) -> Unsure {
+    Unsure { uid: uid(of), meta, limits }
 }
 
 /// Its answer never comes.
@@ -27,27 +27,43 @@ fn fields_stay_unsure_whatever_is_lost_after_them() {
         for (n, (meta, limits)) in order.into_iter().enumerate() {
             lost(&mut known, &update(meta, limits));
             let expected = if n == 0 { unsure("u", meta, limits) } else { unsure("u", true, true) };
-            assert_eq!(known.unsure, expected);
+            assert_eq!(known.unsure, Some(expected));
         }
     }
-    let mut known = Knowledge { unsure: unsure("v", true, false), ..Knowledge::default() };
+    let mut known = Knowledge { unsure: Some(unsure("v", true, false)), ..Knowledge::default() };
     lost(&mut known, &update(false, true));
-    assert_eq!(known.unsure, unsure("u", false, true), "of another life, it is not about this one");
+    assert_eq!(known.unsure, Some(unsure("u", false, true)), "of another life, it is not about this one");
 }
 
 #[test]
 fn what_an_accepted_update_sent_is_sure_again_and_nothing_else() {
     let answered = |of: &str, call: &Call| {
         let any = ready();
-        let mut known = Knowledge { unsure: unsure(of, true, true), ..Knowledge::default() };
+        let mut known = Knowledge { unsure: Some(unsure(of, true, true)), ..Knowledge::default() };
         let mut visits = Visits::default();
         begin(&any.object, call, &mut known, &mut visits, any.now);
         let reply = Reply::Updated { external_id: "customer-1".to_owned(), id: "id_1".to_owned() };
         let telling = Telling { begun: any.now, now: any.now, dice: 0, thrives: None };
         learn(&any.object, call, &reply, &mut known, &mut visits, &any.policy, telling);
-        known.unsure
+        known.unsure.expect("a lost update")
     };
     assert_eq!(answered("u", &update(true, false)), unsure("u", false, true));
     assert_eq!(answered("u", &update(false, true)), unsure("u", true, false));
     assert_eq!(answered("v", &update(true, true)), unsure("v", true, true));
+}
+
+/// A read shows it and an update does not find it: the second time in a row is a matter of waiting.
+#[test]
+fn an_update_that_finds_nothing_is_not_repeated_at_once_for_ever() {
+    let any = ready();
+    let (mut known, mut visits) = (Knowledge::default(), Visits::default());
+    let mut absent = || {
+        begin(&any.object, &update(true, false), &mut known, &mut visits, any.now);
+        let telling = Telling { begun: any.now, now: any.now, dice: 0, thrives: None };
+        learn(&any.object, &update(true, false), &Reply::Absent, &mut known, &mut visits, &any.policy, telling);
+        (visits.suspicion, visits.failures, visits.trouble.as_ref().map(|trouble| trouble.cause.clone()))
+    };
+    assert_eq!(absent(), (true, 1, None));
+    assert_eq!(absent(), (true, 2, Some(Cause::Lag)));
+    assert_eq!(absent(), (true, 3, Some(Cause::Lag)));
 }

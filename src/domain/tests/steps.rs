@@ -7,6 +7,8 @@ use crate::api::{AdoptionPolicy, DeletionPolicy, Origin, Reason};
 pub(super) const A: &str = r#"{"plan":"a"}"#;
 pub(super) const B: &str = r#"{"plan":"b"}"#;
 
+type Change = fn(&mut Any);
+
 pub(super) fn desired(text: &str) -> Desired {
     Desired::new(customer(), Some(meta(text)), None)
 }
@@ -101,7 +103,7 @@ fn doubt() -> Doubt {
 #[test]
 fn what_ends_the_rest_of_a_ready_object() {
     assert_eq!(step(&ready()), Step::Done);
-    let changes: [(&str, fn(&mut Any)); 13] = [
+    let changes: [(&str, Change); 13] = [
         ("never reported", |any| any.object.recorded = Recorded::Nothing),
         ("an edit", |any| any.object.generation = 2),
         ("a poke", |any| any.object.poke = Some(Poke { value: "p".to_owned(), since: Mono::ZERO })),
@@ -129,7 +131,7 @@ fn what_ends_the_rest_of_a_ready_object() {
 /// R12, R13: what Unkey refused for good is not tried again for these, and is for those.
 #[test]
 fn what_ends_the_rest_of_a_stalled_object() {
-    let keeps: [(&str, fn(&mut Any)); 4] = [
+    let keeps: [(&str, Change); 4] = [
         ("nothing", |_| {}),
         ("a doubt waits for a person to act (S29)", |any| any.known.doubt = Some(doubt())),
         ("an absence that was seen", |any| {
@@ -145,7 +147,7 @@ fn what_ends_the_rest_of_a_stalled_object() {
         change(&mut any);
         assert_eq!(step(&any), Step::Done, "{what}");
     }
-    let ends: [(&str, fn(&mut Any)); 9] = [
+    let ends: [(&str, Change); 9] = [
         ("an edit", |any| any.object.generation = 2),
         ("a suspicion", |any| any.visits.suspicion = true),
         ("the owner of the externalId has gone", |any| record(any).shown.reason = Some(Reason::ExternalIdConflict)),
@@ -173,6 +175,17 @@ fn s41_an_update_that_was_overtaken_is_set_right() {
     any.known.last = updated("u", B);
     any.known.seen = Seen::Nothing;
     assert!(matches!(step(&any), Step::Call(Call::Update { .. })), "{:?}", step(&any));
+}
+
+/// R3: a new claim would forget what the create sent that may have made what was found.
+#[test]
+fn what_was_found_is_judged_before_the_claim_follows_an_edit() {
+    let mut any = ready();
+    any.object.recorded = Recorded::Nothing;
+    any.object.spec = Ok(desired(B));
+    assert!(matches!(step(&any), Step::Kube(KubeStep::Claim(_))), "{:?}", step(&any));
+    any.visits.maybe_own = Some(confirmed("id_2"));
+    assert!(matches!(step(&any), Step::Call(Call::Read(_))), "{:?}", step(&any));
 }
 
 /// What an update of an earlier life put there says nothing of this one.
