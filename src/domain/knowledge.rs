@@ -5,6 +5,8 @@
 //! absence, equality or difference only if it began a whole consistency window after the last moment at which one of
 //! our writes could have taken effect. Such a read is called *settled*.
 
+use std::collections::BTreeSet;
+
 use super::content::{Applied, Content};
 use super::ids::{Confirmed, IdentityId, Mono, Uid};
 
@@ -93,8 +95,8 @@ pub struct Doubt {
     pub over: Mono,
     /// All of them were answered (a 5xx of Unkey): nothing is on its way any more, and the next accepted write settles it.
     pub ended: bool,
-    /// One of them was a create for this object: what is found may be our own.
-    pub create: Option<Uid>,
+    /// The objects for which one of them was a create: what is found may be their own. An externalId can have several lives.
+    pub creates: BTreeSet<Uid>,
 }
 
 /// Fields that an update may have changed. The next accepted update that sends a field settles it, as does a settled read.
@@ -155,19 +157,24 @@ pub enum Seen {
 }
 
 impl Doubt {
+    /// About one write; `create`: the object, if it was a create.
+    pub fn new(over: Mono, ended: bool, create: Option<Uid>) -> Self {
+        Self { over, ended, creates: create.into_iter().collect() }
+    }
+
     /// Both doubts at once.
-    fn and(self, other: Self) -> Self {
-        Self { over: self.over.max(other.over), ended: self.ended && other.ended, create: other.create.or(self.create) }
+    fn and(mut self, other: Self) -> Self {
+        self.creates.extend(other.creates);
+        Self { over: self.over.max(other.over), ended: self.ended && other.ended, creates: self.creates }
     }
 }
 
 impl Knowledge {
     /// What is in doubt, an unanswered write included.
     pub fn doubt(&self) -> Option<Doubt> {
-        let in_flight = self.in_flight.as_ref().map(|sent| Doubt {
-            over: sent.deadline,
-            ended: false,
-            create: (sent.what == Write::Create).then(|| sent.uid.clone()),
+        let in_flight = self.in_flight.as_ref().map(|sent| {
+            let create = (sent.what == Write::Create).then(|| sent.uid.clone());
+            Doubt::new(sent.deadline, false, create)
         });
         [self.doubt.clone(), self.inherited.clone(), in_flight].into_iter().flatten().reduce(Doubt::and)
     }
@@ -246,7 +253,7 @@ impl Knowledge {
         let sent = |sent: &InFlight| sent.uid == *uid && sent.what == Write::Create;
         created
             || self.in_flight.as_ref().is_some_and(sent)
-            || self.doubt().is_some_and(|doubt| doubt.create.as_ref() == Some(uid))
+            || self.doubt().is_some_and(|doubt| doubt.creates.contains(uid))
     }
 
     /// True if nothing here would be missed once no object names the externalId: no create is unrecorded, and no write

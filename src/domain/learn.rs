@@ -102,7 +102,11 @@ fn unknown(known: &mut Knowledge, sent: &InFlight) {
 
 fn in_doubt(known: &mut Knowledge, sent: &InFlight, over: Mono, ended: bool) {
     let create = (sent.what == Write::Create).then(|| sent.uid.clone());
-    known.add_doubt(Doubt { over, ended, create });
+    known.add_doubt(Doubt::new(over, ended, create));
+    if sent.what == Write::Delete && matches!(known.seen, Seen::Ours { .. }) {
+        // R6: what was seen before a delete that may have taken effect allows no other one.
+        known.seen = Seen::Nothing;
+    }
     if let Some(fields) = &sent.fields {
         known.unsure = Some(match known.unsure.take().filter(|before| before.uid == fields.uid) {
             Some(before) => {
@@ -285,7 +289,7 @@ fn accepted(known: &mut Knowledge, now: Mono, policy: &Policy, keeps: bool, limi
         let twice = known.limits_sent.is_some_and(|before| now < before.after(policy.window));
         known.limits_sent = Some(now);
         if twice {
-            known.add_doubt(Doubt { over: now, ended: false, create: None });
+            known.add_doubt(Doubt::new(now, false, None));
         }
     }
     if !keeps {

@@ -74,7 +74,7 @@ fn inherit(object: &Object, known: &mut Knowledge, visits: &mut Visits, policy: 
     if strange {
         // Who sent it may have died a moment ago: the attempt lasts as long as one of ours.
         let create = Some(object.guard.uid.clone());
-        known.inherit(Doubt { over: now.after(policy.attempt), ended: false, create });
+        known.inherit(Doubt::new(now.after(policy.attempt), false, create));
     }
     // For a while after taking the lead a cache may still show what was before the last process's writes (S7): until
     // then each sight counts as the first.
@@ -93,7 +93,7 @@ fn inherit(object: &Object, known: &mut Knowledge, visits: &mut Visits, policy: 
         let settled = object.recorded.own().is_some_and(|record| record.shown.ready);
         let create = (!settled).then(|| object.guard.uid.clone());
         let over = now.max(Mono::ZERO.after(policy.attempt));
-        known.inherit(Doubt { over, ended: false, create });
+        known.inherit(Doubt::new(over, false, create));
     }
 }
 
@@ -103,7 +103,7 @@ fn inherit(object: &Object, known: &mut Knowledge, visits: &mut Visits, policy: 
 fn hear(object: &Object, known: &mut Knowledge, visits: &mut Visits, policy: &Policy, now: Mono) {
     let uid = &object.guard.uid;
     let vouched = object.fresh && object.phase == Phase::Live && object.held().is_some() && object.at_rest();
-    if vouched && known.inherited.as_ref().is_some_and(|doubt| doubt.create.as_ref().is_none_or(|of| of == uid)) {
+    if vouched && known.inherited.as_ref().is_some_and(|doubt| doubt.creates.iter().all(|of| of == uid)) {
         known.inherited = None;
     }
     let external_id = object.external_id.as_ref().map_or("?", ExternalId::as_str);
@@ -113,7 +113,7 @@ fn hear(object: &Object, known: &mut Knowledge, visits: &mut Visits, policy: &Po
             record.generation == object.generation && !record.shown.ready && record.shown.message == settling()
         });
     if held_back && !visits.settling_met && known.doubt().is_none() {
-        known.inherit(Doubt { over: now.after(policy.attempt), ended: false, create: None });
+        known.inherit(Doubt::new(now.after(policy.attempt), false, None));
     }
     visits.settling_met = held_back;
 }
@@ -176,7 +176,7 @@ pub fn ended(uid: &Uid, recorded: Option<&IdentityId>, known: &mut Knowledge, vi
     let Some(found) = &visits.maybe_own else { return };
     let deleted = matches!(&known.last, LastWrite::Deleted { uid: of, identity } if of == uid && identity == found);
     if recorded != Some(found.id()) && !deleted {
-        known.add_doubt(Doubt { over: now, ended: false, create: Some(uid.clone()) });
+        known.add_doubt(Doubt::new(now, false, Some(uid.clone())));
     }
 }
 

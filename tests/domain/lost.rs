@@ -309,3 +309,22 @@ fn s37_the_late_create_stays_known_though_the_spec_is_edited_before_the_dead_id_
         assert_eq!(sim.unkey.live.as_ref().unwrap().content, content(B));
     }
 }
+
+#[test]
+fn s37_of_two_lives_with_a_create_in_doubt_neither_hides_the_other() {
+    let mut sim = Sim::new();
+    sim.apply(wish(A));
+    // A process claims and dies; the next one sees the claim, and the object is taken away by hand.
+    sim.pass_with(&Script { crash_after: Some(0), ..Script::default() });
+    sim.act(&Act::Delete);
+    sim.pass_with(&Script { meanwhile: Some((0, Act::Strip)), ..Script::default() });
+    assert!(sim.thing.is_none(), "{:?}", sim.trace);
+    // The heir's first create is late, and its second one deleted again.
+    sim.apply(wish(A));
+    sim.pass_with(&fates(&[Fate::Late(29_000)]));
+    sim.sleep(1_500);
+    sim.pass();
+    sim.act(&Act::Delete);
+    assert_eq!(sim.settle(), End::Done);
+    assert!(sim.unkey.live.is_none() && sim.thing.is_none(), "{:?}", sim.trace);
+}

@@ -312,7 +312,7 @@ impl Print<'_> {
         self.time(known.evidence_from).hash(h);
         (known.doubt.is_some(), known.in_flight.is_some()).hash(h);
         if let Some(doubt) = &known.doubt {
-            (self.time(doubt.over), doubt.ended, &doubt.create).hash(h);
+            (self.time(doubt.over), doubt.ended, &doubt.creates).hash(h);
         }
         if let Some(sent) = &known.in_flight {
             (&sent.uid, sent.what, self.time(sent.deadline), &sent.fields, sent.sent_before).hash(h);

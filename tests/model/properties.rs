@@ -138,8 +138,7 @@ impl State {
                 self.check(gone || !thing.wish.keeps_on_delete(), Broken::Orphan);
                 let recorded = thing.held_id() == Some(id);
                 self.check(recorded || self.may_take(pass, id), Broken::OnlyOwn);
-                let looked = pass.read.is_some_and(|read| read.id == id);
-                self.check(looked || self.deleted[at] & (1 << id) == 0, Broken::Again);
+                self.check(self.deleted[at] & (1 << id) == 0, Broken::Again);
                 self.deleted[at] |= 1 << id;
             }
         }
@@ -198,7 +197,7 @@ impl State {
         let Some(live) = self.unkey.live else { return };
         let ours = live.maker == Some(before.uid) || before.held_id() == Some(live.id);
         self.check(!ours || !self.can_be_told(before, live), Broken::Released);
-        if ours && self.is_mistaken(before, live) {
+        if ours && !self.can_be_told(before, live) {
             self.excuse(before.uid);
         }
     }

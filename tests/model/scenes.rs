@@ -87,7 +87,7 @@ pub const ALL: &[Config] = &[
         strangers: &[Stranger::Makes(Stored::EMPTY), Stranger::Makes(HOLDS_A)],
         fates: &[Fate::Lost],
         budget: Budget { user: 1, strangers: 1, faults: 1, ..NONE },
-        deep: Budget { user: 1, strangers: 1, faults: 1, ..NONE },
+        deep: Budget { user: 2, strangers: 2, faults: 1, ..NONE },
         ..BASE
     },
     Config {
@@ -137,7 +137,7 @@ pub const ALL: &[Config] = &[
         fates: &[Fate::Lost],
         start: Start::Settled,
         budget: Budget { user: 3, faults: 1, ..NONE },
-        deep: Budget { user: 3, faults: 1, ..NONE },
+        deep: Budget { user: 4, faults: 1, ..NONE },
         ..BASE
     },
     Config {
@@ -146,7 +146,7 @@ pub const ALL: &[Config] = &[
         may: REPLACE,
         fates: &[Fate::Lost],
         budget: Budget { user: 3, ..NONE },
-        deep: Budget { user: 3, faults: 1, ..NONE },
+        deep: Budget { user: 4, faults: 1, ..NONE },
         ..BASE
     },
     Config {
@@ -187,7 +187,7 @@ pub const ALL: &[Config] = &[
         may: DELETE,
         fates: &[Fate::Twice, Fate::Slow, Fate::Unauthorized, Fate::Rejected],
         budget: Budget { user: 2, faults: 1, ..NONE },
-        deep: Budget { user: 3, faults: 2, ..NONE },
+        deep: Budget { user: 3, faults: 3, cuts: 1, ..NONE },
         ..BASE
     },
     Config {

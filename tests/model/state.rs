@@ -37,7 +37,7 @@ pub struct State {
     pub left: Budget,
     /// Objects whose identity may stay in Unkey: released by `Orphan`, or their finalizer taken off by hand. By bit.
     pub excused: u32,
-    /// Identities for which a process in this place has sent a delete. By bit.
+    /// Identities for which a process in this place has sent a delete that no look has shown since. By bit.
     pub deleted: [u32; 2],
     /// Objects for which a create was sent, and those of them whose answer somebody may lack. By bit.
     pub asked: u32,

@@ -214,7 +214,12 @@ impl State {
         view: usize,
     ) {
         let pass = op.pass.as_ref().expect("a pass").clone();
+        let deleted = self.deleted[at];
         self.check_call(at, op, &pass, call);
+        if matches!(fate, Fate::Unauthorized | Fate::Rejected) {
+            // Refused for sure, so it may be sent again as if it never had been.
+            self.deleted[at] = deleted;
+        }
         self.calls += 1;
         self.sent += u32::from(Wire::of(call).is_some());
         let deadline = op.mono(self.now).after(u64::from(ATTEMPT) * TICK_MS);
@@ -255,6 +260,9 @@ impl State {
             }
         };
         self.met |= u32::from(reply == Reply::Exists) << uid;
+        if let (Call::Read(_), Some(shown)) = (call, op.pass.as_ref().and_then(|pass| pass.read)) {
+            self.deleted[at] &= !(1 << shown.id);
+        }
         let pass = op.pass.as_mut().expect("a pass");
         if fate == Fate::Slow {
             pass.waiting = Some(Box::new(Waiting { call: call.clone(), reply, begun: self.now }));

@@ -60,9 +60,7 @@ pub(super) fn establish(s: &Situation<'_>, desired: &Desired) -> Step {
         Some(claim) if s.object.finalizer && claim.hash == *hash => s.call(Call::Create(desired.clone())),
         // The spec changed while a create of the old content is in doubt, or was found and not recorded yet. A new claim
         // would forget what that create sent, and its identity could no longer be told to be ours: settle it first.
-        Some(_) if s.known.doubt().is_some_and(|doubt| doubt.create.as_ref() == Some(&s.object.guard.uid)) => {
-            s.read_settled()
-        }
+        Some(_) if s.known.doubt().is_some_and(|doubt| doubt.creates.contains(&s.object.guard.uid)) => s.read_settled(),
         Some(_) if s.visits.maybe_own.is_some() && s.known.seen == Seen::Nothing => s.read(),
         _ => {
             let given_up = own.and_then(|claim| claim.given_up.clone());

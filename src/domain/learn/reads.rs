@@ -31,7 +31,7 @@ pub(super) fn found(
     }
     known.seen = match Confirmed::from_reply(ours, replied, id) {
         Some(identity) => {
-            if doubt.and_then(|doubt| doubt.create).is_some_and(|uid| uid == object.guard.uid) {
+            if doubt.is_some_and(|doubt| doubt.creates.contains(&object.guard.uid)) {
                 visits.maybe_own = Some(identity.clone());
             }
             Seen::Ours { begun: telling.begun, identity, content: content.clone() }

@@ -156,7 +156,7 @@ fn knowledge() -> impl Strategy<Value = Knowledge> {
     ];
     let doubt = || {
         prop::option::weighted(0.3, (mono(), flag(), prop::option::of(uids())))
-            .prop_map(|doubt| doubt.map(|(over, ended, create)| Doubt { over, ended, create }))
+            .prop_map(|doubt| doubt.map(|(over, ended, create)| Doubt::new(over, ended, create)))
     };
     let seen = prop_oneof![
         2 => Just(Seen::Nothing),

@@ -114,7 +114,7 @@ fn released(any: &Any, because: &Freed) -> Result<(), TestCaseError> {
         Freed::Deleted(identity) => {
             let last = LastWrite::Deleted { uid: object.guard.uid.clone(), identity: identity.clone() };
             prop_assert_eq!(&known.last, &last);
-            let doubt = known.doubt().is_some_and(|doubt| doubt.create.is_some());
+            let doubt = known.doubt().is_some_and(|doubt| !doubt.creates.is_empty());
             prop_assert!(!doubt || known.settled(any.policy.window).is_some(), "S37");
         }
         Freed::Gone(_) => {
@@ -208,7 +208,7 @@ fn the_proof_of_absence_is_made_only_from_a_settled_read() {
     let known = |last| Knowledge { evidence_from: Mono(1_000), seen: seen(last), ..Knowledge::default() };
     assert!(Settled::absence(&known(Mono(30_999)), 30_000, None).is_none());
     assert!(Settled::absence(&known(Mono(31_000)), 30_000, None).is_some());
-    let doubtful = Doubt { over: Mono(2_000), ended: true, create: None };
+    let doubtful = Doubt::new(Mono(2_000), true, None);
     let mut in_doubt = known(Mono(31_000));
     in_doubt.add_doubt(doubtful);
     assert!(Settled::absence(&in_doubt, 30_000, None).is_none());

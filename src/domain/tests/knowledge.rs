@@ -4,7 +4,7 @@ use super::any::{WINDOW, customer};
 use super::*;
 
 fn doubt(over: u64, ended: bool, create: Option<&str>) -> Doubt {
-    Doubt { over: Mono(over), ended, create: create.map(uid) }
+    Doubt::new(Mono(over), ended, create.map(uid))
 }
 
 fn in_flight(what: Write, fields: Option<Unsure>) -> Knowledge {

@@ -67,3 +67,22 @@ fn an_update_that_finds_nothing_is_not_repeated_at_once_for_ever() {
     assert_eq!(absent(), (true, 2, Some(Cause::Lag)));
     assert_eq!(absent(), (true, 3, Some(Cause::Lag)));
 }
+
+/// R6: after a delete that may have taken effect, what was seen before it allows no other one.
+#[test]
+fn a_lost_delete_needs_another_look() {
+    let any = ready();
+    let content = Content { meta: meta(A), limits: Limits::default() };
+    let seen = Seen::Ours { begun: any.now, identity: confirmed("id_1"), content };
+    let after = |call: &Call| {
+        let mut known = Knowledge { seen: seen.clone(), ..Knowledge::default() };
+        let mut visits = Visits::default();
+        begin(&any.object, call, &mut known, &mut visits, any.now);
+        let fault = Fault { effect: Effect::Unknown, cause: Cause::Unavailable, retry_after: 0 };
+        let telling = Telling { begun: any.now, now: any.now, dice: 0, thrives: None };
+        learn(&any.object, call, &Reply::Failed(fault), &mut known, &mut visits, &any.policy, telling);
+        known.seen
+    };
+    assert_eq!(after(&Call::Delete(confirmed("id_1"))), Seen::Nothing);
+    assert_eq!(after(&update(true, false)), seen);
+}

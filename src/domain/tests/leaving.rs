@@ -113,7 +113,7 @@ fn it_is_over_when_what_was_found_is_deleted_and_no_create_is_in_doubt() {
         any.visits.met_deleting = true;
         any.known.last = LastWrite::Deleted { uid: uid(of), identity: confirmed("id_1") };
         any.visits.maybe_own = found.map(confirmed);
-        any.known.doubt = doubt.then(|| Doubt { over: Mono::ZERO, ended: false, create: Some(uid("u")) });
+        any.known.doubt = doubt.then(|| Doubt::new(Mono::ZERO, false, Some(uid("u"))));
         step(&any) == Step::Done
     };
     assert!(after("u", None, false));

@@ -54,7 +54,7 @@ fn trouble() -> Trouble {
 
 /// One that is over by now: that alone settles nothing.
 fn doubt(create: Option<&str>) -> Doubt {
-    Doubt { over: Mono::ZERO, ended: false, create: create.map(uid) }
+    Doubt::new(Mono::ZERO, false, create.map(uid))
 }
 
 fn poke() -> Poke {

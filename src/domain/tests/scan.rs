@@ -305,7 +305,7 @@ fn whatever_is_under_way_or_nobodys_business_is_skipped() {
         ("not visited", |any| any.visits.seen_before = false),
         ("suspicious", |any| any.visits.suspicion = true),
         ("to be judged anew", |any| any.visits.rejudge = Some("m".to_owned())),
-        ("in doubt", |any| any.known.doubt = Some(Doubt { over: Mono::ZERO, ended: true, create: None })),
+        ("in doubt", |any| any.known.doubt = Some(Doubt::new(Mono::ZERO, true, None))),
         ("restored", |any| any.object.recorded = Recorded::Restored),
         ("without a status", |any| any.object.recorded = Recorded::Nothing),
         ("written to since", |any| any.known.evidence_from = any.known.evidence_from.after(1)),

@@ -43,7 +43,7 @@ fn r4_absence_says_nothing_of_an_id_that_is_owned_since_then() {
 #[test]
 fn absence_is_no_proof_while_a_create_is_in_doubt() {
     for (create, proven) in [(Some(uid("u")), false), (None, true)] {
-        let doubt = Some(Doubt { over: Mono::ZERO, ended: false, create });
+        let doubt = Some(Doubt::new(Mono::ZERO, false, create));
         let seen = Seen::Absent { first: Mono(WINDOW), last: Mono(WINDOW), of: None };
         let known = Knowledge { doubt, seen, ..Knowledge::default() };
         assert_eq!(Settled::absence(&known, WINDOW, None).is_some(), proven);

@@ -96,7 +96,7 @@ fn updated(of: &str, text: &str) -> LastWrite {
 }
 
 fn doubt() -> Doubt {
-    Doubt { over: Mono::ZERO, ended: false, create: None }
+    Doubt::new(Mono::ZERO, false, None)
 }
 
 /// R12: each of these alone ends the rest of an object that is Ready.

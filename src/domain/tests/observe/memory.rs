@@ -69,7 +69,7 @@ fn an_update_is_noted_when_the_status_of_its_object_shows_each_field_that_it_sen
 #[test]
 fn r2_what_was_found_and_not_dealt_with_is_in_doubt_again_when_its_object_is_gone() {
     let deleted = |of: &str, n: u32| LastWrite::Deleted { uid: uid(of), identity: confirmed(n) };
-    let left = Doubt { over: NOW, ended: false, create: Some(uid("u")) };
+    let left = Doubt::new(NOW, false, Some(uid("u")));
     for (what, found, recorded, last, doubted) in [
         ("left behind", Some(1), None, LastWrite::None, true),
         ("nothing found", None, None, LastWrite::None, false),

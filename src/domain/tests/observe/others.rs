@@ -21,7 +21,7 @@ fn r4_the_first_sight_of_a_claim_or_an_id_is_evidence_and_a_later_one_is_not() {
 
 #[test]
 fn r4_a_claim_of_another_process_may_have_a_create_on_its_way_for_as_long_as_an_attempt_lasts() {
-    let create = Doubt { over: NOW.after(ATTEMPT), ended: false, create: Some(uid("u")) };
+    let create = Doubt::new(NOW.after(ATTEMPT), false, Some(uid("u")));
     let met_unclaimed = Scene::claimed().with(|scene| scene.visits.seen_before = true);
     for scene in [Scene::claimed(), met_unclaimed] {
         let mut scene = scene.look();
@@ -52,9 +52,9 @@ fn work_that_was_left_undone_may_have_a_write_on_its_way() {
     for (now, over) in [(Mono(1), Mono(ATTEMPT)), (NOW, NOW)] {
         let inherited = |scene: Scene| scene.at(now).look().known.inherited;
         assert_eq!(inherited(ready()), None, "R12: nothing was left undone");
-        let update = Doubt { over, ended: false, create: None };
+        let update = Doubt::new(over, false, None);
         assert_eq!(inherited(ready().with(edited)), Some(update), "no create after Ready");
-        let create = Doubt { over, ended: false, create: Some(uid("u")) };
+        let create = Doubt::new(over, false, Some(uid("u")));
         assert_eq!(inherited(waiting(Cause::Updating)), Some(create.clone()), "the id may be a second create's");
         assert_eq!(inherited(Scene::recorded(Verdict::Suspended)), Some(create), "it says nothing of what was sent");
     }
@@ -139,7 +139,7 @@ fn who_says_ready_has_nothing_in_doubt() {
 /// S32.
 #[test]
 fn who_holds_ready_back_for_a_doubt_sent_something() {
-    let theirs = |now: Mono| Some(Doubt { over: now.after(ATTEMPT), ended: false, create: None });
+    let theirs = |now: Mono| Some(Doubt::new(now.after(ATTEMPT), false, None));
     let held_back = || waiting(Cause::Settling).met();
     let mut scene = held_back().look();
     assert_eq!(scene.known.inherited, theirs(NOW));
