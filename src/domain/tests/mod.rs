@@ -7,6 +7,7 @@ mod claim;
 mod content;
 mod decide;
 mod desired;
+mod existing;
 mod fight;
 mod knowledge;
 mod learn;
