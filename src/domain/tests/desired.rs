@@ -87,6 +87,7 @@ fn go_len_is_what_go_says() {
         (r#"{"a":1,"b":[true,false,null]}"#, 29),
         (r#"{"<":"&"}"#, 19),
         (r#""'""#, 3),
+        (r#""a b""#, 5),
     ] {
         assert_eq!(go_len_value(&json(text), &mut 0), bytes, "{text}");
     }
