@@ -86,3 +86,25 @@ fn a_lost_delete_needs_another_look() {
     assert_eq!(after(&Call::Delete(confirmed("id_1"))), Seen::Nothing);
     assert_eq!(after(&update(true, false)), seen);
 }
+
+/// R13: the look before a repeated delete ends neither the row of failures nor what the status says of it, and the wait is over.
+#[test]
+fn a_look_between_two_failing_deletes_does_not_end_the_row() {
+    let any = ready();
+    let before = Trouble {
+        cause: Cause::Unavailable,
+        retry_at: Some(Mono(7)),
+        lasting: true,
+        write: true,
+        generation: 1,
+        poke: None,
+        credential: Some("key".to_owned()),
+    };
+    let mut visits = Visits { failures: 4, trouble: Some(before.clone()), ..Visits::default() };
+    let (call, mut known) = (Call::Read(super::any::customer()), Knowledge::default());
+    let telling = Telling { begun: any.now, now: any.now, dice: 0, thrives: None };
+    let content = Content { meta: meta(A), limits: Limits::default() };
+    let reply = Reply::Found { external_id: "customer-1".to_owned(), id: "id_1".to_owned(), content };
+    learn(&any.object, &call, &reply, &mut known, &mut visits, &any.policy, telling);
+    assert_eq!((visits.failures, visits.trouble), (4, Some(Trouble { retry_at: Some(any.now), ..before })));
+}
