@@ -108,3 +108,41 @@ fn a_look_between_two_failing_deletes_does_not_end_the_row() {
     learn(&any.object, &call, &reply, &mut known, &mut visits, &any.policy, telling);
     assert_eq!((visits.failures, visits.trouble), (4, Some(Trouble { retry_at: Some(any.now), ..before })));
 }
+
+fn answered(call: &Call, id: &str, known: &mut Knowledge, visits: &mut Visits) {
+    let any = ready();
+    begin(&any.object, call, known, visits, any.now);
+    let reply = Reply::Updated { external_id: "customer-1".to_owned(), id: id.to_owned() };
+    let telling = Telling { begun: any.now, now: any.now, dice: 0, thrives: None };
+    learn(&any.object, call, &reply, known, visits, &any.policy, telling);
+}
+
+/// What an earlier update put there, and no status shows yet, stays known: of this object and this identity.
+#[test]
+fn an_update_is_laid_over_the_one_before_it() {
+    let wanted = limits(&[("req", 1, 1000, false)]).hash();
+    for (of, id, noted, kept) in [
+        ("u", "id_1", false, true),
+        ("v", "id_1", false, false),
+        ("u", "id_2", false, false),
+        ("u", "id_1", true, false),
+    ] {
+        let before = Applied { meta: None, limits: Some(wanted.clone()) };
+        let last = LastWrite::Updated { uid: uid(of), identity: confirmed(id), applied: before, noted };
+        let mut known = Knowledge { last, ..Knowledge::default() };
+        answered(&update(true, false), "id_1", &mut known, &mut Visits::default());
+        let applied = Applied { meta: Some(meta(A).hash()), limits: kept.then(|| wanted.clone()) };
+        let expected = LastWrite::Updated { uid: uid("u"), identity: confirmed("id_1"), applied, noted: false };
+        assert_eq!(known.last, expected, "{of} {id} {noted}");
+    }
+}
+
+/// It was written to, whatever it is: everything is held, and each time counts.
+#[test]
+fn an_update_that_hit_another_identity_holds_everything() {
+    let mut visits = Visits { failures: 3, ..Visits::default() };
+    answered(&update(true, false), "id_2", &mut Knowledge::default(), &mut visits);
+    assert_eq!(visits.failures, 4);
+    let trouble = visits.trouble.expect("a trouble");
+    assert_eq!((trouble.cause, trouble.retry_at, trouble.lasting), (Cause::Mismatch, None, true));
+}
