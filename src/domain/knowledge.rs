@@ -179,6 +179,11 @@ impl Knowledge {
         [self.doubt.clone(), self.inherited.clone(), in_flight].into_iter().flatten().reduce(Doubt::and)
     }
 
+    /// A create is in doubt, of whatever object: only a settled read says what it made.
+    pub fn doubts_a_create(&self) -> bool {
+        self.doubt().is_some_and(|doubt| !doubt.creates.is_empty())
+    }
+
     /// Nothing is in doubt but what another process may have sent.
     pub fn doubts_only_others(&self) -> bool {
         self.inherited.is_some() && self.doubt.is_none() && self.in_flight.is_none()
@@ -250,10 +255,7 @@ impl Knowledge {
     /// True if a create for `uid` that is under way, was accepted or was lost is not recorded anywhere else.
     pub fn owes(&self, uid: &Uid) -> bool {
         let created = matches!(&self.last, LastWrite::Created { uid: of, noted: false, .. } if of == uid);
-        let sent = |sent: &InFlight| sent.uid == *uid && sent.what == Write::Create;
-        created
-            || self.in_flight.as_ref().is_some_and(sent)
-            || self.doubt().is_some_and(|doubt| doubt.creates.contains(uid))
+        created || self.doubt().is_some_and(|doubt| doubt.creates.contains(uid))
     }
 
     /// True if nothing here would be missed once no object names the externalId: no create is unrecorded, and no write

@@ -175,7 +175,7 @@ impl Settled {
         let absent = matches!(known.settled(window), Some(Seen::Absent { of, .. }) if of.as_ref() == id);
         // A delete that is answered 404 says nothing of what a create of ours may have made meanwhile; a settled read of the
         // externalId does, and leaves no doubt.
-        (absent && known.doubt().is_none_or(|doubt| doubt.creates.is_empty())).then_some(Self(()))
+        (absent && !known.doubts_a_create()).then_some(Self(()))
     }
 }
 

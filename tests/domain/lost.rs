@@ -13,6 +13,16 @@ pub fn fates(fates: &[Fate]) -> Script {
     Script { fates: fates.to_vec(), ..Script::default() }
 }
 
+/// The first create is on its way for 29 s; the second one was accepted.
+fn two_creates() -> Sim {
+    let mut sim = Sim::new();
+    sim.apply(wish(A));
+    sim.pass_with(&fates(&[Fate::Late(29_000)]));
+    sim.sleep(1_500);
+    sim.pass();
+    sim
+}
+
 #[test]
 fn a_create_whose_answer_is_lost_is_our_own() {
     for spec in [A, NEVER] {
@@ -196,11 +206,7 @@ fn limits_that_a_5xx_or_a_predecessor_sent_count_as_sent() {
 #[test]
 fn s37_the_first_create_lands_after_a_stranger_deleted_the_second() {
     for spec in [B, r#""meta":{"plan":"b"},"adoptionPolicy":"Never""#] {
-        let mut sim = Sim::new();
-        sim.apply(wish(A));
-        sim.pass_with(&fates(&[Fate::Late(29_000)]));
-        sim.sleep(1_500);
-        sim.pass();
+        let mut sim = two_creates();
         sim.act(&Act::StrangerDeletes);
         sim.apply(wish(spec));
         assert_eq!(sim.settle(), End::Done);
@@ -212,11 +218,7 @@ fn s37_the_first_create_lands_after_a_stranger_deleted_the_second() {
 
 #[test]
 fn s37_the_first_create_lands_and_the_second_is_gone_before_the_first_look() {
-    let mut sim = Sim::new();
-    sim.apply(wish(A));
-    sim.pass_with(&fates(&[Fate::Late(29_000)]));
-    sim.sleep(1_500);
-    sim.pass();
+    let mut sim = two_creates();
     sim.act(&Act::Wish(wish(&format!(r#"{A},"suspend":true"#))));
     sim.act(&Act::StrangerDeletes);
     sim.sleep(4 * WINDOW);
@@ -292,11 +294,7 @@ fn what_a_settled_read_contradicts_is_not_taken_for_accepted_later() {
 #[test]
 fn s37_the_late_create_stays_known_though_the_spec_is_edited_before_the_dead_id_is_given_up() {
     for spec in [B, r#""meta":{"plan":"b"},"adoptionPolicy":"Never""#] {
-        let mut sim = Sim::new();
-        sim.apply(wish(A));
-        sim.pass_with(&fates(&[Fate::Late(29_000)]));
-        sim.sleep(1_500);
-        sim.pass();
+        let mut sim = two_creates();
         sim.act(&Act::StrangerDeletes);
         sim.sleep(29_000 + 2 * WINDOW);
         sim.taken();

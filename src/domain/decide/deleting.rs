@@ -70,7 +70,7 @@ pub(super) fn deleting(s: &Situation<'_>) -> Step {
 
 /// The delete was accepted. A create of ours that is still on its way would leave an identity behind: wait for it.
 fn deleted(s: &Situation<'_>, identity: &Confirmed) -> Step {
-    let doubt = s.known.doubt().is_some_and(|doubt| !doubt.creates.is_empty());
+    let doubt = s.known.doubts_a_create();
     // What a settled look found of that create is still to be deleted, though that look has cleared the doubt: its pass ended.
     let found = s.visits.maybe_own.as_ref().is_some_and(|found| found != identity);
     if !doubt && !found && s.known.seen == Seen::Nothing {
@@ -157,7 +157,7 @@ pub(super) fn gone(s: &Situation<'_>, heirs: bool) -> Step {
         return Step::Done;
     }
     // A delete that is answered 404 says nothing of what another create made; a settled read does, and leaves no doubt of one.
-    let settled = s.settled().filter(|_| s.known.doubt().is_none_or(|doubt| doubt.creates.is_empty()));
+    let settled = s.settled().filter(|_| !s.known.doubts_a_create());
     if let LastWrite::Created { uid, identity, noted: false, .. } = &s.known.last
         && uid == ours
     {
