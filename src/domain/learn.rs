@@ -338,8 +338,7 @@ fn failed(
 ) {
     if let Some(sent) = sent {
         match fault.effect {
-            Effect::None if sent.what == Write::Create => visits.sent = sent.sent_before,
-            Effect::None => {}
+            Effect::None => visits.sent = sent.sent_before,
             Effect::Ended => {
                 in_doubt(known, sent, telling.now, true);
                 // It may have changed the limits, as the server's primary holds them: that counts as sent.

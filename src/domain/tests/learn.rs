@@ -146,3 +146,57 @@ fn an_update_that_hit_another_identity_holds_everything() {
     let trouble = visits.trouble.expect("a trouble");
     assert_eq!((trouble.cause, trouble.retry_at, trouble.lasting), (Cause::Mismatch, None, true));
 }
+
+/// The server computes which limits to write from a replica: those of a second write within a window have to be looked at.
+#[test]
+fn limits_sent_twice_within_a_window_are_in_doubt() {
+    let at = ready().now;
+    let window = super::any::WINDOW;
+    for (after, doubted) in [(window - 1, true), (window, false)] {
+        let mut any = ready();
+        let mut known = Knowledge { limits_sent: Some(at), ..Knowledge::default() };
+        any.now = at.after(after);
+        let telling = Telling { begun: any.now, now: any.now, dice: 0, thrives: None };
+        let (call, mut visits) = (update(false, true), Visits::default());
+        begin(&any.object, &call, &mut known, &mut visits, any.now);
+        let reply = Reply::Updated { external_id: "customer-1".to_owned(), id: "id_1".to_owned() };
+        learn(&any.object, &call, &reply, &mut known, &mut visits, &any.policy, telling);
+        assert_eq!(known.doubt, doubted.then(|| Doubt::new(any.now, false, None)), "{after}");
+        assert_eq!(known.limits_sent, Some(any.now));
+    }
+}
+
+/// The primary says that it exists, a replica does not show it yet: that is worth a word when it happens again.
+#[test]
+fn a_replica_that_is_late_once_is_not_worth_a_condition() {
+    let mut any = ready();
+    any.object.recorded = Recorded::Nothing;
+    let (create, read) = (Call::Create(steps::desired(A)), Call::Read(super::any::customer()));
+    let (mut known, mut visits) = (Knowledge::default(), Visits::default());
+    let mut round = || {
+        let telling = Telling { begun: any.now, now: any.now, dice: 0, thrives: None };
+        begin(&any.object, &create, &mut known, &mut visits, any.now);
+        learn(&any.object, &create, &Reply::Exists, &mut known, &mut visits, &any.policy, telling);
+        learn(&any.object, &read, &Reply::Absent, &mut known, &mut visits, &any.policy, telling);
+        visits.trouble.as_ref().map(|trouble| (trouble.cause.clone(), trouble.lasting))
+    };
+    assert_eq!(round(), Some((Cause::Lag, false)));
+    assert_eq!(round(), Some((Cause::Lag, true)));
+    assert_eq!(round(), Some((Cause::Lag, true)));
+}
+
+/// An identity made for an earlier life of the object is not this one's, though no status showed it.
+#[test]
+fn absence_is_of_the_id_that_this_object_owns() {
+    for (of, owned) in [("u", "id_2"), ("v", "id_1")] {
+        let any = ready();
+        let (applied, credential) = (Applied { meta: None, limits: None }, None);
+        let last = LastWrite::Created { uid: uid(of), identity: confirmed("id_2"), applied, credential, noted: false };
+        let mut known = Knowledge { last, ..Knowledge::default() };
+        let telling = Telling { begun: any.now, now: any.now, dice: 0, thrives: None };
+        let read = Call::Read(super::any::customer());
+        learn(&any.object, &read, &Reply::Absent, &mut known, &mut Visits::default(), &any.policy, telling);
+        let expected = confirmed(owned).id().clone();
+        assert_eq!(known.seen, Seen::Absent { first: any.now, last: any.now, of: Some(expected) });
+    }
+}
