@@ -204,6 +204,16 @@ impl KubeStep {
 }
 
 impl Step {
+    /// True if this is a call, or a request to Kubernetes that is made for the call after it. What an object owns is protected
+    /// without one (R1).
+    pub fn is_for_a_call(&self, object: &Object) -> bool {
+        match self {
+            Self::Call(_) | Self::Kube(KubeStep::Refresh | KubeStep::LookAtCrd) => true,
+            Self::Kube(KubeStep::Claim(_)) => object.held().is_none(),
+            Self::Kube(KubeStep::Status { .. } | KubeStep::Release(_)) | Self::Wait(_) | Self::Done => false,
+        }
+    }
+
     /// True if this only records what Unkey has done already: all that a pass still does when the process is to end (S42).
     pub fn only_records(&self, known: &Knowledge) -> bool {
         match self {

@@ -73,3 +73,19 @@ fn what_was_given_up_and_shows_again_is_taken_back() {
     any.known.evidence_from = Mono(9 * WINDOW);
     assert!(matches!(step(&any), Step::Call(Call::Read(_))), "{:?}", step(&any));
 }
+
+/// A claim that gives an id up speaks of an identity of ours only beside the status that records it.
+#[test]
+fn an_id_that_is_given_up_and_recorded_no_more_is_judged_by_the_policy() {
+    let mut any = ready();
+    let given_up = Some(IdentityId::new("id_1"));
+    any.object.mark = Mark::Own(Claim { hash: desired(A).content_hash().clone(), given_up });
+    any.object.controls.adoption = Some(AdoptionPolicy::Never);
+    let content = Content { meta: meta(B), limits: Limits::default() };
+    any.known.seen = Seen::Ours { begun: Mono(9 * WINDOW), identity: confirmed("id_1"), content };
+    if let Recorded::Own(record) = &mut any.object.recorded {
+        record.held = None;
+        record.shown.ready = false;
+    }
+    assert_eq!(step(&any), Step::Kube(KubeStep::Release(Freed::NotOurs)));
+}

@@ -34,3 +34,31 @@ fn three_corrections_of_the_same_difference_earn_an_hour() {
     let other = Seen::Ours { begun: LAST, identity: confirmed("id_2"), content: Content::default() };
     assert_eq!(after(3, None, &other, just_before), None, "another identity stands there");
 }
+
+fn purpose(any: &super::any::Any) -> Purpose {
+    match decide(&any.situation()) {
+        Step::Call(Call::Update { purpose, .. }) => purpose,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// R16: what the spec asks for anew is no correction, and neither is what no settled look has shown.
+#[test]
+fn only_what_was_accepted_and_is_seen_to_be_gone_is_corrected() {
+    let seen = |text: &str, any: &mut super::any::Any| {
+        let content = Content { meta: meta(text), limits: Limits::default() };
+        any.known.seen = Seen::Ours { begun: any.now, identity: confirmed("id_1"), content };
+    };
+    let mut drift = ready();
+    drift.visits.suspicion = true;
+    seen(B, &mut drift);
+    assert_eq!(purpose(&drift), Purpose::Drift);
+    let mut edited = ready();
+    (edited.object.generation, edited.object.spec) = (2, Ok(desired(B)));
+    seen(A, &mut edited);
+    assert_eq!(purpose(&edited), Purpose::Spec);
+    edited.visits.drifted = true;
+    assert_eq!(purpose(&edited), Purpose::Drift, "the update that brought it was accepted, and no status shows it");
+    edited.known.seen = Seen::Nothing;
+    assert_eq!(purpose(&edited), Purpose::Spec);
+}

@@ -200,3 +200,39 @@ fn absence_is_of_the_id_that_this_object_owns() {
         assert_eq!(known.seen, Seen::Absent { first: any.now, last: any.now, of: Some(expected) });
     }
 }
+
+/// The condition tells at once what only a person or a long wait can end; else the second failure.
+#[test]
+fn a_first_failure_is_told_if_it_will_last() {
+    let told = |cause: Cause, retry_after: u64| {
+        let any = ready();
+        let (mut known, mut visits) = (Knowledge::default(), Visits::default());
+        let telling = Telling { begun: any.now, now: any.now, dice: 0, thrives: None };
+        let reply = Reply::Failed(Fault { effect: Effect::None, cause, retry_after });
+        let read = Call::Read(super::any::customer());
+        learn(&any.object, &read, &reply, &mut known, &mut visits, &any.policy, telling);
+        visits.trouble.expect("a trouble").lasting
+    };
+    assert!(!told(Cause::Unavailable, 0) && !told(Cause::RateLimited, 9_999));
+    assert!(told(Cause::RateLimited, 10_000), "a long wait");
+    assert!(told(Cause::Unauthorized("no".to_owned()), 0), "a person, however short the wait is");
+}
+
+/// R16: it is broken only if others were answered since it began to fail.
+#[test]
+fn what_fails_while_nothing_else_is_answered_is_not_broken() {
+    let cause = |thrives: Option<Mono>| {
+        let any = ready();
+        let mut visits = Visits { failures: 9, broken: 9, failing_since: Mono(50), ..Visits::default() };
+        let mut known = Knowledge::default();
+        begin(&any.object, &update(true, false), &mut known, &mut visits, any.now);
+        let fault = Fault { effect: Effect::Ended, cause: Cause::Unavailable, retry_after: 0 };
+        let telling = Telling { begun: any.now, now: any.now, dice: 0, thrives };
+        let reply = Reply::Failed(fault);
+        learn(&any.object, &update(true, false), &reply, &mut known, &mut visits, &any.policy, telling);
+        visits.trouble.expect("a trouble").cause
+    };
+    assert_eq!(cause(None), Cause::Unavailable);
+    assert_eq!(cause(Some(Mono(50))), Cause::Unavailable);
+    assert_eq!(cause(Some(Mono(51))), Cause::Broken);
+}

@@ -75,6 +75,28 @@ fn a_process_that_is_to_end_only_records_what_unkey_has_done() {
     assert!(!refresh.only_records(&nothing), "the look before another write");
 }
 
+/// What waits for a call to be allowed, and what must not: a status, a release, the protection of what is owned (R1).
+#[test]
+fn what_leads_to_a_call_waits_for_one_and_nothing_else_does() {
+    let owner = super::steps::ready().object;
+    let mut new = owner.clone();
+    new.recorded = Recorded::Nothing;
+    let report = Box::new(super::message::report(Verdict::Synced));
+    let claim = KubeStep::Claim(Claim { hash: Content::default().hash(), given_up: None });
+    for (step, of_new, of_owner) in [
+        (Step::Call(Call::Read(customer())), true, true),
+        (Step::Kube(KubeStep::Refresh), true, true),
+        (Step::Kube(KubeStep::LookAtCrd), true, true),
+        (Step::Kube(claim), true, false),
+        (Step::Kube(KubeStep::Status { report, notes: Vec::new() }), false, false),
+        (Step::Kube(KubeStep::Release(Freed::Orphaned)), false, false),
+        (Step::Wait(Wake::Change), false, false),
+        (Step::Done, false, false),
+    ] {
+        assert_eq!((step.is_for_a_call(&new), step.is_for_a_call(&owner)), (of_new, of_owner), "{step:?}");
+    }
+}
+
 fn proofs() -> Vec<Freed> {
     let seen = Seen::Absent { first: Mono::ZERO, last: Mono::ZERO, of: None };
     let settled = Settled::absence(&Knowledge { seen, ..Knowledge::default() }, 0, None).expect("settled");

@@ -1,0 +1,71 @@
+//! What a read changes in what is known.
+
+use super::any::WINDOW;
+use super::steps::{A, B, confirmed, desired, ready};
+use super::*;
+
+/// A read that begins and ends at `any.now`, and is settled unless `known` says otherwise.
+fn read(any: &mut super::any::Any, reply: &Reply) {
+    let telling = Telling { begun: any.now, now: any.now, dice: 0, thrives: None };
+    let call = Call::Read(super::any::customer());
+    learn(&any.object, &call, reply, &mut any.known, &mut any.visits, &any.policy, telling);
+}
+
+fn found(id: &str, text: &str) -> Reply {
+    let content = Content { meta: meta(text), limits: Limits::default() };
+    Reply::Found { external_id: "customer-1".to_owned(), id: id.to_owned(), content }
+}
+
+#[test]
+fn an_update_that_no_status_shows_gives_way_to_what_a_settled_read_shows() {
+    let after = |of: &str, sent: &str, holds: &str| {
+        let mut any = ready();
+        let applied = desired(sent).hashes().clone();
+        any.known.last = LastWrite::Updated { uid: uid(of), identity: confirmed("id_1"), applied, noted: false };
+        read(&mut any, &found("id_1", holds));
+        let LastWrite::Updated { applied, .. } = any.known.last else { panic!("{:?}", any.known.last) };
+        (applied, any.visits.drifted)
+    };
+    let (a, b) = (desired(A).hashes().clone(), desired(B).hashes().clone());
+    // It had brought what the spec asks for, so that somebody has changed it.
+    assert_eq!(after("u", A, B), (b.clone(), true));
+    assert_eq!(after("u", A, A), (a.clone(), false), "as it was sent");
+    assert_eq!(after("u", B, A), (a.clone(), false), "it had brought something else");
+    assert_eq!(after("v", A, B), (a, false), "of another life");
+}
+
+#[test]
+fn what_does_not_fit_the_status_is_a_suspicion_until_it_is_set_right() {
+    let suspicion = |reply: &Reply| {
+        let mut any = ready();
+        read(&mut any, reply);
+        any.visits.suspicion
+    };
+    assert!(!suspicion(&found("id_1", A)));
+    assert!(suspicion(&found("id_1", B)), "another content");
+    assert!(suspicion(&found("id_2", A)), "another identity");
+    assert!(suspicion(&Reply::Absent), "none");
+    let mut nothing_recorded = ready();
+    nothing_recorded.object.recorded = Recorded::Nothing;
+    read(&mut nothing_recorded, &Reply::Absent);
+    assert!(!nothing_recorded.visits.suspicion);
+}
+
+/// R9: absence counts from the first settled look at this very id.
+#[test]
+fn a_row_of_absences_goes_on_only_if_its_first_is_settled_and_of_the_same_id() {
+    let id = Some(confirmed("id_1").id().clone());
+    let first = |before: Mono, of: Option<&IdentityId>| {
+        let mut any = ready();
+        any.known.evidence_from = Mono(2 * WINDOW);
+        any.known.seen = Seen::Absent { first: before, last: before, of: of.cloned() };
+        read(&mut any, &Reply::Absent);
+        let Seen::Absent { first, last, of } = any.known.seen else { panic!("{:?}", any.known.seen) };
+        assert_eq!((last, of), (any.now, id.clone()));
+        first
+    };
+    let (settled, now) = (Mono(3 * WINDOW), ready().now);
+    assert_eq!(first(settled, id.as_ref()), settled);
+    assert_eq!(first(Mono(settled.0 - 1), id.as_ref()), now, "not settled");
+    assert_eq!(first(settled, None), now, "before the id was owned");
+}
