@@ -48,6 +48,8 @@ pub struct Options {
     pub accept_workspace_change: bool,
     /// Passes at a time.
     pub workers: u16,
+    /// Calls to Unkey.
+    pub bounds: unkey::Bounds,
     /// Where the admin server listens.
     pub admin_address: SocketAddr,
     /// Kubeconfig file; `None`: in-cluster, or `KUBECONFIG`.
@@ -150,8 +152,12 @@ pub async fn run(options: Options) -> Result<(), AppError> {
     let (context, woken) = Context::new(client, unkey, &settings, metrics.clone());
     let admin = {
         let (credentials, context) = (credentials.clone(), Arc::clone(&context));
-        let check = move || credentials.check().map_err(|error| error.to_string());
-        Admin::new(metrics, check, move || context.table().count_reasons())
+        let refusing = Arc::clone(&context);
+        let check = move || {
+            credentials.check().map_err(|error| error.to_string())?;
+            refusing.standing().0.key.map_or(Ok(()), |why| Err(why.to_string()))
+        };
+        Admin::new(check, move || metrics.render(&context.table().count_reasons(), &context.standing()))
     };
     let address = options.admin_address;
     let (bound, serving) = admin.clone().serve(address).await.map_err(|source| AppError::Admin { address, source })?;
@@ -194,6 +200,7 @@ fn settings(options: &Options) -> Settings {
     Settings {
         scope: Scope { namespaces: options.namespaces.clone(), selector: options.selector.clone() },
         workers: options.workers,
+        bounds: options.bounds,
         resync: options.resync_interval,
         accept_workspace_change: options.accept_workspace_change,
         policy: Policy {

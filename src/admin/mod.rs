@@ -3,7 +3,6 @@
 //! `/livez` answers as long as the process serves: it must not depend on Unkey, or an outage there would restart the
 //! operator. `/readyz` names what is missing.
 
-use std::collections::HashMap;
 use std::future::IntoFuture;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -15,9 +14,6 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tokio::net::TcpListener;
 
-use crate::api::Reason;
-use crate::telemetry::Metrics;
-
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// What the admin server shows.
@@ -26,20 +22,18 @@ pub struct Admin(Arc<Inner>);
 
 struct Inner {
     cache: AtomicBool,
-    metrics: Metrics,
     credentials: Box<dyn Fn() -> Result<(), String> + Send + Sync>,
-    reasons: Box<dyn Fn() -> HashMap<Option<Reason>, i64> + Send + Sync>,
+    metrics: Box<dyn Fn() -> Result<String, std::fmt::Error> + Send + Sync>,
 }
 
 impl Admin {
-    /// `credentials` says what is wrong with the root key; `reasons` counts objects by the reason they show.
+    /// `credentials` says what is wrong with the root key; `metrics` is the text to serve.
     pub fn new(
-        metrics: Metrics,
         credentials: impl Fn() -> Result<(), String> + Send + Sync + 'static,
-        reasons: impl Fn() -> HashMap<Option<Reason>, i64> + Send + Sync + 'static,
+        metrics: impl Fn() -> Result<String, std::fmt::Error> + Send + Sync + 'static,
     ) -> Self {
-        let (credentials, reasons) = (Box::new(credentials), Box::new(reasons));
-        Self(Arc::new(Inner { cache: AtomicBool::new(false), metrics, credentials, reasons }))
+        let (credentials, metrics) = (Box::new(credentials), Box::new(metrics));
+        Self(Arc::new(Inner { cache: AtomicBool::new(false), credentials, metrics }))
     }
 
     /// The cache is filled.
@@ -63,7 +57,7 @@ impl Admin {
     }
 
     fn metrics(&self) -> Response {
-        match self.0.metrics.render(&(self.0.reasons)()) {
+        match (self.0.metrics)() {
             Ok(text) => ([(header::CONTENT_TYPE, OPEN_METRICS)], text).into_response(),
             Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
         }

@@ -10,6 +10,7 @@ use clap::Args;
 use crate::api::{AdoptionPolicy, DeletionPolicy};
 use crate::app::{self, Options};
 use crate::telemetry::{self, LogFormat};
+use crate::unkey::Bounds;
 
 #[derive(Args, Debug)]
 #[allow(clippy::doc_markdown)] // users read this in `--help`, where backticks would be noise
@@ -54,6 +55,18 @@ pub(super) struct RunArgs {
     /// Identity gets a new one in this
     #[arg(long, env = "UNKEY_OPERATOR_ACCEPT_WORKSPACE_CHANGE")]
     accept_workspace_change: bool,
+
+    /// Requests to Unkey that may wait for an answer at a time
+    #[arg(long, env = "UNKEY_OPERATOR_MAX_CONCURRENT_REQUESTS", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    max_concurrent_requests: u16,
+
+    /// Requests to Unkey per second, with a burst of twice as many; 0 for as many as Unkey bears
+    #[arg(long, env = "UNKEY_OPERATOR_MAX_REQUESTS_PER_SECOND", default_value_t = 50, value_parser = clap::value_parser!(u32).range(0..=100_000))]
+    max_requests_per_second: u32,
+
+    /// The part of the workspace's rate limit that the operator may use, if Unkey names one: more than 0, at most 1
+    #[arg(long, env = "UNKEY_OPERATOR_RATE_LIMIT_SHARE", default_value = "0.5", value_parser = share)]
+    rate_limit_share: f64,
 
     /// Identities that are worked on at a time
     #[arg(long, env = "UNKEY_OPERATOR_WORKERS", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=1024))]
@@ -117,6 +130,11 @@ fn options(args: RunArgs) -> Options {
         request_timeout: args.request_timeout,
         accept_workspace_change: args.accept_workspace_change,
         workers: args.workers,
+        bounds: Bounds {
+            concurrent: args.max_concurrent_requests,
+            per_second: args.max_requests_per_second,
+            share: args.rate_limit_share,
+        },
         admin_address: args.admin_address,
         kubeconfig: args.kubeconfig,
         context: args.context,
@@ -137,6 +155,11 @@ fn interval(text: &str) -> Result<Duration, String> {
     let duration: kube::core::Duration =
         text.parse().map_err(|_| format!("'{text}' is not a duration such as 500ms, 30s or 10m"))?;
     if duration.is_negative() { Err("must not be negative".to_owned()) } else { Ok(duration.into()) }
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    let share: f64 = text.parse().map_err(|_| format!("'{text}' is not a number such as 0.5"))?;
+    if share > 0.0 && share <= 1.0 { Ok(share) } else { Err("must be more than 0 and at most 1".to_owned()) }
 }
 
 /// An empty one is refused too: it must not come to mean "all" because a variable was not filled in.

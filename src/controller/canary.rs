@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::access::Access;
+use super::permits::Need;
 use super::run::Context;
 use super::upstream;
 use crate::domain::{Cause, KeyMark, Look, Reply, backoff};
-use crate::unkey;
+use crate::unkey::{self, Ear};
 
 /// Runs for as long as it is polled.
 pub async fn run(context: Arc<Context>) {
@@ -70,24 +71,30 @@ fn tell(context: &Context, access: &Access, mark: &KeyMark, look: &Look) {
 async fn look_for(context: &Context, client: &unkey::Client, mark: &KeyMark) -> Look {
     let begun = context.clock.now();
     for (external_id, id) in context.table.canaries(mark) {
-        let timer = context.metrics.upstream_begins();
-        let answer = client.get(external_id.as_str()).await;
         let operation = unkey::Operation::Get;
+        let mut slot = context.permits.acquire("", Need::Call).await;
+        let answer = match slot.sends(operation) {
+            Ok(sending) => {
+                let (timer, ear) = (context.metrics.upstream_begins(), Ear::default());
+                let answer = client.heard_by(&ear).get(external_id.as_str()).await.map_err(Arc::new);
+                timer.ends(operation, answer.as_ref().err().map_or("ok", |error| upstream::word(error)));
+                sending.ends(answer.as_ref().err(), ear.heard());
+                answer
+            }
+            Err(refusal) => Err(refusal.why),
+        };
+        drop(slot);
         match answer {
             Ok(found) => {
-                timer.ends(operation, "ok");
                 if found.external_id == external_id.as_str() && found.id == id.as_str() {
                     return Look::Hit;
                 }
             }
-            Err(error) => {
-                timer.ends(operation, upstream::word(&error));
-                match upstream::refusal(&error) {
-                    Reply::Absent => {}
-                    Reply::Failed(fault) => return Look::Failed(fault.cause),
-                    _ => return Look::Failed(Cause::Misconfigured(error.fault().to_string())),
-                }
-            }
+            Err(error) => match upstream::refusal(&error) {
+                Reply::Absent => {}
+                Reply::Failed(fault) => return Look::Failed(fault.cause),
+                _ => return Look::Failed(Cause::Misconfigured(error.fault().to_string())),
+            },
         }
     }
     Look::Missed { begun }

@@ -18,7 +18,12 @@ impl Clock {
 
     /// Now.
     pub fn now(self) -> Mono {
-        Mono(millis(self.0.elapsed()))
+        Mono(millis(self.elapsed()))
+    }
+
+    /// The same, finer: for rates.
+    pub fn elapsed(self) -> Duration {
+        self.0.elapsed()
     }
 }
 

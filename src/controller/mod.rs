@@ -8,6 +8,7 @@
 //! | `table` | claims, turns and knowledge by externalId; memory by uid |
 //! | `pass` | the loop: gather, decide, perform, learn |
 //! | `scan` | lists the workspace beside the queue, and has looked at what differs |
+//! | `permits` | who may go on: workers, lanes and the budget of calls |
 //! | `access` | the root key and the policies, as one pass sees them |
 //! | `canary` | looks whether another root key leads to the same workspace |
 //! | `stray` | clears up after objects that went in the middle of a create |
@@ -21,6 +22,7 @@ mod events;
 mod kube;
 mod pass;
 mod patch;
+mod permits;
 mod run;
 mod scan;
 mod snapshot;

@@ -9,13 +9,16 @@ use k8s_openapi::jiff::Timestamp;
 use super::access::Access;
 use super::clock::millis;
 use super::kube::{self, KubeError, Outcome};
+use super::permits::{Need, Slot};
 use super::run::Context;
 use super::snapshot::Snapshot;
 use super::table::{Memory, Ref, Turn, lock};
+use super::upstream::Answer;
 use super::{patch, status, stray, upstream};
 use crate::domain::{
     self, Call, Crd, ExternalId, KubeStep, Look, Mono, Note, Object, Phase, Report, Situation, Step, Telling, Uid, Wake,
 };
+use crate::unkey::{self, Ear};
 
 /// A pass has a handful of steps; more than this means that somebody edits the object all the time.
 const MAX_STEPS: usize = 64;
@@ -35,12 +38,22 @@ pub struct Pass<'a> {
     looked: Option<Mono>,
     crd: Crd,
     gone: Option<bool>,
+    /// What it may do beside looking at what is in memory.
+    slot: Slot,
 }
 
 /// Runs one pass over what the cache holds of an object.
 pub async fn run(cached: Arc<Snapshot>, context: &Arc<Context>) -> Result<Action, KubeError> {
-    let Some(mut pass) = Pass::begin(cached, context) else { return Ok(Action::await_change()) };
+    let uid = cached.uid();
+    let Some(mut pass) = Pass::begin(cached, context) else {
+        // It comes back when the turn is free; others can go on meanwhile.
+        context.permits.forget(&uid);
+        return Ok(Action::await_change());
+    };
     let result = pass.steps().await;
+    if !matches!(result, Ok(End::Queued)) {
+        context.permits.forget(&uid);
+    }
     if result.is_ok() {
         lock(&pass.memory).kube_failures = 0;
     }
@@ -49,7 +62,7 @@ pub async fn run(cached: Arc<Snapshot>, context: &Arc<Context>) -> Result<Action
         pass.leaves();
     }
     result.map(|end| match end {
-        End::Done | End::Gone => Action::await_change(),
+        End::Done | End::Gone | End::Lives | End::Queued => Action::await_change(),
         End::Wait(wait) => Action::requeue(wait),
     })
 }
@@ -64,7 +77,8 @@ pub async fn clear_up(gone: Arc<Snapshot>, context: &Arc<Context>) -> Option<Res
         Ok(false) => Ok(None),
         Ok(true) => pass.steps().await.map(|end| match end {
             End::Wait(wait) => Some(wait),
-            End::Done | End::Gone => {
+            End::Lives => None,
+            End::Done | End::Gone | End::Queued => {
                 pass.turn.known().cleared_up();
                 None
             }
@@ -78,6 +92,18 @@ enum End {
     Wait(Duration),
     /// The object went meanwhile.
     Gone,
+    /// What was taken for gone lives: it left the selection of `--selector`.
+    Lives,
+    /// It is woken when there is a permit for what it wants to do.
+    Queued,
+}
+
+/// Whether a pass may go on.
+enum Admission {
+    Granted,
+    /// Granted after a while: what was decided may be out of date.
+    Late,
+    Queued,
 }
 
 /// The cache may be older than what a reply has shown.
@@ -109,6 +135,7 @@ impl<'a> Pass<'a> {
         let snapshot = newest(&memory, cached);
         domain::begin_pass(&mut turn.known());
         let (access, crd) = (context.access(), context.crd);
+        let slot = context.permits.reserved(&uid);
         Some(Self {
             context,
             turn,
@@ -121,6 +148,7 @@ impl<'a> Pass<'a> {
             looked: None,
             crd,
             gone: None,
+            slot,
         })
     }
 
@@ -176,6 +204,18 @@ impl<'a> Pass<'a> {
             if matches!(step, Step::Call(_)) && self.is_outdated() {
                 return Ok(End::Wait(Duration::ZERO));
             }
+            match self.admit(&object, &step).await {
+                Admission::Granted => {}
+                Admission::Late => {
+                    // What was seen before the wait allows no write any more (R11); an heir may have come (R2).
+                    if clearing_up && !self.is_gone().await? {
+                        return Ok(End::Lives);
+                    }
+                    self.look_again();
+                    continue;
+                }
+                Admission::Queued => return Ok(End::Queued),
+            }
             match step {
                 Step::Done | Step::Wait(Wake::Change) => return Ok(End::Done),
                 Step::Wait(Wake::Proof) => {
@@ -191,6 +231,42 @@ impl<'a> Pass<'a> {
         }
         tracing::warn!("the object changes faster than it can be worked on; trying again");
         Ok(End::Wait(Duration::from_secs(1)))
+    }
+
+    /// Asks for what the step needs: a place among the workers, and a call where it leads to one. Who waits holds nothing.
+    async fn admit(&mut self, object: &Object, step: &Step) -> Admission {
+        let permits = &self.context.permits;
+        let need = match step {
+            Step::Done | Step::Wait(_) => return Admission::Granted,
+            // Whether a call follows is not known yet, and a long pause must not hold back an orphan (R10).
+            Step::Kube(KubeStep::LookAtCrd) if permits.is_paused() => Need::Writes,
+            step if step.is_for_a_call(object) => Need::Call,
+            _ => Need::Writes,
+        };
+        if self.slot.allows(need) {
+            return Admission::Granted;
+        }
+        self.slot.give_back();
+        let at = Ref::from_obj(&*self.snapshot);
+        let namespace = at.namespace.as_deref().unwrap_or_default();
+        if self.slot.has_sent()
+            && let Some(slot) = permits.go_on(namespace).await
+        {
+            self.slot = slot;
+            return Admission::Late;
+        }
+        if self.gone.is_some() {
+            // The queue does not know it, so it cannot be woken.
+            self.slot = permits.acquire(namespace, need).await;
+            return Admission::Late;
+        }
+        match permits.enter(&at, &self.uid, need) {
+            Some(slot) => {
+                self.slot = slot;
+                Admission::Granted
+            }
+            None => Admission::Queued,
+        }
     }
 
     /// Another root key has come into use since this pass began.
@@ -311,12 +387,11 @@ impl<'a> Pass<'a> {
             domain::begin(object, call, &mut self.turn.known(), &mut memory.visits, deadline);
         }
         let operation = upstream::operation(call);
-        let timer = context.metrics.upstream_begins();
-        let answer = match &self.access.unkey {
-            Ok(client) => upstream::perform(client, call).await,
+        let access = Arc::clone(&self.access);
+        let answer = match &access.unkey {
+            Ok(client) => self.send(client, operation, call).await,
             Err(missing) => upstream::without_key(missing),
         };
-        timer.ends(operation, upstream::outcome(&answer));
         match &answer.error {
             None if !answer.is_failure() => tracing::info!(operation = operation.as_str(), "done in Unkey"),
             None => tracing::warn!(operation = operation.as_str(), "there is no root key to ask Unkey with"),
@@ -344,6 +419,19 @@ impl<'a> Pass<'a> {
             let about = Arc::clone(&self.snapshot);
             self.tell(&about, &note).await;
         }
+    }
+
+    /// One request on the wire, unless it would be refused.
+    async fn send(&mut self, client: &unkey::Client, operation: unkey::Operation, call: &Call) -> Answer {
+        let sending = match self.slot.sends(operation) {
+            Ok(sending) => sending,
+            Err(refusal) => return upstream::not_sent(refusal),
+        };
+        let (timer, ear) = (self.context.metrics.upstream_begins(), Ear::default());
+        let answer = upstream::perform(&client.heard_by(&ear), call).await;
+        timer.ends(operation, upstream::outcome(&answer));
+        sending.ends(answer.error.as_ref(), ear.heard());
+        answer
     }
 
     /// Publishes an event. That may take seconds, in which the object may change: a write upstream needs a new look (R11).

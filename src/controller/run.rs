@@ -20,6 +20,7 @@ use super::canary;
 use super::clock::{BEAT, Clock, Heart};
 use super::events::Events;
 use super::kube::KubeError;
+use super::permits::Permits;
 use super::snapshot::Snapshot;
 use super::stray::Strays;
 use super::table::{Ref, Table, lock};
@@ -41,8 +42,10 @@ const RESTART_RATE: u64 = 50;
 pub struct Settings {
     /// Where to watch.
     pub scope: Scope,
-    /// Passes at a time.
+    /// Passes at a time that do more than look at what is in memory.
     pub workers: u16,
+    /// Calls to Unkey.
+    pub bounds: unkey::Bounds,
     /// Policies for specs that name none, and the consistency window.
     pub policy: Policy,
     /// From one scan of the workspace to the next; zero: none.
@@ -64,6 +67,7 @@ pub struct Context {
     pub(super) events: Events,
     pub(super) metrics: Metrics,
     pub(super) strays: Strays,
+    pub(super) permits: Arc<Permits>,
     access: RwLock<Arc<Access>>,
     /// When a call last succeeded, in ms plus one; 0: never.
     thrived: AtomicU64,
@@ -95,6 +99,7 @@ impl Context {
         let access = Access::with(&settings.policy, &unkey);
         let workspace = Workspace::new(access.policy.credential.clone(), settings.accept_workspace_change);
         let clock = Clock::start();
+        let permits = Permits::new(settings.bounds, settings.workers, clock, wake.clone(), metrics.clone());
         let context = Self {
             apis: settings.scope.apis(&client),
             events: Events::new(client.clone()),
@@ -106,6 +111,7 @@ impl Context {
             heart: Heart::new(clock),
             metrics,
             strays: Strays::default(),
+            permits,
             access: RwLock::new(Arc::new(access)),
             thrived: AtomicU64::new(0),
             draining: AtomicBool::new(false),
@@ -130,6 +136,11 @@ impl Context {
         &self.table
     }
 
+    /// How things stand with the calls to Unkey, and how many wait in each lane.
+    pub fn standing(&self) -> (unkey::Standing, [(&'static str, usize); 3]) {
+        self.permits.standing()
+    }
+
     /// Resolves when nothing is left to clear up after objects that are gone.
     pub async fn cleared_up(&self) {
         self.strays.none_left().await;
@@ -138,6 +149,7 @@ impl Context {
     /// From now on a pass only records what Unkey has already done.
     pub fn drain(&self) {
         self.draining.store(true, Ordering::SeqCst);
+        self.permits.drain();
     }
 
     pub(super) fn is_draining(&self) -> bool {
@@ -191,6 +203,7 @@ impl Context {
             // Forgotten before the new key is used, so that nothing read with the old one counts under it.
             self.table.credential_changes(after.policy.credential.clone(), self.clock.now());
             self.set_access(after);
+            self.permits.key_changed();
             self.table.credential_changed();
         }
     }
@@ -236,6 +249,8 @@ pub async fn run(
             let _ = beating.heart.beat();
         }
     });
+    let permits = Arc::clone(&context.permits);
+    let permitting = tokio::spawn(async move { permits.run().await });
     // Without leader election every process leads, from its start on.
     let (_lead, leading) = watch::channel(true);
     let schedule = scan::Schedule {
@@ -255,7 +270,8 @@ pub async fn run(
     let stopping = stop.clone();
     Controller::for_stream(trigger, store)
         .reconcile_on(woken)
-        .with_config(Config::default().concurrency(settings.workers))
+        // Not bounded here: a pass that is not permitted to go on ends at once.
+        .with_config(Config::default())
         .graceful_shutdown_on(stop)
         .run(reconcile, |_, error, _| Action::requeue(error.retry), context)
         .for_each(|result| async move {
@@ -268,6 +284,7 @@ pub async fn run(
     beat.abort();
     guard.abort();
     scanner.abort();
+    permitting.abort();
     // The queue ends by itself only if something is badly wrong; then the process has to end, not to idle.
     stopping.now_or_never().ok_or(RunError::Ended)
 }
@@ -318,6 +335,7 @@ fn triggers(
 /// An object is gone (or no longer selected). `before`: as it was until then, since what lets it go takes its claim off.
 fn ended(object: &Snapshot, before: &Snapshot, context: &Arc<Context>) {
     context.table.remove(object, context.clock.now());
+    context.permits.forget(&object.uid());
     stray::look(before, context);
     let claimant = object.claimant(object.read_status().as_ref());
     // A release takes the claim off with the finalizer. Gone without the one but with the other, or without having been

@@ -1,7 +1,9 @@
 //! ONE request to Unkey, and its answer in the words of the domain.
 
+use std::sync::Arc;
+
 use crate::domain::{Call, Cause, Content, Effect, Fault, Limit, Limits, Meta, Operation, Reply};
-use crate::unkey::{self, Class, Client, CreateIdentity, Permission, RatelimitSpec, UpdateIdentity};
+use crate::unkey::{self, Class, Client, CreateIdentity, Permission, RatelimitSpec, Refusal, UpdateIdentity};
 
 /// What was answered, and what is for the log only.
 #[derive(Debug)]
@@ -9,7 +11,7 @@ pub struct Answer {
     /// For the domain.
     pub reply: Reply,
     /// For the log: Unkey's words and its request id.
-    pub error: Option<unkey::Error>,
+    pub error: Option<Arc<unkey::Error>>,
 }
 
 impl Answer {
@@ -23,6 +25,17 @@ impl Answer {
 pub fn without_key(why: &str) -> Answer {
     let cause = Cause::CredentialsMissing(why.to_owned());
     Answer { reply: Reply::Failed(Fault { effect: Effect::None, cause, retry_after: 0 }), error: None }
+}
+
+/// The answer to a call that is not sent, as Unkey has refused the same for a reason that only a person removes.
+pub fn not_sent(Refusal { why, wait }: Refusal) -> Answer {
+    let reply = match refusal(&why) {
+        Reply::Failed(fault) => {
+            Reply::Failed(Fault { effect: Effect::None, retry_after: super::clock::millis(wait), ..fault })
+        }
+        other => other,
+    };
+    Answer { reply, error: Some(why) }
 }
 
 /// Sends `call`.
@@ -58,7 +71,7 @@ pub async fn perform(client: &Client, call: &Call) -> Answer {
     };
     match result {
         Ok(reply) => Answer { reply, error: None },
-        Err(error) => Answer { reply: refusal(&error), error: Some(error) },
+        Err(error) => Answer { reply: refusal(&error), error: Some(Arc::new(error)) },
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 use prometheus_client::metrics::counter::Counter;
@@ -12,9 +12,10 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
+use super::permits::Permits;
 use super::scans::Scans;
 use crate::api::Reason;
-use crate::unkey::Operation;
+use crate::unkey::{Operation, Standing};
 
 /// The operator's metrics. Clones share them.
 #[derive(Clone)]
@@ -29,6 +30,7 @@ struct Inner {
     objects: Family<ByReason, Gauge>,
     left_behind: Counter,
     scans: Scans,
+    permits: Permits,
 }
 
 /// A label value that cannot be anything but one of the program's own words.
@@ -47,8 +49,8 @@ pub(super) struct ByResult {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ByOperation {
-    operation: Word,
+pub(super) struct ByOperation {
+    pub(super) operation: Word,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -98,6 +100,7 @@ impl Default for Metrics {
             left_behind.clone(),
         );
         let scans = Scans::register(&mut registry);
+        let permits = Permits::register(&mut registry);
         Self(Arc::new(Inner {
             registry: Mutex::new(registry),
             reconciles,
@@ -107,6 +110,7 @@ impl Default for Metrics {
             objects,
             left_behind,
             scans,
+            permits,
         }))
     }
 }
@@ -128,13 +132,24 @@ impl Metrics {
         self.0.left_behind.inc();
     }
 
+    /// A pass or a task has waited so long in that lane.
+    pub fn waited(&self, lane: &'static str, waited: Duration) {
+        self.0.permits.waited(lane, waited);
+    }
+
     /// The scan's own.
     pub(super) fn scans(&self) -> &Scans {
         &self.0.scans
     }
 
     /// The text to serve. `counts`: how many objects show each reason.
-    pub fn render(&self, counts: &HashMap<Option<Reason>, i64>) -> Result<String, fmt::Error> {
+    /// `calls`: how things stand with the calls to Unkey, and how many wait in each lane.
+    pub fn render(
+        &self,
+        counts: &HashMap<Option<Reason>, i64>,
+        (calls, waiting): &(Standing, [(&'static str, usize); 3]),
+    ) -> Result<String, fmt::Error> {
+        self.0.permits.show(calls, waiting);
         for reason in Reason::ALL {
             let count = counts.get(&Some(reason)).copied().unwrap_or(0);
             self.0.objects.get_or_create(&ByReason { reason: Word(reason.as_str()) }).set(count);

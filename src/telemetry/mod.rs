@@ -2,6 +2,7 @@
 
 mod log;
 mod metrics;
+mod permits;
 mod scans;
 
 pub use log::{LogFormat, init};

@@ -2,13 +2,14 @@
 
 use std::error::Error as StdError;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use serde::Serialize;
 use tokio::time::Instant;
 
+use super::budget::{Heard, RateLimit};
 use super::credentials::{CredentialError, Credentials, RootKey};
 use super::error::{Error, Fault, Unreached};
 use super::reply::{self, Answer, Head};
@@ -73,7 +74,18 @@ pub enum ConfigError {
 ///   was never written, so one call still is at most one request.
 /// - Dropping the future of a call closes its connection (HTTP/1.1) or stream (HTTP/2); the server may go on.
 #[derive(Clone)]
-pub struct Client(Arc<Inner>);
+pub struct Client(Arc<Inner>, Option<Ear>);
+
+/// Hears what the answer to one call says of the workspace's limit. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub struct Ear(Arc<OnceLock<Heard>>);
+
+impl Ear {
+    /// What was heard so far.
+    pub fn heard(&self) -> Heard {
+        self.0.get().copied().unwrap_or_default()
+    }
+}
 
 struct Inner {
     http: reqwest::Client,
@@ -108,7 +120,7 @@ impl Client {
             .tcp_nodelay(true)
             .build()
             .map_err(ConfigError::Http)?;
-        Ok(Self(Arc::new(Inner { http, base, request_timeout: options.request_timeout, credentials })))
+        Ok(Self(Arc::new(Inner { http, base, request_timeout: options.request_timeout, credentials }), None))
     }
 
     /// `createIdentity`. Not idempotent: a second one answers [`Conflict`](super::Class::Conflict).
@@ -165,7 +177,12 @@ impl Client {
             request_timeout: self.0.request_timeout,
             credentials: Credentials::of(key),
         };
-        Ok((Self(Arc::new(pinned)), mark))
+        Ok((Self(Arc::new(pinned), None), mark))
+    }
+
+    /// The same client, of whose next answer `ear` hears.
+    pub fn heard_by(&self, ear: &Ear) -> Self {
+        Self(Arc::clone(&self.0), Some(ear.clone()))
     }
 
     /// Where the root key comes from, to watch it for changes.
@@ -223,6 +240,16 @@ impl Client {
             content_type: text(CONTENT_TYPE),
             retry_after: text(RETRY_AFTER),
         };
+        if let Some(Ear(heard)) = &self.1 {
+            // Unkey names the limit with every answer to a known key, if there is one. Of a refusal without it nothing follows.
+            let told = match rate_limit(&headers) {
+                Some(told) => Heard::Limit(told),
+                None if head.status == 200 && head.is_json() => Heard::NoLimit,
+                None => Heard::Nothing,
+            };
+            // An ear hears one call.
+            let _ = heard.set(told);
+        }
         let mut bytes = Vec::new();
         // What is not JSON is not read: its bytes cannot change the verdict.
         if head.is_json() {
@@ -246,6 +273,13 @@ impl fmt::Debug for Client {
             .field("credentials", &self.0.credentials)
             .finish_non_exhaustive()
     }
+}
+
+/// All three headers, or nothing: half of them are somebody else's.
+fn rate_limit(headers: &HeaderMap) -> Option<RateLimit> {
+    let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<u64>().ok();
+    let reset = Duration::from_secs(number("ratelimit-reset")?);
+    Some(RateLimit { limit: number("ratelimit-limit")?, remaining: number("ratelimit-remaining")?, reset })
 }
 
 /// Shorter than the whole call, so that a host that drops packets ends as "never sent" and not as "unknown outcome".

@@ -1,4 +1,4 @@
-//! The Unkey API client: the five identity operations, their errors, and the root key.
+//! The Unkey API client: the five identity operations, their errors, the root key, and how often it may ask.
 //!
 //! It knows nothing of Kubernetes. What it promises its callers:
 //!
@@ -13,6 +13,7 @@
 //! Facts about the API come from the Unkey API reference (<https://www.unkey.com/docs/api-reference>) and from recorded answers
 //! of a real server (`tests/contract`).
 
+mod budget;
 mod client;
 mod credentials;
 mod error;
@@ -20,7 +21,8 @@ mod reply;
 mod url;
 mod wire;
 
-pub use client::{Client, ConfigError, Options};
+pub use budget::{Bounds, Budget, Heard, RateLimit, Ready, Refusal, Sent, Standing};
+pub use client::{Client, ConfigError, Ear, Options};
 pub use credentials::{CredentialError, Credentials, ROOT_KEY_ENV};
 pub use error::{Class, Effect, Error, Fault, Permission, Unreached};
 pub use reply::{MAX_RETRY_AFTER, MIN_RETRY_AFTER};

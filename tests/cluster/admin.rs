@@ -69,14 +69,12 @@ async fn metrics_tell_what_happens_in_a_closed_set_of_words() {
         ("lost", FaultKind::DropBefore),
         ("failed", FaultKind::internal_error()),
         ("page", FaultKind::html(503)),
-        ("limited", FaultKind::TooMany { retry_after: Some("1".to_owned()) }),
-        ("refused", refusal(401, "unkey/authentication/odd_code_17", "odd detail 17")),
         ("denied", refusal(403, "unkey/authorization/insufficient_permissions", "odd detail 18")),
         ("rejected", refusal(400, "unkey/application/odd_code_19", "odd detail 19")),
         ("elsewhere", FaultKind::not_found_text()),
         ("garbage", FaultKind::Garbage),
     ];
-    for (name, kind) in &errors {
+    let fail = async |name: &str, kind: &FaultKind| {
         for operation in [Operation::Create, Operation::Get] {
             world.workspace.order(Fault::new(kind.clone()).on(operation).of(name));
         }
@@ -86,6 +84,9 @@ async fn metrics_tell_what_happens_in_a_closed_set_of_words() {
             world.workspace.order(Fault::new(kind.clone()).on(operation).of(&first));
         }
         world.create(&first, &json!({"externalId": first, "adoptionPolicy": "Never"})).await;
+    };
+    for (name, kind) in &errors {
+        fail(name, kind).await;
     }
     let taken = json!({"theirs": 1}).as_object().cloned();
     world.workspace.seed(Seed { external_id: "taken".to_owned(), meta: taken, ratelimits: None }).unwrap();
@@ -102,10 +103,17 @@ async fn metrics_tell_what_happens_in_a_closed_set_of_words() {
     world.reason("failed-first", "UpstreamUnavailable").await;
     // Others succeed, so that in the end it is this content that Unkey cannot process (R16).
     world.reason("failed", "NotConverging").await;
+    // These two are of the root key, so that everything stops with them.
+    fail("limited", &FaultKind::TooMany { retry_after: Some("1".to_owned()) }).await;
+    world.reason("limited", "RateLimited").await;
+    fail("refused", &refusal(401, "unkey/authentication/odd_code_17", "odd detail 17")).await;
+    world.reason("refused", "Unauthorized").await;
+    world.reason("refused-first", "Unauthorized").await;
 
     let metrics = operator.metrics().await;
-    assert_eq!(metrics.label_names(), BTreeSet::from(["le", "operation", "outcome", "reason", "result"]));
-    assert_eq!(metrics.values_of("operation"), BTreeSet::from(["create", "get"]));
+    assert_eq!(metrics.label_names(), BTreeSet::from(["lane", "le", "operation", "outcome", "reason", "result"]));
+    assert_eq!(metrics.values_of("operation"), BTreeSet::from(["create", "delete", "get", "list", "update"]));
+    assert_eq!(metrics.values_of("lane"), BTreeSet::from(["changes", "scan", "writes"]));
     let outcomes = [
         "ok",
         "not_found",

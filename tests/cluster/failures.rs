@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use futures::future::join_all;
 use serde_json::{Value, json};
 use tokio::time::Instant;
-use unkey_emulator::{Fault, FaultKind, IdentityView, Operation, Seed};
+use unkey_emulator::{Fault, FaultKind, IdentityView, Operation, Permissions, Seed};
 
 use super::harness::{World, condition, refusal};
 
@@ -19,6 +20,27 @@ struct Case {
     says: &'static str,
     /// The first wait is 30 s: somebody has to repair something, and then wakes it.
     slow: bool,
+}
+
+/// What plays in one world. A failure of the root key as a whole stops everything that it is used for, so it plays alone.
+#[derive(Clone, Copy)]
+enum Part {
+    Together,
+    Alone(&'static str),
+}
+
+const PARTS: [Part; 4] =
+    [Part::Together, Part::Alone("key-unknown"), Part::Alone("key-disabled"), Part::Alone("limit-3600")];
+
+impl Part {
+    fn cases(self, operation: Operation) -> Vec<Case> {
+        let alone = |name: &str| PARTS.iter().any(|part| matches!(part, Self::Alone(other) if *other == name));
+        let here = |name: &str| match self {
+            Self::Together => !alone(name),
+            Self::Alone(only) => name == only,
+        };
+        cases(operation).into_iter().filter(|case| here(case.name)).collect()
+    }
 }
 
 const UNAVAILABLE: &str = "cannot be reached or answers with errors";
@@ -90,12 +112,13 @@ fn most_tries(slow: bool, elapsed: Duration) -> f64 {
 /// Brings all cases through their failure: each lasts until the user can read of it, ends, and is over when `is_over`.
 async fn drive(
     world: &World,
+    part: Part,
     operation: Operation,
     faults: &BTreeMap<&str, u64>,
     is_over: impl Fn(Option<&Value>) -> bool,
 ) {
     let begun = Instant::now();
-    let all = cases(operation);
+    let all = part.cases(operation);
     let deleting = operation == Operation::Delete || operation == Operation::Get;
     let mut open: Vec<&Case> = all.iter().collect();
     let mut failing: Vec<&str> = open.iter().map(|case| case.name).collect();
@@ -133,6 +156,11 @@ async fn drive(
             if case.slow {
                 world.ask_for_check(case.name, "repaired").await;
             }
+            if case.name == "limit-3600" {
+                // Only another key is not held to it.
+                world.workspace.add_root_key("unkey_root_another", Permissions::ALL);
+                world.write_key("unkey_root_another");
+            }
         }
         open.retain(|case| {
             // What went through although nobody heard of it may be over before the user reads of a failure.
@@ -152,15 +180,15 @@ fn is_ready(object: Option<&Value>) -> bool {
     })
 }
 
-fn order(world: &World, operation: Operation) -> BTreeMap<&'static str, u64> {
-    cases(operation)
+fn order(world: &World, part: Part, operation: Operation) -> BTreeMap<&'static str, u64> {
+    part.cases(operation)
         .into_iter()
         .map(|case| (case.name, world.workspace.order(case.fault.on(operation).of(case.name))))
         .collect()
 }
 
-async fn create_all(world: &World) {
-    for case in cases(Operation::Create) {
+async fn create_all(world: &World, part: Part) {
+    for case in part.cases(Operation::Create) {
         let mut spec = content(1);
         spec["externalId"] = case.name.into();
         world.create(case.name, &spec).await;
@@ -201,15 +229,19 @@ fn status_writes(world: &World, name: &str) -> usize {
 
 #[tokio::test]
 async fn every_failure_of_a_create() {
+    join_all(PARTS.map(creates)).await;
+}
+
+async fn creates(part: Part) {
     let world = World::new("failing-create").await;
     let bystander = bystander(&world);
-    let faults = order(&world, Operation::Create);
+    let faults = order(&world, part, Operation::Create);
     let _operator = world.start().await;
-    create_all(&world).await;
-    drive(&world, Operation::Create, &faults, is_ready).await;
+    create_all(&world, part).await;
+    drive(&world, part, Operation::Create, &faults, is_ready).await;
     assert_left_alone(&world, &bystander);
     world.assert_in_step().await;
-    for case in cases(Operation::Create) {
+    for case in part.cases(Operation::Create) {
         assert_eq!(world.accepted(Operation::Create, case.name), 1, "{}", case.name);
         let object = world.get(case.name).await.unwrap();
         assert_eq!(object["status"]["origin"], "Created", "{}", case.name);
@@ -225,19 +257,23 @@ async fn every_failure_of_a_create() {
 
 #[tokio::test]
 async fn every_failure_of_an_update() {
+    join_all(PARTS.map(updates)).await;
+}
+
+async fn updates(part: Part) {
     let world = World::new("failing-update").await;
     let bystander = bystander(&world);
     let _operator = world.start().await;
-    create_all(&world).await;
+    create_all(&world, part).await;
     all_ready(&world).await;
-    let faults = order(&world, Operation::Update);
-    for case in cases(Operation::Update) {
+    let faults = order(&world, part, Operation::Update);
+    for case in part.cases(Operation::Update) {
         world.edit(case.name, &content(2)).await;
     }
-    drive(&world, Operation::Update, &faults, is_ready).await;
+    drive(&world, part, Operation::Update, &faults, is_ready).await;
     assert_left_alone(&world, &bystander);
     world.assert_in_step().await;
-    for case in cases(Operation::Update) {
+    for case in part.cases(Operation::Update) {
         assert_eq!(world.workspace.live(case.name).unwrap().meta["revision"], 2, "{}", case.name);
         assert_eq!(world.accepted(Operation::Create, case.name), 1, "{}", case.name);
         assert!(
@@ -251,19 +287,23 @@ async fn every_failure_of_an_update() {
 
 #[tokio::test]
 async fn every_failure_of_a_delete() {
+    join_all(PARTS.map(deletes)).await;
+}
+
+async fn deletes(part: Part) {
     let world = World::new("failing-delete").await;
     let bystander = bystander(&world);
     let _operator = world.start().await;
-    create_all(&world).await;
+    create_all(&world, part).await;
     all_ready(&world).await;
-    let faults = order(&world, Operation::Delete);
-    for case in cases(Operation::Delete) {
+    let faults = order(&world, part, Operation::Delete);
+    for case in part.cases(Operation::Delete) {
         world.delete(case.name).await;
     }
-    drive(&world, Operation::Delete, &faults, |object| object.is_none()).await;
+    drive(&world, part, Operation::Delete, &faults, |object| object.is_none()).await;
     assert_left_alone(&world, &bystander);
     world.assert_in_step().await;
-    for case in cases(Operation::Delete) {
+    for case in part.cases(Operation::Delete) {
         assert_eq!(world.accepted(Operation::Delete, case.name), 1, "{}", case.name);
         assert!(
             status_writes(&world, case.name) <= 2,
@@ -277,21 +317,25 @@ async fn every_failure_of_a_delete() {
 /// A delete that an earlier process may have sent begins with a read (R6).
 #[tokio::test]
 async fn every_failure_of_a_read() {
+    join_all(PARTS.map(reads)).await;
+}
+
+async fn reads(part: Part) {
     let world = World::new("failing-read").await;
     let bystander = bystander(&world);
     let operator = world.start().await;
-    create_all(&world).await;
+    create_all(&world, part).await;
     all_ready(&world).await;
     operator.kill();
-    for case in cases(Operation::Get) {
+    for case in part.cases(Operation::Get) {
         world.delete(case.name).await;
     }
-    let faults = order(&world, Operation::Get);
+    let faults = order(&world, part, Operation::Get);
     let _operator = world.start().await;
-    drive(&world, Operation::Get, &faults, |object| object.is_none()).await;
+    drive(&world, part, Operation::Get, &faults, |object| object.is_none()).await;
     assert_left_alone(&world, &bystander);
     world.assert_in_step().await;
-    for case in cases(Operation::Get) {
+    for case in part.cases(Operation::Get) {
         assert_eq!(world.accepted(Operation::Delete, case.name), 1, "{}", case.name);
         assert!(
             status_writes(&world, case.name) <= 2,

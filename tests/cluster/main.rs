@@ -7,6 +7,7 @@ mod admin;
 mod adoption;
 mod adoption_matrix;
 mod api_server;
+mod budget;
 mod conflict;
 mod crash;
 mod crd;

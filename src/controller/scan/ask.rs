@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::super::access::Access;
+use super::super::permits::Need;
 use super::super::run::Context;
 use super::super::{clock, upstream};
 use crate::domain::{Cause, Mono, backoff};
-use crate::unkey::{self, Class, Operation};
+use crate::unkey::{self, Class, Client, Ear, Operation};
 
 /// Failures in a row that end a scan; the next one comes anyway.
 const MAX_FAILURES: u32 = 4;
@@ -88,14 +89,18 @@ impl<'a> Asker<'a> {
     /// One request. An error ends the scan.
     pub async fn ask<T>(
         &mut self,
+        client: &Client,
         operation: Operation,
-        request: impl Future<Output = Result<T, unkey::Error>>,
+        request: impl AsyncFnOnce(&Client) -> Result<T, unkey::Error>,
     ) -> Result<Answer<T>, End> {
+        let mut slot = self.context.permits.acquire("", Need::Scan).await;
         self.same_key()?;
         let begun = self.context.clock.now();
-        let timer = self.context.metrics.upstream_begins();
-        let result = request.await;
-        timer.ends(operation, result.as_ref().err().map_or("ok", upstream::word));
+        let sending = slot.sends(operation).map_err(|refusal| End::Refused(refusal.why.to_string()))?;
+        let (timer, ear) = (self.context.metrics.upstream_begins(), Ear::default());
+        let result = request(&client.heard_by(&ear)).await.map_err(Arc::new);
+        timer.ends(operation, result.as_ref().err().map_or("ok", |error| upstream::word(error)));
+        sending.ends(result.as_ref().err(), ear.heard());
         self.same_key()?;
         let error = match result {
             Ok(answer) => {

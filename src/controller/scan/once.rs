@@ -88,7 +88,13 @@ impl<'a> Scan<'a> {
 
     async fn list(&mut self, client: &unkey::Client, listing: &mut Listing) -> Result<(), End> {
         while let Some((limit, cursor)) = listing.next() {
-            match self.asker.ask(Operation::List, client.list(limit, cursor.as_deref())).await? {
+            match self
+                .asker
+                .ask(client, Operation::List, async |client: &unkey::Client| {
+                    client.list(limit, cursor.as_deref()).await
+                })
+                .await?
+            {
                 Answer::Got(begun, page) => {
                     self.pages += 1;
                     self.context.metrics.scan_page();
@@ -137,7 +143,13 @@ impl<'a> Scan<'a> {
         for owner in rest {
             while self.is_worth_a_get(&owner) {
                 self.gets += 1;
-                match self.asker.ask(Operation::Get, client.get(owner.external_id.as_str())).await? {
+                match self
+                    .asker
+                    .ask(client, Operation::Get, async |client: &unkey::Client| {
+                        client.get(owner.external_id.as_str()).await
+                    })
+                    .await?
+                {
                     Answer::Again | Answer::TooSoon => continue,
                     Answer::Got(begun, identity) => {
                         self.seen.insert(owner.external_id.clone());

@@ -20,7 +20,7 @@ use unkey_operator::api::{AdoptionPolicy, DeletionPolicy};
 use unkey_operator::controller::{self, Context, Scope, Settings, Snapshot};
 use unkey_operator::domain::{Mono, Policy};
 use unkey_operator::telemetry::Metrics;
-use unkey_operator::unkey::{Client, Credentials, Options};
+use unkey_operator::unkey::{Bounds, Client, Credentials, Options};
 
 use crate::harness::{ROOT_KEY, World, eventually};
 
@@ -99,7 +99,14 @@ impl Life {
             spread: 0,
         };
         let scope = Scope { namespaces: vec![world.namespace.clone()], selector: None };
-        let settings = Settings { scope, workers: 4, policy, accept_workspace_change: false, resync: Duration::ZERO };
+        let settings = Settings {
+            scope,
+            workers: 4,
+            policy,
+            accept_workspace_change: false,
+            resync: Duration::ZERO,
+            bounds: Bounds::default(),
+        };
         let options = Options { base_url: world.emulator.base_url(), request_timeout: ATTEMPT, ..Options::default() };
         let unkey = Client::new(&options, Credentials::from_value(&SecretString::from(ROOT_KEY)).unwrap()).unwrap();
         let (context, woken) = Context::new(world.client.clone(), unkey, &settings, Metrics::default());

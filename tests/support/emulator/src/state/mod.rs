@@ -10,7 +10,7 @@ mod go;
 mod handlers;
 mod json;
 mod keys;
-mod limiter;
+pub mod limiter;
 mod random;
 mod rows;
 mod scan;

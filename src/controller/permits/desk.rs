@@ -1,0 +1,287 @@
+//! Who may go on, and in which order: passes over objects, and calls to Unkey. A state machine: no clock, no IO.
+//!
+//! Passes that write to Kubernetes are bounded by the number of workers, calls by the [`Budget`] too. Whoever finds no place waits
+//! in a queue that is fair between namespaces, and is granted one later; until it takes that up it is *reserved*. A pass that waits
+//! holds nothing: it ends, and is woken.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use super::fair::FairQueue;
+use crate::domain::Uid;
+use crate::unkey::{Budget, Ready};
+
+/// A grant that nobody takes up for so long goes to another: its object is gone, or has no use for it any more.
+const RESERVED: Duration = Duration::from_secs(10);
+/// Of so many grants the scan gets one, if both wait.
+const SCANS_PART: u32 = 10;
+
+/// Who asks. An object's pass comes back when it is woken; a task waits where it is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Key {
+    /// The pass over the object of that uid.
+    Object(Uid),
+    /// A task of that number.
+    Task(u64),
+}
+
+/// What is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// Requests to Kubernetes only.
+    Writes,
+    /// A call for an object, with the requests to Kubernetes before and after it.
+    Call,
+    /// A further call of a pass: it goes before all others. What the pass has read is known to it alone, so that a pass that had to
+    /// end here would read again, and again.
+    Further,
+    /// A call of the scan.
+    Scan,
+}
+
+impl Need {
+    /// Its name, a metric label.
+    pub fn lane(self) -> &'static str {
+        match self {
+            Self::Writes => "writes",
+            Self::Call | Self::Further => "changes",
+            Self::Scan => "scan",
+        }
+    }
+
+    fn calls(self) -> bool {
+        self != Self::Writes
+    }
+
+    /// Takes one of the workers' places.
+    fn works(self) -> bool {
+        self != Self::Scan
+    }
+}
+
+/// What was granted and not taken up yet.
+#[derive(Debug)]
+struct Reserved {
+    need: Need,
+    until: Duration,
+}
+
+/// The state of it all. `W` is how to tell a waiting one that its turn has come.
+#[derive(Debug)]
+pub struct Desk<W> {
+    budget: Budget,
+    workers: usize,
+    /// Passes that hold a place or have one reserved.
+    working: usize,
+    writes: FairQueue<Key, W>,
+    calls: FairQueue<Key, W>,
+    further: FairQueue<Key, W>,
+    scans: FairQueue<Key, W>,
+    reserved: HashMap<Key, Reserved>,
+    /// Calls granted since the scan last got one.
+    since_scan: u32,
+    /// Writes go before calls this time.
+    writes_first: bool,
+}
+
+impl<W> Desk<W> {
+    /// Nobody waits. So many `workers` pass at a time.
+    pub fn new(budget: Budget, workers: usize) -> Self {
+        Self {
+            budget,
+            workers: workers.max(1),
+            working: 0,
+            writes: FairQueue::new(),
+            calls: FairQueue::new(),
+            further: FairQueue::new(),
+            scans: FairQueue::new(),
+            reserved: HashMap::new(),
+            since_scan: 0,
+            writes_first: true,
+        }
+    }
+
+    /// The budget of the calls.
+    pub fn budget(&mut self) -> &mut Budget {
+        &mut self.budget
+    }
+
+    /// How many wait in each lane.
+    pub fn waiting(&self) -> [(&'static str, usize); 3] {
+        [
+            (Need::Writes.lane(), self.writes.len()),
+            (Need::Call.lane(), self.calls.len() + self.further.len()),
+            (Need::Scan.lane(), self.scans.len()),
+        ]
+    }
+
+    /// Takes up what was granted to `key`. It holds it from now on.
+    pub fn take(&mut self, key: &Key) -> Option<Need> {
+        self.reserved.remove(key).map(|reserved| reserved.need)
+    }
+
+    /// Asks for what can be had at once. True: it is held.
+    pub fn try_take(&mut self, now: Duration, need: Need) -> bool {
+        self.expire(now);
+        if self.is_ahead_of(need) || !self.is_free(now, need) {
+            return false;
+        }
+        self.hold(now, need);
+        true
+    }
+
+    /// Somebody waits whose turn comes first.
+    fn is_ahead_of(&self, need: Need) -> bool {
+        match need {
+            Need::Writes => !self.writes.is_empty(),
+            Need::Further => !self.further.is_empty(),
+            Need::Call => !self.further.is_empty() || !self.calls.is_empty() || self.is_scans_turn(),
+            Need::Scan => !self.further.is_empty() || !self.calls.is_empty() || !self.scans.is_empty(),
+        }
+    }
+
+    /// One that holds a place as a worker asks for a call too, its first or a further one. True: it is held.
+    pub fn try_add_call(&mut self, now: Duration, need: Need) -> bool {
+        self.expire(now);
+        if self.is_ahead_of(need) || self.budget.ready(now) != Ready::Now {
+            return false;
+        }
+        self.budget.takes(now);
+        self.since_scan = self.since_scan.saturating_add(1);
+        true
+    }
+
+    /// Waits for it; whoever waits already keeps its place, unless it needs something else by now.
+    pub fn wait(&mut self, group: &str, key: Key, need: Need, waiter: W) {
+        if need.calls() {
+            self.writes.remove(&key);
+        } else {
+            self.calls.remove(&key);
+        }
+        self.queue(need).push(group, key, waiter);
+    }
+
+    /// Sends away those that wait for a further call. They can come back as any other.
+    pub fn dismiss(&mut self) -> Vec<W> {
+        std::iter::from_fn(|| self.further.pop()).map(|(_, waiter)| waiter).collect()
+    }
+
+    /// It needs nothing any more: neither waits nor has anything reserved. True if something came free.
+    pub fn forget(&mut self, key: &Key) -> bool {
+        self.writes.remove(key);
+        self.calls.remove(key);
+        self.further.remove(key);
+        self.scans.remove(key);
+        let reserved = self.reserved.remove(key);
+        if let Some(Reserved { need, .. }) = reserved {
+            self.give_back(need);
+        }
+        reserved.is_some()
+    }
+
+    /// What was held was not used.
+    pub fn give_back(&mut self, need: Need) {
+        if need.calls() {
+            self.budget.gives_back();
+        }
+        if need.works() {
+            self.leaves();
+        }
+    }
+
+    /// A worker's place is free again.
+    pub fn leaves(&mut self) {
+        self.working = self.working.saturating_sub(1);
+    }
+
+    /// Grants what can be granted now, and returns who is to be told.
+    #[must_use]
+    pub fn grant(&mut self, now: Duration) -> Vec<W> {
+        self.expire(now);
+        let mut granted = Vec::new();
+        while let Some(need) = self.next(now) {
+            let Some((key, waiter)) = self.queue(need).pop() else { break };
+            self.hold(now, need);
+            self.reserved.insert(key, Reserved { need, until: now + RESERVED });
+            granted.push(waiter);
+        }
+        granted
+    }
+
+    /// When [`grant`](Self::grant) may find something to grant or to take back although nothing else happens.
+    pub fn due(&self, now: Duration) -> Option<Duration> {
+        let waits = !self.calls.is_empty() || !self.further.is_empty() || !self.scans.is_empty();
+        let at = match self.budget.ready(now) {
+            Ready::At(at) if waits => Some(at),
+            _ => None,
+        };
+        at.into_iter().chain(self.reserved.values().map(|reserved| reserved.until)).min()
+    }
+
+    fn queue(&mut self, need: Need) -> &mut FairQueue<Key, W> {
+        match need {
+            Need::Writes => &mut self.writes,
+            Need::Call => &mut self.calls,
+            Need::Further => &mut self.further,
+            Need::Scan => &mut self.scans,
+        }
+    }
+
+    fn is_free(&self, now: Duration, need: Need) -> bool {
+        // A pass that goes on had a place, and gave it up only to wait.
+        let place = !need.works() || need == Need::Further || self.working < self.workers;
+        place && (!need.calls() || self.budget.ready(now) == Ready::Now)
+    }
+
+    fn hold(&mut self, now: Duration, need: Need) {
+        if need.calls() {
+            self.budget.takes(now);
+        }
+        if need.works() {
+            self.working += 1;
+        }
+        match need {
+            Need::Writes => self.writes_first = false,
+            Need::Call | Need::Further => {
+                (self.since_scan, self.writes_first) = (self.since_scan.saturating_add(1), true);
+            }
+            Need::Scan => self.since_scan = 0,
+        }
+    }
+
+    /// What is granted next: changes before the scan, which keeps its part; writes and calls take turns for the workers.
+    fn next(&self, now: Duration) -> Option<Need> {
+        let can = |need, waits: bool| waits && self.is_free(now, need);
+        if can(Need::Further, !self.further.is_empty()) {
+            return Some(Need::Further);
+        }
+        let writes = can(Need::Writes, !self.writes.is_empty());
+        let calls = can(Need::Call, !self.calls.is_empty());
+        let scans = can(Need::Scan, !self.scans.is_empty());
+        if scans && (!calls || self.is_scans_turn()) {
+            return Some(Need::Scan);
+        }
+        match (writes, calls) {
+            (true, false) => Some(Need::Writes),
+            (true, true) if self.writes_first => Some(Need::Writes),
+            (_, true) => Some(Need::Call),
+            (false, false) => None,
+        }
+    }
+
+    /// It waits, and the calls have had their part.
+    fn is_scans_turn(&self) -> bool {
+        !self.scans.is_empty() && self.since_scan + 1 >= SCANS_PART
+    }
+
+    fn expire(&mut self, now: Duration) {
+        if !self.reserved.values().any(|reserved| reserved.until <= now) {
+            return;
+        }
+        let late: Vec<Key> =
+            self.reserved.iter().filter(|(_, it)| it.until <= now).map(|(key, _)| key.clone()).collect();
+        for key in late {
+            self.forget(&key);
+        }
+    }
+}
