@@ -26,6 +26,18 @@ cuts: tools ## Cut and crash every pair of requests of every workflow on the rea
 campaign: tools ## Put CAMPAIGN_CHAINS=10000 chains of generated specs through a real API server; CAMPAIGN_SEED searches others, CAMPAIGN_ONLY=n runs one again
 	@CAMPAIGN_SEED=$${CAMPAIGN_SEED:-$$(date +%s)} CAMPAIGN_CHAINS=$${CAMPAIGN_CHAINS:-10000} $(CARGO) test --test campaign every_spec -- --nocapture
 
+# Fewer rows, smaller or shorter, as in: make bench ROWS=changes,limit N=100 RUNS=1
+MEASURED := $(if $(ROWS),--only $(ROWS)) $(if $(N),--objects $(N)) $(if $(RUNS),--runs $(RUNS)) $(if $(SECONDS),--seconds $(SECONDS))
+
+.PHONY: bench
+bench: tools ## Measure speed and cost against a bare loop of the same requests (15 minutes, on an idle machine)
+	@$(CARGO) bench -q --bench cluster -- $(MEASURED)
+
+.PHONY: bench-full
+bench-full: tools ## The same with 10,000 and 100,000 objects, under churn, noise and at rest (2 hours)
+	@$(CARGO) bench -q --bench event --bench heap
+	@$(CARGO) bench -q --bench cluster -- --full $(MEASURED)
+
 .PHONY: mutants
 mutants: ## Change the deciding code in some 900 small ways, one at a time: a unit or property test has to notice. Hours
 	@.ci/mutants

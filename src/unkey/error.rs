@@ -155,16 +155,6 @@ pub enum Permission {
 }
 
 impl Permission {
-    /// As it is written in Unkey's dashboard.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Create => "identity.*.create_identity",
-            Self::Read => "identity.*.read_identity",
-            Self::Update => "identity.*.update_identity",
-            Self::Delete => "identity.*.delete_identity",
-        }
-    }
-
     /// The one an operation needs.
     pub const fn of(operation: Operation) -> Self {
         match operation {

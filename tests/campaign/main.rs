@@ -57,6 +57,9 @@ async fn every_spec_is_refused_carried_out_or_explained() {
         // Scans go on beside it, and find nothing.
         "--resync-interval",
         "5s",
+        // Ten thousand chains are more than the defaults let through in a quarter of an hour.
+        "--max-requests-per-second",
+        "0",
         "--log-level",
         "info",
     ]);

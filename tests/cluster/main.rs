@@ -34,6 +34,7 @@ mod scan;
 mod scan_faults;
 mod scan_others;
 mod secrecy;
+mod shards;
 mod shutdown;
 mod suspend;
 mod two_operators;

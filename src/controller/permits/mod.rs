@@ -1,4 +1,4 @@
-//! Permits: who may go on, handed out by a [`Desk`](desk::Desk) under a lock that is held for moments.
+//! Permits: who may go on, handed out by a [`Desk`] under a lock that is held for moments.
 //!
 //! A pass that finds no place ends; it is woken as if its object had changed, and finds the place reserved. So waiting costs no
 //! worker, holds no turn on an externalId, and whatever happens to the object meanwhile is seen first.

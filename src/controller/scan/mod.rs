@@ -149,14 +149,4 @@ impl Context {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_interval_is_jittered_by_a_tenth() {
-        let every = Duration::from_secs(600);
-        assert_eq!(jittered(every, 0), Duration::from_secs(540));
-        assert_eq!(jittered(every, u16::MAX), Duration::from_secs(660));
-        assert!((540..=660).contains(&jittered(every, 12_345).as_secs()));
-    }
-}
+mod tests;

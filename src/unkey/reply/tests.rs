@@ -74,6 +74,34 @@ fn assert_is(error: &Error, is: &Is, effect: Effect) {
     assert_eq!((error.class(), error.effect()), (expected, effect), "{error:?}");
 }
 
+/// A smaller page helps against an answer that is too large, and against a server that fails on it.
+#[test]
+fn what_may_be_too_much_is_asked_for_in_smaller_parts() {
+    let list = |status, kind| error(Operation::List, status, JSON, &envelope(status, kind, ""));
+    for status in [500, 503] {
+        assert!(list(status, "unkey/application/unexpected_error").may_be_too_much(), "{status}");
+    }
+    for status in [400, 401, 404, 429, 499] {
+        assert!(!list(status, "unkey/application/invalid_input").may_be_too_much(), "{status}");
+    }
+    assert!(Error::new(Operation::List, Fault::TooLarge { limit: 1 }).may_be_too_much());
+    let late = Fault::Deadline(std::time::Duration::from_secs(1));
+    assert!(!Error::new(Operation::List, late).may_be_too_much(), "there was no answer");
+}
+
+/// The message says what is wrong with an answer, and quotes nothing of it.
+#[test]
+fn what_cannot_be_read_is_told_by_its_kind() {
+    for (body, told) in [
+        (r#"{"meta":{"requestId":"r"},"data":{"id":"secret"#, "cut short"),
+        (r#"{"meta":{"requestId":"r"},"data":["secret"]}"#, "another shape than documented"),
+        (r#"{"meta":secret}"#, "not JSON"),
+    ] {
+        let text = error(Operation::Get, 200, JSON, body).to_string();
+        assert!(text.contains(told) && !text.contains("secret"), "{text}");
+    }
+}
+
 #[test]
 fn every_documented_error_has_one_class_and_one_effect() {
     let bearer = "Error at /: Authorization header for 'bearer' scheme: missing";

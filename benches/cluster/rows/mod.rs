@@ -1,0 +1,17 @@
+//! The rows of the table, each with its goals. What a row needs it makes, and what it made it removes.
+
+mod changes;
+mod churn;
+mod latency;
+mod limit;
+mod memory;
+mod quiet;
+mod restart;
+
+pub use changes::{changes, defaults};
+pub use churn::churn;
+pub use latency::{idle as latency, while_scanning as latency_while_scanning};
+pub use limit::limit;
+pub use memory::memory;
+pub use quiet::{noise, steady};
+pub use restart::restart;

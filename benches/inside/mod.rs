@@ -1,0 +1,137 @@
+//! The parts of a process that a watch event goes through, without a control plane: the watch type, the table, and a pass that finds
+//! nothing to do. Events are text, as the API server sends them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt;
+use kube::core::WatchEvent;
+use kube::runtime::reflector::{self, Store};
+use kube::runtime::watcher;
+use secrecy::SecretString;
+use serde_json::{Value, json};
+use unkey_operator::api::{AdoptionPolicy, DeletionPolicy};
+use unkey_operator::controller::{self, Context, Scope, Settings, Snapshot};
+use unkey_operator::domain::{Claim, Desired, ExternalId, Limit, Limits, Meta, Policy, Uid};
+use unkey_operator::telemetry::Metrics;
+use unkey_operator::unkey::{Bounds, Client, Credentials, Options};
+
+#[path = "../cluster/object.rs"]
+#[allow(dead_code)] // it serves more benches than these
+mod object;
+
+/// An event of a Ready object, as the API server would send it.
+pub fn event(number: usize, credential: &str) -> String {
+    let name = object::name(number);
+    let uid = format!("6f1e2d3c-0000-4000-8000-{number:012}");
+    let mut object = object::manifest(&name);
+    let meta = Meta::new(object::meta(&name, 0).as_object().unwrap().clone());
+    let limits = object::ratelimits();
+    let limits = limits.as_array().unwrap().iter().map(|it| {
+        let number = |field: &str| it[field].as_i64().unwrap();
+        let limit = Limit { limit: number("limit"), duration: number("duration"), auto_apply: it["autoApply"] == true };
+        (it["name"].as_str().unwrap().to_owned(), limit)
+    });
+    let desired = Desired::new(ExternalId::new(&name), Some(meta), Some(Limits::new(limits.collect())));
+    let claim = Claim { hash: desired.content_hash().clone(), given_up: None }.render(&Uid::new(&uid));
+    let hashes = desired.hashes();
+    object["metadata"] = json!({
+        "name": name, "namespace": "tenants", "uid": uid, "resourceVersion": (number + 1000).to_string(), "generation": 1,
+        "creationTimestamp": "2026-11-21T20:14:04Z", "finalizers": ["unkey.com/identity"],
+        "annotations": {
+            "unkey.com/claim": claim,
+            "kubectl.kubernetes.io/last-applied-configuration": object::manifest(&name).to_string(),
+        },
+        "managedFields": managed_fields(),
+    });
+    let condition = |kind: &str, status: &str, reason: &str, message: &str| {
+        json!({"type": kind, "status": status, "observedGeneration": 1, "lastTransitionTime": "2026-11-21T20:14:05Z",
+            "reason": reason, "message": message})
+    };
+    object["status"] = json!({
+        "observedGeneration": 1, "uid": uid, "identityId": format!("id_{number:016}"), "origin": "Created",
+        "applied": {"meta": hashes.meta.as_ref().unwrap().as_str(), "ratelimits": hashes.limits.as_ref().unwrap().as_str()},
+        "deletionPolicy": "Delete", "credential": credential,
+        "conditions": [condition("Ready", "True", "Synced", "Unkey holds what the spec asks for")],
+    });
+    json!({"type": "MODIFIED", "object": object}).to_string()
+}
+
+/// As large as the API server writes them for an object that kubectl applied and the operator patched twice.
+fn managed_fields() -> Value {
+    let field = |manager: &str, subresource: &str, fields: Value| {
+        json!({"manager": manager, "operation": "Update", "apiVersion": "unkey.com/v1alpha1", "time": "2026-11-21T20:14:04Z",
+            "fieldsType": "FieldsV1", "subresource": subresource, "fieldsV1": fields})
+    };
+    json!([
+        field(
+            "kubectl-client-side-apply",
+            "",
+            json!({"f:metadata": {"f:annotations": {".": {},
+            "f:kubectl.kubernetes.io/last-applied-configuration": {}}}, "f:spec": {".": {}, "f:externalId": {},
+            "f:meta": {".": {}, "f:plan": {}, "f:company": {}, "f:region": {}, "f:seats": {}}, "f:ratelimits": {}}})
+        ),
+        field(
+            "unkey-operator",
+            "",
+            json!({"f:metadata": {"f:annotations": {"f:unkey.com/claim": {}},
+            "f:finalizers": {".": {}, "v:\"unkey.com/identity\"": {}}}})
+        ),
+        field(
+            "unkey-operator",
+            "status",
+            json!({"f:status": {".": {}, "f:applied": {".": {}, "f:meta": {}, "f:ratelimits": {}},
+            "f:conditions": {".": {}, "k:{\"type\":\"Ready\"}": {".": {}, "f:status": {}, "f:reason": {}}}, "f:identityId": {}}})
+        ),
+    ])
+}
+
+/// The parts of a process that events go through.
+pub struct Inside {
+    context: Arc<Context>,
+    pub credential: String,
+    store: Store<Snapshot>,
+    writer: reflector::store::Writer<Snapshot>,
+}
+
+impl Inside {
+    pub fn new() -> Self {
+        let config = kube::Config::new("http://127.0.0.1:9".parse().unwrap());
+        let options = Options { base_url: "http://127.0.0.1:9".to_owned(), ..Options::default() };
+        let unkey = Client::new(&options, Credentials::from_value(&SecretString::from("key")).unwrap()).unwrap();
+        let credential = unkey.credential_mark().unwrap();
+        let policy = Policy {
+            adoption: AdoptionPolicy::IfLossless,
+            deletion: DeletionPolicy::Delete,
+            window: 30_000,
+            attempt: 30_000,
+            credential: None,
+            spread: 0,
+        };
+        let settings = Settings {
+            scope: Scope { namespaces: vec!["tenants".to_owned()], selector: None },
+            workers: 32,
+            bounds: Bounds::default(),
+            policy,
+            accept_workspace_change: false,
+            resync: Duration::ZERO,
+        };
+        let client = kube::Client::try_from(config).unwrap();
+        let (context, _) = Context::new(client, unkey, &settings, Metrics::default());
+        let (store, writer) = reflector::store::<Snapshot>();
+        Self { context, credential, store, writer }
+    }
+
+    /// Takes in an event as the watch does, and runs the pass that follows.
+    pub fn take(&mut self, text: &str) {
+        let event: WatchEvent<Snapshot> = serde_json::from_str(text).unwrap();
+        let WatchEvent::Modified(mut object) = event else { panic!("{text}") };
+        object.prune();
+        self.context.table().upsert(&object);
+        let at = reflector::ObjectRef::from_obj(&object);
+        self.writer.apply_watcher_event(&watcher::Event::Apply(object));
+        let object = self.store.get(&at).unwrap();
+        // It finds nothing to do, so it never waits.
+        controller::visit(object, Arc::clone(&self.context)).now_or_never().expect("nothing to do");
+    }
+}
