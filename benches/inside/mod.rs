@@ -54,7 +54,8 @@ pub fn event(number: usize, credential: &str) -> String {
         "deletionPolicy": "Delete", "credential": credential,
         "conditions": [condition("Ready", "True", "Synced", "Unkey holds what the spec asks for")],
     });
-    json!({"type": "MODIFIED", "object": object}).to_string()
+    // In the API server's order.
+    format!(r#"{{"type":"MODIFIED","object":{object}}}"#)
 }
 
 /// As large as the API server writes them for an object that kubectl applied and the operator patched twice.
