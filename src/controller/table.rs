@@ -135,6 +135,8 @@ impl Table {
             }
             None if may_add => {
                 self.count(Some(&entry.claimant), None);
+                // Almost always the only one, and a vector begins with room for four.
+                slot.entries.reserve_exact(1);
                 slot.entries.push(entry);
             }
             None => return,
