@@ -57,15 +57,15 @@ pub(super) struct RunArgs {
     accept_workspace_change: bool,
 
     /// Requests to Unkey that may wait for an answer at a time
-    #[arg(long, env = "UNKEY_OPERATOR_MAX_CONCURRENT_REQUESTS", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(long, env = "UNKEY_OPERATOR_MAX_CONCURRENT_REQUESTS", default_value_t = Bounds::default().concurrent, value_parser = clap::value_parser!(u16).range(1..=1024))]
     max_concurrent_requests: u16,
 
     /// Requests to Unkey per second, with a burst of twice as many; 0 for as many as Unkey bears
-    #[arg(long, env = "UNKEY_OPERATOR_MAX_REQUESTS_PER_SECOND", default_value_t = 50, value_parser = clap::value_parser!(u32).range(0..=100_000))]
+    #[arg(long, env = "UNKEY_OPERATOR_MAX_REQUESTS_PER_SECOND", default_value_t = Bounds::default().per_second, value_parser = clap::value_parser!(u32).range(0..=100_000))]
     max_requests_per_second: u32,
 
     /// The part of the workspace's rate limit that the operator may use, if Unkey names one: more than 0, at most 1
-    #[arg(long, env = "UNKEY_OPERATOR_RATE_LIMIT_SHARE", default_value = "0.5", value_parser = share)]
+    #[arg(long, env = "UNKEY_OPERATOR_RATE_LIMIT_SHARE", default_value_t = Bounds::default().share, value_parser = share)]
     rate_limit_share: f64,
 
     /// Identities that are worked on at a time

@@ -9,7 +9,7 @@ use super::permits::Need;
 use super::run::Context;
 use super::upstream;
 use crate::domain::{Cause, KeyMark, Look, Reply, backoff};
-use crate::unkey::{self, Ear};
+use crate::unkey;
 
 /// Runs for as long as it is polled.
 pub async fn run(context: Arc<Context>) {
@@ -73,18 +73,10 @@ async fn look_for(context: &Context, client: &unkey::Client, mark: &KeyMark) -> 
     for (external_id, id) in context.table.canaries(mark) {
         let operation = unkey::Operation::Get;
         let mut slot = context.permits.acquire("", Need::Call).await;
-        let answer = match slot.sends(operation) {
-            Ok(sending) => {
-                let (timer, ear) = (context.metrics.upstream_begins(), Ear::default());
-                let answer = client.heard_by(&ear).get(external_id.as_str()).await.map_err(Arc::new);
-                timer.ends(operation, answer.as_ref().err().map_or("ok", |error| upstream::word(error)));
-                sending.ends(answer.as_ref().err(), ear.heard());
-                answer
-            }
-            Err(refusal) => Err(refusal.why),
-        };
+        let request = async |client: &unkey::Client| client.get(external_id.as_str()).await;
+        let sent = upstream::send(&mut slot, &context.metrics, client, operation, request).await;
         drop(slot);
-        match answer {
+        match sent.unwrap_or_else(|refusal| Err(refusal.why)) {
             Ok(found) => {
                 if found.external_id == external_id.as_str() && found.id == id.as_str() {
                     return Look::Hit;

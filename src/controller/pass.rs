@@ -18,7 +18,7 @@ use super::{patch, status, stray, upstream};
 use crate::domain::{
     self, Call, Crd, ExternalId, KubeStep, Look, Mono, Note, Object, Phase, Report, Situation, Step, Telling, Uid, Wake,
 };
-use crate::unkey::{self, Ear};
+use crate::unkey;
 
 /// A pass has a handful of steps; more than this means that somebody edits the object all the time.
 const MAX_STEPS: usize = 64;
@@ -77,8 +77,10 @@ pub async fn clear_up(gone: Arc<Snapshot>, context: &Arc<Context>) -> Option<Res
         Ok(false) => Ok(None),
         Ok(true) => pass.steps().await.map(|end| match end {
             End::Wait(wait) => Some(wait),
+            // It waits for its permits where it is.
+            End::Queued => Some(Duration::ZERO),
             End::Lives => None,
-            End::Done | End::Gone | End::Queued => {
+            End::Done | End::Gone => {
                 pass.turn.known().cleared_up();
                 None
             }
@@ -423,15 +425,9 @@ impl<'a> Pass<'a> {
 
     /// One request on the wire, unless it would be refused.
     async fn send(&mut self, client: &unkey::Client, operation: unkey::Operation, call: &Call) -> Answer {
-        let sending = match self.slot.sends(operation) {
-            Ok(sending) => sending,
-            Err(refusal) => return upstream::not_sent(refusal),
-        };
-        let (timer, ear) = (self.context.metrics.upstream_begins(), Ear::default());
-        let answer = upstream::perform(&client.heard_by(&ear), call).await;
-        timer.ends(operation, upstream::outcome(&answer));
-        sending.ends(answer.error.as_ref(), ear.heard());
-        answer
+        let request = async |client: &unkey::Client| upstream::perform(client, call).await;
+        let sent = upstream::send(&mut self.slot, &self.context.metrics, client, operation, request).await;
+        sent.map_or_else(upstream::not_sent, upstream::answered)
     }
 
     /// Publishes an event. That may take seconds, in which the object may change: a write upstream needs a new look (R11).

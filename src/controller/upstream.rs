@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use super::permits::Slot;
 use crate::domain::{Call, Cause, Content, Effect, Fault, Limit, Limits, Meta, Operation, Reply};
-use crate::unkey::{self, Class, Client, CreateIdentity, Permission, RatelimitSpec, Refusal, UpdateIdentity};
+use crate::telemetry::Metrics;
+use crate::unkey::{self, Class, Client, CreateIdentity, Ear, Permission, RatelimitSpec, Refusal, UpdateIdentity};
 
 /// What was answered, and what is for the log only.
 #[derive(Debug)]
@@ -38,9 +40,33 @@ pub fn not_sent(Refusal { why, wait }: Refusal) -> Answer {
     Answer { reply, error: Some(why) }
 }
 
+/// One request on the wire, with the call that `slot` allows, counted and timed; not if Unkey would refuse it.
+pub async fn send<T>(
+    slot: &mut Slot,
+    metrics: &Metrics,
+    client: &Client,
+    operation: unkey::Operation,
+    request: impl AsyncFnOnce(&Client) -> Result<T, unkey::Error>,
+) -> Result<Result<T, Arc<unkey::Error>>, Refusal> {
+    let sending = slot.sends(operation)?;
+    let (timer, ear) = (metrics.upstream_begins(), Ear::default());
+    let result = request(&client.heard_by(&ear)).await.map_err(Arc::new);
+    timer.ends(operation, result.as_ref().err().map_or("ok", |error| word(error)));
+    sending.ends(result.as_ref().err(), ear.heard());
+    Ok(result)
+}
+
+/// What was answered, in the words of the domain.
+pub fn answered(result: Result<Reply, Arc<unkey::Error>>) -> Answer {
+    match result {
+        Ok(reply) => Answer { reply, error: None },
+        Err(error) => Answer { reply: refusal(&error), error: Some(error) },
+    }
+}
+
 /// Sends `call`.
-pub async fn perform(client: &Client, call: &Call) -> Answer {
-    let result = match call {
+pub async fn perform(client: &Client, call: &Call) -> Result<Reply, unkey::Error> {
+    match call {
         Call::Read(external_id) => client.get(external_id.as_str()).await.map(|found| Reply::Found {
             content: content(&found),
             external_id: found.external_id,
@@ -68,10 +94,6 @@ pub async fn perform(client: &Client, call: &Call) -> Answer {
                 .map(|updated| Reply::Updated { external_id: updated.external_id, id: updated.id })
         }
         Call::Delete(identity) => client.delete(identity.id().as_str()).await.map(|()| Reply::Deleted),
-    };
-    match result {
-        Ok(reply) => Answer { reply, error: None },
-        Err(error) => Answer { reply: refusal(&error), error: Some(Arc::new(error)) },
     }
 }
 
@@ -142,17 +164,8 @@ fn specs(limits: &Limits) -> Vec<RatelimitSpec> {
         .collect()
 }
 
-/// How it went, in one of a closed set of words: a metric label.
-pub fn outcome(answer: &Answer) -> &'static str {
-    match &answer.error {
-        None if answer.is_failure() => "credential",
-        None => "ok",
-        Some(error) => word(error),
-    }
-}
-
 /// How a call failed, in one of a closed set of words: a metric label.
-pub fn word(error: &unkey::Error) -> &'static str {
+fn word(error: &unkey::Error) -> &'static str {
     match error.class() {
         Class::NotFound => "not_found",
         Class::Conflict => "exists",

@@ -9,7 +9,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
-use super::metrics::{ByOperation, Word};
+use super::metrics::{ByOperation, Word, registered};
 use crate::unkey::{Operation, Standing};
 
 /// Queues and budget.
@@ -32,39 +32,46 @@ struct ByLane {
 
 impl Permits {
     pub(super) fn register(registry: &mut Registry) -> Self {
-        let all = Self {
-            // From a moment to a pause of the longest `Retry-After`.
-            waits: Family::new_with_constructor(|| {
-                Histogram::new([0.005, 0.025, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0])
-            }),
-            waiting: Family::default(),
-            tokens: Gauge::default(),
-            concurrency: Gauge::default(),
-            limit: Gauge::default(),
-            remaining: Gauge::default(),
-            paused: Gauge::default(),
-            key_refused: Gauge::default(),
-            operation_refused: Family::default(),
-        };
+        // From a moment to a pause of the longest `Retry-After`.
+        let waits: Family<ByLane, Histogram> =
+            Family::new_with_constructor(|| Histogram::new([0.005, 0.025, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0]));
         let help = "How long those waited that found no permit at once, by lane: changes and scan need a call to Unkey, writes do not";
-        registry.register_with_unit("permit_wait", help, Unit::Seconds, all.waits.clone());
-        registry.register("permits_waited_for", "Those that wait for a permit, by lane", all.waiting.clone());
-        let help = "Requests that may be sent to Unkey at once by the rates in force; NaN: without bound";
-        registry.register("upstream_tokens", help, all.tokens.clone());
-        let help = "Requests that may wait for an answer of Unkey at a time; fewer while it fails or slows down";
-        registry.register("upstream_concurrency_limit", help, all.concurrency.clone());
-        let help = "The workspace's limit in requests per minute, as Unkey last told it; -1: it names none";
-        registry.register("upstream_rate_limit", help, all.limit.clone());
-        let help = "Requests left of the workspace's limit, as Unkey last told; -1: it names none";
-        registry.register("upstream_rate_limit_remaining", help, all.remaining.clone());
-        let help = "1 while a 429 of Unkey stops all requests";
-        registry.register("upstream_paused", help, all.paused.clone());
-        let help = "1 while Unkey refuses the root key and only one request at a time tries it";
-        registry.register("upstream_root_key_refused", help, all.key_refused.clone());
-        let help =
-            "1 while Unkey refuses the operation for want of a permission and only one request at a time tries it";
-        registry.register("upstream_operation_refused", help, all.operation_refused.clone());
-        all
+        registry.register_with_unit("permit_wait", help, Unit::Seconds, waits.clone());
+        Self {
+            waits,
+            waiting: registered(registry, "permits_waited_for", "Those that wait for a permit, by lane"),
+            tokens: registered(
+                registry,
+                "upstream_tokens",
+                "Requests that may be sent to Unkey at once by the rates in force; NaN: without bound",
+            ),
+            concurrency: registered(
+                registry,
+                "upstream_concurrency_limit",
+                "Requests that may wait for an answer of Unkey at a time; fewer while it fails or slows down",
+            ),
+            limit: registered(
+                registry,
+                "upstream_rate_limit",
+                "The workspace's limit in requests per minute, as Unkey last told it; -1: it names none",
+            ),
+            remaining: registered(
+                registry,
+                "upstream_rate_limit_remaining",
+                "Requests left of the workspace's limit, as Unkey last told; -1: it names none",
+            ),
+            paused: registered(registry, "upstream_paused", "1 while a 429 of Unkey stops all requests"),
+            key_refused: registered(
+                registry,
+                "upstream_root_key_refused",
+                "1 while Unkey refuses the root key and only one request at a time tries it",
+            ),
+            operation_refused: registered(
+                registry,
+                "upstream_operation_refused",
+                "1 while Unkey refuses the operation for want of a permission and only one request at a time tries it",
+            ),
+        }
     }
 
     pub(super) fn waited(&self, lane: &'static str, waited: Duration) {

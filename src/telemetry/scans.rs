@@ -9,7 +9,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::Metrics;
-use super::metrics::{ByResult, Word};
+use super::metrics::{ByResult, Word, registered};
 
 /// What the scans did.
 pub(super) struct Scans {
@@ -30,31 +30,22 @@ struct ByFinding {
 
 impl Scans {
     pub(super) fn register(registry: &mut Registry) -> Self {
-        let all = Self {
-            by_result: Family::default(),
-            pages: Counter::default(),
-            findings: Family::default(),
-            last: Gauge::default(),
-            took: Gauge::default(),
-            recorded: Gauge::default(),
-            missing: Gauge::default(),
-            withheld: Gauge::default(),
-        };
-        registry.register("scans", "Scans of the workspace, by result", all.by_result.clone());
-        registry.register("scan_pages", "Pages of the workspace that were listed", all.pages.clone());
+        let by_result = registered(registry, "scans", "Scans of the workspace, by result");
+        let pages = registered(registry, "scan_pages", "Pages of the workspace that were listed");
         let help = "Differences that scans found; each is looked at again before anything is done";
-        registry.register("scan_findings", help, all.findings.clone());
+        let findings = registered(registry, "scan_findings", help);
+        let (last, took): (Gauge, Gauge<f64, std::sync::atomic::AtomicU64>) = Default::default();
         let help = "When the last complete scan ended, in Unix time; 0: none yet";
-        registry.register_with_unit("scan_last_complete_timestamp", help, Unit::Seconds, all.last.clone());
+        registry.register_with_unit("scan_last_complete_timestamp", help, Unit::Seconds, last.clone());
         let help = "How long the last complete scan took";
-        registry.register_with_unit("scan_last_complete_duration", help, Unit::Seconds, all.took.clone());
+        registry.register_with_unit("scan_last_complete_duration", help, Unit::Seconds, took.clone());
         let help = "Recorded identities that the last complete scan looked for";
-        registry.register("scan_recorded_identities", help, all.recorded.clone());
+        let recorded = registered(registry, "scan_recorded_identities", help);
         let help = "Recorded identities that the last complete scan did not find";
-        registry.register("scan_missing_identities", help, all.missing.clone());
+        let missing = registered(registry, "scan_missing_identities", help);
         let help = "1 if the last complete scan missed too many identities to take them for gone";
-        registry.register("scan_recreation_withheld", help, all.withheld.clone());
-        all
+        let withheld = registered(registry, "scan_recreation_withheld", help);
+        Self { by_result, pages, findings, last, took, recorded, missing, withheld }
     }
 }
 

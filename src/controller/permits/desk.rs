@@ -275,9 +275,6 @@ impl<W> Desk<W> {
     }
 
     fn expire(&mut self, now: Duration) {
-        if !self.reserved.values().any(|reserved| reserved.until <= now) {
-            return;
-        }
         let late: Vec<Key> =
             self.reserved.iter().filter(|(_, it)| it.until <= now).map(|(key, _)| key.clone()).collect();
         for key in late {

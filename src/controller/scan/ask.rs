@@ -8,7 +8,7 @@ use super::super::permits::Need;
 use super::super::run::Context;
 use super::super::{clock, upstream};
 use crate::domain::{Cause, Mono, backoff};
-use crate::unkey::{self, Class, Client, Ear, Operation};
+use crate::unkey::{self, Class, Client, Operation};
 
 /// Failures in a row that end a scan; the next one comes anyway.
 const MAX_FAILURES: u32 = 4;
@@ -96,11 +96,8 @@ impl<'a> Asker<'a> {
         let mut slot = self.context.permits.acquire("", Need::Scan).await;
         self.same_key()?;
         let begun = self.context.clock.now();
-        let sending = slot.sends(operation).map_err(|refusal| End::Refused(refusal.why.to_string()))?;
-        let (timer, ear) = (self.context.metrics.upstream_begins(), Ear::default());
-        let result = request(&client.heard_by(&ear)).await.map_err(Arc::new);
-        timer.ends(operation, result.as_ref().err().map_or("ok", |error| upstream::word(error)));
-        sending.ends(result.as_ref().err(), ear.heard());
+        let sent = upstream::send(&mut slot, &self.context.metrics, client, operation, request).await;
+        let result = sent.map_err(|refusal| End::Refused(refusal.why.to_string()))?;
         self.same_key()?;
         let error = match result {
             Ok(answer) => {

@@ -41,6 +41,11 @@ impl Flow {
         Self { max, allowed: max, in_flight: 0, cut_at: None, usual: None }
     }
 
+    /// The same bound and the same calls under way, of which nothing was learned.
+    pub(super) fn anew(&self) -> Self {
+        Self { allowed: self.max, cut_at: None, usual: None, ..*self }
+    }
+
     pub(super) fn is_full(&self) -> bool {
         self.in_flight >= self.allowed()
     }

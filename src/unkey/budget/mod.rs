@@ -127,12 +127,7 @@ impl Budget {
 
     /// Another root key comes into use: what was told of the old one says nothing of it. What is under way stays counted.
     pub fn key_changed(&mut self) {
-        let flow = Flow::new(self.bounds.concurrent);
-        let flow = (0..self.flow.in_flight()).fold(flow, |mut flow, _| {
-            flow.begins();
-            flow
-        });
-        *self = Self { flow, ..Self::new(self.bounds) };
+        *self = Self { flow: self.flow.anew(), ..Self::new(self.bounds) };
     }
 
     /// When the next call may be sent.
