@@ -108,9 +108,14 @@ impl Operator {
         }
     }
 
-    /// Waits for the end of the next scan that goes through.
-    pub async fn until_scanned(&mut self, patience: Duration) {
-        self.until_logged("scanned the workspace", patience).await;
+    /// Waits for the end of the next scan that goes through; returns how often it asked Unkey.
+    pub async fn until_scanned(&mut self, patience: Duration) -> usize {
+        let line = self.until_logged("scanned the workspace", patience).await;
+        let said = |what: &str| -> usize {
+            let said = line.split(what).nth(1).and_then(|rest| rest.split_whitespace().next()?.parse().ok());
+            said.unwrap_or_else(|| panic!("no {what} in: {line}"))
+        };
+        said("pages=") + said("gets=")
     }
 
     /// Skips what it has logged so far.

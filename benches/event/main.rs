@@ -1,4 +1,5 @@
-//! Time for a watch event that changes nothing: from its text to a pass that finds nothing to do.
+//! Time for a watch event that changes nothing, from its text on: one that no pass could see (a label), and one that a pass has to look at
+//! to find nothing to do.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)] // a failed step ends the bench
 
 #[path = "../inside/mod.rs"]
@@ -19,29 +20,37 @@ fn main() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let _entered = runtime.enter();
     let mut inside = Inside::new();
-    let texts: Vec<String> = (0..OBJECTS).map(|number| event(number, &inside.credential)).collect();
-    for text in &texts {
-        inside.take(text);
+    let texts = |finalizers: &[&str]| -> Vec<String> {
+        (0..OBJECTS).map(|number| event(number, &inside.credential, finalizers)).collect()
+    };
+    let both = [texts(&[]), texts(&["of.another/one"])];
+    for text in &both[0] {
+        assert!(inside.take(text), "it was new");
     }
     let each = |elapsed: Duration| elapsed.as_nanos() / u128::try_from(OBJECTS).unwrap();
-    let mut rounds: Vec<(u128, u128)> = (0..ROUNDS)
-        .map(|_| {
-            let begun = Instant::now();
-            for text in &texts {
-                black_box(serde_json::from_str::<WatchEvent<Snapshot>>(text).unwrap());
-            }
-            let read = each(begun.elapsed());
-            let begun = Instant::now();
-            for text in &texts {
-                inside.take(text);
-            }
-            (each(begun.elapsed()), read)
-        })
-        .collect();
-    rounds.sort_unstable();
-    let ((all, read), (fastest, _), (slowest, _)) = (rounds[ROUNDS / 2], rounds[0], rounds[ROUNDS - 1]);
-    println!(
-        "event: {all} ns for one that changes nothing ({OBJECTS} Identities, median of {ROUNDS} rounds, {fastest} to {slowest}), {read} ns of it to \
-         read its JSON"
-    );
+    let (mut read, mut unseen, mut seen) = (Vec::new(), Vec::new(), Vec::new());
+    for round in 0..ROUNDS {
+        let (same, other) = (&both[round % 2], &both[(round + 1) % 2]);
+        let begun = Instant::now();
+        for text in same {
+            black_box(serde_json::from_str::<WatchEvent<Snapshot>>(text).unwrap());
+        }
+        read.push(each(begun.elapsed()));
+        let begun = Instant::now();
+        for text in same {
+            assert!(!inside.take(text), "no pass could see it");
+        }
+        unseen.push(each(begun.elapsed()));
+        let begun = Instant::now();
+        for text in other {
+            assert!(inside.take(text), "a pass has to look at it");
+        }
+        seen.push(each(begun.elapsed()));
+    }
+    println!("event: {OBJECTS} Identities, {} bytes of JSON each; median of {ROUNDS} rounds", both[0][0].len());
+    for (what, mut times) in [("reading the JSON", read), ("nothing a pass could see", unseen), ("nothing to do", seen)]
+    {
+        times.sort_unstable();
+        println!("event: {what}: {} ns ({} to {})", times[ROUNDS / 2], times[0], times[ROUNDS - 1]);
+    }
 }

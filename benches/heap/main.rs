@@ -12,11 +12,11 @@ static HEAP: dhat::Alloc = dhat::Alloc;
 /// Bytes that stay for each of `count` objects, and the bytes of one's JSON.
 fn heap(count: usize) -> (usize, usize) {
     let mut inside = Inside::new();
-    let one = event(0, &inside.credential);
+    let one = event(0, &inside.credential, &[]);
     inside.take(&one);
     let before = dhat::HeapStats::get().curr_bytes;
     for number in 1..=count {
-        let text = event(number, &inside.credential);
+        let text = event(number, &inside.credential, &[]);
         inside.take(&text);
     }
     ((dhat::HeapStats::get().curr_bytes - before) / count, one.len())

@@ -11,7 +11,7 @@ use kube::runtime::watcher;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use unkey_operator::api::{AdoptionPolicy, DeletionPolicy};
-use unkey_operator::controller::{self, Context, Scope, Settings, Snapshot};
+use unkey_operator::controller::{self, Context, Intake, Scope, Settings, Snapshot};
 use unkey_operator::domain::{Claim, Desired, ExternalId, Limit, Limits, Meta, Policy, Uid};
 use unkey_operator::telemetry::Metrics;
 use unkey_operator::unkey::{Bounds, Client, Credentials, Options};
@@ -20,8 +20,8 @@ use unkey_operator::unkey::{Bounds, Client, Credentials, Options};
 #[allow(dead_code)] // it serves more benches than these
 mod object;
 
-/// An event of a Ready object, as the API server would send it.
-pub fn event(number: usize, credential: &str) -> String {
+/// An event of a Ready object, as the API server would send it. With `finalizers` of others, a pass has to see that it means nothing.
+pub fn event(number: usize, credential: &str, finalizers: &[&str]) -> String {
     let name = object::name(number);
     let uid = format!("6f1e2d3c-0000-4000-8000-{number:012}");
     let mut object = object::manifest(&name);
@@ -35,9 +35,10 @@ pub fn event(number: usize, credential: &str) -> String {
     let desired = Desired::new(ExternalId::new(&name), Some(meta), Some(Limits::new(limits.collect())));
     let claim = Claim { hash: desired.content_hash().clone(), given_up: None }.render(&Uid::new(&uid));
     let hashes = desired.hashes();
+    let all = [finalizers, &["unkey.com/identity"]].concat();
     object["metadata"] = json!({
         "name": name, "namespace": "tenants", "uid": uid, "resourceVersion": (number + 1000).to_string(), "generation": 1,
-        "creationTimestamp": "2026-11-21T20:14:04Z", "finalizers": ["unkey.com/identity"],
+        "creationTimestamp": "2026-11-21T20:14:04Z", "finalizers": all,
         "annotations": {
             "unkey.com/claim": claim,
             "kubectl.kubernetes.io/last-applied-configuration": object::manifest(&name).to_string(),
@@ -91,8 +92,8 @@ fn managed_fields() -> Value {
 pub struct Inside {
     context: Arc<Context>,
     pub credential: String,
+    intake: Intake,
     store: Store<Snapshot>,
-    writer: reflector::store::Writer<Snapshot>,
 }
 
 impl Inside {
@@ -119,20 +120,19 @@ impl Inside {
         };
         let client = kube::Client::try_from(config).unwrap();
         let (context, _) = Context::new(client, unkey, &settings, Metrics::default());
-        let (store, writer) = reflector::store::<Snapshot>();
-        Self { context, credential, store, writer }
+        let (intake, store) = Intake::new(&context);
+        Self { context, credential, intake, store }
     }
 
-    /// Takes in an event as the watch does, and runs the pass that follows.
-    pub fn take(&mut self, text: &str) {
+    /// Takes in an event as the watch does, and runs the pass that follows, if one does. True if one did.
+    pub fn take(&mut self, text: &str) -> bool {
         let event: WatchEvent<Snapshot> = serde_json::from_str(text).unwrap();
         let WatchEvent::Modified(mut object) = event else { panic!("{text}") };
         object.prune();
-        self.context.table().upsert(&object);
-        let at = reflector::ObjectRef::from_obj(&object);
-        self.writer.apply_watcher_event(&watcher::Event::Apply(object));
-        let object = self.store.get(&at).unwrap();
+        let Some(object) = self.intake.take(watcher::Event::Apply(object)) else { return false };
+        let object = self.store.get(&reflector::ObjectRef::from_obj(&object)).unwrap();
         // It finds nothing to do, so it never waits.
         controller::visit(object, Arc::clone(&self.context)).now_or_never().expect("nothing to do");
+        true
     }
 }

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use ::kube::Client;
-use ::kube::Resource;
 use ::kube::runtime::events::{Event, EventType, Recorder, Reporter};
 
 use super::snapshot::Snapshot;
@@ -47,7 +46,7 @@ impl Events {
             action: shortened(format!("Reconcile {about}"), MAX_ACTION),
             secondary: None,
         };
-        let about = object.object_ref(&());
+        let about = object.reference();
         match tokio::time::timeout(DEADLINE, self.0.publish(&event, &about)).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::warn!(%error, reason, "an event could not be published"),

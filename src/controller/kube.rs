@@ -62,7 +62,7 @@ pub async fn has_heirs(apis: &[Api<Snapshot>], external_id: &ExternalId, uid: &U
     let params = ListParams::default().fields(&format!("spec.externalId={external_id}"));
     for api in apis {
         let found = within(api.list(&params)).await?.map_err(KubeError::Api)?;
-        if found.items.iter().any(|object| object.uid() != *uid) {
+        if found.items.iter().any(|object| object.uid() != uid) {
             return Ok(true);
         }
     }

@@ -5,6 +5,7 @@
 //! |---|---|
 //! | [`snapshot`](self) | the watch type: an object of which nothing but metadata is parsed |
 //! | `watch` | one flat stream of changes out of one or more watches |
+//! | `intake` | takes these into store and table, and says what is to be looked at |
 //! | `table` | claims, turns and knowledge by externalId; memory by uid |
 //! | `pass` | the loop: gather, decide, perform, learn |
 //! | `scan` | lists the workspace beside the queue, and has looked at what differs |
@@ -19,6 +20,7 @@ mod access;
 mod canary;
 mod clock;
 mod events;
+mod intake;
 mod kube;
 mod pass;
 mod patch;
@@ -33,6 +35,7 @@ mod upstream;
 mod watch;
 
 pub use clock::{Clock, millis};
+pub use intake::Intake;
 pub use run::{Context, RunError, Settings, run, visit};
 pub use snapshot::Snapshot;
 pub use watch::Scope;

@@ -12,7 +12,7 @@ use super::kube::{self, KubeError, Outcome};
 use super::permits::{Need, Slot};
 use super::run::Context;
 use super::snapshot::Snapshot;
-use super::table::{Memory, Ref, Turn, lock};
+use super::table::{Memory, Ref, Remembered, Turn, lock};
 use super::upstream::Answer;
 use super::{patch, status, stray, upstream};
 use crate::domain::{
@@ -27,7 +27,7 @@ const MAX_STEPS: usize = 64;
 pub struct Pass<'a> {
     context: &'a Arc<Context>,
     turn: Turn<'a>,
-    memory: Arc<Mutex<Memory>>,
+    memory: Remembered<'a>,
     access: Arc<Access>,
     external_id: ExternalId,
     uid: Uid,
@@ -44,7 +44,7 @@ pub struct Pass<'a> {
 
 /// Runs one pass over what the cache holds of an object.
 pub async fn run(cached: Arc<Snapshot>, context: &Arc<Context>) -> Result<Action, KubeError> {
-    let uid = cached.uid();
+    let uid = cached.uid().clone();
     let Some(mut pass) = Pass::begin(cached, context) else {
         // It comes back when the turn is free; others can go on meanwhile.
         context.permits.forget(&uid);
@@ -130,8 +130,7 @@ impl Drop for Pass<'_> {
 impl<'a> Pass<'a> {
     /// Takes the turn, if it is free.
     fn begin(cached: Arc<Snapshot>, context: &'a Arc<Context>) -> Option<Self> {
-        let external_id = cached.external_id();
-        let uid = cached.uid();
+        let (external_id, uid) = (cached.external_id().clone(), cached.uid().clone());
         let turn = context.table.try_turn(&external_id, &Ref::from_obj(&*cached))?;
         let memory = context.table.memory(&uid);
         let snapshot = newest(&memory, cached);
@@ -159,7 +158,7 @@ impl<'a> Pass<'a> {
     async fn is_gone(&mut self) -> Result<bool, KubeError> {
         self.asked = self.context.clock.now();
         let found = kube::get(&self.context.client, &self.snapshot.key()).await?;
-        if matches!(found, Outcome::Now(now) if now.uid() == self.uid) {
+        if matches!(found, Outcome::Now(now) if *now.uid() == self.uid) {
             return Ok(false);
         }
         self.gone = Some(kube::has_heirs(&self.context.apis, &self.external_id, &self.uid).await?);
@@ -366,7 +365,7 @@ impl<'a> Pass<'a> {
             outcome = kube::get(&self.context.client, &self.snapshot.key()).await?;
         }
         match outcome {
-            Outcome::Now(now) if now.uid() == self.uid => {
+            Outcome::Now(now) if *now.uid() == self.uid => {
                 self.context.table.update(&now);
                 self.snapshot = Arc::from(now);
                 lock(&self.memory).newest = Some(Arc::clone(&self.snapshot));

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::snapshot::Snapshot;
+use super::snapshot::{Finalizers, Snapshot};
 use crate::api::{CLAIM_ANNOTATION, FINALIZER};
 use crate::domain::{Claim, Guard};
 
@@ -22,13 +22,12 @@ fn tests(guard: &Guard) -> Vec<Value> {
 /// Finalizer and claim, in one patch (R1).
 pub fn claim(object: &Snapshot, guard: &Guard, claim: &Claim) -> Value {
     let mut patch = tests(guard);
-    if object.finalizer_index().is_none() {
-        patch.push(match object.metadata.finalizers {
-            Some(_) => json!({"op": "add", "path": "/metadata/finalizers/-", "value": FINALIZER}),
-            None => json!({"op": "add", "path": "/metadata/finalizers", "value": [FINALIZER]}),
-        });
+    match object.finalizers() {
+        Finalizers::Ours(_) => {}
+        Finalizers::Others => patch.push(json!({"op": "add", "path": "/metadata/finalizers/-", "value": FINALIZER})),
+        Finalizers::None => patch.push(json!({"op": "add", "path": "/metadata/finalizers", "value": [FINALIZER]})),
     }
-    if object.metadata.annotations.is_none() {
+    if !object.is_annotated() {
         patch.push(json!({"op": "add", "path": "/metadata/annotations", "value": {}}));
     }
     patch.push(json!({"op": "add", "path": claim_path(), "value": claim.render(&guard.uid)}));
@@ -38,10 +37,10 @@ pub fn claim(object: &Snapshot, guard: &Guard, claim: &Claim) -> Value {
 /// Finalizer and claim off, in one patch.
 pub fn release(object: &Snapshot, guard: &Guard) -> Value {
     let mut patch = tests(guard);
-    if let Some(index) = object.finalizer_index() {
+    if let Some(index) = object.finalizers().ours() {
         patch.push(json!({"op": "remove", "path": format!("/metadata/finalizers/{index}")}));
     }
-    if object.annotation(CLAIM_ANNOTATION).is_some() {
+    if object.claim().is_some() {
         patch.push(json!({"op": "remove", "path": claim_path()}));
     }
     Value::Array(patch)

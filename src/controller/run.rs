@@ -7,9 +7,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use ::kube::runtime::controller::{Action, Config, Controller};
-use ::kube::runtime::reflector::{self, ObjectRef, Store};
+use ::kube::runtime::reflector::Store;
 use ::kube::runtime::watcher;
-use ::kube::{Api, Client, Resource};
+use ::kube::{Api, Client};
 use futures::{FutureExt, Stream, StreamExt};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
@@ -19,14 +19,14 @@ use super::access::Access;
 use super::canary;
 use super::clock::{BEAT, Clock, Heart};
 use super::events::Events;
+use super::intake::Intake;
 use super::kube::KubeError;
 use super::permits::Permits;
 use super::snapshot::Snapshot;
 use super::stray::Strays;
 use super::table::{Ref, Table, lock};
 use super::watch::{Scope, changes, streams_lists};
-use super::{pass, scan, stray};
-use crate::api::CLAIM_ANNOTATION;
+use super::{pass, scan};
 use crate::domain::{Cause, Crd, Mono, Policy, Workspace, backoff};
 use crate::telemetry::Metrics;
 use crate::unkey;
@@ -36,6 +36,10 @@ const SWEEP: Duration = Duration::from_secs(60);
 
 /// How many objects a second are tried again after a restart that were failing before.
 const RESTART_RATE: u64 = 50;
+
+/// At the start the queue gets so many objects at a time, and so often: 100,000 within five seconds.
+const BATCH: usize = 50;
+const BATCH_EVERY: Duration = Duration::from_millis(2);
 
 /// How the controller is set up.
 #[derive(Clone, Debug)]
@@ -224,7 +228,7 @@ pub async fn run(
         },
         None => false,
     };
-    let (store, writer) = reflector::store::<Snapshot>();
+    let (intake, store) = Intake::new(&context);
     let changes = changes(context.apis.clone(), &settings.scope, streaming, store.clone());
     let (listed, filled) = watch::channel(false);
     let ready = move || {
@@ -232,8 +236,9 @@ pub async fn run(
         let _ = listed.send(true);
         ready();
     };
-    let trigger = triggers(changes, writer, store.clone(), ready, Arc::clone(&context));
+    let trigger = triggers(changes, intake, ready, Arc::clone(&context));
     let woken = futures::stream::unfold(woken, |mut woken| async move { woken.recv().await.map(|it| (it, woken)) });
+    let woken = futures::stream::select(woken, all_of(store.clone(), filled.clone()));
     let sweeper = Arc::clone(&context);
     let guard = tokio::spawn(canary::run(Arc::clone(&context)));
     let sweep = tokio::spawn(async move {
@@ -289,68 +294,42 @@ pub async fn run(
     stopping.now_or_never().ok_or(RunError::Ended)
 }
 
-/// Reflects the changes into store and table, and passes on the objects to look at.
+/// Takes the changes in, and passes on the objects to look at.
 fn triggers(
     changes: impl Stream<Item = watcher::Result<watcher::Event<Snapshot>>> + Send + 'static,
-    mut writer: reflector::store::Writer<Snapshot>,
-    store: Store<Snapshot>,
+    mut intake: Intake,
     ready: impl FnOnce() + Send + 'static,
     context: Arc<Context>,
 ) -> impl Stream<Item = watcher::Result<Snapshot>> + Send + 'static {
     let mut ready = Some(ready);
     changes.filter_map(move |event| {
         let passed = event.map(|event| {
-            match &event {
-                watcher::Event::Apply(object) | watcher::Event::InitApply(object) => {
-                    // A name can change hands while the watch looks away.
-                    let before = store.get(&ObjectRef::from_obj(object)).filter(|before| before.uid() != object.uid());
-                    if let Some(before) = before {
-                        ended(&before, &before, &context);
-                    }
-                    context.table.upsert(object);
-                }
-                watcher::Event::Delete(object) => {
-                    let before = store.get(&ObjectRef::from_obj(object)).filter(|before| before.uid() == object.uid());
-                    ended(object, before.as_deref().unwrap_or(object), &context);
-                }
-                watcher::Event::Init | watcher::Event::InitDone => {}
-            }
-            writer.apply_watcher_event(&event);
+            let listed = matches!(event, watcher::Event::InitDone);
+            let news = intake.take(event);
             // Not through the store's own signal: it wakes only one of several that wait for it.
-            if matches!(event, watcher::Event::InitDone)
-                && let Some(ready) = ready.take()
-            {
+            if listed && let Some(ready) = ready.take() {
                 context.spread_failing();
                 ready();
             }
-            match event {
-                watcher::Event::Apply(object) | watcher::Event::InitApply(object) => Some(object),
-                watcher::Event::Delete(_) | watcher::Event::Init | watcher::Event::InitDone => None,
-            }
+            news
         });
         futures::future::ready(passed.transpose())
     })
 }
 
-/// An object is gone (or no longer selected). `before`: as it was until then, since what lets it go takes its claim off.
-fn ended(object: &Snapshot, before: &Snapshot, context: &Arc<Context>) {
-    context.table.remove(object, context.clock.now());
-    context.permits.forget(&object.uid());
-    stray::look(before, context);
-    let claimant = object.claimant(object.read_status().as_ref());
-    // A release takes the claim off with the finalizer. Gone without the one but with the other, or without having been
-    // asked to go, it was by somebody's hand (S15).
-    let by_hand = object.annotation(CLAIM_ANNOTATION).is_some() || !claimant.leaving;
-    if let Some(id) = claimant.recorded.filter(|_| object.finalizer_index().is_none() && by_hand) {
-        context.metrics.left_behind();
-        tracing::warn!(
-            namespace = object.metadata.namespace.as_deref(),
-            name = object.metadata.name.as_deref(),
-            identity_id = id.as_str(),
-            external_id = object.external_id().as_str(),
-            "an Identity went without its finalizer; its identity stays in Unkey"
-        );
-    }
+/// All that is there once the store is `filled`, not in one go: the queue would keep the room for as many for good, some 900 bytes each.
+fn all_of(store: Store<Snapshot>, mut filled: watch::Receiver<bool>) -> impl Stream<Item = Ref> + Send + 'static {
+    let all = async move {
+        // An error means that the controller is gone, which is who asks.
+        let is_filled = filled.wait_for(|filled| *filled).await.is_ok();
+        futures::stream::iter(if is_filled { store.state() } else { Vec::new() })
+    };
+    futures::stream::once(all).flatten().enumerate().then(|(number, object)| async move {
+        if number % BATCH == 0 {
+            tokio::time::sleep(BATCH_EVERY).await;
+        }
+        Ref::from_obj(&*object)
+    })
 }
 
 /// A pass that failed, and when to try again.
@@ -375,16 +354,17 @@ pub async fn visit(object: Arc<Snapshot>, context: Arc<Context>) -> Action {
 }
 
 async fn reconcile(object: Arc<Snapshot>, context: Arc<Context>) -> Result<Action, Failure> {
-    let meta = object.meta();
     let span = tracing::info_span!(
         "reconcile",
-        namespace = meta.namespace.as_deref(),
-        name = meta.name.as_deref(),
-        generation = meta.generation,
+        namespace = object.namespace(),
+        name = object.name(),
+        generation = object.generation(),
     );
-    let uid = object.uid();
+    let uid = object.uid().clone();
+    // Boxed on the first poll: at the start there is one of these for each object of the cluster, and a pass takes some 6 kB.
+    let pass = async { Box::pin(pass::run(object, &context)).await };
     // One object's panic must not end the queue, and with it all the others (R13).
-    let pass = AssertUnwindSafe(pass::run(object, &context)).catch_unwind().instrument(span.clone()).await;
+    let pass = AssertUnwindSafe(pass).catch_unwind().instrument(span.clone()).await;
     let failed = match pass {
         Ok(Ok(action)) => {
             context.metrics.reconciled("ok");

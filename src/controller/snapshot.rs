@@ -7,31 +7,130 @@ use std::borrow::Cow;
 
 use ::kube::Resource;
 use k8s_openapi::NamespaceResourceScope;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use k8s_openapi::api::core::v1::ObjectReference;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::api::{CLAIM_ANNOTATION, FINALIZER, GROUP, IdentityStatus, KIND, PLURAL, RECONCILE_ANNOTATION, VERSION};
+use crate::api::{FINALIZER, GROUP, IdentityStatus, KIND, PLURAL, VERSION};
 use crate::domain::{
     Claimant, ExternalId, Guard, Mark, Mono, Object, ObjectKey, Phase, Poke, Recorded, Spec, Uid, depth,
 };
 
-const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 /// A status is ours and shallow; one that is not cannot be read and counts as none.
 const MAX_STATUS_DEPTH: usize = 16;
 
-/// An `Identity` of which only the metadata is parsed.
+/// An `Identity` of which only the metadata is parsed, and of that only what a pass looks at: managedFields, labels, the annotations of
+/// others and all the rest would be most of what a large cluster costs in memory.
 #[derive(Clone, Debug, Deserialize)]
+#[serde(from = "Wire")]
 pub struct Snapshot {
-    /// Standard metadata.
-    pub metadata: ObjectMeta,
-    /// The spec's text.
+    /// Name and namespace, by which the queue knows it; and the resourceVersion until [`prune`](Self::prune), for the watch to resume from.
+    metadata: ObjectMeta,
+    uid: Uid,
+    external_id: ExternalId,
+    resource_version: Box<str>,
+    generation: i64,
+    /// Seconds since 1970.
+    born: i64,
+    phase: Phase,
+    finalizers: Finalizers,
+    /// There is a map of annotations, whoever's.
+    annotated: bool,
+    claim: Option<Box<str>>,
+    poke: Option<Box<str>>,
+    spec: Option<Box<RawValue>>,
+    status: Option<Box<RawValue>>,
+}
+
+/// The list of finalizers, as far as it matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Finalizers {
+    /// There is no list.
+    None,
+    /// Only those of others.
+    Others,
+    /// Ours stands at this index.
+    Ours(usize),
+}
+
+/// An object as the API server sends it, less what nobody here asks for: that is skipped, not parsed.
+#[derive(Deserialize)]
+struct Wire {
     #[serde(default)]
-    pub spec: Option<Box<RawValue>>,
-    /// The status's text.
+    metadata: WireMeta,
     #[serde(default)]
-    pub status: Option<Box<RawValue>>,
+    spec: Option<Box<RawValue>>,
+    #[serde(default)]
+    status: Option<Box<RawValue>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct WireMeta {
+    name: Option<String>,
+    namespace: Option<String>,
+    uid: Option<String>,
+    resource_version: Option<String>,
+    generation: Option<i64>,
+    creation_timestamp: Option<Time>,
+    deletion_timestamp: Option<IgnoredAny>,
+    finalizers: Option<Vec<String>>,
+    annotations: Option<Annotations>,
+}
+
+#[derive(Deserialize)]
+struct Annotations {
+    #[serde(default, rename = "unkey.com/claim")]
+    claim: Option<Box<str>>,
+    #[serde(default, rename = "unkey.com/reconcile-requested-at")]
+    poke: Option<Box<str>>,
+}
+
+impl From<Wire> for Snapshot {
+    fn from(wire: Wire) -> Self {
+        let meta = wire.metadata;
+        let (annotated, ours) = (meta.annotations.is_some(), meta.annotations);
+        let (claim, poke) = ours.map_or((None, None), |ours| (ours.claim, ours.poke));
+        let external_id = wire.spec.as_ref().and_then(|spec| serde_json::from_str::<OnlyExternalId>(spec.get()).ok());
+        Self {
+            uid: Uid::new(meta.uid.as_deref().unwrap_or_default()),
+            external_id: ExternalId::new(external_id.as_ref().map_or("", |spec| &spec.external_id)),
+            resource_version: meta.resource_version.as_deref().unwrap_or_default().into(),
+            generation: meta.generation.unwrap_or(0),
+            born: meta.creation_timestamp.map_or(0, |time| time.0.as_second()),
+            phase: if meta.deletion_timestamp.is_some() { Phase::Deleting } else { Phase::Live },
+            finalizers: Finalizers::of(meta.finalizers.as_deref()),
+            annotated,
+            claim,
+            poke,
+            metadata: ObjectMeta {
+                name: meta.name,
+                namespace: meta.namespace,
+                resource_version: meta.resource_version,
+                ..ObjectMeta::default()
+            },
+            spec: wire.spec,
+            status: wire.status,
+        }
+    }
+}
+
+impl Finalizers {
+    fn of(listed: Option<&[String]>) -> Self {
+        let Some(listed) = listed else { return Self::None };
+        listed.iter().position(|finalizer| finalizer == FINALIZER).map_or(Self::Others, Self::Ours)
+    }
+
+    /// Where ours stands.
+    pub fn ours(self) -> Option<usize> {
+        match self {
+            Self::Ours(index) => Some(index),
+            Self::None | Self::Others => None,
+        }
+    }
 }
 
 impl Resource for Snapshot {
@@ -65,73 +164,107 @@ impl Resource for Snapshot {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct OnlyExternalId {
-    external_id: String,
+struct OnlyExternalId<'a> {
+    #[serde(borrow)]
+    external_id: Cow<'a, str>,
 }
 
 impl Snapshot {
-    /// Drops what the cache need not hold: managedFields, and the value of kubectl's last-applied annotation. Its key
-    /// stays: a snapshot without annotations would make the claim patch create the map, and so wipe the user's.
+    /// Drops what only the watch needed. Each reference that the queue makes of the object would carry a copy.
     pub fn prune(&mut self) {
-        self.metadata.managed_fields = None;
-        if let Some(value) = self.metadata.annotations.as_mut().and_then(|all| all.get_mut(LAST_APPLIED)) {
-            *value = String::new();
-        }
+        self.metadata.resource_version = None;
     }
 
     /// Namespace and name.
     pub fn key(&self) -> ObjectKey {
-        ObjectKey {
-            namespace: self.metadata.namespace.clone().unwrap_or_default(),
-            name: self.metadata.name.clone().unwrap_or_default(),
-        }
+        ObjectKey { namespace: self.namespace().to_owned(), name: self.name().to_owned() }
+    }
+
+    /// `metadata.namespace`
+    pub fn namespace(&self) -> &str {
+        self.metadata.namespace.as_deref().unwrap_or_default()
+    }
+
+    /// `metadata.name`
+    pub fn name(&self) -> &str {
+        self.metadata.name.as_deref().unwrap_or_default()
     }
 
     /// `metadata.uid`
-    pub fn uid(&self) -> Uid {
-        Uid::new(self.metadata.uid.as_deref().unwrap_or_default())
+    pub fn uid(&self) -> &Uid {
+        &self.uid
+    }
+
+    /// `metadata.generation`
+    pub fn generation(&self) -> i64 {
+        self.generation
     }
 
     /// `metadata.resourceVersion` as the number it is in every API server so far; to compare ages of one object.
     pub fn version(&self) -> u64 {
-        self.metadata.resource_version.as_deref().and_then(|version| version.parse().ok()).unwrap_or(0)
+        self.resource_version.parse().unwrap_or(0)
     }
 
     /// `spec.externalId`; empty only if the schema was tampered with.
-    pub fn external_id(&self) -> ExternalId {
-        let text = self.spec.as_ref().and_then(|spec| serde_json::from_str::<OnlyExternalId>(spec.get()).ok());
-        ExternalId::new(text.as_ref().map_or("", |spec| spec.external_id.as_str()))
+    pub fn external_id(&self) -> &ExternalId {
+        &self.external_id
     }
 
-    /// An annotation's value.
-    pub fn annotation(&self, name: &str) -> Option<&str> {
-        self.metadata.annotations.as_ref()?.get(name).map(String::as_str)
+    /// The annotation `unkey.com/claim`.
+    pub fn claim(&self) -> Option<&str> {
+        self.claim.as_deref()
+    }
+
+    /// True if there is a map of annotations: a patch that makes one would wipe those of others.
+    pub fn is_annotated(&self) -> bool {
+        self.annotated
+    }
+
+    /// `metadata.finalizers`
+    pub fn finalizers(&self) -> Finalizers {
+        self.finalizers
+    }
+
+    /// As an event names it: without its version, or events that say the same would not become a series.
+    pub fn reference(&self) -> ObjectReference {
+        ObjectReference {
+            api_version: Some(Self::api_version(&()).into_owned()),
+            kind: Some(KIND.to_owned()),
+            name: self.metadata.name.clone(),
+            namespace: self.metadata.namespace.clone(),
+            uid: Some(self.uid.as_str().to_owned()),
+            ..ObjectReference::default()
+        }
+    }
+
+    /// True if a pass sees the same in both: they differ in labels, the annotations of others or the like.
+    pub fn reads_as(&self, other: &Self) -> bool {
+        self.uid == other.uid
+            && (self.generation, self.phase) == (other.generation, other.phase)
+            && (self.finalizers, self.annotated) == (other.finalizers, other.annotated)
+            && (&self.claim, &self.poke) == (&other.claim, &other.poke)
+            && self.spec.as_deref().map(RawValue::get) == other.spec.as_deref().map(RawValue::get)
+            && self.status.as_deref().map(RawValue::get) == other.status.as_deref().map(RawValue::get)
+    }
+
+    fn status_text(&self) -> Option<&str> {
+        self.status.as_deref().map(RawValue::get).filter(|text| depth(text) <= MAX_STATUS_DEPTH)
     }
 
     /// The status as it stands, whoever wrote it; `None` if there is none, or one nested deeper than any of ours.
     pub fn raw_status(&self) -> Option<Value> {
-        let text = self.status.as_ref()?.get();
-        (depth(text) <= MAX_STATUS_DEPTH).then(|| serde_json::from_str(text).ok()).flatten()
+        serde_json::from_str(self.status_text()?).ok()
     }
 
     /// The status, if it can be read.
     pub fn read_status(&self) -> Option<IdentityStatus> {
-        serde_json::from_value(self.raw_status()?).ok()
-    }
-
-    /// Where our finalizer stands in the list.
-    pub fn finalizer_index(&self) -> Option<usize> {
-        self.metadata.finalizers.as_ref()?.iter().position(|finalizer| finalizer == FINALIZER)
-    }
-
-    fn phase(&self) -> Phase {
-        if self.metadata.deletion_timestamp.is_some() { Phase::Deleting } else { Phase::Live }
+        serde_json::from_str(self.status_text()?).ok()
     }
 
     /// What this object says for its right to its externalId (R8).
     pub fn claimant(&self, status: Option<&IdentityStatus>) -> Claimant {
-        let uid = self.uid();
-        let mark = Mark::parse(self.annotation(CLAIM_ANNOTATION), &uid);
+        let uid = &self.uid;
+        let mark = Mark::parse(self.claim(), uid);
         let own = status.filter(|status| status.uid.as_deref() == Some(uid.as_str()));
         let given_up = mark.own().and_then(|claim| claim.given_up.clone());
         let recorded = own
@@ -141,38 +274,39 @@ impl Snapshot {
         Claimant {
             credential: recorded.as_ref().and_then(|_| own?.credential.clone()),
             recorded,
-            claimed: mark.own().is_some() && self.finalizer_index().is_some(),
+            claimed: mark.own().is_some() && self.finalizers.ours().is_some(),
             created: own.is_some_and(|status| status.origin == Some(crate::api::Origin::Created)),
-            born: self.metadata.creation_timestamp.as_ref().map_or(0, |time| time.0.as_second()),
-            leaving: self.phase() == Phase::Deleting,
-            uid,
+            born: self.born,
+            leaving: self.phase == Phase::Deleting,
+            uid: uid.clone(),
         }
     }
 
     /// The object as a decision sees it. `pokes` remembers when a poke was first seen.
     pub fn read(&self, fresh: bool, now: Mono, pokes: &mut Pokes) -> Object {
-        let uid = self.uid();
-        let spec = Spec::read(self.spec.as_ref().map_or("{}", |spec| spec.get()));
+        let uid = &self.uid;
+        let spec = Spec::read(self.spec.as_deref().map_or("{}", RawValue::get));
         let status = self.read_status();
-        let recorded = Recorded::read(status.as_ref(), &uid, spec.external_id.as_ref());
+        let recorded = Recorded::read(status.as_ref(), uid, spec.external_id.as_ref());
         let handled = recorded.own().and_then(|record| record.handled_poke.as_deref());
         let poke = self
-            .annotation(RECONCILE_ANNOTATION)
+            .poke
+            .as_deref()
             .filter(|value| Some(*value) != handled)
             .map(|value| Poke { value: value.to_owned(), since: pokes.since(value, now) });
         Object {
             key: self.key(),
-            phase: self.phase(),
+            phase: self.phase,
             fresh,
-            finalizer: self.finalizer_index().is_some(),
-            mark: Mark::parse(self.annotation(CLAIM_ANNOTATION), &uid),
-            generation: self.metadata.generation.unwrap_or(0),
+            finalizer: self.finalizers.ours().is_some(),
+            mark: Mark::parse(self.claim(), uid),
+            generation: self.generation,
             poke,
             external_id: spec.external_id,
             controls: spec.controls,
             spec: spec.desired,
             recorded,
-            guard: Guard { uid, resource_version: self.metadata.resource_version.clone().unwrap_or_default() },
+            guard: Guard { uid: uid.clone(), resource_version: self.resource_version.to_string() },
         }
     }
 }
@@ -182,6 +316,11 @@ impl Snapshot {
 pub struct Pokes(Option<(String, Mono)>);
 
 impl Pokes {
+    /// True if there was none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
     fn since(&mut self, value: &str, now: Mono) -> Mono {
         match &self.0 {
             Some((last, since)) if last == value => *since,
@@ -199,6 +338,7 @@ pub(super) mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::api::{CLAIM_ANNOTATION, RECONCILE_ANNOTATION};
 
     /// An object as the API server would show it.
     pub(in crate::controller) fn snapshot(value: &Value) -> Snapshot {
@@ -227,16 +367,57 @@ pub(super) mod tests {
         }
     }
 
+    /// What serde calls them has to be a literal.
     #[test]
-    fn pruning_keeps_the_key_of_last_applied_and_the_users_annotations() {
-        let mut object = snapshot(&json!({"metadata": {
-            "name": "a", "managedFields": [{"manager": "m"}],
-            "annotations": {LAST_APPLIED: "{...}", "mine": "kept"},
-        }}));
-        object.prune();
-        assert_eq!(object.metadata.managed_fields, None);
-        assert_eq!(object.annotation(LAST_APPLIED), Some(""));
-        assert_eq!(object.annotation("mine"), Some("kept"));
+    fn the_annotations_are_ours() {
+        let object =
+            snapshot(&json!({"metadata": {"annotations": {CLAIM_ANNOTATION: "c", RECONCILE_ANNOTATION: "p"}}}));
+        assert_eq!((object.claim(), object.poke.as_deref()), (Some("c"), Some("p")));
+    }
+
+    #[test]
+    fn that_there_are_annotations_and_finalizers_of_others_is_known() {
+        let read = |metadata: Value| snapshot(&json!({"metadata": metadata}));
+        assert!(!read(json!({"annotations": null})).is_annotated());
+        assert!(read(json!({"annotations": {"mine": "kept"}})).is_annotated());
+        for (finalizers, expected) in [
+            (json!(null), Finalizers::None),
+            (json!(["other"]), Finalizers::Others),
+            (json!(["other", FINALIZER]), Finalizers::Ours(1)),
+        ] {
+            assert_eq!(read(json!({"finalizers": finalizers})).finalizers(), expected);
+        }
+    }
+
+    #[test]
+    fn whatever_a_pass_looks_at_makes_a_difference_and_nothing_else_does() {
+        let base = json!({
+            "metadata": {"name": "a", "uid": "u", "resourceVersion": "7", "generation": 1, "finalizers": [FINALIZER],
+                         "labels": {"a": "1"}, "annotations": {CLAIM_ANNOTATION: "c", "theirs": "1"}},
+            "spec": {"externalId": "e"}, "status": {"observedGeneration": 1},
+        });
+        let same = |change: &dyn Fn(&mut Value)| {
+            let mut object = base.clone();
+            change(&mut object);
+            snapshot(&object).reads_as(&snapshot(&base))
+        };
+        assert!(same(&|it| it["metadata"]["labels"]["a"] = json!("2")));
+        assert!(same(&|it| it["metadata"]["resourceVersion"] = json!("8")));
+        assert!(same(&|it| it["metadata"]["annotations"]["theirs"] = json!("2")));
+        let changes: [&dyn Fn(&mut Value); 9] = [
+            &|it| it["metadata"]["uid"] = json!("v"),
+            &|it| it["metadata"]["generation"] = json!(2),
+            &|it| it["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z"),
+            &|it| it["metadata"]["finalizers"] = json!(["other", FINALIZER]),
+            &|it| it["metadata"]["annotations"] = json!(null),
+            &|it| it["metadata"]["annotations"][CLAIM_ANNOTATION] = json!("d"),
+            &|it| it["metadata"]["annotations"][RECONCILE_ANNOTATION] = json!("1"),
+            &|it| it["spec"]["meta"] = json!({}),
+            &|it| it["status"]["observedGeneration"] = json!(2),
+        ];
+        for (number, change) in changes.into_iter().enumerate() {
+            assert!(!same(change), "change {number}");
+        }
     }
 
     #[test]

@@ -36,8 +36,8 @@ impl Strays {
 
 /// The object is gone: clears up after it if it may have left something, in a task of its own.
 pub fn look(object: &Snapshot, context: &Arc<Context>) {
-    let uid = object.uid();
-    if !context.table.owes(&object.external_id(), &uid) {
+    let uid = object.uid().clone();
+    if !context.table.owes(object.external_id(), &uid) {
         return;
     }
     if !context.strays.0.send_if_modified(|strays| strays.insert(uid.clone())) {
@@ -46,12 +46,12 @@ pub fn look(object: &Snapshot, context: &Arc<Context>) {
     let (context, object) = (Arc::clone(context), Arc::new(object.clone()));
     let span = tracing::info_span!(
         "stray",
-        namespace = object.metadata.namespace.as_deref(),
-        name = object.metadata.name.as_deref(),
+        namespace = object.namespace(),
+        name = object.name(),
         external_id = object.external_id().as_str(),
     );
     // Held, so that the sweep leaves it until all is cleared up.
-    let memory = context.table.memory(&uid);
+    let memory = context.table.hold_memory(&uid);
     let clearing = async move {
         let _memory = memory;
         tracing::warn!("an Identity went while its identity was being created; looking after what it left in Unkey");

@@ -1,24 +1,27 @@
 //! What is shared between passes: who claims an externalId, whose turn it is, what is known of it in Unkey, what is
 //! remembered of each object, and which workspaces the recorded ids come from.
 //!
-//! Locks are held for moments and never across an await. Where two are held at once, the order is `slots` before a slot's
-//! knowledge or the workspace, and a memory before the knowledge; `memories` is held alone. A turn is tried, never waited for: who does not get it is parked and woken
-//! when it ends (R8).
+//! Locks are held for moments and never across an await. Where two are held at once, the order is `slots` before a slot's knowledge or the
+//! workspace, `memories` before a memory, and a memory before the knowledge. A turn is tried, never waited for: who does not get it is parked
+//! and woken when it ends (R8).
 
 mod guard;
+mod memories;
 mod owners;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ::kube::runtime::reflector::ObjectRef;
+use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedSender;
-use tokio::sync::{Notify, OwnedSemaphorePermit};
 
+use self::memories::Memories;
+pub use self::memories::{Memory, Remembered};
 pub use self::owners::Owner;
-use super::snapshot::{Pokes, Snapshot};
+use super::snapshot::Snapshot;
 use crate::api::Reason;
-use crate::domain::{self, Claimant, ExternalId, KeyMark, Knowledge, Mono, Role, Uid, Visits, Workspace, role};
+use crate::domain::{self, Claimant, ExternalId, KeyMark, Knowledge, Mono, Role, Uid, Workspace, role};
 
 /// A reference by which the controller's queue knows an object.
 pub type Ref = ObjectRef<Snapshot>;
@@ -27,7 +30,7 @@ pub type Ref = ObjectRef<Snapshot>;
 #[derive(Debug)]
 pub struct Table {
     slots: Mutex<HashMap<ExternalId, Slot>>,
-    memories: Mutex<HashMap<Uid, Arc<Mutex<Memory>>>>,
+    memories: Memories,
     workspace: Mutex<Workspace>,
     /// Somebody waits for a proof of the workspace.
     doubted: Notify,
@@ -40,16 +43,38 @@ pub struct Table {
 struct Slot {
     entries: Vec<Entry>,
     busy: bool,
-    parked: HashSet<Ref>,
-    known: Arc<Mutex<Knowledge>>,
+    parked: Vec<Ref>,
+    /// `None`: what is known of one that nothing was done to, as of nearly all.
+    known: Option<Arc<Mutex<Knowledge>>>,
+}
+
+/// What is known when nothing is: a read counts if it began when this root key was in use.
+fn nothing_known(workspace: &Workspace) -> Knowledge {
+    Knowledge { evidence_from: workspace.since(), ..Knowledge::default() }
 }
 
 #[derive(Debug)]
 struct Entry {
     claimant: Claimant,
-    at: Ref,
+    at: Place,
     version: u64,
     reason: Option<Reason>,
+}
+
+/// Namespace and name in one text, a fifth of what a [`Ref`] takes: there is one for every object.
+#[derive(Debug)]
+struct Place(Box<str>);
+
+impl Place {
+    fn of(object: &Snapshot) -> Self {
+        Self(format!("{}/{}", object.namespace(), object.name()).into())
+    }
+
+    fn to_ref(&self) -> Ref {
+        // Neither may hold a slash.
+        let (namespace, name) = self.0.split_once('/').unwrap_or_default();
+        Ref::new(name).within(namespace)
+    }
 }
 
 impl Entry {
@@ -58,26 +83,11 @@ impl Entry {
         let ready = status.as_ref().and_then(|status| status.conditions.iter().find(|c| c.type_ == "Ready"));
         Self {
             claimant: object.claimant(status.as_ref()),
-            at: Ref::from_obj(object),
+            at: Place::of(object),
             version: object.version(),
             reason: ready.and_then(|ready| Reason::parse(&ready.reason)),
         }
     }
-}
-
-/// What is remembered of one life of one object.
-#[derive(Debug, Default)]
-pub struct Memory {
-    /// For decisions.
-    pub visits: Visits,
-    /// When its last poke was first seen.
-    pub pokes: Pokes,
-    /// The newest version that a reply showed; the watch may lag behind it.
-    pub newest: Option<Arc<Snapshot>>,
-    /// Failures of Kubernetes requests in a row.
-    pub kube_failures: u32,
-    /// A scan found something, and the pass over it is not over: one of a few at a time.
-    pub finding: Option<OwnedSemaphorePermit>,
 }
 
 /// The turn on one externalId: while it lives no other pass acts on it.
@@ -98,7 +108,7 @@ impl Table {
     pub fn new(wake: UnboundedSender<Ref>, window: u64, workspace: Workspace) -> Self {
         Self {
             slots: Mutex::default(),
-            memories: Mutex::default(),
+            memories: Memories::default(),
             workspace: Mutex::new(workspace),
             doubted: Notify::new(),
             key_changed: Notify::new(),
@@ -122,7 +132,7 @@ impl Table {
     fn put(&self, object: &Snapshot, may_add: bool) {
         let entry = Entry::of(object);
         let mut slots = lock(&self.slots);
-        let slot = slots.entry(object.external_id()).or_default();
+        let slot = slots.entry(object.external_id().clone()).or_default();
         match slot.entries.iter_mut().find(|known| known.claimant.uid == entry.claimant.uid) {
             Some(known) if known.version > entry.version => return,
             Some(known) if known.claimant == entry.claimant => {
@@ -141,31 +151,35 @@ impl Table {
             }
             None => return,
         }
-        self.wake_others(slot, &object.uid());
+        self.wake_others(slot, object.uid());
+    }
+
+    /// Takes in that the watch has shown this version of an object, which says nothing new.
+    pub fn touch(&self, object: &Snapshot) {
+        let version = object.version();
+        let mut slots = lock(&self.slots);
+        let entries = slots.get_mut(object.external_id()).map(|slot| &mut slot.entries);
+        if let Some(known) = entries.into_iter().flatten().find(|known| known.claimant.uid == *object.uid()) {
+            known.version = known.version.max(version);
+        }
     }
 
     /// Takes an object out that is gone, and wakes those that waited for it.
     pub fn remove(&self, object: &Snapshot, now: Mono) {
         let uid = object.uid();
         // Left to the sweep: whoever clears up after the object goes on with it, and must know what has been sent (R6).
-        let memory = lock(&self.memories).get(&uid).cloned();
-        let visits = memory.map(|memory| {
-            let mut memory = lock(&memory);
-            memory.finding = None;
-            memory.visits.clone()
-        });
-        let visits = visits.unwrap_or_default();
-        if let Some(slot) = lock(&self.slots).get_mut(&object.external_id()) {
+        let visits = self.memories.let_go(uid);
+        if let Some(slot) = lock(&self.slots).get_mut(object.external_id()) {
             let recorded = object.claimant(object.read_status().as_ref()).recorded;
-            domain::ended(&uid, recorded.as_ref(), &mut lock(&slot.known), &visits, now);
+            domain::ended(uid, recorded.as_ref(), &mut lock(&self.known(slot)), &visits, now);
             slot.entries.retain(|entry| {
-                let stays = entry.claimant.uid != uid;
+                let stays = entry.claimant.uid != *uid;
                 if !stays {
                     self.count(None, Some(&entry.claimant));
                 }
                 stays
             });
-            self.wake_others(slot, &uid);
+            self.wake_others(slot, uid);
         }
     }
 
@@ -188,7 +202,7 @@ impl Table {
     fn wake_others(&self, slot: &Slot, uid: &Uid) {
         for entry in slot.entries.iter().filter(|entry| entry.claimant.uid != *uid) {
             // The receiver lives as long as the controller; after that nothing needs waking.
-            let _ = self.wake.send(entry.at.clone());
+            let _ = self.wake.send(entry.at.to_ref());
         }
     }
 
@@ -201,7 +215,9 @@ impl Table {
 
     /// True if a create for `uid` may have left an identity that no status records.
     pub fn owes(&self, external_id: &ExternalId, uid: &Uid) -> bool {
-        lock(&self.slots).get(external_id).is_some_and(|slot| lock(&slot.known).owes(uid))
+        lock(&self.slots)
+            .get(external_id)
+            .is_some_and(|slot| slot.known.as_ref().is_some_and(|known| lock(known).owes(uid)))
     }
 
     /// The role of `uid` (R8).
@@ -212,8 +228,18 @@ impl Table {
     }
 
     /// The memory of `uid`, made if need be.
-    pub fn memory(&self, uid: &Uid) -> Arc<Mutex<Memory>> {
-        lock(&self.memories).entry(uid.clone()).or_default().clone()
+    pub fn memory(&self, uid: &Uid) -> Remembered<'_> {
+        self.memories.of(uid)
+    }
+
+    /// The memory of `uid`, to be held for longer than its object lives.
+    pub fn hold_memory(&self, uid: &Uid) -> Arc<Mutex<Memory>> {
+        self.memories.hold(uid)
+    }
+
+    fn known(&self, slot: &mut Slot) -> Arc<Mutex<Knowledge>> {
+        let new = || Arc::new(Mutex::new(nothing_known(&lock(&self.workspace))));
+        Arc::clone(slot.known.get_or_insert_with(new))
     }
 
     /// The turn on `external_id`, or `None`: then `me` is woken when it is free.
@@ -221,7 +247,9 @@ impl Table {
         let mut slots = lock(&self.slots);
         let slot = slots.entry(external_id.clone()).or_default();
         if slot.busy {
-            slot.parked.insert(me.clone());
+            if !slot.parked.contains(me) {
+                slot.parked.push(me.clone());
+            }
             return None;
         }
         Some(self.turn(external_id, slot))
@@ -229,22 +257,27 @@ impl Table {
 
     fn turn(&self, external_id: &ExternalId, slot: &mut Slot) -> Turn<'_> {
         slot.busy = true;
-        Turn { table: self, external_id: external_id.clone(), known: Arc::clone(&slot.known) }
+        Turn { table: self, external_id: external_id.clone(), known: self.known(slot) }
     }
 
-    /// Forgets externalIds that no object names any more, once no read could be misled by what was done to them, and the
-    /// memory of objects that are gone.
+    /// Forgets externalIds that no object names any more, once no read could be misled by what was done to them, what is known of the
+    /// others once it makes no difference, and the memory of objects that are gone.
     pub fn sweep(&self, now: Mono) {
         let alive: HashSet<Uid> = {
             let mut slots = lock(&self.slots);
             slots.retain(|_, slot| {
-                let idle = slot.entries.is_empty() && !slot.busy && slot.parked.is_empty();
-                !(idle && lock(&slot.known).is_spent(now, self.window))
+                let idle = !slot.busy && slot.parked.is_empty();
+                let makes_no_difference =
+                    |known: &Arc<Mutex<Knowledge>>| lock(known).makes_no_difference(now, self.window);
+                if idle && slot.known.as_ref().is_some_and(makes_no_difference) {
+                    slot.known = None;
+                }
+                let spent = slot.known.as_ref().is_none_or(|known| lock(known).is_spent(now, self.window));
+                !(idle && slot.entries.is_empty() && spent)
             });
             slots.values().flat_map(|slot| slot.entries.iter().map(|entry| entry.claimant.uid.clone())).collect()
         };
-        // A pass that is under way holds its own reference.
-        lock(&self.memories).retain(|uid, memory| alive.contains(uid) || Arc::strong_count(memory) > 1);
+        self.memories.sweep(&alive);
     }
 
     /// How many objects show each reason; `None`: no status yet.
@@ -262,8 +295,8 @@ impl Table {
     /// workspace's.
     pub fn credential_changes(&self, credential: KeyMark, now: Mono) {
         lock(&self.workspace).key_changed(credential, now);
-        for slot in lock(&self.slots).values() {
-            lock(&slot.known).forget_reads(now);
+        for known in lock(&self.slots).values().filter_map(|slot| slot.known.as_ref()) {
+            lock(known).forget_reads(now);
         }
     }
 
@@ -276,7 +309,7 @@ impl Table {
     fn wake_all(&self) {
         for slot in lock(&self.slots).values() {
             for entry in &slot.entries {
-                let _ = self.wake.send(entry.at.clone());
+                let _ = self.wake.send(entry.at.to_ref());
             }
         }
     }
@@ -305,7 +338,12 @@ impl Drop for Turn<'_> {
     fn drop(&mut self) {
         if let Some(slot) = lock(&self.table.slots).get_mut(&self.external_id) {
             slot.busy = false;
-            for parked in slot.parked.drain() {
+            // Looked at, and nothing done.
+            let nothing = nothing_known(&lock(&self.table.workspace));
+            if *lock(&self.known) == nothing {
+                slot.known = None;
+            }
+            for parked in std::mem::take(&mut slot.parked) {
                 let _ = self.table.wake.send(parked);
             }
         }

@@ -75,7 +75,7 @@ pub fn changes(
         config = config.labels(selector);
     }
     config = if streaming { config.streaming_lists() } else { config.any_semantic() };
-    let mut merge = Merge::new(apis.len(), store);
+    let mut merge = Merge::new(apis.iter().map(|api| api.namespace().map(str::to_owned)), store);
     let mut all: SelectAll<BoxStream<'static, (usize, watcher::Result<watcher::Event<Snapshot>>)>> = SelectAll::new();
     for (index, api) in apis.into_iter().enumerate() {
         let events = watcher(api, config.clone()).default_backoff().modify(Snapshot::prune);
@@ -85,89 +85,96 @@ pub fn changes(
         .chain(all.map(move |(index, event)| merge.take(index, event)).flat_map(futures::stream::iter))
 }
 
-/// Until every watch has listed once, objects are held here: the store gets them all in one go.
+/// Compares each watch with what it has shown before: that is what the store holds of its namespace, since every event is reflected before
+/// the next one is taken. Until all have listed once, objects are held here: the store gets them in one go.
 struct Merge {
     parts: Vec<Part>,
-    held: Option<HashMap<ObjectRef<Snapshot>, Snapshot>>,
+    held: Option<HashMap<ObjectRef<Snapshot>, Box<Snapshot>>>,
     store: Store<Snapshot>,
 }
 
-/// One watch: what it has shown, and what it shows anew while it lists again.
-#[derive(Default)]
+/// One watch.
 struct Part {
-    known: HashSet<ObjectRef<Snapshot>>,
-    listing: HashSet<ObjectRef<Snapshot>>,
+    /// `None`: all.
+    namespace: Option<String>,
+    /// It has ended a listing, and not begun another one.
     listed: bool,
+    /// What it shows anew, once the store has what it showed before.
+    listing: HashSet<ObjectRef<Snapshot>>,
 }
 
-type Events = Vec<watcher::Result<watcher::Event<Snapshot>>>;
+impl Part {
+    fn watches(&self, namespace: Option<&str>) -> bool {
+        self.namespace.is_none() || self.namespace.as_deref() == namespace
+    }
+}
+
+/// One after the other, so that a large listing is not in memory twice.
+type Events = Box<dyn Iterator<Item = watcher::Result<watcher::Event<Snapshot>>> + Send>;
+
+fn none() -> Events {
+    Box::new(std::iter::empty())
+}
+
+fn one(event: watcher::Event<Snapshot>) -> Events {
+    Box::new(std::iter::once(Ok(event)))
+}
 
 impl Merge {
-    fn new(watches: usize, store: Store<Snapshot>) -> Self {
-        Self { parts: (0..watches).map(|_| Part::default()).collect(), held: Some(HashMap::new()), store }
+    fn new(namespaces: impl Iterator<Item = Option<String>>, store: Store<Snapshot>) -> Self {
+        let part = |namespace| Part { namespace, listed: false, listing: HashSet::new() };
+        Self { parts: namespaces.map(part).collect(), held: Some(HashMap::new()), store }
     }
 
     fn take(&mut self, index: usize, event: watcher::Result<watcher::Event<Snapshot>>) -> Events {
-        let Some(part) = self.parts.get_mut(index) else { return Vec::new() };
-        match event {
-            Err(error) => vec![Err(error)],
-            Ok(watcher::Event::Init) => {
-                part.listing.clear();
-                Vec::new()
-            }
-            Ok(watcher::Event::InitApply(object)) => {
-                part.listing.insert(ObjectRef::from_obj(&object));
-                self.applied(object)
-            }
-            Ok(watcher::Event::InitDone) => self.listed(index),
-            Ok(watcher::Event::Apply(object)) => {
-                part.known.insert(ObjectRef::from_obj(&object));
-                self.applied(object)
-            }
-            Ok(watcher::Event::Delete(object)) => {
-                let at = ObjectRef::from_obj(&object);
-                part.known.remove(&at);
-                match &mut self.held {
-                    Some(held) => {
-                        held.remove(&at);
-                        Vec::new()
-                    }
-                    None => vec![Ok(watcher::Event::Delete(object))],
-                }
-            }
-        }
-    }
-
-    fn applied(&mut self, object: Snapshot) -> Events {
-        match &mut self.held {
-            Some(held) => {
-                held.insert(ObjectRef::from_obj(&object), object);
-                Vec::new()
-            }
-            None => vec![Ok(watcher::Event::Apply(object))],
-        }
-    }
-
-    fn listed(&mut self, index: usize) -> Events {
-        let Some(part) = self.parts.get_mut(index) else { return Vec::new() };
-        part.listed = true;
-        let listed = std::mem::take(&mut part.listing);
-        let before = std::mem::replace(&mut part.known, listed);
-        let gone = before.difference(&part.known);
-        let Some(held) = &mut self.held else {
-            return gone
-                .filter_map(|gone| self.store.get(gone))
-                .map(|object| Ok(watcher::Event::Delete(Arc::unwrap_or_clone(object))))
-                .collect();
+        let Some(part) = self.parts.get_mut(index) else { return none() };
+        let event = match event {
+            Ok(event) => event,
+            Err(error) => return Box::new(std::iter::once(Err(error))),
         };
-        for gone in gone {
-            held.remove(gone);
+        match (event, &mut self.held) {
+            (watcher::Event::Init, held) => {
+                part.listed = false;
+                part.listing.clear();
+                if let Some(held) = held {
+                    held.retain(|at, _| !part.watches(at.namespace.as_deref()));
+                }
+                none()
+            }
+            (watcher::Event::InitApply(object) | watcher::Event::Apply(object), Some(held)) => {
+                held.insert(ObjectRef::from_obj(&object), Box::new(object));
+                none()
+            }
+            (watcher::Event::Delete(object), Some(held)) => {
+                held.remove(&ObjectRef::from_obj(&object));
+                none()
+            }
+            (watcher::Event::InitDone, Some(_)) => {
+                part.listed = true;
+                self.all_listed()
+            }
+            (watcher::Event::InitApply(object), None) => {
+                part.listing.insert(ObjectRef::from_obj(&object));
+                one(watcher::Event::Apply(object))
+            }
+            (watcher::Event::InitDone, None) => {
+                let listed = std::mem::take(&mut part.listing);
+                let before = self.store.state().into_iter().filter(|object| part.watches(Some(object.namespace())));
+                let gone: Vec<_> = before.filter(|object| !listed.contains(&ObjectRef::from_obj(&**object))).collect();
+                Box::new(gone.into_iter().map(|object| Ok(watcher::Event::Delete(Arc::unwrap_or_clone(object)))))
+            }
+            (event, None) => one(event),
         }
+    }
+
+    /// What was held, if nobody is waited for any more.
+    fn all_listed(&mut self) -> Events {
         if !self.parts.iter().all(|part| part.listed) {
-            return Vec::new();
+            return none();
         }
         let all = self.held.take().unwrap_or_default().into_values();
-        all.map(watcher::Event::InitApply).chain([watcher::Event::InitDone]).map(Ok).collect()
+        let all = all.map(|object| watcher::Event::InitApply(*object)).chain([watcher::Event::InitDone]);
+        Box::new(all.map(Ok))
     }
 }
 
@@ -187,7 +194,8 @@ mod tests {
     /// Feeds events of watch 0 or 1 through a merge and reflects what comes out, as the controller does.
     fn shown(events: Vec<(usize, Event<Snapshot>)>) -> (Vec<String>, Vec<String>) {
         let (store, mut writer) = reflector::store::<Snapshot>();
-        let mut merge = Merge::new(2, store.clone());
+        let namespaces = ["a", "b"].map(|namespace| Some(namespace.to_owned()));
+        let mut merge = Merge::new(namespaces.into_iter(), store.clone());
         writer.apply_watcher_event(&Event::Init);
         let mut out = Vec::new();
         for (index, event) in events {
@@ -197,7 +205,7 @@ mod tests {
                 out.push(event.to_string());
             }
         }
-        let mut held: Vec<String> = store.state().iter().map(|object| object.key().name).collect();
+        let mut held: Vec<String> = store.state().iter().map(|object| object.name().to_owned()).collect();
         held.sort_unstable();
         (out, held)
     }
@@ -236,6 +244,19 @@ mod tests {
         ]);
         assert_eq!(out, ["InitApply(stays)", "InitDone"]);
         assert_eq!(held, ["stays"]);
+    }
+
+    #[test]
+    fn a_namespace_that_lists_again_is_waited_for() {
+        let (out, held) = shown(vec![
+            (0, Event::Init),
+            (0, Event::InitApply(object("a", "one"))),
+            (0, Event::InitDone),
+            (1, Event::Init),
+            (0, Event::Init),
+            (1, Event::InitDone),
+        ]);
+        assert!(out.is_empty() && held.is_empty(), "{out:?} {held:?}");
     }
 
     #[test]

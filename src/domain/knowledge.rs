@@ -263,4 +263,24 @@ impl Knowledge {
     pub fn is_spent(&self, now: Mono, window: u64) -> bool {
         !matches!(self.last, LastWrite::Created { noted: false, .. }) && now >= self.settles_at(window)
     }
+
+    /// True if a decision, now or later, is the same without any of it as with it: a write that was accepted is recorded, none is in doubt,
+    /// and a read that begins from now on counts either way.
+    pub fn makes_no_difference(&self, now: Mono, window: u64) -> bool {
+        let Self { last, evidence_from: _, doubt, inherited, in_flight, unsure, limits_sent, seen } = self;
+        let recorded = match last {
+            LastWrite::None => true,
+            LastWrite::Created { noted, .. } | LastWrite::Updated { noted, .. } => *noted,
+            LastWrite::Deleted { .. } | LastWrite::Exists { .. } => false,
+        };
+        recorded
+            && doubt.is_none()
+            && inherited.is_none()
+            && in_flight.is_none()
+            && unsure.is_none()
+            // What was there is looked for again in each pass; a row of reads that found nothing counts on.
+            && !matches!(seen, Seen::Absent { .. })
+            && limits_sent.is_none_or(|sent| now >= sent.after(window))
+            && now >= self.settles_at(window)
+    }
 }

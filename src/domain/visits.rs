@@ -50,6 +50,27 @@ pub struct Visits {
     pub trouble: Option<Trouble>,
 }
 
+impl Visits {
+    /// True if there is nothing in it but facts that many objects have in common.
+    pub fn is_plain(&self) -> bool {
+        let like_many = Self {
+            seen_before: self.seen_before,
+            met_deleting: self.met_deleting,
+            claimed_here: self.claimed_here,
+            claim_met: self.claim_met,
+            undone_met: self.undone_met,
+            settling_met: self.settling_met,
+            drifted: self.drifted,
+            sent: self.sent,
+            met_exists: self.met_exists,
+            suspicion: self.suspicion,
+            credential: self.credential.clone(),
+            ..Self::default()
+        };
+        *self == like_many
+    }
+}
+
 /// A failure that holds work back until a time or a change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trouble {

@@ -78,6 +78,11 @@ impl Workspace {
         self.standing.clear();
     }
 
+    /// When the key in use came into use.
+    pub fn since(&self) -> Mono {
+        self.since
+    }
+
     /// An id recorded under `mark` appeared in the table.
     pub fn recorded(&mut self, mark: &KeyMark) {
         match self.recorded.get_mut(mark) {

@@ -54,7 +54,8 @@ pub async fn memory(bench: Arc<Bench>, sizes: Vec<usize>) {
         }
         before = Some((n, usage.rss_mib()));
         play = play.restart(Pace::Unbounded, &RESYNC).await;
-        play.operator().until_scanned(patience).await;
+        let calls = play.operator().until_scanned(patience).await;
+        add("calls of a scan", AtMost(count(n.div_ceil(100) + 1)), count(calls));
         let again = play.operator().usage();
         bench.add(NAME, n, "RSS after a restart and a scan (MiB)", Stated, again.rss_mib());
         bench.add(NAME, n, "RSS at most after a restart (MiB)", Stated, again.peak_mib());

@@ -1,7 +1,7 @@
 //! One scan: lists the workspace, asks one by one for what the listing did not reach, compares, and hands on what it finds.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use ::kube::runtime::reflector::Store;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -9,7 +9,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::super::pass::newest;
 use super::super::run::Context;
 use super::super::snapshot::Snapshot;
-use super::super::table::{Memory, Owner, lock};
+use super::super::table::{Owner, Remembered, lock};
 use super::super::upstream;
 use super::ask::{Answer, Asker, End};
 use super::listing::Listing;
@@ -213,8 +213,8 @@ impl<'a> Scan<'a> {
     }
 
     /// The object as it is known now, and its memory.
-    fn read(&self, owner: &Owner) -> Option<(Object, Arc<Mutex<Memory>>)> {
-        let cached = self.store.get(&owner.at).filter(|cached| cached.uid() == owner.uid)?;
+    fn read(&self, owner: &Owner) -> Option<(Object, Remembered<'a>)> {
+        let cached = self.store.get(&owner.at).filter(|cached| *cached.uid() == owner.uid)?;
         let memory = self.context.table.memory(&owner.uid);
         let snapshot = newest(&memory, cached);
         let object = snapshot.read(false, self.context.clock.now(), &mut lock(&memory).pokes);

@@ -27,7 +27,7 @@ impl Owner {
         let entry = slot.entries.iter().find(|entry| entry.claimant.uid == claimant.uid)?;
         Some(Self {
             external_id: external_id.clone(),
-            at: entry.at.clone(),
+            at: entry.at.to_ref(),
             uid: claimant.uid.clone(),
             recorded: claimant.recorded.clone().map(|id| (id, claimant.credential.clone())),
             reason: entry.reason,

@@ -1,6 +1,8 @@
 //! What this process knows of one externalId: what is in doubt, when a read is settled, what would be missed.
 
-use super::any::{WINDOW, customer};
+use proptest::prelude::*;
+
+use super::any::{Any, WINDOW, anything, contents, customer};
 use super::*;
 
 fn doubt(over: u64, ended: bool, create: Option<&str>) -> Doubt {
@@ -160,4 +162,59 @@ fn nothing_is_forgotten_while_a_create_is_unrecorded_or_a_write_may_mislead_a_re
     assert!(!created(false).is_spent(settled, WINDOW), "unrecorded");
     assert!(!Knowledge::default().is_spent(Mono(WINDOW - 1), WINDOW), "within a window");
     assert!(!in_flight(Write::Update, None).is_spent(settled, WINDOW), "under way");
+}
+
+#[test]
+fn what_is_recorded_and_past_its_window_makes_no_difference() {
+    let later = Mono(WINDOW);
+    assert!(
+        Knowledge::default().makes_no_difference(later, WINDOW) && created(true).makes_no_difference(later, WINDOW)
+    );
+    assert!(!Knowledge::default().makes_no_difference(Mono(WINDOW - 1), WINDOW), "a read may not be settled yet");
+    let sent = Knowledge { limits_sent: Some(Mono(1)), ..Knowledge::default() };
+    assert!(!sent.makes_no_difference(later, WINDOW) && sent.makes_no_difference(Mono(WINDOW + 1), WINDOW));
+    let of = |last| Knowledge { last, ..Knowledge::default() };
+    let fields = Unsure { uid: uid("u"), meta: true, limits: false };
+    for (what, known) in [
+        ("a create to record", created(false)),
+        ("a delete", of(LastWrite::Deleted { uid: uid("u"), identity: identity() })),
+        ("what stands in the way of a create", of(LastWrite::Exists { uid: uid("u") })),
+        ("a doubt", Knowledge { doubt: Some(doubt(0, true, None)), ..Knowledge::default() }),
+        ("an inherited doubt", Knowledge { inherited: Some(doubt(0, true, None)), ..Knowledge::default() }),
+        ("a write under way", in_flight(Write::Update, None)),
+        ("a field that is not known", Knowledge { unsure: Some(fields), ..Knowledge::default() }),
+        (
+            "a row of reads",
+            Knowledge { seen: Seen::Absent { first: Mono::ZERO, last: Mono::ZERO, of: None }, ..Knowledge::default() },
+        ),
+    ] {
+        assert!(!known.makes_no_difference(Mono(9 * WINDOW), WINDOW), "{what}");
+    }
+}
+
+proptest! {
+    /// Forgotten, it changes no decision: neither before the next read nor after it.
+    #[test]
+    fn to_forget_what_makes_no_difference_makes_none(any in anything(), content in contents(), there: bool) {
+        let mut known = Knowledge { doubt: None, inherited: None, ..any.known.clone() };
+        if matches!(known.seen, Seen::Absent { .. }) {
+            known.seen = Seen::Nothing;
+        }
+        let now = any.now.after(9 * WINDOW);
+        prop_assume!(known.makes_no_difference(now, WINDOW));
+        let mut pass = [known, Knowledge::default()].map(|known| Any { known, now, ..any.clone() });
+        for any in &mut pass {
+            begin_pass(&mut any.known);
+            observe(&any.object, &mut any.known, &mut any.visits, &any.policy, any.now);
+        }
+        prop_assert_eq!(decide(&pass[0].situation()), decide(&pass[1].situation()));
+        for any in &mut pass {
+            any.known.seen = if there {
+                Seen::Ours { begun: now, identity: identity(), content: content.clone() }
+            } else {
+                Seen::Absent { first: now, last: now, of: None }
+            };
+        }
+        prop_assert_eq!(decide(&pass[0].situation()), decide(&pass[1].situation()));
+    }
 }

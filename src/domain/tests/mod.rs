@@ -21,6 +21,7 @@ mod record;
 mod scan;
 mod situation;
 mod steps;
+mod visits;
 mod workspace;
 
 use super::*;

@@ -118,7 +118,7 @@ impl Life {
         let api: Api<Snapshot> = Api::namespaced(self.world.client.clone(), &self.world.namespace);
         let all = api.list(&ListParams::default()).await.unwrap().items;
         let now: BTreeMap<String, Snapshot> =
-            all.iter().map(|object| (object.metadata.uid.clone().unwrap(), object.clone())).collect();
+            all.iter().map(|object| (object.uid().to_string(), object.clone())).collect();
         for (_, gone) in self.shown.iter().filter(|(uid, _)| !now.contains_key(*uid)) {
             self.context.table().remove(gone, Mono::ZERO);
         }

@@ -1,0 +1,195 @@
+//! What is remembered of each object. Nearly all of them rest, and rest alike: those share one memory.
+
+use std::collections::{HashMap, HashSet};
+use std::ops::Deref;
+use std::sync::{Arc, Mutex};
+
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::lock;
+use crate::controller::snapshot::{Pokes, Snapshot};
+use crate::domain::{Uid, Visits};
+
+/// What is remembered of one life of one object.
+#[derive(Debug, Default)]
+pub struct Memory {
+    /// For decisions.
+    pub visits: Visits,
+    /// When its last poke was first seen.
+    pub pokes: Pokes,
+    /// The newest version that a reply showed; the watch may lag behind it.
+    pub newest: Option<Arc<Snapshot>>,
+    /// Failures of Kubernetes requests in a row.
+    pub kube_failures: u32,
+    /// A scan found something, and the pass over it is not over: one of a few at a time.
+    pub finding: Option<OwnedSemaphorePermit>,
+}
+
+impl Memory {
+    /// Holds nothing but visits, and those nothing of their own.
+    fn is_plain(&self) -> bool {
+        let Self { visits, pokes, newest, kube_failures, finding } = self;
+        visits.is_plain() && pokes.is_empty() && newest.is_none() && *kube_failures == 0 && finding.is_none()
+    }
+}
+
+/// All memories, by uid.
+#[derive(Debug, Default)]
+pub struct Memories(Mutex<Kept>);
+
+#[derive(Debug, Default)]
+struct Kept {
+    by_uid: HashMap<Uid, One>,
+    /// What those at rest share: as many as there are combinations of a few facts.
+    alike: Vec<Arc<Visits>>,
+}
+
+#[derive(Debug)]
+enum One {
+    InUse(Arc<Mutex<Memory>>),
+    AtRest(Arc<Visits>),
+}
+
+/// The memory of an object, in use. Where nothing of its own is left in it at the end, it is laid to rest.
+#[derive(Debug)]
+pub struct Remembered<'a> {
+    memories: &'a Memories,
+    uid: Uid,
+    memory: Arc<Mutex<Memory>>,
+}
+
+impl Deref for Remembered<'_> {
+    type Target = Mutex<Memory>;
+
+    fn deref(&self) -> &Mutex<Memory> {
+        &self.memory
+    }
+}
+
+impl Drop for Remembered<'_> {
+    fn drop(&mut self) {
+        lock(&self.memories.0).lay_to_rest(&self.uid, &self.memory);
+    }
+}
+
+impl Kept {
+    fn in_use(&mut self, uid: &Uid) -> Arc<Mutex<Memory>> {
+        let one = self.by_uid.entry(uid.clone()).or_insert_with(|| One::InUse(Arc::default()));
+        match one {
+            One::InUse(memory) => Arc::clone(memory),
+            One::AtRest(visits) => {
+                let visits = Visits::clone(visits);
+                let memory = Arc::new(Mutex::new(Memory { visits, ..Memory::default() }));
+                *one = One::InUse(Arc::clone(&memory));
+                memory
+            }
+        }
+    }
+
+    fn lay_to_rest(&mut self, uid: &Uid, memory: &Arc<Mutex<Memory>>) {
+        // The map's own, and that of who is done with it: nobody else has it, nor can get it meanwhile.
+        let Some(one) = self.by_uid.get_mut(uid) else { return };
+        if !matches!(one, One::InUse(kept) if Arc::ptr_eq(kept, memory) && Arc::strong_count(kept) == 2) {
+            return;
+        }
+        let memory = lock(memory);
+        if !memory.is_plain() {
+            return;
+        }
+        let visits = self.alike.iter().find(|alike| ***alike == memory.visits).cloned().unwrap_or_else(|| {
+            let visits = Arc::new(memory.visits.clone());
+            self.alike.push(Arc::clone(&visits));
+            visits
+        });
+        *one = One::AtRest(visits);
+    }
+}
+
+impl Memories {
+    /// The memory of `uid`, made if need be.
+    pub fn of(&self, uid: &Uid) -> Remembered<'_> {
+        Remembered { memories: self, uid: uid.clone(), memory: self.hold(uid) }
+    }
+
+    /// The same, to be held for long: it is not laid to rest.
+    pub fn hold(&self, uid: &Uid) -> Arc<Mutex<Memory>> {
+        lock(&self.0).in_use(uid)
+    }
+
+    /// What is remembered for decisions, after a finding of a scan is let go.
+    pub fn let_go(&self, uid: &Uid) -> Visits {
+        let memory = match lock(&self.0).by_uid.get(uid) {
+            None => return Visits::default(),
+            Some(One::AtRest(visits)) => return Visits::clone(visits),
+            Some(One::InUse(memory)) => Arc::clone(memory),
+        };
+        let mut memory = lock(&memory);
+        memory.finding = None;
+        memory.visits.clone()
+    }
+
+    /// Forgets objects that are not `alive`. A pass that is under way holds its own reference.
+    pub fn sweep(&self, alive: &HashSet<Uid>) {
+        let mut kept = lock(&self.0);
+        let in_use = |one: &One| matches!(one, One::InUse(memory) if Arc::strong_count(memory) > 1);
+        kept.by_uid.retain(|uid, one| alive.contains(uid) || in_use(one));
+        kept.alike.retain(|visits| Arc::strong_count(visits) > 1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at_rest(memories: &Memories, uid: &Uid) -> Option<Arc<Visits>> {
+        match lock(&memories.0).by_uid.get(uid) {
+            Some(One::AtRest(visits)) => Some(Arc::clone(visits)),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn those_that_rest_alike_share_what_is_remembered_and_lose_nothing() {
+        let memories = Memories::default();
+        let uids = ["a", "b"].map(Uid::new);
+        for uid in &uids {
+            lock(&memories.of(uid)).visits.claim_met = true;
+        }
+        let [a, b] = uids.each_ref().map(|uid| at_rest(&memories, uid).unwrap());
+        assert!(Arc::ptr_eq(&a, &b));
+        lock(&memories.of(&uids[0])).visits.drifted = true;
+        let changed = lock(&memories.of(&uids[0])).visits.clone();
+        assert_eq!(changed, Visits { claim_met: true, drifted: true, ..Visits::default() });
+        assert_eq!(lock(&memories.of(&uids[1])).visits, Visits { claim_met: true, ..Visits::default() });
+    }
+
+    #[test]
+    fn what_is_in_use_or_has_something_of_its_own_is_not_laid_to_rest() {
+        let memories = Memories::default();
+        let uid = Uid::new("a");
+        let held = memories.hold(&uid);
+        drop(memories.of(&uid));
+        assert!(at_rest(&memories, &uid).is_none());
+        lock(&held).kube_failures = 1;
+        drop(held);
+        drop(memories.of(&uid));
+        assert!(at_rest(&memories, &uid).is_none());
+        lock(&memories.of(&uid)).kube_failures = 0;
+        assert!(at_rest(&memories, &uid).is_some());
+    }
+
+    #[test]
+    fn the_dead_are_forgotten_unless_somebody_still_deals_with_them() {
+        let memories = Memories::default();
+        let uids = ["dead", "alive", "held"].map(Uid::new);
+        for uid in &uids {
+            lock(&memories.of(uid)).visits.claim_met = true;
+        }
+        let held = memories.hold(&uids[2]);
+        memories.sweep(&HashSet::from([uids[1].clone()]));
+        assert_eq!(uids.each_ref().map(|uid| memories.let_go(uid).claim_met), [false, true, true]);
+        drop(held);
+        memories.sweep(&HashSet::new());
+        assert!(lock(&memories.0).by_uid.is_empty() && lock(&memories.0).alike.is_empty());
+    }
+}

@@ -1,0 +1,47 @@
+//! What many objects have in common, and what is one object's own.
+
+use super::*;
+
+#[test]
+fn facts_are_common_and_all_that_has_a_value_is_ones_own() {
+    let plain = Visits {
+        seen_before: true,
+        met_deleting: true,
+        claimed_here: true,
+        claim_met: true,
+        undone_met: true,
+        settling_met: true,
+        drifted: true,
+        sent: true,
+        met_exists: true,
+        suspicion: true,
+        credential: Some(Some("key".to_owned())),
+        ..Visits::default()
+    };
+    assert!(Visits::default().is_plain() && plain.is_plain());
+    let own: [fn(&mut Visits); 8] = [
+        |visits| visits.maybe_own = Confirmed::from_create(&ExternalId::new("e"), "id_1"),
+        |visits| visits.rejudge = Some(String::new()),
+        |visits| visits.judged = Some(String::new()),
+        |visits| visits.fight = Some(Fight { generation: 1, found: None, corrections: 1, last: Mono::ZERO }),
+        |visits| visits.failures = 1,
+        |visits| visits.failing_since = Mono(1),
+        |visits| visits.broken = 1,
+        |visits| {
+            visits.trouble = Some(Trouble {
+                cause: Cause::Lag,
+                retry_at: None,
+                lasting: false,
+                generation: 1,
+                write: false,
+                poke: None,
+                credential: None,
+            });
+        },
+    ];
+    for (number, change) in own.into_iter().enumerate() {
+        let mut visits = plain.clone();
+        change(&mut visits);
+        assert!(!visits.is_plain(), "{number}");
+    }
+}
