@@ -145,8 +145,9 @@ impl Play {
         let scene = Arc::clone(&self.scene);
         // In a set, which ends with this play.
         let mut load = JoinSet::new();
-        load.spawn(async move { load::all_at_once(&scene, act, numbers, queue).await });
-        let met = watch.until(wanted, objects, patience).await;
+        let loaded = numbers.clone();
+        load.spawn(async move { load::all_at_once(&scene, act, loaded, queue).await });
+        let met = watch.until(wanted, numbers, patience).await;
         let accepted = load.join_all().await.concat();
         if let Some(workers) = workers {
             workers.join_all().await;

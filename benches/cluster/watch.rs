@@ -3,6 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
+use std::ops::Range;
 use std::pin::pin;
 use std::time::{Duration, Instant};
 
@@ -13,7 +14,7 @@ use kube::runtime::{WatchStreamExt, watcher};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
 
-use crate::object::Object;
+use crate::object::{self, Object};
 
 /// What became of an object.
 #[derive(Clone, Debug)]
@@ -89,15 +90,22 @@ impl Watch {
         self.changes.recv().await.expect("the watch goes on until it is dropped")
     }
 
-    /// When each of `count` objects was first seen to be as `wanted`.
-    pub async fn until(&mut self, wanted: Wanted, count: usize, patience: Duration) -> HashMap<String, Instant> {
+    /// When each of these objects was first seen to be as `wanted`; there may be others.
+    pub async fn until(
+        &mut self,
+        wanted: Wanted,
+        numbers: Range<usize>,
+        patience: Duration,
+    ) -> HashMap<String, Instant> {
         let deadline = Instant::now() + patience;
+        let count = numbers.len();
+        let mut waiting: HashSet<String> = numbers.map(object::name).collect();
         let mut met = HashMap::new();
-        while met.len() < count {
-            let what = || format!("{count} objects to be {wanted}; {} are", met.len());
+        while !waiting.is_empty() {
+            let what = || format!("{count} objects to be {wanted}; {} are not", waiting.len());
             let change = self.next(what, deadline).await;
-            if wanted.is_met_by(&change) {
-                met.entry(change.name).or_insert(change.at);
+            if wanted.is_met_by(&change) && waiting.remove(&change.name) {
+                met.insert(change.name, change.at);
             }
         }
         met

@@ -47,10 +47,7 @@ impl<K: Clone + Eq + Hash, T> FairQueue<K, T> {
     /// It waits no more.
     pub(super) fn remove(&mut self, key: &K) -> Option<T> {
         let (_, item) = self.waiting.remove(key)?;
-        if self.waiting.is_empty() {
-            self.lines.clear();
-            self.turns.clear();
-        }
+        self.end_of_line();
         Some(item)
     }
 
@@ -71,9 +68,17 @@ impl<K: Clone + Eq + Hash, T> FairQueue<K, T> {
                 self.turns.push_back(group);
             }
             if next.is_some() {
+                self.end_of_line();
                 return next;
             }
         }
         None
+    }
+
+    /// When nobody waits, the room that a long line took is given back.
+    fn end_of_line(&mut self) {
+        if self.waiting.is_empty() {
+            *self = Self { number: self.number, ..Self::new() };
+        }
     }
 }
