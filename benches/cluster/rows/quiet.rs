@@ -40,7 +40,8 @@ pub async fn steady(bench: &Bench, play: Play, n: usize, scans: u32) -> Play {
 pub async fn noise(bench: &Bench, play: Play, n: usize, lasting: Duration) -> Play {
     println!("  noise over {n} for {} s", lasting.as_secs());
     let mut play = play.restart(Pace::Unbounded, &["--resync-interval", "0"]).await;
-    // It is measured over a time, not waited for.
+    // The start itself is over by then. What follows is measured over a time, not waited for.
+    tokio::time::sleep(REST).await;
     let cpu = play.operator().usage().cpu;
     tokio::time::sleep(REST).await;
     let at_rest = play.operator().usage().cpu.saturating_sub(cpu).as_secs_f64() / REST.as_secs_f64();
