@@ -67,6 +67,8 @@ impl Operator {
         if pace == Pace::Unbounded && stage.can_be_unbounded() {
             command.args([UNBOUNDED.0, UNBOUNDED.1]);
         }
+        // As the image sets it.
+        command.env("MALLOC_ARENA_MAX", "1");
         command.args(args).env_remove("UNKEY_ROOT_KEY").stdin(Stdio::null()).stdout(Stdio::null()).stderr(out);
         let started = Instant::now();
         let child = command.spawn().expect("the operator");

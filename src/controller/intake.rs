@@ -25,11 +25,11 @@ impl Intake {
     }
 
     /// Takes in a change; returns the object if a pass would see something new. What the first listing shows is new as a whole.
-    pub fn take(&mut self, event: Event<Snapshot>) -> Option<Snapshot> {
-        let is_news = match &event {
+    pub fn take(&mut self, mut event: Event<Snapshot>) -> Option<Snapshot> {
+        let is_news = match &mut event {
             Event::Apply(object) | Event::InitApply(object) => self.applied(object),
             Event::Delete(object) => {
-                let before = self.store.get(&ObjectRef::from_obj(object));
+                let before = self.store.get(&ObjectRef::from_obj(&*object));
                 let before = before.filter(|before| before.uid() == object.uid());
                 self.ended(object, before.as_deref().unwrap_or(object));
                 false
@@ -43,15 +43,18 @@ impl Intake {
         }
     }
 
-    fn applied(&self, object: &Snapshot) -> bool {
-        let before = self.store.get(&ObjectRef::from_obj(object));
+    fn applied(&self, object: &mut Snapshot) -> bool {
+        let before = self.store.get(&ObjectRef::from_obj(&*object));
         // A name can change hands while the watch looks away.
         if let Some(before) = before.as_ref().filter(|before| before.uid() != object.uid()) {
             self.ended(before, before);
         }
         // A pass that sees what the last one saw comes to the same end: that one is over, waits for its time, or was put off and will be
         // woken. And what else it looked at wakes the object by itself when it changes.
-        let is_news = before.is_none_or(|before| !object.reads_as(&before));
+        let is_news = before.as_ref().is_none_or(|before| !object.reads_as(before));
+        if let Some(before) = before {
+            object.share(&before);
+        }
         if is_news {
             self.context.table.upsert(object);
         } else {

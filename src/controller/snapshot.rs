@@ -4,6 +4,7 @@
 //! list of the whole cluster, for ever; kept as text, it fails only its own reading.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use ::kube::Resource;
 use k8s_openapi::NamespaceResourceScope;
@@ -41,8 +42,8 @@ pub struct Snapshot {
     annotated: bool,
     claim: Option<Box<str>>,
     poke: Option<Box<str>>,
-    spec: Option<Box<RawValue>>,
-    status: Option<Box<RawValue>>,
+    spec: Option<Arc<RawValue>>,
+    status: Option<Arc<RawValue>>,
 }
 
 /// The list of finalizers, as far as it matters.
@@ -112,8 +113,8 @@ impl From<Wire> for Snapshot {
                 resource_version: meta.resource_version,
                 ..ObjectMeta::default()
             },
-            spec: wire.spec,
-            status: wire.status,
+            spec: wire.spec.map(Arc::from),
+            status: wire.status.map(Arc::from),
         }
     }
 }
@@ -131,6 +132,10 @@ impl Finalizers {
             Self::None | Self::Others => None,
         }
     }
+}
+
+fn text(value: Option<&Arc<RawValue>>) -> Option<&str> {
+    value.map(|value| value.get())
 }
 
 impl Resource for Snapshot {
@@ -173,6 +178,19 @@ impl Snapshot {
     /// Drops what only the watch needed. Each reference that the queue makes of the object would carry a copy.
     pub fn prune(&mut self) {
         self.metadata.resource_version = None;
+    }
+
+    /// Takes over what is the same in an earlier version of this object: kept once for all who name it, and left where it lies in memory.
+    pub fn share(&mut self, before: &Self) {
+        if self.uid == before.uid {
+            self.uid = before.uid.clone();
+        }
+        if self.external_id == before.external_id {
+            self.external_id = before.external_id.clone();
+        }
+        if text(self.spec.as_ref()) == text(before.spec.as_ref()) {
+            self.spec.clone_from(&before.spec);
+        }
     }
 
     /// Namespace and name.
@@ -243,12 +261,12 @@ impl Snapshot {
             && (self.generation, self.phase) == (other.generation, other.phase)
             && (self.finalizers, self.annotated) == (other.finalizers, other.annotated)
             && (&self.claim, &self.poke) == (&other.claim, &other.poke)
-            && self.spec.as_deref().map(RawValue::get) == other.spec.as_deref().map(RawValue::get)
-            && self.status.as_deref().map(RawValue::get) == other.status.as_deref().map(RawValue::get)
+            && text(self.spec.as_ref()) == text(other.spec.as_ref())
+            && text(self.status.as_ref()) == text(other.status.as_ref())
     }
 
     fn status_text(&self) -> Option<&str> {
-        self.status.as_deref().map(RawValue::get).filter(|text| depth(text) <= MAX_STATUS_DEPTH)
+        text(self.status.as_ref()).filter(|text| depth(text) <= MAX_STATUS_DEPTH)
     }
 
     /// The status as it stands, whoever wrote it; `None` if there is none, or one nested deeper than any of ours.
@@ -285,7 +303,7 @@ impl Snapshot {
     /// The object as a decision sees it. `pokes` remembers when a poke was first seen.
     pub fn read(&self, fresh: bool, now: Mono, pokes: &mut Pokes) -> Object {
         let uid = &self.uid;
-        let spec = Spec::read(self.spec.as_deref().map_or("{}", RawValue::get));
+        let spec = Spec::read(text(self.spec.as_ref()).unwrap_or("{}"));
         let status = self.read_status();
         let recorded = Recorded::read(status.as_ref(), uid, spec.external_id.as_ref());
         let handled = recorded.own().and_then(|record| record.handled_poke.as_deref());
@@ -333,104 +351,4 @@ impl Pokes {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
-    use ::kube::core::{ObjectList, WatchEvent};
-    use serde_json::{Value, json};
-
-    use super::*;
-    use crate::api::{CLAIM_ANNOTATION, RECONCILE_ANNOTATION};
-
-    /// An object as the API server would show it.
-    pub(in crate::controller) fn snapshot(value: &Value) -> Snapshot {
-        serde_json::from_value(value.clone()).unwrap()
-    }
-
-    fn deep(levels: usize) -> String {
-        let meta = format!("{}1{}", r#"{"a":"#.repeat(levels), "}".repeat(levels));
-        format!(
-            r#"{{"apiVersion":"unkey.com/v1alpha1","kind":"Identity","metadata":{{"name":"deep","namespace":"n","uid":"u"}},"spec":{{"externalId":"e","meta":{meta}}}}}"#
-        )
-    }
-
-    /// S24: an object nested deeper than a parser goes must not fail the list or the watch that it comes with.
-    #[test]
-    fn s24_a_deep_object_fails_nobody_else() {
-        for levels in [150, 5_000] {
-            let list = format!(r#"{{"apiVersion":"v1","kind":"List","metadata":{{}},"items":[{}]}}"#, deep(levels));
-            let list: ObjectList<Snapshot> = serde_json::from_str(&list).unwrap();
-            assert_eq!(list.items[0].external_id().as_str(), "e");
-            let event = format!(r#"{{"type":"ADDED","object":{}}}"#, deep(levels));
-            let event: WatchEvent<Snapshot> = serde_json::from_str(&event).unwrap();
-            let WatchEvent::Added(object) = event else { panic!("{event:?}") };
-            let read = object.read(false, Mono::ZERO, &mut Pokes::default());
-            assert_eq!(read.spec, Err(crate::domain::SpecError::MetaTooDeep { levels }));
-        }
-    }
-
-    /// What serde calls them has to be a literal.
-    #[test]
-    fn the_annotations_are_ours() {
-        let object =
-            snapshot(&json!({"metadata": {"annotations": {CLAIM_ANNOTATION: "c", RECONCILE_ANNOTATION: "p"}}}));
-        assert_eq!((object.claim(), object.poke.as_deref()), (Some("c"), Some("p")));
-    }
-
-    #[test]
-    fn that_there_are_annotations_and_finalizers_of_others_is_known() {
-        let read = |metadata: Value| snapshot(&json!({"metadata": metadata}));
-        assert!(!read(json!({"annotations": null})).is_annotated());
-        assert!(read(json!({"annotations": {"mine": "kept"}})).is_annotated());
-        for (finalizers, expected) in [
-            (json!(null), Finalizers::None),
-            (json!(["other"]), Finalizers::Others),
-            (json!(["other", FINALIZER]), Finalizers::Ours(1)),
-        ] {
-            assert_eq!(read(json!({"finalizers": finalizers})).finalizers(), expected);
-        }
-    }
-
-    #[test]
-    fn whatever_a_pass_looks_at_makes_a_difference_and_nothing_else_does() {
-        let base = json!({
-            "metadata": {"name": "a", "uid": "u", "resourceVersion": "7", "generation": 1, "finalizers": [FINALIZER],
-                         "labels": {"a": "1"}, "annotations": {CLAIM_ANNOTATION: "c", "theirs": "1"}},
-            "spec": {"externalId": "e"}, "status": {"observedGeneration": 1},
-        });
-        let same = |change: &dyn Fn(&mut Value)| {
-            let mut object = base.clone();
-            change(&mut object);
-            snapshot(&object).reads_as(&snapshot(&base))
-        };
-        assert!(same(&|it| it["metadata"]["labels"]["a"] = json!("2")));
-        assert!(same(&|it| it["metadata"]["resourceVersion"] = json!("8")));
-        assert!(same(&|it| it["metadata"]["annotations"]["theirs"] = json!("2")));
-        let changes: [&dyn Fn(&mut Value); 9] = [
-            &|it| it["metadata"]["uid"] = json!("v"),
-            &|it| it["metadata"]["generation"] = json!(2),
-            &|it| it["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z"),
-            &|it| it["metadata"]["finalizers"] = json!(["other", FINALIZER]),
-            &|it| it["metadata"]["annotations"] = json!(null),
-            &|it| it["metadata"]["annotations"][CLAIM_ANNOTATION] = json!("d"),
-            &|it| it["metadata"]["annotations"][RECONCILE_ANNOTATION] = json!("1"),
-            &|it| it["spec"]["meta"] = json!({}),
-            &|it| it["status"]["observedGeneration"] = json!(2),
-        ];
-        for (number, change) in changes.into_iter().enumerate() {
-            assert!(!same(change), "change {number}");
-        }
-    }
-
-    #[test]
-    fn a_poke_is_pending_until_it_is_echoed_and_remembers_when_it_was_first_seen() {
-        let mut pokes = Pokes::default();
-        let mut object =
-            json!({"metadata": {"uid": "u", "annotations": {RECONCILE_ANNOTATION: "1"}}, "spec": {"externalId": "e"}});
-        let first = snapshot(&object).read(false, Mono(5), &mut pokes);
-        let again = snapshot(&object).read(false, Mono(9), &mut pokes);
-        assert_eq!((first.poke.clone().unwrap().since, again.poke), (Mono(5), first.poke));
-        object["status"] = json!({"uid": "u", "lastHandledReconcileAt": "1"});
-        assert_eq!(snapshot(&object).read(false, Mono(9), &mut pokes).poke, None);
-        object["metadata"]["annotations"][RECONCILE_ANNOTATION] = json!("2");
-        assert_eq!(snapshot(&object).read(false, Mono(11), &mut pokes).poke.unwrap().since, Mono(11));
-    }
-}
+pub(super) mod tests;
