@@ -22,6 +22,10 @@ test: tools ## Run all tests
 cuts: tools ## Cut and crash every pair of requests of every workflow on the real parts (20 minutes); CUTS='NAME,…' repeats cases
 	@CUTS='$(or $(CUTS),all)' $(CARGO) test --test cuts
 
+.PHONY: soak
+soak: tools ## Change the leader LEADER_CHANGES=200 times under churn (`make test`: 20)
+	@LEADER_CHANGES=$${LEADER_CHANGES:-200} $(CARGO) test --test cluster leader::changes_of_leader -- --nocapture
+
 .PHONY: campaign
 campaign: tools ## Put CAMPAIGN_CHAINS=10000 chains of generated specs through a real API server; CAMPAIGN_SEED searches others, CAMPAIGN_ONLY=n runs one again
 	@CAMPAIGN_SEED=$${CAMPAIGN_SEED:-$$(date +%s)} CAMPAIGN_CHAINS=$${CAMPAIGN_CHAINS:-10000} $(CARGO) test --test campaign every_spec -- --nocapture

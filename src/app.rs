@@ -15,6 +15,7 @@ use crate::admin::Admin;
 use crate::api::{AdoptionPolicy, DeletionPolicy};
 use crate::controller::{self, Context, Scope, Settings};
 use crate::domain::Policy;
+use crate::leader::{Candidate, Lead, LeaderError, Place, Timing};
 use crate::telemetry::Metrics;
 use crate::unkey::{self, Credentials};
 
@@ -50,12 +51,27 @@ pub struct Options {
     pub workers: u16,
     /// Calls to Unkey.
     pub bounds: unkey::Bounds,
+    /// Leader election; `None`: there is no other operator.
+    pub election: Option<LeaseOptions>,
     /// Where the admin server listens.
     pub admin_address: SocketAddr,
     /// Kubeconfig file; `None`: in-cluster, or `KUBECONFIG`.
     pub kubeconfig: Option<PathBuf>,
     /// Context of the kubeconfig.
     pub context: Option<String>,
+}
+
+/// The lease that elects the leader.
+#[derive(Clone, Debug)]
+pub struct LeaseOptions {
+    /// Its name: one for all operators that share their work.
+    pub name: String,
+    /// Its namespace; `None`: the operator's own, or that of the kubeconfig's context.
+    pub namespace: Option<String>,
+    /// A leader that is not heard of for so long is replaced.
+    pub duration: Duration,
+    /// The name that a person knows this process by.
+    pub holder: String,
 }
 
 /// Why the operator could not start, or had to end.
@@ -90,6 +106,9 @@ pub enum AppError {
     /// The controller ended.
     #[error("{0}")]
     Controller(#[from] controller::RunError),
+    /// It may not act any more.
+    #[error("{0}")]
+    Leader(#[from] LeaderError),
     /// Signals cannot be handled.
     #[error("signals cannot be handled: {0}")]
     Signals(std::io::Error),
@@ -146,8 +165,22 @@ pub async fn run(options: Options) -> Result<(), AppError> {
         ..unkey::Options::default()
     };
     let unkey = unkey::Client::new(&upstream, credentials.clone())?;
-    let client = kube::Client::try_from(kube_config(&options).await?)?;
-    let settings = settings(&options);
+    let config = kube_config(&options).await?;
+    let lead = if options.election.is_some() { Lead::to_be_won() } else { Lead::unrivalled() };
+    let mut candidate = match &options.election {
+        Some(lease) => {
+            let place = Place {
+                namespace: lease.namespace.clone().unwrap_or_else(|| config.default_namespace.clone()),
+                name: lease.name.clone(),
+                holder: lease.holder.clone(),
+            };
+            let client = kube::Client::try_from(config.clone())?;
+            Some(Candidate::new(client, &place, Timing::of(lease.duration), lead.clone()))
+        }
+        None => None,
+    };
+    let client = kube::Client::try_from(config)?;
+    let settings = settings(&options, lead);
     let metrics = Metrics::default();
     let (context, woken) = Context::new(client, unkey, &settings, metrics.clone());
     let admin = {
@@ -157,7 +190,7 @@ pub async fn run(options: Options) -> Result<(), AppError> {
             credentials.check().map_err(|error| error.to_string())?;
             refusing.standing().0.key.map_or(Ok(()), |why| Err(why.to_string()))
         };
-        Admin::new(check, move || metrics.render(&context.table().count_reasons(), &context.standing()))
+        Admin::new(check, move || metrics.render(&context.view()))
     };
     let address = options.admin_address;
     let (bound, serving) = admin.clone().serve(address).await.map_err(|source| AppError::Admin { address, source })?;
@@ -171,7 +204,7 @@ pub async fn run(options: Options) -> Result<(), AppError> {
     let first = first.inspect(move |()| drained.drain()).shared();
     let filled = move || {
         admin.cache_is_filled();
-        tracing::info!("the list of Identities is here; working");
+        tracing::info!("the list of Identities is here");
     };
     let controller = controller::run(Arc::clone(&context), woken, &settings, filled, first.clone());
     let overdue = async {
@@ -179,30 +212,41 @@ pub async fn run(options: Options) -> Result<(), AppError> {
         tracing::info!("stopping: work under way is recorded first");
         tokio::time::sleep(DRAIN).await;
     };
-    tokio::select! {
+    let standing = async {
+        match &mut candidate {
+            Some(candidate) => candidate.run().await,
+            None => std::future::pending().await,
+        }
+    };
+    let outcome = tokio::select! {
         result = async {
             controller.await?;
             context.cleared_up().await;
             Ok::<_, controller::RunError>(())
-        } => {
-            result?;
-            tracing::info!("stopped");
-            Ok(())
-        }
+        } => result.map_err(AppError::from),
+        lost = standing => Err(AppError::Leader(lost)),
         result = serving => Err(AppError::AdminEnded(result.err().unwrap_or_else(|| std::io::Error::other("without a reason")))),
         () = overdue => Err(AppError::Drain),
         () = second => Err(AppError::Forced),
         () = async { tokio::join!(follow, watch_key); } => Ok(()),
+    };
+    outcome?;
+    // Nothing is written any more.
+    if let Some(candidate) = candidate {
+        candidate.release().await;
     }
+    tracing::info!("stopped");
+    Ok(())
 }
 
-fn settings(options: &Options) -> Settings {
+fn settings(options: &Options, lead: Lead) -> Settings {
     Settings {
         scope: Scope { namespaces: options.namespaces.clone(), selector: options.selector.clone() },
         workers: options.workers,
         bounds: options.bounds,
         resync: options.resync_interval,
         accept_workspace_change: options.accept_workspace_change,
+        lead,
         policy: Policy {
             adoption: options.adoption,
             deletion: options.deletion,

@@ -8,6 +8,7 @@
 //! | [`domain`] | decides. Pure: no client, no clock, no async |
 //! | [`unkey`] | the client of the Unkey API. Knows no Kubernetes |
 //! | [`controller`] | the only place that talks to both worlds |
+//! | [`leader`] | of several operators, which one acts |
 //! | [`admin`], [`telemetry`] | probes, metrics, logs |
 //! | [`app`], [`cli`] | puts them together; the command line |
 //!
@@ -19,5 +20,6 @@ pub mod app;
 pub mod cli;
 pub mod controller;
 pub mod domain;
+pub mod leader;
 pub mod telemetry;
 pub mod unkey;

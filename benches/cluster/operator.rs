@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::process::{self, Usage};
@@ -16,6 +17,9 @@ pub const AGENT: &str = "unkey-operator/";
 const POLL: Duration = Duration::from_millis(10);
 /// Its own limit, by the flag.
 const UNBOUNDED: (&str, &str) = ("--max-requests-per-second", "0");
+
+/// Two may run at a time, each with a log of its own.
+static STARTED: AtomicUsize = AtomicUsize::new(0);
 
 /// Whether its own limit of calls per second is off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,7 +61,7 @@ impl Operator {
     /// Starts it for the whole cluster, and waits until it says that it is ready.
     pub async fn start(scene: &Scene, pace: Pace, args: &[&str]) -> Self {
         let stage = scene.stage();
-        let log = stage.file("operator.log");
+        let log = stage.file(&format!("operator-{}.log", STARTED.fetch_add(1, Ordering::Relaxed)));
         let out = File::create(&log).expect("a log");
         let key = stage.file("root-key");
         std::fs::write(&key, scene.workspace().root_key()).expect("a file for the root key");

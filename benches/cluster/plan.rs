@@ -43,6 +43,7 @@ enum Row {
     Latency,
     Restart,
     Limit,
+    Failover,
     Steady,
     Memory,
     Churn,
@@ -87,6 +88,11 @@ pub async fn play(bench: &Arc<Bench>, arguments: &Arguments) {
     if arguments.wants(Row::Limit) {
         let creates = if arguments.full { n * 2 } else { (n * 3).div_ceil(10) };
         bench.play("limit", rows::limit(Arc::clone(bench), creates)).await;
+    }
+    // Each end by a signal that gives no time takes a lease's duration.
+    if arguments.wants(Row::Failover) && (arguments.full || !arguments.only.is_empty()) {
+        let rounds = if arguments.full { 20 } else { 5 };
+        bench.play("failover", rows::failover(Arc::clone(bench), 2 * n, rounds)).await;
     }
     if arguments.full {
         large(bench, arguments, runs).await;

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use unkey_operator::api::{AdoptionPolicy, DeletionPolicy};
 use unkey_operator::controller::{self, Context, Intake, Scope, Settings, Snapshot};
 use unkey_operator::domain::{Claim, Desired, ExternalId, Limit, Limits, Meta, Policy, Uid};
+use unkey_operator::leader::Lead;
 use unkey_operator::telemetry::Metrics;
 use unkey_operator::unkey::{Bounds, Client, Credentials, Options};
 
@@ -116,6 +117,7 @@ impl Inside {
             bounds: Bounds::default(),
             policy,
             accept_workspace_change: false,
+            lead: Lead::unrivalled(),
             resync: Duration::ZERO,
         };
         let client = kube::Client::try_from(config).unwrap();

@@ -82,6 +82,28 @@ impl Reason {
         }
     }
 
+    /// Not ready, and the operator goes on by itself; the others are at rest, or wait for a person.
+    pub fn is_retried(self) -> bool {
+        match self {
+            Self::Progressing
+            | Self::UpstreamUnavailable
+            | Self::RateLimited
+            | Self::Unauthorized
+            | Self::PermissionDenied
+            | Self::CredentialsMissing
+            | Self::WorkspaceMismatch
+            | Self::DeletionBlocked => true,
+            Self::Synced
+            | Self::Suspended
+            | Self::InvalidSpec
+            | Self::Rejected
+            | Self::AlreadyExists
+            | Self::ExternalIdConflict
+            | Self::IdentityMismatch
+            | Self::NotConverging => false,
+        }
+    }
+
     /// The reason of that name, if it is one of ours.
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|reason| reason.as_str() == word)
@@ -112,6 +134,16 @@ pub enum EventReason {
 }
 
 impl EventReason {
+    /// Every one, for metrics that must list them all.
+    pub const ALL: [Self; 6] = [
+        Self::Adopted,
+        Self::Orphaned,
+        Self::Recreated,
+        Self::IdentityReplaced,
+        Self::DriftCorrected,
+        Self::FieldReleased,
+    ];
+
     /// The word as it stands in the event.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::api::{AdoptionPolicy, DeletionPolicy};
-use crate::app::{self, Options};
+use crate::app::{self, LeaseOptions, Options};
 use crate::telemetry::{self, LogFormat};
 use crate::unkey::Bounds;
 
@@ -71,6 +71,26 @@ pub(super) struct RunArgs {
     /// Identities that are worked on at a time
     #[arg(long, env = "UNKEY_OPERATOR_WORKERS", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=1024))]
     workers: u16,
+
+    /// Let only one of several operators act at a time: the one that holds the lease
+    #[arg(long, env = "UNKEY_OPERATOR_LEADER_ELECT")]
+    leader_elect: bool,
+
+    /// Name of the lease: another one for each set of operators that share their work
+    #[arg(long, env = "UNKEY_OPERATOR_LEASE_NAME", default_value = "unkey-operator", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    lease_name: String,
+
+    /// Namespace of the lease; without it the one that the operator runs in
+    #[arg(long, env = "UNKEY_OPERATOR_LEASE_NAMESPACE", value_parser = namespace)]
+    lease_namespace: Option<String>,
+
+    /// A leader that is not heard of for so long is replaced; whole seconds (15s)
+    #[arg(long, env = "UNKEY_OPERATOR_LEASE_DURATION", default_value = "15s", value_parser = lease)]
+    lease_duration: Duration,
+
+    /// The name by which this operator shows in the lease; a part that no other has is added
+    #[arg(long, env = "HOSTNAME", hide_env_values = true, default_value = "unkey-operator")]
+    lease_holder: String,
 
     /// Where /livez, /readyz and /metrics are served
     #[arg(long, env = "UNKEY_OPERATOR_ADMIN_ADDRESS", default_value = "0.0.0.0:8080")]
@@ -135,6 +155,12 @@ fn options(args: RunArgs) -> Options {
             per_second: args.max_requests_per_second,
             share: args.rate_limit_share,
         },
+        election: args.leader_elect.then_some(LeaseOptions {
+            name: args.lease_name,
+            namespace: args.lease_namespace,
+            duration: args.lease_duration,
+            holder: args.lease_holder,
+        }),
         admin_address: args.admin_address,
         kubeconfig: args.kubeconfig,
         context: args.context,
@@ -155,6 +181,13 @@ fn interval(text: &str) -> Result<Duration, String> {
     let duration: kube::core::Duration =
         text.parse().map_err(|_| format!("'{text}' is not a duration such as 500ms, 30s or 10m"))?;
     if duration.is_negative() { Err("must not be negative".to_owned()) } else { Ok(duration.into()) }
+}
+
+/// What a `Lease` can say: whole seconds.
+fn lease(text: &str) -> Result<Duration, String> {
+    let lease = duration(text)?;
+    let is_whole = lease.subsec_nanos() == 0 && (1..=3_600).contains(&lease.as_secs());
+    if is_whole { Ok(lease) } else { Err("must be whole seconds, at most an hour".to_owned()) }
 }
 
 fn share(text: &str) -> Result<f64, String> {

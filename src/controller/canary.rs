@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::access::Access;
+use super::context::Context;
 use super::permits::Need;
-use super::run::Context;
 use super::upstream;
 use crate::domain::{Cause, KeyMark, Look, Reply, backoff};
 use crate::unkey;

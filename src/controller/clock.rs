@@ -1,29 +1,36 @@
 //! The monotonic clock of the decisions, and what tells that this process stood still. Nothing else in the controller reads time for a
 //! decision.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::domain::Mono;
 
-/// Milliseconds since this process began to act.
-#[derive(Clone, Copy, Debug)]
-pub struct Clock(Instant);
+/// Milliseconds since this process began to act: it stands at [`Mono::ZERO`] until then.
+#[derive(Clone, Debug, Default)]
+pub struct Clock(Arc<OnceLock<Instant>>);
 
 impl Clock {
-    /// Starts at [`Mono::ZERO`].
+    /// One that runs.
     pub fn start() -> Self {
-        Self(Instant::now())
+        let clock = Self::default();
+        clock.begin();
+        clock
+    }
+
+    /// It runs from now on, if it did not.
+    pub fn begin(&self) {
+        self.0.get_or_init(Instant::now);
     }
 
     /// Now.
-    pub fn now(self) -> Mono {
+    pub fn now(&self) -> Mono {
         Mono(millis(self.elapsed()))
     }
 
     /// The same, finer: for rates.
-    pub fn elapsed(self) -> Duration {
-        self.0.elapsed()
+    pub fn elapsed(&self) -> Duration {
+        self.0.get().map_or(Duration::ZERO, Instant::elapsed)
     }
 }
 
@@ -44,7 +51,8 @@ pub struct Heart {
 impl Heart {
     /// Begins to beat.
     pub fn new(clock: Clock) -> Self {
-        Self { clock, beats: Mutex::new((clock.now(), Mono::ZERO)) }
+        let now = clock.now();
+        Self { clock, beats: Mutex::new((now, Mono::ZERO)) }
     }
 
     /// Once every [`BEAT`]; the time at which it last stood still.
@@ -74,10 +82,19 @@ mod tests {
     use super::*;
 
     #[test]
+    fn it_stands_until_this_process_acts() {
+        let clock = Clock::default();
+        assert_eq!((clock.now(), clock.elapsed()), (Mono::ZERO, Duration::ZERO));
+        clock.begin();
+        assert!(clock.elapsed() > Duration::ZERO);
+    }
+
+    #[test]
     fn what_was_seen_before_it_stood_still_is_old() {
         // A clock that began long ago, so that the beats can be set by hand.
-        let clock = Clock(Instant::now().checked_sub(Duration::from_mins(1)).unwrap());
-        let heart = Heart { clock, beats: Mutex::new((clock.now(), Mono::ZERO)) };
+        let clock = Clock::default();
+        clock.0.set(Instant::now().checked_sub(Duration::from_mins(1)).unwrap()).unwrap();
+        let heart = Heart::new(clock.clone());
         let look = Mono(clock.now().0 - 1);
         assert!(heart.beats_since(look));
         heart.beats.lock().unwrap().0 = Mono(look.0 - GAP);

@@ -6,7 +6,7 @@ use ::kube::runtime::reflector::store::Writer;
 use ::kube::runtime::reflector::{self, ObjectRef, Store};
 use ::kube::runtime::watcher::Event;
 
-use super::run::Context;
+use super::context::Context;
 use super::snapshot::Snapshot;
 use super::stray;
 
@@ -56,7 +56,7 @@ impl Intake {
             object.share(&before);
         }
         if is_news {
-            self.context.table.upsert(object);
+            self.context.metrics.synced(self.context.table.upsert(object));
         } else {
             self.context.table.touch(object);
         }
@@ -73,6 +73,7 @@ impl Intake {
         // A release takes the claim off with the finalizer. Gone without the one but with the other, or without having been
         // asked to go, it was by somebody's hand (S15).
         let by_hand = object.claim().is_some() || !claimant.leaving;
+        let by_hand = by_hand && context.leads();
         if let Some(id) = claimant.recorded.filter(|_| object.finalizers().ours().is_none() && by_hand) {
             context.metrics.left_behind();
             tracing::warn!(

@@ -7,6 +7,7 @@
 //! | `watch` | one flat stream of changes out of one or more watches |
 //! | `intake` | takes these into store and table, and says what is to be looked at |
 //! | `table` | claims, turns and knowledge by externalId; memory by uid |
+//! | `context` / `run` | what all passes share; the queue that runs them |
 //! | `pass` | the loop: gather, decide, perform, learn |
 //! | `scan` | lists the workspace beside the queue, and has looked at what differs |
 //! | `permits` | who may go on: workers, lanes and the budget of calls |
@@ -19,6 +20,7 @@
 mod access;
 mod canary;
 mod clock;
+mod context;
 mod events;
 mod intake;
 mod kube;
@@ -35,7 +37,8 @@ mod upstream;
 mod watch;
 
 pub use clock::{Clock, millis};
+pub use context::{Context, Settings};
 pub use intake::Intake;
-pub use run::{Context, RunError, Settings, run, visit};
+pub use run::{RunError, run, visit};
 pub use snapshot::Snapshot;
 pub use watch::Scope;

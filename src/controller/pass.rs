@@ -8,9 +8,9 @@ use k8s_openapi::jiff::Timestamp;
 
 use super::access::Access;
 use super::clock::millis;
+use super::context::Context;
 use super::kube::{self, KubeError, Outcome};
 use super::permits::{Need, Slot};
-use super::run::Context;
 use super::snapshot::Snapshot;
 use super::table::{Memory, Ref, Remembered, Turn, lock};
 use super::upstream::Answer;
@@ -189,6 +189,10 @@ impl<'a> Pass<'a> {
     async fn steps(&mut self) -> Result<End, KubeError> {
         let clearing_up = self.gone.is_some();
         for _ in 0..MAX_STEPS {
+            if !self.context.leads() {
+                // Another one may act already. This process is about to end.
+                return Ok(End::Done);
+            }
             if clearing_up && !self.is_fresh() {
                 // An heir may have come since.
                 return Ok(End::Wait(Duration::ZERO));
@@ -366,7 +370,7 @@ impl<'a> Pass<'a> {
         }
         match outcome {
             Outcome::Now(now) if *now.uid() == self.uid => {
-                self.context.table.update(&now);
+                self.context.metrics.synced(self.context.table.update(&now));
                 self.snapshot = Arc::from(now);
                 lock(&self.memory).newest = Some(Arc::clone(&self.snapshot));
                 self.looked = Some(self.asked);
@@ -431,6 +435,7 @@ impl<'a> Pass<'a> {
 
     /// Publishes an event. That may take seconds, in which the object may change: a write upstream needs a new look (R11).
     async fn tell(&mut self, about: &Snapshot, note: &Note) {
+        self.context.metrics.told(note.reason());
         self.context.events.note(about, note).await;
         self.look_again();
     }

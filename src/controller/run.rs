@@ -1,84 +1,35 @@
 //! Runs passes: the queue, its bounds, and what it does with a failure or a panic.
 
-use std::hash::{BuildHasher, RandomState};
 use std::panic::AssertUnwindSafe;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use ::kube::runtime::controller::{Action, Config, Controller};
 use ::kube::runtime::reflector::Store;
 use ::kube::runtime::watcher;
-use ::kube::{Api, Client};
 use futures::{FutureExt, Stream, StreamExt};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 use tracing::Instrument;
 
-use super::access::Access;
 use super::canary;
-use super::clock::{BEAT, Clock, Heart};
-use super::events::Events;
+use super::clock::BEAT;
+use super::context::{Context, Settings};
 use super::intake::Intake;
 use super::kube::KubeError;
-use super::permits::Permits;
 use super::snapshot::Snapshot;
-use super::stray::Strays;
-use super::table::{Ref, Table, lock};
-use super::watch::{Scope, changes, streams_lists};
+use super::table::{Ref, lock};
+use super::watch::{changes, streams_lists};
 use super::{pass, scan};
-use crate::domain::{Cause, Crd, Mono, Policy, Workspace, backoff};
-use crate::telemetry::Metrics;
-use crate::unkey;
+use crate::domain::{Cause, backoff};
 
 /// How often what is no longer needed is forgotten.
 const SWEEP: Duration = Duration::from_secs(60);
 
-/// How many objects a second are tried again after a restart that were failing before.
-const RESTART_RATE: u64 = 50;
-
 /// At the start the queue gets so many objects at a time, and so often: 100,000 within five seconds.
 const BATCH: usize = 50;
 const BATCH_EVERY: Duration = Duration::from_millis(2);
-
-/// How the controller is set up.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// Where to watch.
-    pub scope: Scope,
-    /// Passes at a time that do more than look at what is in memory.
-    pub workers: u16,
-    /// Calls to Unkey.
-    pub bounds: unkey::Bounds,
-    /// Policies for specs that name none, and the consistency window.
-    pub policy: Policy,
-    /// From one scan of the workspace to the next; zero: none.
-    pub resync: Duration,
-    /// R15: ids recorded under another key need no proof that they are of this workspace.
-    pub accept_workspace_change: bool,
-}
-
-/// What every pass shares.
-pub struct Context {
-    pub(super) client: Client,
-    pub(super) apis: Vec<Api<Snapshot>>,
-    unkey: unkey::Client,
-    /// What a pass knows of our CustomResourceDefinition before it looks.
-    pub(super) crd: Crd,
-    pub(super) table: Table,
-    pub(super) clock: Clock,
-    pub(super) heart: Heart,
-    pub(super) events: Events,
-    pub(super) metrics: Metrics,
-    pub(super) strays: Strays,
-    pub(super) permits: Arc<Permits>,
-    access: RwLock<Arc<Access>>,
-    /// When a call last succeeded, in ms plus one; 0: never.
-    thrived: AtomicU64,
-    draining: AtomicBool,
-    dice: RandomState,
-    rolls: AtomicU64,
-}
 
 /// Why the controller ended.
 #[derive(Debug, thiserror::Error)]
@@ -89,128 +40,6 @@ pub enum RunError {
     /// The queue ended although nobody asked it to.
     #[error("the controller ended by itself")]
     Ended,
-}
-
-impl Context {
-    /// The shared part. The receiver is for [`run`].
-    pub fn new(
-        client: Client,
-        unkey: unkey::Client,
-        settings: &Settings,
-        metrics: Metrics,
-    ) -> (Arc<Self>, UnboundedReceiver<Ref>) {
-        let (wake, woken) = tokio::sync::mpsc::unbounded_channel();
-        let access = Access::with(&settings.policy, &unkey);
-        let workspace = Workspace::new(access.policy.credential.clone(), settings.accept_workspace_change);
-        let clock = Clock::start();
-        let permits = Permits::new(settings.bounds, settings.workers, clock, wake.clone(), metrics.clone());
-        let context = Self {
-            apis: settings.scope.apis(&client),
-            events: Events::new(client.clone()),
-            client,
-            unkey,
-            table: Table::new(wake, settings.policy.window, workspace),
-            crd: if settings.scope.namespaces.is_empty() { Crd::Unseen } else { Crd::Unguarded },
-            clock,
-            heart: Heart::new(clock),
-            metrics,
-            strays: Strays::default(),
-            permits,
-            access: RwLock::new(Arc::new(access)),
-            thrived: AtomicU64::new(0),
-            draining: AtomicBool::new(false),
-            dice: RandomState::new(),
-            rolls: AtomicU64::new(0),
-        };
-        (Arc::new(context), woken)
-    }
-
-    /// The fingerprint of the root key that is there right now; a change found here is followed at once.
-    pub(super) fn present_key(&self) -> Option<String> {
-        self.unkey.credential_mark().ok()
-    }
-
-    /// An attempt without answer is over so long after it began.
-    pub(super) fn request_timeout(&self) -> Duration {
-        self.unkey.request_timeout()
-    }
-
-    /// What is shared between passes.
-    pub fn table(&self) -> &Table {
-        &self.table
-    }
-
-    /// How things stand with the calls to Unkey, and how many wait in each lane.
-    pub fn standing(&self) -> (unkey::Standing, [(&'static str, usize); 3]) {
-        self.permits.standing()
-    }
-
-    /// Resolves when nothing is left to clear up after objects that are gone.
-    pub async fn cleared_up(&self) {
-        self.strays.none_left().await;
-    }
-
-    /// From now on a pass only records what Unkey has already done.
-    pub fn drain(&self) {
-        self.draining.store(true, Ordering::SeqCst);
-        self.permits.drain();
-    }
-
-    pub(super) fn is_draining(&self) -> bool {
-        self.draining.load(Ordering::SeqCst)
-    }
-
-    pub(super) fn access(&self) -> Arc<Access> {
-        Arc::clone(&self.access.read().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    fn set_access(&self, access: Access) {
-        *self.access.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(access);
-    }
-
-    /// A call has ended. Returns when one last succeeded.
-    pub(super) fn thrives(&self, failed: bool, now: Mono) -> Option<Mono> {
-        if !failed {
-            self.thrived.fetch_max(now.0 + 1, Ordering::Relaxed);
-        }
-        self.thrived.load(Ordering::Relaxed).checked_sub(1).map(Mono)
-    }
-
-    /// R13: what was failing when this process began is tried again over a while, by the rate that Unkey can bear.
-    fn spread_failing(&self) {
-        let failing = u64::try_from(self.table.count_failing()).unwrap_or(u64::MAX);
-        let access = self.access();
-        let spread = failing.saturating_mul(1_000) / RESTART_RATE;
-        let policy = Policy { spread: spread.min(backoff::MAX_MS), ..access.policy.clone() };
-        self.set_access(Access { policy, unkey: access.unkey.clone() });
-    }
-
-    /// Uniform over all of `u16`. Jitter needs no better source than the hasher's random keys.
-    pub(super) fn dice(&self) -> u16 {
-        let roll = self.rolls.fetch_add(1, Ordering::Relaxed);
-        u16::try_from(self.dice.hash_one(roll) & 0xffff).unwrap_or(0)
-    }
-
-    /// Takes in a root key that has appeared, changed or gone, and has everything looked at again that waits for it.
-    pub async fn follow_credentials(&self, mut changes: tokio::sync::watch::Receiver<u64>) {
-        while changes.changed().await.is_ok() {
-            let before = self.access();
-            let after = Access::with(&before.policy, &self.unkey);
-            if before.policy.credential == after.policy.credential {
-                continue;
-            }
-            if let Some(mark) = &after.policy.credential {
-                tracing::info!(credential = %mark, "using another root key");
-            } else {
-                tracing::warn!("there is no usable root key any more");
-            }
-            // Forgotten before the new key is used, so that nothing read with the old one counts under it.
-            self.table.credential_changes(after.policy.credential.clone(), self.clock.now());
-            self.set_access(after);
-            self.permits.key_changed();
-            self.table.credential_changed();
-        }
-    }
 }
 
 /// Runs until `stop` resolves and the passes under way have ended. `ready` is called once, when the cache is filled.
@@ -236,28 +65,38 @@ pub async fn run(
         let _ = listed.send(true);
         ready();
     };
-    let trigger = triggers(changes, intake, ready, Arc::clone(&context));
-    let woken = futures::stream::unfold(woken, |mut woken| async move { woken.recv().await.map(|it| (it, woken)) });
-    let woken = futures::stream::select(woken, all_of(store.clone(), filled.clone()));
+    let mut trigger = triggers(changes, intake, ready, Arc::clone(&context)).boxed();
+    let mut woken = woken;
     let sweeper = Arc::clone(&context);
-    let guard = tokio::spawn(canary::run(Arc::clone(&context)));
-    let sweep = tokio::spawn(async move {
+    // They end with it.
+    let mut beside = JoinSet::new();
+    beside.spawn(async move {
         loop {
             tokio::time::sleep(SWEEP).await;
             sweeper.table.sweep(sweeper.clock.now());
         }
     });
+    let follows = stands_by(&context, &mut trigger, &mut woken);
+    tokio::select! {
+        result = follows => result?,
+        () = stop.clone() => return Ok(()),
+    }
+    // Time begins with the lead, and so does whatever waits for its time.
+    context.clock.begin();
+    context.spread_failing();
+    let woken = futures::stream::unfold(woken, |mut woken| async move { woken.recv().await.map(|it| (it, woken)) });
+    let woken = futures::stream::select(woken, all_of(store.clone(), filled.clone()));
+    beside.spawn(canary::run(Arc::clone(&context)));
     let beating = Arc::clone(&context);
-    let beat = tokio::spawn(async move {
+    beside.spawn(async move {
         loop {
             tokio::time::sleep(BEAT).await;
             let _ = beating.heart.beat();
         }
     });
     let permits = Arc::clone(&context.permits);
-    let permitting = tokio::spawn(async move { permits.run().await });
-    // Without leader election every process leads, from its start on.
-    let (_lead, leading) = watch::channel(true);
+    beside.spawn(async move { permits.run().await });
+    let leading = context.lead().subscribe();
     let schedule = scan::Schedule {
         every: settings.resync,
         window: Duration::from_millis(settings.policy.window),
@@ -265,7 +104,7 @@ pub async fn run(
     };
     let scans = scan::run(Arc::clone(&context), store.clone(), schedule, filled, leading);
     let stopped = stop.clone();
-    let scanner = tokio::spawn(async move {
+    beside.spawn(async move {
         tokio::select! {
             () = scans => {}
             // It only reads, so there is nothing to finish.
@@ -285,13 +124,29 @@ pub async fn run(
             }
         })
         .await;
-    sweep.abort();
-    beat.abort();
-    guard.abort();
-    scanner.abort();
-    permitting.abort();
     // The queue ends by itself only if something is badly wrong; then the process has to end, not to idle.
     stopping.now_or_never().ok_or(RunError::Ended)
+}
+
+/// Follows what happens and does nothing, until this process leads.
+async fn stands_by(
+    context: &Context,
+    trigger: &mut (impl Stream<Item = watcher::Result<Snapshot>> + Unpin),
+    woken: &mut UnboundedReceiver<Ref>,
+) -> Result<(), RunError> {
+    loop {
+        tokio::select! {
+            biased;
+            () = context.lead().won() => return Ok(()),
+            // It is looked at with all the others then.
+            Some(_) = woken.recv() => {}
+            change = trigger.next() => match change {
+                Some(Ok(_)) => {}
+                Some(Err(error)) => tracing::error!(%error, "the watch failed; trying again"),
+                None => return Err(RunError::Ended),
+            },
+        }
+    }
 }
 
 /// Takes the changes in, and passes on the objects to look at.
@@ -364,17 +219,18 @@ async fn reconcile(object: Arc<Snapshot>, context: Arc<Context>) -> Result<Actio
     // Boxed on the first poll: at the start there is one of these for each object of the cluster, and a pass takes some 6 kB.
     let pass = async { Box::pin(pass::run(object, &context)).await };
     // One object's panic must not end the queue, and with it all the others (R13).
+    let begun = Instant::now();
     let pass = AssertUnwindSafe(pass).catch_unwind().instrument(span.clone()).await;
     let failed = match pass {
         Ok(Ok(action)) => {
-            context.metrics.reconciled("ok");
+            context.metrics.reconciled("ok", begun.elapsed());
             return Ok(action);
         }
         Ok(Err(error)) => FailureKind::Kube(error),
         Err(_) => FailureKind::Panic,
     };
     let result = if matches!(failed, FailureKind::Panic) { "panic" } else { "error" };
-    context.metrics.reconciled(result);
+    context.metrics.reconciled(result, begun.elapsed());
     let memory = context.table.memory(&uid);
     let failures = {
         let mut memory = lock(&memory);
@@ -394,11 +250,5 @@ fn report(error: &::kube::runtime::controller::Error<Failure, watcher::Error>) {
         // Asked for, and gone meanwhile.
         Error::ObjectNotFound(object) => tracing::debug!(%object, "gone before its turn"),
         other => tracing::error!(error = %other, "the watch failed; trying again"),
-    }
-}
-
-impl std::fmt::Debug for Context {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Context").finish_non_exhaustive()
     }
 }

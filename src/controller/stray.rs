@@ -8,8 +8,8 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tracing::Instrument;
 
+use super::context::Context;
 use super::pass;
-use super::run::Context;
 use super::snapshot::Snapshot;
 use crate::domain::{Cause, Uid, backoff};
 

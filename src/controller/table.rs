@@ -11,6 +11,7 @@ mod owners;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use ::kube::runtime::reflector::ObjectRef;
 use tokio::sync::Notify;
@@ -59,6 +60,8 @@ struct Entry {
     at: Place,
     version: u64,
     reason: Option<Reason>,
+    /// Since when this process knows it to be out of step: changed, new, leaving or failing, and not waiting for a person.
+    unsynced: Option<Instant>,
 }
 
 /// Namespace and name in one text, a fifth of what a [`Ref`] takes: there is one for every object.
@@ -81,12 +84,28 @@ impl Entry {
     fn of(object: &Snapshot) -> Self {
         let status = object.read_status();
         let ready = status.as_ref().and_then(|status| status.conditions.iter().find(|c| c.type_ == "Ready"));
+        let reason = ready.and_then(|ready| Reason::parse(&ready.reason));
+        let claimant = object.claimant(status.as_ref());
+        let is_told = status.is_some_and(|status| status.observed_generation == Some(object.generation()));
+        let unsynced = claimant.leaving || !is_told || reason.is_none_or(Reason::is_retried);
         Self {
-            claimant: object.claimant(status.as_ref()),
+            claimant,
             at: Place::of(object),
             version: object.version(),
-            reason: ready.and_then(|ready| Reason::parse(&ready.reason)),
+            reason,
+            unsynced: unsynced.then(Instant::now),
         }
+    }
+
+    /// Takes the place of what was known of the object. Returns how long it was out of step, if that ended.
+    fn follow(mut self, known: &mut Self) -> Option<Duration> {
+        let before = known.unsynced;
+        if self.unsynced.is_some() && before.is_some() {
+            self.unsynced = before;
+        }
+        let ended = before.filter(|_| self.unsynced.is_none()).map(|since| since.elapsed());
+        *known = self;
+        ended
     }
 }
 
@@ -118,30 +137,28 @@ impl Table {
     }
 
     /// Takes in an object from the watch; an older version than the one known is ignored. Others of the same
-    /// externalId are woken if what it says for its right has changed.
-    pub fn upsert(&self, object: &Snapshot) {
-        self.put(object, true);
+    /// externalId are woken if what it says for its right has changed. Returns how long it was out of step, if that ended with this.
+    pub fn upsert(&self, object: &Snapshot) -> Option<Duration> {
+        self.put(object, true)
     }
 
     /// Takes in an object from a reply. Only the watch adds objects and removes them: a reply that is taken in after
-    /// the watch has shown the object's end must not bring it back.
-    pub fn update(&self, object: &Snapshot) {
-        self.put(object, false);
+    /// the watch has shown the object's end must not bring it back. Returns the same.
+    pub fn update(&self, object: &Snapshot) -> Option<Duration> {
+        self.put(object, false)
     }
 
-    fn put(&self, object: &Snapshot, may_add: bool) {
+    fn put(&self, object: &Snapshot, may_add: bool) -> Option<Duration> {
         let entry = Entry::of(object);
+        let mut ended = None;
         let mut slots = lock(&self.slots);
         let slot = slots.entry(object.external_id().clone()).or_default();
         match slot.entries.iter_mut().find(|known| known.claimant.uid == entry.claimant.uid) {
-            Some(known) if known.version > entry.version => return,
-            Some(known) if known.claimant == entry.claimant => {
-                *known = entry;
-                return;
-            }
+            Some(known) if known.version > entry.version => return None,
+            Some(known) if known.claimant == entry.claimant => return entry.follow(known),
             Some(known) => {
                 self.count(Some(&entry.claimant), Some(&known.claimant));
-                *known = entry;
+                ended = entry.follow(known);
             }
             None if may_add => {
                 self.count(Some(&entry.claimant), None);
@@ -149,9 +166,10 @@ impl Table {
                 slot.entries.reserve_exact(1);
                 slot.entries.push(entry);
             }
-            None => return,
+            None => return None,
         }
         self.wake_others(slot, object.uid());
+        ended
     }
 
     /// Takes in that the watch has shown this version of an object, which says nothing new.
@@ -172,6 +190,7 @@ impl Table {
         if let Some(slot) = lock(&self.slots).get_mut(object.external_id()) {
             let recorded = object.claimant(object.read_status().as_ref()).recorded;
             domain::ended(uid, recorded.as_ref(), &mut lock(&self.known(slot)), &visits, now);
+            self.forget_nothing(slot);
             slot.entries.retain(|entry| {
                 let stays = entry.claimant.uid != *uid;
                 if !stays {
@@ -242,6 +261,14 @@ impl Table {
         Arc::clone(slot.known.get_or_insert_with(new))
     }
 
+    /// What was looked at and not touched takes no room.
+    fn forget_nothing(&self, slot: &mut Slot) {
+        let nothing = nothing_known(&lock(&self.workspace));
+        if slot.known.as_ref().is_some_and(|known| *lock(known) == nothing) {
+            slot.known = None;
+        }
+    }
+
     /// The turn on `external_id`, or `None`: then `me` is woken when it is free.
     pub fn try_turn(&self, external_id: &ExternalId, me: &Ref) -> Option<Turn<'_>> {
         let mut slots = lock(&self.slots);
@@ -280,15 +307,14 @@ impl Table {
         self.memories.sweep(&alive);
     }
 
-    /// How many objects show each reason; `None`: no status yet.
-    pub fn count_reasons(&self) -> HashMap<Option<Reason>, i64> {
-        let mut counts = HashMap::new();
-        for slot in lock(&self.slots).values() {
-            for entry in &slot.entries {
-                *counts.entry(entry.reason).or_default() += 1;
-            }
+    /// How many objects show each reason (`None`: no status yet), and how long the longest has been out of step.
+    pub fn survey(&self) -> (HashMap<Option<Reason>, i64>, Duration) {
+        let (mut counts, mut oldest) = (HashMap::new(), None);
+        for entry in lock(&self.slots).values().flat_map(|slot| &slot.entries) {
+            *counts.entry(entry.reason).or_default() += 1;
+            oldest = oldest.into_iter().chain(entry.unsynced).min();
         }
-        counts
+        (counts, oldest.map_or(Duration::ZERO, |since| since.elapsed()))
     }
 
     /// Another root key comes into use. What was read under the old one proves nothing under this one, which may be another
@@ -316,14 +342,12 @@ impl Table {
 
     /// How many objects were failing when last seen: not ready, and not waiting for a person.
     pub fn count_failing(&self) -> usize {
-        let failing = |reason: Reason| {
-            let at_rest =
-                [Reason::Synced, Reason::Suspended, Reason::InvalidSpec, Reason::Rejected, Reason::AlreadyExists];
-            let others = [Reason::ExternalIdConflict, Reason::IdentityMismatch, Reason::NotConverging];
-            !at_rest.contains(&reason) && !others.contains(&reason)
-        };
         let slots = lock(&self.slots);
-        slots.values().flat_map(|slot| &slot.entries).filter(|entry| entry.reason.is_some_and(failing)).count()
+        slots
+            .values()
+            .flat_map(|slot| &slot.entries)
+            .filter(|entry| entry.reason.is_some_and(Reason::is_retried))
+            .count()
     }
 }
 
@@ -338,11 +362,7 @@ impl Drop for Turn<'_> {
     fn drop(&mut self) {
         if let Some(slot) = lock(&self.table.slots).get_mut(&self.external_id) {
             slot.busy = false;
-            // Looked at, and nothing done.
-            let nothing = nothing_known(&lock(&self.table.workspace));
-            if *lock(&self.known) == nothing {
-                slot.known = None;
-            }
+            self.table.forget_nothing(slot);
             for parked in std::mem::take(&mut slot.parked) {
                 let _ = self.table.wake.send(parked);
             }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -10,11 +11,12 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Metric, Registry, Unit};
 
 use super::permits::Permits;
 use super::scans::Scans;
-use crate::api::Reason;
+use crate::api::{EventReason, Reason};
 use crate::unkey::{Operation, Standing};
 
 /// The operator's metrics. Clones share them.
@@ -24,13 +26,33 @@ pub struct Metrics(Arc<Inner>);
 struct Inner {
     registry: Mutex<Registry>,
     reconciles: Family<ByResult, Counter>,
+    passes: Histogram,
+    syncs: Histogram,
+    told: Family<ByEvent, Counter>,
+    oldest: Gauge<f64, AtomicU64>,
     requests: Family<ByOutcome, Counter>,
     seconds: Family<ByOperation, Histogram>,
     in_flight: Gauge,
     objects: Family<ByReason, Gauge>,
     left_behind: Counter,
+    leads: Gauge,
     scans: Scans,
     permits: Permits,
+}
+
+/// What is shown as it is at the moment, and that nobody counts.
+#[derive(Debug)]
+pub struct View {
+    /// How many objects show each reason; `None`: not visited yet.
+    pub reasons: HashMap<Option<Reason>, i64>,
+    /// How long the longest has been out of step.
+    pub oldest_unsynced: Duration,
+    /// How things stand with the calls to Unkey.
+    pub calls: Standing,
+    /// How many wait in each lane.
+    pub waiting: [(&'static str, usize); 3],
+    /// This process may act.
+    pub leads: bool,
 }
 
 /// A label value that cannot be anything but one of the program's own words.
@@ -64,6 +86,17 @@ struct ByReason {
     reason: Word,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByEvent {
+    event: Word,
+}
+
+impl ByEvent {
+    fn of(event: EventReason) -> Self {
+        Self { event: Word(event.as_str()) }
+    }
+}
+
 /// A metric that is registered.
 pub(super) fn registered<M: Metric + Clone + Default>(registry: &mut Registry, name: &str, help: &str) -> M {
     let metric = M::default();
@@ -76,6 +109,24 @@ impl Default for Metrics {
         let mut registry = Registry::with_prefix("unkey_operator");
         let reconciles = Family::default();
         registry.register("reconciles", "Passes over an object, by result", reconciles.clone());
+        let help = "How long a pass over an object took, waits for a permit not counted";
+        let passes = Histogram::new([0.000_1, 0.001, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0]);
+        registry.register_with_unit("reconcile_duration", help, Unit::Seconds, passes.clone());
+        let help = "From when a change, a new object or a failure was seen until Unkey and the status were in step with it again";
+        let syncs = Histogram::new([0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0, 300.0, 1800.0]);
+        registry.register_with_unit("sync_duration", help, Unit::Seconds, syncs.clone());
+        let help =
+            "How long the object that has been out of step the longest has been so, as this process saw it; 0: none is";
+        let oldest = Gauge::default();
+        registry.register_with_unit("oldest_unsynced_age", help, Unit::Seconds, oldest.clone());
+        let help =
+            "Things done that a status cannot show, each an event too: Adopted, DriftCorrected, Recreated and the like";
+        let told: Family<ByEvent, Counter> = registered(&mut registry, "notes", help);
+        for event in EventReason::ALL {
+            drop(told.get_or_create(&ByEvent::of(event)));
+        }
+        let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
+        registry.register("build", "The operator's version", build);
         let requests = Family::default();
         registry.register("upstream_requests", "Requests to Unkey, by operation and outcome", requests.clone());
         // From a loopback answer to the default deadline.
@@ -106,16 +157,22 @@ impl Default for Metrics {
             "Identities that stay in Unkey since their finalizer was taken off by hand",
             left_behind.clone(),
         );
+        let leads = registered(&mut registry, "leader", "1 while this process may act; 0: it stands by");
         let scans = Scans::register(&mut registry);
         let permits = Permits::register(&mut registry);
         Self(Arc::new(Inner {
             registry: Mutex::new(registry),
             reconciles,
+            passes,
+            syncs,
+            told,
+            oldest,
             requests,
             seconds,
             in_flight,
             objects,
             left_behind,
+            leads,
             scans,
             permits,
         }))
@@ -124,8 +181,21 @@ impl Default for Metrics {
 
 impl Metrics {
     /// A pass ended: `ok`, `error` or `panic`.
-    pub fn reconciled(&self, result: &'static str) {
+    pub fn reconciled(&self, result: &'static str, took: Duration) {
         self.0.reconciles.get_or_create(&ByResult { result: Word(result) }).inc();
+        self.0.passes.observe(took.as_secs_f64());
+    }
+
+    /// An object is in step again, that was not for so long.
+    pub fn synced(&self, after: Option<Duration>) {
+        if let Some(after) = after {
+            self.0.syncs.observe(after.as_secs_f64());
+        }
+    }
+
+    /// Something was done that a status cannot show.
+    pub fn told(&self, event: EventReason) {
+        self.0.told.get_or_create(&ByEvent::of(event)).inc();
     }
 
     /// A request to Unkey is sent.
@@ -149,14 +219,16 @@ impl Metrics {
         &self.0.scans
     }
 
-    /// The text to serve. `counts`: how many objects show each reason.
-    /// `calls`: how things stand with the calls to Unkey, and how many wait in each lane.
-    pub fn render(
-        &self,
-        counts: &HashMap<Option<Reason>, i64>,
-        (calls, waiting): &(Standing, [(&'static str, usize); 3]),
-    ) -> Result<String, fmt::Error> {
-        self.0.permits.show(calls, waiting);
+    /// The text to serve.
+    ///
+    /// # Errors
+    ///
+    /// Only if a metric cannot be written as text, which is a bug.
+    pub fn render(&self, view: &View) -> Result<String, fmt::Error> {
+        self.0.permits.show(&view.calls, &view.waiting);
+        self.0.leads.set(i64::from(view.leads));
+        self.0.oldest.set(view.oldest_unsynced.as_secs_f64());
+        let counts = &view.reasons;
         for reason in Reason::ALL {
             let count = counts.get(&Some(reason)).copied().unwrap_or(0);
             self.0.objects.get_or_create(&ByReason { reason: Word(reason.as_str()) }).set(count);

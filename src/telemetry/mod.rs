@@ -6,4 +6,4 @@ mod permits;
 mod scans;
 
 pub use log::{LogFormat, init};
-pub use metrics::{InFlight, Metrics};
+pub use metrics::{InFlight, Metrics, View};

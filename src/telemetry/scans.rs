@@ -21,6 +21,7 @@ pub(super) struct Scans {
     recorded: Gauge,
     missing: Gauge,
     withheld: Gauge,
+    every: Gauge<f64, std::sync::atomic::AtomicU64>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -45,11 +46,19 @@ impl Scans {
         let missing = registered(registry, "scan_missing_identities", help);
         let help = "1 if the last complete scan missed too many identities to take them for gone";
         let withheld = registered(registry, "scan_recreation_withheld", help);
-        Self { by_result, pages, findings, last, took, recorded, missing, withheld }
+        let every = Gauge::default();
+        let help = "From one scan to the next, as it is set up; 0: this process does not scan";
+        registry.register_with_unit("scan_interval", help, Unit::Seconds, every.clone());
+        Self { by_result, pages, findings, last, took, recorded, missing, withheld, every }
     }
 }
 
 impl Metrics {
+    /// From now on there is a scan so often; zero: none.
+    pub fn scans_every(&self, interval: Duration) {
+        self.scans().every.set(interval.as_secs_f64());
+    }
+
     /// A scan ended.
     pub fn scanned(&self, result: &'static str) {
         self.scans().by_result.get_or_create(&ByResult { result: Word(result) }).inc();

@@ -59,6 +59,27 @@ async fn installed_before_its_crd() {
     plane.stop().await;
 }
 
+/// All words of the label `reason`.
+const REASONS: [&str; 17] = [
+    "None",
+    "Synced",
+    "Progressing",
+    "UpstreamUnavailable",
+    "RateLimited",
+    "Unauthorized",
+    "PermissionDenied",
+    "CredentialsMissing",
+    "WorkspaceMismatch",
+    "DeletionBlocked",
+    "Suspended",
+    "InvalidSpec",
+    "Rejected",
+    "AlreadyExists",
+    "ExternalIdConflict",
+    "IdentityMismatch",
+    "NotConverging",
+];
+
 /// Many kinds of error, one after the other.
 #[tokio::test]
 async fn metrics_tell_what_happens_in_a_closed_set_of_words() {
@@ -111,7 +132,10 @@ async fn metrics_tell_what_happens_in_a_closed_set_of_words() {
     world.reason("refused-first", "Unauthorized").await;
 
     let metrics = operator.metrics().await;
-    assert_eq!(metrics.label_names(), BTreeSet::from(["lane", "le", "operation", "outcome", "reason", "result"]));
+    assert_eq!(
+        metrics.label_names(),
+        BTreeSet::from(["event", "lane", "le", "operation", "outcome", "reason", "result", "version"])
+    );
     assert_eq!(metrics.values_of("operation"), BTreeSet::from(["create", "delete", "get", "list", "update"]));
     assert_eq!(metrics.values_of("lane"), BTreeSet::from(["changes", "scan", "writes"]));
     let outcomes = [
@@ -129,26 +153,10 @@ async fn metrics_tell_what_happens_in_a_closed_set_of_words() {
     assert!(metrics.values_of("outcome").is_subset(&BTreeSet::from(outcomes)), "{:?}", metrics.values_of("outcome"));
     assert!(metrics.values_of("outcome").len() >= 9, "{:?}", metrics.values_of("outcome"));
     assert!(metrics.values_of("result").is_subset(&BTreeSet::from(["ok", "error", "panic"])));
-    let reasons = [
-        "None",
-        "Synced",
-        "Progressing",
-        "UpstreamUnavailable",
-        "RateLimited",
-        "Unauthorized",
-        "PermissionDenied",
-        "CredentialsMissing",
-        "WorkspaceMismatch",
-        "DeletionBlocked",
-        "Suspended",
-        "InvalidSpec",
-        "Rejected",
-        "AlreadyExists",
-        "ExternalIdConflict",
-        "IdentityMismatch",
-        "NotConverging",
-    ];
-    assert_eq!(metrics.values_of("reason"), BTreeSet::from(reasons), "all of them, so that a rule can name each");
+    assert_eq!(metrics.values_of("reason"), BTreeSet::from(REASONS), "all of them, so that a rule can name each");
+    let events = ["Adopted", "DriftCorrected", "FieldReleased", "IdentityReplaced", "Orphaned", "Recreated"];
+    assert_eq!(metrics.values_of("event"), BTreeSet::from(events));
+    assert_eq!(metrics.values_of("version"), BTreeSet::from([env!("CARGO_PKG_VERSION")]));
     assert_eq!(metrics.families["unkey_operator_upstream_request_duration_seconds"], "histogram");
     assert_eq!(metrics.families["unkey_operator_upstream_requests_in_flight"], "gauge");
 
@@ -160,12 +168,59 @@ async fn metrics_tell_what_happens_in_a_closed_set_of_words() {
     let all = metrics.sum("unkey_operator_upstream_requests_total", &[]);
     assert_eq!(metrics.sum("unkey_operator_upstream_request_duration_seconds_count", &[]), all);
     assert!(metrics.sum("unkey_operator_reconciles_total", &[("result", "ok")]) > 10);
+    let passes = metrics.sum("unkey_operator_reconciles_total", &[]);
+    assert_eq!(metrics.sum("unkey_operator_reconcile_duration_seconds_count", &[]), passes);
+    assert_eq!(metrics.sum("unkey_operator_leader", &[]), 1);
     let count = u64::try_from(world.list().await.len()).unwrap();
     assert_eq!(metrics.sum("unkey_operator_identities", &[]), count);
     for reason in ["Synced", "AlreadyExists", "Suspended"] {
         assert_eq!(metrics.sum("unkey_operator_identities", &[("reason", reason)]), 1, "{reason}");
     }
     assert!(metrics.sum("unkey_operator_identities", &[("reason", "Rejected")]) > 0);
+}
+
+/// What an on-call asks first: is anything out of step, for how long, and how long does it take.
+#[tokio::test]
+async fn how_long_what_is_out_of_step_has_been_so_is_shown() {
+    let world = World::new("unsynced").await;
+    let operator = world.start().await;
+    let oldest = async || {
+        let metrics = operator.metrics().await;
+        let sample = metrics.samples.iter().find(|it| it.name == "unkey_operator_oldest_unsynced_age_seconds");
+        sample.unwrap().value
+    };
+    let synced = async || operator.metrics().await.sum("unkey_operator_sync_duration_seconds_count", &[]);
+    // What waits for a person, or is not to be worked on, has its own figure.
+    world.create("suspended", &json!({"externalId": "suspended", "suspend": true})).await;
+    world.reason("suspended", "Suspended").await;
+    world.create("a", &json!({"externalId": "a"})).await;
+    world.ready("a").await;
+    eventually("two in step", async || (synced().await == 2).then_some(())).await;
+    assert!(oldest().await <= 0.0);
+    let held = world.workspace.order(Fault::new(FaultKind::HoldAnswer));
+    world.edit("a", &json!({"meta": {"n": 1}})).await;
+    eventually("it to grow", async || (oldest().await > 0.3).then_some(())).await;
+    world.workspace.release(held);
+    world.ready("a").await;
+    eventually("three in step", async || (synced().await == 3).then_some(())).await;
+    assert!(oldest().await <= 0.0);
+}
+
+/// What the operator did on its own is counted, each as an event is told.
+#[tokio::test]
+async fn what_was_done_on_its_own_is_counted() {
+    let world = World::new("notes").await;
+    world.seed("a", &json!({}));
+    let operator = world.start().await;
+    world.create("a", &json!({"externalId": "a", "meta": {"n": 1}})).await;
+    world.ready("a").await;
+    world.event("a", "Adopted").await;
+    world.mutate("a", &json!({"meta": {"n": 2}}));
+    world.poke("a", "now").await;
+    world.event("a", "DriftCorrected").await;
+    let metrics = operator.metrics().await;
+    let count = |event| metrics.sum("unkey_operator_notes_total", &[("event", event)]);
+    assert_eq!(["Adopted", "DriftCorrected", "Recreated", "Orphaned"].map(count), [1, 1, 0, 0]);
 }
 
 #[tokio::test]

@@ -23,7 +23,11 @@ const STATUS: Right = ("unkey.com", "identities/status", "patch");
 const TELL: Right = ("events.k8s.io", "events", "create");
 const TELL_AGAIN: Right = ("events.k8s.io", "events", "patch");
 const CRD: Right = ("apiextensions.k8s.io", "customresourcedefinitions", "get");
-const ALL: [Right; 8] = [WATCH, LIST, GET, PATCH, STATUS, TELL, TELL_AGAIN, CRD];
+const LOOK: Right = ("coordination.k8s.io", "leases", "get");
+const STAND: Right = ("coordination.k8s.io", "leases", "create");
+const HOLD: Right = ("coordination.k8s.io", "leases", "update");
+/// All that the operator ever needs: the chart grants these and no others.
+pub const ALL: [Right; 11] = [WATCH, LIST, GET, PATCH, STATUS, TELL, TELL_AGAIN, CRD, LOOK, STAND, HOLD];
 
 const ACCOUNT: &str = "operator";
 
@@ -73,10 +77,13 @@ async fn world(name: &str) -> World {
     world.with_args(&["--kubeconfig", kubeconfig.to_str().unwrap()])
 }
 
-fn everywhere(world: &World) -> Vec<String> {
+/// The whole cluster, by the leader. `lease`: how long it may do without the API server.
+fn everywhere(world: &World, lease: &str) -> Vec<String> {
     let mut args = world.args();
     let at = args.iter().position(|arg| arg == "--namespace").unwrap();
     args.drain(at..at + 2);
+    let lease = ["--leader-elect", "--lease-namespace", &world.namespace, "--lease-duration", lease];
+    args.extend(lease.map(str::to_owned));
     args
 }
 
@@ -140,7 +147,8 @@ async fn need(world: &World, right: Right, at: usize) -> String {
 async fn each_right_in_turn() {
     let world = world("forbidden").await;
     grant(&world, &ALL).await;
-    let operator = world.start_as(&everywhere(&world), &[]).await;
+    // It outlives a restart of the API server.
+    let operator = world.start_as(&everywhere(&world, "60s"), &[]).await;
     for name in ["old", "goes"] {
         world.create(name, &json!({"externalId": name, "meta": {"n": 1}})).await;
         world.ready(name).await;
@@ -208,12 +216,40 @@ fn used(world: &World) -> BTreeSet<String> {
         .collect()
 }
 
+/// Without a right to the lease nobody leads, the log says which is missing, and it leads by itself when the right is back.
+#[tokio::test]
+async fn the_rights_to_the_lease() {
+    let world = world("forbidden-lease").await;
+    world.create("waits", &json!({"externalId": "waits"})).await;
+    // There is no lease yet for the first two, and one that was given back for the third.
+    for right in [LOOK, STAND, HOLD] {
+        grant(&world, &ALL.into_iter().filter(|it| *it != right).collect::<Vec<_>>()).await;
+        let from = std::fs::read_to_string(world.files.path().join("operator.log")).map_or(0, |log| log.len());
+        let calls = world.calls();
+        let operator = world.start_as(&everywhere(&world, "2s"), &[]).await;
+        until_named(&operator, from, right).await;
+        operator.until_readyz(200, "ok").await;
+        assert_eq!(operator.metrics().await.sum("unkey_operator_leader", &[]), 0);
+        assert_eq!(world.calls(), calls, "it does nothing");
+        if right != LOOK {
+            grant(&world, &ALL).await;
+            eventually("it to lead", async || {
+                (operator.metrics().await.sum("unkey_operator_leader", &[]) == 1).then_some(())
+            })
+            .await;
+            world.ready("waits").await;
+        }
+        assert!(operator.terminate().success());
+    }
+    world.assert_in_step().await;
+}
+
 /// Started without any right it is not ready, says why, and begins by itself when it may.
 #[tokio::test]
 async fn from_nothing() {
     let world = world("forbidden-all").await;
     world.create("waits", &json!({"externalId": "waits"})).await;
-    let operator = Operator::start(world.files.path().join("operator.log"), &everywhere(&world), &[]);
+    let operator = Operator::start(world.files.path().join("operator.log"), &everywhere(&world, "15s"), &[]);
     until_named(&operator, 0, WATCH).await;
     operator.until_readyz(503, "the list of Identities").await;
     assert_eq!(world.calls(), [0; 5]);

@@ -26,6 +26,7 @@ mod invalid;
 mod kube_faults;
 mod kubectl;
 mod late;
+mod leader;
 mod main_path;
 mod manifests;
 mod permissions;

@@ -13,7 +13,7 @@ struct Layer {
 }
 
 const IO: &[&str] = &["reqwest", "tokio", "std::fs", "std::net", "std::env", "std::process", "std::thread"];
-const EVERYTHING: &[&str] = &["admin", "api", "app", "cli", "controller", "domain", "telemetry", "unkey"];
+const EVERYTHING: &[&str] = &["admin", "api", "app", "cli", "controller", "domain", "leader", "telemetry", "unkey"];
 
 /// Every module of the crate. Only the last ones may know both Unkey and Kubernetes.
 const LAYERS: &[Layer] = &[
@@ -30,7 +30,8 @@ const LAYERS: &[Layer] = &[
     Layer { module: "unkey", may_use: &[], banned: &["kube", "k8s_openapi"] },
     Layer { module: "telemetry", may_use: &["api", "unkey"], banned: &["kube", "reqwest"] },
     Layer { module: "admin", may_use: &["api", "telemetry"], banned: &["kube", "reqwest"] },
-    Layer { module: "controller", may_use: &["api", "domain", "telemetry", "unkey"], banned: &["reqwest"] },
+    Layer { module: "leader", may_use: &[], banned: &["reqwest"] },
+    Layer { module: "controller", may_use: &["api", "domain", "leader", "telemetry", "unkey"], banned: &["reqwest"] },
     Layer { module: "app", may_use: EVERYTHING, banned: &["reqwest"] },
     Layer { module: "cli", may_use: EVERYTHING, banned: &["reqwest"] },
     Layer { module: "lib", may_use: EVERYTHING, banned: &[] },

@@ -2,6 +2,7 @@
 
 mod changes;
 mod churn;
+mod failover;
 mod latency;
 mod limit;
 mod memory;
@@ -10,6 +11,7 @@ mod restart;
 
 pub use changes::{changes, defaults};
 pub use churn::churn;
+pub use failover::failover;
 pub use latency::{idle as latency, while_scanning as latency_while_scanning};
 pub use limit::limit;
 pub use memory::memory;

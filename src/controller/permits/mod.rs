@@ -60,11 +60,11 @@ enum Tell {
 
 impl Permits {
     /// Objects whose turn has come are sent to `wake`.
-    pub fn new(bounds: Bounds, workers: u16, clock: Clock, wake: UnboundedSender<Ref>, metrics: Metrics) -> Arc<Self> {
+    pub fn new(bounds: Bounds, workers: u16, wake: UnboundedSender<Ref>, metrics: Metrics) -> Arc<Self> {
         let desk = Desk::new(Budget::new(bounds), usize::from(workers));
         Arc::new(Self {
             desk: Mutex::new(desk),
-            clock,
+            clock: Clock::start(),
             alarm: AtomicU64::new(u64::MAX),
             alarm_changes: Notify::new(),
             wake,

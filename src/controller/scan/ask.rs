@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::super::access::Access;
+use super::super::context::Context;
 use super::super::permits::Need;
-use super::super::run::Context;
 use super::super::{clock, upstream};
 use crate::domain::{Cause, Mono, backoff};
 use crate::unkey::{self, Class, Client, Operation};

@@ -25,7 +25,7 @@ use tokio::sync::{Semaphore, watch};
 use self::ask::End;
 use self::once::Scan;
 use super::clock::millis;
-use super::run::Context;
+use super::context::Context;
 use super::snapshot::Snapshot;
 use crate::domain::scan::Summary;
 use crate::domain::{KeyMark, Look};
@@ -72,6 +72,7 @@ async fn again_and_again(
     schedule: Schedule,
     findings: &Arc<Semaphore>,
 ) {
+    context.metrics.scans_every(schedule.every);
     let mut wait = settled(schedule.window);
     let mut told = None;
     loop {

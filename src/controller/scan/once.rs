@@ -6,8 +6,8 @@ use std::sync::Arc;
 use ::kube::runtime::reflector::Store;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::super::context::Context;
 use super::super::pass::newest;
-use super::super::run::Context;
 use super::super::snapshot::Snapshot;
 use super::super::table::{Owner, Remembered, lock};
 use super::super::upstream;

@@ -1,7 +1,5 @@
 //! When scans run. What they find is tested on the real parts.
 
-use std::collections::HashMap;
-
 use ::kube::runtime::reflector;
 use secrecy::SecretString;
 
@@ -9,6 +7,7 @@ use super::*;
 use crate::api::{AdoptionPolicy, DeletionPolicy};
 use crate::controller::{Scope, Settings};
 use crate::domain::Policy;
+use crate::leader::Lead;
 use crate::telemetry::Metrics;
 use crate::unkey::{Bounds, Client, Credentials, Options};
 
@@ -31,6 +30,7 @@ fn context(metrics: Metrics) -> Arc<Context> {
         bounds: Bounds::default(),
         policy,
         accept_workspace_change: false,
+        lead: Lead::unrivalled(),
         resync: Duration::ZERO,
     };
     let client = ::kube::Client::try_from(::kube::Config::new(nowhere.parse().unwrap())).unwrap();
@@ -39,7 +39,7 @@ fn context(metrics: Metrics) -> Arc<Context> {
 
 /// How many scans ended so far.
 fn scans(context: &Context, metrics: &Metrics) -> u32 {
-    let text = metrics.render(&HashMap::new(), &context.standing()).unwrap();
+    let text = metrics.render(&context.view()).unwrap();
     let count = text.lines().find_map(|line| line.strip_prefix("unkey_operator_scans_total{result=\"nothing\"} "));
     count.map_or(0, |count| count.parse().unwrap())
 }

@@ -19,6 +19,7 @@ use unkey_emulator::Operation;
 use unkey_operator::api::{AdoptionPolicy, DeletionPolicy};
 use unkey_operator::controller::{self, Context, Scope, Settings, Snapshot};
 use unkey_operator::domain::{Mono, Policy};
+use unkey_operator::leader::Lead;
 use unkey_operator::telemetry::Metrics;
 use unkey_operator::unkey::{Bounds, Client, Credentials, Options};
 
@@ -104,6 +105,7 @@ impl Life {
             workers: 4,
             policy,
             accept_workspace_change: false,
+            lead: Lead::unrivalled(),
             resync: Duration::ZERO,
             bounds: Bounds::default(),
         };

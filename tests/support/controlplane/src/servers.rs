@@ -76,12 +76,13 @@ pub(crate) struct Layout {
 /// The controllers that tests rest on: the first empties and removes deleted namespaces, the last is how readiness is seen.
 const CONTROLLERS: [&str; 3] = ["namespace-controller", "garbage-collector-controller", "serviceaccount-controller"];
 
-/// Only what tests count, at the level that costs least; a watch is logged when it ends.
+/// All that service accounts ask, and of others only what tests count, at the level that costs least; a watch is logged when it ends.
 const AUDIT_POLICY: &str = r#"{
   "apiVersion": "audit.k8s.io/v1",
   "kind": "Policy",
   "omitStages": ["RequestReceived", "ResponseStarted", "Panic"],
   "rules": [
+    {"level": "Metadata", "userGroups": ["system:serviceaccounts"]},
     {"level": "Metadata", "resources": [
       {"group": "unkey.com"},
       {"group": "", "resources": ["events"]},

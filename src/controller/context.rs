@@ -1,0 +1,216 @@
+//! What every pass shares, and how the controller is set up. It runs nothing.
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use ::kube::{Api, Client};
+use tokio::sync::mpsc::UnboundedReceiver;
+
+use super::access::Access;
+use super::clock::{Clock, Heart};
+use super::events::Events;
+use super::permits::Permits;
+use super::snapshot::Snapshot;
+use super::stray::Strays;
+use super::table::{Ref, Table};
+use super::watch::Scope;
+use crate::domain::{Crd, Mono, Policy, Workspace, backoff};
+use crate::leader::Lead;
+use crate::telemetry::{Metrics, View};
+use crate::unkey;
+
+/// How many objects a second are tried again after a restart that were failing before.
+const RESTART_RATE: u64 = 50;
+
+/// How the controller is set up.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where to watch.
+    pub scope: Scope,
+    /// Passes at a time that do more than look at what is in memory.
+    pub workers: u16,
+    /// Calls to Unkey.
+    pub bounds: unkey::Bounds,
+    /// Policies for specs that name none, and the consistency window.
+    pub policy: Policy,
+    /// From one scan of the workspace to the next; zero: none.
+    pub resync: Duration,
+    /// R15: ids recorded under another key need no proof that they are of this workspace.
+    pub accept_workspace_change: bool,
+    /// Whether this process may act.
+    pub lead: Lead,
+}
+
+/// What every pass shares.
+pub struct Context {
+    pub(super) client: Client,
+    pub(super) apis: Vec<Api<Snapshot>>,
+    unkey: unkey::Client,
+    /// What a pass knows of our CustomResourceDefinition before it looks.
+    pub(super) crd: Crd,
+    pub(super) table: Table,
+    pub(super) clock: Clock,
+    lead: Lead,
+    pub(super) heart: Heart,
+    pub(super) events: Events,
+    pub(super) metrics: Metrics,
+    pub(super) strays: Strays,
+    pub(super) permits: Arc<Permits>,
+    access: RwLock<Arc<Access>>,
+    /// When a call last succeeded, in ms plus one; 0: never.
+    thrived: AtomicU64,
+    draining: AtomicBool,
+    dice: RandomState,
+    rolls: AtomicU64,
+}
+
+impl Context {
+    /// The shared part. The receiver is for [`run`](super::run::run).
+    pub fn new(
+        client: Client,
+        unkey: unkey::Client,
+        settings: &Settings,
+        metrics: Metrics,
+    ) -> (Arc<Self>, UnboundedReceiver<Ref>) {
+        let (wake, woken) = tokio::sync::mpsc::unbounded_channel();
+        let access = Access::with(&settings.policy, &unkey);
+        let workspace = Workspace::new(access.policy.credential.clone(), settings.accept_workspace_change);
+        let clock = Clock::default();
+        if settings.lead.holds() {
+            clock.begin();
+        }
+        let permits = Permits::new(settings.bounds, settings.workers, wake.clone(), metrics.clone());
+        let context = Self {
+            apis: settings.scope.apis(&client),
+            events: Events::new(client.clone()),
+            client,
+            unkey,
+            table: Table::new(wake, settings.policy.window, workspace),
+            crd: if settings.scope.namespaces.is_empty() { Crd::Unseen } else { Crd::Unguarded },
+            heart: Heart::new(clock.clone()),
+            clock,
+            lead: settings.lead.clone(),
+            metrics,
+            strays: Strays::default(),
+            permits,
+            access: RwLock::new(Arc::new(access)),
+            thrived: AtomicU64::new(0),
+            draining: AtomicBool::new(false),
+            dice: RandomState::new(),
+            rolls: AtomicU64::new(0),
+        };
+        (Arc::new(context), woken)
+    }
+
+    /// The fingerprint of the root key that is there right now; a change found here is followed at once.
+    pub(super) fn present_key(&self) -> Option<String> {
+        self.unkey.credential_mark().ok()
+    }
+
+    /// An attempt without answer is over so long after it began.
+    pub(super) fn request_timeout(&self) -> Duration {
+        self.unkey.request_timeout()
+    }
+
+    /// What is shared between passes.
+    pub fn table(&self) -> &Table {
+        &self.table
+    }
+
+    /// How things stand with the calls to Unkey, and how many wait in each lane.
+    pub fn standing(&self) -> (unkey::Standing, [(&'static str, usize); 3]) {
+        self.permits.standing()
+    }
+
+    /// What metrics show that nobody counts.
+    pub fn view(&self) -> View {
+        let (reasons, oldest_unsynced) = self.table.survey();
+        let (calls, waiting) = self.standing();
+        View { reasons, oldest_unsynced, calls, waiting, leads: self.leads() }
+    }
+
+    /// Resolves when nothing is left to clear up after objects that are gone.
+    pub async fn cleared_up(&self) {
+        self.strays.none_left().await;
+    }
+
+    /// From now on a pass only records what Unkey has already done.
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::SeqCst);
+        self.permits.drain();
+    }
+
+    /// This process may act, right now.
+    pub fn leads(&self) -> bool {
+        self.lead.holds()
+    }
+
+    /// Whether this process may act, as it changes.
+    pub(super) fn lead(&self) -> &Lead {
+        &self.lead
+    }
+
+    pub(super) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn access(&self) -> Arc<Access> {
+        Arc::clone(&self.access.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn set_access(&self, access: Access) {
+        *self.access.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(access);
+    }
+
+    /// A call has ended. Returns when one last succeeded.
+    pub(super) fn thrives(&self, failed: bool, now: Mono) -> Option<Mono> {
+        if !failed {
+            self.thrived.fetch_max(now.0 + 1, Ordering::Relaxed);
+        }
+        self.thrived.load(Ordering::Relaxed).checked_sub(1).map(Mono)
+    }
+
+    /// R13: what was failing when this process began is tried again over a while, by the rate that Unkey can bear.
+    pub(super) fn spread_failing(&self) {
+        let failing = u64::try_from(self.table.count_failing()).unwrap_or(u64::MAX);
+        let access = self.access();
+        let spread = failing.saturating_mul(1_000) / RESTART_RATE;
+        let policy = Policy { spread: spread.min(backoff::MAX_MS), ..access.policy.clone() };
+        self.set_access(Access { policy, unkey: access.unkey.clone() });
+    }
+
+    /// Uniform over all of `u16`. Jitter needs no better source than the hasher's random keys.
+    pub(super) fn dice(&self) -> u16 {
+        let roll = self.rolls.fetch_add(1, Ordering::Relaxed);
+        u16::try_from(self.dice.hash_one(roll) & 0xffff).unwrap_or(0)
+    }
+
+    /// Takes in a root key that has appeared, changed or gone, and has everything looked at again that waits for it.
+    pub async fn follow_credentials(&self, mut changes: tokio::sync::watch::Receiver<u64>) {
+        while changes.changed().await.is_ok() {
+            let before = self.access();
+            let after = Access::with(&before.policy, &self.unkey);
+            if before.policy.credential == after.policy.credential {
+                continue;
+            }
+            if let Some(mark) = &after.policy.credential {
+                tracing::info!(credential = %mark, "using another root key");
+            } else {
+                tracing::warn!("there is no usable root key any more");
+            }
+            // Forgotten before the new key is used, so that nothing read with the old one counts under it.
+            self.table.credential_changes(after.policy.credential.clone(), self.clock.now());
+            self.set_access(after);
+            self.permits.key_changed();
+            self.table.credential_changed();
+        }
+    }
+}
+
+impl std::fmt::Debug for Context {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Context").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,286 @@
+//! Leader election on a `coordination.k8s.io/v1` Lease: of several operators one acts, and the others are warm.
+//!
+//! It saves work, it does not keep anything safe: two operators at once are safe too (R11). Still a leader stops acting well before anyone
+//! can take its lease, and asks before every write whether it may.
+//!
+//! | module | does |
+//! |---|---|
+//! | `election` | decides what to ask and who leads: pure |
+//! | this one | asks, and tells |
+
+mod election;
+#[cfg(test)]
+mod tests;
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
+use k8s_openapi::jiff::Timestamp;
+use kube::api::PostParams;
+use kube::{Api, Client};
+use tokio::sync::watch;
+
+pub use self::election::Timing;
+use self::election::{Answer, Ask, Election, Record};
+
+/// Whether this process may act. Cheap to ask, so ask before every write.
+#[derive(Clone, Debug)]
+pub struct Lead(Arc<Term>);
+
+#[derive(Debug)]
+struct Term {
+    origin: Instant,
+    /// In ms since `origin`; `u64::MAX`: for ever.
+    until: AtomicU64,
+    leads: watch::Sender<bool>,
+}
+
+impl Lead {
+    /// Of a process that has no rivals.
+    pub fn unrivalled() -> Self {
+        Self::new(u64::MAX)
+    }
+
+    /// Of one that has to be elected first.
+    pub fn to_be_won() -> Self {
+        Self::new(0)
+    }
+
+    fn new(until: u64) -> Self {
+        let leads = watch::Sender::new(until > 0);
+        Self(Arc::new(Term { origin: Instant::now(), until: AtomicU64::new(until), leads }))
+    }
+
+    /// Resolves when this process leads.
+    pub async fn won(&self) {
+        // It fails only without a sender, which is here.
+        let _ = self.subscribe().wait_for(|leads| *leads).await;
+    }
+
+    /// Whether it leads, as it changes. It may say so a little too long: ask [`Lead::holds`] before a write.
+    pub fn subscribe(&self) -> watch::Receiver<bool> {
+        self.0.leads.subscribe()
+    }
+
+    /// True while this process may act. After it has stood still, the very first question is answered by the time that passed.
+    pub fn holds(&self) -> bool {
+        let until = self.0.until.load(Ordering::SeqCst);
+        until == u64::MAX || self.0.origin.elapsed() < Duration::from_millis(until)
+    }
+
+    fn now(&self) -> Duration {
+        self.0.origin.elapsed()
+    }
+
+    fn set(&self, until: Option<Duration>) {
+        let ms = until.map_or(0, |until| u64::try_from(until.as_millis()).unwrap_or(u64::MAX - 1));
+        self.0.until.store(ms, Ordering::SeqCst);
+        self.0.leads.send_if_modified(|leads| std::mem::replace(leads, until.is_some()) != until.is_some());
+    }
+}
+
+/// Why a leader has to end.
+#[derive(Debug, thiserror::Error)]
+pub enum LeaderError {
+    /// The API server shows another holder, or no lease.
+    #[error("the lease is held by another operator, or gone; this one has to start anew")]
+    Taken,
+    /// It could not be renewed in time.
+    #[error("the lease could not be renewed within {:.1} s; this operator has to start anew", .0.as_secs_f64())]
+    NotRenewed(Duration),
+}
+
+/// Which lease, and who asks.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// `metadata.namespace`
+    pub namespace: String,
+    /// `metadata.name`
+    pub name: String,
+    /// The name that a person knows this process by, such as that of its Pod.
+    pub holder: String,
+}
+
+/// A candidate for one lease.
+#[derive(Debug)]
+pub struct Candidate {
+    api: Api<Lease>,
+    name: String,
+    me: String,
+    timing: Timing,
+    lead: Lead,
+    election: Election,
+    /// As it was last read or written: labels and the like stay as they are.
+    lease: Option<Lease>,
+    told: Option<String>,
+    dice: RandomState,
+}
+
+impl Candidate {
+    /// For the lease of that name. `client` should serve nothing else, so that no queue holds up a renewal.
+    pub fn new(client: Client, place: &Place, timing: Timing, lead: Lead) -> Self {
+        let dice = RandomState::new();
+        let Place { namespace, name, holder } = place;
+        // Of this process alone: a restarted container must not take its predecessor's lease for its own.
+        let me = format!("{holder}_{:016x}", dice.hash_one(std::process::id()));
+        Self {
+            api: Api::namespaced(client, namespace),
+            name: name.clone(),
+            election: Election::new(me.clone(), timing),
+            me,
+            timing,
+            lead,
+            lease: None,
+            told: None,
+            dice,
+        }
+    }
+
+    /// Stands until it leads, and leads until it must not any more: that is the error.
+    pub async fn run(&mut self) -> LeaderError {
+        let mut led = false;
+        loop {
+            let sent = self.lead.now();
+            let ask = self.election.next(sent);
+            // A renewal that hangs leaves time for another one.
+            let answer = tokio::time::timeout(self.timing.retry * 2, self.ask(&ask)).await;
+            let answer = answer.unwrap_or_else(|_| self.fails("no answer in time"));
+            let now = self.lead.now();
+            self.election.answered(&ask, answer, sent, now);
+            let until = self.election.until().filter(|until| now < *until);
+            self.lead.set(until);
+            match until {
+                Some(_) if !led => {
+                    led = true;
+                    tracing::info!(lease = self.name, me = self.me, "leading");
+                }
+                Some(_) => {}
+                None if led && self.election.until().is_some() => return LeaderError::NotRenewed(self.timing.renew),
+                None if led => return LeaderError::Taken,
+                None => self.stands_by(),
+            }
+            let pace = match (until, &ask, self.election.next(now)) {
+                // Another's, or a renewal that came to nothing.
+                (_, _, Ask::Get) => self.timing.look,
+                (Some(_), Ask::Create | Ask::Hold(_), _) => self.timing.retry,
+                // There for the taking, or still ours though a renewal came to nothing.
+                _ => Duration::ZERO,
+            };
+            // No longer than the term, ours or another's: its end is to be noticed when it comes.
+            let end = until.or_else(|| self.election.free_from());
+            let wait = self.jittered(pace, sent);
+            tokio::time::sleep(end.map_or(wait, |end| wait.min(end.saturating_sub(now)))).await;
+        }
+    }
+
+    /// Lets another one lead at once. Call it when nothing is written any more.
+    pub async fn release(mut self) {
+        self.lead.set(None);
+        let deadline = self.timing.retry;
+        let release = async {
+            if !matches!(self.ask(&Ask::Get).await, Answer::Is(record) if record.holder.as_ref() == Some(&self.me)) {
+                return false;
+            }
+            let Some(mut lease) = self.lease.take() else { return false };
+            if let Some(spec) = &mut lease.spec {
+                spec.holder_identity = None;
+                spec.lease_duration_seconds = Some(1);
+            }
+            self.api.replace(&self.name, &PostParams::default(), &lease).await.is_ok()
+        };
+        match tokio::time::timeout(deadline, release).await {
+            Ok(true) => tracing::info!("the lease is released"),
+            Ok(false) => {}
+            Err(_) => tracing::warn!("the lease could not be released; it runs out by itself"),
+        }
+    }
+
+    async fn ask(&mut self, ask: &Ask) -> Answer {
+        let params = PostParams::default();
+        let answer = match ask {
+            Ask::Get => match self.api.get_opt(&self.name).await {
+                Ok(None) => return Answer::Absent,
+                Ok(Some(lease)) => Ok(lease),
+                Err(error) => Err(error),
+            },
+            Ask::Create => self.api.create(&params, &self.held(None)).await,
+            Ask::Hold(version) => {
+                let mut lease = self.held(self.lease.as_ref());
+                lease.metadata.resource_version = Some(version.clone());
+                self.api.replace(&self.name, &params, &lease).await
+            }
+        };
+        match answer {
+            Ok(lease) => {
+                let record = record(&lease);
+                self.lease = Some(lease);
+                Answer::Is(record)
+            }
+            Err(kube::Error::Api(status)) if status.code == 409 => Answer::Conflict,
+            Err(kube::Error::Api(status)) if status.code == 404 && matches!(ask, Ask::Hold(_)) => Answer::Absent,
+            Err(error) => self.fails(&error.to_string()),
+        }
+    }
+
+    /// The lease with our name, in place of what was.
+    fn held(&self, before: Option<&Lease>) -> Lease {
+        let now = MicroTime(Timestamp::now());
+        let metadata = before.map_or_else(
+            || ObjectMeta { name: Some(self.name.clone()), ..ObjectMeta::default() },
+            |before| before.metadata.clone(),
+        );
+        let spec = before.and_then(|before| before.spec.clone()).unwrap_or_default();
+        let renewed = spec.holder_identity.as_ref() == Some(&self.me);
+        let spec = LeaseSpec {
+            holder_identity: Some(self.me.clone()),
+            lease_duration_seconds: i32::try_from(self.timing.lease.as_secs().max(1)).ok(),
+            acquire_time: if renewed { spec.acquire_time } else { Some(now.clone()) },
+            renew_time: Some(now),
+            lease_transitions: Some(
+                spec.lease_transitions.unwrap_or(0).saturating_add(i32::from(!renewed && before.is_some())),
+            ),
+            ..spec
+        };
+        Lease { metadata, spec: Some(spec) }
+    }
+
+    /// What goes wrong is told once, until something else does.
+    fn fails(&mut self, why: &str) -> Answer {
+        if self.told.as_deref() != Some(why) {
+            tracing::warn!(lease = self.name, why, "the lease cannot be read or written; trying again");
+            self.told = Some(why.to_owned());
+        }
+        Answer::Unknown
+    }
+
+    fn stands_by(&mut self) {
+        let holder = self.lease.as_ref().and_then(|lease| lease.spec.as_ref()?.holder_identity.clone());
+        let Some(holder) = holder.filter(|holder| *holder != self.me) else { return };
+        let told = format!("{holder} leads");
+        if self.told.as_ref() != Some(&told) {
+            tracing::info!(lease = self.name, leader = holder, "standing by");
+            self.told = Some(told);
+        }
+    }
+
+    /// Up to a fifth more, so that candidates do not ask in step.
+    fn jittered(&self, wait: Duration, seed: Duration) -> Duration {
+        let part = u32::try_from(self.dice.hash_one(seed) % 200).unwrap_or(0);
+        wait + wait * part / 1_000
+    }
+}
+
+fn record(lease: &Lease) -> Record {
+    let spec = lease.spec.as_ref();
+    let holder = spec.and_then(|spec| spec.holder_identity.clone()).filter(|holder| !holder.is_empty());
+    let seconds = spec.and_then(|spec| spec.lease_duration_seconds).and_then(|seconds| u64::try_from(seconds).ok());
+    Record {
+        version: lease.metadata.resource_version.clone().unwrap_or_default(),
+        holder,
+        lease: Duration::from_secs(seconds.unwrap_or(0)),
+    }
+}
