@@ -68,10 +68,13 @@ lint: ## Check format, lints, docs, licences of dependencies
 	@.ci/deny
 
 .PHONY: generate
-generate: ## Write the generated files anew
+generate: ## Write the generated files anew: the definition of Identity, the chart's copy, its README's table and its golden renders
 	@$(CARGO) run -q -- crd > crds/identities.unkey.com.yaml.new && mv crds/identities.unkey.com.yaml.new crds/identities.unkey.com.yaml
+	@cp crds/identities.unkey.com.yaml charts/unkey-operator/files/
+	@UPDATE_GOLDEN=1 $(CARGO) test -q --test chart golden
 
 .PHONY: tools
-tools: ## Build etcd, kube-apiserver, kube-controller-manager and kubectl, once
+tools: ## Build etcd, kube-apiserver, kube-controller-manager and kubectl, and helm, once
 	@$(CARGO) build -q -p controlplane
 	@$(CARGO) run -q -p controlplane -- tools > /dev/null
+	@$(CARGO) run -q -p controlplane -- helm > /dev/null

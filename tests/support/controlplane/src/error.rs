@@ -13,16 +13,15 @@ pub enum Error {
         /// What the system said.
         source: io::Error,
     },
-    /// The servers must be built and there is no Go to build them with.
-    #[error(
-        "building {binaries} needs Go {version} or newer, and PATH has no `go`: install Go (https://go.dev/dl) or set \
-         KUBEBUILDER_ASSETS to a directory that holds these binaries"
-    )]
+    /// Something must be built and there is no Go to build it with.
+    #[error("building {binaries} needs Go {version} or newer, and PATH has no `go`: install Go (https://go.dev/dl){instead}")]
     NoGo {
         /// What was to be built.
         binaries: String,
         /// The version that `tools/*/go.mod` asks for.
         version: String,
+        /// What would do as well.
+        instead: &'static str,
     },
     /// `go build` failed: offline, out of disk, a wrong checksum.
     #[error("`go build` of {binaries} failed; the end of its output:\n{tail}")]

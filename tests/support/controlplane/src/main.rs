@@ -10,7 +10,7 @@ use std::{
 };
 
 use clap::{Parser, Subcommand};
-use controlplane::{ControlPlane, Options, Resolver};
+use controlplane::{ControlPlane, Options, Resolver, Tools};
 use tokio::{
     runtime::Runtime,
     signal::unix::{SignalKind, signal},
@@ -20,7 +20,7 @@ use tokio::{
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {
-    /// The folder with kubernetes/go.mod and etcd/go.mod; by default the one this program was built beside.
+    /// The folder with kubernetes/go.mod and the like; by default the one this program was built beside.
     #[arg(long, global = true, value_name = "DIR")]
     modules: Option<PathBuf>,
     #[command(subcommand)]
@@ -33,6 +33,8 @@ enum Command {
     Run(Run),
     /// Finds the servers' binaries, builds them if need be, and prints the directory that holds them.
     Tools,
+    /// The same of helm4 and helm3, which no server needs.
+    Helm,
 }
 
 #[derive(clap::Args)]
@@ -61,7 +63,8 @@ fn main() -> ExitCode {
     }
     let outcome = match arguments.command {
         Command::Run(run) => block_on(run, tools),
-        Command::Tools => print_tools(&tools),
+        Command::Tools => print(tools.resolve()),
+        Command::Helm => print(tools.resolve_helm()),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -72,8 +75,8 @@ fn main() -> ExitCode {
     }
 }
 
-fn print_tools(tools: &Resolver) -> Outcome {
-    println!("{}", tools.resolve()?.directory().display());
+fn print(found: controlplane::Result<Tools>) -> Outcome {
+    println!("{}", found?.directory().display());
     Ok(())
 }
 

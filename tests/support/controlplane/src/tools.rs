@@ -1,4 +1,4 @@
-//! Finds the servers' binaries, or builds them from `tools/*/go.mod` into the user's cache. May not start a server.
+//! Finds the servers' binaries and helm's, or builds them from `tools/*/go.mod` into the user's cache. May not start a server.
 
 use std::{
     ffi::OsString,
@@ -16,6 +16,15 @@ use crate::{
     guard::{Directory, Guarded},
 };
 
+/// Binaries that are kept in one directory, named by their versions; built when somebody asks for them.
+struct Group {
+    builds: &'static [Build],
+    /// How long the first build takes.
+    takes: &'static str,
+    /// What to do beside installing Go.
+    instead: &'static str,
+}
+
 /// One `go build`: a module of ours and what comes out of it.
 struct Build {
     /// Our folder under `tools/`.
@@ -26,30 +35,65 @@ struct Build {
     binaries: &'static [&'static str],
     /// For `-o`, below the output directory. Empty: as many files as packages, each named after its package.
     output: &'static str,
+    /// More for the linker. Without the version that a release build carries the servers call themselves v0.0.0.
+    link: &'static str,
 }
 
-const BUILDS: [Build; 2] = [
-    Build {
-        folder: "kubernetes",
-        module: "k8s.io/kubernetes",
-        packages: &[
-            "k8s.io/kubernetes/cmd/kube-apiserver",
-            "k8s.io/kubernetes/cmd/kube-controller-manager",
-            "k8s.io/kubernetes/cmd/kubectl",
-        ],
-        binaries: &["kube-apiserver", "kube-controller-manager", "kubectl"],
-        output: "",
-    },
-    Build {
-        folder: "etcd",
-        module: "go.etcd.io/etcd/server/v3",
-        packages: &["go.etcd.io/etcd/server/v3"],
-        binaries: &["etcd"],
-        output: "etcd",
-    },
-];
+const KUBERNETES_VERSION: &str = "-X k8s.io/component-base/version.gitVersion={version} \
+    -X k8s.io/component-base/version.gitMajor={major} -X k8s.io/component-base/version.gitMinor={minor} \
+    -X k8s.io/component-base/version.gitTreeState=clean";
 
-/// A directory that holds the servers' binaries.
+const SERVERS: Group = Group {
+    builds: &[
+        Build {
+            folder: "kubernetes",
+            module: "k8s.io/kubernetes",
+            packages: &[
+                "k8s.io/kubernetes/cmd/kube-apiserver",
+                "k8s.io/kubernetes/cmd/kube-controller-manager",
+                "k8s.io/kubernetes/cmd/kubectl",
+            ],
+            binaries: &["kube-apiserver", "kube-controller-manager", "kubectl"],
+            output: "",
+            link: KUBERNETES_VERSION,
+        },
+        Build {
+            folder: "etcd",
+            module: "go.etcd.io/etcd/server/v3",
+            packages: &["go.etcd.io/etcd/server/v3"],
+            binaries: &["etcd"],
+            output: "etcd",
+            link: "",
+        },
+    ],
+    takes: "5–8 minutes",
+    instead: " or set KUBEBUILDER_ASSETS to a directory that holds these binaries",
+};
+
+const HELMS: Group = Group {
+    builds: &[
+        Build {
+            folder: "helm4",
+            module: "helm.sh/helm/v4",
+            packages: &["helm.sh/helm/v4/cmd/helm"],
+            binaries: &["helm4"],
+            output: "helm4",
+            link: "-X helm.sh/helm/v4/internal/version.version={version}",
+        },
+        Build {
+            folder: "helm3",
+            module: "helm.sh/helm/v3",
+            packages: &["helm.sh/helm/v3/cmd/helm"],
+            binaries: &["helm3"],
+            output: "helm3",
+            link: "-X helm.sh/helm/v3/internal/version.version={version}",
+        },
+    ],
+    takes: "2–4 minutes",
+    instead: "",
+};
+
+/// A directory that holds binaries.
 #[derive(Debug, Clone)]
 pub struct Tools {
     directory: PathBuf,
@@ -62,7 +106,7 @@ impl Tools {
     }
 
     /// The path of one binary, known to be there.
-    pub(crate) fn binary(&self, binary: &'static str) -> Result<PathBuf> {
+    pub fn binary(&self, binary: &'static str) -> Result<PathBuf> {
         let path = self.directory.join(binary);
         if is_executable(&path) {
             return Ok(path);
@@ -74,11 +118,11 @@ impl Tools {
 /// Where to look for binaries and what to build them with.
 #[derive(Debug, Clone)]
 pub struct Resolver {
-    /// A directory with ready binaries; then nothing is ever built.
+    /// A directory with the servers' binaries; then none of them is ever built.
     pub assets: Option<PathBuf>,
     /// The user's cache directory.
     pub cache: Option<PathBuf>,
-    /// The folder that holds `kubernetes/go.mod` and `etcd/go.mod`.
+    /// The folder that holds `kubernetes/go.mod` and the like.
     pub modules: PathBuf,
     /// Where `go` is looked for.
     pub path: OsString,
@@ -92,30 +136,38 @@ impl Default for Resolver {
 }
 
 impl Resolver {
-    /// Finds the binaries or builds those that are missing, which takes minutes the first time and says so on stderr. Blocks.
+    /// Finds the servers' binaries or builds those that are missing, which takes minutes the first time and says so on stderr. Blocks.
     pub fn resolve(&self) -> Result<Tools> {
-        if let Some(assets) = &self.assets {
-            return Ok(Tools { directory: assets.clone() });
+        match &self.assets {
+            Some(assets) => Ok(Tools { directory: assets.clone() }),
+            None => self.found_or_built(&SERVERS),
         }
-        let directory = self.cache_directory()?;
-        if missing(&directory).next().is_some() {
+    }
+
+    /// The same of `helm4` and `helm3`, which nobody names a directory of: what others have there is servers.
+    pub fn resolve_helm(&self) -> Result<Tools> {
+        self.found_or_built(&HELMS)
+    }
+
+    fn found_or_built(&self, group: &Group) -> Result<Tools> {
+        let directory = self.cache_directory(group)?;
+        if group.missing(&directory).next().is_some() {
             fs::create_dir_all(&directory).context(|| format!("make {}", directory.display()))?;
             // Held until the binaries are there, and by nobody once its holder is dead.
             let _lock = lock(&directory.join(".lock"))?;
-            for build in missing(&directory) {
-                self.build(build, &directory)?;
+            for build in group.missing(&directory) {
+                self.build(group, build, &directory)?;
             }
         }
         Ok(Tools { directory })
     }
 
     /// Named by the versions that go.mod asks for, so that another version is another directory.
-    fn cache_directory(&self) -> Result<PathBuf> {
+    fn cache_directory(&self, group: &Group) -> Result<PathBuf> {
         let cache = self.cache.as_ref().ok_or(Error::NoCache)?;
-        let names: Result<Vec<String>> = BUILDS
-            .iter()
-            .map(|build| Ok(format!("{}-{}", build.folder, self.required(build, build.module)?)))
-            .collect();
+        let builds = group.builds.iter();
+        let names: Result<Vec<String>> =
+            builds.map(|build| Ok(format!("{}-{}", build.folder, self.required(build, build.module)?))).collect();
         Ok(cache.join("unkey-operator/tools").join(names?.join("_")))
     }
 
@@ -132,17 +184,18 @@ impl Resolver {
     }
 
     /// Builds aside and renames: an interrupted build leaves nothing that looks like a binary.
-    fn build(&self, build: &Build, directory: &Path) -> Result<()> {
+    fn build(&self, group: &Group, build: &Build, directory: &Path) -> Result<()> {
         let binaries = build.binaries.join(", ");
         let Some(go) = std::env::split_paths(&self.path).map(|path| path.join("go")).find(|path| is_executable(path))
         else {
-            return Err(Error::NoGo { binaries, version: self.required(build, "go")? });
+            return Err(Error::NoGo { binaries, version: self.required(build, "go")?, instead: group.instead });
         };
         let aside = Directory::create(directory, ".building-")?;
         let output = aside.path().join("bin");
         fs::create_dir(&output).context(|| format!("make {}", output.display()))?;
         let mut command = Command::new(go);
-        command.args(["build", "-trimpath", "-ldflags", &link_flags(&self.required(build, build.module)?), "-o"]);
+        let flags = build.link_flags(&self.required(build, build.module)?);
+        command.args(["build", "-trimpath", "-ldflags", &flags, "-o"]);
         command.arg(output.join(build.output)).args(build.packages);
         command.current_dir(self.modules.join(build.folder));
         // Static, the same whoever builds, and not part of a workspace that this repository may lie in.
@@ -157,9 +210,9 @@ impl Resolver {
                 break status;
             }
             if begun.elapsed() >= next {
-                let seconds = next.as_secs();
+                let (seconds, takes) = (next.as_secs(), group.takes);
                 eprintln!(
-                    "controlplane: building {binaries} from Go modules ({seconds} s; the first build takes 5–8 minutes)"
+                    "controlplane: building {binaries} from Go modules ({seconds} s; the first build takes {takes})"
                 );
                 next += Duration::from_secs(5);
             }
@@ -176,17 +229,20 @@ impl Resolver {
     }
 }
 
-/// Stripped, and with the version that a release build carries: without it the servers call themselves v0.0.0.
-fn link_flags(version: &str) -> String {
-    let mut numbers = version.trim_start_matches('v').split('.');
-    let (major, minor) = (numbers.next().unwrap_or_default(), numbers.next().unwrap_or_default());
-    let set = [("gitVersion", version), ("gitMajor", major), ("gitMinor", minor), ("gitTreeState", "clean")];
-    let set = set.map(|(name, value)| format!(" -X k8s.io/component-base/version.{name}={value}")).concat();
-    format!("-s -w{set}")
+impl Group {
+    fn missing(&self, directory: &Path) -> impl Iterator<Item = &'static Build> {
+        self.builds.iter().filter(|build| !build.binaries.iter().all(|binary| is_executable(&directory.join(binary))))
+    }
 }
 
-fn missing(directory: &Path) -> impl Iterator<Item = &'static Build> {
-    BUILDS.iter().filter(|build| !build.binaries.iter().all(|binary| is_executable(&directory.join(binary))))
+impl Build {
+    /// Stripped, and with the version.
+    fn link_flags(&self, version: &str) -> String {
+        let mut numbers = version.trim_start_matches('v').split('.');
+        let (major, minor) = (numbers.next().unwrap_or_default(), numbers.next().unwrap_or_default());
+        let link = self.link.replace("{version}", version).replace("{major}", major).replace("{minor}", minor);
+        format!("-s -w {link}")
+    }
 }
 
 fn is_executable(path: &Path) -> bool {
@@ -199,7 +255,7 @@ fn lock(path: &Path) -> Result<File> {
     match file.try_lock() {
         Ok(()) => return Ok(file),
         Err(TryLockError::Error(source)) => return Err(source).context(what),
-        Err(TryLockError::WouldBlock) => eprintln!("controlplane: waiting for another process that builds the servers"),
+        Err(TryLockError::WouldBlock) => eprintln!("controlplane: waiting for another process that builds the same"),
     }
     file.lock().context(what)?;
     Ok(file)

@@ -132,6 +132,27 @@ fn builds_into_a_directory_named_by_the_versions_and_then_finds_it() {
 }
 
 #[test]
+fn helm_is_built_on_demand_into_a_directory_of_its_own() {
+    let mut scratch = Scratch::new(BUILDS);
+    // Others put servers there, and no helm.
+    scratch.resolver.assets = Some(scratch.directory.path().join("bin"));
+    let helm = scratch.resolver.resolve_helm().unwrap();
+    assert_eq!(helm.directory(), scratch.cache());
+    assert_eq!(names(helm.directory()), [".lock", "helm3", "helm4"]);
+    assert_eq!(helm.binary("helm4").unwrap(), scratch.cache().join("helm4"));
+    let name = helm.directory().file_name().unwrap().to_str().unwrap().to_owned();
+    assert!(name.starts_with("helm4-v4.") && name.contains("_helm3-v3."), "{name}");
+    let calls = fs::read_to_string(scratch.calls()).unwrap();
+    assert!(calls.contains("helm/v3/internal/version.version=v3.") && !calls.contains("kube"), "{calls}");
+
+    scratch.resolver.path = OsString::new();
+    scratch.resolver.resolve_helm().unwrap();
+    fs::remove_file(helm.directory().join("helm3")).unwrap();
+    let error = scratch.resolver.resolve_helm().unwrap_err().to_string();
+    assert!(error.starts_with("building helm3 needs Go ") && error.ends_with("install Go (https://go.dev/dl)"), "{error}");
+}
+
+#[test]
 fn concurrent_builds_are_one() {
     let scratch = Scratch::new(BUILDS);
     thread::scope(|scope| {
