@@ -74,7 +74,8 @@ generate: ## Write the generated files anew: the definition of Identity, the cha
 	@UPDATE_GOLDEN=1 $(CARGO) test -q --test chart golden
 
 .PHONY: tools
-tools: ## Build etcd, kube-apiserver, kube-controller-manager and kubectl, and helm, once
+tools: ## Build etcd, kube-apiserver, kube-controller-manager and kubectl, helm and promtool, once
 	@$(CARGO) build -q -p controlplane
 	@$(CARGO) run -q -p controlplane -- tools > /dev/null
 	@$(CARGO) run -q -p controlplane -- helm > /dev/null
+	@$(CARGO) run -q -p controlplane -- promtool > /dev/null

@@ -6,6 +6,7 @@
 mod admin;
 mod adoption;
 mod adoption_matrix;
+mod alerts;
 mod api_server;
 mod budget;
 mod conflict;

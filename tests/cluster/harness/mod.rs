@@ -5,13 +5,16 @@ mod books;
 mod cost;
 mod look;
 mod operator;
+mod promtool;
 mod statuses;
 mod table;
 mod world;
 
+pub use admin::Exposition;
 pub use books::refusal;
 pub use cost::Cost;
 pub use operator::Operator;
+pub use promtool::{Scrape, firing, promtool};
 pub use statuses::Statuses;
 pub use table::table;
 pub use world::{ROOT_KEY, World, condition, eventually, identity, succeeded};

@@ -14,7 +14,9 @@ pub enum Error {
         source: io::Error,
     },
     /// Something must be built and there is no Go to build it with.
-    #[error("building {binaries} needs Go {version} or newer, and PATH has no `go`: install Go (https://go.dev/dl){instead}")]
+    #[error(
+        "building {binaries} needs Go {version} or newer, and PATH has no `go`: install Go (https://go.dev/dl){instead}"
+    )]
     NoGo {
         /// What was to be built.
         binaries: String,

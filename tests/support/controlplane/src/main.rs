@@ -35,6 +35,8 @@ enum Command {
     Tools,
     /// The same of helm4 and helm3, which no server needs.
     Helm,
+    /// The same of promtool.
+    Promtool,
 }
 
 #[derive(clap::Args)]
@@ -65,6 +67,7 @@ fn main() -> ExitCode {
         Command::Run(run) => block_on(run, tools),
         Command::Tools => print(tools.resolve()),
         Command::Helm => print(tools.resolve_helm()),
+        Command::Promtool => print(tools.resolve_promtool()),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,4 +1,4 @@
-//! Finds the servers' binaries and helm's, or builds them from `tools/*/go.mod` into the user's cache. May not start a server.
+//! Finds the binaries of the servers, helm and promtool, or builds them from `tools/*/go.mod` into the user's cache. May not start a server.
 
 use std::{
     ffi::OsString,
@@ -93,6 +93,19 @@ const HELMS: Group = Group {
     instead: "",
 };
 
+const PROMETHEUS: Group = Group {
+    builds: &[Build {
+        folder: "prometheus",
+        module: "github.com/prometheus/prometheus",
+        packages: &["github.com/prometheus/prometheus/cmd/promtool"],
+        binaries: &["promtool"],
+        output: "promtool",
+        link: "-X github.com/prometheus/common/version.Version={version}",
+    }],
+    takes: "3–6 minutes",
+    instead: "",
+};
+
 /// A directory that holds binaries.
 #[derive(Debug, Clone)]
 pub struct Tools {
@@ -147,6 +160,11 @@ impl Resolver {
     /// The same of `helm4` and `helm3`, which nobody names a directory of: what others have there is servers.
     pub fn resolve_helm(&self) -> Result<Tools> {
         self.found_or_built(&HELMS)
+    }
+
+    /// The same of `promtool`.
+    pub fn resolve_promtool(&self) -> Result<Tools> {
+        self.found_or_built(&PROMETHEUS)
     }
 
     fn found_or_built(&self, group: &Group) -> Result<Tools> {

@@ -149,7 +149,10 @@ fn helm_is_built_on_demand_into_a_directory_of_its_own() {
     scratch.resolver.resolve_helm().unwrap();
     fs::remove_file(helm.directory().join("helm3")).unwrap();
     let error = scratch.resolver.resolve_helm().unwrap_err().to_string();
-    assert!(error.starts_with("building helm3 needs Go ") && error.ends_with("install Go (https://go.dev/dl)"), "{error}");
+    assert!(
+        error.starts_with("building helm3 needs Go ") && error.ends_with("install Go (https://go.dev/dl)"),
+        "{error}"
+    );
 }
 
 #[test]
