@@ -13,6 +13,7 @@
 //! | `access` | the root key and the policies, as one pass sees them |
 //! | `canary` | looks whether another root key leads to the same workspace |
 //! | `stray` | clears up after objects that went in the middle of a create |
+//! | `release` | lets go of all Identities without Unkey, for who leaves |
 //! | `kube` / `upstream` | ONE request to Kubernetes or to Unkey |
 //! | `patch` / `status` / `events` | what is written to Kubernetes |
 
@@ -25,6 +26,7 @@ mod kube;
 mod pass;
 mod patch;
 mod permits;
+mod release;
 mod run;
 mod scan;
 mod snapshot;
@@ -36,6 +38,7 @@ mod watch;
 
 pub use clock::{Clock, millis};
 pub use intake::Intake;
+pub use release::{ReleaseError, Released, Survey, SurveyError};
 pub use run::{Context, RunError, Settings, run, visit};
 pub use snapshot::Snapshot;
 pub use watch::Scope;

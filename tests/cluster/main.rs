@@ -29,6 +29,7 @@ mod late;
 mod main_path;
 mod manifests;
 mod permissions;
+mod release;
 mod replaced;
 mod scan;
 mod scan_faults;

@@ -67,6 +67,11 @@ fn what_cannot_work_is_refused_in_one_sentence() {
         (with_key, &["--kubeconfig", &broken], "it is not YAML of a kubeconfig"),
         (with_key, &["--kubeconfig", &other], "it is not YAML of a kubeconfig, as line 1 column 1 shows"),
         (with_key, &["--kubeconfig", &empty, "--context", "prod"], "it has no context 'prod'"),
+        (&["release"], &["--yes"], "the following required arguments were not provided: --all; see --help"),
+        (&["release", "--all"], &[], "standard input is no terminal to ask on; say --yes, or --dry-run"),
+        (&["release", "--all"], &["--yes"], "name one with --kubeconfig or KUBECONFIG"),
+        (&["release", "--all"], &["--yes", "--namespace", ""], "'' is not the name of a namespace"),
+        (&["release", "--all"], &["--root-key-file", "key"], "unexpected argument '--root-key-file' found"),
     ];
     for (command, args, expected) in rows {
         let said = sentence(&operator(command).args(*args).output().unwrap());
@@ -100,6 +105,10 @@ fn the_version_and_the_help() {
         help.status.success() && text.contains("--root-key-file") && text.contains("UNKEY_OPERATOR_NAMESPACE"),
         "{text}"
     );
+    let help = operator(&["release", "--help"]).output().unwrap();
+    let text = String::from_utf8(help.stdout).unwrap();
+    assert!(help.status.success() && text.contains("Scale the operator to 0 first"), "{text}");
+    assert!(!text.contains("UNKEY_OPERATOR_NAMESPACE"), "consent is not given by a variable: {text}");
 }
 
 #[test]
