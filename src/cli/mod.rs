@@ -22,7 +22,6 @@ struct Cli {
 enum Command {
     /// Run the operator.
     Run(Box<run::RunArgs>),
-    /// Let go of all Identities without touching Unkey, to leave the product.
     Release(release::ReleaseArgs),
     /// Print the CustomResourceDefinition as YAML.
     Crd,

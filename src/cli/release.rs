@@ -10,8 +10,9 @@ use clap::Args;
 use crate::app::{self, AppError};
 use crate::controller::{Scope, Survey, SurveyError};
 
-/// Takes the operator's finalizer and claim off Identities, so that they, their namespaces and the CRD can be deleted without it.
+/// Let go of all Identities without touching Unkey, to leave the product.
 ///
+/// Takes the operator's finalizer and claim off, so that the Identities, their namespaces and the CRD can be deleted without it.
 /// Nothing is changed in Unkey, and no root key is needed: every identity stays there as it is, keys and all, and a later deletion of the
 /// resource leaves it there. Objects that are being deleted already are gone at once, and their identities stay too.
 ///
@@ -58,6 +59,8 @@ enum Failure {
     Declined,
     #[error("the terminal cannot be read: {0}")]
     Terminal(std::io::Error),
+    #[error("the result cannot be written: {0}")]
+    Output(std::io::Error),
     #[error("the runtime cannot start: {0}")]
     Runtime(std::io::Error),
     #[error(transparent)]
@@ -65,7 +68,7 @@ enum Failure {
     #[error(transparent)]
     Survey(#[from] SurveyError),
     #[error("{0} of them could not be released; run this again")]
-    Some(usize),
+    Partly(usize),
     #[error(
         "an operator is at work: {0} carry finalizer or claim again. Scale it to 0, wait until its pods are gone, and run this again"
     )]
@@ -101,26 +104,28 @@ async fn release(args: ReleaseArgs) -> Result<(), Failure> {
     let client = kube::Client::try_from(config).map_err(AppError::KubeClient)?;
     let scope = Scope { namespaces: args.namespace, selector: args.selector };
     let found = Survey::take(&client, &scope).await?;
-    if args.dry_run {
-        found.keys().for_each(|key| println!("{}/{} would be released", key.namespace, key.name));
-    }
     if args.dry_run || found.is_empty() {
-        println!("the {}", what(&found));
-        return Ok(());
+        let each = found.keys().map(|key| format!("{}/{} would be released\n", key.namespace, key.name));
+        return tell(&format!("{}the {}\n", each.collect::<Vec<_>>().concat(), what(&found)));
     }
     if !args.yes && !confirmed(&found).map_err(Failure::Terminal)? {
         return Err(Failure::Declined);
     }
     let released = found.release(&client, &scope).await?;
-    println!("released {}", identities(released.freed));
     for (key, error) in &released.failed {
         eprintln!("unkey-operator: {}/{} could not be released: {error}", key.namespace, key.name);
     }
+    tell(&format!("released {}\n", identities(released.freed)))?;
     match (released.put_back, released.failed.len()) {
         (0, 0) => Ok(()),
-        (0, failed) => Err(Failure::Some(failed)),
+        (0, failed) => Err(Failure::Partly(failed)),
         (put_back, _) => Err(Failure::PutBack(put_back)),
     }
+}
+
+/// To standard output, which may have nobody left that reads it.
+fn tell(text: &str) -> Result<(), Failure> {
+    std::io::stdout().write_all(text.as_bytes()).map_err(Failure::Output)
 }
 
 fn identities(count: usize) -> String {

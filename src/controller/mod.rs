@@ -41,4 +41,5 @@ pub use intake::Intake;
 pub use release::{ReleaseError, Released, Survey, SurveyError};
 pub use run::{Context, RunError, Settings, run, visit};
 pub use snapshot::Snapshot;
+pub use status::render as render_status;
 pub use watch::Scope;
