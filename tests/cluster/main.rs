@@ -20,6 +20,7 @@ mod failures;
 mod fencing;
 mod fights;
 mod forbidden;
+mod gitops;
 mod harness;
 mod hostile;
 mod invalid;
