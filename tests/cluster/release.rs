@@ -228,7 +228,7 @@ async fn what_cannot_be_released_is_named() {
     let (code, said) = failed(&output);
     assert_eq!((code, String::from_utf8_lossy(&output.stdout).as_ref()), (1, "released 2 Identities\n"), "{said}");
     assert!(said.contains(&format!("{}/b could not be released: ", world.namespace)), "{said}");
-    assert!(said.contains("Forbidden, by order of a test"), "{said}");
+    assert!(said.contains("the API server says: Forbidden, by order of a test\n"), "{said}");
     assert!(said.ends_with("unkey-operator: 1 of them could not be released; run this again\n"), "{said}");
     proxy.clear_fault(forbidden);
     assert_eq!(succeeded(&run(&args, Stdio::null()).await), "released 1 Identity\n");

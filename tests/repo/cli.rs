@@ -92,6 +92,27 @@ fn a_key_in_the_environment_is_checked_and_not_shown() {
 }
 
 #[test]
+fn an_api_server_that_is_not_there() {
+    // Free a moment ago.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let files = tempfile::tempdir().unwrap();
+    let kubeconfig = files.path().join("config");
+    let text = format!(
+        "{{apiVersion: v1, kind: Config, current-context: a, users: [{{name: a, user: {{}}}}],
+          contexts: [{{name: a, context: {{cluster: a, user: a}}}}],
+          clusters: [{{name: a, cluster: {{server: 'http://127.0.0.1:{port}'}}}}]}}"
+    );
+    std::fs::write(&kubeconfig, text).unwrap();
+    let args = ["release", "--all", "--yes", "--kubeconfig", kubeconfig.to_str().unwrap()];
+    let output = operator(&args).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(
+        String::from_utf8_lossy(&output.stderr),
+        "unkey-operator: the Identities cannot be listed: the API server cannot be asked: Connection refused (os error 111)\n"
+    );
+}
+
+#[test]
 fn the_version_and_the_help() {
     let expected = format!("unkey-operator {}\n", env!("CARGO_PKG_VERSION"));
     for args in [&["--version"][..], &["-V"], &["version"]] {
