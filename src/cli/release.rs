@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use crate::app::{self, AppError};
-use crate::controller::{Scope, Survey, SurveyError};
+use crate::controller::{Scope, StopError, Survey, SurveyError};
 
 /// Let go of all Identities without touching Unkey, to leave the product.
 ///
@@ -16,7 +16,8 @@ use crate::controller::{Scope, Survey, SurveyError};
 /// Nothing is changed in Unkey, and no root key is needed: every identity stays there as it is, keys and all, and a later deletion of the
 /// resource leaves it there. Objects that are being deleted already are gone at once, and their identities stay too.
 ///
-/// Scale the operator to 0 first: one that runs puts back what is taken off. That is looked for afterwards and said, with exit code 1.
+/// Scale the operator to 0 first: one that runs puts back what is taken off. That is looked for, by one object before the others and by all of
+/// them afterwards, and ends this with exit code 1.
 #[derive(Args, Debug)]
 #[allow(clippy::doc_markdown)] // users read this in `--help`, where backticks would be noise
 pub(super) struct ReleaseArgs {
@@ -50,6 +51,8 @@ pub(super) struct ReleaseArgs {
     context: Option<String>,
 }
 
+const SCALE: &str = ". Scale it to 0, wait until its pods are gone, and run this again";
+
 /// Why it came to nothing, or not to all.
 #[derive(Debug, thiserror::Error)]
 enum Failure {
@@ -67,11 +70,11 @@ enum Failure {
     App(#[from] AppError),
     #[error(transparent)]
     Survey(#[from] SurveyError),
+    #[error("{0}{hint}", hint = if matches!(.0, StopError::AtWork(_)) { SCALE } else { "" })]
+    Stopped(#[from] StopError),
     #[error("{0} of them could not be released; run this again")]
     Partly(usize),
-    #[error(
-        "an operator is at work: {0} carry finalizer or claim again. Scale it to 0, wait until its pods are gone, and run this again"
-    )]
+    #[error("an operator has come to work: {0} carry finalizer or claim again{SCALE}")]
     PutBack(usize),
 }
 

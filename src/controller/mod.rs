@@ -38,7 +38,7 @@ mod watch;
 
 pub use clock::{Clock, millis};
 pub use intake::Intake;
-pub use release::{ReleaseError, Released, Survey, SurveyError};
+pub use release::{ReleaseError, Released, StopError, Survey, SurveyError};
 pub use run::{Context, RunError, Settings, run, visit};
 pub use snapshot::Snapshot;
 pub use status::render as render_status;

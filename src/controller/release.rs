@@ -1,5 +1,5 @@
 //! `unkey-operator release`: takes our finalizer and claim off Identities, for who leaves the product. It knows no Unkey, and so cannot
-//! touch it. It may not run beside an operator, which would put both back; that is seen afterwards.
+//! touch it. It may not run beside an operator, which would put both back: the first object shows whether one is there.
 
 use std::collections::{BTreeSet, HashSet};
 use std::time::Duration;
@@ -13,6 +13,7 @@ use super::kube::{self, KubeError, Outcome};
 use super::patch;
 use super::snapshot::Snapshot;
 use super::watch::Scope;
+use crate::api::ConditionType;
 use crate::domain::ObjectKey;
 
 /// Objects of one page.
@@ -21,8 +22,9 @@ const PAGE: u32 = 500;
 const AT_A_TIME: usize = 16;
 /// How often one object is read again because somebody else has changed it meanwhile.
 const TRIES: u32 = 10;
-/// An operator that runs puts back what it finds missing within this time.
-const LOOK_AGAIN: Duration = Duration::from_secs(2);
+/// An operator that runs puts back what it finds missing within this time, and that is looked for so often.
+const PUT_BACK: Duration = Duration::from_secs(5);
+const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 /// Why nothing could be listed.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +38,20 @@ pub enum SurveyError {
     /// Anything else.
     #[error("the Identities cannot be listed: {}", words(.0))]
     Kube(#[from] KubeError),
+}
+
+/// Why nothing but the first object was tried, or not all could be looked at again.
+#[derive(Debug, thiserror::Error)]
+pub enum StopError {
+    /// An operator runs.
+    #[error("an operator is at work: it has put finalizer and claim back on {0}, and nothing else was touched")]
+    AtWork(String),
+    /// The API server failed.
+    #[error("it cannot be seen whether an operator is at work, and nothing else was touched: {}", words(.0))]
+    Unseen(#[from] KubeError),
+    /// The list afterwards failed.
+    #[error("all was tried, and what came of it cannot be seen: {0}")]
+    Survey(#[from] SurveyError),
 }
 
 /// Why one object could not be released.
@@ -78,6 +94,8 @@ pub struct Survey {
 struct Held {
     key: ObjectKey,
     leaving: bool,
+    /// An operator at work would put both back, as R1 says: it lives, owns an identity and is not suspended.
+    minded: bool,
     patch: serde_json::Value,
 }
 
@@ -88,7 +106,7 @@ pub struct Released {
     pub freed: usize,
     /// Those that still do, and why.
     pub failed: Vec<(ObjectKey, ReleaseError)>,
-    /// Objects that somebody has put finalizer or claim on since: an operator is at work.
+    /// Objects that somebody has put finalizer or claim on since: an operator has come to work.
     pub put_back: usize,
 }
 
@@ -98,9 +116,18 @@ impl Held {
         is_held.then(|| Self {
             key: object.key(),
             leaving: object.is_leaving(),
+            minded: is_minded(object),
             patch: patch::release(object, &object.guard()),
         })
     }
+}
+
+fn is_minded(object: &Snapshot) -> bool {
+    let Some(status) = object.read_status().filter(|_| !object.is_leaving()) else { return false };
+    let suspended = ConditionType::Suspended.as_str();
+    status.uid.as_deref() == Some(object.uid().as_str())
+        && status.identity_id.is_some()
+        && !status.conditions.iter().any(|condition| condition.type_ == suspended && condition.status == "True")
 }
 
 impl Survey {
@@ -147,25 +174,36 @@ impl Survey {
         self.held.iter().map(|held| &held.key)
     }
 
-    /// Takes finalizer and claim off them, and looks whether that lasts.
-    pub async fn release(self, client: &Client, scope: &Scope) -> Result<Released, SurveyError> {
+    /// Takes finalizer and claim off them. The first one tells whether an operator is at work, before any is let go that it would still have
+    /// brought to an end.
+    pub async fn release(mut self, client: &Client, scope: &Scope) -> Result<Released, StopError> {
         let mut released = Released::default();
+        if let Some(at) = self.held.iter().position(|held| held.minded) {
+            let first = one(client, self.held.remove(at)).await;
+            if first.1.is_ok() && is_put_back(client, &first.0).await? {
+                return Err(StopError::AtWork(format!("{}/{}", first.0.namespace, first.0.name)));
+            }
+            released.add(first);
+        }
         let mut waiting = self.held.into_iter();
         let mut running: FuturesUnordered<_> = waiting.by_ref().take(AT_A_TIME).map(|it| one(client, it)).collect();
-        while let Some((key, result)) = running.next().await {
-            match result {
-                Ok(()) => released.freed += 1,
-                Err(error) => released.failed.push((key, error)),
-            }
+        while let Some(done) = running.next().await {
+            released.add(done);
             running.extend(waiting.next().map(|it| one(client, it)));
         }
-        if released.freed > 0 {
-            tokio::time::sleep(LOOK_AGAIN).await;
-            let failed: HashSet<&ObjectKey> = released.failed.iter().map(|(key, _)| key).collect();
-            let left = Self::take(client, scope).await?;
-            released.put_back = left.keys().filter(|key| !failed.contains(key)).count();
-        }
+        let failed: HashSet<&ObjectKey> = released.failed.iter().map(|(key, _)| key).collect();
+        let left = Self::take(client, scope).await?;
+        released.put_back = left.keys().filter(|key| !failed.contains(key)).count();
         Ok(released)
+    }
+}
+
+impl Released {
+    fn add(&mut self, (key, result): (ObjectKey, Result<(), ReleaseError>)) {
+        match result {
+            Ok(()) => self.freed += 1,
+            Err(error) => self.failed.push((key, error)),
+        }
     }
 }
 
@@ -200,4 +238,18 @@ async fn one(client: &Client, held: Held) -> (ObjectKey, Result<(), ReleaseError
         }
     }
     (key, Err(ReleaseError::Contested))
+}
+
+/// True as soon as somebody has put finalizer or claim on it again; false once that would have been seen.
+async fn is_put_back(client: &Client, key: &ObjectKey) -> Result<bool, KubeError> {
+    let until = tokio::time::Instant::now() + PUT_BACK;
+    while tokio::time::Instant::now() < until {
+        tokio::time::sleep(LOOK_EVERY).await;
+        if let Outcome::Now(object) = kube::get(client, key).await?
+            && Held::of(&object).is_some()
+        {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }

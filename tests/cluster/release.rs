@@ -169,19 +169,56 @@ fn terminal() -> (File, File) {
     (keyboard.into(), File::options().read(true).write(true).open(path).unwrap())
 }
 
-/// An operator that runs puts finalizer and claim back at once. That is said, and costs nothing but that.
+/// An operator that runs puts finalizer and claim back at once. One object shows that, and the others keep what they have: above all those that
+/// the operator is to see to the end of.
 #[tokio::test]
 async fn an_operator_at_work_is_noticed() {
     let world = World::new("release-running").await;
     let _operator = world.start().await;
-    world.create("a", &json!({"externalId": "a"})).await;
-    world.ready("a").await;
+    for name in ["c", "a-suspended", "b-blocked"] {
+        world.create(name, &json!({"externalId": name})).await;
+        world.ready(name).await;
+    }
+    world.edit("a-suspended", &json!({"suspend": true})).await;
+    world.reason("a-suspended", "Suspended").await;
+    world.edit("b-blocked", &json!({"suspend": true})).await;
+    world.delete("b-blocked").await;
+    world.reason("b-blocked", "DeletionBlocked").await;
     let calls = world.calls();
     let (code, said) = failed(&release(&world, &["--yes"]).await);
     assert_eq!(code, 1, "{said}");
-    assert!(said.contains("an operator is at work: 1 carry finalizer or claim again. Scale it to 0"), "{said}");
-    assert!(is_held(&world.get("a").await.unwrap()));
+    let expected = format!(
+        "unkey-operator: an operator is at work: it has put finalizer and claim back on {}/c, and nothing else was touched. \
+         Scale it to 0, wait until its pods are gone, and run this again\n",
+        world.namespace
+    );
+    assert_eq!(said, expected);
+    assert!(world.list().await.iter().all(is_held) && world.list().await.len() == 3);
     assert_eq!(world.calls(), calls);
+}
+
+/// One that comes to work in the middle is seen at the end.
+#[tokio::test]
+async fn an_operator_that_comes_to_work_is_noticed() {
+    let world = World::new("release-overtaken").await;
+    let proxy = Proxy::start(&world.plane.kubeconfig()).await.unwrap();
+    for name in ["a", "b"] {
+        world.try_create(&held(name)).await.unwrap();
+    }
+    let hold = proxy.order(Fault::new(FaultKind::Hold).verb("patch").on("identities").of("b").times(1));
+    let kubeconfig = proxy.kubeconfig();
+    let args = ["--yes", "--namespace", &world.namespace, "--kubeconfig", kubeconfig.to_str().unwrap()];
+    let put_back = async {
+        world.until("a", "released", |object| !is_held(object)).await;
+        world.patch("a", &json!({"metadata": {"finalizers": [OURS]}})).await;
+        let struck = proxy.wait_until(|proxy| proxy.hits(hold) == 1);
+        tokio::time::timeout(Duration::from_secs(40), struck).await.expect("the patch of b");
+        assert!(proxy.release(hold));
+    };
+    let (output, ()) = tokio::join!(run(&args, Stdio::null()), put_back);
+    let (code, said) = failed(&output);
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains("an operator has come to work: 1 carry finalizer or claim again. Scale it to 0"), "{said}");
 }
 
 /// More than a page of them; and one that somebody else changes between the list and the patch is read again.
