@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -165,7 +165,7 @@ pub async fn run(options: Options) -> Result<(), AppError> {
         ..unkey::Options::default()
     };
     let unkey = unkey::Client::new(&upstream, credentials.clone())?;
-    let config = kube_config(&options).await?;
+    let config = kube_config(options.kubeconfig.as_deref(), options.context.clone()).await?;
     let lead = if options.election.is_some() { Lead::to_be_won() } else { Lead::unrivalled() };
     let mut candidate = match &options.election {
         Some(lease) => {
@@ -258,11 +258,12 @@ fn settings(options: &Options, lead: Lead) -> Settings {
     }
 }
 
-async fn kube_config(options: &Options) -> Result<kube::Config, AppError> {
-    let choose = KubeConfigOptions { context: options.context.clone(), ..KubeConfigOptions::default() };
-    let mut config = match &options.kubeconfig {
+/// How to reach the API server: by this kubeconfig, or by what is found.
+pub async fn kube_config(kubeconfig: Option<&Path>, context: Option<String>) -> Result<kube::Config, AppError> {
+    let choose = KubeConfigOptions { context, ..KubeConfigOptions::default() };
+    let mut config = match kubeconfig {
         Some(file) => kube::Config::from_custom_kubeconfig(Kubeconfig::read_from(file)?, &choose).await?,
-        None if options.context.is_some() => kube::Config::from_kubeconfig(&choose).await?,
+        None if choose.context.is_some() => kube::Config::from_kubeconfig(&choose).await?,
         None => kube::Config::infer().await?,
     };
     // The client would repeat even a patch behind our back, for minutes; every failure is to be seen and paced by us.

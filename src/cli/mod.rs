@@ -2,6 +2,7 @@
 //! exit code 2.
 
 mod crd;
+mod release;
 mod run;
 
 use std::process::ExitCode;
@@ -21,6 +22,7 @@ struct Cli {
 enum Command {
     /// Run the operator.
     Run(Box<run::RunArgs>),
+    Release(release::ReleaseArgs),
     /// Print the CustomResourceDefinition as YAML.
     Crd,
     /// Print the version.
@@ -41,6 +43,7 @@ pub fn main() -> ExitCode {
     };
     match cli.command {
         Command::Run(args) => run::main(*args),
+        Command::Release(args) => release::main(args),
         Command::Crd => crd::main(),
         Command::Version => {
             println!("unkey-operator {}", env!("CARGO_PKG_VERSION"));

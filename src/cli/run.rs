@@ -196,7 +196,7 @@ fn share(text: &str) -> Result<f64, String> {
 }
 
 /// An empty one is refused too: it must not come to mean "all" because a variable was not filled in.
-fn namespace(text: &str) -> Result<String, String> {
+pub(super) fn namespace(text: &str) -> Result<String, String> {
     let inside = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     let valid =
         (1..=63).contains(&text.len()) && text.chars().all(inside) && !text.starts_with('-') && !text.ends_with('-');

@@ -93,7 +93,8 @@ fn json_patch(patch: Value) -> Result<Patch<()>, KubeError> {
     serde_json::from_value(patch).map(Patch::Json).map_err(|error| KubeError::Bug(::kube::Error::SerdeError(error)))
 }
 
-async fn within<T>(request: impl Future<Output = ::kube::Result<T>>) -> Result<::kube::Result<T>, KubeError> {
+/// Runs a request under the deadline.
+pub async fn within<T>(request: impl Future<Output = ::kube::Result<T>>) -> Result<::kube::Result<T>, KubeError> {
     tokio::time::timeout(DEADLINE, request).await.map_err(|_| KubeError::Deadline)
 }
 

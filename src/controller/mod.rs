@@ -14,6 +14,7 @@
 //! | `access` | the root key and the policies, as one pass sees them |
 //! | `canary` | looks whether another root key leads to the same workspace |
 //! | `stray` | clears up after objects that went in the middle of a create |
+//! | `release` | lets go of all Identities without Unkey, for who leaves |
 //! | `kube` / `upstream` | ONE request to Kubernetes or to Unkey |
 //! | `patch` / `status` / `events` | what is written to Kubernetes |
 
@@ -27,6 +28,7 @@ mod kube;
 mod pass;
 mod patch;
 mod permits;
+mod release;
 mod run;
 mod scan;
 mod snapshot;
@@ -39,6 +41,8 @@ mod watch;
 pub use clock::{Clock, millis};
 pub use context::{Context, Settings};
 pub use intake::Intake;
+pub use release::{ReleaseError, Released, StopError, Survey, SurveyError};
 pub use run::{RunError, run, visit};
 pub use snapshot::Snapshot;
+pub use status::render as render_status;
 pub use watch::Scope;

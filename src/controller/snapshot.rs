@@ -243,6 +243,16 @@ impl Snapshot {
         self.finalizers
     }
 
+    /// True if it is being deleted.
+    pub fn is_leaving(&self) -> bool {
+        self.phase == Phase::Deleting
+    }
+
+    /// What a write to this version of it tests.
+    pub fn guard(&self) -> Guard {
+        Guard { uid: self.uid.clone(), resource_version: self.resource_version.to_string() }
+    }
+
     /// As an event names it: without its version, or events that say the same would not become a series.
     pub fn reference(&self) -> ObjectReference {
         ObjectReference {
@@ -324,7 +334,7 @@ impl Snapshot {
             controls: spec.controls,
             spec: spec.desired,
             recorded,
-            guard: Guard { uid: uid.clone(), resource_version: self.resource_version.to_string() },
+            guard: self.guard(),
         }
     }
 }

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use unkey_emulator::{IdentityView, Operation, Workspace};
 
 use super::chain::{Chain, Held, Spec, json as text_of, set};
+use super::kstatus::{Kstatus, kstatus};
 use super::oracle::{Model, Verdict};
 use super::values::Fate;
 use super::view::{Log, Shown, View, is_invisible};
@@ -240,6 +241,12 @@ impl Run<'_> {
             let stalled = shown.condition("Stalled");
             well &= stalled["reason"] == ready["reason"] && stalled["message"] == ready["message"];
         }
+        let expected = match verdict {
+            Verdict::Synced => Kstatus::Current,
+            Verdict::Suspended => Kstatus::InProgress,
+            Verdict::Invalid | Verdict::Exists => Kstatus::Failed,
+        };
+        well &= kstatus(&json!({"metadata": shown.metadata, "status": shown.status})) == expected;
         let reasons = self.ground.view.reasons(&self.name, generation);
         let last = reasons.iter().position(|reason| reason == verdict.reason()).map(|at| at + 1);
         well &= last == Some(reasons.len()) && reasons.iter().rev().skip(1).all(|reason| reason == "Progressing");

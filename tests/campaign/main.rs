@@ -10,6 +10,8 @@ mod drive;
 #[allow(dead_code, unused_imports)] // the tests of `cluster` use the rest of it
 #[path = "../cluster/harness/mod.rs"]
 mod harness;
+#[path = "../gitops/kstatus.rs"]
+mod kstatus;
 mod oracle;
 mod schema;
 mod values;

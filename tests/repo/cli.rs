@@ -67,6 +67,11 @@ fn what_cannot_work_is_refused_in_one_sentence() {
         (with_key, &["--kubeconfig", &broken], "it is not YAML of a kubeconfig"),
         (with_key, &["--kubeconfig", &other], "it is not YAML of a kubeconfig, as line 1 column 1 shows"),
         (with_key, &["--kubeconfig", &empty, "--context", "prod"], "it has no context 'prod'"),
+        (&["release"], &["--yes"], "the following required arguments were not provided: --all; see --help"),
+        (&["release", "--all"], &[], "standard input is no terminal to ask on; say --yes, or --dry-run"),
+        (&["release", "--all"], &["--yes"], "name one with --kubeconfig or KUBECONFIG"),
+        (&["release", "--all"], &["--yes", "--namespace", ""], "'' is not the name of a namespace"),
+        (&["release", "--all"], &["--root-key-file", "key"], "unexpected argument '--root-key-file' found"),
     ];
     for (command, args, expected) in rows {
         let said = sentence(&operator(command).args(*args).output().unwrap());
@@ -87,6 +92,27 @@ fn a_key_in_the_environment_is_checked_and_not_shown() {
 }
 
 #[test]
+fn an_api_server_that_is_not_there() {
+    // Free a moment ago.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let files = tempfile::tempdir().unwrap();
+    let kubeconfig = files.path().join("config");
+    let text = format!(
+        "{{apiVersion: v1, kind: Config, current-context: a, users: [{{name: a, user: {{}}}}],
+          contexts: [{{name: a, context: {{cluster: a, user: a}}}}],
+          clusters: [{{name: a, cluster: {{server: 'http://127.0.0.1:{port}'}}}}]}}"
+    );
+    std::fs::write(&kubeconfig, text).unwrap();
+    let args = ["release", "--all", "--yes", "--kubeconfig", kubeconfig.to_str().unwrap()];
+    let output = operator(&args).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(
+        String::from_utf8_lossy(&output.stderr),
+        "unkey-operator: the Identities cannot be listed: the API server cannot be asked: Connection refused (os error 111)\n"
+    );
+}
+
+#[test]
 fn the_version_and_the_help() {
     let expected = format!("unkey-operator {}\n", env!("CARGO_PKG_VERSION"));
     for args in [&["--version"][..], &["-V"], &["version"]] {
@@ -100,6 +126,10 @@ fn the_version_and_the_help() {
         help.status.success() && text.contains("--root-key-file") && text.contains("UNKEY_OPERATOR_NAMESPACE"),
         "{text}"
     );
+    let help = operator(&["release", "--help"]).output().unwrap();
+    let text = String::from_utf8(help.stdout).unwrap();
+    assert!(help.status.success() && text.contains("Scale the operator to 0 first"), "{text}");
+    assert!(!text.contains("UNKEY_OPERATOR_NAMESPACE"), "consent is not given by a variable: {text}");
 }
 
 #[test]

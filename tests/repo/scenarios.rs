@@ -1,4 +1,4 @@
-//! The table of scenarios names tests that exist, and every scenario has a row.
+//! The table of scenarios and the threat model name tests that exist, and every scenario has a row.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -6,6 +6,7 @@ use std::path::Path;
 use super::tree::{ROOT, files};
 
 const TABLE: &str = "docs/scenarios.md";
+const THREATS: &str = "docs/threat-model.md";
 const LAST: u32 = 43;
 
 /// The last cell of each row, by the number of its scenario.
@@ -66,6 +67,26 @@ fn every_scenario_has_a_row_and_a_test_that_exists() {
         }
     }
     assert!(wrong.is_empty(), "{TABLE}:\n{}", wrong.join("\n"));
+}
+
+/// Each answer of the threat model is shown by a test.
+#[test]
+fn the_threat_model_names_tests_that_exist() {
+    let model = std::fs::read_to_string(Path::new(ROOT).join(THREATS)).unwrap();
+    let named: Vec<(String, &str)> =
+        model.lines().filter(|line| line.starts_with('|') || line.starts_with('`')).flat_map(tests_in).collect();
+    let tests = named.iter().filter(|(_, name)| !name.is_empty());
+    let mut wrong = Vec::new();
+    let mut seen = 0;
+    for (file, name) in tests {
+        let source = std::fs::read_to_string(Path::new(ROOT).join(file)).unwrap_or_default();
+        seen += 1;
+        if !has_test(&source, name) {
+            wrong.push(format!("no test '{name}' in {file}"));
+        }
+    }
+    assert!(seen > 30, "only {seen} tests were found");
+    assert!(wrong.is_empty(), "{THREATS}:\n{}", wrong.join("\n"));
 }
 
 /// A test that says by its name what it shows is found from there too.

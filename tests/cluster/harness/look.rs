@@ -81,6 +81,13 @@ impl World {
         run(command, stdin.to_owned()).await
     }
 
+    /// Runs the real kubectl in no namespace but those that the manifests name.
+    pub async fn plane_kubectl(&self, args: &[&str], stdin: &str) -> Output {
+        let mut command = self.plane.kubectl_command().unwrap();
+        command.args(args);
+        run(command, stdin.to_owned()).await
+    }
+
     /// Runs a line that was meant for a user's shell, `kubectl` being the real one.
     pub async fn shell(&self, line: &str) -> Output {
         let kubectl = self.plane.kubectl().unwrap();

@@ -1,0 +1,255 @@
+//! `unkey-operator release`: takes our finalizer and claim off Identities, for who leaves the product. It knows no Unkey, and so cannot
+//! touch it. It may not run beside an operator, which would put both back: the first object shows whether one is there.
+
+use std::collections::{BTreeSet, HashSet};
+use std::time::Duration;
+
+use ::kube::Client;
+use ::kube::api::ListParams;
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+
+use super::kube::{self, KubeError, Outcome};
+use super::patch;
+use super::snapshot::Snapshot;
+use super::watch::Scope;
+use crate::api::ConditionType;
+use crate::domain::ObjectKey;
+
+/// Objects of one page.
+const PAGE: u32 = 500;
+/// Objects that are written to at a time.
+const AT_A_TIME: usize = 16;
+/// How often one object is read again because somebody else has changed it meanwhile.
+const TRIES: u32 = 10;
+/// An operator that runs puts back what it finds missing within this time, and that is looked for so often.
+const PUT_BACK: Duration = Duration::from_secs(5);
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+
+/// Why nothing could be listed.
+#[derive(Debug, thiserror::Error)]
+pub enum SurveyError {
+    /// `--selector` is not one.
+    #[error("--selector is refused by the API server: {0}")]
+    Selector(String),
+    /// The CRD is not installed.
+    #[error("the API server knows no Identity; the CRD is not installed, so nothing is held")]
+    NoCrd,
+    /// Anything else.
+    #[error("the Identities cannot be listed: {}", words(.0))]
+    Kube(#[from] KubeError),
+}
+
+/// Why nothing but the first object was tried, or not all could be looked at again.
+#[derive(Debug, thiserror::Error)]
+pub enum StopError {
+    /// An operator runs.
+    #[error("an operator is at work: it has put finalizer and claim back on {0}, and nothing else was touched")]
+    AtWork(String),
+    /// The API server failed.
+    #[error("it cannot be seen whether an operator is at work, and nothing else was touched: {}", words(.0))]
+    Unseen(#[from] KubeError),
+    /// The list afterwards failed.
+    #[error("all was tried, and what came of it cannot be seen: {0}")]
+    Survey(#[from] SurveyError),
+}
+
+/// Why one object could not be released.
+#[derive(Debug, thiserror::Error)]
+pub enum ReleaseError {
+    /// The API server failed or refused.
+    #[error("{}", words(.0))]
+    Kube(#[from] KubeError),
+    /// It never held still.
+    #[error("somebody else changed it {TRIES} times in a row")]
+    Contested,
+}
+
+/// What a person at a terminal needs of it: the refusal without its record, the cause without what it came through.
+fn words(error: &KubeError) -> String {
+    match error {
+        KubeError::Api(::kube::Error::Api(status)) | KubeError::Bug(::kube::Error::Api(status)) => {
+            format!("the API server says: {}", status.message)
+        }
+        KubeError::Api(error) => {
+            let mut cause: &dyn std::error::Error = error;
+            while let Some(deeper) = cause.source() {
+                cause = deeper;
+            }
+            format!("the API server cannot be asked: {cause}")
+        }
+        other => other.to_string(),
+    }
+}
+
+/// The Identities that carry our finalizer or claim.
+#[derive(Debug, Default)]
+pub struct Survey {
+    /// In the order of their names.
+    held: Vec<Held>,
+}
+
+/// One of them: what a release needs of it, and not its content.
+#[derive(Debug)]
+struct Held {
+    key: ObjectKey,
+    leaving: bool,
+    /// An operator at work would put both back, as R1 says: it lives, owns an identity and is not suspended.
+    minded: bool,
+    patch: serde_json::Value,
+}
+
+/// What became of a release.
+#[derive(Debug, Default)]
+pub struct Released {
+    /// Objects that carry neither any more, or are gone.
+    pub freed: usize,
+    /// Those that still do, and why.
+    pub failed: Vec<(ObjectKey, ReleaseError)>,
+    /// Objects that somebody has put finalizer or claim on since: an operator has come to work.
+    pub put_back: usize,
+}
+
+impl Held {
+    fn of(object: &Snapshot) -> Option<Self> {
+        let is_held = object.finalizers().ours().is_some() || object.claim().is_some();
+        is_held.then(|| Self {
+            key: object.key(),
+            leaving: object.is_leaving(),
+            minded: is_minded(object),
+            patch: patch::release(object, &object.guard()),
+        })
+    }
+}
+
+fn is_minded(object: &Snapshot) -> bool {
+    let Some(status) = object.read_status().filter(|_| !object.is_leaving()) else { return false };
+    let suspended = ConditionType::Suspended.as_str();
+    status.uid.as_deref() == Some(object.uid().as_str())
+        && status.identity_id.is_some()
+        && !status.conditions.iter().any(|condition| condition.type_ == suspended && condition.status == "True")
+}
+
+impl Survey {
+    /// Lists what there is, page by page.
+    pub async fn take(client: &Client, scope: &Scope) -> Result<Self, SurveyError> {
+        let mut held = Vec::new();
+        for api in scope.apis(client) {
+            let mut params = ListParams::default().limit(PAGE);
+            params.label_selector.clone_from(&scope.selector);
+            loop {
+                let page = kube::within(api.list(&params)).await?.map_err(|error| SurveyError::of(error, scope))?;
+                held.extend(page.items.iter().filter_map(Held::of));
+                match page.metadata.continue_.filter(|token| !token.is_empty()) {
+                    Some(token) => params.continue_token = Some(token),
+                    None => break,
+                }
+            }
+        }
+        Ok(Self { held })
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.held.len()
+    }
+
+    /// True if there are none.
+    pub fn is_empty(&self) -> bool {
+        self.held.is_empty()
+    }
+
+    /// In how many namespaces.
+    pub fn namespaces(&self) -> usize {
+        self.held.iter().map(|held| &held.key.namespace).collect::<BTreeSet<_>>().len()
+    }
+
+    /// How many of them are being deleted.
+    pub fn leaving(&self) -> usize {
+        self.held.iter().filter(|held| held.leaving).count()
+    }
+
+    /// Which they are.
+    pub fn keys(&self) -> impl Iterator<Item = &ObjectKey> {
+        self.held.iter().map(|held| &held.key)
+    }
+
+    /// Takes finalizer and claim off them. The first one tells whether an operator is at work, before any is let go that it would still have
+    /// brought to an end.
+    pub async fn release(mut self, client: &Client, scope: &Scope) -> Result<Released, StopError> {
+        let mut released = Released::default();
+        if let Some(at) = self.held.iter().position(|held| held.minded) {
+            let first = one(client, self.held.remove(at)).await;
+            if first.1.is_ok() && is_put_back(client, &first.0).await? {
+                return Err(StopError::AtWork(format!("{}/{}", first.0.namespace, first.0.name)));
+            }
+            released.add(first);
+        }
+        let mut waiting = self.held.into_iter();
+        let mut running: FuturesUnordered<_> = waiting.by_ref().take(AT_A_TIME).map(|it| one(client, it)).collect();
+        while let Some(done) = running.next().await {
+            released.add(done);
+            running.extend(waiting.next().map(|it| one(client, it)));
+        }
+        let failed: HashSet<&ObjectKey> = released.failed.iter().map(|(key, _)| key).collect();
+        let left = Self::take(client, scope).await?;
+        released.put_back = left.keys().filter(|key| !failed.contains(key)).count();
+        Ok(released)
+    }
+}
+
+impl Released {
+    fn add(&mut self, (key, result): (ObjectKey, Result<(), ReleaseError>)) {
+        match result {
+            Ok(()) => self.freed += 1,
+            Err(error) => self.failed.push((key, error)),
+        }
+    }
+}
+
+impl SurveyError {
+    fn of(error: ::kube::Error, scope: &Scope) -> Self {
+        match error {
+            ::kube::Error::Api(status) if status.code == 404 => Self::NoCrd,
+            ::kube::Error::Api(status) if status.code == 400 && scope.selector.is_some() => {
+                Self::Selector(status.message.clone())
+            }
+            error => Self::Kube(KubeError::Api(error)),
+        }
+    }
+}
+
+/// Finalizer and claim off one object, in one patch; read again as often as somebody else was faster.
+async fn one(client: &Client, held: Held) -> (ObjectKey, Result<(), ReleaseError>) {
+    let Held { key, mut patch, .. } = held;
+    for _ in 0..TRIES {
+        let now = match kube::patch(client, &key, patch).await {
+            Ok(Outcome::Now(_) | Outcome::Gone) => return (key, Ok(())),
+            Ok(Outcome::Stale) => kube::get(client, &key).await,
+            Err(error) => return (key, Err(error.into())),
+        };
+        match now {
+            Ok(Outcome::Now(object)) => match Held::of(&object) {
+                Some(held) => patch = held.patch,
+                None => return (key, Ok(())),
+            },
+            Ok(Outcome::Gone | Outcome::Stale) => return (key, Ok(())),
+            Err(error) => return (key, Err(error.into())),
+        }
+    }
+    (key, Err(ReleaseError::Contested))
+}
+
+/// True as soon as somebody has put finalizer or claim on it again; false once that would have been seen.
+async fn is_put_back(client: &Client, key: &ObjectKey) -> Result<bool, KubeError> {
+    let until = tokio::time::Instant::now() + PUT_BACK;
+    while tokio::time::Instant::now() < until {
+        tokio::time::sleep(LOOK_EVERY).await;
+        if let Outcome::Now(object) = kube::get(client, key).await?
+            && Held::of(&object).is_some()
+        {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}

@@ -1,0 +1,107 @@
+//! Every status that the operator can write, by the shipped code: whatever it decides, it writes one of these. That a status speaks of the
+//! generation that was decided on is tested where that is done (`src/domain/tests/decide.rs`).
+
+use k8s_openapi::jiff::Timestamp;
+use serde_json::{Value, json};
+use unkey_operator::api::{DeletionPolicy, IdentityStatus};
+use unkey_operator::controller::render_status;
+use unkey_operator::domain::{Cause, ExternalId, ObjectKey, Operation, Report, SpecError, Stall, Uid, Verdict};
+
+/// The generation that every status here speaks of.
+pub const GENERATION: i64 = 1;
+
+/// A value of each variant. One that is not here does not compile.
+macro_rules! every {
+    ($kind:ty: $($variant:pat => $value:expr),+ $(,)?) => {{
+        let _complete = |it: &$kind| match it { $($variant => {}),+ };
+        let all: Vec<$kind> = vec![$($value),+];
+        all
+    }};
+}
+
+fn why() -> String {
+    "for a reason".to_owned()
+}
+
+fn causes() -> Vec<Cause> {
+    use Cause as C;
+    every! { Cause:
+        C::Updating => C::Updating,
+        C::Settling => C::Settling,
+        C::Lag => C::Lag,
+        C::Vanished => C::Vanished,
+        C::Unavailable => C::Unavailable,
+        C::Misconfigured(_) => C::Misconfigured(why()),
+        C::RateLimited => C::RateLimited,
+        C::Unauthorized(_) => C::Unauthorized(why()),
+        C::PermissionDenied(_) => C::PermissionDenied(Operation::Create),
+        C::CredentialsMissing(_) => C::CredentialsMissing(why()),
+        C::Rejected(_) => C::Rejected(why()),
+        C::Mismatch => C::Mismatch,
+        C::WorkspaceMismatch => C::WorkspaceMismatch,
+        C::Contested => C::Contested,
+        C::Broken => C::Broken,
+        C::CrdHidden => C::CrdHidden,
+        C::Suspended => C::Suspended,
+        C::OwnerPending => C::OwnerPending,
+    }
+}
+
+fn stalls() -> Vec<Stall> {
+    use Stall as S;
+    every! { Stall:
+        S::InvalidSpec(_) => S::InvalidSpec(SpecError::MetaTooDeep { levels: 101 }),
+        S::Rejected(_) => S::Rejected(why()),
+        S::ExistsNever => S::ExistsNever,
+        S::ExistsNeverMaybeOurs => S::ExistsNeverMaybeOurs,
+        S::ExistsWouldLose => S::ExistsWouldLose,
+        S::IdentityMismatch => S::IdentityMismatch,
+        S::Contested => S::Contested,
+        S::Broken => S::Broken,
+    }
+}
+
+pub fn verdicts() -> Vec<Verdict> {
+    use Verdict as V;
+    let mut all = every! { Verdict:
+        V::Synced => V::Synced,
+        V::Suspended => V::Suspended,
+        V::Conflict { owner_leaving: true } => V::Conflict { owner_leaving: true },
+        V::Conflict { owner_leaving: false } => V::Conflict { owner_leaving: false },
+        // In full below.
+        V::Waiting(_) => V::Waiting(Cause::Updating),
+        V::Blocked(_) => V::Blocked(Cause::Suspended),
+        V::Stalled(_) => V::Stalled(Stall::Contested),
+    };
+    all.extend(causes().into_iter().flat_map(|cause| [V::Waiting(cause.clone()), V::Blocked(cause)]));
+    all.extend(stalls().into_iter().map(V::Stalled));
+    all
+}
+
+/// The status that says `verdict` of [`GENERATION`], written over another one.
+pub fn status(verdict: &Verdict, before: Option<&IdentityStatus>) -> IdentityStatus {
+    let report = Report {
+        generation: GENERATION,
+        held: None,
+        deletion: DeletionPolicy::Delete,
+        handled_poke: None,
+        verdict: verdict.clone(),
+        external_id: Some(ExternalId::new("acme")),
+    };
+    let key = ObjectKey { namespace: "shop".to_owned(), name: "acme".to_owned() };
+    render_status(&report, &key, &Uid::new("u"), before, Timestamp::UNIX_EPOCH)
+}
+
+/// An object of a generation with that status.
+pub fn object(generation: i64, deleting: bool, status: &IdentityStatus) -> Value {
+    let mut object = json!({
+        "apiVersion": "unkey.com/v1alpha1", "kind": "Identity",
+        "metadata": {"name": "acme", "namespace": "shop", "uid": "u", "generation": generation},
+        "spec": {"externalId": "acme"},
+        "status": status,
+    });
+    if deleting {
+        object["metadata"]["deletionTimestamp"] = json!("2026-11-22T00:00:00Z");
+    }
+    object
+}
