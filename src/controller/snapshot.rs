@@ -300,7 +300,7 @@ impl Snapshot {
             .map(crate::domain::IdentityId::new)
             .filter(|id| Some(id) != given_up.as_ref());
         Claimant {
-            credential: recorded.as_ref().and_then(|_| own?.credential.clone()),
+            credential: recorded.as_ref().and_then(|_| own?.credential.as_deref()).map(Arc::from),
             recorded,
             claimed: mark.own().is_some() && self.finalizers.ours().is_some(),
             created: own.is_some_and(|status| status.origin == Some(crate::api::Origin::Created)),

@@ -33,6 +33,8 @@ pub struct Table {
     slots: Mutex<HashMap<ExternalId, Slot>>,
     memories: Memories,
     workspace: Mutex<Workspace>,
+    /// The fingerprints of root keys that objects name.
+    marks: Mutex<HashSet<Arc<str>>>,
     /// Somebody waits for a proof of the workspace.
     doubted: Notify,
     key_changed: Notify,
@@ -129,6 +131,7 @@ impl Table {
             slots: Mutex::default(),
             memories: Memories::default(),
             workspace: Mutex::new(workspace),
+            marks: Mutex::default(),
             doubted: Notify::new(),
             key_changed: Notify::new(),
             wake,
@@ -149,7 +152,10 @@ impl Table {
     }
 
     fn put(&self, object: &Snapshot, may_add: bool) -> Option<Duration> {
-        let entry = Entry::of(object);
+        let mut entry = Entry::of(object);
+        if let Some(mark) = &mut entry.claimant.credential {
+            self.share(mark);
+        }
         let mut ended = None;
         let mut slots = lock(&self.slots);
         let slot = slots.entry(object.external_id().clone()).or_default();
@@ -202,10 +208,18 @@ impl Table {
         }
     }
 
+    /// Puts the text that others have in place of an equal one: nearly all objects name the same key.
+    fn share(&self, mark: &mut Arc<str>) {
+        let mut marks = lock(&self.marks);
+        match marks.get(mark) {
+            Some(known) => *mark = Arc::clone(known),
+            None => drop(marks.insert(Arc::clone(mark))),
+        }
+    }
+
     /// Keeps account of the keys under which ids are recorded.
     fn count(&self, comes: Option<&Claimant>, goes: Option<&Claimant>) {
-        let mark = |claimant: &Claimant| claimant.recorded.as_ref().map(|_| claimant.credential.clone());
-        let (comes, goes) = (comes.and_then(mark), goes.and_then(mark));
+        let (comes, goes) = (comes.and_then(Claimant::mark), goes.and_then(Claimant::mark));
         if comes == goes {
             return;
         }
@@ -305,6 +319,7 @@ impl Table {
             slots.values().flat_map(|slot| slot.entries.iter().map(|entry| entry.claimant.uid.clone())).collect()
         };
         self.memories.sweep(&alive);
+        lock(&self.marks).retain(|mark| Arc::strong_count(mark) > 1);
     }
 
     /// How many objects show each reason (`None`: no status yet), and how long the longest has been out of step.

@@ -1,6 +1,9 @@
 //! Who of several `Identity` objects with one externalId may act (R8). Pure: the controller keeps the table.
 
+use std::sync::Arc;
+
 use super::ids::{IdentityId, Uid};
+use super::workspace::KeyMark;
 
 /// What an object says for its right to an externalId.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -9,8 +12,8 @@ pub struct Claimant {
     pub uid: Uid,
     /// The id recorded under its uid, unless given up.
     pub recorded: Option<IdentityId>,
-    /// Fingerprint of the root key under which that id was recorded.
-    pub credential: Option<String>,
+    /// Fingerprint of the root key under which that id was recorded: one text for all that name it.
+    pub credential: Option<Arc<str>>,
     /// It carries a claim of its own.
     pub claimed: bool,
     /// Its status says that the operator created the identity.
@@ -19,6 +22,13 @@ pub struct Claimant {
     pub born: i64,
     /// It is being deleted.
     pub leaving: bool,
+}
+
+impl Claimant {
+    /// The root key under which its id was recorded; `None`: it has no id.
+    pub fn mark(&self) -> Option<KeyMark> {
+        self.recorded.as_ref().map(|_| self.credential.as_deref().map(str::to_owned))
+    }
 }
 
 /// Where an object stands among those that share its externalId.

@@ -121,7 +121,7 @@ impl Thing {
         Claimant {
             uid: uid(self.uid),
             recorded: self.held().map(|held| held.identity.id().clone()),
-            credential: self.record().and_then(|record| record.held.as_ref()?.credential.clone()),
+            credential: self.record().and_then(|record| record.held.as_ref()?.credential.as_deref()).map(Into::into),
             claimed: self.mark().own().is_some() && self.finalizer,
             created: self
                 .record()

@@ -40,7 +40,7 @@ impl Table {
         let mut found: Vec<_> = slots
             .iter()
             .flat_map(|(external_id, slot)| slot.entries.iter().map(move |entry| (external_id, &entry.claimant)))
-            .filter(|(_, claimant)| claimant.credential == *mark)
+            .filter(|(_, claimant)| claimant.credential.as_deref() == mark.as_deref())
             .filter_map(|(external_id, claimant)| {
                 Some(((claimant.leaving, claimant.born), external_id, claimant.recorded.as_ref()?))
             })

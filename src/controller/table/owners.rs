@@ -29,7 +29,7 @@ impl Owner {
             external_id: external_id.clone(),
             at: entry.at.to_ref(),
             uid: claimant.uid.clone(),
-            recorded: claimant.recorded.clone().map(|id| (id, claimant.credential.clone())),
+            recorded: claimant.recorded.clone().zip(claimant.mark()),
             reason: entry.reason,
             leaving: claimant.leaving,
         })

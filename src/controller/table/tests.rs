@@ -79,6 +79,20 @@ fn what_is_known_outlives_its_objects_for_a_window() {
 }
 
 #[test]
+fn the_key_that_all_name_is_kept_once_and_as_long_as_one_names_it() {
+    let (table, _woken) = table();
+    let under = |name: &str, key: &str| object(name, 1, &json!({"uid": name, "identityId": "id_1", "credential": key}));
+    for (name, key) in [("a", "k"), ("b", "k"), ("c", "l")] {
+        table.upsert(&under(name, key));
+    }
+    let named = |key: &str| lock(&table.marks).get(key).map_or(0, Arc::strong_count);
+    assert_eq!([named("k"), named("l")], [3, 2], "the set's own is one");
+    table.remove(&under("c", "l"), Mono::ZERO);
+    table.sweep(Mono::ZERO);
+    assert_eq!([named("k"), named("l")], [3, 0]);
+}
+
+#[test]
 fn one_acts_for_each_external_id() {
     let (table, mut woken) = table();
     let external_id = ExternalId::new("e");
