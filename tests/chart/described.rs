@@ -49,12 +49,13 @@ fn at<'a>(values: &'a Value, path: &str) -> &'a Value {
 
 /// The table for the README.
 pub fn table() -> String {
-    let (values, mut text) = (values(), "| value | | default |\n|---|---|---|\n".to_owned());
-    for Row { path, about } in rows() {
+    let values = values();
+    let mut lines = vec!["| value | | default |".to_owned(), "|---|---|---|".to_owned()];
+    lines.extend(rows().into_iter().map(|Row { path, about }| {
         let default = at(&values, &path);
-        text += &format!("| `{path}` | {} | `{default}` |\n", about.replace('|', "\\|"));
-    }
-    text
+        format!("| `{path}` | {} | `{default}` |", about.replace('|', "\\|"))
+    }));
+    lines.join("\n") + "\n"
 }
 
 /// All maps that hold other values, and all values that no map divides further or that are described as a whole.

@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use super::described;
-use super::harness::{NAMESPACE, file, helms, objects, read, value_sets};
+use super::harness::{NAMESPACE, chart, file, helms, objects, read, value_sets};
 
 #[allow(clippy::disallowed_methods)] // a test's own variable
 fn update() -> bool {
@@ -31,11 +31,10 @@ fn matches(path: &str, text: &str) {
 
 /// Without the definition of Identity, which has a test of its own and would be two thirds of the text.
 fn without_definition(rendered: &str) -> String {
-    let documents = rendered.split("---\n").filter(|document| !document.trim().is_empty());
-    documents
-        .filter(|document| !document.contains("\nkind: CustomResourceDefinition\n"))
-        .map(|document| format!("---\n{}\n", document.trim()))
-        .collect()
+    let documents = rendered.split("---\n").map(str::trim).filter(|document| !document.is_empty());
+    let others = documents.filter(|document| !document.contains("\nkind: CustomResourceDefinition\n"));
+    let texts: Vec<&str> = others.collect();
+    format!("---\n{}\n", texts.join("\n---\n"))
 }
 
 #[test]
@@ -73,8 +72,7 @@ fn helm_has_no_complaint() {
         for set in value_sets() {
             let values = file("tests/chart/values").join(format!("{set}.yaml"));
             let args = ["lint", "--strict", "--kube-version", "1.36.0", "--values", values.to_str().unwrap()];
-            let chart = super::harness::chart();
-            helm.succeeds(None, &[&args[..], &[&chart]].concat());
+            helm.succeeds(None, &[&args[..], &[&chart()]].concat());
         }
     }
 }

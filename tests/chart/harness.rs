@@ -15,6 +15,8 @@ use tempfile::TempDir;
 
 const DEADLINE: Duration = Duration::from_secs(40);
 
+/// The operator's program.
+pub const OPERATOR: &str = env!("CARGO_BIN_EXE_unkey-operator");
 /// Where the objects of a render are to live.
 pub const NAMESPACE: &str = "unkey-system";
 /// The name of the release.
@@ -81,17 +83,17 @@ impl Helm {
 
     /// What `helm template` makes of the chart with these flags.
     pub fn template(&self, namespace: &str, flags: &[&str]) -> String {
-        self.succeeds(None, &self.template_args(namespace, flags))
+        self.succeeds(None, &Self::template_args(namespace, flags))
     }
 
     /// The same if it must fail: what it says.
     pub fn refuses(&self, flags: &[&str]) -> String {
-        let output = self.run(None, &self.template_args(NAMESPACE, flags));
+        let output = self.run(None, &Self::template_args(NAMESPACE, flags));
         assert!(!output.status.success(), "{} takes {flags:?}", self.name);
         String::from_utf8_lossy(&output.stderr).into_owned()
     }
 
-    fn template_args<'a>(&self, namespace: &'a str, flags: &[&'a str]) -> Vec<&'a str> {
+    fn template_args<'a>(namespace: &'a str, flags: &[&'a str]) -> Vec<&'a str> {
         static CHART: OnceLock<String> = OnceLock::new();
         let chart = CHART.get_or_init(chart);
         // The oldest that the chart allows.
@@ -125,6 +127,22 @@ pub fn only<'a>(objects: &'a [Value], kind: &str) -> &'a Value {
 /// The operator's own container.
 pub fn container(objects: &[Value]) -> &Value {
     &only(objects, "Deployment")["spec"]["template"]["spec"]["containers"][0]
+}
+
+/// The arguments of the operator's container.
+pub fn args(objects: &[Value]) -> Vec<String> {
+    let mut args: Vec<String> = serde_json::from_value(container(objects)["args"].clone()).unwrap();
+    // As long as the program has no leader election, what it is told of it is left out.
+    if !help().contains("--leader-elect") {
+        args.retain(|arg| arg != "--leader-elect" && !arg.starts_with("--lease-"));
+    }
+    args
+}
+
+/// What the program says of its flags.
+pub fn help() -> String {
+    let output = Command::new(OPERATOR).args(["run", "--help"]).output().unwrap();
+    String::from_utf8(output.stdout).unwrap()
 }
 
 /// Polls until `probe` gives something; fails the test, naming `what`, after a deadline.

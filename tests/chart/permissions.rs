@@ -1,24 +1,26 @@
 //! The roles of the chart are enough for the operator and give it nothing that it does not use: it works under the chart's
-//! ServiceAccount, in both modes.
+//! `ServiceAccount`, in both modes.
 
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use k8s_openapi::api::authorization::v1::SubjectAccessReview;
 use kube::Client;
-use kube::api::{Api, ListParams, PostParams};
+use kube::api::{Api, DeleteParams, ListParams, PostParams};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use unkey_emulator::{Emulator, Options, Permissions, Seed};
 
-use super::harness::{api_of, apply, container, define, definition, eventually, helms, objects, there};
+use super::harness::{
+    NAMESPACE, OPERATOR, api_of, apply, args, chart, define, definition, eventually, helms, objects, only, there,
+};
 
 const ROOT_KEY: &str = "unkey_root_4f0c9a2e";
 
 /// The operator as a process. Killed when dropped; if the test fails, its log is printed.
-struct Operator(Child, std::path::PathBuf);
+struct Operator(Child, PathBuf);
 
 impl Drop for Operator {
     fn drop(&mut self) {
@@ -33,12 +35,7 @@ impl Drop for Operator {
 
 /// Runs what the Deployment says, but for what is different on this machine.
 fn start(files: &Path, manifest: &str, kubeconfig: &Path, api_url: &str) -> Operator {
-    let objects = objects(manifest);
-    let mut args: Vec<String> = serde_json::from_value(container(&objects)["args"].clone()).unwrap();
-    let program = env!("CARGO_BIN_EXE_unkey-operator");
-    let help = Command::new(program).args(["run", "--help"]).output().unwrap().stdout;
-    let has_leader_election = String::from_utf8(help).unwrap().contains("--leader-elect");
-    args.retain(|arg| has_leader_election || !(arg.starts_with("--lease-") || arg == "--leader-elect"));
+    let mut args = args(&objects(manifest));
     let replaced = ["--api-url", "--root-key-file", "--admin-address", "--consistency-window"];
     args.retain(|arg| !replaced.iter().any(|flag| arg.starts_with(flag)));
     let (key, log) = (files.join("root-key"), files.join("operator.log"));
@@ -47,7 +44,7 @@ fn start(files: &Path, manifest: &str, kubeconfig: &Path, api_url: &str) -> Oper
     args.push(format!("--root-key-file={}", key.display()));
     args.push(format!("--kubeconfig={}", kubeconfig.display()));
     args.extend(["--admin-address=127.0.0.1:0".to_owned(), "--consistency-window=700ms".to_owned()]);
-    let mut command = Command::new(program);
+    let mut command = Command::new(OPERATOR);
     command.args(args).env_clear().stdin(Stdio::null()).stdout(Stdio::null());
     let child = command.stderr(File::create(&log).unwrap()).spawn().unwrap();
     Operator(child, log)
@@ -98,14 +95,14 @@ async fn a_life(mode: &str) {
     define(&client, &definition()).await;
     let (home, team) = (plane.namespace(mode).await.unwrap(), plane.namespace("team").await.unwrap());
     let (kubeconfig, helm) = (plane.kubeconfig(), &helms()[0]);
-    let (chart, watched) = (super::harness::chart(), format!("watchNamespaces={{{team}}}"));
+    let (chart, watched) = (chart(), format!("watchNamespaces={{{team}}}"));
     let mut args = vec!["install", &home, &chart, "--namespace", &home, "--set", "crds.enabled=false"];
     if mode == "namespaced" {
         args.extend(["--set", &watched]);
     }
     helm.succeeds(Some(&kubeconfig), &args);
     let manifest = helm.succeeds(Some(&kubeconfig), &["get", "manifest", &home, "--namespace", &home]);
-    let account = container_account(&manifest);
+    let account = account_of(&manifest);
 
     let emulator = Emulator::start(Options::default()).await.unwrap();
     let workspace = emulator.workspace("acme");
@@ -136,21 +133,21 @@ async fn a_life(mode: &str) {
         events.items.iter().any(|event| event.data["reason"] == "Adopted").then_some(())
     })
     .await;
-    api_of(&client, &identity).await.delete("acme", &kube::api::DeleteParams::default()).await.unwrap();
+    api_of(&client, &identity).await.delete("acme", &DeleteParams::default()).await.unwrap();
     eventually("the identity to be gone", async || there(&client, &identity).await.is_none().then_some(())).await;
     assert!(workspace.live(&external_id).is_none());
     drop(operator);
 
     // What forbidden.rs of the tests in tests/cluster finds to be used, and what leader election needs.
-    let mut used: BTreeSet<Right> =
+    let mut needed: BTreeSet<Right> =
         ["get", "list", "watch", "patch"].map(|verb| right("unkey.com", "identities", verb)).into();
-    used.insert(right("unkey.com", "identities/status", "patch"));
-    used.extend(["create", "patch"].map(|verb| right("events.k8s.io", "events", verb)));
-    used.extend(["get", "create", "update"].map(|verb| right("coordination.k8s.io", "leases", verb)));
+    needed.insert(right("unkey.com", "identities/status", "patch"));
+    needed.extend(["create", "patch"].map(|verb| right("events.k8s.io", "events", verb)));
+    needed.extend(["get", "create", "update"].map(|verb| right("coordination.k8s.io", "leases", verb)));
     if mode == "cluster" {
-        used.insert(right("apiextensions.k8s.io", "customresourcedefinitions", "get"));
+        needed.insert(right("apiextensions.k8s.io", "customresourcedefinitions", "get"));
     }
-    assert_eq!(granted(&manifest), used, "{mode}");
+    assert_eq!(granted(&manifest), needed, "{mode}");
     let user = format!("system:serviceaccount:{home}:{account}");
     let asked = |namespace, right| allowed(&client, &user, namespace, right);
     for namespace in [&home, &team] {
@@ -167,9 +164,9 @@ async fn a_life(mode: &str) {
     assert_eq!(is_everywhere, mode == "cluster");
 }
 
-fn container_account(manifest: &str) -> String {
+fn account_of(manifest: &str) -> String {
     let objects = objects(manifest);
-    let deployment = super::harness::only(&objects, "Deployment");
+    let deployment = only(&objects, "Deployment");
     deployment["spec"]["template"]["spec"]["serviceAccountName"].as_str().unwrap().to_owned()
 }
 
@@ -183,7 +180,7 @@ async fn are_enough_and_no_more() {
 /// In namespaced mode nothing is made outside of a namespace but the definition.
 #[test]
 fn a_release_for_namespaces_stays_in_them() {
-    let outside: Vec<Value> = objects(&helms()[0].render("namespaced", super::harness::NAMESPACE))
+    let outside: Vec<Value> = objects(&helms()[0].render("namespaced", NAMESPACE))
         .into_iter()
         .filter(|object| object["metadata"].get("namespace").is_none())
         .map(|object| object["kind"].clone())
