@@ -14,3 +14,4 @@ mod life;
 mod metrics;
 mod permissions;
 mod refused;
+mod rendered;
