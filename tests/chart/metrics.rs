@@ -24,7 +24,7 @@ fn mentioned(text: &str) -> BTreeSet<&str> {
 
 /// The name under which a series is registered: what the format appends for its kind and its unit is not part of it.
 fn registered(series: &str) -> &str {
-    let kinds = ["_total", "_bucket", "_count", "_sum"];
+    let kinds = ["_total", "_bucket", "_count", "_sum", "_info"];
     let name = kinds.iter().find_map(|kind| series.strip_suffix(kind)).unwrap_or(series);
     name.strip_suffix("_seconds").unwrap_or(name)
 }
