@@ -190,10 +190,15 @@ pub async fn apply(client: &Client, object: &Value) -> Value {
 /// Applies a definition and waits until its kind is served.
 pub async fn define(client: &Client, definition: &Value) {
     apply(client, definition).await;
-    eventually("the definition to be established", async || {
-        let there = there(client, definition).await?;
-        let conditions = there["status"]["conditions"].as_array()?.clone();
-        conditions.iter().any(|it| it["type"] == "Established" && it["status"] == "True").then_some(())
+    let (spec, text) = (&definition["spec"], |value: &Value| value.as_str().unwrap().to_owned());
+    served(client, &text(&spec["group"]), &text(&spec["versions"][0]["name"]), &text(&spec["names"]["plural"])).await;
+}
+
+/// Waits until a resource is served: a definition is there, and established, a moment before that.
+pub async fn served(client: &Client, group: &str, version: &str, plural: &str) {
+    eventually(&format!("{plural} to be served"), async || {
+        let resources = client.list_api_group_resources(&format!("{group}/{version}")).await.ok()?;
+        resources.resources.iter().any(|resource| resource.name == plural).then_some(())
     })
     .await;
 }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::harness::{
     Helm, NAMESPACE, RELEASE, api_of, apply, chart, container, define, definition, eventually, helms, objects, only,
-    restricted, there,
+    restricted, served, there,
 };
 
 struct Cluster {
@@ -100,12 +100,7 @@ async fn a_release(cluster: &Cluster, helm: &Helm) {
     assert!(said.contains("WARNING: the Secret unkey-system/unkey-operator-root-key was not found"), "{name}: {said}");
     assert!(said.contains(command) && said.contains("watches all namespaces"), "{name}: {said}");
     cluster.pods(2).await;
-    eventually("the definition to be served", async || {
-        let identities = format!("/apis/{}", "unkey.com/v1alpha1");
-        let request = http::Request::get(identities).body(Vec::new()).unwrap();
-        client.request_text(request).await.is_ok().then_some(())
-    })
-    .await;
+    served(client, "unkey.com", "v1alpha1", "identities").await;
     let identity = identity();
     apply(client, &identity).await;
     let (definition, first) = (cluster.kept(&definition()).await, cluster.kept(&identity).await);
