@@ -3,13 +3,19 @@
 use std::collections::BTreeSet;
 use std::process::{Command, Stdio};
 
-use super::harness::{NAMESPACE, OPERATOR, args, helms, help, objects};
+use super::harness::{NAMESPACE, OPERATOR, args, helms, objects};
 
 /// What has no meaning in a Pod, or is given in another way than by an argument.
 const NOT_GIVEN: &[&str] = &["--kubeconfig", "--context", "--help", "--version", "--lease-holder"];
 
 fn rendered(set: &str) -> Vec<String> {
     args(&objects(&helms()[0].render(set, NAMESPACE)))
+}
+
+/// What the program says of its flags.
+fn help() -> String {
+    let output = Command::new(OPERATOR).args(["run", "--help"]).output().unwrap();
+    String::from_utf8(output.stdout).unwrap()
 }
 
 fn flags(args: &[String]) -> BTreeSet<String> {

@@ -131,18 +131,7 @@ pub fn container(objects: &[Value]) -> &Value {
 
 /// The arguments of the operator's container.
 pub fn args(objects: &[Value]) -> Vec<String> {
-    let mut args: Vec<String> = serde_json::from_value(container(objects)["args"].clone()).unwrap();
-    // As long as the program has no leader election, what it is told of it is left out.
-    if !help().contains("--leader-elect") {
-        args.retain(|arg| arg != "--leader-elect" && !arg.starts_with("--lease-"));
-    }
-    args
-}
-
-/// What the program says of its flags.
-pub fn help() -> String {
-    let output = Command::new(OPERATOR).args(["run", "--help"]).output().unwrap();
-    String::from_utf8(output.stdout).unwrap()
+    serde_json::from_value(container(objects)["args"].clone()).unwrap()
 }
 
 /// Polls until `probe` gives something; fails the test, naming `what`, after a deadline.

@@ -11,7 +11,6 @@ mod described;
 mod golden;
 mod harness;
 mod life;
-mod metrics;
 mod permissions;
 mod refused;
 mod rendered;

@@ -1,4 +1,4 @@
-//! The roles of the chart are enough for the operator and give it nothing that it does not use: it works under the chart's
+//! The roles of the chart are enough for the operator and give it nothing that it does not use: it leads and works under the chart's
 //! `ServiceAccount`, in both modes.
 
 use std::collections::BTreeSet;
@@ -88,7 +88,7 @@ async fn allowed(client: &Client, user: &str, namespace: &str, (group, resource,
     reviews.create(&PostParams::default(), &review).await.unwrap().status.unwrap().allowed
 }
 
-/// Creates with an event, adopts, updates and deletes under the account that the chart makes.
+/// Leads, adopts with an event, updates and deletes under the account that the chart makes; and what else that account may.
 async fn a_life(mode: &str) {
     let plane = controlplane::shared().await.unwrap();
     let client = plane.client().await.unwrap();
@@ -126,6 +126,9 @@ async fn a_life(mode: &str) {
     identity["spec"]["meta"]["plan"] = json!("free");
     apply(&client, &identity).await;
     eventually("the update", async || is_ready(&there(&client, &identity).await?)).await;
+    let lease = named_lease(&home, &manifest);
+    let holder = there(&client, &lease).await.unwrap()["spec"]["holderIdentity"].clone();
+    assert!(holder.as_str().is_some_and(|holder| !holder.is_empty()), "{mode}: nobody leads");
     let event = json!({"apiVersion": "events.k8s.io/v1", "kind": "Event", "metadata": {"namespace": team}});
     let events = api_of(&client, &event).await;
     eventually("the event of the adoption", async || {
@@ -162,6 +165,13 @@ async fn a_life(mode: &str) {
     assert!(asked(&team, ("unkey.com", "identities", "list")).await);
     let is_everywhere = asked("default", ("unkey.com", "identities", "list")).await;
     assert_eq!(is_everywhere, mode == "cluster");
+}
+
+/// The Lease that the operator was told to hold.
+fn named_lease(namespace: &str, manifest: &str) -> Value {
+    let args = args(&objects(manifest));
+    let name = args.iter().find_map(|arg| arg.strip_prefix("--lease-name=")).unwrap();
+    json!({"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": name, "namespace": namespace}})
 }
 
 fn account_of(manifest: &str) -> String {
