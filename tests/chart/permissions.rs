@@ -1,0 +1,199 @@
+//! The roles of the chart are enough for the operator and give it nothing that it does not use: it leads and works under the chart's
+//! `ServiceAccount`, in both modes.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use k8s_openapi::api::authorization::v1::SubjectAccessReview;
+use kube::Client;
+use kube::api::{Api, DeleteParams, ListParams, PostParams};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use unkey_emulator::{Emulator, Options, Permissions, Seed};
+
+use super::harness::{
+    NAMESPACE, OPERATOR, api_of, apply, args, chart, define, definition, eventually, helms, objects, only, there,
+};
+
+const ROOT_KEY: &str = "unkey_root_4f0c9a2e";
+
+/// The operator as a process. Killed when dropped; if the test fails, its log is printed.
+struct Operator(Child, PathBuf);
+
+impl Drop for Operator {
+    fn drop(&mut self) {
+        // An error means that it has ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+        if std::thread::panicking() {
+            eprintln!("--- log of the operator ---\n{}", std::fs::read_to_string(&self.1).unwrap_or_default());
+        }
+    }
+}
+
+/// Runs what the Deployment says, but for what is different on this machine.
+fn start(files: &Path, manifest: &str, kubeconfig: &Path, api_url: &str) -> Operator {
+    let mut args = args(&objects(manifest));
+    let replaced = ["--api-url", "--root-key-file", "--admin-address", "--consistency-window"];
+    args.retain(|arg| !replaced.iter().any(|flag| arg.starts_with(flag)));
+    let (key, log) = (files.join("root-key"), files.join("operator.log"));
+    std::fs::write(&key, ROOT_KEY).unwrap();
+    args.push(format!("--api-url={api_url}"));
+    args.push(format!("--root-key-file={}", key.display()));
+    args.push(format!("--kubeconfig={}", kubeconfig.display()));
+    args.extend(["--admin-address=127.0.0.1:0".to_owned(), "--consistency-window=700ms".to_owned()]);
+    let mut command = Command::new(OPERATOR);
+    command.args(args).env_clear().stdin(Stdio::null()).stdout(Stdio::null());
+    let child = command.stderr(File::create(&log).unwrap()).spawn().unwrap();
+    Operator(child, log)
+}
+
+/// A right: group, resource with its subresource, verb.
+type Right = (String, String, String);
+
+fn right(group: &str, resource: &str, verb: &str) -> Right {
+    (group.to_owned(), resource.to_owned(), verb.to_owned())
+}
+
+/// What the roles of a render grant.
+fn granted(manifest: &str) -> BTreeSet<Right> {
+    let list = |value: &Value| -> Vec<String> { serde_json::from_value(value.clone()).unwrap() };
+    let mut granted = BTreeSet::new();
+    // The roles for people are not bound to the operator.
+    let is_for_people = |object: &Value| {
+        let labels = object["metadata"]["labels"].as_object();
+        labels.is_some_and(|labels| labels.keys().any(|key| key.contains("aggregate-to")))
+    };
+    let roles = objects(manifest).into_iter().filter(|object| object["rules"].is_array() && !is_for_people(object));
+    for rule in roles.flat_map(|role| role["rules"].as_array().unwrap().clone()) {
+        for group in list(&rule["apiGroups"]) {
+            for resource in list(&rule["resources"]) {
+                for verb in list(&rule["verbs"]) {
+                    granted.insert(right(&group, &resource, &verb));
+                }
+            }
+        }
+    }
+    granted
+}
+
+async fn allowed(client: &Client, user: &str, namespace: &str, (group, resource, verb): (&str, &str, &str)) -> bool {
+    let reviews: Api<SubjectAccessReview> = Api::all(client.clone());
+    let review = json!({"metadata": {}, "spec": {"user": user, "resourceAttributes": {
+        "group": group, "resource": resource, "verb": verb, "namespace": namespace, "name": "some",
+    }}});
+    let review = serde_json::from_value(review).unwrap();
+    reviews.create(&PostParams::default(), &review).await.unwrap().status.unwrap().allowed
+}
+
+/// Leads, adopts with an event, updates and deletes under the account that the chart makes; and what else that account may.
+async fn a_life(mode: &str) {
+    let plane = controlplane::shared().await.unwrap();
+    let client = plane.client().await.unwrap();
+    define(&client, &definition()).await;
+    let (home, team) = (plane.namespace(mode).await.unwrap(), plane.namespace("team").await.unwrap());
+    let (kubeconfig, helm) = (plane.kubeconfig(), &helms()[0]);
+    let (chart, watched) = (chart(), format!("watchNamespaces={{{team}}}"));
+    let mut args = vec!["install", &home, &chart, "--namespace", &home, "--set", "crds.enabled=false"];
+    if mode == "namespaced" {
+        args.extend(["--set", &watched]);
+    }
+    helm.succeeds(Some(&kubeconfig), &args);
+    let manifest = helm.succeeds(Some(&kubeconfig), &["get", "manifest", &home, "--namespace", &home]);
+    let account = account_of(&manifest);
+
+    let emulator = Emulator::start(Options::default()).await.unwrap();
+    let workspace = emulator.workspace("acme");
+    workspace.add_root_key(ROOT_KEY, Permissions::ALL);
+    let external_id = format!("acme-{mode}");
+    workspace.seed(Seed { external_id: external_id.clone(), ..Seed::default() }).unwrap();
+    let files = TempDir::new().unwrap();
+    let operators = plane.service_account_kubeconfig(&home, &account).await.unwrap();
+    let operator = start(files.path(), &manifest, &operators, &emulator.base_url());
+
+    let mut identity = json!({
+        "apiVersion": "unkey.com/v1alpha1", "kind": "Identity", "metadata": {"name": "acme", "namespace": team},
+        "spec": {"externalId": external_id, "meta": {"plan": "pro"}},
+    });
+    apply(&client, &identity).await;
+    let is_ready = |object: &Value| {
+        let ready = object["status"]["conditions"].as_array()?.iter().find(|it| it["type"] == "Ready")?.clone();
+        (ready["status"] == "True" && ready["observedGeneration"] == object["metadata"]["generation"]).then_some(())
+    };
+    eventually("the identity to be adopted", async || is_ready(&there(&client, &identity).await?)).await;
+    identity["spec"]["meta"]["plan"] = json!("free");
+    apply(&client, &identity).await;
+    eventually("the update", async || is_ready(&there(&client, &identity).await?)).await;
+    let lease = named_lease(&home, &manifest);
+    let holder = there(&client, &lease).await.unwrap()["spec"]["holderIdentity"].clone();
+    assert!(holder.as_str().is_some_and(|holder| !holder.is_empty()), "{mode}: nobody leads");
+    let event = json!({"apiVersion": "events.k8s.io/v1", "kind": "Event", "metadata": {"namespace": team}});
+    let events = api_of(&client, &event).await;
+    eventually("the event of the adoption", async || {
+        let events = events.list(&ListParams::default()).await.unwrap();
+        events.items.iter().any(|event| event.data["reason"] == "Adopted").then_some(())
+    })
+    .await;
+    api_of(&client, &identity).await.delete("acme", &DeleteParams::default()).await.unwrap();
+    eventually("the identity to be gone", async || there(&client, &identity).await.is_none().then_some(())).await;
+    assert!(workspace.live(&external_id).is_none());
+    drop(operator);
+
+    // What forbidden.rs of the tests in tests/cluster finds to be used, and what leader election needs.
+    let mut needed: BTreeSet<Right> =
+        ["get", "list", "watch", "patch"].map(|verb| right("unkey.com", "identities", verb)).into();
+    needed.insert(right("unkey.com", "identities/status", "patch"));
+    needed.extend(["create", "patch"].map(|verb| right("events.k8s.io", "events", verb)));
+    needed.extend(["get", "create", "update"].map(|verb| right("coordination.k8s.io", "leases", verb)));
+    if mode == "cluster" {
+        needed.insert(right("apiextensions.k8s.io", "customresourcedefinitions", "get"));
+    }
+    assert_eq!(granted(&manifest), needed, "{mode}");
+    let user = format!("system:serviceaccount:{home}:{account}");
+    let asked = |namespace, right| allowed(&client, &user, namespace, right);
+    for namespace in [&home, &team] {
+        for verb in ["get", "list"] {
+            assert!(!asked(namespace, ("", "secrets", verb)).await, "{mode}: it may {verb} Secrets");
+        }
+        assert!(
+            !asked(namespace, ("coordination.k8s.io", "leases", "update")).await,
+            "{mode}: it may write others' leases"
+        );
+    }
+    assert!(asked(&team, ("unkey.com", "identities", "list")).await);
+    let is_everywhere = asked("default", ("unkey.com", "identities", "list")).await;
+    assert_eq!(is_everywhere, mode == "cluster");
+}
+
+/// The Lease that the operator was told to hold.
+fn named_lease(namespace: &str, manifest: &str) -> Value {
+    let args = args(&objects(manifest));
+    let name = args.iter().find_map(|arg| arg.strip_prefix("--lease-name=")).unwrap();
+    json!({"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": name, "namespace": namespace}})
+}
+
+fn account_of(manifest: &str) -> String {
+    let objects = objects(manifest);
+    let deployment = only(&objects, "Deployment");
+    deployment["spec"]["template"]["spec"]["serviceAccountName"].as_str().unwrap().to_owned()
+}
+
+/// One after the other: the first one works on all namespaces.
+#[tokio::test]
+async fn are_enough_and_no_more() {
+    a_life("cluster").await;
+    a_life("namespaced").await;
+}
+
+/// In namespaced mode nothing is made outside of a namespace but the definition.
+#[test]
+fn a_release_for_namespaces_stays_in_them() {
+    let outside: Vec<Value> = objects(&helms()[0].render("namespaced", NAMESPACE))
+        .into_iter()
+        .filter(|object| object["metadata"].get("namespace").is_none())
+        .map(|object| object["kind"].clone())
+        .collect();
+    assert_eq!(outside, ["CustomResourceDefinition"]);
+}
