@@ -51,6 +51,20 @@ fn a_value_goes_where_it_belongs() {
     }
 }
 
+/// Where it has been said what their address is, every alert links to its section of the runbook there.
+#[test]
+fn alerts_link_to_the_runbook() {
+    let set =
+        "metrics.prometheusRule.enabled=true,metrics.prometheusRule.runbookUrl=https://runbooks.example.com/unkey";
+    let objects = template(&["--set", set]);
+    let rules = only(&objects, "PrometheusRule")["spec"]["groups"][0]["rules"].as_array().unwrap().clone();
+    assert!(rules.len() > 10);
+    for rule in rules {
+        let section = rule["alert"].as_str().unwrap().to_lowercase();
+        assert_eq!(rule["annotations"]["runbook_url"], format!("https://runbooks.example.com/unkey#{section}"));
+    }
+}
+
 /// The longest names that a release and a fullname may have still make names that Kubernetes takes for labels.
 #[test]
 fn names_stay_short_enough() {
