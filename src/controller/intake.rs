@@ -78,7 +78,7 @@ impl Intake {
             context.metrics.left_behind();
             tracing::warn!(
                 namespace = object.namespace(),
-                name = object.name(),
+                identity = object.name(),
                 identity_id = id.as_str(),
                 external_id = object.external_id().as_str(),
                 "an Identity went without its finalizer; its identity stays in Unkey"

@@ -212,7 +212,7 @@ async fn reconcile(object: Arc<Snapshot>, context: Arc<Context>) -> Result<Actio
     let span = tracing::info_span!(
         "reconcile",
         namespace = object.namespace(),
-        name = object.name(),
+        identity = object.name(),
         generation = object.generation(),
     );
     let uid = object.uid().clone();

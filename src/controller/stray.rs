@@ -47,7 +47,7 @@ pub fn look(object: &Snapshot, context: &Arc<Context>) {
     let span = tracing::info_span!(
         "stray",
         namespace = object.namespace(),
-        name = object.name(),
+        identity = object.name(),
         external_id = object.external_id().as_str(),
     );
     // Held, so that the sweep leaves it until all is cleared up.

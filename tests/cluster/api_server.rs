@@ -58,7 +58,7 @@ async fn the_api_server_dies_while_unkey_works() {
         world.workspace.release(fault);
     }
     for name in ["created", "updated", "deleted", "drifted"] {
-        let failed = |line: &str| line.contains("the pass failed") && line.contains(&format!("name=\"{name}\""));
+        let failed = |line: &str| line.contains("the pass failed") && line.contains(&format!("identity=\"{name}\""));
         eventually(&format!("the pass over {name} to fail"), async || operator.log().lines().any(failed).then_some(()))
             .await;
     }

@@ -29,6 +29,7 @@ mod kube_faults;
 mod kubectl;
 mod late;
 mod leader;
+mod logs;
 mod main_path;
 mod manifests;
 mod permissions;

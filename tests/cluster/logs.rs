@@ -1,0 +1,90 @@
+//! The log as a machine reads it: one JSON object a line, the same keys for the same things, and one line for each outcome.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::{Value, json};
+use unkey_emulator::{Fault, FaultKind, Operation};
+
+use super::harness::{World, refusal};
+
+/// A JSON object in which no key comes twice, down to its spans: parsers differ in which of two they take.
+#[derive(Debug)]
+struct Strict(BTreeMap<String, Value>);
+
+impl<'de> Deserialize<'de> for Strict {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Keys;
+        impl<'de> Visitor<'de> for Keys {
+            type Value = Strict;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Strict, A::Error> {
+                let mut read = BTreeMap::new();
+                while let Some(key) = map.next_key::<String>()? {
+                    let value = if key == "span" {
+                        json!(map.next_value::<Strict>()?.0)
+                    } else {
+                        map.next_value::<Value>()?
+                    };
+                    if read.insert(key.clone(), value).is_some() {
+                        return Err(serde::de::Error::custom(format!("'{key}' comes twice")));
+                    }
+                }
+                Ok(Strict(read))
+            }
+        }
+        deserializer.deserialize_map(Keys)
+    }
+}
+
+fn lines(log: &str) -> Vec<BTreeMap<String, Value>> {
+    log.lines().map(|line| serde_json::from_str::<Strict>(line).unwrap_or_else(|why| panic!("{why}: {line}")).0).collect()
+}
+
+#[tokio::test]
+async fn each_line_is_one_object_and_each_outcome_one_line() {
+    let world = World::new("logs").await.with_args(&["--log-format", "json", "--log-level", "info"]);
+    let operator = world.start().await;
+    world.create("a", &json!({"externalId": "a", "meta": {"n": 1}})).await;
+    world.ready("a").await;
+    let failed = world.workspace.order(
+        Fault::new(refusal(503, "unkey/application/unavailable", "\"quoted\"\nand on two lines")).on(Operation::Update).once(),
+    );
+    world.edit("a", &json!({"meta": {"n": 2}})).await;
+    world.until_hit(failed, 1).await;
+    world.ready("a").await;
+    world.workspace.order(Fault::new(FaultKind::DropAfter).on(Operation::Delete).once());
+    world.delete("a").await;
+    world.gone("a").await;
+    let log = operator.log();
+    assert!(operator.terminate().success());
+
+    let lines = lines(&log);
+    let mut outcomes = Vec::new();
+    for line in &lines {
+        let keys: BTreeSet<&str> = line.keys().map(String::as_str).collect();
+        assert!(keys.is_superset(&BTreeSet::from(["timestamp", "level", "message", "target"])), "{line:?}");
+        assert!(["INFO", "WARN", "ERROR"].contains(&line["level"].as_str().unwrap()), "{line:?}");
+        let Some(span) = line.get("span") else { continue };
+        assert_eq!(span["namespace"], world.namespace, "{line:?}");
+        assert_eq!(span["identity"], "a", "{line:?}");
+        assert!(span["name"] == "reconcile" && span["generation"].is_i64(), "{line:?}");
+        let word = |key: &str| line.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+        outcomes.push([word("message"), word("operation"), word("reason"), word("because")].join(" ").trim().to_owned());
+    }
+    let count = |outcome: &str| outcomes.iter().filter(|it| it.contains(outcome)).count();
+    assert_eq!(count("done in Unkey create"), 1, "{outcomes:?}");
+    assert_eq!(count("refused or failed in Unkey update"), 1, "{outcomes:?}");
+    assert_eq!(count("done in Unkey update"), 1, "{outcomes:?}");
+    assert_eq!(count("refused or failed in Unkey delete"), 1, "{outcomes:?}");
+    assert_eq!(count("released"), 1, "{outcomes:?}");
+    let written = outcomes.iter().filter(|it| it.starts_with("status written")).count();
+    assert_eq!(written, world.kube_writes().1, "each status write is told: {outcomes:?}");
+    let refused = lines.iter().find(|line| line["message"] == "refused or failed in Unkey").unwrap();
+    assert!(refused["request_id"].as_str().unwrap().starts_with("req_"), "{refused:?}");
+}
