@@ -244,7 +244,7 @@ impl Life {
         let Some(container) = self.pod.spec.as_ref().and_then(|spec| spec.containers.first()) else { return Ok(()) };
         let doing = match &self.state {
             _ if self.is_over => Doing::Ended,
-            State::Waiting { reason, message, .. } => Doing::Waiting { reason: *reason, message: message.clone() },
+            State::Waiting { reason, message, .. } => Doing::Waiting { reason, message: message.clone() },
             State::Running { since, probes, .. } => Doing::Running { since: since.clone(), ready: probes.ready() },
         };
         let (last, restarts, address, since) = (self.last.as_ref(), self.restarts, self.address, &self.since);

@@ -121,12 +121,16 @@ impl Stage {
         self.folder.path().join("root-key")
     }
 
-    /// What the chart is told: where Unkey is, a port that is free here, and to take a leader for dead soon.
+    /// What the chart is told: where Unkey is, and a port that is free here. A dead leader is replaced soon; and who takes over waits a few
+    /// seconds, not a minute, for what that one may have sent (rule R4 of docs/rules.md): this Unkey neither lags nor hangs.
     pub fn values(&self) -> String {
-        let (url, port) = (self.emulator.base_url(), self.port);
-        format!(
-            "config.apiUrl={url},config.adminPort={port},leaderElection.leaseDuration=3s,readinessProbe.periodSeconds=1"
-        )
+        [
+            format!("config.apiUrl={}", self.emulator.base_url()),
+            format!("config.adminPort={}", self.port),
+            "config.consistencyWindow=1s,config.requestTimeout=2s".to_owned(),
+            "leaderElection.leaseDuration=3s,readinessProbe.periodSeconds=1".to_owned(),
+        ]
+        .join(",")
     }
 
     /// Runs kubectl, shown as the user would type it.
