@@ -1,5 +1,5 @@
-# The two commands: `make demo` and `make test`. Everything that is needed beside Rust, Go, a C compiler and make is
-# fetched by cargo and go and kept under ${XDG_CACHE_HOME:-~/.cache}/unkey-operator/.
+# The two commands: `make demo` (`make demo-helm`: with the chart) and `make test`. Everything that is needed beside Rust, Go,
+# a C compiler and make is fetched by cargo and go and kept under ${XDG_CACHE_HOME:-~/.cache}/unkey-operator/.
 .DEFAULT_GOAL := help
 CARGO ?= cargo
 # The tests on real parts wait more than they work: more at a time than there are cores of a small machine.
@@ -13,6 +13,11 @@ help: ## Print this
 demo: ## See it work: a real control plane, the Unkey emulator, the operator, kubectl. KEEP=1 leaves it running; API_URL=… ROOT_KEY_FILE=… uses a real Unkey
 	@$(CARGO) build --workspace --bins
 	@$(CARGO) run -q -p demo -- $(if $(KEEP),--keep) $(if $(API_URL),--api-url '$(API_URL)') $(if $(ROOT_KEY_FILE),--root-key-file '$(ROOT_KEY_FILE)')
+
+.PHONY: demo-helm
+demo-helm: ## See the Helm chart work: two replicas, a crash of the leader, an upgrade without a gap, an uninstall that deletes no identity
+	@$(CARGO) build --workspace --bins
+	@$(CARGO) run -q -p demo --bin demo-helm
 
 .PHONY: test
 test: tools ## Run all tests

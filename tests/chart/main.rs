@@ -1,7 +1,5 @@
 //! The Helm chart: what it renders, what its schema refuses, what the real API server makes of it, and its life from install to
-//! uninstall, with the two helms that people use.
-//!
-//! No Pod runs here: there is no kubelet. What a Pod does is tested where the operator runs as a process.
+//! uninstall, with the two helms that people use. Pods run in `running` only; elsewhere there is no node.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)] // a failed step of a test ends the test
 
 mod accepted;
@@ -14,3 +12,4 @@ mod life;
 mod permissions;
 mod refused;
 mod rendered;
+mod running;

@@ -26,11 +26,8 @@ impl<'de> Deserialize<'de> for Strict {
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Strict, A::Error> {
                 let mut read = BTreeMap::new();
                 while let Some(key) = map.next_key::<String>()? {
-                    let value = if key == "span" {
-                        json!(map.next_value::<Strict>()?.0)
-                    } else {
-                        map.next_value::<Value>()?
-                    };
+                    let value =
+                        if key == "span" { json!(map.next_value::<Strict>()?.0) } else { map.next_value::<Value>()? };
                     if read.insert(key.clone(), value).is_some() {
                         return Err(serde::de::Error::custom(format!("'{key}' comes twice")));
                     }
@@ -43,7 +40,9 @@ impl<'de> Deserialize<'de> for Strict {
 }
 
 fn lines(log: &str) -> Vec<BTreeMap<String, Value>> {
-    log.lines().map(|line| serde_json::from_str::<Strict>(line).unwrap_or_else(|why| panic!("{why}: {line}")).0).collect()
+    log.lines()
+        .map(|line| serde_json::from_str::<Strict>(line).unwrap_or_else(|why| panic!("{why}: {line}")).0)
+        .collect()
 }
 
 #[tokio::test]
@@ -53,7 +52,9 @@ async fn each_line_is_one_object_and_each_outcome_one_line() {
     world.create("a", &json!({"externalId": "a", "meta": {"n": 1}})).await;
     world.ready("a").await;
     let failed = world.workspace.order(
-        Fault::new(refusal(503, "unkey/application/unavailable", "\"quoted\"\nand on two lines")).on(Operation::Update).once(),
+        Fault::new(refusal(503, "unkey/application/unavailable", "\"quoted\"\nand on two lines"))
+            .on(Operation::Update)
+            .once(),
     );
     world.edit("a", &json!({"meta": {"n": 2}})).await;
     world.until_hit(failed, 1).await;
@@ -74,8 +75,9 @@ async fn each_line_is_one_object_and_each_outcome_one_line() {
         assert_eq!(span["namespace"], world.namespace, "{line:?}");
         assert_eq!(span["identity"], "a", "{line:?}");
         assert!(span["name"] == "reconcile" && span["generation"].is_i64(), "{line:?}");
-        let word = |key: &str| line.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
-        outcomes.push([word("message"), word("operation"), word("reason"), word("because")].join(" ").trim().to_owned());
+        let said = |key: &str| line.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+        outcomes
+            .push([said("message"), said("operation"), said("reason"), said("because")].join(" ").trim().to_owned());
     }
     let count = |outcome: &str| outcomes.iter().filter(|it| it.contains(outcome)).count();
     assert_eq!(count("done in Unkey create"), 1, "{outcomes:?}");

@@ -65,6 +65,11 @@ impl ControlPlane {
         self.layout.url()
     }
 
+    /// The certificates by which clients know the API server.
+    pub fn certificate_authority(&self) -> PathBuf {
+        self.layout.certificate_authority()
+    }
+
     /// The kubeconfig file of an administrator. It works as long as the control plane lives.
     pub fn kubeconfig(&self) -> PathBuf {
         self.layout.kubeconfig()

@@ -45,7 +45,7 @@ const GRACE: Duration = Duration::from_secs(10);
 
 /// A fresh directory, removed once its owner and all processes started in it are gone.
 #[derive(Debug)]
-pub(crate) struct Directory {
+pub struct Directory {
     path: PathBuf,
     alive: Option<PipeWriter>,
     janitor: Child,
@@ -53,7 +53,7 @@ pub(crate) struct Directory {
 
 impl Directory {
     /// Makes a directory, readable by this user only, in `parent`.
-    pub(crate) fn create(parent: &Path, prefix: &str) -> Result<Self> {
+    pub fn create(parent: &Path, prefix: &str) -> Result<Self> {
         let made = tempfile::Builder::new()
             .prefix(prefix)
             .permissions(Permissions::from_mode(0o700))
@@ -75,7 +75,7 @@ impl Directory {
     }
 
     /// Where it is.
-    pub(crate) fn path(&self) -> &Path {
+    pub fn path(&self) -> &Path {
         &self.path
     }
 }
@@ -89,7 +89,7 @@ impl Drop for Directory {
 
 /// A running process that ends with its owner.
 #[derive(Debug)]
-pub(crate) struct Guarded {
+pub struct Guarded {
     shell: Child,
     alive: Option<ChildStdin>,
     log: PathBuf,
@@ -98,7 +98,7 @@ pub(crate) struct Guarded {
 
 impl Guarded {
     /// Starts `command` with its output appended to `NAME.log` in `directory`.
-    pub(crate) fn spawn(directory: &Directory, name: &str, command: &Command) -> Result<Self> {
+    pub fn spawn(directory: &Directory, name: &str, command: &Command) -> Result<Self> {
         let log = directory.path().join(format!("{name}.log"));
         let pid = directory.path().join(format!("{name}.pid"));
         let output =
@@ -126,29 +126,33 @@ impl Guarded {
     }
 
     /// Its exit status, once it has ended by itself.
-    pub(crate) fn ended(&mut self) -> Result<Option<ExitStatus>> {
+    pub fn ended(&mut self) -> Result<Option<ExitStatus>> {
         self.shell.try_wait().context(|| "wait for a process".to_owned())
     }
 
     /// Its log, without the lines before the last few.
-    pub(crate) fn log_tail(&self) -> String {
+    pub fn log_tail(&self) -> String {
         tail(&self.log).unwrap_or_else(|error| format!("(no log: {error})"))
     }
 
+    /// The process, not its shell. An error right after the start means that it is not known yet.
+    pub fn pid(&self) -> Result<u32> {
+        let what = || format!("read {}", self.pid.display());
+        let text = fs::read_to_string(&self.pid).context(what)?;
+        text.trim().parse().map_err(io::Error::other).context(what)
+    }
+
     /// Sends a signal, named as `kill` names it, to the process and not to its shell.
-    pub(crate) fn signal(&self, signal: &str) -> Result<()> {
-        let pid = fs::read_to_string(&self.pid).context(|| format!("read {}", self.pid.display()))?;
+    pub fn signal(&self, signal: &str) -> Result<()> {
+        let pid = self.pid()?.to_string();
         let status = Command::new(SHELL)
-            .args(["-c", r#"kill -s "$1" "$2""#, "kill", signal, pid.trim()])
+            .args(["-c", r#"kill -s "$1" "$2""#, "kill", signal, &pid])
             .status()
             .context(|| format!("start {SHELL}"))?;
         if status.success() {
             return Ok(());
         }
-        Err(Error::Io {
-            what: format!("send {signal} to {}", pid.trim()),
-            source: io::Error::other(status.to_string()),
-        })
+        Err(Error::Io { what: format!("send {signal} to {pid}"), source: io::Error::other(status.to_string()) })
     }
 }
 

@@ -25,14 +25,11 @@ use tokio::sync::OnceCell;
 pub use crate::{
     audit::AuditEvent,
     error::{Error, Result},
+    guard::{Directory, Guarded},
     servers::Server,
     tools::{Resolver, Tools},
 };
-use crate::{
-    audit::AuditLog,
-    guard::{Directory, Guarded},
-    servers::Layout,
-};
+use crate::{audit::AuditLog, servers::Layout};
 
 /// How long a server may take to become ready: 3 s alone, much more on a machine that also compiles.
 const READY_WITHIN: Duration = Duration::from_secs(120);

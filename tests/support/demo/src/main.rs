@@ -3,6 +3,7 @@
 //!
 //! It is a show and no test: it asserts only that each step came about in time.
 
+mod print;
 mod show;
 mod stage;
 

@@ -2,7 +2,8 @@
 
 use unkey_operator::unkey::Identity;
 
-use crate::stage::{Stage, StageError, say};
+use crate::print::say;
+use crate::stage::{Stage, StageError};
 
 const CRD: &str = "crds/identities.unkey.com.yaml";
 const QUICKSTART: &str = "examples/quickstart.yaml";

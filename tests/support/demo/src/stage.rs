@@ -1,7 +1,6 @@
 //! What the demo runs on: control plane, Unkey, operator, and kubectl to drive it.
 
 use std::fs::File;
-use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -11,6 +10,8 @@ use tempfile::TempDir;
 use tokio::process::{Child, Command};
 use unkey_emulator::{Emulator, Permissions};
 use unkey_operator::unkey::{self, Client, Credentials, Identity};
+
+use crate::print::{self, say};
 
 /// How long a step may take.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -99,8 +100,7 @@ impl Stage {
 
     /// Runs kubectl, shown as the user would type it.
     pub async fn kubectl(&self, args: &[&str]) -> Result<(), StageError> {
-        let shown = format!("kubectl {}", args.iter().map(|arg| quoted(arg)).collect::<Vec<_>>().join(" "));
-        println!("\n{}", styled("1", &format!("$ {shown}")));
+        let shown = print::command("kubectl", args);
         let mut command = Command::from(self.plane.kubectl_command()?);
         let status = command
             .current_dir(&self.repository)
@@ -222,19 +222,4 @@ fn write_secret(path: &Path, content: &[u8]) -> Result<(), StageError> {
         .and_then(|()| std::fs::set_permissions(&next, std::fs::Permissions::from_mode(0o600)))
         .and_then(|()| std::fs::rename(&next, path))
         .map_err(io("the root key's file"))
-}
-
-/// One line of what is going on.
-pub fn say(line: &str) {
-    println!("{} {line}", styled("36", "==>"));
-}
-
-/// With an ANSI style, if somebody is watching.
-fn styled(style: &str, text: &str) -> String {
-    if std::io::stdout().is_terminal() { format!("\x1b[{style}m{text}\x1b[0m") } else { text.to_owned() }
-}
-
-fn quoted(arg: &str) -> String {
-    let plain = arg.chars().all(|c| c.is_ascii_alphanumeric() || "-_=./:,@".contains(c));
-    if plain { arg.to_owned() } else { format!("'{arg}'") }
 }

@@ -1,0 +1,53 @@
+//! `make demo-helm`: installs the chart with helm on a real control plane whose one node runs Pods as processes (`tests/support/nodelet`), and
+//! shows two replicas through a crash, an upgrade and the end. Leaves no process behind, however it ends.
+//!
+//! It is a show and no test: it asserts only that each step came about in time.
+
+#[path = "../print.rs"]
+mod print;
+mod show;
+mod stage;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::stage::{Stage, StageError};
+
+/// Shows the chart at work.
+#[derive(Debug, Parser)]
+struct Args {
+    /// The repository's folder
+    #[arg(long, default_value = ".")]
+    repository: PathBuf,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let args = Args::parse();
+    let result = tokio::select! {
+        result = run(&args) => result,
+        _ = tokio::signal::ctrl_c() => {
+            println!("\nStopping.");
+            Ok(())
+        }
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("demo-helm: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(args: &Args) -> Result<(), StageError> {
+    let stage = Stage::set(&args.repository).await?;
+    if let Err(error) = show::everything(&stage).await {
+        stage.print_logs();
+        return Err(error);
+    }
+    stage.strike().await;
+    Ok(())
+}
