@@ -61,8 +61,14 @@ impl Way {
         static WAY: OnceLock<Way> = OnceLock::new();
         *WAY.get_or_init(|| {
             let mut refusals = String::new();
+            // One with nothing mounted inside: what a namespace inherits it may not take apart.
+            let folder = TempDir::new().unwrap();
             for way in Self::BOTH {
-                let tried = Command::new("unshare").args(way.outer()).args(["mount", "--bind", "/", "/"]).output();
+                let tried = Command::new("unshare")
+                    .args(way.outer())
+                    .args(["mount", "--bind"])
+                    .args([folder.path(); 2])
+                    .output();
                 match tried {
                     Ok(output) if output.status.success() => return way,
                     Ok(output) => refusals += &String::from_utf8_lossy(&output.stderr),
