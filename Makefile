@@ -78,6 +78,18 @@ generate: ## Write the generated files anew: the definition of Identity, the cha
 	@cp crds/identities.unkey.com.yaml charts/unkey-operator/files/
 	@UPDATE_GOLDEN=1 $(CARGO) test -q --test chart golden
 
+.PHONY: compat
+compat: tools ## Write the fixtures of this version: what it leaves in a cluster, for all versions to come to read (tests/compat/README.md)
+	@COMPAT_RECORD=1 $(CARGO) test --test compat of_the_form
+
+.PHONY: image
+image: ## Build the image with Docker, for this machine, as unkey-operator:dev; IMAGE=name:tag names it
+	@docker buildx build --load --tag $(or $(IMAGE),unkey-operator:dev) .
+
+.PHONY: release-check
+release-check: ## Say what stands against a release; TAG=v0.2.0: of this very commit under that tag (docs/release.md)
+	@CARGO='$(CARGO)' .ci/release-check $(TAG)
+
 .PHONY: tools
 tools: ## Build etcd, kube-apiserver, kube-controller-manager and kubectl, helm and promtool, once
 	@$(CARGO) build -q -p controlplane
