@@ -205,7 +205,7 @@ impl Lines {
         if line.contains("panicked at") || line.contains("a panic in the pass") || fools {
             self.worse.push(line.escape_debug().to_string());
         } else if line.contains(" ERROR ") {
-            match line.split_once("name=\"").and_then(|(_, rest)| rest.split_once('"')) {
+            match line.split_once("identity=\"").and_then(|(_, rest)| rest.split_once('"')) {
                 Some((name, _)) => self.errors.entry(name.to_owned()).or_default().push(line.to_owned()),
                 None => self.worse.push(line.to_owned()),
             }
