@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::world::{ROOT_KEY, SECRET, World};
-use crate::harness::{Helm, RELEASE, container, eventually, helms};
+use crate::harness::{Helm, RELEASE, container, definition, eventually, helms, there};
 
 const WAIT: [&str; 2] = ["--wait", "--timeout=120s"];
 
@@ -74,6 +74,8 @@ async fn two_replicas_from_install_to_uninstall() {
         for name in &names {
             assert!(world.workspace.live(name).is_some(), "{name} was to outlive the release");
         }
+        let definition = there(&world.client, &definition()).await.unwrap();
+        assert_eq!(definition["metadata"].get("deletionTimestamp"), None, "{}: {definition}", helm.name);
         assert_eq!(world.count("unkey.com/v1alpha1", "Identity").await, names.len());
         world.assert_created_once(&names);
     }

@@ -19,6 +19,8 @@
 //! - **Of a Pod:** more than one container, init containers, `command`, `envFrom`, `subPath`, lifecycle hooks, probes other than
 //!   `httpGet`, startup probes, and volumes other than `secret`, `projected` and `emptyDir`. A Pod that has one of them is not
 //!   started, and says so.
+//! - **Silently left out:** `$(VAR)` in arguments stays as it is written, every Pod is restarted whatever its `restartPolicy`, and there are no
+//!   termination messages, no `observedGeneration`, no events of what goes well, and no `kubectl logs` or `exec`.
 
 mod container;
 mod error;
