@@ -77,6 +77,9 @@ impl World {
             format!("config.apiUrl={}", emulator.base_url()),
             format!("config.adminPort={port}"),
             "leaderElection.leaseDuration=3s".to_owned(),
+            // What the one before has claimed, and may have sent, is Ready when both have passed.
+            "config.consistencyWindow=1s".to_owned(),
+            "config.requestTimeout=3s".to_owned(),
             "readinessProbe.periodSeconds=1".to_owned(),
         ]);
         Self { client, namespace: namespace.to_owned(), emulator, workspace, nodelet, plane, values }
