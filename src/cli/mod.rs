@@ -52,6 +52,12 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// Tells why a command failed; `is_usage`: what the user gave is wrong, and not the world.
+fn failed(error: &dyn std::fmt::Display, is_usage: bool) -> ExitCode {
+    eprintln!("unkey-operator: {error}");
+    ExitCode::from(if is_usage { 2 } else { 1 })
+}
+
 /// What clap says in paragraphs, in one sentence, and where to read on.
 fn sentence(error: &str) -> String {
     let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");

@@ -130,10 +130,7 @@ pub(super) fn main(args: RunArgs) -> ExitCode {
     runtime.shutdown_background();
     match result {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("unkey-operator: {error}");
-            ExitCode::from(if error.is_usage() { 2 } else { 1 })
-        }
+        Err(error) => super::failed(&error, error.is_usage()),
     }
 }
 

@@ -73,8 +73,9 @@ impl Intake {
         // A release takes the claim off with the finalizer. Gone without the one but with the other, or without having been
         // asked to go, it was by somebody's hand (S15).
         let by_hand = object.claim().is_some() || !claimant.leaving;
-        let by_hand = by_hand && context.leads();
-        if let Some(id) = claimant.recorded.filter(|_| object.finalizers().ours().is_none() && by_hand) {
+        if let Some(id) =
+            claimant.recorded.filter(|_| object.finalizers().ours().is_none() && by_hand && context.leads())
+        {
             context.metrics.left_behind();
             tracing::warn!(
                 namespace = object.namespace(),

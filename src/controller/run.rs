@@ -1,6 +1,7 @@
 //! Runs passes: the queue, its bounds, and what it does with a failure or a panic.
 
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -134,10 +135,11 @@ async fn stands_by(
     trigger: &mut (impl Stream<Item = watcher::Result<Snapshot>> + Unpin),
     woken: &mut UnboundedReceiver<Ref>,
 ) -> Result<(), RunError> {
+    let mut won = pin!(context.lead().won());
     loop {
         tokio::select! {
             biased;
-            () = context.lead().won() => return Ok(()),
+            () = &mut won => return Ok(()),
             // It is looked at with all the others then.
             Some(_) = woken.recv() => {}
             change = trigger.next() => match change {

@@ -1,9 +1,11 @@
 //! The helms, the chart and what they render. Asserts nothing about the chart.
 
+#[path = "../support/eventually.rs"]
+mod eventually;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
-use std::time::Duration;
 
 use kube::Client;
 use kube::api::{Api, DynamicObject, Patch, PatchParams};
@@ -13,7 +15,7 @@ use serde::Deserialize as _;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-const DEADLINE: Duration = Duration::from_secs(40);
+pub use self::eventually::eventually;
 
 /// The operator's program.
 pub const OPERATOR: &str = env!("CARGO_BIN_EXE_unkey-operator");
@@ -132,21 +134,6 @@ pub fn container(objects: &[Value]) -> &Value {
 /// The arguments of the operator's container.
 pub fn args(objects: &[Value]) -> Vec<String> {
     serde_json::from_value(container(objects)["args"].clone()).unwrap()
-}
-
-/// Polls until `probe` gives something; fails the test, naming `what`, after a deadline.
-pub async fn eventually<T>(what: &str, probe: impl AsyncFn() -> Option<T>) -> T {
-    let wait = async {
-        let mut ticks = tokio::time::interval(Duration::from_millis(50));
-        loop {
-            ticks.tick().await;
-            if let Some(found) = probe().await {
-                return found;
-            }
-        }
-    };
-    let found = tokio::time::timeout(DEADLINE, wait).await;
-    found.unwrap_or_else(|_| panic!("in vain: waited {} s for {what}", DEADLINE.as_secs()))
 }
 
 /// Where objects like this one are. Asks the API server, so that the kind must be there.

@@ -3,6 +3,8 @@
 mod admin;
 mod books;
 mod cost;
+#[path = "../../support/eventually.rs"]
+mod eventually;
 mod look;
 mod operator;
 mod promtool;
@@ -13,11 +15,12 @@ mod world;
 pub use admin::Exposition;
 pub use books::refusal;
 pub use cost::Cost;
+pub use eventually::eventually;
 pub use operator::Operator;
 pub use promtool::{Scrape, firing, promtool};
 pub use statuses::Statuses;
 pub use table::table;
-pub use world::{ROOT_KEY, World, condition, eventually, identity, succeeded};
+pub use world::{ROOT_KEY, World, condition, identity, succeeded};
 
 /// Tells how much was tried, past the test runner, which keeps to itself what a test prints.
 pub fn say(text: &str) {

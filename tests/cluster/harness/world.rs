@@ -4,7 +4,6 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::{Output, Stdio};
-use std::time::Duration;
 
 use controlplane::{AuditEvent, ControlPlane};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
@@ -17,26 +16,10 @@ use tokio::sync::OnceCell;
 use unkey_emulator::{Emulator, Operation, Options, Permissions, Workspace};
 
 use super::Operator;
+use super::eventually::{DEADLINE, eventually};
 
-const DEADLINE: Duration = Duration::from_secs(40);
-const POLL: Duration = Duration::from_millis(30);
 /// The root key every world starts with, all permissions.
 pub const ROOT_KEY: &str = "unkey_root_4f0c9a2e";
-
-/// Polls until `probe` gives something; fails the test, naming `what`, after a deadline.
-pub async fn eventually<T>(what: &str, probe: impl AsyncFn() -> Option<T>) -> T {
-    let wait = async {
-        let mut ticks = tokio::time::interval(POLL);
-        loop {
-            ticks.tick().await;
-            if let Some(found) = probe().await {
-                return found;
-            }
-        }
-    };
-    let found = tokio::time::timeout(DEADLINE, wait).await;
-    found.unwrap_or_else(|_| panic!("in vain: waited {} s for {what}", DEADLINE.as_secs()))
-}
 
 /// A manifest.
 pub fn identity(name: &str, spec: &Value) -> Value {

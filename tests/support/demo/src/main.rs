@@ -3,7 +3,6 @@
 //!
 //! It is a show and no test: it asserts only that each step came about in time.
 
-mod print;
 mod show;
 mod stage;
 
@@ -11,8 +10,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
+use demo::StageError;
 
-use crate::stage::{Stage, StageError};
+use crate::stage::Stage;
 
 /// Shows the operator at work.
 #[derive(Debug, Parser)]
@@ -33,21 +33,7 @@ struct Args {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let args = Args::parse();
-    let result = tokio::select! {
-        result = run(&args) => result,
-        _ = tokio::signal::ctrl_c() => {
-            println!("\nStopping.");
-            Ok(())
-        }
-    };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("demo: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    demo::play("demo", run(&Args::parse())).await
 }
 
 async fn run(args: &Args) -> Result<(), StageError> {

@@ -1,9 +1,10 @@
 //! What the demo shows, step by step.
 
+use demo::StageError;
+use demo::print::say;
 use unkey_operator::unkey::Identity;
 
-use crate::print::say;
-use crate::stage::{Stage, StageError};
+use crate::stage::Stage;
 
 const CRD: &str = "crds/identities.unkey.com.yaml";
 const QUICKSTART: &str = "examples/quickstart.yaml";

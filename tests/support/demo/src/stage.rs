@@ -2,59 +2,19 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::process::{ExitStatus, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use controlplane::{ControlPlane, Options, Resolver};
+use demo::print::say;
+use demo::{StageError, io};
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 use unkey_emulator::{Emulator, Permissions};
 use unkey_operator::unkey::{self, Client, Credentials, Identity};
 
-use crate::print::{self, say};
-
-/// How long a step may take.
-const PATIENCE: Duration = Duration::from_secs(60);
 /// How long the operator may take to end.
 const CURTAIN: Duration = Duration::from_secs(15);
-
-/// Why the demo could not go on.
-#[derive(Debug, thiserror::Error)]
-pub enum StageError {
-    /// The control plane.
-    #[error(transparent)]
-    Plane(#[from] controlplane::Error),
-    /// A file or a process.
-    #[error("{what}: {source}")]
-    Io {
-        /// Which.
-        what: String,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// The Unkey client.
-    #[error(transparent)]
-    Client(#[from] unkey::ConfigError),
-    /// Unkey does not answer the demo's own questions.
-    #[error("Unkey does not say what it holds: {0}")]
-    Unkey(#[from] unkey::Error),
-    /// A command failed.
-    #[error("`{command}` failed with {status}")]
-    Command {
-        /// As it was shown.
-        command: String,
-        /// How it ended.
-        status: ExitStatus,
-    },
-    /// Something did not come about.
-    #[error("waited {seconds} s in vain for {0}", seconds = PATIENCE.as_secs())]
-    InVain(String),
-}
-
-fn io(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> StageError {
-    let what = what.into();
-    move |source| StageError::Io { what, source }
-}
 
 /// Everything that runs.
 pub struct Stage {
@@ -100,17 +60,7 @@ impl Stage {
 
     /// Runs kubectl, shown as the user would type it.
     pub async fn kubectl(&self, args: &[&str]) -> Result<(), StageError> {
-        let shown = print::command("kubectl", args);
-        let mut command = Command::from(self.plane.kubectl_command()?);
-        let status = command
-            .current_dir(&self.repository)
-            .args(args)
-            .stdin(Stdio::null())
-            .kill_on_drop(true)
-            .status()
-            .await
-            .map_err(io("kubectl"))?;
-        if status.success() { Ok(()) } else { Err(StageError::Command { command: shown, status }) }
+        demo::run("kubectl", Command::from(self.plane.kubectl_command()?), &self.repository, args).await
     }
 
     /// The output of a kubectl that is not shown.
@@ -122,15 +72,8 @@ impl Stage {
 
     /// Waits until kubectl prints `wanted`.
     pub async fn until(&self, args: &[&str], wanted: &str) -> Result<(), StageError> {
-        let deadline = Instant::now() + PATIENCE;
-        let mut ticks = tokio::time::interval(Duration::from_millis(200));
-        while self.ask(args).await?.trim() != wanted {
-            if Instant::now() > deadline {
-                return Err(StageError::InVain(format!("'{wanted}' from kubectl {}", args.join(" "))));
-            }
-            ticks.tick().await;
-        }
-        Ok(())
+        let what = format!("'{wanted}' from kubectl {}", args.join(" "));
+        demo::until(&what, async || self.ask(args).await, |answer| answer.trim() == wanted).await.map(drop)
     }
 
     /// What Unkey holds of these externalIds.

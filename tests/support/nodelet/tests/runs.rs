@@ -1,8 +1,10 @@
 //! Pods that no chart makes, and the shell as their program: what a kubelet does with them, and what is refused.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)] // a failed step of a test ends the test
 
+#[path = "../../eventually.rs"]
+mod eventually;
+
 use std::path::Path;
-use std::time::Duration;
 
 use controlplane::{ControlPlane, Server};
 use k8s_openapi::api::core::v1::{ContainerStatus, Event, Pod, Secret, ServiceAccount};
@@ -10,26 +12,13 @@ use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use nodelet::{Nodelet, Options};
 use serde_json::{Value, json};
 
-const DEADLINE: Duration = Duration::from_secs(40);
+use self::eventually::eventually;
 
 struct World {
     pods: Api<Pod>,
     secrets: Api<Secret>,
     events: Api<Event>,
     nodelet: Nodelet,
-}
-
-async fn eventually<T>(what: &str, probe: impl AsyncFn() -> Option<T>) -> T {
-    let wait = async {
-        let mut ticks = tokio::time::interval(Duration::from_millis(50));
-        loop {
-            ticks.tick().await;
-            if let Some(found) = probe().await {
-                return found;
-            }
-        }
-    };
-    tokio::time::timeout(DEADLINE, wait).await.unwrap_or_else(|_| panic!("in vain: waited for {what}"))
 }
 
 async fn world(name: &str) -> World {

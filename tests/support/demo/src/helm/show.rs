@@ -2,8 +2,10 @@
 
 use std::time::Instant;
 
-use crate::print::say;
-use crate::stage::{NAMESPACE, RELEASE, Stage, StageError};
+use demo::StageError;
+use demo::print::say;
+
+use crate::stage::{NAMESPACE, RELEASE, Stage};
 
 const CHART: &str = "charts/unkey-operator";
 const QUICKSTART: &str = "examples/quickstart.yaml";

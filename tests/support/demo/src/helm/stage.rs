@@ -1,61 +1,23 @@
 //! What the show runs on: a control plane with controllers, a node, Unkey, helm and kubectl.
 
-use std::io;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{ExitStatus, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Stdio;
+use std::time::Instant;
 
 use controlplane::{ControlPlane, Options, Resolver};
+use demo::print::say;
+use demo::{StageError, io};
 use nodelet::Nodelet;
 use tempfile::TempDir;
 use tokio::process::Command;
 use unkey_emulator::{Emulator, Permissions};
 
-use crate::print::{self, say};
-
 /// The release's.
 pub const NAMESPACE: &str = "unkey-system";
 /// Its name.
 pub const RELEASE: &str = "unkey-operator";
-/// How long a step may take.
-const PATIENCE: Duration = Duration::from_secs(60);
 const ROOT_KEY: &str = "unkey_demo_root_key";
-
-/// Why the show could not go on.
-#[derive(Debug, thiserror::Error)]
-pub enum StageError {
-    /// The control plane.
-    #[error(transparent)]
-    Plane(#[from] controlplane::Error),
-    /// The node.
-    #[error(transparent)]
-    Node(#[from] nodelet::Error),
-    /// A file or a process.
-    #[error("{what}: {source}")]
-    Io {
-        /// Which.
-        what: String,
-        /// Why.
-        source: io::Error,
-    },
-    /// A command failed.
-    #[error("`{command}` failed with {status}")]
-    Command {
-        /// As it was shown.
-        command: String,
-        /// How it ended.
-        status: ExitStatus,
-    },
-    /// Something did not come about.
-    #[error("waited {seconds} s in vain for {0}", seconds = PATIENCE.as_secs())]
-    InVain(String),
-}
-
-fn io(what: impl Into<String>) -> impl FnOnce(io::Error) -> StageError {
-    let what = what.into();
-    move |source| StageError::Io { what, source }
-}
 
 /// Who signs the lease: a Pod's name, `_`, and something of its process.
 pub struct Holder(pub String);
@@ -135,21 +97,14 @@ impl Stage {
 
     /// Runs kubectl, shown as the user would type it.
     pub async fn kubectl(&self, args: &[&str]) -> Result<(), StageError> {
-        self.run("kubectl", Command::from(self.plane.kubectl_command()?), args).await
+        demo::run("kubectl", Command::from(self.plane.kubectl_command()?), &self.repository, args).await
     }
 
     /// Runs helm on the release's namespace, without the user's settings.
     pub async fn helm(&self, args: &[&str]) -> Result<(), StageError> {
         let mut command = Command::new(&self.helm);
         command.env_clear().env("HOME", self.folder.path()).env("KUBECONFIG", self.plane.kubeconfig());
-        self.run("helm", command, &[args, &["--namespace", NAMESPACE]].concat()).await
-    }
-
-    async fn run(&self, program: &str, mut command: Command, args: &[&str]) -> Result<(), StageError> {
-        let shown = print::command(program, args);
-        command.current_dir(&self.repository).args(args).stdin(Stdio::null()).kill_on_drop(true);
-        let status = command.status().await.map_err(io(program))?;
-        if status.success() { Ok(()) } else { Err(StageError::Command { command: shown, status }) }
+        demo::run("helm", command, &self.repository, &[args, &["--namespace", NAMESPACE]].concat()).await
     }
 
     /// The output of a kubectl that is not shown, on the release's namespace.
@@ -162,18 +117,7 @@ impl Stage {
 
     /// Asks until `wanted` likes the answer.
     async fn until(&self, what: &str, args: &[&str], wanted: impl Fn(&str) -> bool) -> Result<String, StageError> {
-        let deadline = Instant::now() + PATIENCE;
-        let mut ticks = tokio::time::interval(Duration::from_millis(200));
-        loop {
-            ticks.tick().await;
-            let answer = self.ask(args).await?;
-            if wanted(&answer) {
-                return Ok(answer);
-            }
-            if Instant::now() > deadline {
-                return Err(StageError::InVain(what.to_owned()));
-            }
-        }
+        demo::until(what, async || self.ask(args).await, wanted).await
     }
 
     /// Who holds the lease, other than `before`.
