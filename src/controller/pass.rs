@@ -38,6 +38,8 @@ pub struct Pass<'a> {
     looked: Option<Mono>,
     crd: Crd,
     gone: Option<bool>,
+    /// It has put on a claim.
+    claimed: bool,
     /// What it may do beside looking at what is in memory.
     slot: Slot,
 }
@@ -149,6 +151,7 @@ impl<'a> Pass<'a> {
             looked: None,
             crd,
             gone: None,
+            claimed: false,
             slot,
         })
     }
@@ -201,7 +204,7 @@ impl<'a> Pass<'a> {
             if !clearing_up && self.gone.is_some() {
                 return Ok(End::Gone);
             }
-            if self.context.is_draining() && !clearing_up && !step.only_records(&self.turn.known()) {
+            if self.context.is_draining() && !clearing_up && !self.is_worth_ending(&step) {
                 return Ok(End::Done);
             }
             // Asked under a key that is no longer in use, Unkey says nothing of the workspace that counts by now, and what it
@@ -236,6 +239,14 @@ impl<'a> Pass<'a> {
         }
         tracing::warn!("the object changes faster than it can be worked on; trying again");
         Ok(End::Wait(Duration::from_secs(1)))
+    }
+
+    /// Whether a process that is about to end does this yet: it records what Unkey has done, and creates what it has just claimed.
+    /// Whoever comes upon that claim has to take the create for sent, and can call the object Ready only a window later.
+    fn is_worth_ending(&mut self, step: &Step) -> bool {
+        let creates = self.claimed && matches!(step, Step::Call(Call::Create(_)));
+        // It begins now or never.
+        creates && self.slot.allows(Need::Call) || step.only_records(&self.turn.known())
     }
 
     /// Asks for what the step needs: a place among the workers, and a call where it leads to one. Who waits holds nothing.
@@ -317,6 +328,7 @@ impl<'a> Pass<'a> {
                 let outcome = kube::patch(client, &object.key, patch).await?;
                 if matches!(outcome, Outcome::Now(_)) {
                     domain::claimed(object, &mut lock(&self.memory).visits);
+                    self.claimed = true;
                 }
                 self.take(outcome).await
             }

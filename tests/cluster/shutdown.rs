@@ -2,10 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use cutting_proxy::{Fault as KubeFault, FaultKind as KubeFaultKind, Proxy};
 use serde_json::json;
 use unkey_emulator::{Fault, FaultKind, Operation};
 
-use super::harness::World;
+use super::harness::{World, condition};
 
 const PATIENT: [&str; 2] = ["--request-timeout", "60s"];
 /// For the operator that comes after: it holds Ready back for as long as an attempt of its own would last.
@@ -56,6 +57,32 @@ async fn what_is_answered_during_the_shutdown_is_recorded() {
     world.ready("too-late").await;
     assert_eq!(world.calls()[1..], calls[1..], "the next one finds nothing to ask");
     assert_eq!(world.calls()[0], calls[0] + 1);
+    world.assert_in_step().await;
+}
+
+/// A claim that was being put on at the signal is followed by its create, and nothing else is begun: left to the next one, the object
+/// could be Ready only when that create is known not to be on its way.
+#[tokio::test]
+async fn what_is_being_claimed_is_created_yet() {
+    let world = World::new("term-claimed").await;
+    let proxy = Proxy::start(&world.plane.kubeconfig()).await.unwrap();
+    let behind = proxy.kubeconfig();
+    let world = world.with_args(&["--kubeconfig", behind.to_str().unwrap()]);
+    let mut operator = world.start().await;
+    let held = proxy.order(KubeFault::new(KubeFaultKind::HoldAnswer).verb("patch").of("claimed").once());
+    world.create("claimed", &json!({"externalId": "claimed", "meta": {"n": 1}})).await;
+    proxy.wait_until(|proxy| proxy.hits(held) == 1).await;
+    operator.signal("TERM");
+    operator.until_logged("stopping").await;
+    world.create("too-late", &json!({"externalId": "too-late"})).await;
+    proxy.release(held);
+    assert_eq!(operator.ended().await.code(), Some(0), "{}", operator.log());
+    let claimed = world.get("claimed").await.unwrap();
+    assert_eq!(condition(&claimed, "Ready")["status"], "True", "before the exit: {claimed}");
+    assert_eq!(world.accepted(Operation::Create, "claimed"), 1);
+    assert_eq!(world.get("too-late").await.unwrap()["metadata"].get("finalizers"), None);
+    world.delete("too-late").await;
+    world.gone("too-late").await;
     world.assert_in_step().await;
 }
 
