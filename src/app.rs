@@ -230,11 +230,11 @@ pub async fn run(options: Options) -> Result<(), AppError> {
         () = second => Err(AppError::Forced),
         () = async { tokio::join!(follow, watch_key); } => Ok(()),
     };
-    outcome?;
-    // Nothing is written any more.
-    if let Some(candidate) = candidate {
+    // Nothing is written any more, also where the drain has come to its end before the work.
+    if let Some(candidate) = candidate.filter(|_| !matches!(outcome, Err(AppError::Leader(_) | AppError::Forced))) {
         candidate.release().await;
     }
+    outcome?;
     tracing::info!("stopped");
     Ok(())
 }

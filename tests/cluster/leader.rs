@@ -1,11 +1,11 @@
 //! G1, G2: of several operators with one lease one acts; when it ends, is killed, stopped or cut off, another one does, and nothing is doubled.
 
-use cutting_proxy::{Fault, FaultKind, Proxy};
+use cutting_proxy::{Fault as KubeFault, FaultKind as KubeFaultKind, Proxy};
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::Api;
 use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::{Value, json};
-use unkey_emulator::Operation;
+use unkey_emulator::{Fault, FaultKind, Operation};
 
 use super::harness::{Operator, World, eventually};
 
@@ -92,28 +92,60 @@ async fn a_killed_leader_is_replaced_when_its_lease_has_run_out() {
     world.assert_in_step().await;
 }
 
-/// It wakes with work in its hands that another one has done: it ends, and has written nothing.
+/// It wakes to the answers of a claim and of the look before an edit, whose objects another one has gone on with: it ends, and writes nothing more.
 #[tokio::test]
 async fn a_leader_that_was_stopped_writes_nothing_when_it_wakes() {
     let world = world("leader-stopped").await;
+    let proxy = Proxy::start(&world.plane.kubeconfig()).await.unwrap();
+    let direct = world.args();
+    let behind = proxy.kubeconfig();
+    let world = world.with_args(&["--kubeconfig", behind.to_str().unwrap()]);
     let mut one = start(&world, "one").await;
     until_led_by(&world, "one").await;
+    let world = world.with_args(&["--kubeconfig", &direct[1]]);
     let _two = start(&world, "two").await;
     create(&world, "a").await;
     world.ready("a").await;
-    one.signal("STOP");
-    world.edit("a", &json!({"meta": {"n": 2}})).await;
+    let claim = proxy.order(KubeFault::new(KubeFaultKind::HoldAnswer).verb("patch").of("b").once());
+    let look = proxy.order(KubeFault::new(KubeFaultKind::HoldAnswer).verb("get").of("a").once());
     create(&world, "b").await;
+    world.edit("a", &json!({"meta": {"n": 2}})).await;
+    let are_held =
+        |proxy: &Proxy| proxy.requests().iter().filter(|it| it.fault.is_some() && it.handled.is_some()).count() == 2;
+    proxy.wait_until(are_held).await;
+    one.signal("STOP");
+    until_led_by(&world, "two").await;
     for name in ["a", "b"] {
         world.ready(name).await;
     }
-    until_led_by(&world, "two").await;
+    proxy.release(claim);
+    proxy.release(look);
     let before = (world.kube_writes(), world.workspace.counts().total);
     one.signal("CONT");
     let ended = one.ended().await;
     assert_eq!(ended.code(), Some(1), "it has to start anew");
     assert!(one.log().contains("this operator has to start anew") || one.log().contains("this one has to start anew"));
     assert_eq!((world.kube_writes(), world.workspace.counts().total), before);
+    world.assert_in_step().await;
+}
+
+/// Unkey does not answer: the drain comes to its end, and the lease is given back all the same. It would last for longer than this test waits.
+#[tokio::test]
+async fn a_leader_that_ends_without_an_answer_gives_the_lease_back() {
+    let world = world("lease-drain").await.with_args(&["--lease-duration", "60s", "--request-timeout", "60s"]);
+    let mut one = start(&world, "one").await;
+    until_led_by(&world, "one").await;
+    let world = world.with_args(&["--request-timeout", "1500ms"]);
+    let _two = start(&world, "two").await;
+    let held = world.workspace.order(Fault::new(FaultKind::Hold).on(Operation::Create).once());
+    create(&world, "a").await;
+    world.until_hit(held, 1).await;
+    one.signal("TERM");
+    assert_eq!(one.ended().await.code(), Some(1), "something was left undone");
+    until_led_by(&world, "two").await;
+    world.workspace.release(held);
+    world.ready("a").await;
+    assert_eq!(world.accepted(Operation::Create, "a"), 1);
     world.assert_in_step().await;
 }
 
@@ -167,8 +199,8 @@ async fn a_renewal_that_fails_costs_nothing() {
     let world = world.with_args(&["--kubeconfig", behind.to_str().unwrap()]);
     let one = start(&world, "one").await;
     until_led_by(&world, "one").await;
-    for kind in [FaultKind::internal_error(), FaultKind::DropBefore, FaultKind::DropAfter] {
-        let failed = proxy.order(Fault::new(kind).verb("update").on("leases").once());
+    for kind in [KubeFaultKind::internal_error(), KubeFaultKind::DropBefore, KubeFaultKind::DropAfter] {
+        let failed = proxy.order(KubeFault::new(kind).verb("update").on("leases").once());
         proxy.wait_until(|proxy| proxy.hits(failed) == 1).await;
         let last = proxy.last();
         let renewed = |proxy: &Proxy| {
@@ -198,7 +230,7 @@ async fn a_leader_that_cannot_renew_ends_before_another_leads() {
     let two = start(&world, "two").await;
     create(&world, "a").await;
     world.ready("a").await;
-    proxy.order(Fault::new(FaultKind::Hold).on("leases"));
+    proxy.order(KubeFault::new(KubeFaultKind::Hold).on("leases"));
     until_led_by(&world, "two").await;
     let last = proxy.last();
     assert_eq!(one.ended().await.code(), Some(1));
