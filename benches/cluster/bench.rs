@@ -4,6 +4,8 @@ use std::future::Future;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::load::Act;
+use crate::play::Play;
 use crate::process;
 use crate::report::{Goal, Report};
 use crate::stage::Stage;
@@ -40,6 +42,17 @@ impl Bench {
             return Arc::clone(stage);
         }
         Arc::clone(stage.insert(Stage::set().await))
+    }
+
+    /// A new one, warm: the first requests of an API server are slow.
+    pub async fn fresh_stage(&self) -> Arc<Stage> {
+        self.strike().await;
+        let stage = self.stage().await;
+        let floor = Play::of_floor(&stage).await;
+        for act in [Act::Create, Act::Edit(1), Act::Delete] {
+            floor.all(act, 0..100).await;
+        }
+        stage
     }
 
     /// What comes next gets a new one.

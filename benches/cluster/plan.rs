@@ -69,7 +69,8 @@ impl Arguments {
 pub async fn play(bench: &Arc<Bench>, arguments: &Arguments) {
     let n = arguments.objects.unwrap_or(1_000);
     let runs = arguments.runs.unwrap_or(3);
-    bench.play("warming up", warm_up(Arc::clone(bench))).await;
+    let warming = Arc::clone(bench);
+    bench.play("warming up", async move { drop(warming.fresh_stage().await) }).await;
     for run in 0..runs {
         let told = |what: &str| format!("{what}, run {} of {runs}", run + 1);
         if arguments.wants(Row::Changes) {
@@ -121,14 +122,6 @@ async fn large(bench: &Arc<Bench>, arguments: &Arguments, runs: usize) {
     }
     if arguments.wants(Row::Memory) {
         bench.play("memory", rows::memory(Arc::clone(bench), vec![n / 10, n, n * 10])).await;
-    }
-}
-
-/// The first requests of an API server are slow.
-async fn warm_up(bench: Arc<Bench>) {
-    let floor = Play::of_floor(&bench.stage().await).await;
-    for act in [Act::Create, Act::Edit(1), Act::Delete] {
-        floor.all(act, 0..100).await;
     }
 }
 

@@ -51,15 +51,15 @@ impl fmt::Display for Kind {
     }
 }
 
-/// One run of all three. Which of the two goes first takes turns, so that neither always meets the fresher API server.
+/// One run of all three. Each worker gets a control plane of its own: the second one on the same would meet an etcd and an API server
+/// that the first has slowed down, by a tenth and more. Which of the two goes first takes turns all the same.
 pub async fn changes(bench: Arc<Bench>, n: usize, run: usize) {
-    let stage = bench.stage().await;
     let (floor, operator) = if run.is_multiple_of(2) {
-        let floor = life(Play::of_floor(&stage).await, n).await;
-        (floor, life(Play::of_operator(&stage, Pace::Unbounded, &[]).await, n).await)
+        let floor = life(Play::of_floor(&bench.fresh_stage().await).await, n).await;
+        (floor, life(Play::of_operator(&bench.fresh_stage().await, Pace::Unbounded, &[]).await, n).await)
     } else {
-        let operator = life(Play::of_operator(&stage, Pace::Unbounded, &[]).await, n).await;
-        (life(Play::of_floor(&stage).await, n).await, operator)
+        let operator = life(Play::of_operator(&bench.fresh_stage().await, Pace::Unbounded, &[]).await, n).await;
+        (life(Play::of_floor(&bench.fresh_stage().await).await, n).await, operator)
     };
     for ((kind, operator), floor) in Kind::ALL.into_iter().zip(&operator).zip(&floor) {
         tell(&bench, kind, operator, floor);
