@@ -404,6 +404,7 @@ impl<'a> Pass<'a> {
             domain::begin(object, call, &mut self.turn.known(), &mut memory.visits, deadline);
         }
         let operation = upstream::operation(call);
+        tracing::debug!(operation = operation.as_str(), "to Unkey");
         let access = Arc::clone(&self.access);
         let answer = match &access.unkey {
             Ok(client) => self.send(client, operation, call).await,

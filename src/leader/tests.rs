@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
+use super::Lead;
 use super::election::{Answer, Ask, Election, Record, Timing};
 
 const LEASE: Duration = Duration::from_secs(15);
@@ -25,6 +26,22 @@ fn having_read(record: Record) -> Election {
     let mut election = Election::new("me".to_owned(), timing());
     election.answered(&Ask::Get, Answer::Is(record), secs(99), secs(100));
     election
+}
+
+/// As in a process that stood still: the passes wake before whoever renews.
+#[test]
+fn a_term_that_has_run_out_is_over_though_nobody_has_said_so() {
+    let lead = Lead::to_be_won();
+    assert!(!lead.holds());
+    lead.set(Some(lead.now() + secs(60)));
+    assert!(lead.holds());
+    let end = Duration::from_millis(2);
+    lead.set(Some(end));
+    while lead.now() < end {
+        std::hint::spin_loop();
+    }
+    assert!(*lead.subscribe().borrow());
+    assert!(!lead.holds());
 }
 
 #[test]
