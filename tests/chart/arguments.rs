@@ -59,27 +59,28 @@ fn the_program_takes_what_it_is_given() {
     }
 }
 
+/// A value, how its argument begins and ends, what both take, and what both refuse.
+type Bounds = (&'static str, [&'static str; 2], &'static [&'static str], &'static [&'static str]);
+
 /// What the schema lets through the program takes, and what the program refuses the schema does not let through.
 #[test]
 fn the_schema_and_the_program_have_the_same_bounds() {
-    let rows: [(&str, &str, &str, &[&str], &[&str]); 2] = [
+    let rows: [Bounds; 2] = [
         (
             "leaderElection.leaseDuration",
-            "--lease-duration=",
-            "",
+            ["--lease-duration=", ""],
             &["1s", "90s", "999s", "2999s", "3599s", "3600s", "1m", "60m", "1h"],
             &["0s", "500ms", "3601s", "4000s", "61m", "100m", "2h"],
         ),
         (
             "config.adminAddress",
-            "--admin-address=",
-            ":8080",
+            ["--admin-address=", ":8080"],
             &["0.0.0.0", "127.0.0.1", "255.249.199.10", "[::]", "[fd00::1]"],
             &["0", "1.2.3", "256.0.0.1", "1.2.3.4.5", "localhost"],
         ),
     ];
     let usual = rendered("default");
-    for (value, flag, end, taken, refused) in rows {
+    for (value, [flag, end], taken, refused) in rows {
         let with = |text: &str| -> Vec<String> {
             let others = usual.iter().filter(|arg| !arg.starts_with(flag)).cloned();
             others.chain([format!("{flag}{text}{end}")]).collect()

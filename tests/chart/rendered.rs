@@ -129,8 +129,8 @@ fn people_may_change_identities_only_if_that_is_said() {
     let by_label = |set: &str, label: &str| -> Vec<String> {
         let label = format!("rbac.authorization.k8s.io/aggregate-to-{label}");
         let objects = template(&["--set", set]);
-        let roles = objects.iter().filter(|object| object["metadata"]["labels"][&label] == "true");
-        let rules = roles.flat_map(|role| role["rules"].as_array().unwrap());
+        let for_them = objects.iter().filter(|object| object["metadata"]["labels"][&label] == "true");
+        let rules = for_them.flat_map(|role| role["rules"].as_array().unwrap());
         rules.flat_map(|rule| serde_json::from_value::<Vec<String>>(rule["verbs"].clone()).unwrap()).collect()
     };
     let read: &[&str] = &["get", "list", "watch"];
