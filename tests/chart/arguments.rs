@@ -12,6 +12,14 @@ fn rendered(set: &str) -> Vec<String> {
     args(&objects(&helms()[0].render(set, NAMESPACE)))
 }
 
+/// Exit code and what the program says to these arguments, where it finds no cluster.
+fn started(args: &[String]) -> (Option<i32>, String) {
+    let mut command = Command::new(OPERATOR);
+    command.args(args).stdin(Stdio::null()).env_clear().env("HOME", "/nonexistent");
+    let output = command.output().unwrap();
+    (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
 /// What the program says of its flags.
 fn help() -> String {
     let output = Command::new(OPERATOR).args(["run", "--help"]).output().unwrap();
@@ -45,11 +53,51 @@ fn every_flag_can_be_set() {
 #[test]
 fn the_program_takes_what_it_is_given() {
     for set in ["default", "minimal", "namespaced", "everything"] {
-        let mut command = Command::new(OPERATOR);
-        command.args(rendered(set)).stdin(Stdio::null()).env_clear().env("HOME", "/nonexistent");
-        let output = command.output().unwrap();
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert_eq!(output.status.code(), Some(2), "{set}: {said}");
+        let (code, said) = started(&rendered(set));
+        assert_eq!(code, Some(2), "{set}: {said}");
         assert!(said.contains("kubeconfig can"), "{set}: {said}");
+    }
+}
+
+/// A value, how its argument begins and ends, what both take, and what both refuse.
+type Bounds = (&'static str, [&'static str; 2], &'static [&'static str], &'static [&'static str]);
+
+/// What the schema lets through the program takes, and what the program refuses the schema does not let through.
+#[test]
+fn the_schema_and_the_program_have_the_same_bounds() {
+    let rows: [Bounds; 2] = [
+        (
+            "leaderElection.leaseDuration",
+            ["--lease-duration=", ""],
+            &["1s", "90s", "999s", "2999s", "3599s", "3600s", "1m", "60m", "1h"],
+            &["0s", "500ms", "3601s", "4000s", "61m", "100m", "2h"],
+        ),
+        (
+            "config.adminAddress",
+            ["--admin-address=", ":8080"],
+            &["0.0.0.0", "127.0.0.1", "255.249.199.10", "[::]", "[fd00::1]"],
+            &["0", "1.2.3", "256.0.0.1", "1.2.3.4.5", "localhost"],
+        ),
+    ];
+    let usual = rendered("default");
+    for (value, [flag, end], taken, refused) in rows {
+        let with = |text: &str| -> Vec<String> {
+            let others = usual.iter().filter(|arg| !arg.starts_with(flag)).cloned();
+            others.chain([format!("{flag}{text}{end}")]).collect()
+        };
+        for text in taken {
+            let set = format!("{value}={text}");
+            let arguments = args(&objects(&helms()[0].template(NAMESPACE, &["--set-string", &set])));
+            assert!(arguments.contains(&format!("{flag}{text}{end}")), "{set}: {arguments:?}");
+            let (_, said) = started(&with(text));
+            assert!(said.contains("kubeconfig can"), "{set}: {said}");
+        }
+        for text in refused {
+            let set = format!("{value}={text}");
+            let said = helms()[0].refuses(&["--set-string", &set]);
+            assert!(said.contains(&format!("/{}", value.replace('.', "/"))), "{set}: {said}");
+            let (code, said) = started(&with(text));
+            assert!(code == Some(2) && said.contains(flag.trim_end_matches('=')), "{set}: {said}");
+        }
     }
 }

@@ -1,6 +1,6 @@
-//! The definition of Identity in the chart is that of `crds/`, and one annotation.
+//! The definition of Identity in the chart is that of `crds/`, and the annotations that keep it.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::harness::{NAMESPACE, helms, objects, read};
 
@@ -12,7 +12,7 @@ fn rendered(flags: &[&str]) -> Vec<Value> {
 }
 
 #[test]
-fn it_is_that_of_crds_and_one_annotation() {
+fn it_is_that_of_crds_and_is_kept() {
     let text = read("crds/identities.unkey.com.yaml");
     assert!(
         read("charts/unkey-operator/files/identities.unkey.com.yaml") == text,
@@ -23,7 +23,8 @@ fn it_is_that_of_crds_and_one_annotation() {
     let mut kept = rendered(&[]);
     assert_eq!(kept.len(), 1);
     let annotations = kept[0]["metadata"].as_object_mut().unwrap().remove("annotations").unwrap();
-    assert_eq!(annotations, serde_json::json!({"helm.sh/resource-policy": "keep"}));
+    let keep = json!({"helm.sh/resource-policy": "keep", "argocd.argoproj.io/sync-options": "Prune=false"});
+    assert_eq!(annotations, keep);
     assert!(kept[0] == original, "{}", kept[0]);
 
     assert!(rendered(&["--set", "crds.keep=false"])[0] == original);

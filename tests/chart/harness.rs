@@ -88,9 +88,14 @@ impl Helm {
         self.succeeds(None, &Self::template_args(namespace, flags))
     }
 
+    /// The same whether it succeeds or not.
+    pub fn try_template(&self, flags: &[&str]) -> Output {
+        self.run(None, &Self::template_args(NAMESPACE, flags))
+    }
+
     /// The same if it must fail: what it says.
     pub fn refuses(&self, flags: &[&str]) -> String {
-        let output = self.run(None, &Self::template_args(NAMESPACE, flags));
+        let output = self.try_template(flags);
         assert!(!output.status.success(), "{} takes {flags:?}", self.name);
         String::from_utf8_lossy(&output.stderr).into_owned()
     }

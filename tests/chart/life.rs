@@ -95,7 +95,8 @@ async fn a_release(cluster: &Cluster, helm: &Helm) {
     let chart = chart();
     let (name, client) = (helm.name, &cluster.client);
 
-    let said = cluster.helm(helm, &["install", RELEASE, &chart]);
+    let image = "image.repository=registry.example.com/unkey-operator";
+    let said = cluster.helm(helm, &["install", RELEASE, &chart, "--set", image]);
     let command = "create secret generic unkey-operator-root-key --from-file=root-key=root-key";
     assert!(said.contains("WARNING: the Secret unkey-system/unkey-operator-root-key was not found"), "{name}: {said}");
     assert!(said.contains(command) && said.contains("watches all namespaces"), "{name}: {said}");
@@ -106,7 +107,7 @@ async fn a_release(cluster: &Cluster, helm: &Helm) {
     let (definition, first) = (cluster.kept(&definition()).await, cluster.kept(&identity).await);
 
     apply(client, &secret("wrong")).await;
-    let changes = ["--set", "config.workers=8", "--set", "commonLabels.stage=two"];
+    let changes = ["--set", image, "--set", "config.workers=8", "--set", "commonLabels.stage=two"];
     let said = cluster.helm(helm, &[&["upgrade", RELEASE, &chart], &changes[..]].concat());
     assert!(
         said.contains("WARNING: the Secret unkey-system/unkey-operator-root-key has no key 'root-key'"),
@@ -128,6 +129,15 @@ async fn a_release(cluster: &Cluster, helm: &Helm) {
     assert!(args(&back).contains("--workers=32"), "{name}: {back}");
     assert_eq!(back["metadata"]["labels"].get("stage"), None, "{name}: {back}");
     cluster.pods(2).await;
+
+    // As docs/versioning.md has it: to an earlier chart without touching the definition, and forward again with it.
+    let upgrade = ["upgrade", RELEASE, &chart, "--reuse-values", "--set"];
+    for (set, is_part) in [("crds.enabled=false", false), ("crds.enabled=true", true)] {
+        cluster.helm(helm, &[&upgrade[..], &[set]].concat());
+        let manifest = objects(&cluster.helm(helm, &["get", "manifest", RELEASE]));
+        assert_eq!(manifest.iter().any(|object| object["kind"] == "CustomResourceDefinition"), is_part, "{name}");
+        assert_eq!(cluster.kept(&self::definition()).await, definition, "{name}: {set}");
+    }
 
     let manifest = objects(&cluster.helm(helm, &["get", "manifest", RELEASE]));
     for object in &manifest {

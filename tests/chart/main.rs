@@ -6,6 +6,7 @@ mod accepted;
 mod arguments;
 mod definition;
 mod described;
+mod examples;
 mod golden;
 mod harness;
 mod life;

@@ -1,6 +1,9 @@
 //! Mistakes in values are refused by name, by both helms, before anything reaches a cluster.
 
-use super::harness::helms;
+use serde_json::Value;
+
+use super::described::paths;
+use super::harness::{file, helms, objects};
 
 /// Flags, and the words that must be in what helm says.
 const MISTAKES: &[(&[&str], &[&str])] = &[
@@ -28,7 +31,6 @@ const MISTAKES: &[(&[&str], &[&str])] = &[
     (&["--set", "config.workers=0"], &["/config/workers"]),
     (&["--set", "config.logFormat=xml"], &["/config/logFormat", "json"]),
     (&["--set", "config.adminPort=99999"], &["/config/adminPort"]),
-    (&["--set", "leaderElection.leaseDuration=500ms"], &["/leaderElection/leaseDuration"]),
     (&["--set", "resources.limit.memory=1Gi"], &["/resources", "limit"]),
     (&["--set", "resources.limits.memory=lots"], &["/resources/limits/memory"]),
     (&["--set", "livenessProbe.period=3"], &["/livenessProbe", "period"]),
@@ -43,6 +45,15 @@ const MISTAKES: &[(&[&str], &[&str])] = &[
     (&["--set", "metrics.dashboard.folder=x"], &["/metrics/dashboard", "folder"]),
     (&["--set", "podDisruptionBudget.minAvailable=half"], &["/podDisruptionBudget/minAvailable"]),
     (&["--set", "crds.install=true"], &["/crds", "install"]),
+    (&["--set", "rbac.aggregate=true"], &["/rbac/aggregate", "object"]),
+    (&["--set", "rbac.aggregate.admin=true"], &["/rbac/aggregate", "admin"]),
+    (&["--set", "podSecurityContext.runAsNonRot=true"], &["/podSecurityContext", "runAsNonRot"]),
+    (&["--set", "podSecurityContext.seccompProfile.type=Default"], &["/podSecurityContext/seccompProfile/type"]),
+    (&["--set", "securityContext.readOnlyRootFileSystem=true"], &["/securityContext", "readOnlyRootFileSystem"]),
+    (&["--set", "securityContext.capabilities.dropped={ALL}"], &["/securityContext/capabilities", "dropped"]),
+    (&["--set", "fullnameOverride=1st"], &["/fullnameOverride"]),
+    // A rule without ports is one of all ports.
+    (&["--set-json", "networkPolicy.apiServer.ports=[]"], &["/networkPolicy/apiServer/ports"]),
     // What a schema cannot say of two values.
     (&["--set", "leaderElection.enabled=false"], &["replicaCount above 1 needs leaderElection.enabled"]),
     (
@@ -52,6 +63,10 @@ const MISTAKES: &[(&[&str], &[&str])] = &[
     (
         &["--set", "metrics.serviceMonitor.enabled=true,metrics.service.enabled=false"],
         &["metrics.serviceMonitor.enabled needs metrics.service.enabled"],
+    ),
+    (
+        &["--set", "podDisruptionBudget.maxUnavailable=null"],
+        &["needs podDisruptionBudget.maxUnavailable or podDisruptionBudget.minAvailable"],
     ),
     // A cluster that is too old for the definition.
     (&["--kube-version", "1.31.9"], &["kubeVersion: >=1.32.0-0"]),
@@ -74,6 +89,40 @@ fn by_helm_4() {
 #[test]
 fn by_helm_3() {
     all_are_refused(&helms()[1]);
+}
+
+/// Where `null` takes away the default of a value, that means none of it, or is refused in its name: it is no error in YAML, and leaves no field
+/// behind that says nothing, which the API server would fill in.
+#[test]
+fn no_value_can_be_taken_away_unnoticed() {
+    fn empty(value: &Value, path: &str, found: &mut Vec<String>) {
+        match value {
+            Value::Null => found.push(path.to_owned()),
+            Value::Object(map) => map.iter().for_each(|(key, value)| empty(value, &format!("{path}/{key}"), found)),
+            Value::Array(list) => list.iter().for_each(|value| empty(value, path, found)),
+            _ => {}
+        }
+    }
+    let everything = file("tests/chart/values/everything.yaml");
+    let (mut taken, mut refused) = (0, 0);
+    for path in paths() {
+        let set = format!("{path}=null");
+        let output = helms()[0].try_template(&["--values", everything.to_str().unwrap(), "--set", &set]);
+        let [text, said] = [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text).into_owned());
+        if output.status.success() {
+            let mut found = Vec::new();
+            for object in objects(&text) {
+                empty(&object, "", &mut found);
+            }
+            assert!(found.is_empty() && !text.contains("<nil>"), "{path}: {found:?}");
+            taken += 1;
+        } else {
+            let key = path.rsplit('.').next().unwrap();
+            assert!(said.contains(&format!("missing property '{key}'")), "{path}: {said}");
+            refused += 1;
+        }
+    }
+    assert!(taken > 40 && refused > 40, "{taken} {refused}");
 }
 
 /// A message may end up in a log of CI.

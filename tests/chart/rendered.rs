@@ -122,6 +122,75 @@ fn no_render_grants_more_than_it_should() {
     }
 }
 
+/// Who may do what with `Identities` by the roles that every cluster has. An `Identity` may name any externalId of the workspace, so whoever may
+/// make one in any namespace may change every identity.
+#[test]
+fn people_may_change_identities_only_if_that_is_said() {
+    let by_label = |set: &str, label: &str| -> Vec<String> {
+        let label = format!("rbac.authorization.k8s.io/aggregate-to-{label}");
+        let objects = template(&["--set", set]);
+        let for_them = objects.iter().filter(|object| object["metadata"]["labels"][&label] == "true");
+        let rules = for_them.flat_map(|role| role["rules"].as_array().unwrap());
+        rules.flat_map(|rule| serde_json::from_value::<Vec<String>>(rule["verbs"].clone()).unwrap()).collect()
+    };
+    let read: &[&str] = &["get", "list", "watch"];
+    let write: &[&str] = &["create", "update", "patch", "delete", "deletecollection"];
+    let both = [read, write].concat();
+    let rows: [(&str, &[&str], &[&str]); 6] = [
+        ("replicaCount=2", read, read),
+        ("rbac.aggregate.edit=true", read, &both),
+        ("rbac.aggregate.view=false", &[], &[]),
+        ("rbac.aggregate.view=false,rbac.aggregate.edit=true", &[], write),
+        ("rbac.create=false,rbac.aggregate.edit=true", &[], &[]),
+        ("watchNamespaces={a},rbac.aggregate.edit=true", &[], &[]),
+    ];
+    for (set, view, edit) in rows {
+        assert_eq!(by_label(set, "view"), view, "{set}");
+        assert_eq!(by_label(set, "edit"), edit, "{set}");
+        assert_eq!(by_label(set, "admin"), edit, "{set}");
+    }
+}
+
+#[test]
+fn without_rbac_there_are_no_roles() {
+    for set in ["rbac.create=false", "rbac.create=false,watchNamespaces={a}"] {
+        let objects = template(&["--set", set]);
+        let is_of_rbac = |object: &Value| object["apiVersion"] == "rbac.authorization.k8s.io/v1";
+        assert!(!objects.iter().any(is_of_rbac), "{set}");
+    }
+}
+
+#[test]
+fn the_budget_says_one_thing() {
+    let rows = [
+        ("replicaCount=2", json!({"maxUnavailable": 1})),
+        ("podDisruptionBudget.minAvailable=null", json!({"maxUnavailable": 1})),
+        ("podDisruptionBudget.minAvailable=50%", json!({"minAvailable": "50%"})),
+        ("podDisruptionBudget.minAvailable=0", json!({"minAvailable": 0})),
+        ("podDisruptionBudget.minAvailable=1,podDisruptionBudget.maxUnavailable=null", json!({"minAvailable": 1})),
+    ];
+    for (set, expected) in rows {
+        let mut spec = only(&template(&["--set", set]), "PodDisruptionBudget")["spec"].as_object().unwrap().clone();
+        spec.retain(|key, _| key.ends_with("vailable"));
+        assert_eq!(Value::Object(spec), expected, "{set}");
+    }
+}
+
+/// A Service's may not, unless the cluster relaxes that.
+#[test]
+fn no_name_begins_with_a_digit() {
+    for helm in helms() {
+        let output = helm.run(None, &["template", "1st", &chart(), "--kube-version", "1.36.0"]);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            !output.status.success() && said.contains("the name 1st-unkey-operator-metrics of the Service"),
+            "{said}"
+        );
+        let flags = ["--kube-version", "1.36.0", "--set", "fullnameOverride=first"];
+        helm.succeeds(None, &[&["template", "1st", &chart()], &flags[..]].concat());
+    }
+}
+
 /// What helm prints after an install, of a chart with these values.
 fn notes(set: &str) -> String {
     let args = ["install", "x", &chart(), "--namespace", "home", "--dry-run=client", "--set", set];
@@ -139,18 +208,53 @@ fn the_notes_say_what_is_dangerous_and_what_comes_next() {
         ),
         (
             "rootKey.existingSecret=mine,rootKey.key=token",
-            &["WARNING: the Secret home/mine was not found", "create secret generic mine --from-file=token=root-key"],
+            &[
+                "WARNING: the Secret home/mine was not found (under --dry-run=client nothing is looked for)",
+                "create secret generic mine --from-file=token=root-key",
+            ],
             &[],
         ),
+        ("replicaCount=2", &["WARNING: no image is published as unkey-operator:"], &[]),
+        ("image.registry=r.example.com", &[], &["no image is published"]),
+        ("image.repository=r.example.com/unkey-operator", &[], &["no image is published"]),
         ("crds.keep=false", &["WARNING: uninstalling this release deletes the definition of Identity"], &[]),
         ("crds.enabled=false", &["WARNING: the definition of Identity is not part of this release"], &["uninstalling"]),
-        ("rbac.create=false", &["NOTE: no roles were made (rbac.create). The ServiceAccount x-unkey-operator"], &[]),
+        (
+            "rbac.create=false,rbac.aggregate.edit=true",
+            &["NOTE: no roles were made (rbac.create). The ServiceAccount x-unkey-operator"],
+            &["rbac.aggregate"],
+        ),
+        ("rbac.aggregate.edit=true", &["change and delete every identity of the workspace", "examples/admission"], &[]),
+        (
+            "networkPolicy.enabled=true",
+            &["WARNING: the NetworkPolicy lets the Pods reach the ports 443, 6443 of any address"],
+            &[],
+        ),
+        ("networkPolicy.enabled=true,networkPolicy.apiServer.to[0].ipBlock.cidr=10.0.0.1/32", &[], &["NetworkPolicy"]),
+        (
+            "config.defaultDeletionPolicy=Orphan",
+            &["leaves the identity in Unkey as it is, unless its deletionPolicy is Delete"],
+            &["unless its deletionPolicy is Orphan"],
+        ),
+        (
+            "config.selector=team=a",
+            &["watches all namespaces, and there what carries labels of the selector team=a."],
+            &[],
+        ),
         (
             "watchNamespaces={team-a,team-b}",
             &["watches the namespaces team-a, team-b.", "kubectl apply --namespace team-a -f"],
-            &["all namespaces", "NOTE"],
+            &["all namespaces", "NOTE", "selector", "labels"],
         ),
-        ("replicaCount=2", &["watches all namespaces", "rollout status deployment/x-unkey-operator", "Orphan"], &[]),
+        (
+            "replicaCount=2",
+            &[
+                "watches all namespaces.",
+                "rollout status deployment/x-unkey-operator",
+                "deletes the identity in Unkey and unlinks its keys for ever, unless its deletionPolicy is Orphan",
+            ],
+            &["NetworkPolicy", "rbac", "selector", "labels"],
+        ),
     ];
     for (set, there, not_there) in rows {
         let said = notes(set);
@@ -163,12 +267,33 @@ fn the_notes_say_what_is_dangerous_and_what_comes_next() {
     }
 }
 
+/// What the notes would have applied.
+fn manifest_in_notes(set: &str) -> Value {
+    let said = notes(set);
+    let manifest = said.split("<<EOF\n").nth(1).and_then(|rest| rest.split("   EOF\n").next()).expect("a manifest");
+    serde_yaml::from_str(manifest).unwrap()
+}
+
+/// A selector that says which labels those are has them in the manifest, or nobody would look at it.
+#[test]
+fn the_notes_show_a_manifest_that_is_looked_at() {
+    let rows = [
+        ("replicaCount=2", Value::Null),
+        ("config.selector=team=a", json!({"team": "a"})),
+        (r"config.selector=example.com/team==a\,n=1\,none=", json!({"example.com/team": "a", "n": "1", "none": ""})),
+        (r"config.selector=team in (a\,b)", json!({})),
+        (r"config.selector=team=a\,stage!=prod", json!({})),
+        ("config.selector=team", json!({})),
+    ];
+    for (set, labels) in rows {
+        assert_eq!(manifest_in_notes(set)["metadata"]["labels"], labels, "{set}");
+    }
+}
+
 /// It is that of the chart's own description too.
 #[test]
 fn the_notes_show_a_manifest_that_is_one() {
-    let said = notes("replicaCount=2");
-    let manifest = said.split("<<EOF\n").nth(1).and_then(|rest| rest.split("   EOF\n").next()).expect("a manifest");
-    let manifest: Value = serde_yaml::from_str(manifest).unwrap();
+    let manifest = manifest_in_notes("replicaCount=2");
     let spec = serde_json::from_value::<unkey_operator::api::IdentitySpec>(manifest["spec"].clone());
     assert_eq!(spec.unwrap().external_id, "acme");
     let chart: Value = serde_yaml::from_str(&read("charts/unkey-operator/Chart.yaml")).unwrap();

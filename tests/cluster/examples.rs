@@ -21,8 +21,8 @@ fn manifests(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// What is applied by other tests, those of `gitops`.
-const ELSEWHERE: [&str; 8] = [
+/// What is applied by other tests: those of `gitops`, and the Pod by the chart's.
+const ELSEWHERE: [&str; 9] = [
     "admission/externalid-prefix.yaml",
     "argocd/applications.yaml",
     "argocd/argocd-cm.yaml",
@@ -31,6 +31,7 @@ const ELSEWHERE: [&str; 8] = [
     "kustomize/base/kustomization.yaml",
     "kustomize/overlays/production/kustomization.yaml",
     "kustomize/overlays/staging/kustomization.yaml",
+    "release/pod.yaml",
 ];
 
 /// The Identities of a file. Their namespace is the reader's to choose, so it is left out.

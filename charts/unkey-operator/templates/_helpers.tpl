@@ -18,9 +18,10 @@
 {{- .Values.namespaceOverride | default .Release.Namespace }}
 {{- end }}
 
+{{- /* Names stand in templates by way of toYaml: some, such as 123, would be taken for something else than text. */ -}}
 {{- define "unkey-operator.selectorLabels" -}}
-app.kubernetes.io/name: {{ include "unkey-operator.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "unkey-operator.name" . | toYaml }}
+app.kubernetes.io/instance: {{ .Release.Name | toYaml }}
 {{- end }}
 
 {{- /*
@@ -32,15 +33,15 @@ false for none; "labels" and "annotations" are more of them. Nobody can replace 
 {{- $_ := set $chart "app.kubernetes.io/version" (.root.Chart.AppVersion | toString) }}
 {{- $_ := set $chart "app.kubernetes.io/managed-by" .root.Release.Service }}
 {{- $selected := include "unkey-operator.selectorLabels" .root | fromYaml -}}
-name: {{ .name }}
+name: {{ .name | toYaml }}
 {{- if not (hasKey . "namespace") }}
-namespace: {{ include "unkey-operator.namespace" .root }}
+namespace: {{ include "unkey-operator.namespace" .root | toYaml }}
 {{- else if .namespace }}
-namespace: {{ .namespace }}
+namespace: {{ .namespace | toYaml }}
 {{- end }}
 labels:
-  {{- merge $selected (.labels | default dict) .root.Values.commonLabels $chart | toYaml | nindent 2 }}
-{{- with merge (dict) (.annotations | default dict) .root.Values.commonAnnotations }}
+  {{- merge $selected (.labels | default dict) (.root.Values.commonLabels | default dict) $chart | toYaml | nindent 2 }}
+{{- with merge (dict) (.annotations | default dict) (.root.Values.commonAnnotations | default dict) }}
 annotations:
   {{- toYaml . | nindent 2 }}
 {{- end }}
@@ -101,7 +102,7 @@ annotations:
     (printf "--lease-namespace=%s" (include "unkey-operator.namespace" .))
     (printf "--lease-duration=%s" .Values.leaderElection.leaseDuration)) }}
 {{- end }}
-{{- concat $args .Values.extraArgs | toYaml }}
+{{- concat $args (.Values.extraArgs | default list) | toYaml }}
 {{- end }}
 
 {{- /* What a schema cannot say of two values, or not in a sentence. */ -}}
@@ -115,4 +116,18 @@ annotations:
 {{- if and .Values.metrics.serviceMonitor.enabled (not .Values.metrics.service.enabled) }}
 {{- fail "metrics.serviceMonitor.enabled needs metrics.service.enabled" }}
 {{- end }}
+{{- $name := include "unkey-operator.fullname" . }}
+{{- if and .Values.metrics.service.enabled (not (regexMatch "^[a-z]" $name)) }}
+{{- fail (printf "the name %s-metrics of the Service would begin with a digit, which not every cluster takes: set fullnameOverride" $name) }}
+{{- end }}
+{{- $budget := .Values.podDisruptionBudget }}
+{{- if and $budget.enabled (kindIs "invalid" $budget.maxUnavailable) (not (include "unkey-operator.minAvailable" .)) }}
+{{- fail "podDisruptionBudget.enabled needs podDisruptionBudget.maxUnavailable or podDisruptionBudget.minAvailable" }}
+{{- end }}
+{{- end }}
+
+{{- /* Nothing if it is not set: neither "" nor null, but 0 is a number like others. */ -}}
+{{- define "unkey-operator.minAvailable" -}}
+{{- $least := .Values.podDisruptionBudget.minAvailable }}
+{{- if not (kindIs "invalid" $least) }}{{ $least }}{{ end }}
 {{- end }}

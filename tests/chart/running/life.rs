@@ -2,6 +2,9 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use controlplane::ControlPlane;
+use tokio::sync::OnceCell;
+
 use super::world::{ROOT_KEY, SECRET, World};
 use crate::harness::{Helm, RELEASE, container, definition, eventually, helms, there};
 
@@ -66,7 +69,8 @@ async fn a_release(world: &World, helm: &'static Helm) -> Vec<String> {
 /// The second release takes over what the first one left, and has nothing to do for it.
 #[tokio::test]
 async fn two_replicas_from_install_to_uninstall() {
-    let world = World::of_a_cluster().await;
+    static PLANE: OnceCell<ControlPlane> = OnceCell::const_new();
+    let world = World::of_a_cluster(&PLANE).await;
     world.secret("root-key", ROOT_KEY).await;
     let mut names = Vec::new();
     for helm in helms() {

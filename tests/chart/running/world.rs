@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::TcpListener;
 use std::path::Path;
+use std::process::Output;
 
 use controlplane::{ControlPlane, Options};
 use k8s_openapi::api::core::v1::Pod;
@@ -15,7 +16,7 @@ use unkey_emulator::{Emulator, Permissions, Workspace};
 
 use super::look::is_ready;
 use crate::harness::{
-    Helm, OPERATOR, RELEASE, api_of, apply, chart, define, definition, eventually, restricted, there,
+    Helm, NAMESPACE, OPERATOR, RELEASE, api_of, apply, chart, define, definition, eventually, restricted, there,
 };
 
 pub const ROOT_KEY: &str = "unkey_root_4f0c9a2e";
@@ -42,10 +43,9 @@ async fn plane(of: &'static OnceCell<ControlPlane>) -> &'static ControlPlane {
 }
 
 impl World {
-    /// With a release that is to work on all namespaces: a cluster to itself.
-    pub async fn of_a_cluster() -> Self {
-        static PLANE: OnceCell<ControlPlane> = OnceCell::const_new();
-        Self::on(plane(&PLANE).await, "unkey-system", Vec::new()).await
+    /// With a release that is to work on all namespaces: a cluster to itself, and so to one test.
+    pub async fn of_a_cluster(of: &'static OnceCell<ControlPlane>) -> Self {
+        Self::on(plane(of).await, NAMESPACE, Vec::new()).await
     }
 
     /// With a release for its own namespace only, in a cluster that others use too.
@@ -81,20 +81,29 @@ impl World {
             "config.consistencyWindow=1s".to_owned(),
             "config.requestTimeout=3s".to_owned(),
             "readinessProbe.periodSeconds=1".to_owned(),
+            "image.repository=registry.example.com/unkey-operator".to_owned(),
         ]);
         Self { client, namespace: namespace.to_owned(), emulator, workspace, nodelet, plane, values }
     }
 
     /// Runs helm while everything else goes on.
-    pub async fn helm(&self, helm: &'static Helm, args: &[&str]) -> String {
+    pub async fn try_helm(&self, helm: &'static Helm, args: &[&str]) -> Output {
         let mut args: Vec<String> = args.iter().map(ToString::to_string).collect();
         args.extend(["--namespace".to_owned(), self.namespace.clone()]);
         let kubeconfig = self.plane.kubeconfig();
         let run = move || {
             let args: Vec<&str> = args.iter().map(String::as_str).collect();
-            helm.succeeds(Some(Path::new(&kubeconfig)), &args)
+            helm.run(Some(Path::new(&kubeconfig)), &args)
         };
         tokio::task::spawn_blocking(run).await.unwrap()
+    }
+
+    /// The same if it must succeed: what it says.
+    pub async fn helm(&self, helm: &'static Helm, args: &[&str]) -> String {
+        let output = self.try_helm(helm, args).await;
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{} {args:?}: {said}", helm.name);
+        String::from_utf8(output.stdout).unwrap()
     }
 
     /// `helm install` or `helm upgrade` of the release with these flags besides the world's own values.
@@ -112,7 +121,7 @@ impl World {
         apply(&self.client, &secret).await;
     }
 
-    fn identity(&self, name: &str) -> Value {
+    pub fn identity(&self, name: &str) -> Value {
         json!({
             "apiVersion": "unkey.com/v1alpha1", "kind": "Identity",
             "metadata": {"name": name, "namespace": self.namespace}, "spec": {"externalId": name, "meta": {"n": 1}},
@@ -124,7 +133,7 @@ impl World {
     }
 
     /// The status and the reason of the condition Ready.
-    async fn condition(&self, name: &str) -> Option<(String, String)> {
+    pub async fn condition(&self, name: &str) -> Option<(String, String)> {
         let object = there(&self.client, &self.identity(name)).await?;
         let conditions = object["status"]["conditions"].as_array()?;
         let ready = conditions.iter().find(|condition| condition["type"] == "Ready")?;

@@ -20,7 +20,8 @@ fn documents(text: &str) -> Vec<Value> {
 async fn argo_cd_and_flux() {
     let world = World::alone("kinds").await;
     let apply = ["apply", "--server-side", "--validate=strict", "-f", "-"];
-    for namespace in ["argocd", "flux-system", "unkey-operator"] {
+    // Those of the tools themselves.
+    for namespace in ["argocd", "flux-system"] {
         let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}});
         succeeded(&world.run_kubectl(&apply, &namespace.to_string()).await);
     }

@@ -1,10 +1,10 @@
-//! Runs the Pods of a Deployment as processes of this machine: as much of a kubelet, and of a scheduler, as it takes to see a chart at
+//! Runs Pods, those of a Deployment above all, as processes of this machine: as much of a kubelet, and of a scheduler, as it takes to see a chart at
 //! work. The Pods are those that the real kube-controller-manager makes. May not know the operator.
 //!
 //! Like a kubelet it mounts Secrets and the `ServiceAccount`'s token (by `TokenRequest`, bound to the Pod) and writes them anew when they
 //! change, in one step; starts the container with the Pod's arguments and environment; asks the probes with their delays, deadlines and
-//! thresholds; restarts what ended or is not alive, with a growing delay; reports conditions, states and restarts; and when a Pod is
-//! deleted sends SIGTERM, waits the grace period, sends SIGKILL, and removes the Pod from the API. Everything ends with its owner.
+//! thresholds; restarts what ended or is not alive as its `restartPolicy` says, with a growing delay; reports phases, conditions, states and
+//! restarts; and when a Pod is deleted sends SIGTERM, waits the grace period, sends SIGKILL, and removes the Pod from the API. Everything ends with its owner.
 //!
 //! What it does not imitate:
 //!
@@ -19,8 +19,7 @@
 //! - **Of a Pod:** more than one container, init containers, `command`, `envFrom`, `subPath`, lifecycle hooks, probes other than
 //!   `httpGet`, startup probes, and volumes other than `secret`, `projected` and `emptyDir`. A Pod that has one of them is not
 //!   started, and says so.
-//! - **Silently left out:** `$(VAR)` in arguments stays as it is written, every Pod is restarted whatever its `restartPolicy`, and there are no
-//!   termination messages, no `observedGeneration`, no events of what goes well, and no `kubectl logs` or `exec`.
+//! - **Silently left out:** `$(VAR)` in arguments stays as it is written, and there are no termination messages, no `observedGeneration`, no events of what goes well, and no `kubectl logs` or `exec`.
 
 mod container;
 mod error;

@@ -123,6 +123,7 @@ impl Life {
             return self.leave().await;
         }
         match &self.state {
+            _ if self.is_over => {}
             State::Waiting { until, .. } if Instant::now() < *until => {}
             State::Waiting { .. } => self.start().await?,
             State::Running { .. } => self.tend().await?,
@@ -214,6 +215,8 @@ impl Life {
             finished_at: Some(now()),
             ..ContainerStateTerminated::default()
         });
+        let policy = self.pod.spec.as_ref().and_then(|spec| spec.restart_policy.as_deref());
+        self.is_over = policy == Some("Never") || policy == Some("OnFailure") && exit_code == 0;
         let delay = if begun.elapsed() > CALM { BACKOFF } else { self.backoff };
         self.backoff = (delay * 2).min(LONGEST_BACKOFF);
         let message = Some(format!("back-off {} ms restarting failed container", delay.as_millis()));

@@ -19,7 +19,7 @@ pub(crate) enum Doing {
         since: Time,
         ready: bool,
     },
-    /// For good: the Pod is being deleted.
+    /// For good: the Pod is being deleted, or is not to be restarted.
     Ended,
 }
 

@@ -122,6 +122,32 @@ async fn what_crashes_is_restarted_later_and_later() {
 }
 
 #[tokio::test]
+async fn what_is_not_to_be_restarted_is_over() {
+    let world = world("over").await;
+    let rows = [
+        ("done", "Never", 0, "Succeeded"),
+        ("failed", "Never", 3, "Failed"),
+        ("done-too", "OnFailure", 0, "Succeeded"),
+    ];
+    for (name, policy, code, phase) in rows {
+        world.run(name, &format!("echo once; exit {code}"), &json!({}), &json!({"restartPolicy": policy})).await;
+        eventually(&format!("{name} to have {phase}"), async || {
+            (world.pods.get(name).await.unwrap().status?.phase? == phase).then_some(())
+        })
+        .await;
+        let status = world.container(name).await.unwrap();
+        assert_eq!(status.state.unwrap().terminated.unwrap().exit_code, code);
+        assert_eq!((status.restart_count, world.nodelet.log(name).matches("once").count()), (0, 1), "{name}");
+        assert!(!world.nodelet.running().contains(&name.to_owned()));
+    }
+    world.run("again", "exit 3", &json!({}), &json!({"restartPolicy": "OnFailure"})).await;
+    eventually("a restart", async || {
+        world.container("again").await.filter(|status| status.restart_count > 0).map(drop)
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn who_does_not_listen_is_killed_when_its_time_is_over() {
     let world = world("deaf").await;
     let script = "trap 'echo no' TERM; echo up; while :; do sleep 0.1; done";

@@ -91,6 +91,8 @@ impl Stage {
             format!("config.adminPort={}", self.port),
             "config.consistencyWindow=1s,config.requestTimeout=2s".to_owned(),
             "leaderElection.leaseDuration=3s,readinessProbe.periodSeconds=1".to_owned(),
+            // Not pulled: the node runs this repository's program in its place.
+            "image.repository=registry.example.com/unkey-operator".to_owned(),
         ]
         .join(",")
     }
