@@ -5,6 +5,7 @@ use std::time::Duration;
 use ::kube::Client;
 use ::kube::runtime::events::{Event, EventType, Recorder, Reporter};
 
+use super::kube::words;
 use super::snapshot::Snapshot;
 use crate::domain::{Note, Report};
 
@@ -49,7 +50,7 @@ impl Events {
         let about = object.reference();
         match tokio::time::timeout(DEADLINE, self.0.publish(&event, &about)).await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::warn!(%error, reason, "an event could not be published"),
+            Ok(Err(error)) => tracing::warn!(error = %words(&error), reason, "an event could not be published"),
             Err(_) => tracing::warn!(reason, "an event could not be published in time"),
         }
     }

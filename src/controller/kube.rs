@@ -33,11 +33,24 @@ pub enum KubeError {
     #[error("the API server did not answer within {} s", DEADLINE.as_secs())]
     Deadline,
     /// The API server refused what only a bug of ours can send.
-    #[error("the API server refused a patch, which is a bug of the operator: {0}")]
+    #[error("this is a bug of the operator: {}", words(.0))]
     Bug(#[source] ::kube::Error),
     /// Anything else; it is tried again.
-    #[error("the API server could not be asked: {0}")]
+    #[error("{}", words(.0))]
     Api(#[source] ::kube::Error),
+}
+
+/// What a person needs of an error: the refusal without its record (of a missing right it names the right and where it is missing), the cause
+/// without what it came through.
+pub fn words(error: &::kube::Error) -> String {
+    if let ::kube::Error::Api(status) = error {
+        return format!("the API server says: {}", status.message);
+    }
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    format!("the API server cannot be asked: {cause}")
 }
 
 /// Reads the object, not from a cache.

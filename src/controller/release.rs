@@ -36,7 +36,7 @@ pub enum SurveyError {
     #[error("the API server knows no Identity; the CRD is not installed, so nothing is held")]
     NoCrd,
     /// Anything else.
-    #[error("the Identities cannot be listed: {}", words(.0))]
+    #[error("the Identities cannot be listed: {0}")]
     Kube(#[from] KubeError),
 }
 
@@ -47,7 +47,7 @@ pub enum StopError {
     #[error("an operator is at work: it has put finalizer and claim back on {0}, and nothing else was touched")]
     AtWork(String),
     /// The API server failed.
-    #[error("it cannot be seen whether an operator is at work, and nothing else was touched: {}", words(.0))]
+    #[error("it cannot be seen whether an operator is at work, and nothing else was touched: {0}")]
     Unseen(#[from] KubeError),
     /// The list afterwards failed.
     #[error("all was tried, and what came of it cannot be seen: {0}")]
@@ -58,28 +58,11 @@ pub enum StopError {
 #[derive(Debug, thiserror::Error)]
 pub enum ReleaseError {
     /// The API server failed or refused.
-    #[error("{}", words(.0))]
+    #[error(transparent)]
     Kube(#[from] KubeError),
     /// It never held still.
     #[error("somebody else changed it {TRIES} times in a row")]
     Contested,
-}
-
-/// What a person at a terminal needs of it: the refusal without its record, the cause without what it came through.
-fn words(error: &KubeError) -> String {
-    match error {
-        KubeError::Api(::kube::Error::Api(status)) | KubeError::Bug(::kube::Error::Api(status)) => {
-            format!("the API server says: {}", status.message)
-        }
-        KubeError::Api(error) => {
-            let mut cause: &dyn std::error::Error = error;
-            while let Some(deeper) = cause.source() {
-                cause = deeper;
-            }
-            format!("the API server cannot be asked: {cause}")
-        }
-        other => other.to_string(),
-    }
 }
 
 /// The Identities that carry our finalizer or claim.

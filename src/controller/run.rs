@@ -21,7 +21,7 @@ use super::intake::Intake;
 use super::kube::KubeError;
 use super::snapshot::Snapshot;
 use super::table::{Ref, lock};
-use super::watch::{changes, streams_lists};
+use super::watch::{changes, streams_lists, trouble};
 use super::{pass, scan};
 use crate::domain::{Cause, backoff};
 
@@ -144,7 +144,7 @@ async fn stands_by(
             Some(_) = woken.recv() => {}
             change = trigger.next() => match change {
                 Some(Ok(_)) => {}
-                Some(Err(error)) => tracing::error!(%error, "the watch failed; trying again"),
+                Some(Err(error)) => tracing::error!(error = %trouble(&error), "the watch failed; trying again"),
                 None => return Err(RunError::Ended),
             },
         }
@@ -251,6 +251,7 @@ fn report(error: &::kube::runtime::controller::Error<Failure, watcher::Error>) {
         Error::ReconcilerFailed(..) => {}
         // Asked for, and gone meanwhile.
         Error::ObjectNotFound(object) => tracing::debug!(%object, "gone before its turn"),
-        other => tracing::error!(error = %other, "the watch failed; trying again"),
+        Error::QueueError(error) => tracing::error!(error = %trouble(error), "the watch failed; trying again"),
+        Error::RunnerError(error) => tracing::error!(%error, "the queue failed; trying again"),
     }
 }

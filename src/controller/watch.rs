@@ -15,6 +15,7 @@ use ::kube::{Api, Client};
 use futures::stream::{BoxStream, SelectAll};
 use futures::{Stream, StreamExt};
 
+use super::kube::words;
 use super::snapshot::Snapshot;
 
 const PROBE_AGAIN: Duration = Duration::from_secs(1);
@@ -56,9 +57,20 @@ pub async fn streams_lists(api: &Api<Snapshot>, scope: &Scope) -> Result<bool, S
             Err(::kube::Error::Api(status)) if status.code == 404 => {
                 tracing::warn!("the API server knows no Identity; is the CRD installed? Trying again");
             }
-            Err(error) => tracing::warn!(%error, "Identities cannot be watched; trying again"),
+            Err(error) => tracing::warn!(error = %words(&error), "Identities cannot be watched; trying again"),
         }
         tokio::time::sleep(PROBE_AGAIN).await;
+    }
+}
+
+/// Why a watch failed. It is tried again.
+pub fn trouble(error: &watcher::Error) -> String {
+    match error {
+        watcher::Error::InitialListFailed(error)
+        | watcher::Error::WatchStartFailed(error)
+        | watcher::Error::WatchFailed(error) => words(error),
+        watcher::Error::WatchError(status) => words(&::kube::Error::Api(status.clone())),
+        watcher::Error::NoResourceVersion => error.to_string(),
     }
 }
 

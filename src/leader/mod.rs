@@ -222,6 +222,8 @@ impl Candidate {
             }
             Err(kube::Error::Api(status)) if status.code == 409 => Answer::Conflict,
             Err(kube::Error::Api(status)) if status.code == 404 && matches!(ask, Ask::Hold(_)) => Answer::Absent,
+            // It names the right that is missing.
+            Err(kube::Error::Api(status)) => self.fails(&status.message),
             Err(error) => self.fails(&error.to_string()),
         }
     }
@@ -251,7 +253,7 @@ impl Candidate {
     /// What goes wrong is told once, until something else does.
     fn fails(&mut self, why: &str) -> Answer {
         if self.told.as_deref() != Some(why) {
-            tracing::warn!(lease = self.name, why, "the lease cannot be read or written; trying again");
+            tracing::warn!(lease = self.name, %why, "the lease cannot be read or written; trying again");
             self.told = Some(why.to_owned());
         }
         Answer::Unknown

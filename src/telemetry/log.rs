@@ -26,10 +26,11 @@ pub enum LogError {
 /// Sets up logging for the process. `level` is a level or a filter (`info,unkey_operator=debug`).
 pub fn init(format: LogFormat, level: &str) -> Result<(), LogError> {
     let mut filter = EnvFilter::builder().parse(level)?;
-    // The runtime's own spans repeat in other words what ours say; asked for by name, they are there.
-    for noisy in ["kube_runtime", "kube_client", "hyper", "hyper_util", "reqwest", "rustls", "tower"] {
+    // What these say, ours say in other words: the runtime's spans, and its warning of a watch that is refused. Asked for by name, they are there.
+    let most = ["kube_client", "hyper", "hyper_util", "reqwest", "rustls", "tower"].map(|noisy| (noisy, "warn"));
+    for (noisy, least) in [("kube_runtime", "error")].into_iter().chain(most) {
         if !level.contains(noisy) {
-            filter = filter.add_directive(format!("{noisy}=warn").parse()?);
+            filter = filter.add_directive(format!("{noisy}={least}").parse()?);
         }
     }
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);

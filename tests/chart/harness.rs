@@ -2,6 +2,8 @@
 
 #[path = "../support/eventually.rs"]
 mod eventually;
+#[path = "../support/rights.rs"]
+mod rights;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -16,6 +18,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 pub use self::eventually::eventually;
+pub use self::rights::{Right, Setup};
 
 /// The operator's program.
 pub const OPERATOR: &str = env!("CARGO_BIN_EXE_unkey-operator");

@@ -45,9 +45,14 @@ impl World {
     /// Every Identity is Ready for its generation, Unkey holds exactly what its spec asks for under the id that its status records, and
     /// no identity besides: nothing lost, doubled or leaked.
     pub async fn assert_in_step(&self) {
+        self.assert_all_in_step(self.list().await);
+    }
+
+    /// The same, if these are all the Identities of the workspace, whatever their namespace.
+    pub fn assert_all_in_step(&self, objects: Vec<Value>) {
         let mut upstream: BTreeMap<String, _> =
             self.workspace.snapshot().live.into_iter().map(|live| (live.external_id.clone(), live)).collect();
-        for object in self.list().await {
+        for object in objects {
             let (spec, status) = (&object["spec"], &object["status"]);
             let external_id = spec["externalId"].as_str().unwrap();
             let ready = condition(&object, "Ready");

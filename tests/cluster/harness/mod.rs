@@ -8,6 +8,8 @@ mod eventually;
 mod look;
 mod operator;
 mod promtool;
+#[path = "../../support/rights.rs"]
+mod rights;
 mod statuses;
 mod table;
 mod world;
@@ -18,6 +20,7 @@ pub use cost::Cost;
 pub use eventually::eventually;
 pub use operator::Operator;
 pub use promtool::{Scrape, firing, promtool};
+pub use rights::{Right, Setup};
 pub use statuses::Statuses;
 pub use table::table;
 pub use world::{ROOT_KEY, World, condition, identity, succeeded};

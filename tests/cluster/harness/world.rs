@@ -140,10 +140,10 @@ impl World {
         Self::new(name).await.with_args(&["--workers", "1"])
     }
 
-    /// A world that shares the Unkey workspace of this one, root key included.
+    /// A world that shares the cluster and the Unkey workspace of this one, root key included.
     pub async fn beside(&self, name: &str) -> Self {
         let url = self.emulator.base_url();
-        let mut beside = Self::new(name).await.with_args(&["--api-url", &url]);
+        let mut beside = Self::on(self.plane, name).await.with_args(&["--api-url", &url]);
         beside.workspace = self.workspace.clone();
         beside
     }
