@@ -4,6 +4,8 @@ mod log;
 mod metrics;
 mod permits;
 mod scans;
+mod told;
 
 pub use log::{LogFormat, init};
 pub use metrics::{InFlight, Metrics, View};
+pub use told::Told;
