@@ -12,12 +12,12 @@ mod statuses;
 mod table;
 mod world;
 
-pub use admin::Exposition;
+pub use admin::{Exposition, Sample};
 pub use books::refusal;
 pub use cost::Cost;
 pub use eventually::eventually;
 pub use operator::Operator;
-pub use promtool::{Scrape, firing, promtool};
+pub use promtool::{Scrape, firing, firing_once, lint, promtool, shown};
 pub use statuses::Statuses;
 pub use table::table;
 pub use world::{ROOT_KEY, World, condition, identity, succeeded};
