@@ -1,5 +1,8 @@
 //! The chart's alerts and dashboard on what a real operator serves: each alert fires when things are so, and none that does not mean it.
 
+mod dashboard;
+mod runbook;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
