@@ -30,6 +30,10 @@ RUN case "$TARGETARCH" in \
          && rm -rf /var/lib/apt/lists/*; \
        fi
 
+# Builds as cargo does, and writes into the program which crates it was made of. Nobody can tell from a plain program, so that a scanner, and
+# with it the image's list of contents, would name the packages of the base and nothing else.
+RUN cargo install --locked cargo-auditable@0.7.7
+
 # A layer of nothing but dependencies, good until a manifest changes. `--locked` wants the manifest of every member of the workspace, and
 # a manifest wants the targets that it names: files that stand in for them are enough.
 COPY Cargo.toml Cargo.lock ./
@@ -44,12 +48,12 @@ RUN for folder in src $(printf '%s/src ' tests/support/*) $(sed -n '/^\[\[bench\
       && printf '%s\n' '//! The same.' 'fn main() {}' > "$folder/main.rs" \
       || exit 1; \
     done \
-    && cargo build --release --locked --target "$(cat triple)" --bin unkey-operator
+    && cargo auditable build --release --locked --target "$(cat triple)" --bin unkey-operator
 
 COPY src src
 # cargo goes by time, and what was checked out may be older than what stood in for it.
 RUN touch src/lib.rs src/main.rs \
-    && cargo build --release --locked --target "$(cat triple)" --bin unkey-operator \
+    && cargo auditable build --release --locked --target "$(cat triple)" --bin unkey-operator \
     && install -m 0755 "target/$(cat triple)/release/unkey-operator" /unkey-operator
 
 # The program alone, for the archives of a release: docker buildx build --target binary --output out .

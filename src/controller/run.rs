@@ -24,6 +24,7 @@ use super::table::{Ref, lock};
 use super::watch::{changes, streams_lists, trouble};
 use super::{pass, scan};
 use crate::domain::{Cause, backoff};
+use crate::telemetry::PassEnd;
 
 /// How often what is no longer needed is forgotten.
 const SWEEP: Duration = Duration::from_secs(60);
@@ -225,14 +226,14 @@ async fn reconcile(object: Arc<Snapshot>, context: Arc<Context>) -> Result<Actio
     let pass = AssertUnwindSafe(pass).catch_unwind().instrument(span.clone()).await;
     let failed = match pass {
         Ok(Ok(action)) => {
-            context.metrics.reconciled("ok", begun.elapsed());
+            context.metrics.reconciled(PassEnd::Ok, begun.elapsed());
             return Ok(action);
         }
         Ok(Err(error)) => FailureKind::Kube(error),
         Err(_) => FailureKind::Panic,
     };
-    let result = if matches!(failed, FailureKind::Panic) { "panic" } else { "error" };
-    context.metrics.reconciled(result, begun.elapsed());
+    let end = if matches!(failed, FailureKind::Panic) { PassEnd::Panic } else { PassEnd::Error };
+    context.metrics.reconciled(end, begun.elapsed());
     let memory = context.table.memory(&uid);
     let failures = {
         let mut memory = lock(&memory);

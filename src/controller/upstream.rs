@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::permits::Slot;
 use crate::domain::{Call, Cause, Content, Effect, Fault, Limit, Limits, Meta, Operation, Reply};
-use crate::telemetry::Metrics;
+use crate::telemetry::{Metrics, Outcome};
 use crate::unkey::{self, Class, Client, CreateIdentity, Ear, Permission, RatelimitSpec, Refusal, UpdateIdentity};
 
 /// What was answered, and what is for the log only.
@@ -51,7 +51,7 @@ pub async fn send<T>(
     let sending = slot.sends(operation)?;
     let (timer, ear) = (metrics.upstream_begins(), Ear::default());
     let result = request(&client.heard_by(&ear)).await.map_err(Arc::new);
-    timer.ends(operation, result.as_ref().err().map_or("ok", |error| word(error)));
+    timer.ends(operation, Outcome::of(result.as_ref().err().map(AsRef::as_ref)));
     sending.ends(result.as_ref().err(), ear.heard());
     Ok(result)
 }
@@ -162,19 +162,4 @@ fn specs(limits: &Limits) -> Vec<RatelimitSpec> {
             auto_apply: limit.auto_apply,
         })
         .collect()
-}
-
-/// How a call failed, in one of a closed set of words: a metric label.
-fn word(error: &unkey::Error) -> &'static str {
-    match error.class() {
-        Class::NotFound => "not_found",
-        Class::Conflict => "exists",
-        Class::Transient => "transient",
-        Class::UnknownOutcome => "unknown_outcome",
-        Class::RateLimited { .. } => "rate_limited",
-        Class::Credential => "credential",
-        Class::Permission { .. } => "permission",
-        Class::Terminal { .. } => "rejected",
-        Class::Misconfigured => "misconfigured",
-    }
 }

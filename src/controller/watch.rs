@@ -17,6 +17,7 @@ use futures::{Stream, StreamExt};
 
 use super::kube::words;
 use super::snapshot::Snapshot;
+use crate::telemetry::Told;
 
 const PROBE_AGAIN: Duration = Duration::from_secs(1);
 
@@ -43,24 +44,33 @@ impl Scope {
 
 /// True if the API server can stream the initial list (no page of 500 objects in memory twice). Old ones refuse the
 /// parameters as invalid. Anything else (no CRD yet, no permission, a storage that starts) says nothing: it asks again
-/// until it knows. An error is the API server's word on a selector that it cannot read.
+/// until it knows, and tells why it cannot once, until there is another reason. An error is the API server's word on a selector that it cannot
+/// read.
 pub async fn streams_lists(api: &Api<Snapshot>, scope: &Scope) -> Result<bool, String> {
     let mut probe = WatchParams::default().initial_events().timeout(1);
     probe.label_selector.clone_from(&scope.selector);
-    loop {
-        match api.watch(&probe, "0").await {
-            Ok(_) => return Ok(true),
-            Err(::kube::Error::Api(status)) if status.code == 422 => return Ok(false),
+    let mut told = Told::default();
+    let streams = loop {
+        let why = match api.watch(&probe, "0").await {
+            Ok(_) => break true,
+            Err(::kube::Error::Api(status)) if status.code == 422 => break false,
             Err(::kube::Error::Api(status)) if status.code == 400 && scope.selector.is_some() => {
                 return Err(status.message.clone());
             }
             Err(::kube::Error::Api(status)) if status.code == 404 => {
-                tracing::warn!("the API server knows no Identity; is the CRD installed? Trying again");
+                "the API server knows no Identity; is the CRD installed?".to_owned()
             }
-            Err(error) => tracing::warn!(error = %words(&error), "Identities cannot be watched; trying again"),
+            Err(error) => words(&error),
+        };
+        if told.is_news(&why) {
+            tracing::warn!(error = %why, "Identities cannot be watched; trying again each second");
         }
         tokio::time::sleep(PROBE_AGAIN).await;
+    };
+    if told.ends() {
+        tracing::info!("Identities can be watched now");
     }
+    Ok(streams)
 }
 
 /// Why a watch failed. It is tried again.

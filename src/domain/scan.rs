@@ -59,6 +59,9 @@ pub enum Finding {
 }
 
 impl Finding {
+    /// Every finding.
+    pub const ALL: [Self; 4] = [Self::Drift, Self::Replaced, Self::Missing, Self::Verdict];
+
     /// One word: a metric label.
     pub fn as_str(self) -> &'static str {
         match self {

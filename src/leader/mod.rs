@@ -26,6 +26,7 @@ use tokio::sync::watch;
 
 pub use self::election::Timing;
 use self::election::{Answer, Ask, Election, Record};
+use crate::telemetry::Told;
 
 /// Whether this process may act. Cheap to ask, so ask before every write.
 #[derive(Clone, Debug)]
@@ -116,7 +117,7 @@ pub struct Candidate {
     election: Election,
     /// As it was last read or written: labels and the like stay as they are.
     lease: Option<Lease>,
-    told: Option<String>,
+    told: Told,
     dice: RandomState,
 }
 
@@ -135,7 +136,7 @@ impl Candidate {
             timing,
             lead,
             lease: None,
-            told: None,
+            told: Told::default(),
             dice,
         }
     }
@@ -252,9 +253,8 @@ impl Candidate {
 
     /// What goes wrong is told once, until something else does.
     fn fails(&mut self, why: &str) -> Answer {
-        if self.told.as_deref() != Some(why) {
+        if self.told.is_news(why) {
             tracing::warn!(lease = self.name, %why, "the lease cannot be read or written; trying again");
-            self.told = Some(why.to_owned());
         }
         Answer::Unknown
     }
@@ -262,10 +262,8 @@ impl Candidate {
     fn stands_by(&mut self) {
         let holder = self.lease.as_ref().and_then(|lease| lease.spec.as_ref()?.holder_identity.clone());
         let Some(holder) = holder.filter(|holder| *holder != self.me) else { return };
-        let told = format!("{holder} leads");
-        if self.told.as_ref() != Some(&told) {
+        if self.told.is_news(&format!("{holder} leads")) {
             tracing::info!(lease = self.name, leader = holder, "standing by");
-            self.told = Some(told);
         }
     }
 

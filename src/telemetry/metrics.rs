@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::hash::Hash;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -16,6 +17,7 @@ use prometheus_client::registry::{Metric, Registry, Unit};
 
 use super::permits::Permits;
 use super::scans::Scans;
+use super::words::{Outcome, PassEnd};
 use crate::api::{EventReason, Reason};
 use crate::unkey::{Operation, Standing};
 
@@ -97,6 +99,12 @@ impl ByEvent {
     }
 }
 
+impl ByOutcome {
+    fn of(operation: Operation, outcome: Outcome) -> Self {
+        Self { operation: Word(operation.as_str()), outcome: Word(outcome.as_str()) }
+    }
+}
+
 /// A metric that is registered.
 pub(super) fn registered<M: Metric + Clone + Default>(registry: &mut Registry, name: &str, help: &str) -> M {
     let metric = M::default();
@@ -104,11 +112,28 @@ pub(super) fn registered<M: Metric + Clone + Default>(registry: &mut Registry, n
     metric
 }
 
+/// A registered counter of a closed set of labels, each there from the start.
+pub(super) fn counters<L>(
+    registry: &mut Registry,
+    name: &str,
+    help: &str,
+    all: impl IntoIterator<Item = L>,
+) -> Family<L, Counter>
+where
+    L: EncodeLabelSet + Clone + fmt::Debug + Eq + Hash + Send + Sync + 'static,
+{
+    let family: Family<L, Counter> = registered(registry, name, help);
+    for labels in all {
+        drop(family.get_or_create(&labels));
+    }
+    family
+}
+
 impl Default for Metrics {
     fn default() -> Self {
         let mut registry = Registry::with_prefix("unkey_operator");
-        let reconciles = Family::default();
-        registry.register("reconciles", "Passes over an object, by result", reconciles.clone());
+        let ends = PassEnd::ALL.iter().map(|end| ByResult { result: Word(end.as_str()) });
+        let reconciles = counters(&mut registry, "reconciles", "Passes over an object, by result", ends);
         let help = "How long a pass over an object took, waits for a permit not counted";
         let passes = Histogram::new([0.000_1, 0.001, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0]);
         registry.register_with_unit("reconcile_duration", help, Unit::Seconds, passes.clone());
@@ -121,14 +146,12 @@ impl Default for Metrics {
         registry.register_with_unit("oldest_unsynced_age", help, Unit::Seconds, oldest.clone());
         let help =
             "Things done that a status cannot show, each an event too: Adopted, DriftCorrected, Recreated and the like";
-        let told: Family<ByEvent, Counter> = registered(&mut registry, "notes", help);
-        for event in EventReason::ALL {
-            drop(told.get_or_create(&ByEvent::of(event)));
-        }
+        let told = counters(&mut registry, "notes", help, EventReason::ALL.map(ByEvent::of));
         let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
         registry.register("build", "The operator's version", build);
-        let requests = Family::default();
-        registry.register("upstream_requests", "Requests to Unkey, by operation and outcome", requests.clone());
+        let of = |operation: Operation| Outcome::ALL.iter().map(move |outcome| ByOutcome::of(operation, *outcome));
+        let help = "Requests to Unkey, by operation and outcome";
+        let requests = counters(&mut registry, "upstream_requests", help, Operation::ALL.into_iter().flat_map(of));
         // From a loopback answer to the default deadline.
         let seconds: Family<ByOperation, Histogram> = Family::new_with_constructor(|| {
             Histogram::new([0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0])
@@ -180,9 +203,9 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// A pass ended: `ok`, `error` or `panic`.
-    pub fn reconciled(&self, result: &'static str, took: Duration) {
-        self.0.reconciles.get_or_create(&ByResult { result: Word(result) }).inc();
+    /// A pass ended.
+    pub fn reconciled(&self, end: PassEnd, took: Duration) {
+        self.0.reconciles.get_or_create(&ByResult { result: Word(end.as_str()) }).inc();
         self.0.passes.observe(took.as_secs_f64());
     }
 
@@ -250,10 +273,10 @@ pub struct InFlight {
 
 impl InFlight {
     /// The answer is there.
-    pub fn ends(self, operation: Operation, outcome: &'static str) {
-        let operation = Word(operation.as_str());
-        self.metrics.0.requests.get_or_create(&ByOutcome { operation, outcome: Word(outcome) }).inc();
-        self.metrics.0.seconds.get_or_create(&ByOperation { operation }).observe(self.begun.elapsed().as_secs_f64());
+    pub fn ends(self, operation: Operation, outcome: Outcome) {
+        self.metrics.0.requests.get_or_create(&ByOutcome::of(operation, outcome)).inc();
+        let operation = ByOperation { operation: Word(operation.as_str()) };
+        self.metrics.0.seconds.get_or_create(&operation).observe(self.begun.elapsed().as_secs_f64());
     }
 }
 

@@ -4,6 +4,10 @@ mod log;
 mod metrics;
 mod permits;
 mod scans;
+mod told;
+mod words;
 
 pub use log::{LogFormat, init};
 pub use metrics::{InFlight, Metrics, View};
+pub use told::Told;
+pub use words::{Outcome, PassEnd, ScanEnd};

@@ -9,7 +9,9 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::Metrics;
-use super::metrics::{ByResult, Word, registered};
+use super::metrics::{ByResult, Word, counters, registered};
+use super::words::ScanEnd;
+use crate::domain::scan::Finding;
 
 /// What the scans did.
 pub(super) struct Scans {
@@ -31,12 +33,14 @@ struct ByFinding {
 
 impl Scans {
     pub(super) fn register(registry: &mut Registry) -> Self {
-        let by_result = registered(registry, "scans", "Scans of the workspace, by result");
+        let ends = ScanEnd::ALL.iter().map(|end| ByResult { result: Word(end.as_str()) });
+        let by_result = counters(registry, "scans", "Scans of the workspace, by result", ends);
         let pages = registered(registry, "scan_pages", "Pages of the workspace that were listed");
         let help = "Differences that scans found; each is looked at again before anything is done";
-        let findings = registered(registry, "scan_findings", help);
+        let all = Finding::ALL.map(|finding| ByFinding { finding: Word(finding.as_str()) });
+        let findings = counters(registry, "scan_findings", help, all);
         let (last, took): (Gauge, Gauge<f64, std::sync::atomic::AtomicU64>) = Default::default();
-        let help = "When the last complete scan ended, in Unix time; 0: none yet";
+        let help = "When the last scan ended that looked at all there was, were it nothing, in Unix time; 0: none yet";
         registry.register_with_unit("scan_last_complete_timestamp", help, Unit::Seconds, last.clone());
         let help = "How long the last complete scan took";
         registry.register_with_unit("scan_last_complete_duration", help, Unit::Seconds, took.clone());
@@ -60,11 +64,11 @@ impl Metrics {
     }
 
     /// A scan ended.
-    pub fn scanned(&self, result: &'static str) {
-        self.scans().by_result.get_or_create(&ByResult { result: Word(result) }).inc();
+    pub fn scanned(&self, end: ScanEnd) {
+        self.scans().by_result.get_or_create(&ByResult { result: Word(end.as_str()) }).inc();
     }
 
-    /// It was a complete one; `now` is Unix time.
+    /// It looked at all there was; `now` is Unix time.
     pub fn scan_completed(&self, now: i64, took: Duration) {
         self.scans().last.set(now);
         self.scans().took.set(took.as_secs_f64());
@@ -75,9 +79,9 @@ impl Metrics {
         self.scans().pages.inc();
     }
 
-    /// A difference was found: `drift`, `replaced`, `missing` or `verdict`.
-    pub fn scan_found(&self, finding: &'static str) {
-        self.scans().findings.get_or_create(&ByFinding { finding: Word(finding) }).inc();
+    /// A difference was found.
+    pub fn scan_found(&self, finding: Finding) {
+        self.scans().findings.get_or_create(&ByFinding { finding: Word(finding.as_str()) }).inc();
     }
 
     /// What a complete scan saw of the recorded identities.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::process::{Command, Stdio};
 
-use super::harness::{NAMESPACE, OPERATOR, args, helms, objects};
+use super::harness::{NAMESPACE, OPERATOR, args, helms, objects, read};
 
 /// What has no meaning in a Pod, or is given in another way than by an argument.
 const NOT_GIVEN: &[&str] = &["--kubeconfig", "--context", "--help", "--version", "--lease-holder"];
@@ -99,5 +99,39 @@ fn the_schema_and_the_program_have_the_same_bounds() {
             let (code, said) = started(&with(text));
             assert!(code == Some(2) && said.contains(flag.trim_end_matches('=')), "{set}: {said}");
         }
+    }
+}
+
+/// The runbook tells to set flags, and names the chart's value beside each: that value sets that flag.
+#[test]
+fn the_runbook_names_the_value_of_each_flag() {
+    const SETS: [(&str, &str); 7] = [
+        ("--accept-workspace-change", "config.acceptWorkspaceChange=true"),
+        ("--api-url", "config.apiUrl=http://unkey.example.com"),
+        ("--leader-elect", "leaderElection.enabled=false,replicaCount=1"),
+        ("--lease-name", "leaderElection.leaseName=another"),
+        ("--namespace", "watchNamespaces={team-a}"),
+        ("--rate-limit-share", "config.rateLimitShare=0.1"),
+        ("--selector", "config.selector=shard=a"),
+    ];
+    let runbook = read("docs/runbook.md").replace('\n', " ");
+    let mut named: Vec<(&str, &str)> = runbook
+        .match_indices("`--")
+        .map(|(at, _)| {
+            let (flag, rest) = runbook[at + 1..].split_once('`').unwrap();
+            let value = rest.strip_prefix(" (chart: `").and_then(|rest| rest.split('`').next());
+            (flag, value.unwrap_or_else(|| panic!("{flag}: no value of the chart beside it")))
+        })
+        .collect();
+    named.sort_unstable();
+    named.dedup();
+    let known: Vec<(&str, &str)> = SETS.iter().map(|(flag, set)| (*flag, set.split('=').next().unwrap())).collect();
+    assert_eq!(named, known);
+    let given = |flags: &[&str], flag: &str| -> Vec<String> {
+        let all = args(&objects(&helms()[0].template(NAMESPACE, flags)));
+        all.into_iter().filter(|arg| arg.split('=').next() == Some(flag)).collect()
+    };
+    for (flag, set) in SETS {
+        assert_ne!(given(&["--set", set], flag), given(&[], flag), "{set} does not change {flag}");
     }
 }

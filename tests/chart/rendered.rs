@@ -14,12 +14,13 @@ fn a_value_goes_where_it_belongs() {
     const CONTAINER: &str = "/spec/template/spec/containers/0";
     let digest = format!("sha256:{}", "0123456789abcdef".repeat(4));
     let by_digest = format!("image.tag=old,image.digest={digest}");
+    let ours = concat!("r:5000/a/unkey-operator:", env!("CARGO_PKG_VERSION"));
     let rows = [
         ("replicaCount=2", "/spec/strategy/rollingUpdate".to_owned(), json!({"maxUnavailable": 0, "maxSurge": 1})),
         ("leaderElection.enabled=false,replicaCount=1", "/spec/strategy".to_owned(), json!({"type": "Recreate"})),
         ("image.tag=v9", format!("{CONTAINER}/image"), json!("unkey-operator:v9")),
         (&by_digest, format!("{CONTAINER}/image"), json!(format!("unkey-operator@{digest}"))),
-        ("image.registry=r:5000/a", format!("{CONTAINER}/image"), json!("r:5000/a/unkey-operator:0.1.0")),
+        ("image.registry=r:5000/a", format!("{CONTAINER}/image"), json!(ours)),
         ("config.adminPort=9000", format!("{CONTAINER}/ports/0/containerPort"), json!(9000)),
         (
             "config.adminPort=9000",

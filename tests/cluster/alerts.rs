@@ -1,5 +1,8 @@
 //! The chart's alerts and dashboard on what a real operator serves: each alert fires when things are so, and none that does not mean it.
 
+mod dashboard;
+mod runbook;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
@@ -12,7 +15,7 @@ use unkey_emulator::{Fault, FaultKind, Operation, Permissions};
 
 use cutting_proxy::{Fault as KubeFault, FaultKind as KubeFaultKind, Proxy};
 
-use super::harness::{Operator, Scrape, World, eventually, firing, promtool, refusal};
+use super::harness::{Operator, Sample, Scrape, World, eventually, firing, firing_once, promtool, refusal};
 
 fn chart_file(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("charts/unkey-operator/files").join(name)
@@ -35,8 +38,18 @@ async fn scrape(operator: &Operator) -> Scrape {
 /// Nothing fires on the first scrape, and exactly these alerts on what follows.
 #[track_caller]
 fn assert_fires(before: &Scrape, after: &Scrape, expected: &[&str]) {
-    let (at_first, then) = firing(before, after);
-    assert_eq!(at_first, Vec::<String>::new(), "while all is well");
+    assert_fired(&firing(before, after), expected);
+}
+
+/// The same soon after what happens between the two, if it does not happen again.
+#[track_caller]
+fn assert_fires_once(before: &Scrape, after: &Scrape, expected: &[&str]) {
+    assert_fired(&firing_once(before, after), expected);
+}
+
+#[track_caller]
+fn assert_fired((at_first, then): &(Vec<String>, Vec<String>), expected: &[&str]) {
+    assert!(at_first.is_empty(), "while all is well: {at_first:?}");
     assert_eq!(then, expected);
 }
 
@@ -72,6 +85,22 @@ async fn nothing_fires_while_all_is_well_and_one_does_when_nobody_is_there() {
     world.ready("a").await;
     assert_fires(&before, &scrape(&operator).await, &[]);
     assert_fires(&before, &Scrape::of_none(), &["UnkeyOperatorDown"]);
+}
+
+/// Where there is no Identity, a scan has nothing to look at, and is not overdue. The interval is one at which it would be if none ever ended:
+/// three of them, five minutes and the quarter of an hour that the alert waits are over ten minutes before the end of what is played.
+#[tokio::test]
+async fn nothing_fires_where_there_is_no_identity() {
+    let world = World::new("alerts-empty").await.with_args(&["--resync-interval", "50m"]);
+    let operator = world.start().await;
+    let scans = async || operator.metrics().await.sum("unkey_operator_scans_total", &[("result", "nothing")]);
+    eventually("a scan", async || (scans().await == 1).then_some(())).await;
+    let empty = scrape(&operator).await;
+    assert_fires(&empty, &empty, &[]);
+    let mut never = operator.metrics().await;
+    let last = "unkey_operator_scan_last_complete_timestamp_seconds";
+    never.samples.iter_mut().find(|sample| sample.name == last).unwrap().value = 0.0;
+    assert_fires(&empty, &Scrape::of(vec![never]), &["UnkeyScanOverdue"]);
 }
 
 #[tokio::test]
@@ -200,7 +229,7 @@ async fn what_happens_behind_its_back() {
     world.delete("a").await;
     operator.signal("CONT");
     operator.until_logged("went without its finalizer").await;
-    assert_fires(&before, &scrape(&operator).await, &["UnkeyIdentityLeftBehind"]);
+    assert_fires_once(&before, &scrape(&operator).await, &["UnkeyIdentityLeftBehind"]);
 }
 
 #[tokio::test]
@@ -230,15 +259,18 @@ async fn the_scan_fails_or_misses_most() {
     assert_fires(&before, &scrape(&operator).await, &["UnkeyPermissionMissing", "UnkeyScanOverdue"]);
 }
 
-/// A panic cannot be brought about from outside: there the series of one is made up.
+/// A panic cannot be brought about from outside: the series of one is there, and its figure is made up. The first of a process is reported
+/// though no other follows.
 #[tokio::test]
 async fn a_panic_is_reported() {
     let (_world, operator, before) = well("alerts-panic").await;
     let mut after = operator.metrics().await;
-    let ok = after.samples.iter_mut().find(|it| it.labels.get("result").is_some_and(|result| result == "ok")).unwrap();
-    ok.labels.insert("result".to_owned(), "panic".to_owned());
-    ok.value = 1.0;
-    assert_fires(&before, &Scrape::of(vec![after]), &["UnkeyOperatorPanics"]);
+    let is_it =
+        |sample: &&mut Sample| sample.name == "unkey_operator_reconciles_total" && sample.labels["result"] == "panic";
+    let panics = after.samples.iter_mut().find(is_it).expect("it is there before the first");
+    assert!(panics.value <= 0.0, "{panics:?}");
+    panics.value = 1.0;
+    assert_fires_once(&before, &Scrape::of(vec![after]), &["UnkeyOperatorPanics"]);
 }
 
 /// What this file shows to fire is all that there is, promtool finds no fault with it, and the runbook has a section for each.

@@ -7,7 +7,7 @@ use cutting_proxy::{Ending, Fault, FaultKind, Proxy};
 use serde_json::{Value, json};
 use unkey_emulator::{Fault as UpstreamOrder, FaultKind as UpstreamFault, Operation, Seed};
 
-use super::harness::{World, condition, eventually};
+use super::harness::{Operator, World, condition, eventually};
 
 /// A world whose operator sees Kubernetes through a proxy.
 async fn behind_a_proxy(name: &str) -> (World, Proxy) {
@@ -44,6 +44,27 @@ async fn replace(world: &World, name: &str, n: u32) {
     world.patch(name, &json!({"metadata": {"finalizers": null}})).await;
     world.delete(name).await;
     world.create(name, &spec(name, n)).await;
+}
+
+/// A right or the definition may be missing for days, and is asked for each second.
+#[tokio::test]
+async fn what_keeps_the_watch_from_beginning_is_told_once() {
+    let (world, proxy) = behind_a_proxy("watch-told").await;
+    let refused = proxy.order(Fault::new(FaultKind::forbidden()).verb("watch").on("identities"));
+    let operator = Operator::start(world.files.path().join("operator.log"), &world.args(), &[]);
+    let told = |words: &str| operator.log().matches(words).count();
+    let warning = " WARN Identities cannot be watched";
+    hits(&proxy, refused, 4).await;
+    assert_eq!(told(warning), 1);
+    // Another reason is news.
+    let failed = proxy.order(Fault::new(FaultKind::internal_error()).verb("watch").on("identities"));
+    proxy.clear_fault(refused);
+    hits(&proxy, failed, 3).await;
+    assert_eq!(told(warning), 2);
+    // And so is its end.
+    proxy.clear_faults();
+    operator.until_logged("the list of Identities is here").await;
+    assert_eq!((told(warning), told("Identities can be watched now")), (2, 1));
 }
 
 /// B3, B5: all that happens between two watches is seen by what it leaves behind.

@@ -17,6 +17,9 @@ fn stage() -> Stage {
     stage
 }
 
+/// What compiles.
+const BUILD: &str = "cargo auditable build ";
+
 /// True if a line of .dockerignore that begins with `!` lets a path through; its first line keeps everything out.
 fn is_let_through(ignore: &str, path: &str) -> bool {
     let mut rules = ignore.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
@@ -40,12 +43,12 @@ fn what_it_copies_is_there_and_may_be_seen() {
     }
 }
 
-/// cargo, asked only whether the manifests are complete and agree with the lock file.
+/// cargo, asked to build, and asking only whether the manifests are complete and agree with the lock file.
 const CARGO: &str = r#"set -eu
-cargo() { "$CARGO" metadata --locked --offline --filter-platform "$(rustc -vV | sed -n 's/^host: //p')" --format-version 1 > /dev/null; }
+cargo() { [ "$1 $2" = "auditable build" ] && "$CARGO" metadata --locked --offline --filter-platform "$(rustc -vV | sed -n 's/^host: //p')" --format-version 1 > /dev/null; }
 "#;
 
-/// Runs the stage up to its first `cargo build`, in a folder, without the COPY of one file; what the shell said, and whether it failed.
+/// Runs the stage up to the first build, in a folder, without the COPY of one file; what the shell said, and whether it failed.
 fn stand_ins(without: Option<&str>) -> Result<(), String> {
     let folder = tempfile::tempdir().unwrap();
     for (word, rest) in stage().instructions {
@@ -58,7 +61,7 @@ fn stand_ins(without: Option<&str>) -> Result<(), String> {
                     std::fs::copy(Path::new(ROOT).join(&copied.from), to).unwrap();
                 }
             }
-            "RUN" if rest.contains("cargo build") => {
+            "RUN" if rest.contains(BUILD) => {
                 std::fs::write(folder.path().join("triple"), "any").unwrap();
                 let script = format!("{CARGO}{rest}");
                 let mut shell = Command::new("sh");
@@ -71,6 +74,21 @@ fn stand_ins(without: Option<&str>) -> Result<(), String> {
         }
     }
     panic!("nothing is built");
+}
+
+/// Built once without it, a program would not say what it was made of, and nobody would miss it.
+#[test]
+fn the_program_says_which_crates_it_was_made_of() {
+    let stage = stage();
+    let runs: Vec<&str> = stage.all("RUN").collect();
+    let install = "cargo install --locked cargo-auditable@";
+    let installed = runs.iter().position(|run| run.starts_with(install)).expect("it is installed");
+    let version = runs[installed].trim_start_matches(install);
+    assert!(version.split('.').count() == 3 && version.bytes().all(|c| c.is_ascii_digit() || c == b'.'), "{version}");
+    let builds: Vec<usize> =
+        (0..runs.len()).filter(|at| runs[*at].contains("cargo ") && runs[*at].contains(" build ")).collect();
+    assert_eq!(builds.len(), 2, "{runs:?}");
+    assert!(builds.iter().all(|at| *at > installed && runs[*at].contains(BUILD)), "{runs:?}");
 }
 
 #[test]

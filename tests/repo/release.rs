@@ -10,6 +10,37 @@ use super::tree::{ROOT, files};
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 const OPERATOR: &str = env!("CARGO_BIN_EXE_unkey-operator");
 
+/// What is said before the first release, and where it may stand.
+const DENIALS: [&str; 2] = ["No image is published", "No release has been made"];
+const PLACES: [&str; 4] = ["README.md", "SECURITY.md", "charts/", "docs/"];
+
+/// True for the heading of what this version has brought, or will.
+fn is_ours(line: &str) -> bool {
+    line == "## Unreleased" || line.starts_with(&format!("## {VERSION} - "))
+}
+
+/// The changelog at the commit that gets the tag, whatever it is now: one dated heading over all that is ours.
+fn released(changelog: &str) -> String {
+    let mut heading = Some(format!("## {VERSION} - 2027-01-31\n"));
+    let line = |line: &str| if is_ours(line) { heading.take().unwrap_or_default() } else { format!("{line}\n") };
+    changelog.lines().map(line).collect()
+}
+
+/// And after it, when nothing new is listed yet.
+fn after_release(changelog: &str) -> String {
+    released(changelog).replacen("\n## ", "\n## Unreleased\n\n## ", 1)
+}
+
+/// Takes the date off the heading of this version.
+fn undated(changelog: &str) -> String {
+    let line = |line: &str| if is_ours(line) { format!("## {VERSION}\n") } else { format!("{line}\n") };
+    changelog.lines().map(line).collect()
+}
+
+/// What this repository goes through around a release. Each of these tests has to hold at each of them, or the commit of a release fails it.
+const TIMES: [(&str, fn(&str) -> String); 3] =
+    [("now", str::to_owned), ("at the release", released), ("after it", after_release)];
+
 /// A copy without what git ignores and keeps.
 struct Tree(TempDir);
 
@@ -24,11 +55,11 @@ impl Tree {
         copy
     }
 
-    /// The same as its maintainer leaves it for a tag.
-    fn fit_for_a_tag() -> Self {
+    /// The same as its maintainer leaves it for a tag, whatever the changelog was until then.
+    fn fit_for_a_tag(changelog: fn(&str) -> String) -> Self {
         let copy = Self::copy();
         let digest = format!("@sha256:{}\n", "0f".repeat(32));
-        copy.edit("CHANGELOG.md", |text| text.replace("## Unreleased", &format!("## {VERSION} - 2026-12-01")));
+        copy.edit("CHANGELOG.md", |text| released(&changelog(text)));
         copy.edit("Dockerfile", |text| {
             let pin = |line: &str| {
                 let base = line.starts_with("ARG RUST=") || line.starts_with("ARG BASE=");
@@ -38,6 +69,14 @@ impl Tree {
         });
         if copy.0.path().join("docs/versioning.md").exists() {
             copy.edit("docs/versioning.md", |text| text.replace(" (unreleased)", ""));
+        }
+        for file in files(copy.0.path()) {
+            let page = file.strip_prefix(copy.0.path()).unwrap().to_str().unwrap();
+            if PLACES.iter().any(|place| page.starts_with(place)) {
+                copy.edit(page, |text| {
+                    DENIALS.iter().fold(text.to_owned(), |text, denial| text.replace(denial, "There is one"))
+                });
+            }
         }
         copy
     }
@@ -84,11 +123,7 @@ const ANY_TIME: [Breakage; 6] = [
         |text| format!("{text}# edited\n"),
         "is not what the code says; run: make generate",
     ),
-    (
-        "CHANGELOG.md",
-        |text| text.replace("\n- ", "\n* ").replace(&format!("## {VERSION}"), "## 0.0.1"),
-        "nothing is listed under",
-    ),
+    ("CHANGELOG.md", |text| undated(text).replace("\n- ", "\n* "), "nothing is listed under"),
     (
         ".github/workflows/test.yaml",
         |text| text.replace("checkout@08c6903cd8c0fde910a37f88322edcfb5dd907a8", "checkout@v5"),
@@ -103,7 +138,7 @@ const ANY_TIME: [Breakage; 6] = [
 
 const AT_A_TAG: [Breakage; 3] = [
     ("CHANGELOG.md", |text| format!("{text}\n## Unreleased\n"), "still called unreleased: CHANGELOG.md"),
-    ("CHANGELOG.md", |text| text.replace(" - 2026-12-01", ""), "its newest section is"),
+    ("CHANGELOG.md", undated, "its newest section is"),
     ("Dockerfile", |text| text.replace("@sha256:", "@sha512:"), "not pinned by digest"),
 ];
 
@@ -118,21 +153,35 @@ fn refuses(tree: &Tree, tag: Option<&str>, breakages: &[Breakage]) {
 
 #[test]
 fn what_holds_at_any_time_is_asked_at_any_time() {
-    let tree = Tree::copy();
-    let (fit, said) = tree.check(None, OPERATOR);
-    assert!(fit, "{said}");
-    refuses(&tree, None, &ANY_TIME);
-    let (fit, said) = tree.check(None, "false");
+    for (time, changelog) in TIMES {
+        let tree = Tree::copy();
+        tree.edit("CHANGELOG.md", changelog);
+        let (fit, said) = tree.check(None, OPERATOR);
+        assert!(fit, "{time}: {said}");
+        refuses(&tree, None, &ANY_TIME);
+    }
+    let (fit, said) = Tree::copy().check(None, "false");
     assert!(!fit && said.contains("the definition cannot be generated"), "{said}");
 }
 
 #[test]
 fn a_tag_asks_for_more() {
     let tag = format!("v{VERSION}");
-    let tree = Tree::fit_for_a_tag();
-    let (fit, said) = tree.check(Some(&tag), OPERATOR);
-    assert!(fit, "{said}");
-    refuses(&tree, Some(&tag), &AT_A_TAG);
+    for (time, changelog) in TIMES {
+        let tree = Tree::fit_for_a_tag(changelog);
+        let (fit, said) = tree.check(Some(&tag), OPERATOR);
+        assert!(fit, "{time}: {said}");
+        refuses(&tree, Some(&tag), &AT_A_TAG);
+    }
+    let tree = Tree::fit_for_a_tag(str::to_owned);
+    let pages =
+        ["README.md", "charts/unkey-operator/README.md", "charts/unkey-operator/values.yaml", "docs/release.md"];
+    for (page, denial) in pages.iter().flat_map(|page| DENIALS.map(|denial| (page, denial))) {
+        let before = tree.edit(page, |text| format!("{text}\n{denial} yet.\n"));
+        let (fit, said) = tree.check(Some(&tag), OPERATOR);
+        assert!(!fit && said.contains(&format!("will not be true any more: {page}")), "{page}: {said}");
+        tree.edit(page, |_| before.clone());
+    }
     for other in ["v9.9.9", VERSION] {
         let (fit, said) = tree.check(Some(other), OPERATOR);
         assert!(!fit && said.contains(&format!("is not {tag}")), "{other}: {said}");

@@ -110,8 +110,43 @@ fn scripts_are_sound() {
 fn the_compiler_is_that_of_the_image() {
     const LOOK: &str = r"sed -n 's/^ARG RUST=.*rust:\([0-9.]*\)-.*/\1/p' Dockerfile";
     let users: Vec<_> = scripts().into_iter().filter(|(_, script)| script.contains("rustup")).collect();
-    assert!(users.len() == 2 && users.iter().all(|(_, script)| script.contains(LOOK)), "{users:?}");
+    // Installed, a toolchain is not used yet.
+    let uses = |script: &str| script.contains(LOOK) && script.contains("\nrustup default \"$version\"");
+    assert!(users.len() == 2 && users.iter().all(|(_, script)| uses(script)), "{users:?}");
     let output = Command::new("sh").args(["-c", LOOK]).current_dir(ROOT).output().unwrap();
     let version = String::from_utf8(output.stdout).unwrap();
     assert_eq!(version.trim().split('.').count(), 3, "{version:?}");
+}
+
+/// Runs the step that makes the release, `gh` being none; what it was called with, one argument a line, and the notes.
+fn release_of(tag: &str, changelog: &str) -> (Vec<String>, String) {
+    let (_, script) = scripts().into_iter().find(|(_, script)| script.contains("gh release create")).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("dist")).unwrap();
+    for (file, text) in [("dist/image.txt", "i@1\n"), ("dist/chart.txt", "c@2\n"), ("CHANGELOG.md", changelog)] {
+        std::fs::write(folder.path().join(file), text).unwrap();
+    }
+    // As GitHub runs it.
+    let script = format!("gh() {{ printf '%s\\n' \"$@\" > called; }}\n{script}");
+    let mut shell = Command::new("bash");
+    shell.args(["-e", "-c", &script]).env("GITHUB_REF_NAME", tag).current_dir(folder.path());
+    let output = shell.output().unwrap();
+    assert!(output.status.success(), "{tag}: {}", String::from_utf8_lossy(&output.stderr));
+    let read = |file: &str| std::fs::read_to_string(folder.path().join(file)).unwrap();
+    (read("called").lines().map(str::to_owned).collect(), read("notes.md"))
+}
+
+#[test]
+fn a_release_has_its_notes_and_only_a_full_one_is_the_latest() {
+    let changelog = "# Changelog\n\n## 1.0.0-rc.1 - 2027-02-01\n\n- C\n\n## 0.2.0 - 2027-01-31\n\n- B\n\n## 0.1.0 - 2026-12-01\n\n- A\n";
+    let pre = ["--prerelease", "--latest=false"];
+    for (tag, listed, is_pre) in [("v0.2.0", "- B", false), ("v1.0.0-rc.1", "- C", true)] {
+        let (called, notes) = release_of(tag, changelog);
+        assert_eq!(called[..3], ["release", "create", tag]);
+        assert_eq!(called[3..].starts_with(&pre.map(str::to_owned)), is_pre, "{called:?}");
+        assert!(called.ends_with(&["dist/chart.txt", "dist/image.txt"].map(str::to_owned)), "{called:?}");
+        let listed_notes: Vec<&str> = notes.lines().filter(|line| line.starts_with("- ")).collect();
+        assert_eq!(listed_notes, [listed], "{notes}");
+        assert!(notes.contains("`i@1`") && notes.contains("`c@2`"), "{notes}");
+    }
 }

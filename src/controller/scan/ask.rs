@@ -8,6 +8,7 @@ use super::super::context::Context;
 use super::super::permits::Need;
 use super::super::{clock, upstream};
 use crate::domain::{Cause, Mono, backoff};
+use crate::telemetry::ScanEnd;
 use crate::unkey::{self, Class, Client, Operation};
 
 /// Failures in a row that end a scan; the next one comes anyway.
@@ -31,15 +32,15 @@ pub enum End {
 }
 
 impl End {
-    /// One word: a metric label.
-    pub fn as_str(&self) -> &'static str {
+    /// For the metric.
+    pub fn kind(&self) -> ScanEnd {
         match self {
-            Self::Complete => "complete",
-            Self::Nothing => "nothing",
-            Self::Refused(_) => "refused",
-            Self::Failed(_) => "failed",
-            Self::KeyChanged => "key_changed",
-            Self::Panicked => "panic",
+            Self::Complete => ScanEnd::Complete,
+            Self::Nothing => ScanEnd::Nothing,
+            Self::Refused(_) => ScanEnd::Refused,
+            Self::Failed(_) => ScanEnd::Failed,
+            Self::KeyChanged => ScanEnd::KeyChanged,
+            Self::Panicked => ScanEnd::Panic,
         }
     }
 

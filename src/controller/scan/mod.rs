@@ -29,6 +29,7 @@ use super::context::Context;
 use super::snapshot::Snapshot;
 use crate::domain::scan::Summary;
 use crate::domain::{KeyMark, Look};
+use crate::telemetry::Told;
 
 /// Of that many workers one may be busy with what a scan found, so that a mass of findings delays nobody.
 const WORKERS_PER_FINDING: u16 = 8;
@@ -74,7 +75,7 @@ async fn again_and_again(
 ) {
     context.metrics.scans_every(schedule.every);
     let mut wait = settled(schedule.window);
-    let mut told = None;
+    let mut told = Told::default();
     loop {
         tokio::time::sleep(wait).await;
         let begun = Instant::now();
@@ -101,24 +102,26 @@ fn jittered(every: Duration, dice: u16) -> Duration {
 }
 
 /// One line for each scan; what keeps it from its end is told once, until something else does.
-fn report(context: &Context, scan: &Scan<'_>, end: &End, took: Duration, told: &mut Option<String>) {
-    context.metrics.scanned(end.as_str());
-    if matches!(end, End::Nothing) {
-        return;
-    }
+fn report(context: &Context, scan: &Scan<'_>, end: &End, took: Duration, told: &mut Told) {
+    context.metrics.scanned(end.kind());
     let (pages, gets, findings) = (scan.pages, scan.gets, scan.findings);
     let took_ms = millis(took);
     if let Some(why) = end.why() {
-        if told.as_ref() == Some(&why) {
-            tracing::debug!(pages, gets, findings, took_ms, why, "the scan of the workspace could not be finished");
-        } else {
+        if told.is_news(&why) {
             tracing::warn!(pages, gets, findings, took_ms, why, "the scan of the workspace could not be finished");
-            *told = Some(why);
+        } else {
+            tracing::debug!(pages, gets, findings, took_ms, why, "the scan of the workspace could not be finished");
         }
         return;
     }
-    *told = None;
+    told.ends();
+    // Where there is nothing to look at, all of it was: else the scan of an empty cluster would be overdue for ever, and one that once missed
+    // too many would withhold for ever, though nobody is left to be created again.
     context.metrics.scan_completed(Timestamp::now().as_second(), took);
+    if matches!(end, End::Nothing) {
+        context.metrics.scan_saw(0, 0, false);
+        return;
+    }
     let Summary { recorded, missing, .. } = scan.summary;
     tracing::info!(pages, gets, findings, recorded, missing, took_ms, "scanned the workspace");
 }

@@ -244,7 +244,7 @@ impl<'a> Scan<'a> {
         let Ok(slot) = Arc::clone(self.slots).acquire_owned().await else { return };
         if let Some(finding) = self.hand_on(owner, sight, slot) {
             self.findings += 1;
-            self.context.metrics.scan_found(finding.as_str());
+            self.context.metrics.scan_found(finding);
             let (namespace, name) = (owner.at.namespace.as_deref(), owner.at.name.as_str());
             tracing::info!(finding = finding.as_str(), namespace, name, "the scan found a difference; looking again");
         }

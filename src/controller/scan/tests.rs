@@ -37,11 +37,16 @@ fn context(metrics: Metrics) -> Arc<Context> {
     Context::new(client, unkey, &settings, metrics).0
 }
 
+/// A series as it is served.
+fn series(context: &Context, metrics: &Metrics, name: &str) -> f64 {
+    let text = metrics.render(&context.view()).unwrap();
+    let value = text.lines().find_map(|line| line.strip_prefix(&format!("unkey_operator_{name} ")));
+    value.unwrap_or_else(|| panic!("there is no {name}")).parse().unwrap()
+}
+
 /// How many scans ended so far.
 fn scans(context: &Context, metrics: &Metrics) -> u32 {
-    let text = metrics.render(&context.view()).unwrap();
-    let count = text.lines().find_map(|line| line.strip_prefix("unkey_operator_scans_total{result=\"nothing\"} "));
-    count.map_or(0, |count| count.parse().unwrap())
+    format!("{}", series(context, metrics, "scans_total{result=\"nothing\"}")).parse().unwrap()
 }
 
 /// Only who leads scans, only with a cache that is filled, and not before what it took over can have settled.
@@ -72,6 +77,27 @@ async fn a_standby_does_not_scan() {
     lead.send(false).unwrap();
     hours().await;
     assert_eq!(scans(&context, &metrics), done, "the lead is lost");
+    running.abort();
+}
+
+/// Nobody is waited for any more, and nobody is left to be created again.
+#[tokio::test(start_paused = true)]
+async fn where_there_is_nothing_all_was_looked_at() {
+    let metrics = Metrics::default();
+    let context = context(metrics.clone());
+    let shown = |name| series(&context, &metrics, name);
+    metrics.scan_completed(1, Duration::from_secs(9));
+    metrics.scan_saw(10, 4, true);
+    let (store, _writer) = reflector::store();
+    let schedule = Schedule { every: Duration::from_mins(10), window: Duration::from_secs(30), workers: 1 };
+    let ((_fill, filled), (_lead, leading)) = (watch::channel(true), watch::channel(true));
+    let running = tokio::spawn(run(Arc::clone(&context), store, schedule, filled, leading));
+    tokio::time::sleep(Duration::from_mins(1)).await;
+    assert_eq!(scans(&context, &metrics), 1);
+    assert!(shown("scan_last_complete_timestamp_seconds") > 1.0);
+    assert!(shown("scan_last_complete_duration_seconds") < 9.0);
+    let left = ["scan_recorded_identities", "scan_missing_identities", "scan_recreation_withheld"].map(shown);
+    assert!(left.iter().all(|left| *left <= 0.0), "{left:?}");
     running.abort();
 }
 

@@ -144,11 +144,6 @@ impl Exposition {
         format!("{sum}").parse().unwrap_or_else(|_| panic!("{name} is no count: {sum}"))
     }
 
-    /// Every value of a label of that name, but for bounds of buckets.
-    pub fn values_of(&self, label: &str) -> BTreeSet<&str> {
-        self.samples.iter().filter_map(|sample| sample.labels.get(label)).map(String::as_str).collect()
-    }
-
     /// Every label name.
     pub fn label_names(&self) -> BTreeSet<&str> {
         self.samples.iter().flat_map(|sample| sample.labels.keys()).map(String::as_str).collect()

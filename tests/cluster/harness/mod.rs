@@ -14,12 +14,12 @@ mod statuses;
 mod table;
 mod world;
 
-pub use admin::Exposition;
+pub use admin::{Exposition, Sample};
 pub use books::refusal;
 pub use cost::Cost;
 pub use eventually::eventually;
 pub use operator::Operator;
-pub use promtool::{Scrape, firing, promtool};
+pub use promtool::{Scrape, firing, firing_once, lint, promtool, shown};
 pub use rights::{Right, Setup};
 pub use statuses::Statuses;
 pub use table::table;
