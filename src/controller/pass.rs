@@ -1,6 +1,6 @@
 //! One pass over one object: gather, decide, perform, learn, until there is nothing left to do now.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use ::kube::runtime::controller::Action;
@@ -110,18 +110,6 @@ enum Admission {
     Queued,
 }
 
-/// The cache may be older than what a reply has shown.
-pub fn newest(memory: &Mutex<Memory>, cached: Arc<Snapshot>) -> Arc<Snapshot> {
-    let mut memory = lock(memory);
-    match &memory.newest {
-        Some(newest) if newest.version() > cached.version() => Arc::clone(newest),
-        _ => {
-            memory.newest = None;
-            cached
-        }
-    }
-}
-
 impl Drop for Pass<'_> {
     /// However it ended: what a scan found has had its look.
     fn drop(&mut self) {
@@ -135,7 +123,7 @@ impl<'a> Pass<'a> {
         let (external_id, uid) = (cached.external_id().clone(), cached.uid().clone());
         let turn = context.table.try_turn(&external_id, &Ref::from_obj(&*cached))?;
         let memory = context.table.memory(&uid);
-        let snapshot = newest(&memory, cached);
+        let snapshot = lock(&memory).newest(cached);
         domain::begin_pass(&mut turn.known());
         let (access, crd) = (context.access(), context.crd);
         let slot = context.permits.reserved(&uid);

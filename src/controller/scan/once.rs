@@ -7,7 +7,6 @@ use ::kube::runtime::reflector::Store;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::super::context::Context;
-use super::super::pass::newest;
 use super::super::snapshot::Snapshot;
 use super::super::table::{Owner, Remembered, lock};
 use super::super::upstream;
@@ -216,7 +215,7 @@ impl<'a> Scan<'a> {
     fn read(&self, owner: &Owner) -> Option<(Object, Remembered<'a>)> {
         let cached = self.store.get(&owner.at).filter(|cached| *cached.uid() == owner.uid)?;
         let memory = self.context.table.memory(&owner.uid);
-        let snapshot = newest(&memory, cached);
+        let snapshot = lock(&memory).newest(cached);
         let object = snapshot.read(false, self.context.clock.now(), &mut lock(&memory).pokes);
         Some((object, memory))
     }

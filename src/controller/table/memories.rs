@@ -26,6 +26,17 @@ pub struct Memory {
 }
 
 impl Memory {
+    /// The cache may be older than what a reply has shown.
+    pub fn newest(&mut self, cached: Arc<Snapshot>) -> Arc<Snapshot> {
+        match &self.newest {
+            Some(newest) if newest.version() > cached.version() => Arc::clone(newest),
+            _ => {
+                self.newest = None;
+                cached
+            }
+        }
+    }
+
     /// Holds nothing but visits, and those nothing of their own.
     fn is_plain(&self) -> bool {
         let Self { visits, pokes, newest, kube_failures, finding } = self;

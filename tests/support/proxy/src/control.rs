@@ -1,7 +1,7 @@
 //! Everything a test may ask of or do to a running proxy. It must not serve requests.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
@@ -10,6 +10,9 @@ use super::book::Entry;
 use super::fault::{Fault, Faults, Ordered, Strike};
 use super::request::Asked;
 use super::watches::{Ending, Orders};
+
+/// Far longer than anything takes that comes about at all.
+const PATIENCE: Duration = Duration::from_secs(40);
 
 /// Called with each answer of the API server; see [`Proxy::on_answer`].
 type Observer = Arc<dyn Fn(&Entry, &[u8]) + Send + Sync>;
@@ -161,16 +164,28 @@ impl Proxy {
         self.shared.write(|inner| inner.observers.push(Arc::new(observer)));
     }
 
-    /// Waits until `holds` says yes; it is asked again whenever something happens. Use with a timeout.
+    /// Waits until `holds` says yes; it is asked again whenever something happens.
+    ///
+    /// # Panics
+    ///
+    /// After 40 s in vain: the test that waits has failed.
+    #[allow(clippy::panic)] // a failed step of a test ends the test
     pub async fn wait_until(&self, mut holds: impl FnMut(&Self) -> bool) {
         let mut changes = self.shared.changes.subscribe();
-        loop {
-            changes.mark_unchanged();
-            if holds(self) {
-                return;
+        let wait = async {
+            loop {
+                changes.mark_unchanged();
+                if holds(self) {
+                    return;
+                }
+                // The sender lives in `self`, so it does not end.
+                let _ = changes.changed().await;
             }
-            // The sender lives in `self`, so it does not end.
-            let _ = changes.changed().await;
-        }
+        };
+        let waited = tokio::time::timeout(PATIENCE, wait).await;
+        let last = || self.requests().pop();
+        waited.unwrap_or_else(|_| {
+            panic!("in vain: waited {} s at the proxy, which was last asked {:?}", PATIENCE.as_secs(), last())
+        });
     }
 }
