@@ -111,7 +111,7 @@ fn the_runbook_names_the_value_of_each_flag() {
         ("--leader-elect", "leaderElection.enabled=false,replicaCount=1"),
         ("--lease-name", "leaderElection.leaseName=another"),
         ("--namespace", "watchNamespaces={team-a}"),
-        ("--rate-limit-share", "config.rateLimitShare=0.1"),
+        ("--rate-limit-share", "config.rateLimitShare=1"),
         ("--selector", "config.selector=shard=a"),
     ];
     let runbook = read("docs/runbook.md").replace('\n', " ");

@@ -14,6 +14,9 @@ const OPERATOR: &str = env!("CARGO_BIN_EXE_unkey-operator");
 const DENIALS: [&str; 2] = ["No image is published", "No release has been made"];
 const PLACES: [&str; 4] = ["README.md", "SECURITY.md", "charts/", "docs/"];
 
+/// What is made of a file.
+type Change = fn(&str) -> String;
+
 /// True for the heading of what this version has brought, or will.
 fn is_ours(line: &str) -> bool {
     line == "## Unreleased" || line.starts_with(&format!("## {VERSION} - "))
@@ -38,8 +41,7 @@ fn undated(changelog: &str) -> String {
 }
 
 /// What this repository goes through around a release. Each of these tests has to hold at each of them, or the commit of a release fails it.
-const TIMES: [(&str, fn(&str) -> String); 3] =
-    [("now", str::to_owned), ("at the release", released), ("after it", after_release)];
+const TIMES: [(&str, Change); 3] = [("now", str::to_owned), ("at the release", released), ("after it", after_release)];
 
 /// A copy without what git ignores and keeps.
 struct Tree(TempDir);
@@ -56,7 +58,7 @@ impl Tree {
     }
 
     /// The same as its maintainer leaves it for a tag, whatever the changelog was until then.
-    fn fit_for_a_tag(changelog: fn(&str) -> String) -> Self {
+    fn fit_for_a_tag(changelog: Change) -> Self {
         let copy = Self::copy();
         let digest = format!("@sha256:{}\n", "0f".repeat(32));
         copy.edit("CHANGELOG.md", |text| released(&changelog(text)));
@@ -105,7 +107,7 @@ impl Tree {
 }
 
 /// File, what is done to it, and what is said then.
-type Breakage = (&'static str, fn(&str) -> String, &'static str);
+type Breakage = (&'static str, Change, &'static str);
 
 const ANY_TIME: [Breakage; 6] = [
     (

@@ -111,8 +111,8 @@ fn the_compiler_is_that_of_the_image() {
     const LOOK: &str = r"sed -n 's/^ARG RUST=.*rust:\([0-9.]*\)-.*/\1/p' Dockerfile";
     let users: Vec<_> = scripts().into_iter().filter(|(_, script)| script.contains("rustup")).collect();
     // Installed, a toolchain is not used yet.
-    let uses = |script: &str| script.contains(LOOK) && script.contains("\nrustup default \"$version\"");
-    assert!(users.len() == 2 && users.iter().all(|(_, script)| uses(script)), "{users:?}");
+    let is_used = |script: &str| script.contains(LOOK) && script.contains("\nrustup default \"$version\"");
+    assert!(users.len() == 2 && users.iter().all(|(_, script)| is_used(script)), "{users:?}");
     let output = Command::new("sh").args(["-c", LOOK]).current_dir(ROOT).output().unwrap();
     let version = String::from_utf8(output.stdout).unwrap();
     assert_eq!(version.trim().split('.').count(), 3, "{version:?}");
