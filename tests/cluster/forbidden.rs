@@ -44,7 +44,7 @@ async fn until_said(operator: &Operator, from: usize, team: &World, right: &Righ
 async fn each_right_in_turn(scene: &Scene) {
     let all = scene.rights();
     scene.grant(&all).await;
-    let operator = scene.start("15s").await;
+    let mut operator = scene.start("15s").await;
     for team in &scene.teams {
         create(team, &old(team)).await;
         team.ready(&old(team)).await;
@@ -82,7 +82,8 @@ async fn each_right_in_turn(scene: &Scene) {
         scene.in_step().await;
         assert!(team.accepted(Operation::Create, &name) <= 1, "{name}");
     }
-    assert!(operator.terminate().success());
+    operator.signal("TERM");
+    assert!(operator.ended().await.success());
     eventually("its watches to be in the audit log, as they are when they end", async || {
         let used = scene.used();
         all.iter().filter(|right| right.verb == "watch").all(|right| used.contains(right)).then_some(())
@@ -120,7 +121,7 @@ async fn each_right_to_the_lease(scene: &Scene) {
         scene.take(right).await;
         let from = std::fs::read_to_string(team.files.path().join("operator.log")).map_or(0, |log| log.len());
         let calls = team.calls();
-        let operator = scene.start("2s").await;
+        let mut operator = scene.start("2s").await;
         until_named(&operator, from, right).await;
         operator.until_readyz(200, "ok").await;
         assert_eq!(operator.metrics().await.sum("unkey_operator_leader", &[]), 0);
@@ -128,7 +129,8 @@ async fn each_right_to_the_lease(scene: &Scene) {
         scene.grant(&all).await;
         until_leads(&operator).await;
         team.ready(&name).await;
-        assert!(operator.terminate().success());
+        operator.signal("TERM");
+        assert!(operator.ended().await.success());
     }
     scene.in_step().await;
 }
