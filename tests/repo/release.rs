@@ -203,3 +203,22 @@ fn the_chart_has_the_same_version() {
         assert!(!fit && said.contains(expected), "'{expected}' is not in: {said}");
     }
 }
+
+/// What a user copies names this version: the image its own, a chart its minor one.
+#[test]
+fn the_examples_name_this_version() {
+    let minor = VERSION.rsplit_once('.').unwrap().0;
+    let rows = [
+        ("examples/release/pod.yaml", "image:", format!("registry.example.com/unkey-operator:{VERSION}")),
+        ("examples/argocd/applications.yaml", "targetRevision:", format!("{minor}.*")),
+        ("examples/flux/operator.yaml", "semver:", format!("{minor}.x")),
+    ];
+    for (file, key, named) in rows {
+        let text = std::fs::read_to_string(Path::new(ROOT).join(file)).unwrap();
+        let values: Vec<&str> = text.lines().filter_map(|line| line.trim().strip_prefix(key)).map(str::trim).collect();
+        assert!(
+            values.iter().any(|value| value.trim_matches('"') == named),
+            "{file} does not say {key} {named}: {values:?}"
+        );
+    }
+}
