@@ -44,9 +44,14 @@ impl Bench {
         Arc::clone(stage.insert(Stage::set().await))
     }
 
-    /// A new one, warm: the first requests of an API server are slow.
+    /// A new one, warm.
     pub async fn fresh_stage(&self) -> Arc<Stage> {
         self.strike().await;
+        self.warm_stage().await
+    }
+
+    /// The stage that is up, or a new one, warm: the first requests of an API server are slow.
+    pub async fn warm_stage(&self) -> Arc<Stage> {
         let stage = self.stage().await;
         let floor = Play::of_floor(&stage).await;
         for act in [Act::Create, Act::Edit(1), Act::Delete] {

@@ -70,7 +70,7 @@ pub async fn play(bench: &Arc<Bench>, arguments: &Arguments) {
     let n = arguments.objects.unwrap_or(1_000);
     let runs = arguments.runs.unwrap_or(3);
     let warming = Arc::clone(bench);
-    bench.play("warming up", async move { drop(warming.fresh_stage().await) }).await;
+    bench.play("warming up", async move { drop(warming.warm_stage().await) }).await;
     for run in 0..runs {
         let told = |what: &str| format!("{what}, run {} of {runs}", run + 1);
         if arguments.wants(Row::Changes) {

@@ -3,7 +3,7 @@
 mod words;
 
 use controlplane::ControlPlane;
-use cutting_proxy::{Fault as KubeFault, FaultKind as KubeFaultKind, Proxy};
+use cutting_proxy::{Fault as KubeFault, FaultKind as KubeFaultKind};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{Api, PostParams};
 use serde_json::json;
@@ -64,10 +64,7 @@ async fn installed_before_its_crd() {
 /// Many kinds of error, one after the other.
 #[tokio::test]
 async fn metrics_tell_what_happens_in_a_closed_set_of_words() {
-    let world = World::new("metrics").await;
-    let proxy = Proxy::start(&world.plane.kubeconfig()).await.unwrap();
-    let behind = proxy.kubeconfig();
-    let world = world.with_args(&["--kubeconfig", behind.to_str().unwrap()]);
+    let (world, proxy) = World::new("metrics").await.behind_proxy().await;
     let operator = world.start().await;
     // The API server refuses something once.
     proxy.order(KubeFault::new(KubeFaultKind::forbidden()).verb("patch").on("identities").once());

@@ -13,7 +13,7 @@ use kube::api::PostParams;
 use serde_json::{Value, json};
 use unkey_emulator::{Fault, FaultKind, Operation, Permissions};
 
-use cutting_proxy::{Fault as KubeFault, FaultKind as KubeFaultKind, Proxy};
+use cutting_proxy::{Fault as KubeFault, FaultKind as KubeFaultKind};
 
 use super::harness::{Operator, Sample, Scrape, World, eventually, firing, firing_once, promtool, refusal};
 
@@ -122,10 +122,7 @@ async fn who_leads() {
 
 #[tokio::test]
 async fn the_api_server_refuses() {
-    let world = World::new("alerts-passes").await;
-    let proxy = Proxy::start(&world.plane.kubeconfig()).await.unwrap();
-    let behind = proxy.kubeconfig();
-    let world = world.with_args(&["--kubeconfig", behind.to_str().unwrap()]);
+    let (world, proxy) = World::new("alerts-passes").await.behind_proxy().await;
     let operator = world.start().await;
     let before = scrape(&operator).await;
     proxy.order(KubeFault::new(KubeFaultKind::forbidden()).verb("patch").on("identities"));

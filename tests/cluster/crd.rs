@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use cutting_proxy::{Fault, FaultKind, Proxy};
+use cutting_proxy::{Fault, FaultKind};
 use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::Api;
@@ -42,10 +42,7 @@ async fn all_but_the_crd(world: &World) -> PathBuf {
 
 #[tokio::test]
 async fn s31_identities_stay_when_the_crd_goes() {
-    let world = World::alone("crd-goes").await;
-    let proxy = Proxy::start(&world.plane.kubeconfig()).await.unwrap();
-    let kubeconfig = proxy.kubeconfig();
-    let world = world.with_args(&["--kubeconfig", kubeconfig.to_str().unwrap()]);
+    let (world, proxy) = World::alone("crd-goes").await.behind_proxy().await;
     let _operator = world.start_as(&everywhere(&world), &[]).await;
     for n in 0..100 {
         world.create(&format!("i{n}"), &json!({"externalId": format!("i{n}")})).await;

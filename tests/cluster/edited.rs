@@ -147,11 +147,8 @@ fn only() -> Option<String> {
 /// `EDITED=update-spec-1` runs one case alone.
 #[tokio::test]
 async fn edited_between_every_two_steps() {
-    let world = World::new("edited").await;
-    let proxy = Proxy::start(&world.plane.kubeconfig()).await.unwrap();
-    let kubeconfig = proxy.kubeconfig();
     // A held request keeps its worker.
-    let world = world.with_args(&["--kubeconfig", kubeconfig.to_str().unwrap(), "--workers", "400"]);
+    let (world, proxy) = World::new("edited").await.with_args(&["--workers", "400"]).behind_proxy().await;
     let _operator = world.start().await;
     let counts = undisturbed(&world, &proxy).await;
     let all: Vec<Case> =

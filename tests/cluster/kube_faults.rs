@@ -9,14 +9,6 @@ use unkey_emulator::{Fault as UpstreamOrder, FaultKind as UpstreamFault, Operati
 
 use super::harness::{Operator, World, condition, eventually};
 
-/// A world whose operator sees Kubernetes through a proxy.
-async fn behind_a_proxy(name: &str) -> (World, Proxy) {
-    let world = World::new(name).await;
-    let proxy = Proxy::start(&world.plane.kubeconfig()).await.unwrap();
-    let kubeconfig = proxy.kubeconfig();
-    (world.with_args(&["--kubeconfig", kubeconfig.to_str().unwrap()]), proxy)
-}
-
 fn is_ready(object: &Value) -> bool {
     let ready = condition(object, "Ready");
     object["metadata"].get("deletionTimestamp").is_none()
@@ -49,7 +41,7 @@ async fn replace(world: &World, name: &str, n: u32) {
 /// A right or the definition may be missing for days, and is asked for each second.
 #[tokio::test]
 async fn what_keeps_the_watch_from_beginning_is_told_once() {
-    let (world, proxy) = behind_a_proxy("watch-told").await;
+    let (world, proxy) = World::new("watch-told").await.behind_proxy().await;
     let refused = proxy.order(Fault::new(FaultKind::forbidden()).verb("watch").on("identities"));
     let operator = Operator::start(world.files.path().join("operator.log"), &world.args(), &[]);
     let told = |words: &str| operator.log().matches(words).count();
@@ -70,7 +62,7 @@ async fn what_keeps_the_watch_from_beginning_is_told_once() {
 /// B3, B5: all that happens between two watches is seen by what it leaves behind.
 #[tokio::test]
 async fn a_watch_that_ends_misses_nothing() {
-    let (world, proxy) = behind_a_proxy("watch-ends").await;
+    let (world, proxy) = World::new("watch-ends").await.behind_proxy().await;
     let operator = world.start().await;
     let endings = [
         ("clean", Ending::Clean, FaultKind::unavailable()),
@@ -125,7 +117,7 @@ async fn a_watch_that_ends_misses_nothing() {
 /// E3: each kind of request is refused with 429 twice. Nothing is sent twice to Unkey for it.
 #[tokio::test]
 async fn an_api_server_that_is_too_busy() {
-    let (world, proxy) = behind_a_proxy("busy").await;
+    let (world, proxy) = World::new("busy").await.behind_proxy().await;
     let busy = |verb: &str, resource: &str, subresource: &str| {
         let fault = Fault::new(FaultKind::too_many(Some("1"))).verb(verb).on(resource).subresource(subresource);
         proxy.order(fault.times(2))
@@ -183,7 +175,7 @@ async fn an_api_server_that_is_too_busy() {
 /// E3: an event that is told again is a patch. What cannot be told holds nothing up.
 #[tokio::test]
 async fn an_api_server_that_is_too_busy_for_an_event_to_be_told_again() {
-    let (world, proxy) = behind_a_proxy("busy-events").await;
+    let (world, proxy) = World::new("busy-events").await.behind_proxy().await;
     let _operator = world.start().await;
     world.create("drifts", &spec("drifts", 1)).await;
     world.ready("drifts").await;
@@ -204,7 +196,7 @@ async fn an_api_server_that_is_too_busy_for_an_event_to_be_told_again() {
 /// B1: the cache shows none of the operator's own writes, and none of the user's, while it tries again and again.
 #[tokio::test]
 async fn a_cache_that_stands_still() {
-    let (world, proxy) = behind_a_proxy("stale-cache").await;
+    let (world, proxy) = World::new("stale-cache").await.behind_proxy().await;
     let _operator = world.start().await;
     world.create("old", &spec("old", 1)).await;
     world.ready("old").await;
@@ -248,7 +240,7 @@ async fn a_cache_that_stands_still() {
 /// B2: the cache shows an object that is being deleted; another one has its name and its externalId by now.
 #[tokio::test]
 async fn an_old_deletion_is_not_carried_out_on_the_heir() {
-    let (world, proxy) = behind_a_proxy("old-deletion").await;
+    let (world, proxy) = World::new("old-deletion").await.behind_proxy().await;
     let _operator = world.start().await;
     world.create("heir", &spec("heir", 1)).await;
     let before = world.ready("heir").await;
@@ -275,7 +267,7 @@ async fn an_old_deletion_is_not_carried_out_on_the_heir() {
 #[tokio::test]
 async fn events_that_come_when_all_is_over() {
     for ending in [None, Some(Ending::Expired)] {
-        let (world, proxy) = behind_a_proxy("late-events").await;
+        let (world, proxy) = World::new("late-events").await.behind_proxy().await;
         let _operator = world.start().await;
         for name in ["reverted", "replaced", "deleted", "quiet"] {
             world.create(name, &spec(name, 1)).await;

@@ -95,14 +95,10 @@ async fn a_killed_leader_is_replaced_when_its_lease_has_run_out() {
 /// It wakes to the answers of a claim and of the look before an edit, whose objects another one has gone on with: it ends, and writes nothing more.
 #[tokio::test]
 async fn a_leader_that_was_stopped_writes_nothing_when_it_wakes() {
-    let world = world("leader-stopped").await;
-    let proxy = Proxy::start(&world.plane.kubeconfig()).await.unwrap();
-    let direct = world.args();
-    let behind = proxy.kubeconfig();
-    let world = world.with_args(&["--kubeconfig", behind.to_str().unwrap()]);
+    let (world, proxy) = world("leader-stopped").await.behind_proxy().await;
     let mut one = start(&world, "one").await;
     until_led_by(&world, "one").await;
-    let world = world.with_args(&["--kubeconfig", &direct[1]]);
+    let world = world.without_proxy();
     let _two = start(&world, "two").await;
     create(&world, "a").await;
     world.ready("a").await;
@@ -197,10 +193,7 @@ async fn the_lease_reads_like_any_other() {
 /// A renewal that fails is tried again, for as long as the term lasts.
 #[tokio::test]
 async fn a_renewal_that_fails_costs_nothing() {
-    let world = world("lease-failed").await;
-    let proxy = Proxy::start(&world.plane.kubeconfig()).await.unwrap();
-    let behind = proxy.kubeconfig();
-    let world = world.with_args(&["--kubeconfig", behind.to_str().unwrap()]);
+    let (world, proxy) = world("lease-failed").await.behind_proxy().await;
     let one = start(&world, "one").await;
     until_led_by(&world, "one").await;
     for kind in [KubeFaultKind::internal_error(), KubeFaultKind::DropBefore, KubeFaultKind::DropAfter] {
@@ -223,14 +216,10 @@ async fn a_renewal_that_fails_costs_nothing() {
 /// It does not hear from the API server any more, which goes on without it: it has ended when another one leads.
 #[tokio::test]
 async fn a_leader_that_cannot_renew_ends_before_another_leads() {
-    let world = world("lease-cut").await;
-    let proxy = Proxy::start(&world.plane.kubeconfig()).await.unwrap();
-    let direct = world.args();
-    let behind = proxy.kubeconfig();
-    let world = world.with_args(&["--kubeconfig", behind.to_str().unwrap()]);
+    let (world, proxy) = world("lease-cut").await.behind_proxy().await;
     let mut one = start(&world, "one").await;
     until_led_by(&world, "one").await;
-    let world = world.with_args(&["--kubeconfig", &direct[1]]);
+    let world = world.without_proxy();
     let two = start(&world, "two").await;
     create(&world, "a").await;
     world.ready("a").await;

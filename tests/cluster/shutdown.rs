@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use cutting_proxy::{Fault as KubeFault, FaultKind as KubeFaultKind, Proxy};
+use cutting_proxy::{Fault as KubeFault, FaultKind as KubeFaultKind};
 use serde_json::json;
 use unkey_emulator::{Fault, FaultKind, Operation};
 
@@ -64,10 +64,7 @@ async fn what_is_answered_during_the_shutdown_is_recorded() {
 /// could be Ready only when that create is known not to be on its way.
 #[tokio::test]
 async fn what_is_being_claimed_is_created_yet() {
-    let world = World::new("term-claimed").await;
-    let proxy = Proxy::start(&world.plane.kubeconfig()).await.unwrap();
-    let behind = proxy.kubeconfig();
-    let world = world.with_args(&["--kubeconfig", behind.to_str().unwrap()]);
+    let (world, proxy) = World::new("term-claimed").await.behind_proxy().await;
     let mut operator = world.start().await;
     let held = proxy.order(KubeFault::new(KubeFaultKind::HoldAnswer).verb("patch").of("claimed").once());
     world.create("claimed", &json!({"externalId": "claimed", "meta": {"n": 1}})).await;

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::{Output, Stdio};
 
 use controlplane::{AuditEvent, ControlPlane};
+use cutting_proxy::Proxy;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{Api, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams};
 use kube::core::{ApiResource, GroupVersionKind};
@@ -85,6 +86,18 @@ impl World {
         }
         self.extra.extend(args.iter().map(ToString::to_string));
         self
+    }
+
+    /// Every operator started from now on sees Kubernetes through a proxy.
+    pub async fn behind_proxy(self) -> (Self, Proxy) {
+        let proxy = Proxy::start(&self.plane.kubeconfig()).await.unwrap();
+        (self.with_args(&["--kubeconfig", proxy.kubeconfig().to_str().unwrap()]), proxy)
+    }
+
+    /// Every operator started from now on sees Kubernetes through none.
+    pub fn without_proxy(self) -> Self {
+        let kubeconfig = self.plane.kubeconfig();
+        self.with_args(&["--kubeconfig", kubeconfig.to_str().unwrap()])
     }
 
     /// The file the operator reads its root key from.
