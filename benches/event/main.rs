@@ -1,5 +1,5 @@
 //! Time for a watch event that changes nothing, from its text on: one that no pass could see (a label), and one that a pass has to look at
-//! to find nothing to do.
+//! to find nothing to do. And time for the look for objects that nothing is planned for, for each object at rest.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)] // a failed step ends the bench
 
 #[path = "../inside/mod.rs"]
@@ -28,7 +28,7 @@ fn main() {
         assert!(inside.take(text), "it was new");
     }
     let each = |elapsed: Duration| elapsed.as_nanos() / u128::try_from(OBJECTS).unwrap();
-    let (mut read, mut unseen, mut seen) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut read, mut unseen, mut seen, mut rescue) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for round in 0..ROUNDS {
         let (same, other) = (&both[round % 2], &both[(round + 1) % 2]);
         let begun = Instant::now();
@@ -46,10 +46,18 @@ fn main() {
             assert!(inside.take(text), "a pass has to look at it");
         }
         seen.push(each(begun.elapsed()));
+        let begun = Instant::now();
+        assert_eq!(black_box(inside.rescue()), 0, "all rest");
+        rescue.push(each(begun.elapsed()));
     }
     println!("event: {OBJECTS} Identities, {} bytes of JSON each; median of {ROUNDS} rounds", both[0][0].len());
-    for (what, mut times) in [("reading the JSON", read), ("nothing a pass could see", unseen), ("nothing to do", seen)]
-    {
+    let rows = [
+        ("reading the JSON", read),
+        ("nothing a pass could see", unseen),
+        ("nothing to do", seen),
+        ("the look for what nothing is planned for, each object", rescue),
+    ];
+    for (what, mut times) in rows {
         times.sort_unstable();
         println!("event: {what}: {} ns ({} to {})", times[ROUNDS / 2], times[0], times[ROUNDS - 1]);
     }

@@ -14,6 +14,7 @@ fn heap(count: usize) -> (usize, usize) {
     let mut inside = Inside::new();
     let one = event(0, &inside.credential, &[]);
     inside.take(&one);
+    assert_eq!(inside.rescue(), 0, "all rest");
     let before = dhat::HeapStats::get().curr_bytes;
     for number in 1..=count {
         let text = event(number, &inside.credential, &[]);

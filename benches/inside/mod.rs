@@ -7,11 +7,10 @@ use std::time::Duration;
 use futures::FutureExt;
 use kube::core::WatchEvent;
 use kube::runtime::reflector::{self, Store};
-use kube::runtime::watcher;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use unkey_operator::api::{AdoptionPolicy, DeletionPolicy};
-use unkey_operator::controller::{self, Context, Intake, Scope, Settings, Snapshot};
+use unkey_operator::controller::{self, Change, Context, Intake, Scope, Settings, Snapshot};
 use unkey_operator::domain::{Claim, Desired, ExternalId, Limit, Limits, Meta, Policy, Uid};
 use unkey_operator::leader::Lead;
 use unkey_operator::telemetry::Metrics;
@@ -126,12 +125,17 @@ impl Inside {
         Self { context, credential, intake, store }
     }
 
+    /// The look for objects that nothing is planned for; how many were found.
+    pub fn rescue(&self) -> usize {
+        self.context.rescue()
+    }
+
     /// Takes in an event as the watch does, and runs the pass that follows, if one does. True if one did.
     pub fn take(&mut self, text: &str) -> bool {
         let event: WatchEvent<Snapshot> = serde_json::from_str(text).unwrap();
         let WatchEvent::Modified(mut object) = event else { panic!("{text}") };
         object.prune();
-        let Some(object) = self.intake.take(watcher::Event::Apply(object)) else { return false };
+        let Some(object) = self.intake.take(Change::Applied(object)) else { return false };
         let object = self.store.get(&reflector::ObjectRef::from_obj(&object)).unwrap();
         // It finds nothing to do, so it never waits.
         controller::visit(object, Arc::clone(&self.context)).now_or_never().expect("nothing to do");

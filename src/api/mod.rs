@@ -3,11 +3,13 @@
 //! This is the only place that says what a manifest may hold. It does no IO and decides nothing: what a field leads
 //! to is the business of [`crate::domain`].
 
+mod absence;
 mod crd;
 mod identity;
 mod reason;
 mod status;
 
+pub use absence::proves_absence;
 pub use crd::{CRD_HEADER, CrdError, crd, crd_yaml};
 pub use identity::{AdoptionPolicy, DeletionPolicy, Identity, IdentitySpec, RateLimit};
 pub use reason::{EventReason, Reason};

@@ -66,6 +66,12 @@ impl Heart {
         beats.1
     }
 
+    /// What was seen so far counts no more than before it stood still: Kubernetes was restored from a backup.
+    pub fn voids_looks(&self) {
+        let mut beats = self.beats.lock().unwrap_or_else(PoisonError::into_inner);
+        beats.1 = self.clock.now();
+    }
+
     /// True if it has not stood still since `at`.
     pub fn beats_since(&self, at: Mono) -> bool {
         at >= self.beat()

@@ -2,7 +2,7 @@
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use ::kube::{Api, Client};
@@ -14,9 +14,9 @@ use super::events::Events;
 use super::permits::Permits;
 use super::snapshot::Snapshot;
 use super::stray::Strays;
-use super::table::{Ref, Table};
+use super::table::{Ref, Rescued, Table};
 use super::watch::Scope;
-use crate::domain::{Crd, Mono, Policy, Workspace, backoff};
+use crate::domain::{Cause, Crd, CrdMemory, Mono, Policy, Workspace, backoff};
 use crate::leader::Lead;
 use crate::telemetry::{Metrics, View};
 use crate::unkey;
@@ -50,6 +50,8 @@ pub struct Context {
     unkey: unkey::Client,
     /// What a pass knows of our CustomResourceDefinition before it looks.
     pub(super) crd: Crd,
+    /// What looks have shown of it so far.
+    pub(super) crd_memory: Mutex<CrdMemory>,
     pub(super) table: Table,
     pub(super) clock: Clock,
     lead: Lead,
@@ -87,8 +89,9 @@ impl Context {
             events: Events::new(client.clone()),
             client,
             unkey,
-            table: Table::new(wake, settings.policy.window, workspace),
+            table: Table::new(wake, settings.policy.window, workspace, clock.clone()),
             crd: if settings.scope.namespaces.is_empty() { Crd::Unseen } else { Crd::Unguarded },
+            crd_memory: Mutex::default(),
             heart: Heart::new(clock.clone()),
             clock,
             lead: settings.lead.clone(),
@@ -129,6 +132,24 @@ impl Context {
         let (reasons, oldest_unsynced) = self.table.survey();
         let (calls, waiting) = self.standing();
         View { reasons, oldest_unsynced, calls, waiting, leads: self.leads() }
+    }
+
+    /// Hands objects to the queue again that are behind and that nothing is planned for. There should be none; returns how many there were.
+    pub fn rescue(&self) -> usize {
+        if !self.leads() || self.is_draining() {
+            return 0;
+        }
+        let rescued = self.table.rescue(self.clock.now(), |uid| self.permits.waits(uid));
+        for Rescued { at, plan } in &rescued {
+            self.metrics.rescued();
+            tracing::error!(
+                namespace = at.namespace.as_deref(),
+                identity = at.name,
+                ?plan,
+                "an Identity is out of step and nothing is planned for it; this is a bug of the operator, which looks at the Identity again now"
+            );
+        }
+        rescued.len()
     }
 
     /// Resolves when nothing is left to clear up after objects that are gone.
@@ -179,6 +200,12 @@ impl Context {
         let spread = failing.saturating_mul(1_000) / RESTART_RATE;
         let policy = Policy { spread: spread.min(backoff::MAX_MS), ..access.policy.clone() };
         self.set_access(Access { policy, unkey: access.unkey.clone() });
+    }
+
+    /// How long an object waits after so many failures of Kubernetes requests in a row (R13).
+    pub(super) fn kube_backoff(&self, failures: u32) -> Duration {
+        let ms = backoff::delay(&Cause::Unavailable, failures, 0, self.dice()).unwrap_or(backoff::MAX_MS);
+        Duration::from_millis(ms)
     }
 
     /// Uniform over all of `u16`. Jitter needs no better source than the hasher's random keys.

@@ -4,46 +4,88 @@ use std::sync::Arc;
 
 use ::kube::runtime::reflector::store::Writer;
 use ::kube::runtime::reflector::{self, ObjectRef, Store};
-use ::kube::runtime::watcher::Event;
+use ::kube::runtime::watcher;
 
 use super::context::Context;
 use super::snapshot::Snapshot;
 use super::stray;
+use super::watch::Change;
 
 /// The way in for changes.
 pub struct Intake {
     context: Arc<Context>,
     store: Store<Snapshot>,
     writer: Writer<Snapshot>,
+    /// The newest version that a watch has shown, of any object.
+    newest: u64,
+    /// The same of what watches are listing anew, and whether something in it went back in time.
+    relisting: (u64, bool),
 }
 
 impl Intake {
     /// With an empty store, which it fills.
     pub fn new(context: &Arc<Context>) -> (Self, Store<Snapshot>) {
         let (store, writer) = reflector::store();
-        (Self { context: Arc::clone(context), store: store.clone(), writer }, store)
+        let intake =
+            Self { context: Arc::clone(context), store: store.clone(), writer, newest: 0, relisting: (0, false) };
+        (intake, store)
     }
 
     /// Takes in a change; returns the object if a pass would see something new. What the first listing shows is new as a whole.
-    pub fn take(&mut self, mut event: Event<Snapshot>) -> Option<Snapshot> {
-        let is_news = match &mut event {
-            Event::Apply(object) | Event::InitApply(object) => self.applied(object),
-            Event::Delete(object) => {
+    pub fn take(&mut self, mut change: Change) -> Option<Snapshot> {
+        let is_news = match &mut change {
+            Change::Listed(object) | Change::Applied(object) => self.applied(object, false),
+            Change::Relisted(object) => {
+                let went_back = self.went_back(object);
+                self.applied(object, went_back)
+            }
+            Change::RelistDone => {
+                self.relisted();
+                false
+            }
+            Change::Deleted(object) => {
                 let before = self.store.get(&ObjectRef::from_obj(&*object));
                 let before = before.filter(|before| before.uid() == object.uid());
                 self.ended(object, before.as_deref().unwrap_or(object));
                 false
             }
-            Event::Init | Event::InitDone => false,
+            Change::Init | Change::InitDone => false,
         };
+        let event = change.into_event()?;
         self.writer.apply_watcher_event(&event);
         match event {
-            Event::Apply(object) => is_news.then_some(object),
-            Event::InitApply(_) | Event::Delete(_) | Event::Init | Event::InitDone => None,
+            watcher::Event::Apply(object) => is_news.then_some(object),
+            _ => None,
         }
     }
 
-    fn applied(&self, object: &mut Snapshot) -> bool {
+    /// True if a listing shows an older version of the object than was there before, or one that is older than all that was shown: etcd was restored
+    /// from a backup.
+    fn went_back(&mut self, object: &Snapshot) -> bool {
+        let version = object.version();
+        let known = self.context.table.version(object);
+        let went_back = known.map_or(version < self.newest, |known| known > version);
+        let (newest, any) = self.relisting;
+        self.relisting = (newest.max(version), any || known.is_some_and(|known| known > version));
+        went_back
+    }
+
+    /// A listing is complete. If time went back, what was the newest before is none any more.
+    fn relisted(&mut self) {
+        let (newest, went_back) = std::mem::take(&mut self.relisting);
+        if went_back {
+            tracing::warn!(
+                newest = self.newest,
+                now = newest,
+                "the API server shows older versions of Identities than before, as after a restore of etcd from a backup; what has changed is checked in \
+                 Unkey"
+            );
+            self.newest = newest;
+        }
+    }
+
+    fn applied(&mut self, object: &mut Snapshot, went_back: bool) -> bool {
+        let context = &self.context;
         let before = self.store.get(&ObjectRef::from_obj(&*object));
         // A name can change hands while the watch looks away.
         if let Some(before) = before.as_ref().filter(|before| before.uid() != object.uid()) {
@@ -51,15 +93,20 @@ impl Intake {
         }
         // A pass that sees what the last one saw comes to the same end: that one is over, waits for its time, or was put off and will be
         // woken. And what else it looked at wakes the object by itself when it changes.
-        let is_news = before.as_ref().is_none_or(|before| !object.reads_as(before));
+        let is_news = went_back || before.as_ref().is_none_or(|before| !object.reads_as(before));
         if let Some(before) = before {
             object.share(&before);
         }
-        if is_news {
-            self.context.metrics.synced(self.context.table.upsert(object));
+        if went_back {
+            context.heart.voids_looks();
+            context.metrics.synced(context.table.relist(object));
+            context.table.rewind(object);
+        } else if is_news {
+            context.metrics.synced(context.table.upsert(object));
         } else {
-            self.context.table.touch(object);
+            context.table.touch(object);
         }
+        self.newest = self.newest.max(object.version());
         is_news
     }
 

@@ -8,10 +8,14 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use serde_json::Value;
 
 use super::snapshot::Snapshot;
-use crate::api::CRD_NAME;
-use crate::domain::{Crd, ExternalId, ObjectKey, Uid};
+use crate::api::{CRD_NAME, GROUP, PLURAL, proves_absence};
+use crate::domain::{CrdSight, ExternalId, ObjectKey, Uid};
 
 const DEADLINE: Duration = Duration::from_secs(30);
+/// Group of the resource that defines resources.
+const CRD_GROUP: &str = "apiextensions.k8s.io";
+/// Its plural.
+const CRD_PLURAL: &str = "customresourcedefinitions";
 /// Who writes, in managedFields.
 pub const FIELD_MANAGER: &str = "unkey-operator";
 
@@ -20,9 +24,9 @@ pub const FIELD_MANAGER: &str = "unkey-operator";
 pub enum Outcome {
     /// The object as it is now.
     Now(Box<Snapshot>),
-    /// A test in the patch failed: the object is not what it was taken for. Look again.
+    /// A test in the patch failed, or the object seems to be gone: it is not what it was taken for. Look again.
     Stale,
-    /// There is no such object any more.
+    /// An uncached read proves that there is no such object. Only [`get`] says so.
     Gone,
 }
 
@@ -35,6 +39,13 @@ pub enum KubeError {
     /// The API server refused what only a bug of ours can send.
     #[error("this is a bug of the operator: {}", words(.0))]
     Bug(#[source] ::kube::Error),
+    /// HTTP 404 without proof that the object is gone. It is tried again.
+    #[error(
+        "404, but no word that this object does not exist: a version of the resource may not be served at the moment, or a proxy or webhook \
+         has answered; {}",
+        words(.0)
+    )]
+    Unproven(#[source] ::kube::Error),
     /// Anything else; it is tried again.
     #[error("{}", words(.0))]
     Api(#[source] ::kube::Error),
@@ -55,19 +66,19 @@ pub fn words(error: &::kube::Error) -> String {
 
 /// Reads the object, not from a cache.
 pub async fn get(client: &Client, key: &ObjectKey) -> Result<Outcome, KubeError> {
-    outcome(within(api(client, key).get(&key.name)).await)
+    outcome(key, within(api(client, key).get(&key.name)).await)
 }
 
 /// Patches the object.
 pub async fn patch(client: &Client, key: &ObjectKey, patch: Value) -> Result<Outcome, KubeError> {
     let patch = json_patch(patch)?;
-    outcome(within(api(client, key).patch(&key.name, &params(), &patch)).await)
+    patched(outcome(key, within(api(client, key).patch(&key.name, &params(), &patch)).await))
 }
 
 /// Patches the object's status.
 pub async fn patch_status(client: &Client, key: &ObjectKey, patch: Value) -> Result<Outcome, KubeError> {
     let patch = json_patch(patch)?;
-    outcome(within(api(client, key).patch_status(&key.name, &params(), &patch)).await)
+    patched(outcome(key, within(api(client, key).patch_status(&key.name, &params(), &patch)).await))
 }
 
 /// True if an object other than `uid` names `external_id`, by a fresh list.
@@ -82,14 +93,17 @@ pub async fn has_heirs(apis: &[Api<Snapshot>], external_id: &ExternalId, uid: &U
     Ok(false)
 }
 
-/// Whether our CustomResourceDefinition is being deleted, not from a cache (R10).
-pub async fn crd(client: &Client) -> Result<Crd, KubeError> {
+/// What an uncached read shows of our CustomResourceDefinition (R10).
+pub async fn crd(client: &Client) -> Result<CrdSight, KubeError> {
     let api: Api<CustomResourceDefinition> = Api::all(client.clone());
     match within(api.get_metadata(CRD_NAME)).await? {
-        Ok(found) if found.metadata.deletion_timestamp.is_none() => Ok(Crd::Stays),
-        Ok(_) => Ok(Crd::Going),
-        Err(::kube::Error::Api(status)) if status.code == 404 => Ok(Crd::Going),
-        Err(::kube::Error::Api(status)) if status.code == 403 => Ok(Crd::Hidden),
+        Ok(found) if found.metadata.deletion_timestamp.is_none() => Ok(CrdSight::Stays),
+        Ok(_) => Ok(CrdSight::Going),
+        Err(::kube::Error::Api(status)) if proves_absence(&status, CRD_GROUP, CRD_PLURAL, CRD_NAME) => {
+            Ok(CrdSight::Missing)
+        }
+        Err(::kube::Error::Api(status)) if status.code == 404 => Err(KubeError::Unproven(::kube::Error::Api(status))),
+        Err(::kube::Error::Api(status)) if status.code == 403 => Ok(CrdSight::Hidden),
         Err(error) => Err(KubeError::Api(error)),
     }
 }
@@ -111,13 +125,19 @@ pub async fn within<T>(request: impl Future<Output = ::kube::Result<T>>) -> Resu
     tokio::time::timeout(DEADLINE, request).await.map_err(|_| KubeError::Deadline)
 }
 
-fn outcome(answer: Result<::kube::Result<Snapshot>, KubeError>) -> Result<Outcome, KubeError> {
+/// An admission webhook can refuse a patch with any answer, one that looks like a proof of absence included; it does not see reads.
+fn patched(outcome: Result<Outcome, KubeError>) -> Result<Outcome, KubeError> {
+    outcome.map(|outcome| if matches!(outcome, Outcome::Gone) { Outcome::Stale } else { outcome })
+}
+
+fn outcome(key: &ObjectKey, answer: Result<::kube::Result<Snapshot>, KubeError>) -> Result<Outcome, KubeError> {
     match answer? {
         Ok(mut object) => {
             object.prune();
             Ok(Outcome::Now(Box::new(object)))
         }
-        Err(::kube::Error::Api(status)) if status.code == 404 => Ok(Outcome::Gone),
+        Err(::kube::Error::Api(status)) if proves_absence(&status, GROUP, PLURAL, &key.name) => Ok(Outcome::Gone),
+        Err(::kube::Error::Api(status)) if status.code == 404 => Err(KubeError::Unproven(::kube::Error::Api(status))),
         Err(::kube::Error::Api(status)) if status.code == 409 => Ok(Outcome::Stale),
         // A failed test has no causes; a patch that the schema refuses names them.
         Err(::kube::Error::Api(status)) if status.code == 422 => {

@@ -45,4 +45,4 @@ pub use release::{ReleaseError, Released, StopError, Survey, SurveyError};
 pub use run::{RunError, run, visit};
 pub use snapshot::Snapshot;
 pub use status::render as render_status;
-pub use watch::Scope;
+pub use watch::{Change, Scope};

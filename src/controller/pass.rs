@@ -12,7 +12,7 @@ use super::context::Context;
 use super::kube::{self, KubeError, Outcome};
 use super::permits::{Need, Slot};
 use super::snapshot::Snapshot;
-use super::table::{Memory, Ref, Remembered, Turn, lock};
+use super::table::{Memory, Plan, Ref, Remembered, Turn, lock};
 use super::upstream::Answer;
 use super::{patch, status, stray, upstream};
 use crate::domain::{
@@ -47,26 +47,38 @@ pub struct Pass<'a> {
 /// Runs one pass over what the cache holds of an object.
 pub async fn run(cached: Arc<Snapshot>, context: &Arc<Context>) -> Result<Action, KubeError> {
     let uid = cached.uid().clone();
+    let external_id = cached.external_id().clone();
     let Some(mut pass) = Pass::begin(cached, context) else {
         // It comes back when the turn is free; others can go on meanwhile.
         context.permits.forget(&uid);
+        context.table.plans(&external_id, &uid, Plan::Turn);
         return Ok(Action::await_change());
     };
+    context.table.runs(&external_id, &uid);
     let result = pass.steps().await;
     if !matches!(result, Ok(End::Queued)) {
         context.permits.forget(&uid);
     }
-    if result.is_ok() {
-        lock(&pass.memory).kube_failures = 0;
-    }
     // Its end may have come while a create was under way: the queue, which knows only what exists, will not come back to it.
-    if matches!(result, Ok(End::Gone)) || !context.table.knows(&pass.external_id, &pass.uid) {
+    let is_watched = context.table.knows(&pass.external_id, &pass.uid);
+    if !is_watched {
         pass.leaves();
     }
-    result.map(|end| match end {
-        End::Done | End::Gone | End::Lives | End::Queued => Action::await_change(),
-        End::Wait(wait) => Action::requeue(wait),
-    })
+    let end = match result? {
+        End::Gone if is_watched => End::Wait(pass.contradicted()),
+        end => {
+            lock(&pass.memory).kube_failures = 0;
+            end
+        }
+    };
+    let (plan, action) = match end {
+        End::Done | End::Gone | End::Lives => (Plan::Nothing, Action::await_change()),
+        End::Rests => (Plan::Change, Action::await_change()),
+        End::Queued => (Plan::Permit, Action::await_change()),
+        End::Wait(wait) => (context.table.at(wait), Action::requeue(wait)),
+    };
+    context.table.plans(&external_id, &uid, plan);
+    Ok(action)
 }
 
 /// Runs one pass over an object that is gone. `None`: another pass has the turn; else how long to wait for the next one, if
@@ -82,7 +94,7 @@ pub async fn clear_up(gone: Arc<Snapshot>, context: &Arc<Context>) -> Option<Res
             // It waits for its permits where it is.
             End::Queued => Some(Duration::ZERO),
             End::Lives => None,
-            End::Done | End::Gone => {
+            End::Done | End::Rests | End::Gone => {
                 pass.turn.known().cleared_up();
                 None
             }
@@ -93,8 +105,10 @@ pub async fn clear_up(gone: Arc<Snapshot>, context: &Arc<Context>) -> Option<Res
 /// How a pass ended.
 enum End {
     Done,
+    /// Until something else changes.
+    Rests,
     Wait(Duration),
-    /// The object went meanwhile.
+    /// A read proves that the object went meanwhile. Whether it did, the watch has to say too.
     Gone,
     /// What was taken for gone lives: it left the selection of `--selector`.
     Lives,
@@ -114,6 +128,7 @@ impl Drop for Pass<'_> {
     /// However it ended: what a scan found has had its look.
     fn drop(&mut self) {
         lock(&self.memory).finding = None;
+        self.context.table.drops(&self.external_id, &self.uid);
     }
 }
 
@@ -169,6 +184,24 @@ impl<'a> Pass<'a> {
         }
     }
 
+    /// A read shows no such object and the watch still does. Nearly always the watch is about to follow. Returns when to look again.
+    fn contradicted(&self) -> Duration {
+        let failures = {
+            let mut memory = lock(&self.memory);
+            memory.kube_failures += 1;
+            memory.kube_failures
+        };
+        let wait = self.context.kube_backoff(failures);
+        let retry_ms = millis(wait);
+        if failures > 1 {
+            tracing::warn!(
+                retry_ms,
+                "the API server says that this Identity does not exist, but its watch still shows it"
+            );
+        }
+        wait
+    }
+
     /// The object is gone: what it may have left in Unkey is looked after.
     fn leaves(&self) {
         let recorded = self.snapshot.claimant(self.snapshot.read_status().as_ref()).recorded;
@@ -213,10 +246,11 @@ impl<'a> Pass<'a> {
                 Admission::Queued => return Ok(End::Queued),
             }
             match step {
-                Step::Done | Step::Wait(Wake::Change) => return Ok(End::Done),
+                Step::Done => return Ok(End::Done),
+                Step::Wait(Wake::Change) => return Ok(End::Rests),
                 Step::Wait(Wake::Proof) => {
                     self.context.table.wants_proof();
-                    return Ok(End::Done);
+                    return Ok(End::Rests);
                 }
                 Step::Wait(Wake::At(at)) => {
                     return Ok(End::Wait(Duration::from_millis(self.context.clock.now().until(at))));
@@ -308,7 +342,9 @@ impl<'a> Pass<'a> {
                 self.take(outcome).await
             }
             KubeStep::LookAtCrd => {
-                self.crd = kube::crd(client).await?;
+                let sight = kube::crd(client).await?;
+                let window = self.access.policy.window;
+                self.crd = lock(&context.crd_memory).sees(sight, self.asked, window);
                 Ok(())
             }
             KubeStep::Claim(claim) => {
@@ -324,7 +360,7 @@ impl<'a> Pass<'a> {
                 let patch = patch::release(&self.snapshot, &object.guard);
                 let before = Arc::clone(&self.snapshot);
                 let outcome = kube::patch(client, &object.key, patch).await?;
-                let done = !matches!(outcome, Outcome::Stale);
+                let done = matches!(outcome, Outcome::Now(_));
                 self.take(outcome).await?;
                 if done {
                     domain::released(&mut lock(&self.memory).visits);
@@ -375,7 +411,7 @@ impl<'a> Pass<'a> {
                 lock(&self.memory).newest = Some(Arc::clone(&self.snapshot));
                 self.looked = Some(self.asked);
             }
-            // Gone, or another object has taken the name. The last object released ends here too.
+            // Gone, or another object has taken the name.
             Outcome::Now(_) | Outcome::Gone | Outcome::Stale => {
                 self.gone = Some(true);
             }

@@ -14,7 +14,7 @@ use super::patch;
 use super::snapshot::Snapshot;
 use super::watch::Scope;
 use crate::api::ConditionType;
-use crate::domain::ObjectKey;
+use crate::domain::{CrdSight, ObjectKey};
 
 /// Objects of one page.
 const PAGE: u32 = 500;
@@ -121,7 +121,10 @@ impl Survey {
             let mut params = ListParams::default().limit(PAGE);
             params.label_selector.clone_from(&scope.selector);
             loop {
-                let page = kube::within(api.list(&params)).await?.map_err(|error| SurveyError::of(error, scope))?;
+                let page = match kube::within(api.list(&params)).await? {
+                    Ok(page) => page,
+                    Err(error) => return Err(SurveyError::of(client, error, scope).await),
+                };
                 held.extend(page.items.iter().filter_map(Held::of));
                 match page.metadata.continue_.filter(|token| !token.is_empty()) {
                     Some(token) => params.continue_token = Some(token),
@@ -191,9 +194,13 @@ impl Released {
 }
 
 impl SurveyError {
-    fn of(error: ::kube::Error, scope: &Scope) -> Self {
+    async fn of(client: &Client, error: ::kube::Error, scope: &Scope) -> Self {
         match error {
-            ::kube::Error::Api(status) if status.code == 404 => Self::NoCrd,
+            // While a version is not served, the list is a 404 too.
+            ::kube::Error::Api(status) if status.code == 404 => match kube::crd(client).await {
+                Ok(CrdSight::Missing) => Self::NoCrd,
+                _ => Self::Kube(KubeError::Unproven(::kube::Error::Api(status))),
+            },
             ::kube::Error::Api(status) if status.code == 400 && scope.selector.is_some() => {
                 Self::Selector(status.message.clone())
             }
@@ -207,8 +214,8 @@ async fn one(client: &Client, held: Held) -> (ObjectKey, Result<(), ReleaseError
     let Held { key, mut patch, .. } = held;
     for _ in 0..TRIES {
         let now = match kube::patch(client, &key, patch).await {
-            Ok(Outcome::Now(_) | Outcome::Gone) => return (key, Ok(())),
-            Ok(Outcome::Stale) => kube::get(client, &key).await,
+            Ok(Outcome::Now(_)) => return (key, Ok(())),
+            Ok(Outcome::Stale | Outcome::Gone) => kube::get(client, &key).await,
             Err(error) => return (key, Err(error.into())),
         };
         match now {

@@ -15,19 +15,21 @@ use tokio::task::JoinSet;
 use tracing::Instrument;
 
 use super::canary;
-use super::clock::BEAT;
+use super::clock::{BEAT, millis};
 use super::context::{Context, Settings};
 use super::intake::Intake;
 use super::kube::KubeError;
 use super::snapshot::Snapshot;
 use super::table::{Ref, lock};
-use super::watch::{changes, streams_lists, trouble};
+use super::watch::{Change, changes, streams_lists, trouble};
 use super::{pass, scan};
-use crate::domain::{Cause, backoff};
 use crate::telemetry::PassEnd;
 
 /// How often what is no longer needed is forgotten.
 const SWEEP: Duration = Duration::from_secs(60);
+
+/// Objects that nothing is planned for are looked for once in a consistency window, within these bounds.
+const RESCUE: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
 
 /// At the start the queue gets so many objects at a time, and so often: 100,000 within five seconds.
 const BATCH: usize = 50;
@@ -76,6 +78,14 @@ pub async fn run(
         loop {
             tokio::time::sleep(SWEEP).await;
             sweeper.table.sweep(sweeper.clock.now());
+        }
+    });
+    let rescuer = Arc::clone(&context);
+    let every = Duration::from_millis(settings.policy.window).clamp(RESCUE.0, RESCUE.1);
+    beside.spawn(async move {
+        loop {
+            tokio::time::sleep(every).await;
+            let _ = rescuer.rescue();
         }
     });
     let follows = stands_by(&context, &mut trigger, &mut woken);
@@ -154,16 +164,16 @@ async fn stands_by(
 
 /// Takes the changes in, and passes on the objects to look at.
 fn triggers(
-    changes: impl Stream<Item = watcher::Result<watcher::Event<Snapshot>>> + Send + 'static,
+    changes: impl Stream<Item = watcher::Result<Change>> + Send + 'static,
     mut intake: Intake,
     ready: impl FnOnce() + Send + 'static,
     context: Arc<Context>,
 ) -> impl Stream<Item = watcher::Result<Snapshot>> + Send + 'static {
     let mut ready = Some(ready);
-    changes.filter_map(move |event| {
-        let passed = event.map(|event| {
-            let listed = matches!(event, watcher::Event::InitDone);
-            let news = intake.take(event);
+    changes.filter_map(move |change| {
+        let passed = change.map(|change| {
+            let listed = matches!(change, Change::InitDone);
+            let news = intake.take(change);
             // Not through the store's own signal: it wakes only one of several that wait for it.
             if listed && let Some(ready) = ready.take() {
                 context.spread_failing();
@@ -218,7 +228,7 @@ async fn reconcile(object: Arc<Snapshot>, context: Arc<Context>) -> Result<Actio
         identity = object.name(),
         generation = object.generation(),
     );
-    let uid = object.uid().clone();
+    let (uid, external_id) = (object.uid().clone(), object.external_id().clone());
     // Boxed on the first poll: at the start there is one of these for each object of the cluster, and a pass takes some 6 kB.
     let pass = async { Box::pin(pass::run(object, &context)).await };
     // One object's panic must not end the queue, and with it all the others (R13).
@@ -240,9 +250,10 @@ async fn reconcile(object: Arc<Snapshot>, context: Arc<Context>) -> Result<Actio
         memory.kube_failures += 1;
         memory.kube_failures
     };
-    let ms = backoff::delay(&Cause::Unavailable, failures, 0, context.dice()).unwrap_or(backoff::MAX_MS);
-    span.in_scope(|| tracing::error!(error = %failed, retry_ms = ms, "the pass failed"));
-    Err(Failure { source: failed, retry: Duration::from_millis(ms) })
+    let retry = context.kube_backoff(failures);
+    context.table.plans(&external_id, &uid, context.table.at(retry));
+    span.in_scope(|| tracing::error!(error = %failed, retry_ms = millis(retry), "the pass failed"));
+    Err(Failure { source: failed, retry })
 }
 
 fn report(error: &::kube::runtime::controller::Error<Failure, watcher::Error>) {

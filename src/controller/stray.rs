@@ -8,10 +8,11 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tracing::Instrument;
 
+use super::clock::millis;
 use super::context::Context;
 use super::pass;
 use super::snapshot::Snapshot;
-use crate::domain::{Cause, Uid, backoff};
+use crate::domain::Uid;
 
 /// How soon to try again while a pass still has the turn.
 const BUSY: Duration = Duration::from_millis(200);
@@ -72,9 +73,9 @@ async fn clear_up(object: &Arc<Snapshot>, context: &Arc<Context>) {
             Some(Ok(Some(wait))) => wait,
             Some(Err(error)) => {
                 failures += 1;
-                let ms = backoff::delay(&Cause::Unavailable, failures, 0, context.dice()).unwrap_or(backoff::MAX_MS);
-                tracing::warn!(%error, retry_ms = ms, "not cleared up yet");
-                Duration::from_millis(ms)
+                let wait = context.kube_backoff(failures);
+                tracing::warn!(%error, retry_ms = millis(wait), "not cleared up yet");
+                wait
             }
         };
         tokio::time::sleep(wait).await;

@@ -8,6 +8,7 @@
 mod guard;
 mod memories;
 mod owners;
+mod plans;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,6 +21,8 @@ use tokio::sync::mpsc::UnboundedSender;
 use self::memories::Memories;
 pub use self::memories::{Memory, Remembered};
 pub use self::owners::Owner;
+pub use self::plans::{Plan, Rescued};
+use super::clock::Clock;
 use super::snapshot::Snapshot;
 use crate::api::Reason;
 use crate::domain::{self, Claimant, ExternalId, KeyMark, Knowledge, Mono, Role, Uid, Workspace, role};
@@ -40,6 +43,7 @@ pub struct Table {
     key_changed: Notify,
     wake: UnboundedSender<Ref>,
     window: u64,
+    clock: Clock,
 }
 
 #[derive(Debug, Default)]
@@ -49,6 +53,15 @@ struct Slot {
     parked: Vec<Ref>,
     /// `None`: what is known of one that nothing was done to, as of nearly all.
     known: Option<Arc<Mutex<Knowledge>>>,
+}
+
+/// Where a version of an object comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Source {
+    Watch,
+    /// A watch that lists anew.
+    Listing,
+    Reply,
 }
 
 /// What is known when nothing is: a read counts if it began when this root key was in use.
@@ -64,6 +77,9 @@ struct Entry {
     reason: Option<Reason>,
     /// Since when this process knows it to be out of step: changed, new, leaving or failing, and not waiting for a person.
     unsynced: Option<Instant>,
+    /// There is something left to do for it, and what is planned.
+    behind: bool,
+    plan: Plan,
 }
 
 /// Namespace and name in one text, a fifth of what a [`Ref`] takes: there is one for every object.
@@ -89,18 +105,22 @@ impl Entry {
         let reason = ready.and_then(|ready| Reason::parse(&ready.reason));
         let claimant = object.claimant(status.as_ref());
         let is_told = status.is_some_and(|status| status.observed_generation == Some(object.generation()));
-        let unsynced = claimant.leaving || !is_told || reason.is_none_or(Reason::is_retried);
+        let is_retried = reason.is_none_or(Reason::is_retried);
+        let unsynced = claimant.leaving || !is_told || is_retried;
         Self {
             claimant,
             at: Place::of(object),
             version: object.version(),
             reason,
             unsynced: unsynced.then(Instant::now),
+            behind: plans::is_behind(object, is_told, is_retried),
+            plan: Plan::Nothing,
         }
     }
 
     /// Takes the place of what was known of the object. Returns how long it was out of step, if that ended.
     fn follow(mut self, known: &mut Self) -> Option<Duration> {
+        self.plan = self.plan.or(known.plan);
         let before = known.unsynced;
         if self.unsynced.is_some() && before.is_some() {
             self.unsynced = before;
@@ -126,7 +146,7 @@ pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Table {
     /// An empty table. Objects to look at again are sent to `wake`; `window` is the consistency window in ms.
-    pub fn new(wake: UnboundedSender<Ref>, window: u64, workspace: Workspace) -> Self {
+    pub fn new(wake: UnboundedSender<Ref>, window: u64, workspace: Workspace, clock: Clock) -> Self {
         Self {
             slots: Mutex::default(),
             memories: Memories::default(),
@@ -136,23 +156,34 @@ impl Table {
             key_changed: Notify::new(),
             wake,
             window,
+            clock,
         }
     }
 
-    /// Takes in an object from the watch; an older version than the one known is ignored. Others of the same
+    /// Takes in an object from the watch, to be looked at; a version older than the one known is ignored. Others of the same
     /// externalId are woken if what it says for its right has changed. Returns how long it was out of step, if that ended with this.
     pub fn upsert(&self, object: &Snapshot) -> Option<Duration> {
-        self.put(object, true)
+        self.put(object, Source::Watch)
+    }
+
+    /// The same of an object that a watch lists anew. It is taken whatever its version says: versions are ordered within one watch only, and go
+    /// back if etcd is restored from a backup.
+    pub fn relist(&self, object: &Snapshot) -> Option<Duration> {
+        self.put(object, Source::Listing)
     }
 
     /// Takes in an object from a reply. Only the watch adds objects and removes them: a reply that is taken in after
     /// the watch has shown the object's end must not bring it back. Returns the same.
     pub fn update(&self, object: &Snapshot) -> Option<Duration> {
-        self.put(object, false)
+        self.put(object, Source::Reply)
     }
 
-    fn put(&self, object: &Snapshot, may_add: bool) -> Option<Duration> {
+    fn put(&self, object: &Snapshot, source: Source) -> Option<Duration> {
         let mut entry = Entry::of(object);
+        let may_add = source != Source::Reply;
+        if may_add {
+            entry.plan = Plan::Queued(self.clock.now());
+        }
         if let Some(mark) = &mut entry.claimant.credential {
             self.share(mark);
         }
@@ -160,7 +191,10 @@ impl Table {
         let mut slots = lock(&self.slots);
         let slot = slots.entry(object.external_id().clone()).or_default();
         match slot.entries.iter_mut().find(|known| known.claimant.uid == entry.claimant.uid) {
-            Some(known) if known.version > entry.version => return None,
+            Some(known) if known.version > entry.version && source != Source::Listing => {
+                known.plan = entry.plan.or(known.plan);
+                return None;
+            }
             Some(known) if known.claimant == entry.claimant => return entry.follow(known),
             Some(known) => {
                 self.count(Some(&entry.claimant), Some(&known.claimant));
@@ -181,11 +215,26 @@ impl Table {
     /// Takes in that the watch has shown this version of an object, which says nothing new.
     pub fn touch(&self, object: &Snapshot) {
         let version = object.version();
+        self.with_entry(object.external_id(), object.uid(), |known| known.version = known.version.max(version));
+    }
+
+    /// The newest version of the object that the watch or a reply has shown; `None`: it is not known.
+    pub fn version(&self, object: &Snapshot) -> Option<u64> {
+        let mut version = None;
+        self.with_entry(object.external_id(), object.uid(), |known| version = Some(known.version));
+        version
+    }
+
+    /// A listing shows an older version of the object than was there before: Kubernetes was restored from a backup. What is remembered of it is
+    /// judged anew, as after a restart of this process.
+    pub fn rewind(&self, object: &Snapshot) {
+        let memory = self.memory(object.uid());
+        let mut memory = lock(&memory);
+        memory.newest = None;
         let mut slots = lock(&self.slots);
-        let entries = slots.get_mut(object.external_id()).map(|slot| &mut slot.entries);
-        if let Some(known) = entries.into_iter().flatten().find(|known| known.claimant.uid == *object.uid()) {
-            known.version = known.version.max(version);
-        }
+        let slot = slots.entry(object.external_id().clone()).or_default();
+        let known = self.known(slot);
+        domain::rewound(object.uid(), &mut lock(&known), &mut memory.visits, self.clock.now());
     }
 
     /// Takes an object out that is gone, and wakes those that waited for it.
@@ -232,11 +281,21 @@ impl Table {
         }
     }
 
-    fn wake_others(&self, slot: &Slot, uid: &Uid) {
-        for entry in slot.entries.iter().filter(|entry| entry.claimant.uid != *uid) {
-            // The receiver lives as long as the controller; after that nothing needs waking.
-            let _ = self.wake.send(entry.at.to_ref());
+    fn wake_others(&self, slot: &mut Slot, uid: &Uid) {
+        for entry in slot.entries.iter_mut().filter(|entry| entry.claimant.uid != *uid) {
+            self.hand_over(entry);
         }
+    }
+
+    /// Has an object looked at again.
+    pub fn wake(&self, at: Ref) {
+        // The receiver lives as long as the controller; after that nothing needs waking.
+        let _ = self.wake.send(at);
+    }
+
+    fn hand_over(&self, entry: &mut Entry) {
+        entry.plan = Plan::Queued(self.clock.now());
+        self.wake(entry.at.to_ref());
     }
 
     /// True as long as the watch shows `uid`.
@@ -348,10 +407,8 @@ impl Table {
     }
 
     fn wake_all(&self) {
-        for slot in lock(&self.slots).values() {
-            for entry in &slot.entries {
-                let _ = self.wake.send(entry.at.to_ref());
-            }
+        for entry in lock(&self.slots).values_mut().flat_map(|slot| &mut slot.entries) {
+            self.hand_over(entry);
         }
     }
 
@@ -378,8 +435,11 @@ impl Drop for Turn<'_> {
         if let Some(slot) = lock(&self.table.slots).get_mut(&self.external_id) {
             slot.busy = false;
             self.table.forget_nothing(slot);
+            for entry in slot.entries.iter_mut().filter(|entry| entry.plan == Plan::Turn) {
+                entry.plan = Plan::Queued(self.table.clock.now());
+            }
             for parked in std::mem::take(&mut slot.parked) {
-                let _ = self.table.wake.send(parked);
+                self.table.wake(parked);
             }
         }
     }

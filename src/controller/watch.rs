@@ -73,6 +73,39 @@ pub async fn streams_lists(api: &Api<Snapshot>, scope: &Scope) -> Result<bool, S
     Ok(streams)
 }
 
+/// What the watches show, merged.
+#[derive(Debug)]
+pub enum Change {
+    /// The first listing begins. It comes first, and once.
+    Init,
+    /// The first listing shows this object.
+    Listed(Snapshot),
+    /// The first listing is complete. It comes once.
+    InitDone,
+    /// An object was made or changed.
+    Applied(Snapshot),
+    /// A watch that lists anew shows this object: its version says nothing about what was shown before.
+    Relisted(Snapshot),
+    /// A watch has listed anew to the end.
+    RelistDone,
+    /// An object is gone or no longer selected.
+    Deleted(Snapshot),
+}
+
+impl Change {
+    /// What the store has to take in.
+    pub fn into_event(self) -> Option<watcher::Event<Snapshot>> {
+        match self {
+            Self::Init => Some(watcher::Event::Init),
+            Self::Listed(object) => Some(watcher::Event::InitApply(object)),
+            Self::InitDone => Some(watcher::Event::InitDone),
+            Self::Applied(object) | Self::Relisted(object) => Some(watcher::Event::Apply(object)),
+            Self::Deleted(object) => Some(watcher::Event::Delete(object)),
+            Self::RelistDone => None,
+        }
+    }
+}
+
 /// Why a watch failed. It is tried again.
 pub fn trouble(error: &watcher::Error) -> String {
     match error {
@@ -84,14 +117,13 @@ pub fn trouble(error: &watcher::Error) -> String {
     }
 }
 
-/// The changes of `scope`. The first events are `Init`, one `InitApply` for each object and `InitDone`; after that
-/// there are only `Apply` and `Delete`. `store` is what the events are reflected into.
+/// The changes of `scope`. The first are `Init`, one `Listed` for each object and `InitDone`. `store` is what they are reflected into.
 pub fn changes(
     apis: Vec<Api<Snapshot>>,
     scope: &Scope,
     streaming: bool,
     store: Store<Snapshot>,
-) -> impl Stream<Item = watcher::Result<watcher::Event<Snapshot>>> + Send + use<> {
+) -> impl Stream<Item = watcher::Result<Change>> + Send + use<> {
     let mut config = watcher::Config::default();
     if let Some(selector) = &scope.selector {
         config = config.labels(selector);
@@ -103,7 +135,7 @@ pub fn changes(
         let events = watcher(api, config.clone()).default_backoff().modify(Snapshot::prune);
         all.push(events.map(move |event| (index, event)).boxed());
     }
-    futures::stream::once(async { Ok(watcher::Event::Init) })
+    futures::stream::once(async { Ok(Change::Init) })
         .chain(all.map(move |(index, event)| merge.take(index, event)).flat_map(futures::stream::iter))
 }
 
@@ -132,14 +164,14 @@ impl Part {
 }
 
 /// One after the other, so that a large listing is not in memory twice.
-type Events = Box<dyn Iterator<Item = watcher::Result<watcher::Event<Snapshot>>> + Send>;
+type Events = Box<dyn Iterator<Item = watcher::Result<Change>> + Send>;
 
 fn none() -> Events {
     Box::new(std::iter::empty())
 }
 
-fn one(event: watcher::Event<Snapshot>) -> Events {
-    Box::new(std::iter::once(Ok(event)))
+fn one(change: Change) -> Events {
+    Box::new(std::iter::once(Ok(change)))
 }
 
 impl Merge {
@@ -177,15 +209,17 @@ impl Merge {
             }
             (watcher::Event::InitApply(object), None) => {
                 part.listing.insert(ObjectRef::from_obj(&object));
-                one(watcher::Event::Apply(object))
+                one(Change::Relisted(object))
             }
             (watcher::Event::InitDone, None) => {
                 let listed = std::mem::take(&mut part.listing);
                 let before = self.store.state().into_iter().filter(|object| part.watches(Some(object.namespace())));
                 let gone: Vec<_> = before.filter(|object| !listed.contains(&ObjectRef::from_obj(&**object))).collect();
-                Box::new(gone.into_iter().map(|object| Ok(watcher::Event::Delete(Arc::unwrap_or_clone(object)))))
+                let gone = gone.into_iter().map(|object| Ok(Change::Deleted(Arc::unwrap_or_clone(object))));
+                Box::new(gone.chain(std::iter::once(Ok(Change::RelistDone))))
             }
-            (event, None) => one(event),
+            (watcher::Event::Apply(object), None) => one(Change::Applied(object)),
+            (watcher::Event::Delete(object), None) => one(Change::Deleted(object)),
         }
     }
 
@@ -195,7 +229,7 @@ impl Merge {
             return none();
         }
         let all = self.held.take().unwrap_or_default().into_values();
-        let all = all.map(|object| watcher::Event::InitApply(*object)).chain([watcher::Event::InitDone]);
+        let all = all.map(|object| Change::Listed(*object)).chain([Change::InitDone]);
         Box::new(all.map(Ok))
     }
 }
@@ -213,6 +247,18 @@ mod tests {
         snapshot(&json!({"metadata": {"namespace": namespace, "name": name, "uid": format!("{namespace}/{name}")}}))
     }
 
+    fn word(change: &Change) -> String {
+        match change {
+            Change::Init => "Init".to_owned(),
+            Change::Listed(object) => format!("Listed({})", object.name()),
+            Change::InitDone => "InitDone".to_owned(),
+            Change::Applied(object) => format!("Applied({})", object.name()),
+            Change::Relisted(object) => format!("Relisted({})", object.name()),
+            Change::RelistDone => "RelistDone".to_owned(),
+            Change::Deleted(object) => format!("Deleted({})", object.name()),
+        }
+    }
+
     /// Feeds events of watch 0 or 1 through a merge and reflects what comes out, as the controller does.
     fn shown(events: Vec<(usize, Event<Snapshot>)>) -> (Vec<String>, Vec<String>) {
         let (store, mut writer) = reflector::store::<Snapshot>();
@@ -221,10 +267,12 @@ mod tests {
         writer.apply_watcher_event(&Event::Init);
         let mut out = Vec::new();
         for (index, event) in events {
-            for event in merge.take(index, Ok(event)) {
-                let event = event.unwrap();
-                writer.apply_watcher_event(&event);
-                out.push(event.to_string());
+            for change in merge.take(index, Ok(event)) {
+                let change = change.unwrap();
+                out.push(word(&change));
+                if let Some(event) = change.into_event() {
+                    writer.apply_watcher_event(&event);
+                }
             }
         }
         let mut held: Vec<String> = store.state().iter().map(|object| object.name().to_owned()).collect();
@@ -264,7 +312,7 @@ mod tests {
             (1, Event::Init),
             (1, Event::InitDone),
         ]);
-        assert_eq!(out, ["InitApply(stays)", "InitDone"]);
+        assert_eq!(out, ["Listed(stays)", "InitDone"]);
         assert_eq!(held, ["stays"]);
     }
 
@@ -295,7 +343,7 @@ mod tests {
             (0, Event::InitApply(object("a", "stays"))),
             (0, Event::InitDone),
         ]);
-        assert_eq!(out.last().unwrap(), "Delete(goes)");
+        assert_eq!(out[out.len() - 3..], ["Relisted(stays)", "Deleted(goes)", "RelistDone"]);
         assert_eq!(held, ["other", "stays"], "another namespace's objects are not touched by a listing of this one");
     }
 }

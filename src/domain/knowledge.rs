@@ -88,6 +88,19 @@ pub enum LastWrite {
     },
 }
 
+impl LastWrite {
+    /// The object that it was for is `uid`.
+    pub fn is_for(&self, uid: &Uid) -> bool {
+        match self {
+            Self::None => false,
+            Self::Created { uid: of, .. }
+            | Self::Updated { uid: of, .. }
+            | Self::Deleted { uid: of, .. }
+            | Self::Exists { uid: of } => of == uid,
+        }
+    }
+}
+
 /// Writes whose outcome is unknown, taken together.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Doubt {

@@ -8,6 +8,7 @@
 pub mod backoff;
 mod claim;
 mod content;
+mod crd;
 mod decide;
 mod desired;
 mod fight;
@@ -26,6 +27,7 @@ mod workspace;
 
 pub use claim::{Claim, Mark};
 pub use content::{Applied, Content, ContentHash, FieldHash, Limit, Limits, Meta, lossless};
+pub use crd::{Crd, CrdMemory, CrdSight};
 pub use decide::decide;
 pub use desired::{Desired, MAX_DEPTH, MAX_KEY_BYTES, MAX_META_BYTES, Spec, SpecError, depth};
 pub use fight::Fight;
@@ -33,10 +35,10 @@ pub use ids::{Confirmed, ExternalId, IdentityId, Mono, ObjectKey, Uid};
 pub use knowledge::{Doubt, InFlight, Knowledge, LastWrite, Seen, Unsure, Write};
 pub use learn::{Effect, Fault, Reply, Telling, begin, begin_pass, learn};
 pub use object::{Controls, Guard, Object, Phase, Poke};
-pub use observe::{claimed, ended, observe, released};
+pub use observe::{claimed, ended, observe, released, rewound};
 pub use ownership::{Claimant, Role, owner, role};
 pub use report::{Cause, Held, Note, Operation, Record, Recorded, Report, Shown, Stall, Verdict};
-pub use situation::{Call, Crd, Freed, KubeStep, Patch, Policy, Purpose, Settled, Situation, Step, Wake};
+pub use situation::{Call, Freed, KubeStep, Patch, Policy, Purpose, Settled, Situation, Step, Wake};
 pub use visits::{Trouble, Visits};
 pub use workspace::{CANARIES, Gate, KeyMark, Look, Workspace, proven_by};
 

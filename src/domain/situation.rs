@@ -2,6 +2,7 @@
 
 use super::claim::{Claim, Mark};
 use super::content::{Limits, Meta};
+use super::crd::Crd;
 use super::desired::Desired;
 use super::ids::{Confirmed, ExternalId, IdentityId, Mono};
 use super::knowledge::{Knowledge, LastWrite, Seen};
@@ -48,22 +49,6 @@ pub struct Policy {
     pub spread: u64,
     /// Fingerprint of the root key in use; `None`: there is no usable key.
     pub credential: Option<String>,
-}
-
-/// What is known of our CustomResourceDefinition in this pass (R10).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Crd {
-    /// It is not looked at: namespaced mode, where the operator has no right to.
-    Unguarded,
-    /// Not looked at yet.
-    #[default]
-    Unseen,
-    /// It is there to stay.
-    Stays,
-    /// It is being deleted, and every object with it.
-    Going,
-    /// The operator may not read it.
-    Hidden,
 }
 
 /// One request, or none.

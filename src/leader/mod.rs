@@ -26,6 +26,7 @@ use tokio::sync::watch;
 
 pub use self::election::Timing;
 use self::election::{Answer, Ask, Election, Record};
+use crate::api::proves_absence;
 use crate::telemetry::Told;
 
 /// Whether this process may act. Cheap to ask, so ask before every write.
@@ -203,11 +204,7 @@ impl Candidate {
     async fn ask(&mut self, ask: &Ask) -> Answer {
         let params = PostParams::default();
         let answer = match ask {
-            Ask::Get => match self.api.get_opt(&self.name).await {
-                Ok(None) => return Answer::Absent,
-                Ok(Some(lease)) => Ok(lease),
-                Err(error) => Err(error),
-            },
+            Ask::Get => self.api.get(&self.name).await,
             Ask::Create => self.api.create(&params, &self.held(None)).await,
             Ask::Hold(version) => {
                 let mut lease = self.held(self.lease.as_ref());
@@ -222,7 +219,10 @@ impl Candidate {
                 Answer::Is(record)
             }
             Err(kube::Error::Api(status)) if status.code == 409 => Answer::Conflict,
-            Err(kube::Error::Api(status)) if status.code == 404 && matches!(ask, Ask::Hold(_)) => Answer::Absent,
+            // Any other 404 is a proxy's, or an API server's that does not serve leases at the moment.
+            Err(kube::Error::Api(status)) if proves_absence(&status, "coordination.k8s.io", "leases", &self.name) => {
+                Answer::Absent
+            }
             // It names the right that is missing.
             Err(kube::Error::Api(status)) => self.fails(&status.message),
             Err(error) => self.fails(&error.to_string()),

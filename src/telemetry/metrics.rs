@@ -37,6 +37,7 @@ struct Inner {
     in_flight: Gauge,
     objects: Family<ByReason, Gauge>,
     left_behind: Counter,
+    rescued: Counter,
     leads: Gauge,
     scans: Scans,
     permits: Permits,
@@ -180,6 +181,8 @@ impl Default for Metrics {
             "Identities that stay in Unkey since their finalizer was taken off by hand",
             left_behind.clone(),
         );
+        let help = "Identity objects that were out of step and that nothing was planned for, and that were looked at again; each is a bug of the operator";
+        let rescued = registered(&mut registry, "rescues", help);
         let leads = registered(&mut registry, "leader", "1 while this process may act; 0: it stands by");
         let scans = Scans::register(&mut registry);
         let permits = Permits::register(&mut registry);
@@ -195,6 +198,7 @@ impl Default for Metrics {
             in_flight,
             objects,
             left_behind,
+            rescued,
             leads,
             scans,
             permits,
@@ -230,6 +234,11 @@ impl Metrics {
     /// An object went without its finalizer.
     pub fn left_behind(&self) {
         self.0.left_behind.inc();
+    }
+
+    /// An object was out of step, and nothing was planned for it.
+    pub fn rescued(&self) {
+        self.0.rescued.inc();
     }
 
     /// A pass or a task has waited so long in that lane.

@@ -3,6 +3,7 @@
 //! One control plane for this test process; each test has its own namespace, emulator and operator, so all run at once.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)] // a failed step of a test ends the test
 
+mod absence;
 mod admin;
 mod adoption;
 mod adoption_matrix;

@@ -30,7 +30,7 @@ const LAYERS: &[Layer] = &[
     Layer { module: "unkey", may_use: &[], banned: &["kube", "k8s_openapi"] },
     Layer { module: "telemetry", may_use: &["api", "domain", "unkey"], banned: &["kube", "reqwest"] },
     Layer { module: "admin", may_use: &["api", "telemetry"], banned: &["kube", "reqwest"] },
-    Layer { module: "leader", may_use: &["telemetry"], banned: &["reqwest"] },
+    Layer { module: "leader", may_use: &["api", "telemetry"], banned: &["reqwest"] },
     Layer { module: "controller", may_use: &["api", "domain", "leader", "telemetry", "unkey"], banned: &["reqwest"] },
     Layer { module: "app", may_use: EVERYTHING, banned: &["reqwest"] },
     Layer { module: "cli", may_use: EVERYTHING, banned: &["reqwest"] },

@@ -115,6 +115,12 @@ impl<W> Desk<W> {
         ]
     }
 
+    /// It waits, or has something reserved.
+    pub fn knows(&self, key: &Key) -> bool {
+        let queues = [&self.writes, &self.calls, &self.further, &self.scans];
+        self.reserved.contains_key(key) || queues.iter().any(|queue| queue.holds(key))
+    }
+
     /// Takes up what was granted to `key`. It holds it from now on.
     pub fn take(&mut self, key: &Key) -> Option<Need> {
         self.reserved.remove(key).map(|reserved| reserved.need)

@@ -24,6 +24,10 @@ impl<K: Clone + Eq + Hash, T> FairQueue<K, T> {
         self.waiting.len()
     }
 
+    pub(super) fn holds(&self, key: &K) -> bool {
+        self.waiting.contains_key(key)
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.waiting.is_empty()
     }

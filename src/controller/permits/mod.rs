@@ -205,6 +205,11 @@ impl Permits {
         self.grant();
     }
 
+    /// True if the object waits for a permit, or has one reserved.
+    pub fn waits(&self, uid: &Uid) -> bool {
+        lock(&self.desk).knows(&Key::Object(uid.clone()))
+    }
+
     /// True if a 429 stops all calls.
     pub fn is_paused(&self) -> bool {
         let now = self.clock.elapsed();

@@ -58,10 +58,4 @@ impl Table {
         let slot = slots.get_mut(external_id).filter(|slot| !slot.busy)?;
         Some(self.turn(external_id, slot))
     }
-
-    /// Has an object looked at again.
-    pub fn wake(&self, at: Ref) {
-        // The receiver lives as long as the controller.
-        let _ = self.wake.send(at);
-    }
 }

@@ -9,7 +9,7 @@ use crate::domain::IdentityId;
 
 fn table() -> (Table, UnboundedReceiver<Ref>) {
     let (wake, woken) = unbounded_channel();
-    (Table::new(wake, 30_000, Workspace::default()), woken)
+    (Table::new(wake, 30_000, Workspace::default(), Clock::default()), woken)
 }
 
 fn object(name: &str, version: u64, status: &Value) -> Snapshot {
@@ -109,4 +109,97 @@ fn one_acts_for_each_external_id() {
     assert!(table.idle_turn(&external_id).is_none(), "taken");
     drop(turn);
     assert!(names(&mut woken).is_empty(), "nobody is woken for a look");
+}
+
+/// A table whose clock runs, an object that is behind, and nobody who waits for a permit.
+fn behind() -> (Table, UnboundedReceiver<Ref>, ExternalId, Uid) {
+    let (table, mut woken) = table();
+    table.upsert(&object("a", 1, &json!({})));
+    names(&mut woken);
+    (table, woken, ExternalId::new("e"), Uid::new("a"))
+}
+
+const LATER: Mono = Mono(30_000);
+
+fn rescued(table: &Table, now: Mono, permits: bool) -> usize {
+    table.rescue(now, |_| permits).len()
+}
+
+#[test]
+fn what_is_behind_and_forgotten_is_handed_to_the_queue_again_once() {
+    let (table, mut woken, external_id, uid) = behind();
+    table.runs(&external_id, &uid);
+    table.plans(&external_id, &uid, Plan::Nothing);
+    assert_eq!((rescued(&table, Mono::ZERO, false), names(&mut woken)), (1, vec!["a".to_owned()]));
+    assert_eq!(rescued(&table, Mono::ZERO, false), 0, "it is queued now");
+    assert_eq!(rescued(&table, LATER, false), 1, "and was lost again");
+}
+
+#[test]
+fn what_is_planned_is_left_alone_until_it_is_late() {
+    let (table, _woken, external_id, uid) = behind();
+    let with = |plan: Plan| {
+        table.runs(&external_id, &uid);
+        table.plans(&external_id, &uid, plan);
+    };
+    assert_eq!(rescued(&table, Mono(29_999), false), 0, "the watch has just shown it");
+    table.runs(&external_id, &uid);
+    assert_eq!(rescued(&table, Mono(u64::MAX), false), 0, "a pass has its own deadlines");
+    with(Plan::At(Mono(1)));
+    assert_eq!([rescued(&table, LATER, false), rescued(&table, LATER.after(1), false)], [0, 1]);
+    with(Plan::Change);
+    assert_eq!(rescued(&table, Mono(u64::MAX), false), 0);
+    with(Plan::Permit);
+    assert_eq!([rescued(&table, LATER, true), rescued(&table, LATER, false)], [0, 1]);
+    let turn = table.try_turn(&external_id, &Ref::new("b")).unwrap();
+    with(Plan::Turn);
+    assert_eq!(rescued(&table, LATER, false), 0, "another one has the turn");
+    drop(turn);
+    assert_eq!(rescued(&table, Mono::ZERO, false), 0, "its end hands it to the queue");
+    assert_eq!(rescued(&table, LATER, false), 1);
+}
+
+#[test]
+fn what_was_handed_to_the_queue_during_a_pass_stays_there() {
+    let (table, _woken, external_id, uid) = behind();
+    table.runs(&external_id, &uid);
+    table.upsert(&object("a", 2, &json!({})));
+    table.plans(&external_id, &uid, Plan::Nothing);
+    assert_eq!([rescued(&table, Mono::ZERO, false), rescued(&table, LATER, false)], [0, 1]);
+}
+
+#[test]
+fn a_pass_that_is_dropped_is_forgotten_and_what_is_in_step_is_not_behind() {
+    let (table, _woken, external_id, uid) = behind();
+    table.runs(&external_id, &uid);
+    table.drops(&external_id, &uid);
+    assert_eq!(rescued(&table, Mono::ZERO, false), 1);
+    table.runs(&external_id, &uid);
+    table.drops(&external_id, &uid);
+    let ready = json!({"observedGeneration": 0, "conditions": [{
+        "type": "Ready", "status": "True", "reason": "Synced", "message": "m", "lastTransitionTime": "2026-01-01T00:00:00Z",
+    }]});
+    table.update(&object("a", 2, &ready));
+    assert_eq!(rescued(&table, Mono::ZERO, false), 0);
+}
+
+/// Etcd was restored from a backup: an older version is taken from a listing, from nowhere else, and what is remembered is judged anew.
+#[test]
+fn a_listing_is_taken_whatever_its_version_says() {
+    let (table, _woken) = table();
+    let external_id = ExternalId::new("e");
+    table.upsert(&object("a", 1, &json!({})));
+    table.upsert(&object("b", 9, &json!({"uid": "b", "identityId": "id_1"})));
+    lock(&table.memory(&Uid::new("b"))).visits.sent = true;
+    let older = object("b", 2, &json!({}));
+    table.upsert(&older);
+    assert_eq!(table.role(&external_id, &Uid::new("b")), Role::Owner);
+    table.relist(&older);
+    table.rewind(&older);
+    assert_eq!(table.version(&older), Some(2));
+    assert_eq!(table.role(&external_id, &Uid::new("a")), Role::Owner, "it has recorded nothing");
+    let visits = lock(&table.memory(&Uid::new("b"))).visits.clone();
+    assert!(!visits.sent && visits.suspicion);
+    table.update(&object("b", 3, &json!({"uid": "b", "identityId": "id_2"})));
+    assert_eq!(table.version(&older), Some(3));
 }

@@ -4,11 +4,12 @@ use super::establish::{Judgement, judge};
 use super::{Situation, Step};
 use crate::api::DeletionPolicy;
 use crate::domain::claim::Mark;
+use crate::domain::crd::Crd;
 use crate::domain::ids::Confirmed;
 use crate::domain::knowledge::{LastWrite, Seen};
 use crate::domain::ownership::Role;
 use crate::domain::report::{Cause, Verdict};
-use crate::domain::situation::{Call, Crd, Freed, KubeStep, Settled, Wake};
+use crate::domain::situation::{Call, Freed, KubeStep, Settled, Wake};
 use crate::domain::workspace::Gate;
 
 /// How soon to look again whether the operator may read its CustomResourceDefinition by now.
@@ -46,6 +47,8 @@ pub(super) fn deleting(s: &Situation<'_>) -> Step {
         // R10: first of all, whether it is the user who deletes it.
         Crd::Unseen => return Step::Kube(KubeStep::LookAtCrd),
         Crd::Going => return release(Freed::Orphaned),
+        // Nothing is said of it yet: while the API server does not serve the type, a status cannot be written either.
+        Crd::Doubtful(again) => return Step::Wait(Wake::At(again)),
         Crd::Hidden => {
             return s.say(Verdict::Blocked(Cause::CrdHidden), Step::Wait(Wake::At(s.now.after(CRD_RETRY_MS))));
         }

@@ -247,6 +247,7 @@ pub(super) fn anything() -> impl Strategy<Value = Any> {
         1 => Just(Crd::Unseen),
         1 => Just(Crd::Going),
         1 => Just(Crd::Hidden),
+        1 => Just(Crd::Doubtful(Mono(WINDOW))),
     ];
     (objects(), role, knowledge(), visits(), policy, mono(), (gate, crd)).prop_map(
         |(object, role, mut known, visits, policy, now, (gate, crd))| {

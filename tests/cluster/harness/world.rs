@@ -214,8 +214,16 @@ impl World {
 
     /// The Identity as it is now, or `None`.
     pub async fn get(&self, name: &str) -> Option<Value> {
-        let object = self.api().get_opt(name).await.unwrap();
-        object.map(|object| serde_json::to_value(object).unwrap())
+        self.try_get(name).await.unwrap()
+    }
+
+    /// The same, or why the API server cannot say.
+    pub async fn try_get(&self, name: &str) -> Result<Option<Value>, kube::Error> {
+        match self.api().get(name).await {
+            Ok(object) => Ok(Some(serde_json::to_value(object).unwrap())),
+            Err(kube::Error::Api(status)) if status.code == 404 && status.details.is_some() => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// All Identities of the namespace.

@@ -49,6 +49,26 @@ impl FaultKind {
         Self::refusal(403, "Forbidden")
     }
 
+    /// 404 in plain text, as while a version of a resource is not served.
+    pub fn page_not_found() -> Self {
+        let headers = vec![("Content-Type".to_owned(), "text/plain; charset=utf-8".to_owned())];
+        Self::Status { status: 404, body: "404 page not found\n".to_owned(), headers }
+    }
+
+    /// 404 exactly as the API server says that an object does not exist, also where it does.
+    pub fn not_found(group: &str, plural: &str, name: &str) -> Self {
+        let mut kind = Self::refusal(404, "NotFound");
+        if let Self::Status { body, .. } = &mut kind {
+            *body = json!({
+                "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
+                "message": format!("{plural}.{group} \"{name}\" not found"), "reason": "NotFound", "code": 404,
+                "details": {"name": name, "group": group, "kind": plural},
+            })
+            .to_string();
+        }
+        kind
+    }
+
     /// 410, as for a resourceVersion that is too old.
     pub fn gone() -> Self {
         Self::refusal(410, "Expired")

@@ -1,0 +1,123 @@
+//! What is planned for each object, so that none is forgotten. Level, not edge: an object that is behind and that nothing is planned for is handed to
+//! the queue again, whatever the reason is that it was forgotten. Each such rescue is a bug elsewhere, and is counted.
+
+use std::time::Duration;
+
+use super::{Entry, Ref, Slot, Table, lock};
+use crate::controller::clock::millis;
+use crate::controller::snapshot::Snapshot;
+use crate::domain::{ExternalId, Mono, Uid};
+
+/// So many milliseconds after its time a plan that has not come about is lost. The queue is never so late.
+const LATE_MS: u64 = 30_000;
+
+/// What is planned for an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Plan {
+    /// It was handed to the queue at that moment.
+    Queued(Mono),
+    /// A pass over it is under way.
+    Running,
+    /// The queue comes back to it at that moment.
+    At(Mono),
+    /// It waits for the turn on its externalId, and is woken when that is free.
+    Turn,
+    /// It waits for a permit, and is woken when one is granted.
+    Permit,
+    /// It waits for a change of something else, and is woken by that: the owner of its externalId, the root key, a proof.
+    Change,
+    /// The last pass found nothing to do.
+    Nothing,
+}
+
+/// An object that was forgotten.
+#[derive(Debug)]
+pub struct Rescued {
+    /// The object.
+    pub at: Ref,
+    /// What had been planned for it.
+    pub plan: Plan,
+}
+
+/// True if there is something left to do for the object: its status does not speak of its spec, or says that it is retried; or it is being deleted
+/// and waits for our finalizer.
+pub(super) fn is_behind(object: &Snapshot, is_told: bool, is_retried: bool) -> bool {
+    if object.is_leaving() { object.finalizers().ours().is_some() } else { !is_told || is_retried }
+}
+
+impl Plan {
+    /// This plan, or `before` if this is none.
+    pub(super) fn or(self, before: Self) -> Self {
+        if self == Self::Nothing { before } else { self }
+    }
+
+    fn is_lost(self, slot: &Slot, uid: &Uid, now: Mono, waits_for_permit: &impl Fn(&Uid) -> bool) -> bool {
+        match self {
+            Self::Running | Self::Change => false,
+            Self::Queued(at) | Self::At(at) => now >= at.after(LATE_MS),
+            Self::Turn => !slot.busy,
+            Self::Permit => !waits_for_permit(uid),
+            Self::Nothing => true,
+        }
+    }
+}
+
+impl Table {
+    /// A pass over the object begins.
+    pub fn runs(&self, external_id: &ExternalId, uid: &Uid) {
+        self.with_entry(external_id, uid, |entry| entry.plan = Plan::Running);
+    }
+
+    /// A pass over the object has ended like that. What was handed to the queue meanwhile stays there.
+    pub fn plans(&self, external_id: &ExternalId, uid: &Uid, plan: Plan) {
+        self.with_entry(external_id, uid, |entry| {
+            if !matches!(entry.plan, Plan::Queued(_)) {
+                entry.plan = plan;
+            }
+        });
+    }
+
+    /// The pass was dropped in the middle: nothing is planned any more.
+    pub fn drops(&self, external_id: &ExternalId, uid: &Uid) {
+        self.with_entry(external_id, uid, |entry| {
+            if entry.plan == Plan::Running {
+                entry.plan = Plan::Nothing;
+            }
+        });
+    }
+
+    /// The plan to come back after `wait`.
+    pub fn at(&self, wait: Duration) -> Plan {
+        Plan::At(self.clock.now().after(millis(wait)))
+    }
+
+    pub(super) fn with_entry(&self, external_id: &ExternalId, uid: &Uid, change: impl FnOnce(&mut Entry)) {
+        let mut slots = lock(&self.slots);
+        let entries = slots.get_mut(external_id).map(|slot| &mut slot.entries);
+        if let Some(entry) = entries.into_iter().flatten().find(|entry| entry.claimant.uid == *uid) {
+            change(entry);
+        }
+    }
+
+    /// Hands all to the queue that are behind and that nothing is planned for. `waits_for_permit`: whether a uid waits for a permit or has one
+    /// reserved. Looks at each object once; at rest it does nothing else.
+    pub fn rescue(&self, now: Mono, waits_for_permit: impl Fn(&Uid) -> bool) -> Vec<Rescued> {
+        let mut rescued = Vec::new();
+        for slot in lock(&self.slots).values_mut() {
+            for at in 0..slot.entries.len() {
+                let entry = &slot.entries[at];
+                if !entry.behind || !entry.plan.is_lost(slot, &entry.claimant.uid, now, &waits_for_permit) {
+                    continue;
+                }
+                let plan = entry.plan;
+                let entry = &mut slot.entries[at];
+                entry.plan = Plan::Queued(now);
+                rescued.push(Rescued { at: entry.at.to_ref(), plan });
+            }
+        }
+        for one in &rescued {
+            self.wake(one.at.clone());
+        }
+        rescued
+    }
+}

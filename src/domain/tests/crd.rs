@@ -1,0 +1,39 @@
+//! R10: a definition that is not there is believed only when a second read agrees.
+
+use super::any::WINDOW;
+use crate::domain::{Crd, CrdMemory, CrdSight, Mono};
+
+#[test]
+fn one_look_that_finds_none_proves_nothing() {
+    let mut memory = CrdMemory::default();
+    let again = Mono(10 + WINDOW);
+    assert_eq!(memory.sees(CrdSight::Missing, Mono(10), WINDOW), Crd::Doubtful(again));
+    assert_eq!(memory.sees(CrdSight::Missing, Mono(10 + WINDOW - 1), WINDOW), Crd::Doubtful(again), "too soon");
+    assert_eq!(memory.sees(CrdSight::Missing, again, WINDOW), Crd::Going);
+}
+
+#[test]
+fn what_is_seen_in_between_begins_it_anew() {
+    for between in [CrdSight::Stays, CrdSight::Going, CrdSight::Hidden] {
+        let mut memory = CrdMemory::default();
+        memory.sees(CrdSight::Missing, Mono(0), WINDOW);
+        memory.sees(between, Mono(1), WINDOW);
+        let later = Mono(2 * WINDOW);
+        assert_eq!(memory.sees(CrdSight::Missing, later, WINDOW), Crd::Doubtful(later.after(WINDOW)), "{between:?}");
+    }
+}
+
+#[test]
+fn without_a_window_two_looks_are_needed_all_the_same() {
+    let mut memory = CrdMemory::default();
+    assert_eq!(memory.sees(CrdSight::Missing, Mono(5), 0), Crd::Doubtful(Mono(5)));
+    assert_eq!(memory.sees(CrdSight::Missing, Mono(5), 0), Crd::Going);
+}
+
+#[test]
+fn what_it_says_itself_is_believed_at_once() {
+    let mut memory = CrdMemory::default();
+    assert_eq!(memory.sees(CrdSight::Going, Mono(0), WINDOW), Crd::Going);
+    assert_eq!(memory.sees(CrdSight::Stays, Mono(0), WINDOW), Crd::Stays);
+    assert_eq!(memory.sees(CrdSight::Hidden, Mono(0), WINDOW), Crd::Hidden);
+}

@@ -1,0 +1,38 @@
+//! Kubernetes was restored from a backup: what is remembered of an object is judged as after a restart.
+
+use super::any::WINDOW;
+use super::*;
+
+fn confirmed(id: &str) -> Confirmed {
+    Confirmed::from_reply(&ExternalId::new("e"), "e", id).expect("an id")
+}
+
+fn deleted(of: &str) -> LastWrite {
+    LastWrite::Deleted { uid: uid(of), identity: confirmed("id_1") }
+}
+
+fn created(noted: bool) -> LastWrite {
+    LastWrite::Created {
+        uid: uid("u"),
+        identity: confirmed("id_1"),
+        applied: Applied::default(),
+        credential: None,
+        noted,
+    }
+}
+
+#[test]
+fn what_happened_to_it_after_the_backup_is_forgotten_but_for_an_id_that_nobody_else_knows() {
+    let rest = |last: LastWrite| {
+        let mut known = Knowledge { last, ..Knowledge::default() };
+        let mut visits = Visits { sent: true, claimed_here: true, ..Visits::default() };
+        rewound(&uid("u"), &mut known, &mut visits, Mono(WINDOW));
+        assert_eq!(visits, Visits { suspicion: true, ..Visits::default() }, "a settled look follows");
+        assert_eq!(known.evidence_from, Mono(WINDOW));
+        known.last
+    };
+    assert_eq!(rest(deleted("u")), LastWrite::None);
+    assert_eq!(rest(deleted("v")), deleted("v"), "of another object");
+    assert_eq!(rest(created(true)), LastWrite::None);
+    assert_eq!(rest(created(false)), created(false));
+}
