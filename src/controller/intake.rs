@@ -77,8 +77,7 @@ impl Intake {
             tracing::warn!(
                 newest = self.newest,
                 now = newest,
-                "the API server shows older versions of Identities than before, as after a restore of etcd from a backup; what has changed is checked in \
-                 Unkey"
+                "the API server shows older versions of Identities than before, as after a restore of etcd from a backup; those are checked in Unkey"
             );
             self.newest = newest;
         }

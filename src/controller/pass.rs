@@ -1,5 +1,7 @@
 //! One pass over one object: gather, decide, perform, learn, until there is nothing left to do now.
 
+mod looks;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +16,7 @@ use super::permits::{Need, Slot};
 use super::snapshot::Snapshot;
 use super::table::{Memory, Plan, Ref, Remembered, Turn, lock};
 use super::upstream::Answer;
-use super::{patch, status, stray, upstream};
+use super::{patch, status, upstream};
 use crate::domain::{
     self, Call, Crd, ExternalId, KubeStep, Look, Mono, Note, Object, Phase, Report, Situation, Step, Telling, Uid, Wake,
 };
@@ -157,57 +159,6 @@ impl<'a> Pass<'a> {
             claimed: false,
             slot,
         })
-    }
-
-    /// Looks whether the object is really gone, and whether another one names its externalId: what that heir may adopt must
-    /// not be deleted under it (R2).
-    async fn is_gone(&mut self) -> Result<bool, KubeError> {
-        self.asked = self.context.clock.now();
-        let found = kube::get(&self.context.client, &self.snapshot.key()).await?;
-        if matches!(found, Outcome::Now(now) if *now.uid() == self.uid) {
-            return Ok(false);
-        }
-        self.gone = Some(kube::has_heirs(&self.context.apis, &self.external_id, &self.uid).await?);
-        self.looked = Some(self.asked);
-        Ok(true)
-    }
-
-    /// What was seen is as good as new: nothing was done since, and this process has not stood still.
-    fn is_fresh(&self) -> bool {
-        self.looked.is_some_and(|at| self.context.heart.beats_since(at))
-    }
-
-    /// The object may change from here on; what is gone stays gone.
-    fn look_again(&mut self) {
-        if self.gone.is_none() {
-            self.looked = None;
-        }
-    }
-
-    /// A read shows no such object and the watch still does. Nearly always the watch is about to follow. Returns when to look again.
-    fn contradicted(&self) -> Duration {
-        let failures = {
-            let mut memory = lock(&self.memory);
-            memory.kube_failures += 1;
-            memory.kube_failures
-        };
-        let wait = self.context.kube_backoff(failures);
-        let retry_ms = millis(wait);
-        if failures > 1 {
-            tracing::warn!(
-                retry_ms,
-                "the API server says that this Identity does not exist, but its watch still shows it"
-            );
-        }
-        wait
-    }
-
-    /// The object is gone: what it may have left in Unkey is looked after.
-    fn leaves(&self) {
-        let recorded = self.snapshot.claimant(self.snapshot.read_status().as_ref()).recorded;
-        let visits = lock(&self.memory).visits.clone();
-        domain::ended(&self.uid, recorded.as_ref(), &mut self.turn.known(), &visits, self.context.clock.now());
-        stray::look(&self.snapshot, self.context);
     }
 
     async fn steps(&mut self) -> Result<End, KubeError> {

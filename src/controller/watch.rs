@@ -132,11 +132,40 @@ pub fn changes(
     let mut merge = Merge::new(apis.iter().map(|api| api.namespace().map(str::to_owned)), store);
     let mut all: SelectAll<BoxStream<'static, (usize, watcher::Result<watcher::Event<Snapshot>>)>> = SelectAll::new();
     for (index, api) in apis.into_iter().enumerate() {
-        let events = watcher(api, config.clone()).default_backoff().modify(Snapshot::prune);
+        let events = resumed(api, config.clone()).default_backoff().modify(Snapshot::prune);
         all.push(events.map(move |event| (index, event)).boxed());
     }
     futures::stream::once(async { Ok(Change::Init) })
         .chain(all.map(move |(index, event)| merge.take(index, event)).flat_map(futures::stream::iter))
+}
+
+/// A watch that lists anew after its connection broke. It could go on where it ended, but if etcd was restored from a backup meanwhile, that is a
+/// version of the future: the API server then shows nothing until its versions have come so far (kubernetes#107457).
+fn resumed(
+    api: Api<Snapshot>,
+    config: watcher::Config,
+) -> impl Stream<Item = watcher::Result<watcher::Event<Snapshot>>> + Send {
+    let begin = move || watcher(api.clone(), config.clone()).boxed();
+    futures::stream::unfold((begin(), begin), |(mut events, begin)| async move {
+        let event = events.next().await?;
+        if matches!(&event, Err(error) if is_broken(error)) {
+            events = begin();
+        }
+        Some((event, (events, begin)))
+    })
+}
+
+/// True if the API server may be another one since. One that refuses (4xx) is the same.
+fn is_broken(error: &watcher::Error) -> bool {
+    let refused =
+        |error: &::kube::Error| matches!(error, ::kube::Error::Api(status) if (400..500).contains(&status.code));
+    match error {
+        watcher::Error::InitialListFailed(error)
+        | watcher::Error::WatchStartFailed(error)
+        | watcher::Error::WatchFailed(error) => !refused(error),
+        watcher::Error::WatchError(status) => !(400..500).contains(&status.code),
+        watcher::Error::NoResourceVersion => true,
+    }
 }
 
 /// Compares each watch with what it has shown before: that is what the store holds of its namespace, since every event is reflected before

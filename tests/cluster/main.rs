@@ -36,6 +36,7 @@ mod manifests;
 mod permissions;
 mod release;
 mod replaced;
+mod restored;
 mod scan;
 mod scan_faults;
 mod scan_others;

@@ -7,7 +7,8 @@ use super::tree::{ROOT, files};
 
 const TABLE: &str = "docs/scenarios.md";
 const THREATS: &str = "docs/threat-model.md";
-const LAST: u32 = 43;
+/// There were so many; a new one is added at the end.
+const AT_LEAST: usize = 45;
 
 /// The last cell of each row, by the number of its scenario.
 fn rows(table: &str) -> Vec<(u32, &str)> {
@@ -52,7 +53,9 @@ fn every_scenario_has_a_row_and_a_test_that_exists() {
     let table = std::fs::read_to_string(Path::new(ROOT).join(TABLE)).unwrap();
     let rows = rows(&table);
     let numbers: Vec<u32> = rows.iter().map(|(number, _)| *number).collect();
-    assert_eq!(numbers, (1..=LAST).collect::<Vec<_>>(), "each scenario once, in order");
+    assert!(numbers.len() >= AT_LEAST, "only {} scenarios", numbers.len());
+    let last = u32::try_from(numbers.len()).unwrap();
+    assert_eq!(numbers, (1..=last).collect::<Vec<_>>(), "each scenario once, in order");
     let mut wrong = Vec::new();
     for (number, cell) in rows {
         let tests = tests_in(cell);

@@ -29,7 +29,10 @@ pub use crate::{
     servers::Server,
     tools::{Resolver, Tools},
 };
-use crate::{audit::AuditLog, servers::Layout};
+use crate::{
+    audit::AuditLog,
+    servers::{Layout, Way},
+};
 
 /// How long a server may take to become ready: 3 s alone, much more on a machine that also compiles.
 const READY_WITHIN: Duration = Duration::from_secs(120);
@@ -134,6 +137,23 @@ impl ControlPlane {
     /// Kills kube-apiserver and starts it again: all watches break, no data is lost.
     pub async fn restart_api_server(&self) -> Result<()> {
         self.kill_server(Server::ApiServer);
+        self.start_server(Server::ApiServer).await
+    }
+
+    /// Keeps a copy of etcd's data as it is now. etcd is killed for it and started again.
+    pub async fn backup(&self) -> Result<()> {
+        self.kill_server(Server::Etcd);
+        self.layout.copy_data(Way::Backup)?;
+        self.start_server(Server::Etcd).await
+    }
+
+    /// Puts the data of the last [`ControlPlane::backup`] in place of what is there: what happened since is undone, and resource versions go
+    /// back. kube-apiserver is started anew, as the guides to such a restore say.
+    pub async fn restore(&self) -> Result<()> {
+        self.kill_server(Server::ApiServer);
+        self.kill_server(Server::Etcd);
+        self.layout.copy_data(Way::Restore)?;
+        self.start_server(Server::Etcd).await?;
         self.start_server(Server::ApiServer).await
     }
 

@@ -233,9 +233,48 @@ impl Layout {
         Ok(path)
     }
 
+    /// Copies etcd's data, which must not run.
+    pub(crate) fn copy_data(&self, way: Way) -> Result<()> {
+        let (data, backup) = (self.directory.join("etcd"), self.directory.join("etcd-backup"));
+        let (from, to) = match way {
+            Way::Backup => (data, backup),
+            Way::Restore => (backup, data),
+        };
+        let copied = || {
+            if to.exists() {
+                fs::remove_dir_all(&to)?;
+            }
+            copy_folder(&from, &to)
+        };
+        copied().context(|| format!("copy {} to {}", from.display(), to.display()))
+    }
+
     fn path(&self, name: &str) -> String {
         self.directory.join(name).display().to_string()
     }
+}
+
+/// Which way etcd's data is copied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// Into the backup.
+    Backup,
+    /// Out of it.
+    Restore,
+}
+
+fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy_folder(&entry.path(), &target)?;
+        } else {
+            fs::copy(entry.path(), target)?;
+        }
+    }
+    Ok(())
 }
 
 /// A random word: other users of this machine reach the port too.
