@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use super::Proxy;
 use super::book::Entry;
 use super::fault::{Fault, Faults, Ordered, Strike};
+use super::line::{Lines, Mute};
 use super::request::Asked;
 use super::watches::{Ending, Orders};
 
@@ -33,6 +34,7 @@ struct Inner {
     log: Vec<Entry>,
     next: u64,
     held_events: u64,
+    lines: Lines,
     observers: Vec<Observer>,
 }
 
@@ -46,6 +48,11 @@ impl Shared {
         let result = work(&mut self.lock());
         self.changes.send_modify(|count| *count += 1);
         result
+    }
+
+    /// Notes a connection that has come about.
+    pub fn enter(&self) -> Mute {
+        self.write(|inner| inner.lines.enter())
     }
 
     /// Notes a request that came in; its number, and what it has to suffer.
@@ -156,6 +163,29 @@ impl Proxy {
     /// How many events are held back now.
     pub fn held_events(&self) -> u64 {
         self.shared.lock().held_events
+    }
+
+    /// Every connection that is open falls silent, for ever: what comes by it is not heard, nothing is sent, and neither FIN nor RST ends it. New
+    /// ones work. Requests under way at the API server are carried out; a watch on a silent connection counts as open. Returns how many
+    /// connections it met.
+    pub fn silence(&self) -> usize {
+        self.shared.write(|inner| inner.lines.silence())
+    }
+
+    /// From now on everything is swallowed, on new connections too, as by a network that is cut; or new ones work again. Those that were silent
+    /// stay so.
+    pub fn swallow(&self, swallow: bool) {
+        self.shared.write(|inner| {
+            inner.lines.swallow(swallow);
+            if swallow {
+                inner.lines.silence();
+            }
+        });
+    }
+
+    /// How many connections have been silenced so far.
+    pub fn silent_connections(&self) -> usize {
+        self.shared.lock().lines.silent()
     }
 
     /// Calls `observer` with every answer of the API server that is not a watch's, before it is passed on or lost: the request, and the

@@ -23,6 +23,10 @@ pub enum FaultKind {
     DropBefore,
     /// The connection is closed without an answer after the commit.
     DropAfter,
+    /// The request's connection falls silent, with neither FIN nor RST; not handled. Other connections work, and new ones.
+    SilentBefore,
+    /// The request's connection falls silent after the commit: the client hears nothing of the answer. Of a watch: after it has begun.
+    SilentAfter,
     /// Handled that much later, whether or not the client still waits.
     Delay(Duration),
     /// Handled at once, answered that much later.
@@ -95,7 +99,7 @@ impl FaultKind {
 
     /// Whether the API server is asked.
     pub(crate) fn is_handled(&self) -> bool {
-        !matches!(self, Self::Status { .. } | Self::DropBefore)
+        !matches!(self, Self::Status { .. } | Self::DropBefore | Self::SilentBefore)
     }
 }
 

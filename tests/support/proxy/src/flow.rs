@@ -17,6 +17,7 @@ use tokio::time::sleep;
 
 use super::control::Shared;
 use super::fault::{FaultKind, Strike};
+use super::line::Mute;
 use super::request::Asked;
 use super::watches;
 
@@ -33,15 +34,22 @@ struct Whole {
     asked: Asked,
     number: u64,
     request: Request<Body>,
+    /// Of the connection that it came by.
+    mute: Mute,
 }
 
-pub(crate) async fn serve(request: Request<Incoming>, client: Client, shared: Arc<Shared>) -> Result<Answer, Dropped> {
+pub(crate) async fn serve(
+    request: Request<Incoming>,
+    client: Client,
+    shared: Arc<Shared>,
+    mute: Mute,
+) -> Result<Answer, Dropped> {
     let (mut head, body) = request.into_parts();
     let body = body.collect().await.map_err(|_| Dropped)?.to_bytes();
     let asked = Asked::read(&head.method, &head.uri);
     strip(&mut head.headers);
     let (number, strike) = shared.open(asked.clone(), head.uri.to_string(), body.to_vec());
-    let whole = Whole { asked, number, request: Request::from_parts(head, Body::from(body)) };
+    let whole = Whole { asked, number, request: Request::from_parts(head, Body::from(body)), mute };
     let task = tokio::spawn(async move {
         let answer = match strike {
             None => forward(&shared, whole, &client).await,
@@ -66,11 +74,15 @@ fn strip(headers: &mut HeaderMap) {
 
 async fn suffer(shared: &Arc<Shared>, whole: Whole, client: &Client, strike: Strike) -> Result<Answer, Dropped> {
     let Strike { fault, mut released, .. } = strike;
+    let mute = whole.mute.clone();
     sleep(fault.delay).await;
     match fault.kind {
         FaultKind::Delay(time) => sleep(time).await,
         // An error means that the order was cleared, which lets go as well.
         FaultKind::Hold => drop(released.wait_for(|released| *released).await),
+        FaultKind::SilentBefore => {
+            mute.silence();
+        }
         _ => {}
     }
     let answer = if fault.kind.is_handled() { forward(shared, whole, client).await } else { Err(Dropped) };
@@ -78,6 +90,9 @@ async fn suffer(shared: &Arc<Shared>, whole: Whole, client: &Client, strike: Str
         FaultKind::DelayAnswer(time) => sleep(time).await,
         FaultKind::HoldAnswer => drop(released.wait_for(|released| *released).await),
         FaultKind::DropAfter => return Err(Dropped),
+        FaultKind::SilentAfter => {
+            mute.silence();
+        }
         FaultKind::Status { status, body, headers } => return ordered(status, body, headers),
         _ => {}
     }

@@ -3,7 +3,9 @@
 //!
 //! Plain HTTP/1.1 on loopback towards the client, TLS towards the API server. The client is given [`Proxy::kubeconfig`], a copy of the
 //! kubeconfig that the proxy was started with: the token is the client's own and passed on. Watches are streamed, event by event, and can be
-//! ended or held back ([`Proxy::end_watches`], [`Proxy::hold_events`]).
+//! ended or held back ([`Proxy::end_watches`], [`Proxy::hold_events`]). Connections can fall silent, as when a load balancer forgets them: all that
+//! are open ([`Proxy::silence`]), new ones too ([`Proxy::swallow`]), or that of one request ([`FaultKind::SilentBefore`],
+//! [`FaultKind::SilentAfter`]).
 //!
 //! ```no_run
 //! # async fn example(plane: &controlplane::ControlPlane) -> Result<(), Box<dyn std::error::Error>> {
@@ -22,6 +24,7 @@ mod book;
 mod control;
 mod fault;
 mod flow;
+mod line;
 mod request;
 mod watches;
 
@@ -43,6 +46,7 @@ use tokio::task::{JoinHandle, JoinSet};
 pub use self::book::Entry;
 use self::control::Shared;
 pub use self::fault::{Fault, FaultKind, Ordered};
+use self::line::Line;
 pub use self::request::Asked;
 pub use self::watches::Ending;
 
@@ -132,7 +136,9 @@ async fn serve(stream: TcpStream, client: Client, shared: Arc<Shared>) {
     // Without it small answers wait for the peer's delayed acknowledgement; failing to set it costs time only.
     let _ = stream.set_nodelay(true);
     // An error of the service makes hyper close the connection without a byte of an answer.
-    let service = service_fn(|request| flow::serve(request, client.clone(), Arc::clone(&shared)));
+    let mute = shared.enter();
+    let service = service_fn(|request| flow::serve(request, client.clone(), Arc::clone(&shared), mute.clone()));
+    let line = TokioIo::new(Line::new(stream, mute.clone()));
     // An error here is a broken or cut connection: the client's affair, or what a fault was ordered for.
-    let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+    let _ = http1::Builder::new().serve_connection(line, service).await;
 }

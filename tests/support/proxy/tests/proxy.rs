@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)] // A test says what is wrong by failing.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -13,6 +14,8 @@ use kube::api::{ListParams, ObjectMeta, Patch, PatchParams, PostParams, WatchEve
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client, Config};
 use serde_json::json;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 /// Longer than anything here takes, even on a busy machine.
@@ -37,6 +40,16 @@ impl Setup {
         let maps = Api::namespaced(Client::try_from(config).unwrap(), &namespace);
         let truth = Api::namespaced(plane.client().await.unwrap(), &namespace);
         Self { proxy, maps, truth }
+    }
+
+    /// By a client of its own, so by a new connection.
+    async fn create_anew(&self, name: &str) {
+        let kubeconfig = Kubeconfig::read_from(self.proxy.kubeconfig()).unwrap();
+        let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
+        let maps = Api::namespaced(Client::try_from(config).unwrap(), self.maps.namespace().unwrap());
+        let meta = ObjectMeta { name: Some(name.to_owned()), ..ObjectMeta::default() };
+        let map = ConfigMap { metadata: meta, ..ConfigMap::default() };
+        timeout(PATIENCE, maps.create(&PostParams::default(), &map)).await.unwrap().unwrap();
     }
 
     async fn create(&self, name: &str) -> kube::Result<ConfigMap> {
@@ -273,4 +286,99 @@ async fn answers_are_shown_before_they_are_lost() {
     setup.proxy.order(Fault::new(FaultKind::DropAfter).once());
     assert!(is_cut(setup.create("lost").await));
     assert_eq!(*seen.lock().unwrap(), [r#"create configmaps: "lost""#]);
+}
+
+/// A connection that speaks bytes.
+struct Raw(TcpStream);
+
+impl Raw {
+    async fn new(setup: &Setup) -> Self {
+        Self(TcpStream::connect(setup.proxy.address()).await.unwrap())
+    }
+
+    async fn ask(&mut self) {
+        self.0.write_all(b"GET /version HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    }
+
+    async fn is_answered(&mut self) -> bool {
+        let mut answer = [0; 4096];
+        timeout(PATIENCE, self.0.read(&mut answer)).await.expect("in time").unwrap() > 0
+    }
+
+    /// Neither data nor an end nor a reset has come.
+    fn is_silent(&self) -> bool {
+        matches!(self.0.try_read(&mut [0; 64]), Err(error) if error.kind() == ErrorKind::WouldBlock)
+    }
+}
+
+#[tokio::test]
+async fn what_is_silent_neither_hears_nor_says_anything_and_does_not_end() {
+    let setup = Arc::new(Setup::new().await);
+    let mut watch = setup.watch().await;
+    setup.create("a").await.unwrap();
+    assert_eq!(next(&mut watch).await, "added a");
+    let mut raw = Raw::new(&setup).await;
+    raw.ask().await;
+    assert!(raw.is_answered().await);
+    assert_eq!(setup.proxy.silent_connections(), 0);
+
+    // The watch's, the one of the create, and the raw one.
+    assert_eq!((setup.proxy.silence(), setup.proxy.silent_connections()), (3, 3));
+    raw.ask().await;
+    let unheard = tokio::spawn({
+        let setup = Arc::clone(&setup);
+        async move { setup.create("unheard").await }
+    });
+    setup.create_anew("heard").await;
+    let mark = setup.proxy.last();
+    setup.create_anew("heard-too").await;
+    assert!(raw.is_silent() && !unheard.is_finished() && !setup.is_there("unheard").await);
+    assert!(futures::FutureExt::now_or_never(watch.try_next()).is_none(), "nothing is passed on");
+    assert_eq!(setup.proxy.since(mark).len(), 1, "what is not heard is no request");
+    unheard.abort();
+    drop(watch);
+    setup.create_anew("heard-after-the-client-has-given-up").await;
+    assert!(raw.is_silent());
+}
+
+#[tokio::test]
+async fn what_is_swallowed_stays_so_when_new_connections_work_again() {
+    let setup = Setup::new().await;
+    let mut before = Raw::new(&setup).await;
+    before.ask().await;
+    assert!(before.is_answered().await);
+    setup.proxy.swallow(true);
+    let mut during = Raw::new(&setup).await;
+    during.ask().await;
+    setup.until(|proxy| proxy.silent_connections() == 2).await;
+    before.ask().await;
+    assert!(before.is_silent() && during.is_silent());
+    setup.proxy.swallow(false);
+    setup.create_anew("after").await;
+    assert!(before.is_silent() && during.is_silent());
+    assert_eq!(setup.proxy.since(0).len(), 2, "the first question, and the create");
+}
+
+#[tokio::test]
+async fn one_request_s_connection_falls_silent() {
+    for (kind, committed) in [(FaultKind::SilentBefore, false), (FaultKind::SilentAfter, true)] {
+        let setup = Arc::new(Setup::new().await);
+        let order = setup.proxy.order(Fault::new(kind).verb("create").once());
+        let asked = tokio::spawn({
+            let setup = Arc::clone(&setup);
+            async move { setup.create("a").await }
+        });
+        setup.until(|proxy| proxy.since(0).last().is_some_and(|it| it.fault == Some(order) && it.done)).await;
+        setup.create_anew("b").await;
+        assert_eq!((setup.is_there("a").await, setup.proxy.silent_connections()), (committed, 1));
+        assert!(!asked.is_finished());
+        assert_eq!(setup.proxy.since(0)[0].is_committed(), committed);
+    }
+    // A watch begins, and then nothing comes.
+    let setup = Setup::new().await;
+    setup.proxy.order(Fault::new(FaultKind::SilentAfter).verb("watch").once());
+    setup.create("a").await.unwrap();
+    let silent = timeout(Duration::from_millis(100), setup.maps.watch(&WatchParams::default(), "0")).await;
+    assert!(silent.is_err(), "not even that it has begun");
+    assert_eq!(next(&mut setup.watch().await).await, "added a");
 }
