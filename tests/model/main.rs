@@ -4,6 +4,7 @@
 
 mod configs;
 mod faults;
+mod fingerprint;
 mod kube;
 mod liveness;
 mod model;

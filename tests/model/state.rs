@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use unkey_operator::domain::Crd;
 
+use crate::fingerprint::Print;
 use crate::kube::{Kube, Thing};
-use crate::operator::{Operator, Print};
+use crate::operator::Operator;
 use crate::properties::Broken;
 use crate::unkey::Unkey;
 
