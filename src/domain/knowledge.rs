@@ -45,7 +45,7 @@ pub enum Write {
 }
 
 /// What this process last wrote, and for whom.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub enum LastWrite {
     /// Nothing that matters any more.
     #[default]

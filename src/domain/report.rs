@@ -7,7 +7,7 @@ use super::message;
 use crate::api::{AppliedHashes, ConditionType, DeletionPolicy, EventReason, IdentityStatus, Origin, Reason};
 
 /// The identity that an object owns.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Held {
     /// Its id, confirmed.
     pub identity: Confirmed,
@@ -228,7 +228,7 @@ pub enum Recorded {
 }
 
 /// A status that was written for this very object.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Record {
     /// `status.observedGeneration`
     pub generation: i64,
@@ -243,7 +243,7 @@ pub struct Record {
 }
 
 /// What the conditions show.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Shown {
     /// `Ready` is True.
     pub ready: bool,

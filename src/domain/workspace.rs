@@ -5,7 +5,8 @@
 //! the key in use there is nothing to ask. Under another key, one identity that shows the recorded id proves that the
 //! workspace is the same.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
+use std::hash::{Hash, Hasher};
 
 use super::ids::Mono;
 use super::learn::Reply;
@@ -40,11 +41,11 @@ pub struct Workspace {
     accepted: bool,
     current: KeyMark,
     since: Mono,
-    recorded: HashMap<KeyMark, usize>,
-    standing: HashMap<KeyMark, Standing>,
+    recorded: BTreeMap<KeyMark, usize>,
+    standing: BTreeMap<KeyMark, Standing>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Standing {
     Proven,
     Wrong,
@@ -166,6 +167,12 @@ impl Workspace {
     /// From when on a look that misses counts.
     pub fn settles_at(&self, window: u64) -> Mono {
         self.since.after(window)
+    }
+
+    /// Feeds all of it to `hasher`, each time as `time` tells it: for the model checker, to which moments long past are alike.
+    pub fn fingerprint<H: Hasher>(&self, time: impl Fn(Mono) -> i64, hasher: &mut H) {
+        let Self { accepted, current, since, recorded, standing } = self;
+        (accepted, current, time(*since), recorded, standing).hash(hasher);
     }
 }
 

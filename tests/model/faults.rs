@@ -30,6 +30,8 @@ seeded! {
     OldClaim => Claimed in "lost requests",
     /// Takes its own cache for a fresh look (R11).
     NoFreshLook => FreshLook in "lost requests",
+    /// The same, but only while failures are counted that were no 5xx (R11): what tells those states apart is `Visits::broken` alone.
+    NoLookAfterLoss => FreshLook in "lost requests",
     /// Patches without their tests (R11).
     IgnoreUid => OtherUid in "replaced in the middle",
     /// Goes by what the object asked for when it was young (S7).
@@ -136,6 +138,9 @@ impl Seeded {
                 }
             }
             Self::NoFreshLook => object.fresh = true,
+            Self::NoLookAfterLoss if visits.failures > 0 && visits.broken == 0 && known.doubt.is_none() => {
+                object.fresh = true;
+            }
             Self::OldSpec if object.spec.is_ok() => object.spec = Ok(Fill::A.desired().clone()),
             Self::ReadyInDoubt if live => {
                 known.doubt = None;

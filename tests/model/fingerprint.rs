@@ -1,22 +1,88 @@
-//! What counts as the same process: its fingerprint.
+//! What counts as the same state. Two states with the same fingerprint are explored as one, so a field that is left out hides
+//! whatever depends on it. Each struct is therefore taken apart completely (no `..`): a new field does not compile until somebody
+//! has decided about it, and each field that is left out says here why it may be.
+//!
+//! Times count relative to now, and those long past are alike, so that the state space is finite without a bound on time.
 
 use std::hash::{Hash, Hasher};
 
-use unkey_operator::domain::{Knowledge, LastWrite, Mono, Seen, Visits};
+use unkey_operator::domain::{Content, Doubt, Fight, InFlight, Knowledge, Mono, Seen, Trouble, Visits};
 
 use crate::kube::{Kube, Thing};
-use crate::operator::Operator;
-use crate::unkey::{ATTEMPT, TICK_MS, WINDOW};
+use crate::operator::{Operator, Pass, Waiting};
+use crate::state::State;
+use crate::unkey::{ATTEMPT, Pending, TICK_MS, Unkey, WINDOW};
 use crate::words::{limits_code, meta_code};
 
 /// Times further back than this are alike: no rule looks back more than a window and an attempt.
 const LONG_AGO: u32 = WINDOW + ATTEMPT + 1;
 
-/// Times are hashed relative to now, and those long past are alike, so that the state space is finite without a bound on time.
-pub struct Print<'a> {
-    pub op: &'a Operator,
-    pub kube: &'a Kube,
-    pub now: u32,
+impl Hash for State {
+    fn hash<H: Hasher>(&self, h: &mut H) {
+        let Self {
+            now,
+            kube,
+            unkey,
+            ops,
+            left,
+            excused,
+            deleted,
+            asked,
+            unanswered,
+            met,
+            going,
+            disturbed,
+            broken,
+            // Where `broken` was found: nothing follows a state in which it is.
+            alone: _,
+            past,
+            // Counted for the quiet at the end, which compares them over one round; nothing else reads them.
+            calls: _,
+            sent: _,
+            writes: _,
+        } = self;
+        // `version`: see `Print::thing`.
+        let Kube { slots, version: _, uids, pokes } = kube;
+        for slot in slots {
+            slot.as_ref().map(|thing| thing.print()).hash(h);
+        }
+        (uids, pokes).hash(h);
+        hash_unkey(unkey, *now, h);
+        ops.len().hash(h);
+        for op in ops {
+            Print { op, kube, now: *now }.hash(h);
+        }
+        (left, excused, deleted, asked, unanswered, met, going, disturbed, broken).hash(h);
+        past.len().hash(h);
+        for (at, slot, thing) in past {
+            (now - at, slot).hash(h);
+            hash_thing(thing, kube, h);
+        }
+    }
+}
+
+fn hash_unkey<H: Hasher>(unkey: &Unkey, now: u32, h: &mut H) {
+    let Unkey { live, past, pending, makers } = unkey;
+    (live, past.len(), pending.len(), makers).hash(h);
+    for (at, shown) in past {
+        (now - at, shown).hash(h);
+    }
+    for Pending { op, uid, wire, deadline } in pending {
+        (op, uid, wire, deadline - now).hash(h);
+    }
+}
+
+/// Versions matter only by which is the newest: a patch tests whether its object is, and a cache is behind if its own is not.
+fn hash_thing<H: Hasher>(thing: &Thing, kube: &Kube, h: &mut H) {
+    let newest = kube.slots.iter().flatten().any(|newest| newest.version == thing.version);
+    (newest, thing.print()).hash(h);
+}
+
+/// One process.
+struct Print<'a> {
+    op: &'a Operator,
+    kube: &'a Kube,
+    now: u32,
 }
 
 impl Print<'_> {
@@ -26,96 +92,107 @@ impl Print<'_> {
         ago.max(-i64::from(LONG_AGO) * i64::try_from(TICK_MS).expect("small"))
     }
 
-    /// Versions matter only by which is the newest.
-    fn thing<H: Hasher>(&self, thing: &Thing, h: &mut H) {
-        let newest = self.kube.slots.iter().flatten().any(|newest| newest.version == thing.version);
-        (thing.uid, newest, thing.print()).hash(h);
+    fn hash<H: Hasher>(&self, h: &mut H) {
+        let Operator { since, stale, cache, behind, known, visits, pass, strays, key, workspace } = self.op;
+        ((self.now - since).min(LONG_AGO), stale, behind, key).hash(h);
+        for cached in cache {
+            cached.is_some().hash(h);
+            cached.iter().for_each(|thing| hash_thing(thing, self.kube, h));
+        }
+        self.known(known, h);
+        visits.len().hash(h);
+        for (uid, visits) in visits {
+            uid.hash(h);
+            self.visits(visits, h);
+        }
+        pass.is_some().hash(h);
+        pass.iter().for_each(|pass| self.pass(pass, h));
+        strays.len().hash(h);
+        strays.iter().for_each(|thing| hash_thing(thing, self.kube, h));
+        workspace.fingerprint(|at| self.time(at), h);
+    }
+
+    fn pass<H: Hasher>(&self, pass: &Pass, h: &mut H) {
+        let Pass { slot, thing, fresh, gone, stray, key, crd, waiting, read } = pass;
+        (slot, fresh, gone, stray, key, crd, read, waiting.is_some()).hash(h);
+        hash_thing(thing, self.kube, h);
+        if let Some(Waiting { call, reply, begun }) = waiting.as_deref() {
+            (format!("{call:?}{reply:?}"), self.now - begun).hash(h);
+        }
     }
 
     fn known<H: Hasher>(&self, known: &Knowledge, h: &mut H) {
-        match &known.last {
-            LastWrite::None => 0_u8.hash(h),
-            LastWrite::Created { uid, identity, applied, credential, noted } => {
-                (1_u8, uid, identity, applied, credential, noted).hash(h);
+        let Knowledge { last, evidence_from, doubt, inherited, in_flight, unsure, limits_sent, seen } = known;
+        last.hash(h);
+        self.time(*evidence_from).hash(h);
+        for doubt in [doubt, inherited] {
+            doubt.is_some().hash(h);
+            if let Some(Doubt { over, ended, creates }) = doubt {
+                (self.time(*over), ended, creates).hash(h);
             }
-            LastWrite::Updated { uid, identity, applied, noted } => (2_u8, uid, identity, applied, noted).hash(h),
-            LastWrite::Deleted { uid, identity } => (3_u8, uid, identity).hash(h),
-            LastWrite::Exists { uid } => (4_u8, uid).hash(h),
         }
-        self.time(known.evidence_from).hash(h);
-        (known.doubt.is_some(), known.in_flight.is_some()).hash(h);
-        if let Some(doubt) = &known.doubt {
-            (self.time(doubt.over), doubt.ended, &doubt.creates).hash(h);
+        in_flight.is_some().hash(h);
+        if let Some(InFlight { uid, what, deadline, fields, sent_before }) = in_flight {
+            (uid, what, self.time(*deadline), fields, sent_before).hash(h);
         }
-        if let Some(sent) = &known.in_flight {
-            (&sent.uid, sent.what, self.time(sent.deadline), &sent.fields, sent.sent_before).hash(h);
-        }
-        (&known.unsure, known.limits_sent.map(|at| self.time(at))).hash(h);
+        (unsure, limits_sent.map(|at| self.time(at))).hash(h);
+        self.seen(seen, known, h);
+    }
+
+    fn seen<H: Hasher>(&self, seen: &Seen, known: &Knowledge, h: &mut H) {
         let window = u64::from(WINDOW) * TICK_MS;
+        // A settled read stays settled, however long ago it began. One that a write under way unsettles may be settled again, if
+        // that write is refused; nothing else that comes later can settle it.
         let settled = known.settled(window).is_some();
-        match &known.seen {
+        let would_be = |begun: &Mono| *begun >= known.evidence_from.after(window);
+        match seen {
             Seen::Nothing => 0_u8.hash(h),
             Seen::Absent { first, last, of } => {
                 let row = *last >= first.after(window);
                 let first_settled = *first >= known.settles_at(window);
                 (1_u8, settled, first_settled, row, self.time(*first), self.time(*last), of).hash(h);
             }
-            Seen::Ours { identity, content, .. } => {
-                (2_u8, settled, identity, meta_code(&content.meta), limits_code(&content.limits)).hash(h);
+            Seen::Ours { begun, identity, content: Content { meta, limits } } => {
+                (2_u8, settled, would_be(begun), identity, meta_code(meta), limits_code(limits)).hash(h);
             }
-            Seen::Foreign { .. } => (3_u8, settled).hash(h),
+            Seen::Foreign { begun } => (3_u8, settled, would_be(begun)).hash(h),
         }
     }
 
     fn visits<H: Hasher>(&self, visits: &Visits, h: &mut H) {
-        (visits.seen_before, visits.met_deleting, visits.claimed_here, visits.claim_met).hash(h);
-        (visits.undone_met, visits.sent, visits.met_exists, visits.drifted, visits.suspicion, &visits.maybe_own)
-            .hash(h);
-        if let Some(fight) = &visits.fight {
-            (fight.generation, &fight.found, fight.corrections, self.time(fight.last)).hash(h);
+        let Visits {
+            seen_before,
+            met_deleting,
+            claimed_here,
+            claim_met,
+            undone_met,
+            settling_met,
+            drifted,
+            sent,
+            met_exists,
+            suspicion,
+            maybe_own,
+            rejudge,
+            credential,
+            judged,
+            fight,
+            failures,
+            // Read only beside the last success of any other call, and the model has no other: `thrives` is always `None`.
+            failing_since: _,
+            broken,
+            trouble,
+        } = visits;
+        (seen_before, met_deleting, claimed_here, claim_met, undone_met, settling_met).hash(h);
+        (drifted, sent, met_exists, suspicion, maybe_own, rejudge, credential, judged, failures, broken).hash(h);
+        fight.is_some().hash(h);
+        if let Some(Fight { generation, found, corrections, last }) = fight {
+            (generation, found, corrections, self.time(*last)).hash(h);
         }
-        (&visits.rejudge, &visits.credential, &visits.judged, visits.failures).hash(h);
-        visits.trouble.is_some().hash(h);
-        if let Some(trouble) = &visits.trouble {
+        trouble.is_some().hash(h);
+        if let Some(Trouble { cause, retry_at, lasting, generation, write, poke, credential }) = trouble {
             // What is due is due.
-            let retry = trouble.retry_at.map(|at| self.time(at).max(0));
-            (&trouble.cause, retry, trouble.lasting, trouble.generation, trouble.write).hash(h);
-            (&trouble.poke, &trouble.credential).hash(h);
-        }
-    }
-}
-
-impl Hash for Print<'_> {
-    fn hash<H: Hasher>(&self, h: &mut H) {
-        let op = self.op;
-        (self.now - op.since).min(LONG_AGO).hash(h);
-        for cached in &op.cache {
-            cached.is_some().hash(h);
-            if let Some(thing) = cached {
-                self.thing(thing, h);
-            }
-        }
-        (op.stale, op.behind, op.key, op.visits.len(), op.strays.len(), op.pass.is_some()).hash(h);
-        let workspace = &op.workspace;
-        for key in 0..=op.key {
-            workspace.gate(Some(&Operator::policy(key).credential)).hash(h);
-        }
-        self.time(workspace.settles_at(0)).hash(h);
-        self.known(&op.known, h);
-        for (uid, visits) in &op.visits {
-            uid.hash(h);
-            self.visits(visits, h);
-        }
-        for thing in &op.strays {
-            self.thing(thing, h);
-        }
-        if let Some(pass) = &op.pass {
-            (1_u8, pass.slot, pass.fresh, pass.gone, pass.stray, pass.key, pass.crd, pass.read).hash(h);
-            self.thing(&pass.thing, h);
-            pass.waiting.is_some().hash(h);
-            if let Some(waiting) = &pass.waiting {
-                (2_u8, self.now - waiting.begun, format!("{:?}{:?}", waiting.call, waiting.reply)).hash(h);
-            }
+            let retry = retry_at.map(|at| self.time(at).max(0));
+            (cause, retry, lasting, generation, write, poke, credential).hash(h);
         }
     }
 }

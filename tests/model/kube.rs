@@ -73,18 +73,12 @@ impl Thing {
     }
 
     fn seal(&mut self) {
+        // `version`: see `fingerprint`; `print` is what comes of this.
+        let Self { uid, version: _, generation, wish, deleting, finalizer, claim, poke, status, born, tampered, print } =
+            self;
         let mut hasher = DefaultHasher::new();
-        (self.uid, self.generation, self.wish, self.deleting, self.finalizer, &self.claim).hash(&mut hasher);
-        (self.poke, self.born, self.tampered).hash(&mut hasher);
-        if let Some((of, record)) = &self.status {
-            (of, record.generation, record.deletion, &record.handled_poke).hash(&mut hasher);
-            if let Some(held) = &record.held {
-                (&held.identity, held.origin, &held.applied, &held.credential).hash(&mut hasher);
-            }
-            let shown = &record.shown;
-            (shown.ready, shown.stalled, shown.suspended, shown.reason, &shown.message).hash(&mut hasher);
-        }
-        self.print = hasher.finish();
+        (uid, generation, wish, deleting, finalizer, claim, poke, status, born, tampered).hash(&mut hasher);
+        *print = hasher.finish();
     }
 
     pub fn mark(&self) -> Mark {

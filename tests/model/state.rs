@@ -1,11 +1,10 @@
-//! The state of the whole world, and what counts as the same state.
+//! The state of the whole world.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use unkey_operator::domain::Crd;
 
-use crate::fingerprint::Print;
 use crate::kube::{Kube, Thing};
 use crate::operator::Operator;
 use crate::properties::Broken;
@@ -80,34 +79,6 @@ impl State {
         let mut hasher = DefaultHasher::new();
         self.hash(&mut hasher);
         hasher.finish()
-    }
-}
-
-impl Hash for State {
-    fn hash<H: Hasher>(&self, h: &mut H) {
-        for slot in &self.kube.slots {
-            match slot {
-                Some(thing) => thing.print().hash(h),
-                None => 0_u64.hash(h),
-            }
-        }
-        (self.kube.uids, self.kube.pokes, self.unkey.live).hash(h);
-        (self.unkey.past.len(), self.unkey.pending.len(), self.past.len()).hash(h);
-        for (at, shown) in &self.unkey.past {
-            (self.now - at, shown).hash(h);
-        }
-        for pending in &self.unkey.pending {
-            (pending.op, pending.uid, pending.wire, pending.deadline - self.now).hash(h);
-        }
-        self.unkey.makers.hash(h);
-        for op in &self.ops {
-            Print { op, kube: &self.kube, now: self.now }.hash(h);
-        }
-        (self.left, self.excused, self.deleted, self.asked, self.unanswered, self.met).hash(h);
-        (self.going, self.disturbed, self.broken).hash(h);
-        for (at, slot, thing) in &self.past {
-            (self.now - at, slot, thing.print()).hash(h);
-        }
     }
 }
 
