@@ -22,6 +22,27 @@ pub enum Harm {
     After,
     /// It is carried out, and the operator gets SIGKILL in place of the answer.
     Kill,
+    /// Answered 404 without proof that the object is gone; not carried out. Kubernetes only.
+    Missing,
+    /// Answered with that refusal; not carried out. Kubernetes only.
+    Refused(Refusal),
+}
+
+/// How the API server, or who decides on admission for it, refuses a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// 403, as of a webhook or without the right.
+    Forbidden,
+    /// 409, as of a webhook that chose it.
+    Conflict,
+    /// 422 that names no causes: a webhook's, and of the same form as a failed test of a patch.
+    Unprocessable,
+    /// 422 that names a field, as of the schema.
+    Invalid,
+    /// 429 with `Retry-After: 1`.
+    TooMany,
+    /// 500, as when a webhook cannot be called.
+    Internal,
 }
 
 /// One fault: what happens to which request, counted from 1 since the user acted or since the fault before.
@@ -39,8 +60,26 @@ pub struct Case {
     pub cuts: Vec<Cut>,
 }
 
+impl Case {
+    /// All of its faults are cuts and crashes.
+    pub fn is_cut(&self) -> bool {
+        self.cuts.iter().all(|cut| Harm::CUTS.contains(&cut.harm))
+    }
+}
+
 const CHANNELS: [(Channel, &str); 2] = [(Channel::Kube, "kube"), (Channel::Unkey, "unkey")];
-const HARMS: [(Harm, &str); 3] = [(Harm::Before, "before"), (Harm::After, "after"), (Harm::Kill, "kill")];
+const HARMS: [(Harm, &str); 10] = [
+    (Harm::Before, "before"),
+    (Harm::After, "after"),
+    (Harm::Kill, "kill"),
+    (Harm::Missing, "404"),
+    (Harm::Refused(Refusal::Forbidden), "403"),
+    (Harm::Refused(Refusal::Conflict), "409"),
+    (Harm::Refused(Refusal::Unprocessable), "422"),
+    (Harm::Refused(Refusal::Invalid), "422-causes"),
+    (Harm::Refused(Refusal::TooMany), "429"),
+    (Harm::Refused(Refusal::Internal), "500"),
+];
 
 fn word<T: PartialEq>(all: &[(T, &'static str)], it: &T) -> &'static str {
     all.iter().find(|(one, _)| one == it).map_or("?", |(_, word)| word)
@@ -51,7 +90,16 @@ fn meant<T: Copy>(all: &[(T, &str)], word: &str) -> Result<T, String> {
 }
 
 impl Harm {
-    pub const ALL: [Self; 3] = [Self::Before, Self::After, Self::Kill];
+    /// Cuts and crashes, which may befall any request.
+    pub const CUTS: [Self; 3] = [Self::Before, Self::After, Self::Kill];
+
+    /// All that may befall a request of that channel.
+    pub fn all(channel: Channel) -> impl Iterator<Item = Self> {
+        HARMS
+            .into_iter()
+            .map(|(harm, _)| harm)
+            .filter(move |harm| channel == Channel::Kube || Self::CUTS.contains(harm))
+    }
 }
 
 impl fmt::Display for Cut {
@@ -95,8 +143,13 @@ impl FromStr for Case {
 
 #[test]
 fn a_name_says_it_all() {
-    for text in ["create", "update/kube-2/after", "delete/unkey-1/kill+kube-12/before", "heir/kube-1/kill+kube-1/kill"]
-    {
+    for text in [
+        "create",
+        "update/kube-2/after",
+        "delete/unkey-1/kill+kube-12/before",
+        "heir/kube-1/kill+kube-1/kill",
+        "adopt/kube-3/404+kube-1/422-causes",
+    ] {
         assert_eq!(text.parse::<Case>().unwrap().to_string(), text);
     }
     for text in [

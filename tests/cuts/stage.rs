@@ -8,7 +8,7 @@ use tokio::time::timeout;
 use unkey_emulator::{Fault as UnkeyFault, FaultKind as UnkeyFaultKind, Operation};
 
 use crate::harness::{Operator, World};
-use crate::name::{Channel, Cut, Harm};
+use crate::name::{Channel, Cut, Harm, Refusal};
 use crate::watchman::Watchman;
 use crate::workflow::{Workflow, bystander, objects};
 
@@ -37,6 +37,18 @@ pub struct Stage {
     pub watchman: Watchman,
     operator: Mutex<Option<Operator>>,
     starts: Mutex<u32>,
+}
+
+/// The answer in which a refusal comes.
+fn answer(refusal: Refusal) -> FaultKind {
+    match refusal {
+        Refusal::Forbidden => FaultKind::forbidden(),
+        Refusal::Conflict => FaultKind::refusal(409, "Conflict"),
+        Refusal::Unprocessable => FaultKind::refusal(422, "Invalid"),
+        Refusal::Invalid => FaultKind::invalid("spec.meta", "refused by order of a test"),
+        Refusal::TooMany => FaultKind::too_many(Some("1")),
+        Refusal::Internal => FaultKind::internal_error(),
+    }
 }
 
 /// A fault that was ordered.
@@ -113,6 +125,8 @@ impl Stage {
                     Harm::Before => (FaultKind::DropBefore, HESITATION),
                     Harm::After => (FaultKind::DropAfter, HESITATION),
                     Harm::Kill => (FaultKind::HoldAnswer, Duration::ZERO),
+                    Harm::Missing => (FaultKind::page_not_found(), HESITATION),
+                    Harm::Refused(refusal) => (answer(refusal), HESITATION),
                 };
                 self.proxy.order(Fault::new(kind).after(skip).once().delayed(delay))
             }
@@ -122,6 +136,7 @@ impl Stage {
                     Harm::Before => (UnkeyFaultKind::DropBefore, hesitation),
                     Harm::After => (UnkeyFaultKind::DropAfter, hesitation),
                     Harm::Kill => (UnkeyFaultKind::HoldAnswer, 0),
+                    Harm::Missing | Harm::Refused(_) => panic!("{cut} is for Kubernetes only"),
                 };
                 self.world.workspace.order(UnkeyFault::new(kind).after(skip).once().delayed(delay))
             }

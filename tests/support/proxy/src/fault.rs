@@ -73,6 +73,20 @@ impl FaultKind {
         kind
     }
 
+    /// 422 that blames a field, as of a schema that refuses what a patch leads to.
+    pub fn invalid(field: &str, message: &str) -> Self {
+        let mut kind = Self::refusal(422, "Invalid");
+        if let Self::Status { body, .. } = &mut kind {
+            *body = json!({
+                "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "reason": "Invalid", "code": 422,
+                "message": format!("{field}: Invalid value: {message}"),
+                "details": {"causes": [{"reason": "FieldValueInvalid", "message": message, "field": field}]},
+            })
+            .to_string();
+        }
+        kind
+    }
+
     /// 410, as for a resourceVersion that is too old.
     pub fn gone() -> Self {
         Self::refusal(410, "Expired")
