@@ -52,13 +52,15 @@ pub struct IdentitySpec {
     /// Free-form JSON object that every key verification returns: plan, names, feature flags. At most 100 top-level
     /// keys, 100 levels deep (meta itself counts as one) and 1,048,576 bytes as compact JSON. Numbers are 64-bit floats to Unkey: an integer beyond
     /// 2^53 is rounded, so write it as a string. Not for secrets: Unkey logs it. Left out: the operator does not manage
-    /// the identity's meta and keeps what is there. '{}': cleared. Over about 256 kB apply with --server-side.
+    /// the identity's meta and keeps what is there. '{}': empty. Begins to be managed when it gets into the spec: what is
+    /// stored then is removed or changed only under adoptionPolicy Always. Over about 256 kB apply with --server-side.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "meta_schema")]
     pub meta: Option<BTreeMap<String, serde_json::Value>>,
 
     /// Rate limits that all keys of this identity share, at most 50, told apart by name. Left out: the operator does
-    /// not manage the identity's rate limits and keeps what is there. '[]': cleared.
+    /// not manage the identity's rate limits and keeps what is there. '[]': empty. Begin to be managed when they get into
+    /// the spec: what is stored then is removed or changed only under adoptionPolicy Always.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 50), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub ratelimits: Option<Vec<RateLimit>>,
@@ -105,7 +107,9 @@ pub struct RateLimit {
 
 /// What to do when Unkey already holds an identity of this externalId. 'Never': leave it alone and report
 /// AlreadyExists. 'IfLossless': take it over if nothing stored in a managed field would be lost. 'Always': take it
-/// over and overwrite the managed fields. Left out: the operator's --default-adoption-policy (IfLossless).
+/// over and overwrite the managed fields. It also decides when meta or ratelimits of an owned identity get into the spec
+/// for the first time, or again: if something stored there would be removed or changed, only 'Always' writes; the
+/// others report WouldLose. Left out: the operator's --default-adoption-policy (IfLossless).
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, Hash, clap::ValueEnum)]
 #[value(rename_all = "PascalCase")]
 #[allow(clippy::doc_markdown)] // users read this in `kubectl explain`, where backticks would be noise

@@ -31,6 +31,8 @@ pub enum Reason {
     Rejected,
     /// An identity of that externalId exists and the adoption policy forbids taking it over. Stalled.
     AlreadyExists,
+    /// A field that becomes managed holds something that the spec would remove or change, and the adoption policy forbids that. Stalled.
+    WouldLose,
     /// Another `Identity` of this cluster owns that externalId. Stalled.
     ExternalIdConflict,
     /// Unkey answered with another identity than the one asked for. Stalled.
@@ -41,7 +43,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, for metrics that must list them all.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Synced,
         Self::Progressing,
         Self::UpstreamUnavailable,
@@ -55,6 +57,7 @@ impl Reason {
         Self::InvalidSpec,
         Self::Rejected,
         Self::AlreadyExists,
+        Self::WouldLose,
         Self::ExternalIdConflict,
         Self::IdentityMismatch,
         Self::NotConverging,
@@ -76,6 +79,7 @@ impl Reason {
             Self::InvalidSpec => "InvalidSpec",
             Self::Rejected => "Rejected",
             Self::AlreadyExists => "AlreadyExists",
+            Self::WouldLose => "WouldLose",
             Self::ExternalIdConflict => "ExternalIdConflict",
             Self::IdentityMismatch => "IdentityMismatch",
             Self::NotConverging => "NotConverging",
@@ -98,6 +102,7 @@ impl Reason {
             | Self::InvalidSpec
             | Self::Rejected
             | Self::AlreadyExists
+            | Self::WouldLose
             | Self::ExternalIdConflict
             | Self::IdentityMismatch
             | Self::NotConverging => false,

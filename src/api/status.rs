@@ -32,6 +32,15 @@ pub struct IdentityStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub applied: Option<AppliedHashes>,
 
+    /// The fields that the operator manages ('meta', 'ratelimits'), where 'applied' does not tell: while work is under way, or where it
+    /// is not known what Unkey accepted. Absent: at rest, those that 'applied' names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub managed: Option<Vec<String>>,
+
+    /// Hashes of fields that become managed: what Unkey stores in them was looked at, and this is about to be written there first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pending: Option<AppliedHashes>,
+
     /// The deletion policy in force, defaults filled in.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "known_word")]
     pub deletion_policy: Option<DeletionPolicy>,
@@ -59,14 +68,14 @@ fn known_word<'de, D: serde::Deserializer<'de>, T: serde::de::DeserializeOwned>(
     serde_json::Value::deserialize(deserializer).map(|word| serde_json::from_value(word).ok())
 }
 
-/// Hash of each managed field as Unkey last accepted it: 'v1:' and a SHA-256 over canonical JSON.
+/// A hash for each field: 'v1:' and a SHA-256 over canonical JSON.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct AppliedHashes {
-    /// Hash of the meta; absent while meta is not managed.
+    /// Hash of the meta; absent if there is none or it is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub meta: Option<String>,
-    /// Hash of the rate limits; absent while they are not managed.
+    /// Hash of the rate limits; absent if there is none or it is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ratelimits: Option<String>,
 }

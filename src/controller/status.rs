@@ -3,8 +3,8 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 
-use crate::api::{AppliedHashes, ConditionType, IdentityStatus, StatusCondition};
-use crate::domain::{Applied, ObjectKey, Report, Uid, Verdict};
+use crate::api::{ConditionType, IdentityStatus, StatusCondition};
+use crate::domain::{ObjectKey, Report, Uid, Verdict};
 
 /// The status that says `report`. Transition times move only where a condition's status does.
 pub fn render(
@@ -43,7 +43,9 @@ pub fn render(
         uid: Some(uid.as_str().to_owned()),
         identity_id: held.map(|held| held.identity.id().as_str().to_owned()),
         origin: held.and_then(|held| held.origin),
-        applied: held.filter(|held| held.applied != Applied::default()).map(|held| AppliedHashes::from(&held.applied)),
+        applied: held.and_then(|held| held.fields.hashes()),
+        managed: held.and_then(|held| held.fields.managed(report.verdict.rests())),
+        pending: held.and_then(|held| held.fields.pending()),
         deletion_policy: Some(report.deletion),
         credential: held.and_then(|held| held.credential.clone()),
         last_handled_reconcile_at: report.handled_poke.clone(),

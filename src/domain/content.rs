@@ -162,20 +162,25 @@ pub struct Applied {
     pub limits: Option<FieldHash>,
 }
 
-/// True if writing the managed fields of `desired` over `stored` loses nothing: every stored top-level meta key is
-/// desired with an equal value, and every stored limit name with equal values. An unmanaged field is never a loss.
-pub fn lossless(meta: Option<&Meta>, limits: Option<&Limits>, stored: &Content) -> bool {
-    let meta_kept = meta.is_none_or(|wanted| {
-        stored.meta.as_map().iter().all(|(key, value)| wanted.as_map().get(key).is_some_and(|w| same(w, value)))
-    });
-    let limits_kept = limits.is_none_or(|wanted| {
-        stored.limits.as_map().iter().all(|(name, limit)| wanted.as_map().get(name) == Some(limit))
-    });
-    meta_kept && limits_kept
+impl Applied {
+    /// The same, with the fields that `top` knows in their place.
+    #[must_use]
+    pub fn overlaid(&self, top: &Self) -> Self {
+        Self {
+            meta: top.meta.clone().or_else(|| self.meta.clone()),
+            limits: top.limits.clone().or_else(|| self.limits.clone()),
+        }
+    }
+
+    /// The fields of it that `of` knows too.
+    #[must_use]
+    pub fn shared_with(&self, of: &Self) -> Self {
+        Self { meta: of.meta.as_ref().and(self.meta.clone()), limits: of.limits.as_ref().and(self.limits.clone()) }
+    }
 }
 
 /// Equality as Unkey stores values: numbers as f64 (so 1 = 1.0 and -0 = 0), objects unordered, arrays ordered.
-fn same(a: &Value, b: &Value) -> bool {
+pub(super) fn same(a: &Value, b: &Value) -> bool {
     match (a, b) {
         (Value::Number(x), Value::Number(y)) => stored_number(x).to_bits() == stored_number(y).to_bits(),
         (Value::Array(x), Value::Array(y)) => x.len() == y.len() && x.iter().zip(y).all(|(x, y)| same(x, y)),

@@ -10,8 +10,9 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use super::content::{Applied, Content, ContentHash, FieldHash, Limit, Limits, Meta, lossless};
+use super::content::{Applied, Content, ContentHash, FieldHash, Limit, Limits, Meta};
 use super::ids::ExternalId;
+use super::losses::lossless;
 use super::object::Controls;
 use crate::api::{AdoptionPolicy, DeletionPolicy};
 
@@ -99,14 +100,6 @@ impl Desired {
         Applied {
             meta: self.meta.as_ref().map(|_| stored.meta.hash()),
             limits: self.limits.as_ref().map(|_| stored.limits.hash()),
-        }
-    }
-
-    /// `applied` less the fields that are not managed any more (R17).
-    pub fn managed_part(&self, applied: &Applied) -> Applied {
-        Applied {
-            meta: self.meta.as_ref().and(applied.meta.clone()),
-            limits: self.limits.as_ref().and(applied.limits.clone()),
         }
     }
 

@@ -8,6 +8,7 @@
 use std::collections::BTreeSet;
 
 use super::content::{Applied, Content};
+use super::fields::Fields;
 use super::ids::{Confirmed, IdentityId, Mono, Uid};
 
 /// All of it. One per externalId (and root key); shared by every object that names it, one after the other.
@@ -203,15 +204,12 @@ impl Knowledge {
     }
 
     /// What a status records as accepted, less what is not known any more.
-    pub fn sure_of(&self, uid: &Uid, recorded: Applied) -> Applied {
+    pub fn sure_of(&self, uid: &Uid, recorded: Fields) -> Fields {
         let in_flight = self.in_flight.as_ref().and_then(|sent| sent.fields.as_ref());
         let unsure = |field: fn(&Unsure) -> bool| {
             self.unsure.iter().chain(in_flight).any(|unsure| unsure.uid == *uid && field(unsure))
         };
-        Applied {
-            meta: recorded.meta.filter(|_| !unsure(|unsure| unsure.meta)),
-            limits: recorded.limits.filter(|_| !unsure(|unsure| unsure.limits)),
-        }
+        recorded.unsure(unsure(|unsure| unsure.meta), unsure(|unsure| unsure.limits))
     }
 
     /// Adds a doubt to what is known.

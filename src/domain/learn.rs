@@ -12,7 +12,6 @@ use super::fight;
 use super::ids::{Confirmed, IdentityId, Mono};
 use super::knowledge::{Doubt, InFlight, Knowledge, LastWrite, Seen, Unsure, Write};
 use super::object::Object;
-use super::observe::laid_over;
 use super::report::{Cause, Note};
 use super::situation::{Call, Policy, Purpose};
 use super::visits::{Trouble, Visits};
@@ -219,7 +218,7 @@ pub fn learn(
                 LastWrite::Updated { uid, identity, applied: before, noted: false }
                     if *uid == object.guard.uid && identity == to =>
                 {
-                    laid_over(before, &applied)
+                    before.overlaid(&applied)
                 }
                 _ => applied,
             };

@@ -97,6 +97,11 @@ fn of_stall(stall: &Stall, external_id: &str) -> String {
              would remove or change; it is left alone. Bring the spec in line with it, or set adoptionPolicy to Always \
              to overwrite it."
         ),
+        Stall::WouldLose(losses) => format!(
+            "This spec begins to manage fields of identity '{external_id}' in which Unkey stores something that it would remove or \
+             change: {losses}. Nothing was written. Either bring the spec in line with what is stored, or set adoptionPolicy to Always \
+             to overwrite it."
+        ),
         Stall::IdentityMismatch => format!(
             "Asked for '{external_id}', Unkey answered with an identity of another externalId; nothing is written. \
              Rename that identity or choose another externalId."
@@ -131,7 +136,8 @@ pub(super) fn of_note(note: &Note) -> String {
         Note::Released { field } => {
             let empty = if *field == "meta" { "{}" } else { "[]" };
             format!(
-                "{field} left the spec and is no longer managed; Unkey keeps what it holds. To clear it, set {field}: {empty}."
+                "{field} left the spec and is no longer managed; Unkey keeps what it holds. To clear it, set {field}: {empty} and \
+                 adoptionPolicy: Always."
             )
         }
         Note::Orphaned(external_id) => format!(

@@ -4,6 +4,7 @@ use super::claim::Mark;
 use super::desired::{Desired, SpecError};
 use super::ids::{ExternalId, Mono, ObjectKey, Uid};
 use super::report::{Held, Recorded};
+use super::situation::Policy;
 use crate::api::{AdoptionPolicy, DeletionPolicy};
 
 /// One object at one moment.
@@ -77,6 +78,13 @@ pub struct Controls {
     pub deletion: Option<DeletionPolicy>,
     /// `spec.suspend`.
     pub suspend: bool,
+}
+
+impl Controls {
+    /// The adoption policy in force.
+    pub fn adoption(&self, policy: &Policy) -> AdoptionPolicy {
+        self.adoption.unwrap_or(policy.adoption)
+    }
 }
 
 impl Object {

@@ -1,6 +1,6 @@
 //! What a process takes from what it sees of an object, before it decides.
 
-use super::content::Applied;
+use super::fields::Field;
 use super::fight;
 use super::ids::{ExternalId, IdentityId, Mono, Uid};
 use super::knowledge::{Doubt, Knowledge, LastWrite};
@@ -45,7 +45,7 @@ pub fn observe(object: &Object, known: &mut Knowledge, visits: &mut Visits, poli
 fn rejudge(object: &Object, visits: &mut Visits, policy: &Policy) {
     let shown = object.recorded.own().map(|record| &record.shown);
     let answered = |shown: &&Shown| {
-        let own = [Reason::Rejected, Reason::AlreadyExists, Reason::IdentityMismatch];
+        let own = [Reason::Rejected, Reason::AlreadyExists, Reason::IdentityMismatch, Reason::WouldLose];
         shown.stalled && shown.reason.is_some_and(|reason| own.contains(&reason))
     };
     let before = visits.credential.replace(policy.credential.clone());
@@ -155,18 +155,17 @@ fn note(object: &Object, known: &mut Knowledge) {
             *noted |= held.is_some_and(|held| held.identity == *identity);
         }
         LastWrite::Updated { uid, identity, applied, noted } if *uid == object.guard.uid => {
-            *noted |= held
-                .is_some_and(|held| held.identity == *identity && laid_over(&held.applied, applied) == held.applied);
+            if let (Some(held), Ok(desired)) = (held.filter(|held| held.identity == *identity), &object.spec) {
+                let current = object.recorded.own().is_some_and(|record| record.generation == object.generation);
+                // What was released since, and the status says so, is not managed, whatever was accepted (R17, R18).
+                let released = |field: &Field, named: bool| current && !named && !field.is_named();
+                applied.meta.take_if(|_| released(&held.fields.meta, desired.meta.is_some()));
+                applied.limits.take_if(|_| released(&held.fields.limits, desired.limits.is_some()));
+            }
+            *noted |=
+                held.is_some_and(|held| held.identity == *identity && held.fields.overlaid(applied) == held.fields);
         }
         _ => {}
-    }
-}
-
-/// `base`, with the fields that `top` knows in their place.
-pub(super) fn laid_over(base: &Applied, top: &Applied) -> Applied {
-    Applied {
-        meta: top.meta.clone().or_else(|| base.meta.clone()),
-        limits: top.limits.clone().or_else(|| base.limits.clone()),
     }
 }
 

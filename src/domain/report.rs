@@ -1,10 +1,11 @@
 //! What a status says: the report to write, and the record that was found.
 
-use super::content::{Applied, FieldHash};
 use super::desired::SpecError;
+use super::fields::Fields;
 use super::ids::{Confirmed, ExternalId, IdentityId, ObjectKey, Uid};
+use super::losses::Losses;
 use super::message;
-use crate::api::{AppliedHashes, ConditionType, DeletionPolicy, EventReason, IdentityStatus, Origin, Reason};
+use crate::api::{ConditionType, DeletionPolicy, EventReason, IdentityStatus, Origin, Reason};
 
 /// The identity that an object owns.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -13,8 +14,8 @@ pub struct Held {
     pub identity: Confirmed,
     /// Created or adopted; `None`: an older status does not say.
     pub origin: Option<Origin>,
-    /// What Unkey last accepted.
-    pub applied: Applied,
+    /// What is known of its fields: which are managed, and what Unkey last accepted.
+    pub fields: Fields,
     /// Fingerprint of the root key under which it was recorded.
     pub credential: Option<String>,
 }
@@ -110,6 +111,8 @@ pub enum Stall {
     ExistsNeverMaybeOurs,
     /// An identity exists and taking it over would lose something.
     ExistsWouldLose,
+    /// A field becomes managed, and writing it would lose this (R18).
+    WouldLose(Losses),
     /// Unkey answered with another externalId.
     IdentityMismatch,
     /// What was set right is found changed again and again.
@@ -165,6 +168,11 @@ impl Verdict {
     pub fn is_stalled(&self) -> bool {
         matches!(self, Self::Stalled(_) | Self::Conflict { owner_leaving: false })
     }
+
+    /// True if no work is under way: ready, or waiting for a person alone.
+    pub fn rests(&self) -> bool {
+        rests(self.is_ready(), self.is_stalled(), *self == Self::Suspended, Some(self.reason()))
+    }
 }
 
 impl Cause {
@@ -196,6 +204,7 @@ impl Stall {
             Self::InvalidSpec(_) => Reason::InvalidSpec,
             Self::Rejected(_) => Reason::Rejected,
             Self::ExistsNever | Self::ExistsNeverMaybeOurs | Self::ExistsWouldLose => Reason::AlreadyExists,
+            Self::WouldLose(_) => Reason::WouldLose,
             Self::IdentityMismatch => Reason::IdentityMismatch,
             Self::Contested | Self::Broken => Reason::NotConverging,
         }
@@ -257,6 +266,18 @@ pub struct Shown {
     pub message: String,
 }
 
+impl Shown {
+    /// True if no work was under way when it was written.
+    fn rests(&self) -> bool {
+        rests(self.ready, self.stalled, self.suspended, self.reason)
+    }
+}
+
+/// What does not converge is tried again, so that an update of it may have gone out.
+fn rests(ready: bool, stalled: bool, suspended: bool, reason: Option<Reason>) -> bool {
+    ready || suspended || (stalled && reason != Some(Reason::NotConverging))
+}
+
 impl Recorded {
     /// Reads the status of the object `uid`.
     pub fn read(status: Option<&IdentityStatus>, uid: &Uid, external_id: Option<&ExternalId>) -> Self {
@@ -266,34 +287,35 @@ impl Recorded {
             Some(other) if other != uid.as_str() => return Self::Restored,
             Some(_) => {}
         }
-        let hashes = status.applied.clone().unwrap_or_default();
         let identity = external_id
             .zip(status.identity_id.as_deref())
             .and_then(|(external_id, id)| Confirmed::from_status(status.uid.as_deref(), uid, external_id, id));
-        let held = identity.map(|identity| Held {
-            identity,
-            origin: status.origin,
-            applied: Applied {
-                meta: hashes.meta.as_deref().and_then(FieldHash::parse),
-                limits: hashes.ratelimits.as_deref().and_then(FieldHash::parse),
-            },
-            credential: status.credential.clone(),
-        });
         let is_true =
             |kind: ConditionType| status.conditions.iter().any(|c| c.type_ == kind.as_str() && c.status == "True");
         let ready = status.conditions.iter().find(|c| c.type_ == ConditionType::Ready.as_str());
+        let shown = Shown {
+            ready: is_true(ConditionType::Ready),
+            stalled: is_true(ConditionType::Stalled),
+            suspended: is_true(ConditionType::Suspended),
+            reason: ready.and_then(|c| Reason::parse(&c.reason)),
+            message: ready.map(|c| c.message.clone()).unwrap_or_default(),
+        };
+        let fields = || {
+            let [hashes, pending] = [&status.applied, &status.pending].map(|it| it.clone().unwrap_or_default());
+            Fields::read(&hashes, &pending, status.managed.as_deref(), shown.rests())
+        };
+        let held = identity.map(|identity| Held {
+            identity,
+            origin: status.origin,
+            fields: fields(),
+            credential: status.credential.clone(),
+        });
         Self::Own(Box::new(Record {
             generation: status.observed_generation.unwrap_or(-1),
             held,
             deletion: status.deletion_policy,
             handled_poke: status.last_handled_reconcile_at.clone(),
-            shown: Shown {
-                ready: is_true(ConditionType::Ready),
-                stalled: is_true(ConditionType::Stalled),
-                suspended: is_true(ConditionType::Suspended),
-                reason: ready.and_then(|c| Reason::parse(&c.reason)),
-                message: ready.map(|c| c.message.clone()).unwrap_or_default(),
-            },
+            shown,
         }))
     }
 
@@ -318,15 +340,6 @@ impl Record {
             && self.shown.suspended == (report.verdict == Verdict::Suspended)
             && self.shown.reason == Some(report.verdict.reason())
             && self.shown.message == report.message(key)
-    }
-}
-
-impl From<&Applied> for AppliedHashes {
-    fn from(applied: &Applied) -> Self {
-        Self {
-            meta: applied.meta.as_ref().map(|hash| hash.as_str().to_owned()),
-            ratelimits: applied.limits.as_ref().map(|hash| hash.as_str().to_owned()),
-        }
     }
 }
 

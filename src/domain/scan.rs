@@ -11,8 +11,9 @@ use super::ids::{IdentityId, Mono};
 use super::knowledge::{Knowledge, Seen};
 use super::object::{Object, Phase};
 use super::ownership::Role;
-use super::report::{Cause, Record};
+use super::report::{Cause, Held, Record};
 use super::situation::Policy;
+use super::takeover;
 use super::visits::Visits;
 use super::workspace::KeyMark;
 use crate::api::{AdoptionPolicy, Reason};
@@ -108,7 +109,7 @@ impl Subject<'_> {
         let tells = match record.shown.reason {
             _ if record.shown.ready => object.held().is_some(),
             Some(Reason::AlreadyExists | Reason::IdentityMismatch) => record.shown.stalled,
-            Some(Reason::Rejected) => record.shown.stalled && object.held().is_some(),
+            Some(Reason::Rejected | Reason::WouldLose) => record.shown.stalled && object.held().is_some(),
             _ => false,
         };
         object.phase == Phase::Live
@@ -146,6 +147,12 @@ impl Subject<'_> {
                 saw @ Saw::There { .. } => (holds(desired, saw) || !self.was_mistaken()).then_some(Finding::Verdict),
             },
             (Some(Reason::IdentityMismatch), None) => (sight.saw != Saw::Foreign).then_some(Finding::Verdict),
+            (Some(Reason::WouldLose), Some(held)) => match &sight.saw {
+                Saw::There { id, .. } if id != held.identity.id() => Some(Finding::Replaced),
+                Saw::There { content, .. } => self.may_take_over(desired, held, content).then_some(Finding::Verdict),
+                Saw::Foreign => Some(Finding::Verdict),
+                Saw::Missing => Some(Finding::Missing),
+            },
             (Some(Reason::AlreadyExists), _) => self.lets_go_on(desired, &sight.saw).then_some(Finding::Verdict),
             (_, Some(held)) => match &sight.saw {
                 Saw::There { id, .. } if id != held.identity.id() => Some(Finding::Replaced),
@@ -165,9 +172,14 @@ impl Subject<'_> {
         self.visits.trouble.as_ref().is_some_and(|trouble| trouble.cause == Cause::Mismatch)
     }
 
+    /// R18: what is stored no longer stands in the way of managing it.
+    fn may_take_over(&self, desired: &Desired, held: &Held, content: &Content) -> bool {
+        takeover::would_lose(desired, &held.fields, content, self.object.controls.adoption(self.policy)).is_none()
+    }
+
     /// R3: what exists no longer stands in the way.
     fn lets_go_on(&self, desired: &Desired, saw: &Saw) -> bool {
-        match (saw, self.object.controls.adoption.unwrap_or(self.policy.adoption)) {
+        match (saw, self.object.controls.adoption(self.policy)) {
             (Saw::Missing | Saw::Foreign, _) | (_, AdoptionPolicy::Always) => true,
             (_, AdoptionPolicy::Never) => false,
             (Saw::There { content, .. }, AdoptionPolicy::IfLossless) => desired.keeps(content),

@@ -210,6 +210,13 @@ impl Run<'_> {
                 self.tally.stalled += 1;
                 self.untouched(before.as_ref(), asked)?;
             }
+            Verdict::Loses => {
+                self.tally.stalled += 1;
+                self.untouched(before.as_ref(), asked)?;
+                if shown.status["identityId"].as_str() != self.id.as_deref() {
+                    return Err(format!("it owns {:?}, and the status says {}", self.id, shown.status));
+                }
+            }
             Verdict::Exists => {
                 self.tally.stalled += 1;
                 // That it exists may be known from the refusal of a create.
@@ -244,7 +251,7 @@ impl Run<'_> {
         let expected = match verdict {
             Verdict::Synced => Kstatus::Current,
             Verdict::Suspended => Kstatus::InProgress,
-            Verdict::Invalid | Verdict::Exists => Kstatus::Failed,
+            Verdict::Invalid | Verdict::Exists | Verdict::Loses => Kstatus::Failed,
         };
         well &= kstatus(&json!({"metadata": shown.metadata, "status": shown.status})) == expected;
         let reasons = self.ground.view.reasons(&self.name, generation);

@@ -19,6 +19,8 @@ pub enum Verdict {
     Invalid,
     /// An identity is there that the policy leaves alone.
     Exists,
+    /// A field that the spec begins to name holds what the policy leaves alone.
+    Loses,
 }
 
 impl Verdict {
@@ -29,6 +31,7 @@ impl Verdict {
             Self::Suspended => "Suspended",
             Self::Invalid => "InvalidSpec",
             Self::Exists => "AlreadyExists",
+            Self::Loses => "WouldLose",
         }
     }
 
@@ -37,7 +40,7 @@ impl Verdict {
         match self {
             Self::Synced => None,
             Self::Suspended => Some("Suspended"),
-            Self::Invalid | Self::Exists => Some("Stalled"),
+            Self::Invalid | Self::Exists | Self::Loses => Some("Stalled"),
         }
     }
 }
@@ -58,13 +61,22 @@ pub struct Model {
     pub content: Option<Content>,
     /// Whether the object owns it.
     pub owned: bool,
+    /// Which fields it manages.
+    managed: Names,
+}
+
+/// Fields by whether they are meant.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Names {
+    meta: bool,
+    limits: bool,
 }
 
 impl Model {
     /// An object that is about to be made, and what is in Unkey.
     pub fn new(spec: Spec, prior: Option<&[String; 2]>) -> Self {
         let content = prior.map(|[meta, limits]| Content { meta: meta_of(meta), limits: limits_of(limits) });
-        Self { spec, content, owned: false }
+        Self { spec, content, owned: false, managed: Names::default() }
     }
 
     /// The text of a property; null is nothing.
@@ -85,6 +97,8 @@ impl Model {
             Verdict::Invalid
         } else if self.content.as_ref().is_some_and(|there| !self.owned && !self.adopts(there)) {
             Verdict::Exists
+        } else if self.content.as_ref().is_some_and(|there| self.owned && !self.may_begin(there)) {
+            Verdict::Loses
         } else {
             Verdict::Synced
         }
@@ -94,25 +108,37 @@ impl Model {
         match self.text("adoptionPolicy") {
             Some("\"Never\"") => false,
             Some("\"Always\"") => true,
-            _ => {
-                let wanted = self.managed();
-                wanted.meta.is_none_or(|wanted| there.meta.iter().all(|(key, value)| wanted.get(key) == Some(value)))
-                    && wanted
-                        .limits
-                        .is_none_or(|wanted| there.limits.iter().all(|(name, limit)| wanted.get(name) == Some(limit)))
-            }
+            _ => self.keeps(there, Names::default()),
         }
     }
 
-    fn managed(&self) -> Managed {
-        Managed { meta: self.text("meta").map(meta_of), limits: self.text("ratelimits").map(limits_of) }
+    /// The fields that the spec begins to name take nothing from what is there, or may.
+    fn may_begin(&self, there: &Content) -> bool {
+        self.text("adoptionPolicy") == Some("\"Always\"") || self.keeps(there, self.managed)
+    }
+
+    /// Nothing would be lost in what the spec names, but for `managed`, which is the object's own.
+    fn keeps(&self, there: &Content, managed: Names) -> bool {
+        let wanted = self.wanted();
+        let meta = wanted.meta.filter(|_| !managed.meta);
+        let limits = wanted.limits.filter(|_| !managed.limits);
+        meta.is_none_or(|wanted| there.meta.iter().all(|(key, value)| wanted.get(key) == Some(value)))
+            && limits.is_none_or(|wanted| there.limits.iter().all(|(name, limit)| wanted.get(name) == Some(limit)))
+    }
+
+    fn named(&self) -> Names {
+        Names { meta: self.text("meta").is_some(), limits: self.text("ratelimits").is_some() }
+    }
+
+    fn wanted(&self) -> Wanted {
+        Wanted { meta: self.text("meta").map(meta_of), limits: self.text("ratelimits").map(limits_of) }
     }
 
     /// Carries the spec out.
     pub fn settle(&mut self) -> Verdict {
         let verdict = self.verdict();
         if verdict == Verdict::Synced {
-            let wanted = self.managed();
+            let wanted = self.wanted();
             let there = self.content.get_or_insert_default();
             if let Some(meta) = wanted.meta {
                 there.meta = meta;
@@ -121,6 +147,11 @@ impl Model {
                 there.limits = limits;
             }
             self.owned = true;
+            self.managed = self.named();
+        } else if self.spec.values().all(|held| held.fate != Fate::Stalled) {
+            // What is named no more is released, whatever else stands in the way.
+            let named = self.named();
+            self.managed = Names { meta: self.managed.meta && named.meta, limits: self.managed.limits && named.limits };
         }
         verdict
     }
@@ -130,7 +161,7 @@ impl Model {
         if self.owned && self.text("deletionPolicy") != Some("\"Orphan\"") {
             self.content = None;
         }
-        self.owned = false;
+        (self.owned, self.managed) = (false, Names::default());
     }
 
     /// What is not as it has to be in Unkey.
@@ -153,7 +184,7 @@ impl Model {
     }
 }
 
-struct Managed {
+struct Wanted {
     meta: Option<Map<String, Value>>,
     limits: Option<BTreeMap<String, (i64, i64, bool)>>,
 }

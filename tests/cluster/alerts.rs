@@ -205,6 +205,13 @@ async fn a_person_has_to_act() {
     assert_fires(&before, &scrape(&operator).await, &["UnkeyIdentitiesStalled"]);
     world.delete("theirs").await;
     world.gone("theirs").await;
+    world.create("theirs", &json!({"externalId": "theirs"})).await;
+    world.ready("theirs").await;
+    world.edit("theirs", &json!({"meta": {"n": 1}})).await;
+    world.reason("theirs", "WouldLose").await;
+    assert_fires(&before, &scrape(&operator).await, &["UnkeyIdentitiesStalled"]);
+    world.delete("theirs").await;
+    world.gone("theirs").await;
     world.edit("a", &json!({"suspend": true})).await;
     world.reason("a", "Suspended").await;
     world.delete("a").await;

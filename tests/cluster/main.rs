@@ -32,6 +32,7 @@ mod late;
 mod leader;
 mod logs;
 mod main_path;
+mod managing;
 mod manifests;
 mod permissions;
 mod release;

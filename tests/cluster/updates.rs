@@ -117,15 +117,21 @@ async fn omitted_is_kept_and_empty_is_cleared() {
     assert_eq!(released.len(), 2, "once for each field: {released:?}");
     assert!(released.iter().any(|it| it.note.contains("set ratelimits: []")), "{released:?}");
 
+    // What was released may be others' by now: it is cleared by who says that it may be lost (R18).
     let before = world.cost_so_far("x").await;
     world.edit("x", &json!({"meta": {}})).await;
+    world.reason("x", "WouldLose").await;
+    assert_eq!(world.upstream("x")["meta"], json!({"a": 1}));
+    assert_eq!(world.cost_since("x", before).await, Cost::CHECK);
+    let before = world.cost_so_far("x").await;
+    world.edit("x", &json!({"adoptionPolicy": "Always"})).await;
     world.ready("x").await;
     assert_eq!(world.upstream("x")["meta"], json!({}));
     assert_eq!(world.upstream("x")["ratelimits"], json!([limit]), "still nobody's business");
     world.edit("x", &json!({"ratelimits": []})).await;
     world.ready("x").await;
     assert_eq!(world.upstream("x")["ratelimits"], json!([]));
-    assert_eq!(world.cost_since("x", before).await, Cost { status: 2, reads: 2, updates: 2, ..Cost::NOTHING });
+    assert_eq!(world.cost_since("x", before).await, Cost { status: 4, gets: 2, updates: 2, ..Cost::NOTHING });
 }
 
 /// S25: a null in place of a field is "left out", however it is applied; one inside meta is data, as far as it gets there.

@@ -71,7 +71,7 @@ fn statuses() {
         let origin = held.and_then(|held| held.origin).map(|origin| format!("{origin:?}"));
         assert_eq!(origin.as_deref(), text(object, "/status/origin"), "{title}");
         assert_eq!(held.and_then(|held| held.credential.as_deref()), text(object, "/status/credential"), "{title}");
-        let applied = held.map(|held| held.applied.clone()).unwrap_or_default();
+        let applied = held.map(|held| held.fields.applied()).unwrap_or_default();
         let [meta, limits] = [applied.meta.as_ref(), applied.limits.as_ref()].map(|hash| hash.map(FieldHash::as_str));
         assert_eq!(meta, text(object, "/status/applied/meta"), "{title}");
         assert_eq!(limits, text(object, "/status/applied/ratelimits"), "{title}");

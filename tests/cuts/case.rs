@@ -9,7 +9,7 @@ use unkey_emulator::Operation;
 use crate::harness::condition;
 use crate::name::Case;
 use crate::stage::{Mark, Stage};
-use crate::workflow::{BYSTANDER, EXTERNAL_ID, Workflow, is_loser, is_ready, objects};
+use crate::workflow::{BYSTANDER, EXTERNAL_ID, THEIRS, Workflow, is_loser, is_ready, is_stopped, objects};
 
 /// What a case came to.
 #[derive(Clone, Debug)]
@@ -83,7 +83,7 @@ async fn check(stage: &Stage, workflow: Workflow) {
         assert_eq!(status["uid"], meta["uid"], "a status of its own");
         assert_eq!(status["observedGeneration"], meta["generation"]);
         let stalled = condition(object, "Stalled")["status"] == "True";
-        assert_eq!(stalled, is_loser(object), "{status}");
+        assert_eq!(stalled, is_loser(object) || is_stopped(object), "{status}");
         if is_loser(object) {
             assert_eq!(
                 (meta.get("finalizers"), status.get("identityId")),
@@ -92,11 +92,16 @@ async fn check(stage: &Stage, workflow: Workflow) {
             );
             continue;
         }
-        assert!(is_ready(object), "{status}");
+        assert!(is_ready(object) || is_stopped(object), "{status}");
         assert!(meta.get("finalizers").is_some() && meta["annotations"].get("unkey.com/claim").is_some(), "{meta}");
         let at = upstream.iter().position(|it| it.external_id == EXTERNAL_ID).expect("it is in Unkey");
         let live = upstream.remove(at);
-        assert_eq!((&status["identityId"], &spec["meta"]), (&json!(live.id), &live.meta));
+        assert_eq!(status["identityId"], live.id.as_str());
+        if is_stopped(object) {
+            assert_eq!((live.meta, live.ratelimits.len()), (json!({"by": THEIRS}), 0), "it is as it was");
+            continue;
+        }
+        assert_eq!(spec["meta"], live.meta);
         let held: Vec<Value> = live
             .ratelimits
             .iter()

@@ -12,7 +12,8 @@
 //! - I3 another client's identity is as it was, at every step; I11 every write to an object is fenced by its uid, at every step;
 //! - I5 no object was let go while its identity lived, at every step; I6 no status said Ready for what Unkey did not hold, at every step;
 //! - I12 as many creates and deletes were accepted as in the undisturbed run, an update once more for each fault at most, and the objects
-//!   give the same reason and origin as there.
+//!   give the same reason and origin as there;
+//! - I13 what another client stored in a field that becomes managed is there at every step (R18).
 //!
 //! I10 (two operators at once) has its own tests in `tests/cluster`.
 //!

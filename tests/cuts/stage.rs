@@ -65,7 +65,7 @@ impl Stage {
         let world = World::new(&format!("cut-{}", workflow.name())).await;
         let world = world.with_args(&ARGS).with_args(&["--kubeconfig", kubeconfig.to_str().unwrap()]);
         bystander(&world);
-        let watchman = Watchman::post(&proxy, &world.workspace);
+        let watchman = Watchman::post(&proxy, &world.workspace, workflow);
         Self { world, proxy, watchman, operator: Mutex::default(), starts: Mutex::default() }
     }
 

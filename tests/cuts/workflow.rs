@@ -7,6 +7,8 @@ use crate::harness::{World, condition, eventually};
 
 /// The externalId that every workflow is about.
 pub const EXTERNAL_ID: &str = "x";
+/// What another client stored in its meta, as `by`.
+pub const THEIRS: &str = "somebody else";
 /// An identity of somebody else in the same workspace.
 pub const BYSTANDER: &str = "bystander";
 
@@ -26,6 +28,10 @@ pub enum Workflow {
     FlipOrphan,
     /// `deletionPolicy` was Orphan and becomes Delete, then the object is deleted.
     FlipDelete,
+    /// An adopted identity of which nothing is managed; then the spec names both fields, and keeps what is stored.
+    Manage,
+    /// The same, but what the spec names would take something from what is stored.
+    Lose,
     /// Adoption was refused, then `adoptionPolicy` becomes Always.
     FlipAdopt,
     /// Two objects of one externalId at once.
@@ -44,7 +50,7 @@ fn spec(revision: u32, more: &Value) -> Value {
 
 /// Another client's identity.
 fn theirs(world: &World) {
-    let meta = json!({"by": "somebody else"}).as_object().cloned();
+    let meta = json!({"by": THEIRS}).as_object().cloned();
     world
         .workspace
         .seed(Seed { external_id: EXTERNAL_ID.to_owned(), meta, ratelimits: None })
@@ -69,8 +75,14 @@ pub fn is_loser(object: &Value) -> bool {
     condition(object, "Ready")["reason"] == "ExternalIdConflict"
 }
 
+/// What it would lose keeps it from being carried out (R18).
+pub fn is_stopped(object: &Value) -> bool {
+    let stalled = condition(object, "Stalled");
+    stalled["reason"] == "WouldLose" && stalled["observedGeneration"] == object["metadata"]["generation"]
+}
+
 impl Workflow {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::Create,
         Self::Update,
         Self::Delete,
@@ -80,6 +92,8 @@ impl Workflow {
         Self::FlipOrphan,
         Self::FlipDelete,
         Self::FlipAdopt,
+        Self::Manage,
+        Self::Lose,
         Self::Rivals,
         Self::Heir,
     ];
@@ -95,6 +109,8 @@ impl Workflow {
             Self::FlipOrphan => "flip-orphan",
             Self::FlipDelete => "flip-delete",
             Self::FlipAdopt => "flip-adopt",
+            Self::Manage => "manage",
+            Self::Lose => "lose",
             Self::Rivals => "rivals",
             Self::Heir => "heir",
         }
@@ -122,6 +138,11 @@ impl Workflow {
                 theirs(world);
                 world.create("a", &spec(1, &json!({"adoptionPolicy": "Never"}))).await;
                 world.reason("a", "AlreadyExists").await;
+            }
+            Self::Manage | Self::Lose => {
+                theirs(world);
+                world.create("a", &json!({"externalId": EXTERNAL_ID})).await;
+                world.ready("a").await;
             }
             Self::Heir => {
                 world.create("a", &spec(1, &json!({}))).await;
@@ -153,6 +174,11 @@ impl Workflow {
                 world.delete("a").await;
             }
             Self::FlipAdopt => drop(world.edit("a", &json!({"adoptionPolicy": "Always"})).await),
+            Self::Manage => {
+                let kept = json!({"by": THEIRS, "revision": 1});
+                world.edit("a", &spec(1, &json!({"meta": kept}))).await;
+            }
+            Self::Lose => drop(world.edit("a", &spec(1, &json!({}))).await),
             Self::Rivals => {
                 world.create("a", &spec(1, &json!({}))).await;
                 world.create("b", &spec(2, &json!({}))).await;
@@ -163,7 +189,8 @@ impl Workflow {
     /// Whether everything that has to follow has followed, as far as the objects say.
     pub fn is_over(self, objects: &[Value]) -> bool {
         match self {
-            Self::Create | Self::Adopt | Self::Update | Self::FlipAdopt => objects.iter().all(is_ready),
+            Self::Create | Self::Adopt | Self::Update | Self::FlipAdopt | Self::Manage => objects.iter().all(is_ready),
+            Self::Lose => objects.iter().all(is_stopped),
             Self::Delete | Self::FlipOrphan | Self::FlipDelete => objects.is_empty(),
             Self::Recreate | Self::Replaced => {
                 objects.iter().all(|it| is_ready(it) && it["status"]["lastHandledReconcileAt"] == "look")
@@ -174,6 +201,11 @@ impl Workflow {
             }
             Self::Heir => objects.len() == 1 && objects.iter().all(is_ready),
         }
+    }
+
+    /// Whether what another client stored in our identity has to be there from the beginning to the end (R18).
+    pub fn keeps_theirs(self) -> bool {
+        matches!(self, Self::Manage | Self::Lose)
     }
 
     /// Whether our identity stays in Unkey without an object.

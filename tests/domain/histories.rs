@@ -80,7 +80,7 @@ fn acts(strangers: bool) -> BoxedStrategy<Act> {
     .boxed()
 }
 
-fn scripts(strangers: bool) -> impl Strategy<Value = Script> {
+pub fn scripts(strangers: bool) -> impl Strategy<Value = Script> {
     let seldom = || prop::option::weighted(0.2, 0..6_usize);
     let meanwhile = prop::option::weighted(0.2, (0..6_usize, acts(strangers)));
     (prop::collection::vec(fates(), 0..4), seldom(), seldom(), meanwhile, prop_oneof![4 => Just(0), 1 => 1..4_usize])
@@ -165,7 +165,7 @@ fn comes_to_rest(sim: &mut Sim) {
 
 /// The same histories in every run, so that a change fails its own run and no later one. To search, give other seeds and more
 /// cases: `PROPTEST_RNG_SEED=7 PROPTEST_CASES=40000 cargo test --test domain histories`.
-fn config() -> ProptestConfig {
+pub fn config() -> ProptestConfig {
     let given = ProptestConfig::default();
     let rng_seed = match given.rng_seed {
         RngSeed::Random => RngSeed::Fixed(1),

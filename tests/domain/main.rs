@@ -9,6 +9,7 @@ mod fights;
 mod guards;
 mod histories;
 mod lost;
+mod managing;
 mod outage;
 mod quiet;
 mod replaced;

@@ -4,12 +4,12 @@ mod checks;
 mod cluster;
 mod words;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use unkey_operator::api::{AdoptionPolicy, DeletionPolicy};
 use unkey_operator::domain::{
-    Controls, Crd, Gate, Knowledge, KubeStep, Limits, Meta, Mono, Note, Policy, Record, Role, Situation, Step, Telling,
-    Uid, Visits, Wake, begin, begin_pass, claimed, decide, learn, observe,
+    Controls, Crd, FieldHash, Gate, Knowledge, KubeStep, Limits, Meta, Mono, Note, Policy, Record, Role, Situation,
+    Step, Telling, Uid, Visits, Wake, begin, begin_pass, claimed, decide, learn, observe,
 };
 
 use crate::world::{DEADLINE, Fate, Unkey, WINDOW};
@@ -117,6 +117,8 @@ pub struct Sim {
     pub vanish_before_status: bool,
     /// The pass ends with an error instead of a write to Kubernetes, once so many were made.
     pub kube_fails_after: Option<usize>,
+    /// What updates of the object sent, field by field: found again, it is nobody else's (R18).
+    pub sent: HashSet<FieldHash>,
     /// Every request that was made.
     pub trace: Vec<String>,
     pub notes: Vec<Note>,
@@ -150,6 +152,7 @@ impl Sim {
             dice: 30_000,
             vanish_before_status: false,
             kube_fails_after: None,
+            sent: HashSet::new(),
             trace: Vec::new(),
             notes: Vec::new(),
             past: Vec::new(),
@@ -346,7 +349,7 @@ impl Sim {
                 }
                 Step::Call(call) => {
                     fresh = false;
-                    self.check_call(&call, &object);
+                    self.sends(&call, &object);
                     let begun = self.mono();
                     let visits = self.process.visits.entry(thing.uid.clone()).or_default();
                     begin(&object, &call, &mut self.process.known, visits, begun.after(DEADLINE));

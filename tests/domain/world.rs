@@ -53,6 +53,10 @@ pub struct Unkey {
     pub lives: Option<Uid>,
     pub accepted_creates: usize,
     pub accepted_updates: usize,
+    /// What accepted updates sent, in order.
+    pub updates: Vec<Patch>,
+    /// What the last read was shown.
+    pub shown: Option<Identity>,
     past: Vec<(u64, Option<Identity>)>,
     pending: Vec<(u64, Uid, Call)>,
     made: u32,
@@ -72,6 +76,8 @@ impl Unkey {
             lives: None,
             accepted_creates: 0,
             accepted_updates: 0,
+            updates: Vec::new(),
+            shown: None,
             past: vec![(0, None)],
             pending: Vec::new(),
             made: 0,
@@ -150,14 +156,17 @@ impl Unkey {
     fn apply(&mut self, now: u64, uid: &Uid, call: &Call) -> Reply {
         let seen = self.replica(now);
         match call {
-            Call::Read(_) => match seen {
-                Some(found) => Reply::Found {
-                    external_id: if self.foreign { "Customer-1".to_owned() } else { EXTERNAL_ID.to_owned() },
-                    id: found.id,
-                    content: found.content,
-                },
-                None => Reply::Absent,
-            },
+            Call::Read(_) => {
+                self.shown.clone_from(&seen);
+                match seen {
+                    Some(found) => Reply::Found {
+                        external_id: if self.foreign { "Customer-1".to_owned() } else { EXTERNAL_ID.to_owned() },
+                        id: found.id,
+                        content: found.content,
+                    },
+                    None => Reply::Absent,
+                }
+            }
             Call::Create(desired) => {
                 if self.live.is_some() {
                     return Reply::Exists;
@@ -176,6 +185,7 @@ impl Unkey {
                 Some(stale) => {
                     if let Some(identity) = self.live.clone().filter(|live| same_id(live, to)) {
                         self.accepted_updates += 1;
+                        self.updates.push(patch.clone());
                         let content = patched(&identity.content, &stale.content, patch);
                         self.put(now, Some(Identity { content, ..identity }));
                     }

@@ -5,7 +5,7 @@ use k8s_openapi::jiff::Timestamp;
 use serde_json::{Value, json};
 use unkey_operator::api::{DeletionPolicy, IdentityStatus};
 use unkey_operator::controller::render_status;
-use unkey_operator::domain::{Cause, ExternalId, ObjectKey, Operation, Report, SpecError, Stall, Uid, Verdict};
+use unkey_operator::domain::{Cause, ExternalId, Losses, ObjectKey, Operation, Report, SpecError, Stall, Uid, Verdict};
 
 /// The generation that every status here speaks of.
 pub const GENERATION: i64 = 1;
@@ -55,6 +55,7 @@ fn stalls() -> Vec<Stall> {
         S::ExistsNever => S::ExistsNever,
         S::ExistsNeverMaybeOurs => S::ExistsNeverMaybeOurs,
         S::ExistsWouldLose => S::ExistsWouldLose,
+        S::WouldLose(_) => S::WouldLose(Losses::default()),
         S::IdentityMismatch => S::IdentityMismatch,
         S::Contested => S::Contested,
         S::Broken => S::Broken,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use unkey_operator::api::{DeletionPolicy, Reason};
-use unkey_operator::domain::{Cause, Claim, ContentHash, Effect, Held, Record, Shown};
+use unkey_operator::domain::{Cause, Claim, ContentHash, Effect, Fields, Held, Record, Shown};
 
 use crate::configs::Config;
 use crate::kube::Thing;
@@ -125,7 +125,7 @@ impl State {
             let held = Held {
                 identity: confirmed(live.id),
                 origin: None,
-                applied: desired.managed_of(live.stored.content()),
+                fields: Fields::accepted(desired.managed_of(live.stored.content())),
                 credential: None,
             };
             let shown = Shown { ready: true, reason: Some(Reason::Synced), ..Shown::default() };

@@ -3,12 +3,14 @@
 use super::{Situation, Step};
 use crate::api::{AdoptionPolicy, Origin, Reason};
 use crate::domain::claim::{Claim, Mark};
-use crate::domain::content::{Applied, Content};
+use crate::domain::content::Content;
 use crate::domain::desired::Desired;
+use crate::domain::fields::Fields;
 use crate::domain::ids::Confirmed;
 use crate::domain::knowledge::{LastWrite, Seen};
 use crate::domain::report::{Cause, Held, Note, Stall, Verdict};
 use crate::domain::situation::{Call, Freed, KubeStep, Wake};
+use crate::domain::takeover;
 use crate::domain::workspace::Gate;
 
 /// What R3 makes of an identity that exists.
@@ -135,10 +137,9 @@ fn take(s: &Situation<'_>, desired: &Desired, identity: &Confirmed, content: &Co
         // Equal, but not proven so: rather than write what is there already, look again when it counts.
         return Step::Wait(Wake::At(s.settles_at()));
     }
-    // What an unsettled read showed is no ground for leaving a field out of the update.
-    let applied = if settled { found } else { Applied::default() };
+    let fields = taken(s, desired, identity, content);
     let held =
-        Held { identity: identity.clone(), origin: Some(origin), applied, credential: s.policy.credential.clone() };
+        Held { identity: identity.clone(), origin: Some(origin), fields, credential: s.policy.credential.clone() };
     let replaces = s.object.mark.own().is_some_and(|claim| claim.given_up.is_some());
     let note = match (origin, replaces) {
         (Origin::Adopted, true) => Some(Note::Replaced(identity.id().clone())),
@@ -148,6 +149,24 @@ fn take(s: &Situation<'_>, desired: &Desired, identity: &Confirmed, content: &Co
     };
     let verdict = if differs { Verdict::Waiting(Cause::Updating) } else { Verdict::Synced };
     s.say_with(Some(held), verdict, note.into_iter().collect(), Step::Done)
+}
+
+/// What is known of the fields of what is taken. What an unsettled read showed is no ground for leaving a field out of the update.
+fn taken(s: &Situation<'_>, desired: &Desired, identity: &Confirmed, content: &Content) -> Fields {
+    let settled = s.settled().is_some();
+    if gave_up(s, identity) {
+        // What was managed still is. What was not has to be looked at as ever (R18).
+        let recorded = s.object.recorded.own().and_then(|record| record.held.as_ref());
+        return recorded.map_or_else(Fields::default, |held| takeover::seen(desired, &held.fields, content));
+    }
+    let claimed = s.object.mark.own().is_some_and(|claim| claim.hash == content.hash());
+    match (claimed, settled) {
+        // This object's own spec asked for just this, before an edit if not now.
+        (true, true) => Fields::accepted(desired.managed_of(content)),
+        (true, false) => Fields::unknown(desired),
+        (false, true) => takeover::allowed(desired, &Fields::default(), content),
+        (false, false) => takeover::pending(desired),
+    }
 }
 
 /// Claim off first, verdict second: a claim without an id always means that a create may have been sent (R1).

@@ -1,20 +1,21 @@
-//! Keeps an owned identity equal to the spec: updates, evidence, drift, and the identity that is gone (R5, R9).
+//! Keeps an owned identity equal to the spec: updates, evidence, drift, fields that become managed, and the identity that is gone
+//! (R5, R9, R18).
 
 use super::{Situation, Step};
 use crate::domain::claim::Claim;
-use crate::domain::content::Applied;
+use crate::domain::content::Content;
 use crate::domain::desired::Desired;
 use crate::domain::ids::Mono;
 use crate::domain::knowledge::Seen;
 use crate::domain::report::{Cause, Held, Note, Stall, Verdict};
 use crate::domain::situation::{Call, KubeStep, Patch, Purpose, Wake};
+use crate::domain::takeover;
 
 pub(super) fn maintain(s: &Situation<'_>, desired: &Desired, held: &Held) -> Step {
     if s.owes_id() {
         return created(s, desired, held);
     }
-    let known = evidence(s, desired, held);
-    let (applied, judged) = match known {
+    let (fields, judged) = match evidence(s, held) {
         Evidence::Elsewhere => return s.in_this_workspace(give_up(s, desired, held)),
         Evidence::Foreign => return s.say(Verdict::Stalled(Stall::IdentityMismatch), Step::Done),
         Evidence::Gone { again } => {
@@ -22,13 +23,28 @@ pub(super) fn maintain(s: &Situation<'_>, desired: &Desired, held: &Held) -> Ste
             let next = if s.now < again { s.say(Verdict::Waiting(Cause::Vanished), wait) } else { s.read() };
             return s.in_this_workspace(next);
         }
-        Evidence::Holds(applied) => (applied, true),
-        Evidence::None => (held.applied.clone(), false),
+        Evidence::Holds(content) => {
+            // R18: a field that becomes managed takes nothing from what is stored in it, unless it may.
+            if let Some(losses) = takeover::would_lose(desired, &held.fields, content, s.adoption()) {
+                return s.say(Verdict::Stalled(Stall::WouldLose(losses)), Step::Done);
+            }
+            (takeover::allowed(desired, &held.fields, content), true)
+        }
+        // It may have been written to since the look that allowed it: no look, no first update.
+        Evidence::None if takeover::needs_look(desired, &held.fields) && !s.has_looked(desired, held) => {
+            return s.read_settled();
+        }
+        Evidence::None => (held.fields.clone(), false),
     };
     let suspicious = s.visits.suspicion && !judged;
-    if !suspicious && let Some((meta, limits)) = desired.missing_from(&applied) {
+    if !suspicious && let Some((meta, limits)) = desired.missing_from(&fields.applied()) {
+        if !s.object.held().is_some_and(|recorded| takeover::is_recorded(desired, &recorded.fields)) {
+            // What is about to be written for the first time is recorded first, so that it is known again if the answer is lost.
+            let recorded = Some(Held { fields, ..held.clone() });
+            return s.say_with(recorded, Verdict::Waiting(Cause::Updating), Vec::new(), Step::Done);
+        }
         // What the spec asks for was accepted once: then Unkey was changed behind our back.
-        let accepted = s.visits.drifted || desired.missing_from(&held.applied).is_none();
+        let accepted = s.visits.drifted || desired.missing_from(&held.fields.applied()).is_none();
         let purpose = if judged && accepted { Purpose::Drift } else { Purpose::Spec };
         return s.call(Call::Update { to: held.identity.clone(), patch: Patch { meta, limits }, purpose });
     }
@@ -45,12 +61,12 @@ pub(super) fn maintain(s: &Situation<'_>, desired: &Desired, held: &Held) -> Ste
             next if doubt && ready && current => s.say(Verdict::Waiting(Cause::Settling), next),
             // A poke alone does not hold back that a new generation was accepted.
             Step::Wait(_) | Step::Call(_) if !doubt && !suspicious && !current => {
-                s.say_holding(Some(Held { applied, ..held.clone() }), Verdict::Synced, next)
+                s.say_holding(Some(Held { fields, ..held.clone() }), Verdict::Synced, next)
             }
             next => next,
         };
     }
-    let held = Held { applied, ..held.clone() };
+    let held = Held { fields, ..held.clone() };
     s.say_holding(Some(held), Verdict::Synced, Step::Done)
 }
 
@@ -58,7 +74,7 @@ pub(super) fn maintain(s: &Situation<'_>, desired: &Desired, held: &Held) -> Ste
 fn created(s: &Situation<'_>, desired: &Desired, held: &Held) -> Step {
     let replaces = s.object.mark.own().is_some_and(|claim| claim.given_up.is_some());
     let notes = if replaces { vec![Note::Recreated(held.identity.id().clone())] } else { Vec::new() };
-    let verdict = if desired.missing_from(&held.applied).is_some() {
+    let verdict = if desired.missing_from(&held.fields.applied()).is_some() {
         Verdict::Waiting(Cause::Updating)
     } else if s.known.doubt().is_some() {
         Verdict::Waiting(Cause::Settling)
@@ -69,11 +85,11 @@ fn created(s: &Situation<'_>, desired: &Desired, held: &Held) -> Step {
 }
 
 /// What a settled read says of the identity that is recorded.
-enum Evidence {
+enum Evidence<'a> {
     /// Nothing.
     None,
-    /// It is there and holds this, in the managed fields.
-    Holds(Applied),
+    /// It is there and holds this.
+    Holds(&'a Content),
     /// It is not there, seen once; look again at that moment.
     Gone {
         /// A window after the first look.
@@ -85,11 +101,9 @@ enum Evidence {
     Foreign,
 }
 
-fn evidence(s: &Situation<'_>, desired: &Desired, held: &Held) -> Evidence {
+fn evidence<'a>(s: &'a Situation<'_>, held: &Held) -> Evidence<'a> {
     match s.settled() {
-        Some(Seen::Ours { identity, content, .. }) if *identity == held.identity => {
-            Evidence::Holds(desired.managed_of(content))
-        }
+        Some(Seen::Ours { identity, content, .. }) if *identity == held.identity => Evidence::Holds(content),
         Some(Seen::Ours { .. }) => Evidence::Elsewhere,
         Some(Seen::Foreign { .. }) => Evidence::Foreign,
         Some(Seen::Absent { first, last, of }) if of.as_ref() == Some(held.identity.id()) => {

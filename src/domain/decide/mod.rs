@@ -8,13 +8,14 @@ mod establish;
 mod maintain;
 
 use super::claim::{Claim, Mark};
+use super::fields::{Fields, META, RATELIMITS};
 use super::ids::Mono;
 use super::knowledge::{LastWrite, Seen};
 use super::object::Phase;
-use super::observe::laid_over;
 use super::ownership::Role;
 use super::report::{Cause, Held, Note, Report, Stall, Verdict};
 use super::situation::{Call, Freed, KubeStep, Situation, Step, Wake};
+use super::takeover;
 use super::workspace::Gate;
 use crate::api::{AdoptionPolicy, DeletionPolicy, Reason};
 
@@ -80,7 +81,7 @@ impl Situation<'_> {
 
     /// The adoption policy in force.
     fn adoption(&self) -> AdoptionPolicy {
-        self.object.controls.adoption.unwrap_or(self.policy.adoption)
+        self.object.controls.adoption(self.policy)
     }
 
     /// The moment from which on a read is settled (R4).
@@ -101,18 +102,18 @@ impl Situation<'_> {
             LastWrite::Created { uid, identity, applied, credential, noted: false } if uid == ours => Some(Held {
                 identity: identity.clone(),
                 origin: Some(crate::api::Origin::Created),
-                applied: applied.clone(),
+                fields: Fields::accepted(applied.clone()),
                 credential: credential.clone(),
             }),
             // An update of an identity that was given up since says nothing of the one recorded now.
             LastWrite::Updated { uid, identity, applied, noted: false } if uid == ours => recorded.map(|held| {
-                let known =
-                    if held.identity == *identity { laid_over(&held.applied, applied) } else { held.applied.clone() };
-                Held { applied: known, ..held.clone() }
+                let fields =
+                    if held.identity == *identity { held.fields.overlaid(applied) } else { held.fields.clone() };
+                Held { fields, ..held.clone() }
             }),
             _ => recorded.cloned(),
         };
-        held.map(|held| Held { applied: self.known.sure_of(ours, held.applied), ..held })
+        held.map(|held| Held { fields: self.known.sure_of(ours, held.fields), ..held })
     }
 
     /// A create was accepted and no status shows its id yet: that comes before anything else.
@@ -190,17 +191,17 @@ impl Situation<'_> {
         };
         let mut held = held;
         if let (Some(held), Ok(desired)) = (&mut held, &object.spec) {
-            let managed = desired.managed_part(&held.applied);
+            let kept = held.fields.kept_by(desired);
             if let Some(before) = record.and_then(|record| record.held.as_ref()) {
                 let released = |was: bool, is: bool| was && !is;
-                if released(before.applied.meta.is_some(), desired.meta.is_some()) {
-                    notes.push(Note::Released { field: "meta" });
+                if released(before.fields.meta.is_named(), desired.meta.is_some()) {
+                    notes.push(Note::Released { field: META });
                 }
-                if released(before.applied.limits.is_some(), desired.limits.is_some()) {
-                    notes.push(Note::Released { field: "ratelimits" });
+                if released(before.fields.limits.is_named(), desired.limits.is_some()) {
+                    notes.push(Note::Released { field: RATELIMITS });
                 }
             }
-            held.applied = managed;
+            held.fields = kept;
         }
         let report = Report {
             generation: object.generation,
@@ -264,6 +265,13 @@ impl Situation<'_> {
             (Phase::Live, _) => Verdict::Waiting(cause.clone()),
             (Phase::Deleting | Phase::Gone { .. }, _) => Verdict::Blocked(cause.clone()),
         }
+    }
+
+    /// This pass has read the identity and recorded what it was then allowed to write for the first time: the update follows (R18). A
+    /// take-over comes here with a read that need not be settled (R3).
+    fn has_looked(&self, desired: &super::desired::Desired, held: &Held) -> bool {
+        let read = matches!(&self.known.seen, Seen::Ours { identity, .. } if *identity == held.identity);
+        read && takeover::is_recorded(desired, &held.fields)
     }
 
     /// A settled read: waits until one is possible, then asks for it.

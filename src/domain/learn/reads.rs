@@ -5,9 +5,9 @@ use super::super::fight;
 use super::super::ids::{Confirmed, ExternalId};
 use super::super::knowledge::{Knowledge, LastWrite, Seen};
 use super::super::object::Object;
-use super::super::observe::laid_over;
 use super::super::report::Cause;
 use super::super::situation::Policy;
+use super::super::takeover;
 use super::super::visits::Visits;
 use super::{Telling, lag, owned_id, trouble};
 
@@ -41,7 +41,7 @@ pub(super) fn found(
     visits.rejudge = None;
     if settled {
         // Until what was found is set right, it stays known that the status tells too much: this pass may be cut.
-        visits.suspicion = contradicts(&known.seen, object);
+        visits.suspicion = contradicts(&known.seen, object, policy);
         judged(object, visits, telling);
         if let Some(until) = fight::truce(object, &known.seen, visits, telling.now) {
             visits.trouble = Some(trouble(object, policy, Cause::Contested, Some(until), true));
@@ -56,20 +56,23 @@ fn outdated(last: &mut LastWrite, content: &Content, object: &Object) -> bool {
         return false;
     };
     let found = desired.managed_of(content);
-    let then = laid_over(&found, &desired.managed_part(applied));
+    let then = found.overlaid(&applied.shared_with(&found));
     if *uid != object.guard.uid || then == found {
         return false;
     }
-    *applied = found;
+    // Of a field that it did not send, this says nothing: whether that is managed, the status tells (R18).
+    *applied = applied.overlaid(&found.shared_with(applied));
     desired.missing_from(&then).is_none()
 }
 
-/// True if what was found is not the identity that is recorded, or not what the spec asks for.
-fn contradicts(seen: &Seen, object: &Object) -> bool {
+/// True if what was found is not the identity that is recorded, or not what the spec asks for and may write.
+fn contradicts(seen: &Seen, object: &Object, policy: &Policy) -> bool {
     match (seen, object.held(), &object.spec) {
         (Seen::Ours { identity, .. }, Some(held), _) if *identity != held.identity => true,
-        (Seen::Ours { content, .. }, Some(_), Ok(desired)) => {
+        (Seen::Ours { content, .. }, Some(held), Ok(desired)) => {
+            let adoption = object.controls.adoption(policy);
             desired.missing_from(&desired.managed_of(content)).is_some()
+                && takeover::would_lose(desired, &held.fields, content, adoption).is_none()
         }
         _ => false,
     }

@@ -74,12 +74,27 @@ fn marks() -> impl Strategy<Value = Mark> {
     ]
 }
 
+/// What can be known of the fields of an identity.
+pub(super) fn fields() -> impl Strategy<Value = Fields> {
+    let field = |hash: Option<FieldHash>| {
+        let known = prop_oneof![3 => Just(Field::Managed(hash.clone())), 1 => Just(Field::Managed(None))];
+        match hash {
+            None => prop_oneof![2 => Just(Field::Unmanaged), 1 => Just(Field::Managed(None))].boxed(),
+            Some(hash) => prop_oneof![4 => known, 1 => Just(Field::Pending(hash)), 1 => Just(Field::Unmanaged)].boxed(),
+        }
+    };
+    desireds().prop_flat_map(move |desired| {
+        let Applied { meta, limits } = desired.hashes().clone();
+        (field(meta), field(limits)).prop_map(|(meta, limits)| Fields { meta, limits })
+    })
+}
+
 fn records() -> impl Strategy<Value = Recorded> {
-    let held = prop::option::weighted(0.7, (identities(), desireds())).prop_map(|held| {
-        held.map(|(identity, desired)| Held {
+    let held = prop::option::weighted(0.7, (identities(), fields())).prop_map(|held| {
+        held.map(|(identity, fields)| Held {
             identity,
             origin: Some(Origin::Created),
-            applied: desired.hashes().clone(),
+            fields,
             credential: Some("key".to_owned()),
         })
     });

@@ -193,7 +193,7 @@ proptest! {
         if let (Ok(desired), Recorded::Own(record)) = (&any.object.spec, &mut any.object.recorded)
             && let Some(held) = &mut record.held
         {
-            held.applied = desired.hashes().clone();
+            held.fields = Fields::accepted(desired.hashes().clone());
             any.known.last = LastWrite::None;
             any.known.seen = Seen::Nothing;
             let updates = matches!(decide(&any.situation()), Step::Call(Call::Update { .. }));

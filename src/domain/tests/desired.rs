@@ -1,6 +1,6 @@
 //! Reading a spec: measured before it is parsed, and never read so that something gets deleted by mistake.
 
-use super::{MAX_DEPTH, MAX_KEY_BYTES, MAX_META_BYTES, Spec, SpecError, depth, json};
+use super::{Fields, MAX_DEPTH, MAX_KEY_BYTES, MAX_META_BYTES, Spec, SpecError, depth, json};
 use crate::api::{AdoptionPolicy, DeletionPolicy};
 use crate::domain::desired::go_len_value;
 
@@ -189,5 +189,5 @@ fn only_what_differs_is_missing() {
     assert!(matches!(desired.missing_from(&half), Some((None, Some(_)))));
     let none = read(r#""suspend":false"#).desired.expect("readable");
     assert_eq!(none.missing_from(&super::Applied::default()), None);
-    assert_eq!(none.managed_part(desired.hashes()), super::Applied::default());
+    assert_eq!(Fields::accepted(desired.hashes().clone()).kept_by(&none), Fields::default());
 }

@@ -73,7 +73,7 @@ fn what_is_in_doubt_is_others_if_nothing_of_ours_is() {
 
 #[test]
 fn r5_a_field_whose_update_went_unanswered_is_not_known_to_be_accepted() {
-    let both = Desired::new(customer(), Some(meta("{}")), Some(limits(&[]))).hashes().clone();
+    let both = Fields::accepted(Desired::new(customer(), Some(meta("{}")), Some(limits(&[]))).hashes().clone());
     for (of, meta, limits) in
         [("u", true, false), ("u", false, true), ("u", true, true), ("u", false, false), ("v", true, true)]
     {
@@ -82,13 +82,14 @@ fn r5_a_field_whose_update_went_unanswered_is_not_known_to_be_accepted() {
         for known in [known, in_flight(Write::Update, Some(unsure))] {
             let sure = known.sure_of(&uid("u"), both.clone());
             let (meta, limits) = (of == "u" && meta, of == "u" && limits);
-            assert_eq!((sure.meta.is_none(), sure.limits.is_none()), (meta, limits), "{known:?}");
+            assert_eq!((sure.meta.applied().is_none(), sure.limits.applied().is_none()), (meta, limits), "{known:?}");
+            assert!(sure.meta.is_managed() && sure.limits.is_managed(), "R18: not known is not unmanaged");
         }
     }
     let one = Some(Unsure { uid: uid("u"), meta: true, limits: false });
     let other = Some(Unsure { uid: uid("u"), meta: false, limits: true });
     let known = Knowledge { unsure: one, ..in_flight(Write::Update, other) };
-    assert_eq!(known.sure_of(&uid("u"), both.clone()), Applied::default());
+    assert_eq!(known.sure_of(&uid("u"), both.clone()).applied(), Applied::default());
     assert_eq!(Knowledge::default().sure_of(&uid("u"), both.clone()), both);
 }
 

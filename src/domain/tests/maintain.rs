@@ -45,7 +45,7 @@ fn the_status_records_what_was_seen() {
         let content = Content { meta: meta(A), limits: Limits::default() };
         any.known.seen = Seen::Ours { begun: any.now, identity: confirmed("id_1"), content };
         let Step::Kube(KubeStep::Status { report, .. }) = decide(&any.situation()) else { panic!("{any:?}") };
-        let applied = report.held.map(|held| held.applied);
+        let applied = report.held.map(|held| held.fields.applied());
         assert_eq!(applied, Some(desired(A).hashes().clone()), "poked: {poked}");
         assert_eq!(report.verdict, Verdict::Synced);
     }

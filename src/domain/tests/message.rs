@@ -1,6 +1,8 @@
 //! What users read: there is always something, in one line, and it says what to do.
 
-use super::{Cause, Confirmed, ExternalId, IdentityId, Note, ObjectKey, Operation, Report, SpecError, Stall, Verdict};
+use super::{
+    Cause, Confirmed, ExternalId, IdentityId, Losses, Note, ObjectKey, Operation, Report, SpecError, Stall, Verdict,
+};
 use crate::api::DeletionPolicy;
 
 pub(super) fn causes() -> Vec<Cause> {
@@ -40,6 +42,7 @@ pub(super) fn stalls() -> Vec<Stall> {
         Stall::ExistsNever,
         Stall::ExistsNeverMaybeOurs,
         Stall::ExistsWouldLose,
+        Stall::WouldLose(Losses::of_meta(&super::meta("{}"), &super::meta(r#"{"plan":1}"#))),
         Stall::IdentityMismatch,
         Stall::Contested,
         Stall::Broken,

@@ -101,7 +101,8 @@ impl Scene {
 
     /// It has a claim and an id, and its status says this of its generation.
     fn recorded(verdict: Verdict) -> Self {
-        let held = Held { identity: confirmed(1), origin: None, applied: desired().hashes().clone(), credential: None };
+        let fields = Fields::accepted(desired().hashes().clone());
+        let held = Held { identity: confirmed(1), origin: None, fields, credential: None };
         let (deletion, shown) = (Some(DeletionPolicy::Delete), shown(verdict));
         let record = Record { generation: 1, held: Some(held), deletion, handled_poke: None, shown };
         Self::claimed().with(|scene| scene.object.recorded = Recorded::Own(Box::new(record)))
@@ -283,7 +284,8 @@ fn r13_what_unkey_refused_is_judged_anew_under_another_key() {
 fn r13_only_what_was_unkeys_word_is_judged_anew() {
     for reason in Reason::ALL {
         let scene = stalled(Stall::ExistsNever).with(|scene| scene.record().shown.reason = Some(reason)).look();
-        let unkeys = matches!(reason, Reason::Rejected | Reason::AlreadyExists | Reason::IdentityMismatch);
+        let unkeys =
+            [Reason::Rejected, Reason::AlreadyExists, Reason::IdentityMismatch, Reason::WouldLose].contains(&reason);
         assert_eq!(scene.visits.rejudge.is_some(), unkeys, "{reason}");
     }
 }

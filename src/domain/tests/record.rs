@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::message::{report, verdicts};
-use super::{Applied, ExternalId, FieldHash, ObjectKey, Record, Recorded, Report, Shown, Verdict, uid};
+use super::{ExternalId, Field, FieldHash, Fields, ObjectKey, Record, Recorded, Report, Shown, Verdict, uid};
 use crate::api::{DeletionPolicy, IdentityStatus, Origin, Reason};
 
 fn status() -> serde_json::Value {
@@ -39,7 +39,8 @@ fn all_of_it_is_read() {
     assert_eq!(held.identity.external_id().as_str(), "customer-1");
     assert_eq!(held.origin, Some(Origin::Adopted));
     // A hash of another version is unknown: the field is sent once more.
-    assert_eq!(held.applied, Applied { meta: FieldHash::parse("v1:aa"), limits: None });
+    let meta = Field::Managed(FieldHash::parse("v1:aa"));
+    assert_eq!(held.fields, Fields { meta, limits: Field::Managed(None) });
     assert_eq!(held.credential.as_deref(), Some("0123456789ab"));
     assert_eq!(record.handled_poke.as_deref(), Some("now"));
     let shown = Shown {
@@ -122,19 +123,6 @@ fn reasons_can_be_read_back() {
         assert!(!(verdict.is_ready() && verdict.is_stalled()));
     }
     assert_eq!(Reason::parse("synced"), None);
-}
-
-#[test]
-fn the_hashes_go_out_as_they_come_in() {
-    let applied = |meta: Option<&str>, ratelimits: Option<&str>| crate::api::AppliedHashes {
-        meta: meta.map(str::to_owned),
-        ratelimits: ratelimits.map(str::to_owned),
-    };
-    for written in [applied(Some("v1:aa"), None), applied(None, Some("v1:bb")), applied(Some("v1:aa"), Some("v1:bb"))] {
-        let read = |text: &Option<String>| text.as_deref().and_then(FieldHash::parse);
-        let known = Applied { meta: read(&written.meta), limits: read(&written.ratelimits) };
-        assert_eq!(crate::api::AppliedHashes::from(&known), written);
-    }
 }
 
 /// Worth a warning, once: when it begins, and not while it goes on.

@@ -44,23 +44,32 @@ enum Rest {
     Mismatch,
     MismatchHeld,
     Rejected,
+    WouldLose,
 }
 
 impl Rest {
+    const ALL: [Self; 6] =
+        [Self::Ready, Self::Exists, Self::Mismatch, Self::MismatchHeld, Self::Rejected, Self::WouldLose];
+
     fn reason(self) -> Reason {
         match self {
             Self::Ready => Reason::Synced,
             Self::Exists => Reason::AlreadyExists,
             Self::Mismatch | Self::MismatchHeld => Reason::IdentityMismatch,
             Self::Rejected => Reason::Rejected,
+            Self::WouldLose => Reason::WouldLose,
         }
     }
 }
 
 fn at_rest(rest: Rest, desired: Desired, controls: Controls, adoption: AdoptionPolicy) -> Any {
-    let holds = matches!(rest, Rest::Ready | Rest::MismatchHeld | Rest::Rejected);
-    let applied = if rest == Rest::Rejected { Applied::default() } else { desired.hashes().clone() };
-    let held = holds.then(|| Held { identity: confirmed(1), origin: None, applied, credential: None });
+    let holds = matches!(rest, Rest::Ready | Rest::MismatchHeld | Rest::Rejected | Rest::WouldLose);
+    let fields = match rest {
+        Rest::Rejected => Fields::unknown(&desired),
+        Rest::WouldLose => Fields::default(),
+        Rest::Ready | Rest::Exists | Rest::Mismatch | Rest::MismatchHeld => Fields::accepted(desired.hashes().clone()),
+    };
+    let held = holds.then(|| Held { identity: confirmed(1), origin: None, fields, credential: None });
     let (ready, stalled) = (rest == Rest::Ready, rest != Rest::Ready);
     let shown = Shown { ready, stalled, suspended: false, reason: Some(rest.reason()), message: "m".to_owned() };
     let deletion = Some(controls.deletion.unwrap_or(DeletionPolicy::Delete));
@@ -104,8 +113,7 @@ fn at_rest(rest: Rest, desired: Desired, controls: Controls, adoption: AdoptionP
 
 /// An object at rest, and a sight that is settled.
 fn resting() -> impl Strategy<Value = (Rest, Any, Sight)> {
-    let rest =
-        prop::sample::select(vec![Rest::Ready, Rest::Exists, Rest::Mismatch, Rest::MismatchHeld, Rest::Rejected]);
+    let rest = prop::sample::select(Rest::ALL.to_vec());
     (rest, desireds(), anything(), sights()).prop_map(|(rest, desired, any, mut sight)| {
         let mut rested = at_rest(rest, desired, any.object.controls, any.policy.adoption);
         rested.known.evidence_from = any.known.evidence_from;
@@ -319,7 +327,7 @@ fn whatever_is_under_way_or_nobodys_business_is_skipped() {
         let content = Content { meta: meta(text), limits: Limits::default() };
         Saw::There { id: id(1), content }
     };
-    for rest in [Rest::Ready, Rest::Exists, Rest::Mismatch, Rest::MismatchHeld, Rest::Rejected] {
+    for rest in Rest::ALL {
         let any = wanting(r#"{"a":1}"#, rest);
         let saw = if rest == Rest::Rejected { there(r#"{"a":1}"#) } else { Saw::Missing };
         let sight = Sight { begun: any.known.settles_at(WINDOW), saw };

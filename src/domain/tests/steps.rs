@@ -23,7 +23,7 @@ pub(super) fn ready() -> Any {
     let held = Held {
         identity: confirmed("id_1"),
         origin: Some(Origin::Created),
-        applied: spec.hashes().clone(),
+        fields: Fields::accepted(spec.hashes().clone()),
         credential: Some("key".to_owned()),
     };
     let shown =
@@ -280,12 +280,12 @@ fn a_field_that_leaves_the_spec_is_released() {
     let only_limits = Desired::new(customer(), None, Some(limits));
     let after = |before: &Desired, now: &Desired| {
         let mut any = ready();
-        record(&mut any).held.as_mut().expect("held").applied = before.hashes().clone();
+        record(&mut any).held.as_mut().expect("held").fields = Fields::accepted(before.hashes().clone());
         any.object.generation = 2;
         any.object.spec = Ok(now.clone());
         let step = step(&any);
         let (report, notes) = report(&step);
-        assert_eq!(report.held.as_ref().expect("held").applied, *now.hashes());
+        assert_eq!(report.held.as_ref().expect("held").fields, Fields::accepted(now.hashes().clone()));
         notes.iter().map(|note| note.about().to_owned()).collect::<Vec<_>>()
     };
     assert_eq!(after(&both, &only_meta), ["ratelimits"]);

@@ -25,7 +25,7 @@ const LANES: [&str; 3] = ["changes", "scan", "writes"];
 const FINDINGS: [&str; 4] = ["drift", "missing", "replaced", "verdict"];
 /// But for a panic, which nobody can bring about from outside.
 const SCANS: [&str; 5] = ["complete", "failed", "key_changed", "nothing", "refused"];
-const REASONS: [&str; 17] = [
+const REASONS: [&str; 18] = [
     "None",
     "Synced",
     "Progressing",
@@ -40,6 +40,7 @@ const REASONS: [&str; 17] = [
     "InvalidSpec",
     "Rejected",
     "AlreadyExists",
+    "WouldLose",
     "ExternalIdConflict",
     "IdentityMismatch",
     "NotConverging",

@@ -1,13 +1,25 @@
 //! What must always hold, checked as each step is about to take effect.
 
-use unkey_operator::api::DeletionPolicy;
-use unkey_operator::domain::{Call, Claim, Crd, Freed, Object, Phase, Report, Role, Verdict};
+use unkey_operator::api::{AdoptionPolicy, DeletionPolicy};
+use unkey_operator::domain::{
+    Call, Claim, Crd, Field, FieldHash, Freed, Held, Limits, Meta, Object, Patch, Phase, Report, Role, Verdict,
+    lossless,
+};
 
 use super::{Sim, Thing};
 use crate::world::{Identity, Maker};
 
 impl Sim {
-    pub(super) fn check_call(&self, call: &Call, object: &Object) {
+    /// A call is about to be sent.
+    pub(super) fn sends(&mut self, call: &Call, object: &Object) {
+        self.check_call(call, object);
+        if let Call::Update { patch, .. } = call {
+            let hashes = [patch.meta.as_ref().map(Meta::hash), patch.limits.as_ref().map(Limits::hash)];
+            self.sent.extend(hashes.into_iter().flatten());
+        }
+    }
+
+    fn check_call(&self, call: &Call, object: &Object) {
         if matches!(call, Call::Read(_)) {
             return;
         }
@@ -23,13 +35,34 @@ impl Sim {
                 let claim = object.mark.own().expect("R1: created without a claim");
                 assert_eq!(claim.hash, *wanted.content_hash(), "R1: created what is not claimed: {}", at());
             }
-            Call::Update { to, .. } => {
+            Call::Update { to, patch, .. } => {
                 assert_eq!(object.phase, Phase::Live, "updated for a leaving object: {}", at());
-                let recorded = object.held().map(|held| &held.identity);
-                assert_eq!(recorded, Some(to), "R3: updated what is not recorded: {}", at());
+                let held = object.held().expect("R3: updated while nothing is recorded");
+                assert_eq!(held.identity, *to, "R3: updated what is not recorded: {}", at());
+                self.check_first_writes(patch, held, object, &at);
             }
             Call::Delete(_) => assert_ne!(object.phase, Phase::Live, "deleted for a live object: {}", at()),
         }
+    }
+
+    /// R18: what is written for the first time is recorded as pending, and follows a look at what it takes nothing from.
+    fn check_first_writes(&self, patch: &Patch, held: &Held, object: &Object, at: &impl Fn() -> String) {
+        let meta = patch.meta.as_ref().filter(|_| !held.fields.meta.is_managed());
+        let limits = patch.limits.as_ref().filter(|_| !held.fields.limits.is_managed());
+        if meta.is_none() && limits.is_none() {
+            return;
+        }
+        let recorded = |field: &Field, hash: FieldHash| *field == Field::Pending(hash);
+        assert!(meta.is_none_or(|meta| recorded(&held.fields.meta, meta.hash())), "R18: not recorded: {}", at());
+        assert!(limits.is_none_or(|it| recorded(&held.fields.limits, it.hash())), "R18: not recorded: {}", at());
+        let shown = self.unkey.shown.as_ref().filter(|shown| shown.id == held.identity.id().as_str());
+        let stored = &shown.unwrap_or_else(|| panic!("R18: written without a look: {}", at())).content;
+        let overwrites = object.controls.adoption(&self.policy) == AdoptionPolicy::Always;
+        // An unsettled look of a take-over is R3's, and so is what the claim names.
+        let claimed = object.mark.own().is_some_and(|claim| claim.hash == stored.hash());
+        let meta = meta.filter(|_| !self.sent.contains(&stored.meta.hash()));
+        let limits = limits.filter(|_| !self.sent.contains(&stored.limits.hash()));
+        assert!(overwrites || claimed || lossless(meta, limits, stored), "R18: {stored:?} is lost: {}", at());
     }
 
     pub(super) fn check_claim(&self, claim: &Claim, thing: &Thing) {

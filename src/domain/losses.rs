@@ -1,0 +1,120 @@
+//! What writing a spec over what Unkey stores would lose (R3, R18): by path, never by value.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use super::content::{Content, Limit, Limits, Meta, same};
+use super::fields::{META, RATELIMITS};
+
+/// So many paths are named; the rest is a number.
+const MAX_PATHS: usize = 10;
+/// So many characters of a key or a name are shown.
+const MAX_NAME: usize = 64;
+
+/// The paths of what would be removed or changed, fit for a message: bounded, escaped, in one order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Losses {
+    paths: BTreeSet<String>,
+    more: usize,
+}
+
+/// True if writing the managed fields of `desired` over `stored` loses nothing: every stored top-level meta key is
+/// desired with an equal value, and every stored limit name with equal values. An unmanaged field is never a loss.
+pub fn lossless(meta: Option<&Meta>, limits: Option<&Limits>, stored: &Content) -> bool {
+    let meta_kept = meta.is_none_or(|wanted| lost_of_meta(wanted, &stored.meta).next().is_none());
+    let limits_kept = limits.is_none_or(|wanted| lost_of_limits(wanted, &stored.limits).next().is_none());
+    meta_kept && limits_kept
+}
+
+/// Top-level keys that are not wanted with an equal value.
+fn lost_of_meta<'a>(wanted: &'a Meta, stored: &'a Meta) -> impl Iterator<Item = &'a str> {
+    let kept = |key: &str, value| wanted.as_map().get(key).is_some_and(|wanted| same(wanted, value));
+    stored.as_map().iter().filter(move |(key, value)| !kept(key, value)).map(|(key, _)| key.as_str())
+}
+
+/// Limits that are not wanted with equal values, each with what is wanted in its place.
+fn lost_of_limits<'a>(
+    wanted: &'a Limits,
+    stored: &'a Limits,
+) -> impl Iterator<Item = (&'a str, &'a Limit, Option<&'a Limit>)> {
+    let beside = |(name, limit): (&'a String, &'a Limit)| (name.as_str(), limit, wanted.as_map().get(name));
+    stored.as_map().iter().map(beside).filter(|(_, limit, wanted)| *wanted != Some(*limit))
+}
+
+impl Losses {
+    /// What writing `wanted` over `stored` removes or changes.
+    pub fn of_meta(wanted: &Meta, stored: &Meta) -> Self {
+        let mut losses = Self::default();
+        for key in lost_of_meta(wanted, stored) {
+            losses.add(if is_plain(key) { format!("{META}.{key}") } else { format!("{META}[{}]", quoted(key)) });
+        }
+        losses
+    }
+
+    /// The same of rate limits: a limit that goes by its name, one that changes by what changes of it.
+    pub fn of_limits(wanted: &Limits, stored: &Limits) -> Self {
+        let mut losses = Self::default();
+        for (name, limit, wanted) in lost_of_limits(wanted, stored) {
+            let name = if is_plain(name) { name.to_owned() } else { quoted(name) };
+            let Some(wanted) = wanted else {
+                losses.add(format!("{RATELIMITS}[{name}]"));
+                continue;
+            };
+            let parts = [
+                ("limit", limit.limit != wanted.limit),
+                ("duration", limit.duration != wanted.duration),
+                ("autoApply", limit.auto_apply != wanted.auto_apply),
+            ];
+            for (part, _) in parts.into_iter().filter(|(_, changes)| *changes) {
+                losses.add(format!("{RATELIMITS}[{name}].{part}"));
+            }
+        }
+        losses
+    }
+
+    /// Both.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        self.more += other.more;
+        other.paths.into_iter().for_each(|path| self.add(path));
+        self
+    }
+
+    /// True if nothing would be lost.
+    pub fn is_empty(&self) -> bool {
+        self.paths.is_empty()
+    }
+
+    fn add(&mut self, path: String) {
+        self.paths.insert(path);
+        if self.paths.len() > MAX_PATHS {
+            self.paths.pop_last();
+            self.more += 1;
+        }
+    }
+}
+
+impl fmt::Display for Losses {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, path) in self.paths.iter().enumerate() {
+            write!(f, "{}{path}", if at > 0 { ", " } else { "" })?;
+        }
+        if self.more > 0 {
+            write!(f, " and {} more", self.more)?;
+        }
+        Ok(())
+    }
+}
+
+/// It can stand in a path as it is.
+fn is_plain(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    (1..=MAX_NAME).contains(&name.len()) && name.chars().all(plain)
+}
+
+/// In quotes, shortened, and with whatever does not print escaped.
+fn quoted(name: &str) -> String {
+    let shown: String = name.chars().take(MAX_NAME).collect();
+    let cut = if shown.len() < name.len() { "…" } else { "" };
+    format!("\"{}{cut}\"", shown.escape_debug())
+}
