@@ -185,12 +185,12 @@ pub async fn run(options: Options) -> Result<(), AppError> {
     let (context, woken) = Context::new(client, unkey, &settings, metrics.clone());
     let admin = {
         let (credentials, context) = (credentials.clone(), Arc::clone(&context));
-        let refusing = Arc::clone(&context);
+        let (refusing, watching) = (Arc::clone(&context), Arc::clone(&context));
         let check = move || {
             credentials.check().map_err(|error| error.to_string())?;
             refusing.standing().0.key.map_or(Ok(()), |why| Err(why.to_string()))
         };
-        Admin::new(check, move || metrics.render(&context.view()))
+        Admin::new(check, move || watching.gaps(), move || metrics.render(&context.view()))
     };
     let address = options.admin_address;
     let (bound, serving) = admin.clone().serve(address).await.map_err(|source| AppError::Admin { address, source })?;

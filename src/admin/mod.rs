@@ -22,18 +22,20 @@ pub struct Admin(Arc<Inner>);
 
 struct Inner {
     cache: AtomicBool,
+    gaps: Box<dyn Fn() -> Vec<String> + Send + Sync>,
     credentials: Box<dyn Fn() -> Result<(), String> + Send + Sync>,
     metrics: Box<dyn Fn() -> Result<String, std::fmt::Error> + Send + Sync>,
 }
 
 impl Admin {
-    /// `credentials` says what is wrong with the root key; `metrics` is the text to serve.
+    /// `credentials` says what is wrong with the root key, `gaps` what is not watched; `metrics` is the text to serve.
     pub fn new(
         credentials: impl Fn() -> Result<(), String> + Send + Sync + 'static,
+        gaps: impl Fn() -> Vec<String> + Send + Sync + 'static,
         metrics: impl Fn() -> Result<String, std::fmt::Error> + Send + Sync + 'static,
     ) -> Self {
-        let (credentials, metrics) = (Box::new(credentials), Box::new(metrics));
-        Self(Arc::new(Inner { cache: AtomicBool::new(false), credentials, metrics }))
+        let (credentials, gaps, metrics) = (Box::new(credentials), Box::new(gaps), Box::new(metrics));
+        Self(Arc::new(Inner { cache: AtomicBool::new(false), gaps, credentials, metrics }))
     }
 
     /// The cache is filled.
@@ -42,7 +44,7 @@ impl Admin {
     }
 
     fn readyz(&self) -> Response {
-        let mut missing = Vec::new();
+        let (mut missing, gaps) = (Vec::new(), (self.0.gaps)());
         if !self.0.cache.load(Ordering::SeqCst) {
             missing.push("the list of Identities (is the CRD installed, and may the operator list it?)".to_owned());
         }
@@ -50,10 +52,13 @@ impl Admin {
             // The error says "no root key: …" itself.
             missing.push(format!("a usable root key: {}", why.trim_start_matches("no root key: ")));
         }
+        // A namespace that is not watched takes no Pod out of service: the others are worked on, and a roll-out that takes it off the list, or
+        // gives the right back, must come to its end.
+        let gaps = gaps.iter().fold(String::new(), |text, gap| text + gap + "\n");
         if missing.is_empty() {
-            return (StatusCode::OK, "ok\n").into_response();
+            return (StatusCode::OK, format!("ok\n{gaps}")).into_response();
         }
-        (StatusCode::SERVICE_UNAVAILABLE, format!("missing: {}\n", missing.join("; "))).into_response()
+        (StatusCode::SERVICE_UNAVAILABLE, format!("missing: {}\n{gaps}", missing.join("; "))).into_response()
     }
 
     fn metrics(&self) -> Response {

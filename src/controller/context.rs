@@ -10,6 +10,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::access::Access;
 use super::clock::{Clock, Heart};
+use super::coverage::Coverage;
 use super::events::Events;
 use super::permits::Permits;
 use super::snapshot::Snapshot;
@@ -47,6 +48,8 @@ pub struct Settings {
 pub struct Context {
     pub(super) client: Client,
     pub(super) apis: Vec<Api<Snapshot>>,
+    /// Which of these are known.
+    pub(super) coverage: Coverage,
     unkey: unkey::Client,
     /// What a pass knows of our CustomResourceDefinition before it looks.
     pub(super) crd: Crd,
@@ -84,8 +87,10 @@ impl Context {
             clock.begin();
         }
         let permits = Permits::new(settings.bounds, settings.workers, wake.clone(), metrics.clone());
+        let apis = settings.scope.apis(&client);
         let context = Self {
-            apis: settings.scope.apis(&client),
+            coverage: Coverage::of(apis.iter().map(|api| api.namespace().map(str::to_owned))),
+            apis,
             events: Events::new(client.clone()),
             client,
             unkey,
@@ -131,7 +136,20 @@ impl Context {
     pub fn view(&self) -> View {
         let (reasons, oldest_unsynced) = self.table.survey();
         let (calls, waiting) = self.standing();
-        View { reasons, oldest_unsynced, calls, waiting, leads: self.leads() }
+        View { reasons, oldest_unsynced, calls, waiting, leads: self.leads(), watches: self.coverage.counts() }
+    }
+
+    /// The objects of a watch are known. What waited until all were is looked at again if that took a while: at the start everything is.
+    pub(super) fn listed(&self, watch: usize, later: bool) {
+        if self.coverage.listed(watch) && later {
+            tracing::info!("every namespace has listed its Identities");
+            self.table.wake_all();
+        }
+    }
+
+    /// A sentence for each namespace that is not watched, with the reason.
+    pub fn gaps(&self) -> Vec<String> {
+        self.coverage.gaps()
     }
 
     /// Hands objects to the queue again that are behind and that nothing is planned for. There should be none; returns how many there were.

@@ -7,9 +7,9 @@ use ::kube::runtime::reflector::{self, ObjectRef, Store};
 use ::kube::runtime::watcher;
 
 use super::context::Context;
+use super::merge::Change;
 use super::snapshot::Snapshot;
 use super::stray;
-use super::watch::Change;
 
 /// The way in for changes.
 pub struct Intake {

@@ -4,7 +4,8 @@
 //! | module | does |
 //! |---|---|
 //! | [`snapshot`](self) | the watch type: an object of which nothing but metadata is parsed |
-//! | `watch` | one flat stream of changes out of one or more watches |
+//! | `coverage` | which of the watched namespaces are known, and which watches stand |
+//! | `watch` / `merge` | one flat stream of changes out of one or more watches |
 //! | `intake` | takes these into store and table, and says what is to be looked at |
 //! | `table` | claims, turns and knowledge by externalId; memory by uid |
 //! | `context` / `run` | what all passes share; the queue that runs them |
@@ -22,9 +23,11 @@ mod access;
 mod canary;
 mod clock;
 mod context;
+mod coverage;
 mod events;
 mod intake;
 mod kube;
+mod merge;
 mod pass;
 mod patch;
 mod permits;
@@ -41,8 +44,9 @@ mod watch;
 pub use clock::{Clock, millis};
 pub use context::{Context, Settings};
 pub use intake::Intake;
+pub use merge::Change;
 pub use release::{ReleaseError, Released, StopError, Survey, SurveyError};
 pub use run::{RunError, run, visit};
 pub use snapshot::Snapshot;
 pub use status::render as render_status;
-pub use watch::{Change, Scope};
+pub use watch::Scope;

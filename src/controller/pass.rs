@@ -276,7 +276,8 @@ impl<'a> Pass<'a> {
         let policy = &self.access.policy;
         domain::observe(&object, &mut known, visits, policy, now);
         let gate = &self.context.table.gate(&object);
-        let situation = Situation { object: &object, role, known: &known, visits, gate, crd: self.crd, policy, now };
+        let (crd, entry) = (self.crd, self.context.coverage.entry());
+        let situation = Situation { object: &object, role, known: &known, visits, gate, crd, entry, policy, now };
         let step = domain::decide(&situation);
         drop(known);
         (object, step)

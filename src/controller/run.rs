@@ -19,9 +19,10 @@ use super::clock::{BEAT, millis};
 use super::context::{Context, Settings};
 use super::intake::Intake;
 use super::kube::KubeError;
+use super::merge::Change;
 use super::snapshot::Snapshot;
 use super::table::{Ref, lock};
-use super::watch::{Change, changes, streams_lists, trouble};
+use super::watch::{changes, streams_lists, trouble};
 use super::{pass, scan};
 use crate::telemetry::PassEnd;
 
@@ -54,15 +55,12 @@ pub async fn run(
     ready: impl FnOnce() + Send + 'static,
     stop: impl Future<Output = ()> + Send + Sync + Clone + 'static,
 ) -> Result<(), RunError> {
-    let streaming = match context.apis.first() {
-        Some(api) => tokio::select! {
-            streams = streams_lists(api, &settings.scope) => streams.map_err(RunError::Selector)?,
-            () = stop.clone() => return Ok(()),
-        },
-        None => false,
+    let streaming = tokio::select! {
+        streams = streams_lists(&context, &settings.scope) => streams.map_err(RunError::Selector)?,
+        () = stop.clone() => return Ok(()),
     };
     let (intake, store) = Intake::new(&context);
-    let changes = changes(context.apis.clone(), &settings.scope, streaming, store.clone());
+    let changes = changes(&context, &settings.scope, streaming, store.clone());
     let (listed, filled) = watch::channel(false);
     let ready = move || {
         // An error means that nobody waits for it.
@@ -153,10 +151,8 @@ async fn stands_by(
             () = &mut won => return Ok(()),
             // It is looked at with all the others then.
             Some(_) = woken.recv() => {}
-            change = trigger.next() => match change {
-                Some(Ok(_)) => {}
-                Some(Err(error)) => tracing::error!(error = %trouble(&error), "the watch failed; trying again"),
-                None => return Err(RunError::Ended),
+            change = trigger.next() => if change.is_none() {
+                return Err(RunError::Ended);
             },
         }
     }
@@ -164,24 +160,21 @@ async fn stands_by(
 
 /// Takes the changes in, and passes on the objects to look at.
 fn triggers(
-    changes: impl Stream<Item = watcher::Result<Change>> + Send + 'static,
+    changes: impl Stream<Item = Change> + Send + 'static,
     mut intake: Intake,
     ready: impl FnOnce() + Send + 'static,
     context: Arc<Context>,
 ) -> impl Stream<Item = watcher::Result<Snapshot>> + Send + 'static {
     let mut ready = Some(ready);
     changes.filter_map(move |change| {
-        let passed = change.map(|change| {
-            let listed = matches!(change, Change::InitDone);
-            let news = intake.take(change);
-            // Not through the store's own signal: it wakes only one of several that wait for it.
-            if listed && let Some(ready) = ready.take() {
-                context.spread_failing();
-                ready();
-            }
-            news
-        });
-        futures::future::ready(passed.transpose())
+        let listed = matches!(change, Change::InitDone);
+        let news = intake.take(change);
+        // Not through the store's own signal: it wakes only one of several that wait for it.
+        if listed && let Some(ready) = ready.take() {
+            context.spread_failing();
+            ready();
+        }
+        futures::future::ready(news.map(Ok))
     })
 }
 
@@ -263,6 +256,7 @@ fn report(error: &::kube::runtime::controller::Error<Failure, watcher::Error>) {
         Error::ReconcilerFailed(..) => {}
         // Asked for, and gone meanwhile.
         Error::ObjectNotFound(object) => tracing::debug!(%object, "gone before its turn"),
+        // Told where it is watched: none comes so far.
         Error::QueueError(error) => tracing::error!(error = %trouble(error), "the watch failed; trying again"),
         Error::RunnerError(error) => tracing::error!(%error, "the queue failed; trying again"),
     }

@@ -406,7 +406,8 @@ impl Table {
         self.wake_all();
     }
 
-    fn wake_all(&self) {
+    /// Has everything looked at again.
+    pub fn wake_all(&self) {
         for entry in lock(&self.slots).values_mut().flat_map(|slot| &mut slot.entries) {
             self.hand_over(entry);
         }

@@ -77,6 +77,11 @@ fn of_cause(cause: &Cause, external_id: &str) -> String {
         Cause::OwnerPending => {
             format!("another Identity that owns externalId '{external_id}' has not settled yet")
         }
+        Cause::Unseen => format!(
+            "The operator cannot watch every namespace that it is set up for, so it cannot tell whether another Identity owns \
+             externalId '{external_id}'. Its /readyz and its log name the namespace; nothing is created, adopted or deleted \
+             for this resource until that is watched or no longer listed."
+        ),
     }
 }
 

@@ -43,7 +43,7 @@ pub use object::{Controls, Guard, Object, Phase, Poke};
 pub use observe::{claimed, ended, observe, released, rewound};
 pub use ownership::{Claimant, Role, owner, role};
 pub use report::{Cause, Held, Note, Operation, Record, Recorded, Report, Shown, Stall, Verdict};
-pub use situation::{Call, Freed, KubeStep, Patch, Policy, Purpose, Settled, Situation, Step, Wake};
+pub use situation::{Call, Entry, Freed, KubeStep, Patch, Policy, Purpose, Settled, Situation, Step, Wake};
 pub use visits::{Trouble, Visits};
 pub use workspace::{CANARIES, Gate, KeyMark, Look, Workspace, proven_by};
 

@@ -96,6 +96,8 @@ pub enum Cause {
     Suspended,
     /// The owner of the externalId has to settle first.
     OwnerPending,
+    /// Not every object that could own the externalId is known.
+    Unseen,
 }
 
 /// Why a person must act.
@@ -178,7 +180,9 @@ impl Verdict {
 impl Cause {
     pub(super) fn reason(&self) -> Reason {
         match self {
-            Self::Updating | Self::Settling | Self::Lag | Self::Vanished | Self::OwnerPending => Reason::Progressing,
+            Self::Updating | Self::Settling | Self::Lag | Self::Vanished | Self::OwnerPending | Self::Unseen => {
+                Reason::Progressing
+            }
             Self::Unavailable | Self::Misconfigured(_) => Reason::UpstreamUnavailable,
             Self::RateLimited => Reason::RateLimited,
             Self::Unauthorized(_) => Reason::Unauthorized,

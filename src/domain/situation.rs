@@ -28,6 +28,8 @@ pub struct Situation<'a> {
     pub gate: &'a Gate,
     /// Whether the whole resource type is being removed (R10).
     pub crd: Crd,
+    /// Whether an object that owns no identity yet may come to own one.
+    pub entry: Entry,
     /// How this operator is set up.
     pub policy: &'a Policy,
     /// Now.
@@ -49,6 +51,17 @@ pub struct Policy {
     pub spread: u64,
     /// Fingerprint of the root key in use; `None`: there is no usable key.
     pub credential: Option<String>,
+}
+
+/// Whether an object that owns no identity yet may come to own one: claim, create, adopt, or delete what it would have adopted. What an
+/// object owns already is kept in step in any case.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Entry {
+    /// It may.
+    #[default]
+    Open,
+    /// Not yet: the objects of a watched namespace are unknown, and one of them may own the externalId (R8).
+    Unseen,
 }
 
 /// One request, or none.

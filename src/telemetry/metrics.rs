@@ -17,7 +17,8 @@ use prometheus_client::registry::{Metric, Registry, Unit};
 
 use super::permits::Permits;
 use super::scans::Scans;
-use super::words::{Outcome, PassEnd};
+use super::watches::Watches;
+use super::words::{Outcome, PassEnd, WatchState};
 use crate::api::{EventReason, Reason};
 use crate::unkey::{Operation, Standing};
 
@@ -41,6 +42,7 @@ struct Inner {
     leads: Gauge,
     scans: Scans,
     permits: Permits,
+    watches: Watches,
 }
 
 /// What is shown as it is at the moment, and that nobody counts.
@@ -56,6 +58,8 @@ pub struct View {
     pub waiting: [(&'static str, usize); 3],
     /// This process may act.
     pub leads: bool,
+    /// How many watches are in each state.
+    pub watches: Vec<(WatchState, usize)>,
 }
 
 /// A label value that cannot be anything but one of the program's own words.
@@ -186,6 +190,7 @@ impl Default for Metrics {
         let leads = registered(&mut registry, "leader", "1 while this process may act; 0: it stands by");
         let scans = Scans::register(&mut registry);
         let permits = Permits::register(&mut registry);
+        let watches = Watches::register(&mut registry);
         Self(Arc::new(Inner {
             registry: Mutex::new(registry),
             reconciles,
@@ -202,6 +207,7 @@ impl Default for Metrics {
             leads,
             scans,
             permits,
+            watches,
         }))
     }
 }
@@ -258,6 +264,7 @@ impl Metrics {
     /// Only if a metric cannot be written as text, which is a bug.
     pub fn render(&self, view: &View) -> Result<String, fmt::Error> {
         self.0.permits.show(&view.calls, &view.waiting);
+        self.0.watches.show(&view.watches);
         self.0.leads.set(i64::from(view.leads));
         self.0.oldest.set(view.oldest_unsynced.as_secs_f64());
         let counts = &view.reasons;

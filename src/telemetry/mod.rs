@@ -5,9 +5,10 @@ mod metrics;
 mod permits;
 mod scans;
 mod told;
+mod watches;
 mod words;
 
 pub use log::{LogFormat, init};
 pub use metrics::{InFlight, Metrics, View};
 pub use told::Told;
-pub use words::{Outcome, PassEnd, ScanEnd};
+pub use words::{Outcome, PassEnd, ScanEnd, WatchState};

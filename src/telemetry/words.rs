@@ -57,6 +57,18 @@ words! {
 }
 
 words! {
+    /// How a watch stands.
+    WatchState {
+        /// What it shows is known as it happens.
+        Current = "current",
+        /// It has listed its objects and fails now: they are known as they were.
+        Broken = "broken",
+        /// It has not listed its objects yet: they are unknown.
+        Unlisted = "unlisted",
+    }
+}
+
+words! {
     /// What became of a request to Unkey.
     Outcome {
         /// It did what it should.

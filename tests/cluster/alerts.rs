@@ -13,7 +13,7 @@ use kube::api::PostParams;
 use serde_json::{Value, json};
 use unkey_emulator::{Fault, FaultKind, Operation, Permissions};
 
-use cutting_proxy::{Fault as KubeFault, FaultKind as KubeFaultKind};
+use cutting_proxy::{Ending, Fault as KubeFault, FaultKind as KubeFaultKind};
 
 use super::harness::{Operator, Sample, Scrape, World, eventually, firing, firing_once, promtool, refusal};
 
@@ -261,6 +261,18 @@ async fn the_scan_fails_or_misses_most() {
     })
     .await;
     assert_fires(&before, &scrape(&operator).await, &["UnkeyPermissionMissing", "UnkeyScanOverdue"]);
+}
+
+#[tokio::test]
+async fn a_namespace_cannot_be_watched() {
+    let (world, proxy) = World::new("alerts-watch").await.behind_proxy().await;
+    let operator = world.start().await;
+    made(&world, "a").await;
+    let before = scrape(&operator).await;
+    proxy.order(KubeFault::new(KubeFaultKind::forbidden()).verb("watch").on("identities"));
+    proxy.end_watches(Ending::Cut);
+    operator.until_readyz(200, "is not watched: ").await;
+    assert_fires(&before, &scrape(&operator).await, &["UnkeyNamespaceNotWatched"]);
 }
 
 /// A panic cannot be brought about from outside: the series of one is there, and its figure is made up. The first of a process is reported

@@ -1,9 +1,9 @@
-//! R15: a root key of another workspace. R10: the whole resource type goes.
+//! R15: a root key of another workspace. R10: the whole resource type goes. R8: not every object is known.
 
 use unkey_operator::api::Reason;
-use unkey_operator::domain::{Cause, Crd, Gate, Role, Wake};
+use unkey_operator::domain::{Cause, Crd, Entry, Gate, Role, Wake};
 
-use crate::sim::{Act, End, Script, Sim, wish};
+use crate::sim::{Act, End, Script, Sim, content, wish};
 use crate::syncing::{A, B, synced};
 use crate::world::{Fate, WINDOW};
 
@@ -165,4 +165,84 @@ fn r10_a_loser_and_an_orphan_ask_for_nothing() {
     never.crd = Crd::Hidden;
     never.act(&Act::Delete);
     assert!(never.thing.is_none());
+}
+
+/// A world in which the objects of a namespace are unknown, long after the start.
+fn blind(mut sim: Sim) -> Sim {
+    sim.entry = Entry::Unseen;
+    sim
+}
+
+#[test]
+fn r8_while_objects_are_unknown_nothing_new_is_claimed_and_what_is_owned_goes_on() {
+    let mut new = blind(Sim::new());
+    new.apply(wish(A));
+    assert_eq!(new.settle(), End::Wait(Wake::Change));
+    assert_eq!(new.taken(), ["Status Progressing"]);
+    assert_eq!(new.settle(), End::Wait(Wake::Change));
+    assert!(new.taken().is_empty(), "told once");
+    new.entry = Entry::Open;
+    assert_eq!(new.settle(), End::Done);
+    assert_eq!(new.taken(), ["Claim", "Create", "Status Synced"]);
+
+    let mut owned = blind(synced(A));
+    owned.apply(wish(B));
+    assert_eq!(owned.settle(), End::Done);
+    assert_eq!(owned.taken(), ["Refresh", "Update", "Status Synced"]);
+    owned.restart();
+    owned.act(&Act::Delete);
+    assert_eq!(owned.settle(), End::Done);
+    assert!(owned.thing.is_none() && owned.unkey.live.is_none(), "{:?}", owned.trace);
+}
+
+#[test]
+fn r8_while_objects_are_unknown_nothing_is_adopted_and_nothing_that_is_not_owned_deleted() {
+    let mut sim = blind(Sim::new());
+    sim.unkey.stranger_makes(sim.now, content(A));
+    sim.apply(wish(A));
+    assert_eq!(sim.settle(), End::Wait(Wake::Change));
+    assert_eq!(sim.taken(), ["Status Progressing"]);
+    sim.act(&Act::Delete);
+    sim.settle();
+    assert!(sim.thing.is_none(), "it never claimed anything");
+
+    // The claim of an earlier process, whose create may have been sent.
+    let mut sim = Sim::new();
+    sim.apply(wish(A));
+    assert_eq!(sim.pass_with(&Script { drop_after: Some(0), ..Script::default() }), End::Cut);
+    assert_eq!(sim.taken(), ["Claim"]);
+    sim.unkey.stranger_makes(sim.now, content(A));
+    sim.restart();
+    sim.sleep(3 * WINDOW);
+    let mut sim = blind(sim);
+    assert_eq!(sim.settle(), End::Wait(Wake::Change));
+    sim.act(&Act::Delete);
+    assert_eq!(sim.settle(), End::Wait(Wake::Change));
+    assert!(sim.record().shown.message.contains("cannot watch every namespace"), "{}", sim.record().shown.message);
+    assert_eq!(sim.taken(), ["Status Progressing", "Status DeletionBlocked"]);
+    assert!(sim.unkey.live.is_some());
+}
+
+#[test]
+fn r8_while_objects_are_unknown_a_vanished_identity_is_not_created_again() {
+    let mut sim = blind(synced(A));
+    sim.unkey.stranger_deletes(sim.now);
+    sim.act(&Act::Poke);
+    assert_eq!(sim.settle(), End::Wait(Wake::Change));
+    assert!(!sim.ready() && sim.record().held.is_some(), "{:?}", sim.trace);
+    assert_eq!(sim.unkey.accepted_creates, 1);
+    sim.entry = Entry::Open;
+    assert_eq!(sim.settle(), End::Done);
+    assert_eq!(sim.unkey.accepted_creates, 2);
+}
+
+#[test]
+fn r8_a_start_at_which_lists_take_a_moment_writes_no_status() {
+    let mut sim = Sim::new();
+    sim.restart();
+    let mut sim = blind(sim);
+    sim.apply(wish(A));
+    let End::Wait(Wake::At(at)) = sim.pass() else { panic!("{:?}", sim.trace) };
+    assert_eq!(at.0, 15_000);
+    assert!(sim.taken().is_empty());
 }

@@ -8,8 +8,8 @@ use std::collections::{HashMap, HashSet};
 
 use unkey_operator::api::{AdoptionPolicy, DeletionPolicy};
 use unkey_operator::domain::{
-    Controls, Crd, FieldHash, Gate, Knowledge, KubeStep, Limits, Meta, Mono, Note, Policy, Record, Role, Situation,
-    Step, Telling, Uid, Visits, Wake, begin, begin_pass, claimed, decide, learn, observe,
+    Controls, Crd, Entry, FieldHash, Gate, Knowledge, KubeStep, Limits, Meta, Mono, Note, Policy, Record, Role,
+    Situation, Step, Telling, Uid, Visits, Wake, begin, begin_pass, claimed, decide, learn, observe,
 };
 
 use crate::world::{DEADLINE, Fate, Unkey, WINDOW};
@@ -108,6 +108,7 @@ pub struct Sim {
     pub gate: Gate,
     /// What a look at the CRD shows; `Unguarded`: there is none.
     pub crd: Crd,
+    pub entry: Entry,
     /// When a call for another object last succeeded.
     pub thrives: Option<Mono>,
     pub heirs: bool,
@@ -147,6 +148,7 @@ impl Sim {
             role: Role::Owner,
             gate: Gate::Open,
             crd: Crd::Unguarded,
+            entry: Entry::Open,
             thrives: None,
             heirs: false,
             dice: 30_000,
@@ -298,6 +300,7 @@ impl Sim {
                 visits,
                 gate: &self.gate,
                 crd,
+                entry: self.entry,
                 policy: &self.policy,
                 now: mono,
             };

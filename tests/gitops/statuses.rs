@@ -44,6 +44,7 @@ fn causes() -> Vec<Cause> {
         C::CrdHidden => C::CrdHidden,
         C::Suspended => C::Suspended,
         C::OwnerPending => C::OwnerPending,
+        C::Unseen => C::Unseen,
     }
 }
 

@@ -59,6 +59,8 @@ pub struct Config {
     /// The second root key leads to another workspace, where there is nothing (R15).
     pub elsewhere: bool,
     pub stale_start: bool,
+    /// A process may start without knowing the objects of one slot.
+    pub blind_start: bool,
     pub seeded: Option<Seeded>,
 }
 
@@ -83,6 +85,7 @@ impl Config {
         guarded: false,
         elsewhere: false,
         stale_start: false,
+        blind_start: false,
         seeded: None,
     };
 

@@ -3,8 +3,8 @@
 
 use unkey_operator::api::AdoptionPolicy;
 use unkey_operator::domain::{
-    Call, Claim, Effect, Fault, Freed, Gate, Knowledge, KubeStep, LastWrite, Mark, Mono, Object, Patch, Phase, Policy,
-    Purpose, Recorded, Reply, Report, Role, Seen, Situation, Step, Verdict, Visits, decide,
+    Call, Claim, Effect, Entry, Fault, Freed, Gate, Knowledge, KubeStep, LastWrite, Mark, Mono, Object, Patch, Phase,
+    Policy, Purpose, Recorded, Reply, Report, Role, Seen, Situation, Step, Verdict, Visits, decide,
 };
 
 use crate::kube::Thing;
@@ -68,6 +68,8 @@ seeded! {
     LoserActs => ClaimOnly in "two objects, one externalId",
     /// Claims although another one owns (R8).
     LoserClaims => ClaimOnly in "two objects, one externalId",
+    /// Claims and adopts while the objects of a namespace are unknown (R8).
+    EntersUnseen => OneOwner in "a namespace is unknown",
     /// Looks at Unkey for whoever does not own (R8).
     LoserLooks => Loser in "two objects, one externalId",
     /// Works on what is suspended (R14).
@@ -111,13 +113,14 @@ impl Seeded {
     ) -> Step {
         let pass = op.pass.as_ref().expect("a pass");
         let (thing, crd) = (pass.thing.clone(), pass.crd);
+        let entry = if self == Self::EntersUnseen { Entry::Open } else { op.entry() };
         let (mut known, mut visits, mut policy) =
             (op.known.clone(), visits.clone(), Operator::policy(pass.key).clone());
         self.falsify(object, role, op, &mut known, &mut visits, &mut policy);
         let open = Gate::Open;
         let gate = if self == Self::AnyWorkspace { &open } else { gate };
         let (known, visits, policy) = (&known, &visits, &policy);
-        let step = decide(&Situation { object, role: *role, known, visits, gate, crd, policy, now });
+        let step = decide(&Situation { object, role: *role, known, visits, gate, crd, entry, policy, now });
         self.twist(step, object, *role, known, &thing)
     }
 

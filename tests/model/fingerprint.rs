@@ -93,8 +93,8 @@ impl Print<'_> {
     }
 
     fn hash<H: Hasher>(&self, h: &mut H) {
-        let Operator { since, stale, cache, behind, known, visits, pass, strays, key, workspace } = self.op;
-        ((self.now - since).min(LONG_AGO), stale, behind, key).hash(h);
+        let Operator { since, stale, blind, cache, behind, known, visits, pass, strays, key, workspace } = self.op;
+        ((self.now - since).min(LONG_AGO), stale, blind, behind, key).hash(h);
         for cached in cache {
             cached.is_some().hash(h);
             cached.iter().for_each(|thing| hash_thing(thing, self.kube, h));

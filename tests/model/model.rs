@@ -33,6 +33,11 @@ pub enum Action {
         op: usize,
         stale: Option<usize>,
     },
+    /// The process dies, and the one that begins does not know the objects of this slot's namespace.
+    CrashBlind {
+        op: usize,
+        slot: usize,
+    },
     NewKey(usize),
     /// A look for an identity recorded under an earlier key.
     Look {
@@ -76,6 +81,8 @@ impl World {
                 state.kube.slots[*slot].as_ref().is_none_or(|now| now.version != thing.version)
             });
             actions.extend(past.map(|at| Action::Crash { op, stale: Some(at) }));
+            let blind = if self.config.blind_start { self.config.slots } else { 0 };
+            actions.extend((0..blind).map(|slot| Action::CrashBlind { op, slot }));
         }
         if state.left.keys > 0 {
             actions.push(Action::NewKey(op));
@@ -231,6 +238,10 @@ impl World {
             Action::Crash { op, stale } => {
                 state.left.crashes -= 1;
                 state.crash(op, stale);
+            }
+            Action::CrashBlind { op, slot } => {
+                state.left.crashes -= 1;
+                state.crash_blind(op, slot);
             }
             Action::NewKey(op) => {
                 state.left.keys -= 1;

@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 
 use unkey_operator::api::{AdoptionPolicy, DeletionPolicy};
 use unkey_operator::domain::{
-    Call, Crd, KeyMark, Knowledge, Look, Mono, Policy, Reply, Role, Visits, Workspace, begin_pass, ended, role,
+    Call, Crd, Entry, KeyMark, Knowledge, Look, Mono, Policy, Reply, Role, Visits, Workspace, begin_pass, ended, role,
 };
 
 use crate::kube::{Kube, Thing};
@@ -33,6 +33,8 @@ pub struct Operator {
     pub since: u32,
     /// It began with a cache that was behind.
     pub stale: bool,
+    /// The objects of this slot's namespace are unknown: it has not been listed since the start.
+    pub blind: Option<usize>,
     /// What the watch or a reply has shown, whatever is newer.
     pub cache: [Option<Arc<Thing>>; 2],
     /// Ticks that the cache has been behind.
@@ -132,6 +134,11 @@ impl Operator {
         Mono(u64::from(now - self.since) * TICK_MS)
     }
 
+    /// Whether an object that owns nothing may come to own an identity.
+    pub fn entry(&self) -> Entry {
+        if self.blind.is_some() { Entry::Unseen } else { Entry::Open }
+    }
+
     pub fn policy(key: u8) -> &'static Policy {
         &POLICIES[usize::from(key)]
     }
@@ -174,6 +181,9 @@ impl Operator {
     pub fn deliver(&mut self, slot: usize, kube: &Kube, now: u32) {
         let newest = kube.slots[slot].clone();
         self.behind[slot] = 0;
+        if self.blind == Some(slot) {
+            self.blind = None;
+        }
         if let Some(before) = &self.cache[slot]
             && newest.as_ref().is_none_or(|newest| newest.uid != before.uid)
         {
@@ -260,6 +270,10 @@ impl Operator {
         let mut pass =
             Pass { slot, fresh: false, gone: None, stray, key: self.key, crd, waiting: None, read: None, thing };
         if stray {
+            if self.blind.is_some() {
+                // Heirs are looked for in every namespace.
+                return false;
+            }
             if kube.find(pass.thing.uid).is_some() {
                 let of = pass.thing.uid;
                 self.strays.retain(|thing| thing.uid != of);

@@ -121,6 +121,19 @@ pub const ALL: &[Config] = &[
         ..BASE
     },
     Config {
+        name: "a namespace is unknown",
+        slots: 2,
+        first: &[A, A],
+        wishes: &[B],
+        start: Start::Settled,
+        may: DELETE,
+        fates: &[Fate::Lost],
+        blind_start: true,
+        budget: Budget { user: 1, crashes: 1, ..NONE },
+        deep: Budget { user: 2, crashes: 1, faults: 1, ..NONE },
+        ..BASE
+    },
+    Config {
         name: "two operators",
         operators: 2,
         wishes: &[A, B],

@@ -53,14 +53,14 @@ impl State {
         let policy = Operator::policy(pass.key);
         let mut object = pass.thing.view(pass.fresh, pass.gone, now);
         let mut role = op.role(pass.thing.uid);
-        let crd = pass.crd;
+        let (crd, entry) = (pass.crd, op.entry());
         observe(&object, &mut op.known, visits, policy, now);
         let gate = op.workspace.gate(object.held().map(|held| &held.credential));
         let step = match config.seeded {
             None => {
                 let known = &op.known;
                 let gate = &gate;
-                decide(&Situation { object: &object, role, known, visits, gate, crd, policy, now })
+                decide(&Situation { object: &object, role, known, visits, gate, crd, entry, policy, now })
             }
             Some(seeded) => seeded.decide(&mut object, &mut role, &gate, op, visits, now),
         };

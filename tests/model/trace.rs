@@ -70,6 +70,9 @@ fn words(world: &World, state: &State, action: Action) -> String {
         Action::Crash { op, stale } => {
             format!("operator {op} dies and starts anew{}", if stale.is_some() { ", its cache behind" } else { "" })
         }
+        Action::CrashBlind { op, slot } => {
+            format!("operator {op} dies and starts anew without knowing object {slot}")
+        }
         Action::NewKey(op) => format!("operator {op} uses another root key"),
         Action::Look { op, .. } => format!("operator {op} looks whether its root key leads to the same workspace"),
         Action::Land { at, .. } => format!("lands after all: {}", wire(state.unkey.pending[at].wire)),

@@ -206,7 +206,8 @@ impl State {
             self.time_out(config, at);
             self.catch_up(config, at);
             for slot in 0..2 {
-                if self.is_behind(at, slot) {
+                // How long a namespace stays unknown has no bound.
+                if self.is_behind(at, slot) && self.ops[at].blind != Some(slot) {
                     let op = Arc::make_mut(&mut self.ops[at]);
                     op.behind[slot] += 1;
                     if u32::from(op.behind[slot]) >= WINDOW {
@@ -263,7 +264,7 @@ impl State {
 
     pub fn is_behind(&self, at: usize, slot: usize) -> bool {
         let version = |thing: &Option<Arc<Thing>>| thing.as_ref().map(|thing| thing.version);
-        version(&self.ops[at].cache[slot]) != version(&self.kube.slots[slot])
+        self.ops[at].blind == Some(slot) || version(&self.ops[at].cache[slot]) != version(&self.kube.slots[slot])
     }
 
     pub fn deliver(&mut self, at: usize, slot: usize) {
@@ -279,5 +280,14 @@ impl State {
             cache[*slot] = Some(Arc::clone(thing));
         }
         self.ops[at] = Arc::new(Operator { stale: stale.is_some(), ..Operator::start(self.now, cache, key) });
+    }
+
+    /// The same, and the next one does not know the objects of one slot.
+    pub fn crash_blind(&mut self, at: usize, slot: usize) {
+        self.unanswered |= self.asked;
+        let mut cache = self.kube.slots.clone();
+        cache[slot] = None;
+        let key = self.ops[at].key;
+        self.ops[at] = Arc::new(Operator { blind: Some(slot), ..Operator::start(self.now, cache, key) });
     }
 }

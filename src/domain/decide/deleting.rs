@@ -131,6 +131,10 @@ fn first_or_repeated(s: &Situation<'_>, identity: &Confirmed) -> Step {
 
 /// No id is recorded, but a create may have been sent: what a visit would have owned or adopted is deleted.
 fn look_up(s: &Situation<'_>) -> Step {
+    if let Some(wait) = s.held_at_entry() {
+        // What stands upstream may be another object's.
+        return wait;
+    }
     if *s.gate != Gate::Open {
         return s.in_this_workspace(Step::Done);
     }

@@ -26,6 +26,9 @@ pub(super) enum Judgement {
 }
 
 pub(super) fn establish(s: &Situation<'_>, desired: &Desired) -> Step {
+    if let Some(wait) = s.held_at_entry() {
+        return wait;
+    }
     if *s.gate != Gate::Open {
         return s.in_this_workspace(Step::Done);
     }

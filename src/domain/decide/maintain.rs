@@ -16,7 +16,10 @@ pub(super) fn maintain(s: &Situation<'_>, desired: &Desired, held: &Held) -> Ste
         return created(s, desired, held);
     }
     let (fields, judged) = match evidence(s, held) {
-        Evidence::Elsewhere => return s.in_this_workspace(give_up(s, desired, held)),
+        Evidence::Elsewhere => {
+            let next = s.held_at_entry().unwrap_or_else(|| give_up(s, desired, held));
+            return s.in_this_workspace(next);
+        }
         Evidence::Foreign => return s.say(Verdict::Stalled(Stall::IdentityMismatch), Step::Done),
         Evidence::Gone { again } => {
             let wait = Step::Wait(Wake::At(again));

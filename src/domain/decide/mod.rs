@@ -14,10 +14,13 @@ use super::knowledge::{LastWrite, Seen};
 use super::object::Phase;
 use super::ownership::Role;
 use super::report::{Cause, Held, Note, Report, Stall, Verdict};
-use super::situation::{Call, Freed, KubeStep, Situation, Step, Wake};
+use super::situation::{Call, Entry, Freed, KubeStep, Situation, Step, Wake};
 use super::takeover;
 use super::workspace::Gate;
 use crate::api::{AdoptionPolicy, DeletionPolicy, Reason};
+
+/// A view that is not complete this long after taking the lead is worth a status: until then it is a start like any other.
+const UNSEEN_TOLD_FROM: Mono = Mono(15_000);
 
 /// The next step for this object.
 pub fn decide(s: &Situation<'_>) -> Step {
@@ -253,6 +256,15 @@ impl Situation<'_> {
             Gate::Unproven { cause: None } => Step::Wait(Wake::Proof),
             Gate::Unproven { cause: Some(cause) } => self.say(self.verdict_of(cause), Step::Wait(Wake::Proof)),
             Gate::Wrong => self.say(self.verdict_of(&Cause::WorkspaceMismatch), Step::Wait(Wake::Change)),
+        }
+    }
+
+    /// The wait of an object that would have to come to own an identity, and may not yet.
+    fn held_at_entry(&self) -> Option<Step> {
+        match self.entry {
+            Entry::Open => None,
+            Entry::Unseen if self.now < UNSEEN_TOLD_FROM => Some(Step::Wait(Wake::At(UNSEEN_TOLD_FROM))),
+            Entry::Unseen => Some(self.say(self.verdict_of(&Cause::Unseen), Step::Wait(Wake::Change))),
         }
     }
 

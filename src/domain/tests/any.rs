@@ -14,6 +14,7 @@ pub(super) struct Any {
     pub visits: Visits,
     pub gate: Gate,
     pub crd: Crd,
+    pub entry: Entry,
     pub policy: Policy,
     pub now: Mono,
 }
@@ -27,6 +28,7 @@ impl Any {
             visits: &self.visits,
             gate: &self.gate,
             crd: self.crd,
+            entry: self.entry,
             policy: &self.policy,
             now: self.now,
         }
@@ -264,8 +266,9 @@ pub(super) fn anything() -> impl Strategy<Value = Any> {
         1 => Just(Crd::Hidden),
         1 => Just(Crd::Doubtful(Mono(WINDOW))),
     ];
-    (objects(), role, knowledge(), visits(), policy, mono(), (gate, crd)).prop_map(
-        |(object, role, mut known, visits, policy, now, (gate, crd))| {
+    let entry = prop_oneof![4 => Just(Entry::Open), 1 => Just(Entry::Unseen)];
+    (objects(), role, knowledge(), visits(), policy, mono(), (gate, crd, entry)).prop_map(
+        |(object, role, mut known, visits, policy, now, (gate, crd, entry))| {
             // A read began in the past, and one that is settled has cleared every doubt.
             match &mut known.seen {
                 Seen::Nothing => {}
@@ -275,7 +278,7 @@ pub(super) fn anything() -> impl Strategy<Value = Any> {
             if known.settled(WINDOW).is_some() {
                 known.settle();
             }
-            Any { object, role, known, visits, gate, crd, policy, now }
+            Any { object, role, known, visits, gate, crd, entry, policy, now }
         },
     )
 }

@@ -38,6 +38,9 @@ fn checked(any: &Any) -> Result<(), TestCaseError> {
         prop_assert!(!held_back, "R13");
         prop_assert!(any.gate != Gate::Wrong || gone, "R15: a write into another workspace");
     }
+    if any.entry != Entry::Open && !matches!(object.phase, Phase::Gone { .. }) {
+        held_at_entry(any, &step)?;
+    }
     match &step {
         Step::Call(Call::Create(desired)) => {
             prop_assert_eq!(object.phase, Phase::Live);
@@ -103,6 +106,25 @@ fn checked(any: &Any) -> Result<(), TestCaseError> {
             prop_assert!(*at > any.now || known.settled(any.policy.window).is_none(), "a wait for the past");
         }
         Step::Call(Call::Read(_)) | Step::Wait(_) | Step::Done => {}
+    }
+    Ok(())
+}
+
+/// R8: while not every object is known, nobody comes to own anything, and nobody deletes what it does not own.
+fn held_at_entry(any: &Any, step: &Step) -> Result<(), TestCaseError> {
+    let removed = matches!(&any.known.last, LastWrite::Deleted { uid, .. } if *uid == any.object.guard.uid);
+    match step {
+        Step::Call(Call::Create(_)) => prop_assert!(false, "a create"),
+        Step::Call(Call::Delete(identity)) => prop_assert!(own(any).contains(identity) || removed, "not its own"),
+        Step::Kube(KubeStep::Claim(claim)) => {
+            let before = any.object.mark.own().and_then(|claim| claim.given_up.as_ref());
+            prop_assert!(!own(any).is_empty() && claim.given_up.as_ref() == before, "a claim for something new");
+        }
+        Step::Kube(KubeStep::Status { report, .. }) => {
+            let owned = report.held.as_ref().is_none_or(|held| own(any).contains(&held.identity));
+            prop_assert!(owned, "an adoption");
+        }
+        _ => {}
     }
     Ok(())
 }

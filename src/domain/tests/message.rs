@@ -26,6 +26,7 @@ pub(super) fn causes() -> Vec<Cause> {
         Cause::CrdHidden,
         Cause::Suspended,
         Cause::OwnerPending,
+        Cause::Unseen,
     ]
 }
 

@@ -106,6 +106,7 @@ fn at_rest(rest: Rest, desired: Desired, controls: Controls, adoption: AdoptionP
         visits,
         gate: Gate::Open,
         crd: Crd::Stays,
+        entry: Entry::Open,
         policy,
         now,
     }

@@ -50,6 +50,7 @@ pub(super) fn ready() -> Any {
         visits: Visits { seen_before: true, ..Visits::default() },
         gate: Gate::Open,
         crd: Crd::Unguarded,
+        entry: Entry::Open,
         policy: Policy {
             adoption: AdoptionPolicy::IfLossless,
             deletion: DeletionPolicy::Delete,

@@ -52,7 +52,7 @@ type Words = BTreeMap<(String, String), BTreeSet<String>>;
 /// Each label of each family that has one, with all its words.
 fn expected() -> Words {
     let scans = [&SCANS[..], &["panic"]].concat();
-    let rows: [(&str, &str, &[&str]); 12] = [
+    let rows: [(&str, &str, &[&str]); 13] = [
         ("build", "version", &[env!("CARGO_PKG_VERSION")]),
         ("identities", "reason", &REASONS),
         ("notes", "event", &EVENTS),
@@ -65,6 +65,7 @@ fn expected() -> Words {
         ("upstream_request_duration_seconds", "operation", &OPERATIONS),
         ("upstream_requests", "operation", &OPERATIONS),
         ("upstream_requests", "outcome", &OUTCOMES),
+        ("watches", "state", &["current", "broken", "unlisted"]),
     ];
     let row = |(family, label, words): (&str, &str, &[&str])| {
         let words = words.iter().map(ToString::to_string).collect();

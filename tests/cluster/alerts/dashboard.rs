@@ -8,13 +8,14 @@ use super::super::harness::{Exposition, Scrape, shown};
 use super::{chart_file, text, well};
 
 /// What a release has of its own: two of them have twice as much. The other gauges tell of a state, or of a limit that both share.
-const ADDED_UP: [&str; 6] = [
+const ADDED_UP: [&str; 7] = [
     "unkey_operator_identities",
     "unkey_operator_permits_waited_for",
     "unkey_operator_upstream_concurrency_limit",
     "unkey_operator_upstream_tokens",
     "unkey_operator_scan_recorded_identities",
     "unkey_operator_scan_missing_identities",
+    "unkey_operator_watches",
 ];
 
 /// The dashboard's queries of what is added up, as Grafana asks them for all namespaces and jobs.
