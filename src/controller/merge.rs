@@ -8,14 +8,6 @@ use ::kube::runtime::watcher;
 
 use super::snapshot::Snapshot;
 
-/// What a watch shows, or that those which have not listed are not waited for any longer.
-pub enum Shown {
-    /// An event of the watch of this number.
-    Event(usize, watcher::Event<Snapshot>),
-    /// The first listing has had its time.
-    Late,
-}
-
 /// What the watches show, merged.
 #[derive(Debug)]
 pub enum Change {
@@ -86,13 +78,13 @@ impl Part {
 }
 
 /// One after the other, so that a large listing is not in memory twice.
-type Events = Box<dyn Iterator<Item = Change> + Send>;
+pub type Changes = Box<dyn Iterator<Item = Change> + Send>;
 
-fn none() -> Events {
+fn none() -> Changes {
     Box::new(std::iter::empty())
 }
 
-fn one(change: Change) -> Events {
+fn one(change: Change) -> Changes {
     Box::new(std::iter::once(change))
 }
 
@@ -103,18 +95,14 @@ impl Merge {
         Self { parts: namespaces.map(part).collect(), begun: false, late: false, store, known }
     }
 
-    /// What comes of it. The first changes are one `Listed` for each object and `InitDone`.
-    pub fn take(&mut self, shown: Shown) -> Events {
-        match shown {
-            Shown::Late => {
-                self.late = true;
-                self.begin()
-            }
-            Shown::Event(index, event) => self.event(index, event),
-        }
+    /// Those that have not listed yet are not waited for any longer.
+    pub fn late(&mut self) -> Changes {
+        self.late = true;
+        self.begin()
     }
 
-    fn event(&mut self, index: usize, event: watcher::Event<Snapshot>) -> Events {
+    /// What comes of an event of this watch. The first changes are one `Listed` for each object and `InitDone`.
+    pub fn take(&mut self, index: usize, event: watcher::Event<Snapshot>) -> Changes {
         let Some(part) = self.parts.get_mut(index) else { return none() };
         match (event, &mut part.held) {
             (watcher::Event::Init, held) => {
@@ -154,7 +142,7 @@ impl Merge {
     }
 
     /// What has been listed, if nobody is waited for any more.
-    fn begin(&mut self) -> Events {
+    fn begin(&mut self) -> Changes {
         let listed = self.parts.iter().filter(|part| part.listed).count();
         if self.begun || listed == 0 || (listed < self.parts.len() && !self.late) {
             return none();
@@ -170,7 +158,7 @@ impl Merge {
     }
 
     /// A watch has listed for the first time, after the store began.
-    fn joins(&mut self, index: usize) -> Events {
+    fn joins(&mut self, index: usize) -> Changes {
         let held = self.parts.get_mut(index).and_then(|part| part.held.take()).unwrap_or_default();
         self.then_known(held.into_values().map(|object| Change::Applied(*object)), vec![index], true)
     }
@@ -181,10 +169,12 @@ impl Merge {
         changes: impl Iterator<Item = Change> + Send + 'static,
         watches: Vec<usize>,
         later: bool,
-    ) -> Events {
+    ) -> Changes {
         let known = Arc::clone(&self.known);
         Box::new(changes.chain(std::iter::from_fn(move || {
-            watches.iter().for_each(|watch| known(*watch, later));
+            for watch in &watches {
+                known(*watch, later);
+            }
             None
         })))
     }

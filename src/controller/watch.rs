@@ -19,10 +19,13 @@ use http::Request;
 
 use super::context::Context;
 use super::kube::words;
-use super::merge::{Change, Merge, Shown};
+use super::merge::{Change, Merge};
 use super::snapshot::Snapshot;
 
 const PROBE_AGAIN: Duration = Duration::from_secs(1);
+/// An event of the watch of this number; `None`: those that have not listed have had their time.
+type Shown = Option<(usize, watcher::Event<Snapshot>)>;
+
 /// How long those that have listed wait for the others.
 const LISTS_WITHIN: Duration = Duration::from_secs(5);
 
@@ -110,7 +113,7 @@ pub fn changes(
     }
     config = if streaming { config.streaming_lists() } else { config.any_semantic() };
     let mut all: SelectAll<BoxStream<'static, Shown>> = SelectAll::new();
-    all.push(futures::stream::once(tokio::time::sleep(LISTS_WITHIN)).map(|()| Shown::Late).boxed());
+    all.push(futures::stream::once(tokio::time::sleep(LISTS_WITHIN)).map(|()| None).boxed());
     for (index, api) in context.apis.iter().enumerate() {
         let client = told_of(context, index);
         let api = match api.namespace() {
@@ -121,15 +124,18 @@ pub fn changes(
         let events = resumed(api, config.clone()).default_backoff().modify(Snapshot::prune);
         let events = events.filter_map(move |event| {
             let event = event.map_err(|error| context.coverage.fails(index, trouble(&error))).ok();
-            std::future::ready(event.map(|event| Shown::Event(index, event)))
+            std::future::ready(event.map(|event| Some((index, event))))
         });
         all.push(events.boxed());
     }
     let known = Arc::clone(context);
     let known = Arc::new(move |watch, later| known.listed(watch, later));
     let mut merge = Merge::new(context.apis.iter().map(|api| api.namespace().map(str::to_owned)), store, known);
-    futures::stream::once(async { Change::Init })
-        .chain(all.map(move |shown| merge.take(shown)).flat_map(futures::stream::iter))
+    let next = move |shown| match shown {
+        Some((index, event)) => merge.take(index, event),
+        None => merge.late(),
+    };
+    futures::stream::once(async { Change::Init }).chain(all.map(next).flat_map(futures::stream::iter))
 }
 
 /// A watch that lists anew after its connection broke. It could go on where it ended, but if etcd was restored from a backup meanwhile, that is a

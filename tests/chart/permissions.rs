@@ -117,19 +117,20 @@ async fn suffice(mode: &str) {
     define(&client, &definition()).await;
     let home = plane.namespace(mode).await.unwrap();
     let teams = [plane.namespace("team-a").await.unwrap(), plane.namespace("team-b").await.unwrap()];
-    let watched = if mode == "namespaced" { &teams[..] } else { &[] };
+    let watched = if mode == "cluster" { &[] } else { &teams[..] };
+    let wide = mode == "wide";
     let (kubeconfig, helm, chart) = (plane.kubeconfig(), &helms()[0], chart());
     let listed = format!("watchNamespaces={{{}}}", watched.join(","));
     let mut args = vec!["install", &home, &chart, "--namespace", &home, "--set", "crds.enabled=false"];
     if !watched.is_empty() {
-        args.extend(["--set", &listed]);
+        args.extend(["--set", &listed, "--set", if wide { "rbac.clusterWide=true" } else { "rbac.clusterWide=false" }]);
     }
     helm.succeeds(Some(&kubeconfig), &args);
     let manifest = helm.succeeds(Some(&kubeconfig), &["get", "manifest", &home, "--namespace", &home]);
     let account = account_of(&manifest);
     let lease = named_lease(&home, &manifest);
 
-    let rights = Setup { watched, home: &home, lease: lease["metadata"]["name"].as_str().unwrap() }.rights();
+    let rights = Setup { watched, wide, home: &home, lease: lease["metadata"]["name"].as_str().unwrap() }.rights();
     let granted = granted(&manifest);
     let one_sided: Vec<&Right> = granted.symmetric_difference(&rights).collect();
     assert!(one_sided.is_empty(), "{mode}: granted by the chart or on the list, not both: {one_sided:#?}");
@@ -167,7 +168,7 @@ async fn suffice(mode: &str) {
             !may(namespace, ("coordination.k8s.io", "leases", "update")).await,
             "{mode}: it may write others' leases"
         );
-        let is_watched = mode == "cluster" || *namespace != home;
+        let is_watched = mode != "namespaced" || *namespace != home;
         assert_eq!(may(namespace, ("unkey.com", "identities", "list")).await, is_watched, "{mode}: {namespace}");
     }
 }
@@ -190,15 +191,26 @@ fn account_of(manifest: &str) -> String {
 async fn are_enough_and_no_more() {
     suffice("cluster").await;
     suffice("namespaced").await;
+    suffice("wide").await;
 }
 
-/// In namespaced mode nothing is made outside of a namespace but the definition.
+/// In namespaced mode nothing is made outside of a namespace but the definition and the policy that guards the roles: no right.
 #[test]
 fn a_release_for_namespaces_stays_in_them() {
-    let outside: Vec<Value> = objects(&helms()[0].render("namespaced", NAMESPACE))
-        .into_iter()
-        .filter(|object| object["metadata"].get("namespace").is_none())
-        .map(|object| object["kind"].clone())
-        .collect();
-    assert_eq!(outside, ["CustomResourceDefinition"]);
+    let outside = |flags: &[&str]| -> Vec<Value> {
+        let flags = [&["--set", "watchNamespaces={team-a,team-b}"], flags].concat();
+        let outside = objects(&helms()[0].template(NAMESPACE, &flags))
+            .into_iter()
+            .filter(|object| object["metadata"].get("namespace").is_none());
+        outside.map(|object| object["kind"].clone()).collect()
+    };
+    let policy = ["ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"];
+    assert_eq!(outside(&[]), [&["CustomResourceDefinition"], &policy[..]].concat());
+    assert_eq!(outside(&["--set", "rbac.guard=false,crds.enabled=false"]), [""; 0]);
+    assert_eq!(outside(&["--set", "rbac.create=false,crds.enabled=false"]), [""; 0]);
+    assert_eq!(
+        outside(&["--set", "rbac.clusterWide=true,crds.enabled=false"]),
+        ["ClusterRole", "ClusterRoleBinding"],
+        "no Role is left to guard"
+    );
 }

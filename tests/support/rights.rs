@@ -59,6 +59,8 @@ impl fmt::Debug for Right {
 pub struct Setup<'a> {
     /// The namespaces that it watches; none: all.
     pub watched: &'a [String],
+    /// It has its rights in the whole cluster although it watches some namespaces only.
+    pub wide: bool,
     /// Where its lease is.
     pub home: &'a str,
     pub lease: &'a str,
@@ -79,9 +81,12 @@ impl Setup<'_> {
     /// All that this operator ever needs.
     pub fn rights(&self) -> BTreeSet<Right> {
         let everywhere = self.watched.is_empty();
-        let watched = self.watched.iter().cloned().map(Some).chain(everywhere.then_some(None));
-        let mut rights: BTreeSet<Right> =
-            watched.flat_map(|namespace| WORK.map(|what| Right::new(namespace.as_deref(), what, None))).collect();
+        let watched: Vec<Option<String>> =
+            if everywhere || self.wide { vec![None] } else { self.watched.iter().cloned().map(Some).collect() };
+        let mut rights: BTreeSet<Right> = watched
+            .iter()
+            .flat_map(|namespace| WORK.map(|what| Right::new(namespace.as_deref(), what, None)))
+            .collect();
         if everywhere {
             let look = ("apiextensions.k8s.io", "customresourcedefinitions", "get");
             rights.insert(Right::new(None, look, Some("identities.unkey.com")));

@@ -55,6 +55,26 @@ annotations:
 {{- end }}
 {{- end }}
 
+{{- /*
+What a cluster has of each watched namespace: "there", "ending" or "absent". All are "there" as long as no cluster is asked, as by `helm template`,
+which shows in that it has not even the release's own.
+*/ -}}
+{{- define "unkey-operator.namespaceStates" -}}
+{{- $states := dict }}
+{{- $asked := lookup "v1" "Namespace" "" (include "unkey-operator.namespace" .) }}
+{{- range .Values.watchNamespaces }}
+{{- $found := lookup "v1" "Namespace" "" . }}
+{{- $asked = or $asked $found }}
+{{- $_ := set $states . (empty $found | ternary "absent" (hasKey (($found | default dict).metadata | default dict) "deletionTimestamp" | ternary "ending" "there")) }}
+{{- end }}
+{{- range .Values.watchNamespaces }}
+{{- if not $asked }}
+{{- $_ := set $states . "there" }}
+{{- end }}
+{{- end }}
+{{- $states | toYaml }}
+{{- end }}
+
 {{- define "unkey-operator.leaseName" -}}
 {{- .Values.leaderElection.leaseName | default (include "unkey-operator.fullname" .) }}
 {{- end }}

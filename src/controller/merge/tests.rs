@@ -25,13 +25,17 @@ fn word(change: &Change) -> String {
     }
 }
 
+/// An event of a watch, or that they have had their time.
+type Shown = Option<(usize, Event<Snapshot>)>;
+
+#[allow(clippy::unnecessary_wraps)] // as one shows among others
 fn event(watch: usize, event: Event<Snapshot>) -> Shown {
-    Shown::Event(watch, event)
+    Some((watch, event))
 }
 
 /// What came out, what the store holds in the end, and which watches were known with how many objects in the store, and whether late.
 struct Out {
-    out: Vec<String>,
+    changes: Vec<String>,
     held: Vec<String>,
     known: Vec<(usize, usize, bool)>,
 }
@@ -47,7 +51,11 @@ fn fed(shown: Vec<Shown>) -> Out {
     writer.apply_watcher_event(&Event::Init);
     let mut out = Vec::new();
     for shown in shown {
-        for change in merge.take(shown) {
+        let changes = match shown {
+            Some((watch, event)) => merge.take(watch, event),
+            None => merge.late(),
+        };
+        for change in changes {
             out.push(word(&change));
             if let Some(event) = change.into_event() {
                 writer.apply_watcher_event(&event);
@@ -57,7 +65,7 @@ fn fed(shown: Vec<Shown>) -> Out {
     let mut held: Vec<String> = store.state().iter().map(|object| object.name().to_owned()).collect();
     held.sort_unstable();
     let known = told.lock().unwrap().clone();
-    Out { out, held, known }
+    Out { changes: out, held, known }
 }
 
 fn listed(watch: usize, objects: Vec<Snapshot>) -> Vec<Shown> {
@@ -77,9 +85,9 @@ fn the_store_is_ready_when_all_namespaces_have_listed() {
         first.extend([event(1, Event::Init), event(1, Event::InitApply(object("b", "three")))]);
         first
     };
-    let Out { out, held, known } = fed(first());
+    let Out { changes: out, held, known } = fed(first());
     assert!(out.is_empty() && held.is_empty() && known.is_empty(), "{out:?} {held:?}");
-    let Out { out, held, known } = fed(one_after_the_other(vec![first(), vec![event(1, Event::InitDone)]]));
+    let Out { changes: out, held, known } = fed(one_after_the_other(vec![first(), vec![event(1, Event::InitDone)]]));
     assert_eq!(out.last().unwrap(), "InitDone");
     assert_eq!(held, ["one", "three", "two"]);
     assert_eq!(known, [(0, 3, false), (1, 3, false)]);
@@ -90,22 +98,23 @@ fn who_has_not_listed_in_time_is_not_waited_for_and_joins_later_as_a_whole() {
     let begins = || {
         let first = listed(0, vec![object("a", "one")]);
         let half = vec![event(1, Event::Init), event(1, Event::InitApply(object("b", "two")))];
-        one_after_the_other(vec![first, half, vec![Shown::Late]])
+        one_after_the_other(vec![first, half, vec![None]])
     };
-    let Out { out, known, .. } = fed(begins());
+    let Out { changes: out, known, .. } = fed(begins());
     assert_eq!(out, ["Listed(one)", "InitDone"]);
     assert_eq!(known, [(0, 1, false)]);
     let more = vec![event(0, Event::Apply(object("a", "three"))), event(1, Event::InitApply(object("b", "four")))];
-    let Out { out, known, .. } = fed(one_after_the_other(vec![begins(), more, vec![event(1, Event::InitDone)]]));
+    let Out { changes: out, known, .. } =
+        fed(one_after_the_other(vec![begins(), more, vec![event(1, Event::InitDone)]]));
     assert_eq!(out[..3], ["Listed(one)", "InitDone", "Applied(three)"]);
     assert_eq!(known, [(0, 1, false), (1, 4, true)], "known when the last of its objects is in the store: {out:?}");
-    let Out { out, held, .. } = fed(one_after_the_other(vec![begins(), listed(1, vec![object("b", "new")])]));
+    let Out { changes: out, held, .. } = fed(one_after_the_other(vec![begins(), listed(1, vec![object("b", "new")])]));
     assert_eq!((out.last().unwrap().as_str(), held), ("Applied(new)", vec!["new".to_owned(), "one".to_owned()]));
 }
 
 #[test]
 fn without_any_listing_the_store_waits_for_the_first_one() {
-    let Out { out, .. } = fed(one_after_the_other(vec![vec![Shown::Late], listed(1, vec![object("b", "one")])]));
+    let Out { changes: out, .. } = fed(one_after_the_other(vec![vec![None], listed(1, vec![object("b", "one")])]));
     assert_eq!(out, ["Listed(one)", "InitDone"]);
 }
 
@@ -113,7 +122,7 @@ fn without_any_listing_the_store_waits_for_the_first_one() {
 fn what_goes_before_all_have_listed_never_comes() {
     let mut before = listed(0, ["deleted", "missing", "stays"].map(|name| object("a", name)).into());
     before.push(event(0, Event::Delete(object("a", "deleted"))));
-    let Out { out, held, .. } =
+    let Out { changes: out, held, .. } =
         fed(one_after_the_other(vec![before, listed(0, vec![object("a", "stays")]), listed(1, Vec::new())]));
     assert_eq!(out, ["Listed(stays)", "InitDone"]);
     assert_eq!(held, ["stays"]);
@@ -123,7 +132,7 @@ fn what_goes_before_all_have_listed_never_comes() {
 fn a_namespace_that_lists_again_is_waited_for() {
     let first = listed(0, vec![object("a", "one")]);
     let again = vec![event(1, Event::Init), event(0, Event::Init), event(1, Event::InitDone)];
-    let Out { out, held, .. } = fed(one_after_the_other(vec![first, again]));
+    let Out { changes: out, held, .. } = fed(one_after_the_other(vec![first, again]));
     assert!(out.is_empty() && held.is_empty(), "{out:?} {held:?}");
 }
 
@@ -131,7 +140,8 @@ fn a_namespace_that_lists_again_is_waited_for() {
 fn what_a_second_listing_no_longer_shows_is_deleted() {
     let first = listed(0, vec![object("a", "stays"), object("a", "goes")]);
     let other = listed(1, vec![object("b", "other")]);
-    let Out { out, held, .. } = fed(one_after_the_other(vec![first, other, listed(0, vec![object("a", "stays")])]));
+    let Out { changes: out, held, .. } =
+        fed(one_after_the_other(vec![first, other, listed(0, vec![object("a", "stays")])]));
     assert_eq!(out[out.len() - 3..], ["Relisted(stays)", "Deleted(goes)", "RelistDone"]);
     assert_eq!(held, ["other", "stays"], "another namespace's objects are not touched by a listing of this one");
 }

@@ -87,11 +87,17 @@ impl World {
     }
 
     async fn metrics(&self, pod: &Pod) -> Option<String> {
+        self.ask(pod, "/metrics").await
+    }
+
+    /// What the admin server of a Pod answers, head and all.
+    pub async fn ask(&self, pod: &Pod, path: &str) -> Option<String> {
         let address = pod.status.as_ref()?.pod_ip.as_ref()?;
         let port = pod.spec.as_ref()?.containers[0].ports.as_ref()?[0].container_port;
         let ask = async {
             let mut stream = TcpStream::connect(format!("{address}:{port}")).await.ok()?;
-            stream.write_all(b"GET /metrics HTTP/1.1\r\nhost: pod\r\nconnection: close\r\n\r\n").await.ok()?;
+            let request = format!("GET {path} HTTP/1.1\r\nhost: pod\r\nconnection: close\r\n\r\n");
+            stream.write_all(request.as_bytes()).await.ok()?;
             let mut answer = String::new();
             stream.read_to_string(&mut answer).await.ok()?;
             Some(answer)

@@ -61,7 +61,7 @@ impl Scene {
     pub fn rights(&self) -> BTreeSet<Right> {
         let teams = self.teams.each_ref().map(|team| team.namespace.clone());
         let watched: &[String] = if self.everywhere { &[] } else { &teams };
-        Setup { watched, home: &self.home, lease: LEASE }.rights()
+        Setup { watched, wide: false, home: &self.home, lease: LEASE }.rights()
     }
 
     /// Where it has a role: in these namespaces, or in all of the cluster.

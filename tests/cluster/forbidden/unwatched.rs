@@ -34,7 +34,7 @@ async fn waits(team: &World, name: &str, reason: &str) {
 
 /// At a start. What is owned goes on; nothing is claimed anew, adopted or deleted that might be an unknown object's.
 #[tokio::test]
-async fn s45_a_namespace_that_cannot_be_watched_keeps_no_other_waiting() {
+async fn a_namespace_that_cannot_be_watched_keeps_no_other_waiting() {
     let scene = Scene::of_namespaces("unwatched").await;
     let all = scene.rights();
     scene.grant(&all).await;
@@ -92,7 +92,7 @@ async fn s45_a_namespace_that_cannot_be_watched_keeps_no_other_waiting() {
 
 /// At run time: what it has shown is known, so the others go on as if nothing were.
 #[tokio::test]
-async fn s45_a_watch_that_is_refused_later_is_told_of() {
+async fn a_watch_that_is_refused_later_is_told_of() {
     let scene = Scene::of_namespaces("unwatched-later").await;
     let all = scene.rights();
     scene.grant(&all).await;
@@ -119,7 +119,7 @@ async fn s45_a_watch_that_is_refused_later_is_told_of() {
 
 /// A watch that is neither served nor refused.
 #[tokio::test]
-async fn s45_a_list_that_never_comes_keeps_no_other_waiting() {
+async fn a_list_that_never_comes_keeps_no_other_waiting() {
     let scene = Scene::of_namespaces("unwatched-held").await;
     scene.grant(&scene.rights()).await;
     let mut operator = scene.start("15s").await;
