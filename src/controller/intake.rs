@@ -59,15 +59,18 @@ impl Intake {
         }
     }
 
-    /// True if a listing shows an older version of the object than was there before, or one that is older than all that was shown: etcd was restored
-    /// from a backup.
+    /// True if a listing shows an older state of the object than was there before, or brings back one that is older than all that was shown: etcd was
+    /// restored from a backup.
     fn went_back(&mut self, object: &Snapshot) -> bool {
         let version = object.version();
         let known = self.context.table.version(object);
-        let went_back = known.map_or(version < self.newest, |known| known > version);
+        let before = self.store.get(&ObjectRef::from_obj(object));
+        // New writes may have brought its version beyond the one of before.
+        let undone =
+            known.is_some_and(|known| known > version) || self.context.table.is_undone(object, before.as_deref());
         let (newest, any) = self.relisting;
-        self.relisting = (newest.max(version), any || known.is_some_and(|known| known > version));
-        went_back
+        self.relisting = (newest.max(version), any || undone);
+        undone || (known.is_none() && version < self.newest)
     }
 
     /// A listing is complete. If time went back, what was the newest before is none any more.

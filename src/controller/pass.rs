@@ -358,6 +358,10 @@ impl<'a> Pass<'a> {
         }
         match outcome {
             Outcome::Now(now) if *now.uid() == self.uid => {
+                // Replies come in order, so what undoes an earlier one is a restore of etcd that the watch has not shown yet.
+                if self.snapshot.progress().is_undone(&now.progress()) {
+                    self.context.table.rewind(&now);
+                }
                 self.context.metrics.synced(self.context.table.update(&now));
                 self.snapshot = Arc::from(now);
                 lock(&self.memory).newest = Some(Arc::clone(&self.snapshot));

@@ -17,7 +17,7 @@ use serde_json::value::RawValue;
 
 use crate::api::{FINALIZER, GROUP, IdentityStatus, KIND, PLURAL, VERSION};
 use crate::domain::{
-    Claimant, ExternalId, Guard, Mark, Mono, Object, ObjectKey, Phase, Poke, Recorded, Spec, Uid, depth,
+    Claimant, ExternalId, Guard, Mark, Mono, Object, ObjectKey, Phase, Poke, Progress, Recorded, Spec, Uid, depth,
 };
 
 /// A status is ours and shallow; one that is not cannot be read and counts as none.
@@ -246,6 +246,16 @@ impl Snapshot {
     /// True if it is being deleted.
     pub fn is_leaving(&self) -> bool {
         self.phase == Phase::Deleting
+    }
+
+    /// How far it has come.
+    pub fn progress(&self) -> Progress {
+        let own = self.read_status().filter(|status| status.uid.as_deref() == Some(self.uid.as_str()));
+        Progress {
+            generation: self.generation,
+            observed: own.and_then(|status| status.observed_generation),
+            leaving: self.is_leaving(),
+        }
     }
 
     /// What a write to this version of it tests.

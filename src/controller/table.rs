@@ -225,6 +225,14 @@ impl Table {
         version
     }
 
+    /// True if a listing that shows `object` undoes what a reply or the watch has shown of it: `before`, as the watch last showed it.
+    pub fn is_undone(&self, object: &Snapshot, before: Option<&Snapshot>) -> bool {
+        let replied = self.memories.newest(object.uid());
+        let known = [replied.as_deref(), before.filter(|before| before.uid() == object.uid())];
+        let now = object.progress();
+        known.into_iter().flatten().any(|known| known.progress().is_undone(&now))
+    }
+
     /// A listing shows an older version of the object than was there before: Kubernetes was restored from a backup. What is remembered of it is
     /// judged anew, as after a restart of this process.
     pub fn rewind(&self, object: &Snapshot) {

@@ -3,6 +3,8 @@
 //! Identities stay in Unkey when the type goes, so a wrong "it goes" leaves an identity behind for ever. A definition that exists says so itself, by
 //! its deletionTimestamp. One that is not there is not believed at first sight: a second read, a consistency window later, has to agree.
 
+use std::hash::{Hash, Hasher};
+
 use super::ids::Mono;
 
 /// What one uncached read shows of our CustomResourceDefinition.
@@ -37,7 +39,7 @@ pub enum Crd {
 }
 
 /// What this process has seen of the definition so far. One per process.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CrdMemory {
     /// When the first read began that found none; no read has found one since.
     missing_since: Option<Mono>,
@@ -58,5 +60,11 @@ impl CrdMemory {
                 if begun >= again && before.is_some() { Crd::Going } else { Crd::Doubtful(again) }
             }
         }
+    }
+
+    /// All of it, for a model checker that tells states apart: `time` says what matters of a moment.
+    pub fn fingerprint<H: Hasher>(&self, time: impl Fn(Mono) -> i64, hasher: &mut H) {
+        let Self { missing_since } = self;
+        missing_since.map(time).hash(hasher);
     }
 }

@@ -182,7 +182,8 @@ pub fn ended(uid: &Uid, recorded: Option<&IdentityId>, known: &mut Knowledge, vi
 /// Takes in that Kubernetes was restored from a backup and shows an older state of the object: what this process remembers belongs to a time that did
 /// not happen. All is judged anew as after a restart, and the identity is looked at once.
 pub fn rewound(uid: &Uid, known: &mut Knowledge, visits: &mut Visits, now: Mono) {
-    *visits = Visits { suspicion: true, ..Visits::default() };
+    // A delete that was sent was sent, whatever time says (R6).
+    *visits = Visits { suspicion: true, met_deleting: visits.met_deleting, ..Visits::default() };
     known.forget_reads(now);
     // An id that no status has shown yet is known to nobody else.
     let owed = known.owes(uid) || !known.last.is_for(uid);

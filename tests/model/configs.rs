@@ -64,7 +64,7 @@ pub struct Config {
     pub seeded: Option<Seeded>,
 }
 
-pub const NONE: Budget = Budget { user: 0, faults: 0, strangers: 0, crashes: 0, cuts: 0, keys: 0 };
+pub const NONE: Budget = Budget { user: 0, faults: 0, strangers: 0, crashes: 0, cuts: 0, keys: 0, lies: 0, rewinds: 0 };
 pub const STILL: May = May { create: false, restore: false, delete: false, poke: false, strip: false };
 const A: Wish = Wish::of(Fill::A);
 
@@ -120,6 +120,9 @@ impl Config {
             unanswered: 0,
             met: 0,
             going: false,
+            denied_type: 0,
+            backup: None,
+            rewound: false,
             disturbed: matches!(self.start, Start::Taken(_)),
             broken: None,
             alone: false,

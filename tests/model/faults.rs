@@ -3,8 +3,8 @@
 
 use unkey_operator::api::AdoptionPolicy;
 use unkey_operator::domain::{
-    Call, Claim, Effect, Entry, Fault, Freed, Gate, Knowledge, KubeStep, LastWrite, Mark, Mono, Object, Patch, Phase,
-    Policy, Purpose, Recorded, Reply, Report, Role, Seen, Situation, Step, Verdict, Visits, decide,
+    Call, Claim, Crd, Effect, Entry, Fault, Freed, Gate, Knowledge, KubeStep, LastWrite, Mark, Mono, Object, Patch,
+    Phase, Policy, Purpose, Recorded, Reply, Report, Role, Seen, Situation, Step, Verdict, Visits, decide,
 };
 
 use crate::kube::Thing;
@@ -98,6 +98,16 @@ seeded! {
     AnyWorkspace => Released in "another workspace's key",
     /// Says Ready without finalizer and claim (S15).
     Unprotected => Protected in "recreate and replace",
+    /// Takes any 404 of the API server for the end of the object, and clears up after it (R26).
+    GoneOnDenial => Live in "an API server that answers wrongly",
+    /// Believes at first sight that the definition is gone (R10, R26).
+    MissingIsGoing => Released in "a definition that seems to be gone",
+    /// Remembers that the definition was not there although it was seen since (R10, R26).
+    KeepsMissing => Released in "a definition that seems to be gone",
+    /// Ignores versions that are older than the one it knows (R26).
+    DropsOlder => Truth in "etcd is restored",
+    /// Goes on with what it remembers of an object that was restored from a backup (R26).
+    KeepsMemory => Truth in "etcd is restored",
 }
 
 impl Seeded {
@@ -120,6 +130,7 @@ impl Seeded {
         let open = Gate::Open;
         let gate = if self == Self::AnyWorkspace { &open } else { gate };
         let (known, visits, policy) = (&known, &visits, &policy);
+        let crd = if self == Self::MissingIsGoing && matches!(crd, Crd::Doubtful(_)) { Crd::Going } else { crd };
         let step = decide(&Situation { object, role: *role, known, visits, gate, crd, entry, policy, now });
         self.twist(step, object, *role, known, &thing)
     }

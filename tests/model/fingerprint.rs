@@ -6,7 +6,7 @@
 
 use std::hash::{Hash, Hasher};
 
-use unkey_operator::domain::{Content, Doubt, Fight, InFlight, Knowledge, Mono, Seen, Trouble, Visits};
+use unkey_operator::domain::{Content, Crd, Doubt, Fight, InFlight, Knowledge, Mono, Seen, Trouble, Visits};
 
 use crate::kube::{Kube, Thing};
 use crate::operator::{Operator, Pass, Waiting};
@@ -31,6 +31,9 @@ impl Hash for State {
             unanswered,
             met,
             going,
+            denied_type,
+            backup,
+            rewound,
             disturbed,
             broken,
             // Where `broken` was found: nothing follows a state in which it is.
@@ -42,11 +45,14 @@ impl Hash for State {
             writes: _,
         } = self;
         // `version`: see `Print::thing`.
-        let Kube { slots, version: _, uids, pokes } = kube;
+        let Kube { slots, version: _, uids, pokes, came_back } = kube;
         for slot in slots {
             slot.as_ref().map(|thing| thing.print()).hash(h);
         }
-        (uids, pokes).hash(h);
+        (uids, pokes, came_back, denied_type, rewound, backup.is_some()).hash(h);
+        for thing in backup.iter().flatten() {
+            thing.as_ref().map(|thing| thing.print()).hash(h);
+        }
         hash_unkey(unkey, *now, h);
         ops.len().hash(h);
         for op in ops {
@@ -93,7 +99,7 @@ impl Print<'_> {
     }
 
     fn hash<H: Hasher>(&self, h: &mut H) {
-        let Operator { since, stale, blind, cache, behind, known, visits, pass, strays, key, workspace } = self.op;
+        let Operator { since, stale, blind, cache, behind, known, visits, pass, strays, key, workspace, crd } = self.op;
         ((self.now - since).min(LONG_AGO), stale, blind, behind, key).hash(h);
         for cached in cache {
             cached.is_some().hash(h);
@@ -110,11 +116,17 @@ impl Print<'_> {
         strays.len().hash(h);
         strays.iter().for_each(|thing| hash_thing(thing, self.kube, h));
         workspace.fingerprint(|at| self.time(at), h);
+        crd.fingerprint(|at| self.time(at), h);
     }
 
     fn pass<H: Hasher>(&self, pass: &Pass, h: &mut H) {
         let Pass { slot, thing, fresh, gone, stray, key, crd, waiting, read } = pass;
-        (slot, fresh, gone, stray, key, crd, read, waiting.is_some()).hash(h);
+        (slot, fresh, gone, stray, key, read, waiting.is_some()).hash(h);
+        match crd {
+            // Another look is due or not.
+            Crd::Doubtful(again) => (true, self.time(*again).max(0)).hash(h),
+            Crd::Unguarded | Crd::Unseen | Crd::Stays | Crd::Going | Crd::Hidden => (false, crd).hash(h),
+        }
         hash_thing(thing, self.kube, h);
         if let Some(Waiting { call, reply, begun }) = waiting.as_deref() {
             (format!("{call:?}{reply:?}"), self.now - begun).hash(h);

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use unkey_operator::api::Origin;
 use unkey_operator::domain::{
-    Claim, Claimant, Guard, Held, Mark, Mono, Object, ObjectKey, Phase, Poke, Record, Recorded, Report, Shown, Verdict,
+    Claim, Claimant, Guard, Held, Mark, Mono, Object, ObjectKey, Phase, Poke, Progress, Record, Recorded, Report,
+    Shown, Verdict,
 };
 
 use crate::words::{Wish, external_id, number_of, uid};
@@ -40,6 +41,8 @@ pub struct Kube {
     pub version: u32,
     pub uids: u8,
     pub pokes: u8,
+    /// An object that a restore of etcd has brought back.
+    pub came_back: Option<u8>,
 }
 
 /// How the API server answers a patch.
@@ -108,6 +111,12 @@ impl Thing {
 
     pub fn is_ready(&self) -> bool {
         self.record().is_some_and(|record| record.shown.ready && record.generation == self.generation)
+    }
+
+    /// How far it has come.
+    pub fn progress(&self) -> Progress {
+        let observed = self.record().map(|record| record.generation);
+        Progress { generation: self.generation, observed, leaving: self.deleting }
     }
 
     /// What it says for its right to the externalId (R8), as `controller::snapshot` reads it.

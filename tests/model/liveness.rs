@@ -138,7 +138,7 @@ fn ask(config: &Config, state: &mut State) {
 fn round(config: &Config, state: &mut State, way: Way, log: &mut impl FnMut(&State, Action)) -> bool {
     for op in 0..state.ops.len() {
         for slot in 0..2 {
-            state.deliver(op, slot);
+            state.deliver(config, op, slot);
         }
         if state.ops[op].pass.as_ref().is_some_and(|pass| pass.waiting.is_some()) {
             log(state, Action::Arrive(op));

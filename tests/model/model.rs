@@ -57,6 +57,10 @@ pub enum Action {
         act: Act,
     },
     Stranger(Stranger),
+    /// A backup of etcd is made.
+    Backup,
+    /// Etcd is restored from it.
+    Rewind,
 }
 
 /// A configuration, and what is known to come to rest in it.
@@ -121,7 +125,7 @@ impl World {
         if let Some(seeded) = self.config.seeded.filter(|_| target != Target::On) {
             seeded.before_pass(&mut process.known);
         }
-        if !process.begin(target, &state.kube, self.config.crd()) {
+        if !process.begin(target, &state.kube, self.config.crd(), false) {
             actions.push(go(Fate::Fine, 0));
             return;
         }
@@ -132,6 +136,9 @@ impl World {
                 actions.push(go(Fate::Fine, 0));
                 if state.left.cuts > 0 {
                     actions.extend([go(Fate::Cut, 0), go(Fate::CutBefore, 0)]);
+                }
+                if state.left.lies > 0 {
+                    actions.extend([go(Fate::Denied, 0), go(Fate::Lied, 0)]);
                 }
             }
             // The pass ends without it.
@@ -187,6 +194,9 @@ impl Model for World {
                 actions.extend(state.acts(&self.config, slot).into_iter().map(|act| Action::User { slot, act }));
             }
         }
+        if state.left.rewinds > 0 {
+            actions.push(if state.backup.is_none() { Action::Backup } else { Action::Rewind });
+        }
         if state.left.strangers > 0 {
             actions.extend(state.strangers(&self.config).into_iter().map(Action::Stranger));
         }
@@ -226,6 +236,7 @@ impl World {
                 match fate {
                     Fate::Fine => {}
                     Fate::Cut | Fate::CutBefore => state.left.cuts -= 1,
+                    Fate::Denied | Fate::Lied => state.left.lies -= 1,
                     _ => state.left.faults -= 1,
                 }
                 state.step(config, op, target, fate, view);
@@ -233,7 +244,12 @@ impl World {
             Action::Arrive(op) => {
                 state.arrive(config, op);
             }
-            Action::Deliver { op, slot } => state.deliver(op, slot),
+            Action::Deliver { op, slot } => state.deliver(config, op, slot),
+            Action::Backup => state.backup = Some(state.kube.slots.clone()),
+            Action::Rewind => {
+                state.left.rewinds -= 1;
+                state.rewind();
+            }
             Action::Sweep(op) => Arc::make_mut(&mut state.ops[op]).known = unkey_operator::domain::Knowledge::default(),
             Action::Crash { op, stale } => {
                 state.left.crashes -= 1;

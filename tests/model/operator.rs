@@ -5,9 +5,11 @@ use std::sync::{Arc, LazyLock};
 
 use unkey_operator::api::{AdoptionPolicy, DeletionPolicy};
 use unkey_operator::domain::{
-    Call, Crd, Entry, KeyMark, Knowledge, Look, Mono, Policy, Reply, Role, Visits, Workspace, begin_pass, ended, role,
+    Call, Crd, CrdMemory, Entry, KeyMark, Knowledge, Look, Mono, Policy, Reply, Role, Visits, Workspace, begin_pass,
+    ended, rewound, role,
 };
 
+use crate::faults::Seeded;
 use crate::kube::{Kube, Thing};
 use crate::unkey::{ATTEMPT, Identity, TICK_MS, WINDOW};
 use crate::words::uid;
@@ -48,6 +50,8 @@ pub struct Operator {
     pub key: u8,
     /// Whether that key leads to the workspace of what is recorded (R15).
     pub workspace: Workspace,
+    /// What looks have shown of the CustomResourceDefinition (R10).
+    pub crd: CrdMemory,
 }
 
 /// A pass over one object.
@@ -178,11 +182,19 @@ impl Operator {
     }
 
     /// The watch shows what the API server holds now.
-    pub fn deliver(&mut self, slot: usize, kube: &Kube, now: u32) {
+    pub fn deliver(&mut self, slot: usize, kube: &Kube, now: u32, seeded: Option<Seeded>) {
         let newest = kube.slots[slot].clone();
         self.behind[slot] = 0;
         if self.blind == Some(slot) {
             self.blind = None;
+        }
+        if let Some(newest) = newest.as_ref().filter(|newest| self.went_back(slot, newest, kube)) {
+            if seeded == Some(Seeded::DropsOlder) {
+                return;
+            }
+            if seeded != Some(Seeded::KeepsMemory) {
+                self.rewind(newest, now);
+            }
         }
         if let Some(before) = &self.cache[slot]
             && newest.as_ref().is_none_or(|newest| newest.uid != before.uid)
@@ -194,6 +206,25 @@ impl Operator {
             }
         }
         self.cached(slot, newest);
+    }
+
+    /// A listing shows an older version than was there before, as `controller::intake` finds it.
+    fn went_back(&self, slot: usize, newest: &Thing, kube: &Kube) -> bool {
+        let known = self.cache[slot].as_ref().filter(|cached| cached.uid == newest.uid);
+        known.map_or(kube.came_back == Some(newest.uid), |cached| {
+            newest.version < cached.version || cached.progress().is_undone(&newest.progress())
+        })
+    }
+
+    /// What is remembered of an object belongs to a time that did not happen.
+    pub fn rewind(&mut self, thing: &Thing, now: u32) {
+        let mono = self.mono(now);
+        let mut visits = std::mem::take(self.memory(thing.uid));
+        rewound(&uid(thing.uid), &mut self.known, &mut visits, mono);
+        *self.memory(thing.uid) = visits;
+        if let Some(pass) = self.pass.as_mut().filter(|pass| !pass.stray) {
+            pass.fresh = false;
+        }
     }
 
     /// An object is gone: what its create may have left is looked after. Its memory is the sweep's.
@@ -216,6 +247,12 @@ impl Operator {
         }
     }
 
+    /// A seeded fault: any 404 is the end of the object.
+    pub fn takes_for_gone(&mut self, now: u32) {
+        let Some(thing) = self.pass.as_ref().map(|pass| Arc::clone(&pass.thing)) else { return };
+        self.leaves(&thing, now);
+    }
+
     /// The pass is over.
     pub fn end_pass(&mut self, cleared: bool, now: u32) {
         let Some(pass) = self.pass.take() else { return };
@@ -224,7 +261,8 @@ impl Operator {
             self.strays.retain(|thing| thing.uid != pass.thing.uid);
         }
         let known = self.cache.iter().flatten().any(|thing| thing.uid == pass.thing.uid);
-        if !pass.stray && (pass.gone.is_some() || !known) {
+        // What a read alone denies is left to the watch (R26).
+        if !pass.stray && !known {
             self.leaves(&pass.thing, now);
         }
         self.tidy();
@@ -257,7 +295,8 @@ impl Operator {
     }
 
     /// Begins a pass. False: there is nothing to begin with.
-    pub fn begin(&mut self, target: Target, kube: &Kube, crd: Crd) -> bool {
+    /// `believes`: a seeded fault takes what is to be cleared up after for gone without a look.
+    pub fn begin(&mut self, target: Target, kube: &Kube, crd: Crd, believes: bool) -> bool {
         let (slot, thing, stray) = match target {
             Target::On => return self.pass.is_some(),
             Target::Object(slot) => match &self.cache[slot] {
@@ -274,7 +313,7 @@ impl Operator {
                 // Heirs are looked for in every namespace.
                 return false;
             }
-            if kube.find(pass.thing.uid).is_some() {
+            if kube.find(pass.thing.uid).is_some() && !believes {
                 let of = pass.thing.uid;
                 self.strays.retain(|thing| thing.uid != of);
                 return false;

@@ -134,7 +134,8 @@ impl State {
                 self.check(asked && !thing.wish.invalid, Broken::AsAsked);
             }
             Wire::Delete(id) => {
-                self.check(gone || thing.deleting, Broken::Live);
+                let alive = gone && self.kube.find(thing.uid).is_some() && !self.rewound;
+                self.check((gone || thing.deleting) && !alive, Broken::Live);
                 self.check(gone || !thing.wish.keeps_on_delete(), Broken::Orphan);
                 let recorded = thing.held_id() == Some(id);
                 self.check(recorded || self.may_take(pass, id), Broken::OnlyOwn);
@@ -172,7 +173,8 @@ impl State {
     /// Finalizer and claim have been taken off `before`.
     pub fn check_release(&mut self, at: usize, before: &Thing, because: &Freed) {
         if *because == Freed::Orphaned {
-            self.check(before.wish.keeps_on_delete() || self.going, Broken::Released);
+            let goes = self.going || self.denied_type >= 2;
+            self.check(before.wish.keeps_on_delete() || goes, Broken::Released);
             self.excuse(before.uid);
             return;
         }
@@ -231,8 +233,8 @@ impl State {
             }
             untrue |= match live {
                 Some(live) if thing.held_id() == Some(live.id) => !live.touched && !thing.wish.holds(live.stored),
-                // Others may delete it and make another: that is found by the next look.
-                _ => !self.disturbed,
+                // Others may delete it and make another: that is found by the next look. So is what a restored status tells wrongly.
+                _ => !self.disturbed && !self.rewound,
             };
         }
         self.check(owners <= 1, Broken::OneOwner);

@@ -234,4 +234,32 @@ pub const ALL: &[Config] = &[
         deep: Budget { user: 2, faults: 1, crashes: 1, ..NONE },
         ..BASE
     },
+    Config {
+        name: "an API server that answers wrongly",
+        wishes: &[A, B],
+        may: DELETE,
+        fates: &[Fate::Lost],
+        budget: Budget { user: 1, lies: 2, ..NONE },
+        deep: Budget { user: 2, lies: 2, faults: 1, cuts: 1, ..NONE },
+        ..BASE
+    },
+    Config {
+        name: "a definition that seems to be gone",
+        may: DELETE,
+        guarded: true,
+        start: Start::Settled,
+        budget: Budget { user: 1, lies: 2, cuts: 1, ..NONE },
+        deep: Budget { user: 1, lies: 3, crashes: 1, cuts: 2, ..NONE },
+        ..BASE
+    },
+    Config {
+        name: "etcd is restored",
+        wishes: &[A, B],
+        may: DELETE,
+        fates: &[Fate::Lost],
+        start: Start::Settled,
+        budget: Budget { user: 2, rewinds: 1, ..NONE },
+        deep: Budget { user: 2, rewinds: 1, faults: 1, crashes: 1, ..NONE },
+        ..BASE
+    },
 ];

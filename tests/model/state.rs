@@ -3,7 +3,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
-use unkey_operator::domain::Crd;
+use unkey_operator::domain::CrdSight;
 
 use crate::kube::{Kube, Thing};
 use crate::operator::Operator;
@@ -25,6 +25,10 @@ pub struct Budget {
     pub cuts: u8,
     /// Root keys that are swapped.
     pub keys: u8,
+    /// Answers of the API server that are wrong: 404 for what exists.
+    pub lies: u8,
+    /// Restores of etcd from a backup. One is made at any moment before.
+    pub rewinds: u8,
 }
 
 #[derive(Clone, Debug)]
@@ -48,6 +52,12 @@ pub struct State {
     pub going: bool,
     /// A stranger has acted, so what Unkey holds is not the operator's doing alone.
     pub disturbed: bool,
+    /// So many looks in a row were answered that there is no definition; two are believed.
+    pub denied_type: u8,
+    /// Etcd's backup.
+    pub backup: Option<[Option<Arc<Thing>>; 2]>,
+    /// Etcd was restored from it: a status may tell of what was undone, until the next look.
+    pub rewound: bool,
     /// The first property that did not hold.
     pub broken: Option<Broken>,
     /// It did not hold later, when the world was left alone.
@@ -62,9 +72,13 @@ pub struct State {
 }
 
 impl State {
-    /// What a look at the CustomResourceDefinition shows.
-    pub fn crd(&self) -> Crd {
-        if self.going { Crd::Going } else { Crd::Stays }
+    /// What a look at the CustomResourceDefinition shows. `lies`: the API server answers that there is none.
+    pub fn crd_sight(&self, lies: bool) -> CrdSight {
+        match (lies, self.going) {
+            (true, _) => CrdSight::Missing,
+            (false, true) => CrdSight::Going,
+            (false, false) => CrdSight::Stays,
+        }
     }
 
     pub fn excuse(&mut self, uid: u8) {

@@ -4,11 +4,12 @@
 use std::sync::Arc;
 
 use unkey_operator::domain::{
-    Call, Cause, Effect, KubeStep, Look, Object, Reply, Situation, Step, Telling, Visits, Wake, begin, claimed, decide,
-    learn, observe, proven_by,
+    Call, Cause, CrdMemory, CrdSight, Effect, KubeStep, Look, Object, Reply, Situation, Step, Telling, Visits, Wake,
+    begin, claimed, decide, learn, observe, proven_by,
 };
 
 use crate::configs::Config;
+use crate::faults::Seeded;
 use crate::kube::{Patched, Thing};
 use crate::operator::{Operator, Target, Waiting};
 use crate::properties::Broken;
@@ -37,6 +38,10 @@ pub enum Fate {
     Cut,
     /// Kubernetes does not do it, and the pass ends.
     CutBefore,
+    /// The API server answers 404 without proof, for what exists; nothing happens.
+    Denied,
+    /// The API server says, in so many words, that the object does not exist; nothing happens.
+    Lied,
 }
 
 /// What a pass would do next.
@@ -73,7 +78,8 @@ impl State {
         if let Some(seeded) = config.seeded.filter(|_| target != Target::On) {
             seeded.before_pass(&mut op.known);
         }
-        if !op.begin(target, &self.kube, config.crd()) {
+        let believes = config.seeded == Some(Seeded::GoneOnDenial);
+        if !op.begin(target, &self.kube, config.crd(), believes) {
             self.ops[at] = Arc::new(op);
             return target != Target::On;
         }
@@ -86,6 +92,7 @@ impl State {
             Step::Call(_) if op.pass.as_ref().is_some_and(|pass| pass.key != op.key) => op.end_pass(false, self.now),
             Step::Call(call) if fate == Fate::Cut && Wire::of(&call).is_none() => op.end_pass(false, self.now),
             Step::Kube(_) if fate == Fate::CutBefore => op.end_pass(false, self.now),
+            Step::Kube(_) if fate == Fate::Denied => self.denied(config, &mut op),
             Step::Kube(step) => self.perform_kube(config, at, &mut op, &next.object, &step, fate),
             Step::Call(call) => self.perform_call(config, at, &mut op, &next.object, &call, fate, view),
         }
@@ -109,6 +116,14 @@ impl State {
         }
     }
 
+    /// The API server answered 404 without proof: the pass ends with an error, and comes again.
+    fn denied(&self, config: &Config, op: &mut Operator) {
+        if config.seeded == Some(Seeded::GoneOnDenial) {
+            op.takes_for_gone(self.now);
+        }
+        op.end_pass(false, self.now);
+    }
+
     fn perform_kube(
         &mut self,
         config: &Config,
@@ -123,7 +138,21 @@ impl State {
         let mut silent = true;
         let done = match step {
             KubeStep::LookAtCrd => {
-                op.pass.as_mut().expect("a pass").crd = self.crd();
+                let (now, window) = (op.mono(self.now), Operator::policy(pass.key).window);
+                let sight = self.crd_sight(fate == Fate::Lied);
+                self.denied_type = if fate == Fate::Lied { self.denied_type + 1 } else { 0 };
+                let forgets = config.seeded == Some(Seeded::KeepsMissing) && sight != CrdSight::Missing;
+                let crd = if forgets {
+                    CrdMemory::default().sees(sight, now, window)
+                } else {
+                    op.crd.sees(sight, now, window)
+                };
+                op.pass.as_mut().expect("a pass").crd = crd;
+                return;
+            }
+            _ if fate == Fate::Lied => {
+                // A read says so too: the pass ends, and the watch has the last word.
+                op.pass.as_mut().expect("a pass").gone = Some(true);
                 return;
             }
             KubeStep::Refresh => Patched::Refused,
@@ -178,6 +207,10 @@ impl State {
             }
         };
         let same = shown.filter(|thing| thing.uid == pass.thing.uid);
+        // A reply undoes what was seen before: etcd was restored, and the watch has not shown it yet.
+        if let Some(thing) = same.as_ref().filter(|thing| pass.thing.progress().is_undone(&thing.progress())) {
+            op.rewind(thing, self.now);
+        }
         if let Some(thing) = &same {
             op.shown(pass.slot, thing);
         }
@@ -253,7 +286,7 @@ impl State {
             }
             Fate::Unauthorized => failed(Effect::None, Cause::Unauthorized("no".to_owned())),
             Fate::Rejected => failed(Effect::None, Cause::Rejected("no".to_owned())),
-            Fate::Cut | Fate::CutBefore => {
+            Fate::Cut | Fate::CutBefore | Fate::Denied | Fate::Lied => {
                 send(&mut self.unkey, self.now);
                 op.end_pass(false, self.now);
                 return;

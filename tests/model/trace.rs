@@ -51,7 +51,7 @@ fn words(world: &World, state: &State, action: Action) -> String {
                 Target::Stray(_) => "clears up",
             };
             let mut process = Operator::clone(&state.ops[op]);
-            let step = if process.begin(target, &state.kube, world.config.crd()) {
+            let step = if process.begin(target, &state.kube, world.config.crd(), false) {
                 let mut visits = process.take_memory();
                 name(&state.ponder(&world.config, &mut process, &mut visits).step)
             } else {
@@ -88,6 +88,8 @@ fn words(world: &World, state: &State, action: Action) -> String {
             }
         }
         Action::User { slot, act } => format!("a user, object {slot}: {act:?}"),
+        Action::Backup => "a backup of etcd is made".to_owned(),
+        Action::Rewind => "etcd is restored from its backup".to_owned(),
         Action::Stranger(stranger) => format!("another client of Unkey {stranger:?}"),
     }
 }

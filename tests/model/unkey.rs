@@ -74,6 +74,13 @@ pub fn failed(effect: Effect, cause: Cause) -> Reply {
 }
 
 impl Unkey {
+    /// What is there counts as written by somebody else.
+    pub fn touch(&mut self) {
+        if let Some(identity) = &mut self.live {
+            identity.touched = true;
+        }
+    }
+
     /// What reads may show now: the primary first, then what a replica that lags may still hold.
     pub fn visible(&self, now: u32) -> Vec<Option<Identity>> {
         let mut all = vec![self.live];

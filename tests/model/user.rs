@@ -211,7 +211,7 @@ impl State {
                     let op = Arc::make_mut(&mut self.ops[at]);
                     op.behind[slot] += 1;
                     if u32::from(op.behind[slot]) >= WINDOW {
-                        op.deliver(slot, &self.kube, self.now);
+                        op.deliver(slot, &self.kube, self.now, config.seeded);
                     }
                 }
             }
@@ -227,8 +227,8 @@ impl State {
         let mut op = Operator::clone(&self.ops[at]);
         op.stale = false;
         for slot in 0..2 {
-            op.deliver(slot, &self.kube, self.now);
-            if op.begin(Target::Object(slot), &self.kube, config.crd()) {
+            op.deliver(slot, &self.kube, self.now, config.seeded);
+            if op.begin(Target::Object(slot), &self.kube, config.crd(), false) {
                 let mut visits = op.take_memory();
                 self.ponder(config, &mut op, &mut visits);
                 op.put_memory(visits);
@@ -267,8 +267,25 @@ impl State {
         self.ops[at].blind == Some(slot) || version(&self.ops[at].cache[slot]) != version(&self.kube.slots[slot])
     }
 
-    pub fn deliver(&mut self, at: usize, slot: usize) {
-        Arc::make_mut(&mut self.ops[at]).deliver(slot, &self.kube, self.now);
+    pub fn deliver(&mut self, config: &Config, at: usize, slot: usize) {
+        Arc::make_mut(&mut self.ops[at]).deliver(slot, &self.kube, self.now, config.seeded);
+    }
+
+    /// Etcd is restored from its backup: what users and operators have written since is undone, in Unkey it is not.
+    pub fn rewind(&mut self) {
+        let Some(backup) = self.backup.take() else { return };
+        let known: Vec<u8> = backup.iter().flatten().map(|thing| thing.uid).collect();
+        // Nobody knows any more what was made for an object that the backup does not have.
+        for uid in (0..self.kube.uids).filter(|uid| !known.contains(uid)) {
+            self.excuse(uid);
+        }
+        let alive = |uid: &u8| self.kube.find(*uid).is_some();
+        self.kube.came_back = known.into_iter().find(|uid| !alive(uid));
+        self.kube.slots = backup;
+        self.rewound = true;
+        // What Unkey holds is not what anybody has recorded, as after a stranger's write.
+        self.unkey.touch();
+        self.unanswered |= self.asked;
     }
 
     /// The process dies and another begins; its caches show what is, or what was a moment ago.

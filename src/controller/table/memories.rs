@@ -127,6 +127,15 @@ impl Memories {
         lock(&self.0).in_use(uid)
     }
 
+    /// The newest version of the object that a reply has shown, if the watch lags behind it.
+    pub fn newest(&self, uid: &Uid) -> Option<Arc<Snapshot>> {
+        let memory = match lock(&self.0).by_uid.get(uid) {
+            Some(One::InUse(memory)) => Arc::clone(memory),
+            Some(One::AtRest(_)) | None => return None,
+        };
+        lock(&memory).newest.clone()
+    }
+
     /// What is remembered for decisions, after a finding of a scan is let go.
     pub fn let_go(&self, uid: &Uid) -> Visits {
         let memory = match lock(&self.0).by_uid.get(uid) {

@@ -36,3 +36,16 @@ fn what_happened_to_it_after_the_backup_is_forgotten_but_for_an_id_that_nobody_e
     assert_eq!(rest(created(true)), LastWrite::None);
     assert_eq!(rest(created(false)), created(false));
 }
+
+#[test]
+fn what_only_grows_tells_that_time_went_back() {
+    let at = |generation, observed, leaving| Progress { generation, observed, leaving };
+    let before = at(2, Some(2), true);
+    for undone in [at(1, Some(2), true), at(3, Some(1), true), at(3, None, true), at(9, Some(9), false)] {
+        assert!(before.is_undone(&undone), "{undone:?}");
+    }
+    for forward in [before, at(3, Some(2), true), at(3, Some(3), true)] {
+        assert!(!before.is_undone(&forward), "{forward:?}");
+    }
+    assert!(!at(1, None, false).is_undone(&at(1, None, false)));
+}
