@@ -190,7 +190,8 @@ pub async fn run(options: Options) -> Result<(), AppError> {
             credentials.check().map_err(|error| error.to_string())?;
             refusing.standing().0.key.map_or(Ok(()), |why| Err(why.to_string()))
         };
-        Admin::new(check, move || watching.gaps(), move || metrics.render(&context.view()))
+        let gaps = move || watching.gaps().into_iter().chain(watching.untold()).collect();
+        Admin::new(check, gaps, move || metrics.render(&context.view()))
     };
     let address = options.admin_address;
     let (bound, serving) = admin.clone().serve(address).await.map_err(|source| AppError::Admin { address, source })?;

@@ -10,6 +10,7 @@
 //! | [`controller`] | the only place that talks to both worlds |
 //! | [`leader`] | of several operators, which one acts |
 //! | [`admin`], [`telemetry`] | probes, metrics, logs |
+//! | `text` | makes servers' text fit for people |
 //! | [`app`], [`cli`] | puts them together; the command line |
 //!
 //! Dependencies point one way, `api` ← `domain` ← `controller` → `unkey`; a test enforces it.
@@ -22,4 +23,5 @@ pub mod controller;
 pub mod domain;
 pub mod leader;
 pub mod telemetry;
+mod text;
 pub mod unkey;

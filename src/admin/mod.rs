@@ -1,7 +1,7 @@
 //! The admin server: `/livez`, `/readyz`, `/metrics`. Read only; knows nothing of decisions.
 //!
 //! `/livez` answers as long as the process serves: it must not depend on Unkey, or an outage there would restart the
-//! operator. `/readyz` names what is missing.
+//! operator. `/readyz` names what is missing, and warns of what nothing else can tell: that makes it no less ready.
 
 use std::future::IntoFuture;
 use std::net::SocketAddr;

@@ -39,11 +39,13 @@ pub enum Reason {
     IdentityMismatch,
     /// What is sent has no lasting effect, or Unkey always fails on it; tried once an hour. Stalled.
     NotConverging,
+    /// Kubernetes refuses a write to the resource: an admission policy, a quota, its size, a missing right; retried.
+    WriteRefused,
 }
 
 impl Reason {
     /// Every reason, for metrics that must list them all.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Synced,
         Self::Progressing,
         Self::UpstreamUnavailable,
@@ -61,6 +63,7 @@ impl Reason {
         Self::ExternalIdConflict,
         Self::IdentityMismatch,
         Self::NotConverging,
+        Self::WriteRefused,
     ];
 
     /// The word as it stands in a condition or a metric label.
@@ -83,6 +86,7 @@ impl Reason {
             Self::ExternalIdConflict => "ExternalIdConflict",
             Self::IdentityMismatch => "IdentityMismatch",
             Self::NotConverging => "NotConverging",
+            Self::WriteRefused => "WriteRefused",
         }
     }
 
@@ -96,7 +100,8 @@ impl Reason {
             | Self::PermissionDenied
             | Self::CredentialsMissing
             | Self::WorkspaceMismatch
-            | Self::DeletionBlocked => true,
+            | Self::DeletionBlocked
+            | Self::WriteRefused => true,
             Self::Synced
             | Self::Suspended
             | Self::InvalidSpec

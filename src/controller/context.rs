@@ -15,7 +15,7 @@ use super::events::Events;
 use super::permits::Permits;
 use super::snapshot::Snapshot;
 use super::stray::Strays;
-use super::table::{Ref, Rescued, Table};
+use super::table::{Ref, Rescued, Table, Unwritten};
 use super::watch::Scope;
 use crate::domain::{Cause, Crd, CrdMemory, Mono, Policy, Workspace, backoff};
 use crate::leader::Lead;
@@ -136,7 +136,9 @@ impl Context {
     pub fn view(&self) -> View {
         let (reasons, oldest_unsynced) = self.table.survey();
         let (calls, waiting) = self.standing();
-        View { reasons, oldest_unsynced, calls, waiting, leads: self.leads(), watches: self.coverage.counts() }
+        let Unwritten { refused, untold } = self.table.unwritten();
+        let (leads, untold, watches) = (self.leads(), untold.len(), self.coverage.counts());
+        View { reasons, oldest_unsynced, calls, waiting, leads, refused, untold, watches }
     }
 
     /// The objects of a watch are known. What waited until all were is looked at again if that took a while: at the start everything is.
@@ -150,6 +152,17 @@ impl Context {
     /// A sentence for each namespace that is not watched, with the reason.
     pub fn gaps(&self) -> Vec<String> {
         self.coverage.gaps()
+    }
+
+    /// A sentence on the objects of which Kubernetes refuses both status and events, if there are any (R25).
+    pub fn untold(&self) -> Option<String> {
+        let untold = self.table.unwritten().untold;
+        untold.first().map(|(at, words)| {
+            format!(
+                "Kubernetes refuses the status of {} Identities, and events on them, so only this tells of it; the first is {at}: {words}",
+                untold.len()
+            )
+        })
     }
 
     /// Hands objects to the queue again that are behind and that nothing is planned for. There should be none; returns how many there were.

@@ -7,7 +7,8 @@ use ::kube::runtime::events::{Event, EventType, Recorder, Reporter};
 
 use super::kube::words;
 use super::snapshot::Snapshot;
-use crate::domain::{Note, Report};
+use crate::api::Reason;
+use crate::domain::{Note, Refusal, Report};
 
 const DEADLINE: Duration = Duration::from_secs(5);
 /// The API server's limit of a note, in bytes.
@@ -39,7 +40,29 @@ impl Events {
         self.publish(object, EventType::Warning, report.verdict.reason().as_str(), &about, text).await;
     }
 
+    /// The status is refused, and this stands in its place. Returns true if it was published.
+    pub async fn unwritten(&self, object: &Snapshot, report: &Report, refusal: &Refusal) -> bool {
+        let about = format!("status of generation {}, refused with {}", report.generation, refusal.code);
+        let text = report.unwritten(&object.key(), &refusal.words);
+        let reason = Reason::WriteRefused.as_str();
+        // What refuses the status may refuse the event as well, for as long: a metric and the probe tell that.
+        self.try_publish(object, EventType::Warning, reason, &about, text).await.is_ok()
+    }
+
     async fn publish(&self, object: &Snapshot, type_: EventType, reason: &str, about: &str, note: String) {
+        if let Err(why) = self.try_publish(object, type_, reason, about, note).await {
+            tracing::warn!(error = %why, reason, "an event could not be published");
+        }
+    }
+
+    async fn try_publish(
+        &self,
+        object: &Snapshot,
+        type_: EventType,
+        reason: &str,
+        about: &str,
+        note: String,
+    ) -> Result<(), String> {
         let event = Event {
             type_,
             reason: reason.to_owned(),
@@ -49,9 +72,9 @@ impl Events {
         };
         let about = object.reference();
         match tokio::time::timeout(DEADLINE, self.0.publish(&event, &about)).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::warn!(error = %words(&error), reason, "an event could not be published"),
-            Err(_) => tracing::warn!(reason, "an event could not be published in time"),
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(words(&error)),
+            Err(_) => Err(format!("the API server did not answer within {} s", DEADLINE.as_secs())),
         }
     }
 }

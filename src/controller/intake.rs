@@ -95,7 +95,9 @@ impl Intake {
         }
         // A pass that sees what the last one saw comes to the same end: that one is over, waits for its time, or was put off and will be
         // woken. And what else it looked at wakes the object by itself when it changes.
-        let is_news = went_back || before.as_ref().is_none_or(|before| !object.reads_as(before));
+        let reads_anew = before.as_ref().is_none_or(|before| !object.reads_as(before));
+        // A policy that refuses a write may look at labels and the like (R25).
+        let is_news = went_back || reads_anew || context.table.is_refused(object.uid());
         if let Some(before) = before {
             object.share(&before);
         }

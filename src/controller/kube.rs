@@ -3,15 +3,21 @@
 use std::time::Duration;
 
 use ::kube::api::{ListParams, Patch, PatchParams};
-use ::kube::{Api, Client};
+use ::kube::core::Request;
+use ::kube::{Api, Client, Resource};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
+use k8s_openapi::jiff::Timestamp;
 use serde_json::Value;
 
+use super::answer::{self, Answer};
 use super::snapshot::Snapshot;
 use crate::api::{CRD_NAME, GROUP, PLURAL, proves_absence};
-use crate::domain::{CrdSight, ExternalId, ObjectKey, Uid};
+use crate::domain::{CrdSight, ExternalId, ObjectKey, Refused, Uid};
 
 const DEADLINE: Duration = Duration::from_secs(30);
+/// By so much the clock of the API server may be behind ours; managedFields tell whole seconds.
+const SKEW: Duration = Duration::from_secs(5);
 /// Group of the resource that defines resources.
 const CRD_GROUP: &str = "apiextensions.k8s.io";
 /// Its plural.
@@ -24,8 +30,11 @@ pub const FIELD_MANAGER: &str = "unkey-operator";
 pub enum Outcome {
     /// The object as it is now.
     Now(Box<Snapshot>),
-    /// A test in the patch failed, or the object seems to be gone: it is not what it was taken for. Look again.
-    Stale,
+    /// A test in the patch failed, it seems, or the object seems to be gone: it is not what it was taken for. Look again, and keep the answer:
+    /// it may be a refusal.
+    Stale(Refused),
+    /// The API server did not take the write.
+    Refused(Refused),
     /// An uncached read proves that there is no such object. Only [`get`] says so.
     Gone,
 }
@@ -71,14 +80,14 @@ pub async fn get(client: &Client, key: &ObjectKey) -> Result<Outcome, KubeError>
 
 /// Patches the object.
 pub async fn patch(client: &Client, key: &ObjectKey, patch: Value) -> Result<Outcome, KubeError> {
-    let patch = json_patch(patch)?;
-    patched(outcome(key, within(api(client, key).patch(&key.name, &params(), &patch)).await))
+    let request = requests(key).patch(&key.name, &params(), &json_patch(patch)?);
+    written(client, request).await
 }
 
 /// Patches the object's status.
 pub async fn patch_status(client: &Client, key: &ObjectKey, patch: Value) -> Result<Outcome, KubeError> {
-    let patch = json_patch(patch)?;
-    patched(outcome(key, within(api(client, key).patch_status(&key.name, &params(), &patch)).await))
+    let request = requests(key).patch_subresource("status", &key.name, &params(), &json_patch(patch)?);
+    written(client, request).await
 }
 
 /// True if an object other than `uid` names `external_id`, by a fresh list.
@@ -112,6 +121,10 @@ fn api(client: &Client, key: &ObjectKey) -> Api<Snapshot> {
     Api::namespaced(client.clone(), &key.namespace)
 }
 
+fn requests(key: &ObjectKey) -> Request {
+    Request::new(Snapshot::url_path(&(), Some(&key.namespace)))
+}
+
 fn params() -> PatchParams {
     PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() }
 }
@@ -125,9 +138,47 @@ pub async fn within<T>(request: impl Future<Output = ::kube::Result<T>>) -> Resu
     tokio::time::timeout(DEADLINE, request).await.map_err(|_| KubeError::Deadline)
 }
 
-/// An admission webhook can refuse a patch with any answer, one that looks like a proof of absence included; it does not see reads.
-fn patched(outcome: Result<Outcome, KubeError>) -> Result<Outcome, KubeError> {
-    outcome.map(|outcome| if matches!(outcome, Outcome::Gone) { Outcome::Stale } else { outcome })
+async fn written(
+    client: &Client,
+    request: Result<http::Request<Vec<u8>>, ::kube::core::request::Error>,
+) -> Result<Outcome, KubeError> {
+    let request = request.map_err(|error| KubeError::Bug(::kube::Error::BuildRequest(error)))?;
+    let answer = match within(answer::send(client, request)).await {
+        // A webhook or the storage behind it may hang: that is told as what else is refused. Whether it took effect, the next try shows.
+        Err(KubeError::Deadline) => {
+            let words = KubeError::Deadline.to_string();
+            return Ok(Outcome::Refused(Refused { code: 504, words, retry_after: 0 }));
+        }
+        answer => answer?.map_err(KubeError::Api)?,
+    };
+    match answer {
+        Answer::Now(object) => Ok(Outcome::Now(object)),
+        Answer::Stale(answer) => Ok(Outcome::Stale(answer)),
+        Answer::Refused(answer) => Ok(Outcome::Refused(answer)),
+    }
+}
+
+/// The answer that a write gives when it was accepted and has no effect.
+pub fn without_effect(what: &str) -> Refused {
+    let words = format!("the API server accepted the write, but {what}; a mutating admission webhook may change it");
+    Refused { code: 200, words, retry_after: 0 }
+}
+
+/// The field manager that last wrote the object itself, no longer ago than `ago`, as its managedFields tell. `None`: they do not.
+pub async fn last_manager(client: &Client, key: &ObjectKey, ago: Duration) -> Result<Option<String>, KubeError> {
+    let found = within(api(client, key).get_metadata(&key.name)).await?.map_err(KubeError::Api)?;
+    let since = Timestamp::now().checked_sub(ago.saturating_add(SKEW)).unwrap_or(Timestamp::MIN);
+    Ok(last_writer(found.metadata.managed_fields.unwrap_or_default(), since))
+}
+
+fn last_writer(entries: Vec<ManagedFieldsEntry>, since: Timestamp) -> Option<String> {
+    let main = entries.into_iter().filter(|entry| entry.subresource.as_deref().is_none_or(str::is_empty));
+    let known = main.filter_map(|entry| Some((entry.time?.0, entry.manager?)));
+    let mut others: Vec<_> = known.filter(|(at, manager)| *at >= since && manager != FIELD_MANAGER).collect();
+    others.sort_unstable();
+    let (at, last) = others.pop()?;
+    // They tell whole seconds: of two in the same second it may be either.
+    others.iter().all(|(other, _)| *other < at).then_some(last)
 }
 
 fn outcome(key: &ObjectKey, answer: Result<::kube::Result<Snapshot>, KubeError>) -> Result<Outcome, KubeError> {
@@ -138,12 +189,30 @@ fn outcome(key: &ObjectKey, answer: Result<::kube::Result<Snapshot>, KubeError>)
         }
         Err(::kube::Error::Api(status)) if proves_absence(&status, GROUP, PLURAL, &key.name) => Ok(Outcome::Gone),
         Err(::kube::Error::Api(status)) if status.code == 404 => Err(KubeError::Unproven(::kube::Error::Api(status))),
-        Err(::kube::Error::Api(status)) if status.code == 409 => Ok(Outcome::Stale),
-        // A failed test has no causes; a patch that the schema refuses names them.
-        Err(::kube::Error::Api(status)) if status.code == 422 => {
-            let blamed = status.details.as_ref().is_some_and(|details| !details.causes.is_empty());
-            if blamed { Err(KubeError::Bug(::kube::Error::Api(status))) } else { Ok(Outcome::Stale) }
-        }
         Err(error) => Err(KubeError::Api(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn who_wrote_last_is_told_only_if_it_can_be_told() {
+        let entry = |manager: &str, subresource: &str, second: i64| {
+            let time = Timestamp::from_second(second).unwrap().to_string();
+            serde_json::from_value::<ManagedFieldsEntry>(
+                json!({"manager": manager, "operation": "Update", "subresource": subresource, "time": time}),
+            )
+            .unwrap()
+        };
+        let last = |entries| last_writer(entries, Timestamp::from_second(100).unwrap());
+        let created = entry("kubectl-create", "", 50);
+        assert_eq!(last(vec![created.clone(), entry(FIELD_MANAGER, "", 200)]), None, "before ours");
+        let others = vec![created, entry("argocd", "", 150), entry("kyverno", "", 160), entry("status", "status", 170)];
+        assert_eq!(last(others.clone()).as_deref(), Some("kyverno"));
+        assert_eq!(last([others, vec![entry("zulu", "", 160)]].concat()), None, "either of them");
+        assert_eq!(last(vec![ManagedFieldsEntry::default()]), None);
     }
 }

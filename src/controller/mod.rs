@@ -17,9 +17,11 @@
 //! | `stray` | clears up after objects that went in the middle of a create |
 //! | `release` | lets go of all Identities without Unkey, for who leaves |
 //! | `kube` / `upstream` | ONE request to Kubernetes or to Unkey |
+//! | `answer` | what the API server's answer to a write means |
 //! | `patch` / `status` / `events` | what is written to Kubernetes |
 
 mod access;
+mod answer;
 mod canary;
 mod clock;
 mod context;

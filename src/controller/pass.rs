@@ -1,12 +1,13 @@
-//! One pass over one object: gather, decide, perform, learn, until there is nothing left to do now.
+//! One pass over one object: gather, decide, perform, learn, until there is nothing left to do now. What it writes to the object is
+//! `writing`'s business.
 
 mod looks;
+mod writing;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use ::kube::runtime::controller::Action;
-use k8s_openapi::jiff::Timestamp;
 
 use super::access::Access;
 use super::clock::millis;
@@ -15,10 +16,11 @@ use super::kube::{self, KubeError, Outcome};
 use super::permits::{Need, Slot};
 use super::snapshot::Snapshot;
 use super::table::{Memory, Plan, Ref, Remembered, Turn, lock};
+use super::upstream;
 use super::upstream::Answer;
-use super::{patch, status, upstream};
 use crate::domain::{
-    self, Call, Crd, ExternalId, KubeStep, Look, Mono, Note, Object, Phase, Report, Situation, Step, Telling, Uid, Wake,
+    self, Call, Crd, ExternalId, KubeStep, KubeWrite, Look, Mono, Note, Object, Phase, Situation, Step, Telling, Uid,
+    Wake,
 };
 use crate::unkey;
 
@@ -44,6 +46,8 @@ pub struct Pass<'a> {
     claimed: bool,
     /// What it may do beside looking at what is in memory.
     slot: Slot,
+    /// What Kubernetes refused when it began.
+    refused: Vec<KubeWrite>,
 }
 
 /// Runs one pass over what the cache holds of an object.
@@ -58,6 +62,7 @@ pub async fn run(cached: Arc<Snapshot>, context: &Arc<Context>) -> Result<Action
     };
     context.table.runs(&external_id, &uid);
     let result = pass.steps().await;
+    pass.tell_what_is_taken_again();
     if !matches!(result, Ok(End::Queued)) {
         context.permits.forget(&uid);
     }
@@ -144,6 +149,7 @@ impl<'a> Pass<'a> {
         domain::begin_pass(&mut turn.known());
         let (access, crd) = (context.access(), context.crd);
         let slot = context.permits.reserved(&uid);
+        let refused = lock(&memory).visits.refusals.iter().map(|refusal| refusal.write).collect();
         Some(Self {
             context,
             turn,
@@ -158,6 +164,7 @@ impl<'a> Pass<'a> {
             gone: None,
             claimed: false,
             slot,
+            refused,
         })
     }
 
@@ -196,6 +203,7 @@ impl<'a> Pass<'a> {
                 }
                 Admission::Queued => return Ok(End::Queued),
             }
+            domain::concluded(&step, &mut lock(&self.memory).visits);
             match step {
                 Step::Done => return Ok(End::Done),
                 Step::Wait(Wake::Change) => return Ok(End::Rests),
@@ -291,7 +299,8 @@ impl<'a> Pass<'a> {
         match step {
             KubeStep::Refresh => {
                 let outcome = kube::get(client, &object.key).await?;
-                self.take(outcome).await
+                self.take(outcome);
+                Ok(())
             }
             KubeStep::LookAtCrd => {
                 let sight = kube::crd(client).await?;
@@ -299,63 +308,19 @@ impl<'a> Pass<'a> {
                 self.crd = lock(&context.crd_memory).sees(sight, self.asked, window);
                 Ok(())
             }
-            KubeStep::Claim(claim) => {
-                let patch = patch::claim(&self.snapshot, &object.guard, &claim);
-                let outcome = kube::patch(client, &object.key, patch).await?;
-                if matches!(outcome, Outcome::Now(_)) {
-                    domain::claimed(object, &mut lock(&self.memory).visits);
-                    self.claimed = true;
-                }
-                self.take(outcome).await
-            }
-            KubeStep::Release(because) => {
-                let patch = patch::release(&self.snapshot, &object.guard);
-                let before = Arc::clone(&self.snapshot);
-                let outcome = kube::patch(client, &object.key, patch).await?;
-                let done = matches!(outcome, Outcome::Now(_));
-                self.take(outcome).await?;
-                if done {
-                    domain::released(&mut lock(&self.memory).visits);
-                    tracing::info!(because = because.name(), deleting = object.phase == Phase::Deleting, "released");
-                    if let Some(note) = because.leaves(object) {
-                        self.tell(&before, &note).await;
-                    }
-                }
+            KubeStep::LookAtManagers => {
+                let manager = self.last_manager(object).await;
+                domain::managers_seen(manager.as_deref(), &mut lock(&self.memory).visits);
                 Ok(())
             }
+            KubeStep::Claim(claim) => self.claim(object, &claim).await,
+            KubeStep::Release(because) => self.release(object, &because).await,
             KubeStep::Status { report, notes } => self.write_status(object, &report, &notes).await,
         }
     }
 
-    async fn write_status(&mut self, object: &Object, report: &Report, notes: &[Note]) -> Result<(), KubeError> {
-        let before = self.snapshot.read_status();
-        let raw = self.snapshot.raw_status();
-        let after = status::render(report, &object.key, &self.uid, before.as_ref(), Timestamp::now());
-        let after = serde_json::to_value(&after).map_err(|error| KubeError::Bug(::kube::Error::SerdeError(error)))?;
-        let patch = patch::status(&object.guard, raw.as_ref(), &after);
-        let outcome = kube::patch_status(&self.context.client, &object.key, patch).await?;
-        let written = matches!(outcome, Outcome::Now(_));
-        self.take(outcome).await?;
-        if written {
-            let reason = report.verdict.reason();
-            tracing::info!(%reason, generation = report.generation, "status written");
-            let about = Arc::clone(&self.snapshot);
-            for note in notes {
-                self.tell(&about, note).await;
-            }
-            if report.begins_stall(&object.recorded) {
-                self.context.events.stalled(&about, report).await;
-            }
-        }
-        Ok(())
-    }
-
     /// Takes in what a request to Kubernetes showed of the object.
-    async fn take(&mut self, mut outcome: Outcome) -> Result<(), KubeError> {
-        if matches!(outcome, Outcome::Stale) {
-            self.asked = self.context.clock.now();
-            outcome = kube::get(&self.context.client, &self.snapshot.key()).await?;
-        }
+    fn take(&mut self, outcome: Outcome) {
         match outcome {
             Outcome::Now(now) if *now.uid() == self.uid => {
                 // Replies come in order, so what undoes an earlier one is a restore of etcd that the watch has not shown yet.
@@ -368,11 +333,10 @@ impl<'a> Pass<'a> {
                 self.looked = Some(self.asked);
             }
             // Gone, or another object has taken the name.
-            Outcome::Now(_) | Outcome::Gone | Outcome::Stale => {
-                self.gone = Some(true);
-            }
+            Outcome::Now(_) | Outcome::Gone => self.gone = Some(true),
+            // Nothing of it was shown.
+            Outcome::Stale(_) | Outcome::Refused(_) => self.look_again(),
         }
-        Ok(())
     }
 
     async fn perform_call(&mut self, object: &Object, call: &Call) {

@@ -14,8 +14,11 @@ use super::patch;
 use super::snapshot::Snapshot;
 use super::watch::Scope;
 use crate::api::ConditionType;
-use crate::domain::{CrdSight, ObjectKey};
+use crate::domain::{CrdSight, ObjectKey, Refused};
+use crate::text::printable;
 
+/// Characters of the API server's words that are kept.
+const MAX_WORDS: usize = 500;
 /// Objects of one page.
 const PAGE: u32 = 500;
 /// Objects that are written to at a time.
@@ -60,6 +63,9 @@ pub enum ReleaseError {
     /// The API server failed or refused.
     #[error(transparent)]
     Kube(#[from] KubeError),
+    /// The API server did not take the patch.
+    #[error("the API server says: {0}")]
+    Refused(String),
     /// It never held still.
     #[error("somebody else changed it {TRIES} times in a row")]
     Contested,
@@ -209,21 +215,30 @@ impl SurveyError {
     }
 }
 
+fn refused(answer: &Refused) -> ReleaseError {
+    ReleaseError::Refused(printable(&answer.words, MAX_WORDS))
+}
+
 /// Finalizer and claim off one object, in one patch; read again as often as somebody else was faster.
 async fn one(client: &Client, held: Held) -> (ObjectKey, Result<(), ReleaseError>) {
     let Held { key, mut patch, .. } = held;
     for _ in 0..TRIES {
-        let now = match kube::patch(client, &key, patch).await {
-            Ok(Outcome::Now(_)) => return (key, Ok(())),
-            Ok(Outcome::Stale | Outcome::Gone) => kube::get(client, &key).await,
+        let answer = match kube::patch(client, &key, patch.clone()).await {
+            Ok(Outcome::Gone) => return (key, Ok(())),
+            Ok(Outcome::Now(object)) if Held::of(&object).is_none() => return (key, Ok(())),
+            Ok(Outcome::Now(_)) => return (key, Err(refused(&kube::without_effect("both are still there")))),
+            Ok(Outcome::Refused(answer)) => return (key, Err(refused(&answer))),
+            Ok(Outcome::Stale(answer)) => answer,
             Err(error) => return (key, Err(error.into())),
         };
-        match now {
+        match kube::get(client, &key).await {
             Ok(Outcome::Now(object)) => match Held::of(&object) {
+                // Nothing has changed, so no test in the patch can have failed.
+                Some(held) if held.patch == patch => return (key, Err(refused(&answer))),
                 Some(held) => patch = held.patch,
                 None => return (key, Ok(())),
             },
-            Ok(Outcome::Gone | Outcome::Stale) => return (key, Ok(())),
+            Ok(_) => return (key, Ok(())),
             Err(error) => return (key, Err(error.into())),
         }
     }

@@ -15,9 +15,11 @@ use serde::de::IgnoredAny;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use self::annotations::Annotations;
 use crate::api::{FINALIZER, GROUP, IdentityStatus, KIND, PLURAL, VERSION};
 use crate::domain::{
-    Claimant, ExternalId, Guard, Mark, Mono, Object, ObjectKey, Phase, Poke, Progress, Recorded, Spec, Uid, depth,
+    Claimant, Crowd, ExternalId, Guard, Mark, Mono, Object, ObjectKey, Phase, Poke, Progress, Recorded, Report, Spec,
+    Uid, depth,
 };
 
 /// A status is ours and shallow; one that is not cannot be read and counts as none.
@@ -42,6 +44,8 @@ pub struct Snapshot {
     annotated: bool,
     claim: Option<Box<str>>,
     poke: Option<Box<str>>,
+    /// `None` of nearly all: there is room for a claim, whatever it says.
+    crowd: Option<Arc<Crowd>>,
     spec: Option<Arc<RawValue>>,
     status: Option<Arc<RawValue>>,
 }
@@ -82,19 +86,11 @@ struct WireMeta {
     annotations: Option<Annotations>,
 }
 
-#[derive(Deserialize)]
-struct Annotations {
-    #[serde(default, rename = "unkey.com/claim")]
-    claim: Option<Box<str>>,
-    #[serde(default, rename = "unkey.com/reconcile-requested-at")]
-    poke: Option<Box<str>>,
-}
-
 impl From<Wire> for Snapshot {
     fn from(wire: Wire) -> Self {
         let meta = wire.metadata;
         let (annotated, ours) = (meta.annotations.is_some(), meta.annotations);
-        let (claim, poke) = ours.map_or((None, None), |ours| (ours.claim, ours.poke));
+        let Annotations { claim, poke, crowd } = ours.unwrap_or_default();
         let external_id = wire.spec.as_ref().and_then(|spec| serde_json::from_str::<OnlyExternalId>(spec.get()).ok());
         Self {
             uid: Uid::new(meta.uid.as_deref().unwrap_or_default()),
@@ -107,6 +103,7 @@ impl From<Wire> for Snapshot {
             annotated,
             claim,
             poke,
+            crowd: crowd.map(Arc::new),
             metadata: ObjectMeta {
                 name: meta.name,
                 namespace: meta.namespace,
@@ -243,6 +240,17 @@ impl Snapshot {
         self.finalizers
     }
 
+    /// True if our finalizer is on, and a claim of its own.
+    pub fn is_claimed(&self) -> bool {
+        self.finalizers.ours().is_some() && Mark::parse(self.claim(), &self.uid).own().is_some()
+    }
+
+    /// True if its status is what was written to say `report`.
+    pub fn shows(&self, report: &Report) -> bool {
+        let recorded = Recorded::read(self.read_status().as_ref(), &self.uid, report.external_id.as_ref());
+        recorded.own().is_some_and(|record| record.shows(report, &self.key()))
+    }
+
     /// True if it is being deleted.
     pub fn is_leaving(&self) -> bool {
         self.phase == Phase::Deleting
@@ -280,7 +288,7 @@ impl Snapshot {
         self.uid == other.uid
             && (self.generation, self.phase) == (other.generation, other.phase)
             && (self.finalizers, self.annotated) == (other.finalizers, other.annotated)
-            && (&self.claim, &self.poke) == (&other.claim, &other.poke)
+            && (&self.claim, &self.poke, &self.crowd) == (&other.claim, &other.poke, &other.crowd)
             && text(self.spec.as_ref()) == text(other.spec.as_ref())
             && text(self.status.as_ref()) == text(other.status.as_ref())
     }
@@ -338,6 +346,7 @@ impl Snapshot {
             fresh,
             finalizer: self.finalizers.ours().is_some(),
             mark: Mark::parse(self.claim(), uid),
+            crowd: self.crowd.as_deref().cloned(),
             generation: self.generation,
             poke,
             external_id: spec.external_id,
@@ -370,5 +379,6 @@ impl Pokes {
     }
 }
 
+mod annotations;
 #[cfg(test)]
 pub(super) mod tests;

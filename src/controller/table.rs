@@ -9,6 +9,7 @@ mod guard;
 mod memories;
 mod owners;
 mod plans;
+mod unwritten;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,8 +21,8 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use self::memories::Memories;
 pub use self::memories::{Memory, Remembered};
-pub use self::owners::Owner;
 pub use self::plans::{Plan, Rescued};
+pub use self::{owners::Owner, unwritten::Unwritten};
 use super::clock::Clock;
 use super::snapshot::Snapshot;
 use crate::api::Reason;

@@ -13,7 +13,7 @@ use super::visits::{Trouble, Visits};
 use crate::api::Reason;
 
 /// So many times a difference is set right before it is left alone.
-const CORRECTIONS: u32 = 3;
+pub(super) const CORRECTIONS: u32 = 3;
 /// So many 5xx in a row on one object are held against its content.
 pub(super) const BROKEN: u32 = 5;
 
@@ -66,7 +66,9 @@ pub(super) fn truce(object: &Object, seen: &Seen, visits: &Visits, now: Mono) ->
 /// What a process finds given up for an hour it does not try at once, only because it began.
 pub(super) fn resume(object: &Object, visits: &mut Visits, policy: &Policy, now: Mono) {
     let Some(record) = object.recorded.own().filter(|record| record.generation == object.generation) else { return };
-    if record.shown.reason != Some(Reason::NotConverging) {
+    // Whoever owns gets finalizer and claim back at once (R1): one that does not stay on is found out anew.
+    let marked = object.finalizer && object.mark.own().is_some();
+    if record.shown.reason != Some(Reason::NotConverging) || !marked {
         return;
     }
     let cause = if record.shown.message == super::message::BROKEN { Cause::Broken } else { Cause::Contested };

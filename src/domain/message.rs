@@ -3,17 +3,24 @@
 //! No secret, no name from another namespace, no request id and nothing that changes from one retry to the next.
 
 use super::ids::ObjectKey;
-use super::report::{Cause, Note, Stall, Verdict};
+use super::refusal::{MAX_ANNOTATION_BYTES, Stripper};
+use super::report::{Cause, Left, Note, Stall, Verdict};
 
 pub(super) const CONTESTED: &str = "What this spec asks for was sent to Unkey three times and found changed again each time: another client, or an \
      operator in another cluster, writes something else. Find it and agree on one owner; until then this is tried once an hour.";
 pub(super) const BROKEN: &str = "Unkey answers this request with an internal error each time, while it answers others: something in this content breaks it. \
      Change the spec or ask Unkey's support; until then this is tried once an hour.";
 
+const REMEDY: &str = "Change the policy, webhook, quota or role that refuses this, or change this resource; the operator tries again after \
+     at most 5 minutes, and at once after a change of the spec.";
+/// Written by a client-side apply; it holds the whole manifest once more.
+const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
 pub(super) fn of(verdict: &Verdict, key: &ObjectKey, external_id: &str) -> String {
     match verdict {
         Verdict::Synced => "Unkey accepted this spec.".to_owned(),
         Verdict::Waiting(cause) => of_cause(cause, external_id),
+        Verdict::Blocked(cause @ Cause::ReleaseRefused { .. }) => of_cause(cause, external_id),
         Verdict::Blocked(cause) => blocked(cause, key, external_id),
         Verdict::Suspended => {
             "Reconciliation is suspended: nothing is done in Unkey until spec.suspend is false or left out.".to_owned()
@@ -82,7 +89,57 @@ fn of_cause(cause: &Cause, external_id: &str) -> String {
              externalId '{external_id}'. Its /readyz and its log name the namespace; nothing is created, adopted or deleted \
              for this resource until that is watched or no longer listed."
         ),
+        Cause::ClaimRefused(words) => format!(
+            "Kubernetes refuses the operator's finalizer and claim annotation on this resource: {}. Nothing is created or adopted \
+             in Unkey without them. {REMEDY}",
+            sentence(words)
+        ),
+        Cause::ReleaseRefused { words, left } => {
+            let left = match left {
+                Left::Gone => "The identity is gone from Unkey already.",
+                Left::Kept => "The identity stays in Unkey, as asked.",
+                Left::Others => "The identity in Unkey is not this resource's and stays.",
+                Left::Nothing => "This resource has no identity in Unkey.",
+            };
+            format!(
+                "{left} Kubernetes refuses to remove the operator's finalizer and claim annotation from this resource: {}. {REMEDY}",
+                sentence(words)
+            )
+        }
+        Cause::AnnotationsTooLarge { is, largest, bytes } => format!(
+            "The annotations of this resource leave no room for the operator's claim: with it they are {is} bytes, and Kubernetes allows \
+             {MAX_ANNOTATION_BYTES}. The largest is '{largest}' with {bytes} bytes{}. Nothing is created or adopted in Unkey without \
+             the claim. Remove or shorten an annotation; the operator continues at once.",
+            if largest == LAST_APPLIED { "; 'kubectl apply --server-side' does not need it" } else { "" }
+        ),
     }
+}
+
+/// Without what ends it: it stands in a sentence of ours.
+fn sentence(words: &str) -> &str {
+    words.trim_end_matches(['.', ' '])
+}
+
+pub(super) fn of_unwritten(words: &str, reason: &str, message: &str) -> String {
+    format!(
+        "Kubernetes refuses the status of this resource, so it may be out of date: {}. It would say {reason}: {message}",
+        sentence(words)
+    )
+}
+
+fn stripped(by: &Stripper) -> String {
+    let who = match by {
+        Stripper::Admission => "a mutating admission webhook removes them in the same request".to_owned(),
+        Stripper::Manager(name) => {
+            format!("somebody removes them each time, last the field manager '{name}' (metadata.managedFields)")
+        }
+        Stripper::Unasked | Stripper::Unknown => "another client removes them each time".to_owned(),
+    };
+    format!(
+        "The operator's finalizer and claim annotation do not stay on this resource: {who}. Nothing is created in Unkey without them, and \
+         a deletion would leave an identity behind. Exclude the finalizer unkey.com/identity and the annotation unkey.com/claim \
+         there; until then they are put on once an hour, and at once after a change of the spec."
+    )
 }
 
 fn of_stall(stall: &Stall, external_id: &str) -> String {
@@ -113,6 +170,7 @@ fn of_stall(stall: &Stall, external_id: &str) -> String {
         ),
         Stall::Contested => CONTESTED.to_owned(),
         Stall::Broken => BROKEN.to_owned(),
+        Stall::Stripped(by) => stripped(by),
     }
 }
 

@@ -22,6 +22,7 @@ mod object;
 mod observe;
 mod ownership;
 mod progress;
+mod refusal;
 mod report;
 pub mod scan;
 mod situation;
@@ -40,11 +41,15 @@ pub use ids::{Confirmed, ExternalId, IdentityId, Mono, ObjectKey, Uid};
 pub use knowledge::{Doubt, InFlight, Knowledge, LastWrite, Seen, Unsure, Write};
 pub use learn::{Effect, Fault, Reply, Telling, begin, begin_pass, learn};
 pub use losses::{Losses, lossless};
-pub use object::{Controls, Guard, Object, Phase, Poke};
+pub use object::{Controls, Crowd, Guard, Object, Phase, Poke};
 pub use observe::{claimed, ended, observe, released, rewound};
 pub use ownership::{Claimant, Role, owner, role};
 pub use progress::Progress;
-pub use report::{Cause, Held, Note, Operation, Record, Recorded, Report, Shown, Stall, Verdict};
+pub use refusal::{
+    KubeWrite, MAX_ANNOTATION_BYTES, Refusal, Refusals, Refused, Stripped, Stripper, accepted, concluded, is_refusal,
+    managers_seen, put_on, refused, told,
+};
+pub use report::{Cause, Held, Left, Note, Operation, Record, Recorded, Report, Shown, Stall, Verdict};
 pub use situation::{Call, Entry, Freed, KubeStep, Patch, Policy, Purpose, Settled, Situation, Step, Wake};
 pub use visits::{Trouble, Visits};
 pub use workspace::{CANARIES, Gate, KeyMark, Look, Workspace, proven_by};

@@ -23,6 +23,8 @@ pub struct Object {
     pub finalizer: bool,
     /// Our annotation.
     pub mark: Mark,
+    /// The annotations of others, if they leave little room for ours.
+    pub crowd: Option<Crowd>,
     /// `metadata.generation`.
     pub generation: i64,
     /// An unanswered request for a check, by annotation.
@@ -44,6 +46,17 @@ pub struct Guard {
     pub uid: Uid,
     /// `metadata.resourceVersion`.
     pub resource_version: String,
+}
+
+/// Annotations that come close to what the API server allows all of them together.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Crowd {
+    /// Bytes of all keys and values but those of the claim.
+    pub bytes: usize,
+    /// The key of the largest.
+    pub largest: String,
+    /// Bytes of its value.
+    pub largest_bytes: usize,
 }
 
 /// Where an object is in its life.

@@ -6,6 +6,7 @@ use super::ids::{ExternalId, IdentityId, Mono, Uid};
 use super::knowledge::{Doubt, Knowledge, LastWrite};
 use super::message;
 use super::object::{Object, Phase};
+use super::refusal;
 use super::report::{Cause, Shown, Verdict};
 use super::situation::Policy;
 use super::visits::{Trouble, Visits};
@@ -39,6 +40,7 @@ pub fn observe(object: &Object, known: &mut Knowledge, visits: &mut Visits, poli
         visits.failures = 0;
     }
     rejudge(object, visits, policy);
+    refusal::observe(object, visits, now);
 }
 
 /// Under another root key Unkey may answer otherwise: what it said is judged anew (R13). A restart alone is no other key.
@@ -195,6 +197,7 @@ pub fn rewound(uid: &Uid, known: &mut Knowledge, visits: &mut Visits, now: Mono)
 /// Notes that our patch took the claim off: nothing is left to be dealt with.
 pub fn released(visits: &mut Visits) {
     visits.maybe_own = None;
+    visits.stripped = None;
 }
 
 /// Notes that our patch put the claim on; `before` is the object that the patch was made from, whose version it tested.

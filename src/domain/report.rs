@@ -5,6 +5,7 @@ use super::fields::Fields;
 use super::ids::{Confirmed, ExternalId, IdentityId, ObjectKey, Uid};
 use super::losses::Losses;
 use super::message;
+use super::refusal::Stripper;
 use crate::api::{ConditionType, DeletionPolicy, EventReason, IdentityStatus, Origin, Reason};
 
 /// The identity that an object owns.
@@ -98,6 +99,37 @@ pub enum Cause {
     OwnerPending,
     /// Not every object that could own the externalId is known.
     Unseen,
+    /// Kubernetes refuses finalizer and claim; its words, escaped.
+    ClaimRefused(String),
+    /// Kubernetes refuses to take them off.
+    ReleaseRefused {
+        /// Its words, escaped.
+        words: String,
+        /// What is left in Unkey.
+        left: Left,
+    },
+    /// The annotations leave no room for the claim.
+    AnnotationsTooLarge {
+        /// Bytes of all annotations, the claim included.
+        is: usize,
+        /// The key of the largest.
+        largest: String,
+        /// Bytes of its value.
+        bytes: usize,
+    },
+}
+
+/// What is left in Unkey of an object that could go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Left {
+    /// Its identity was there and is gone.
+    Gone,
+    /// Its identity, as asked.
+    Kept,
+    /// What belongs to somebody else.
+    Others,
+    /// Nothing was ever there.
+    Nothing,
 }
 
 /// Why a person must act.
@@ -121,6 +153,8 @@ pub enum Stall {
     Contested,
     /// Unkey answers this with a 5xx each time, and other calls well.
     Broken,
+    /// Finalizer and claim do not stay on.
+    Stripped(Stripper),
 }
 
 /// An operation of the Unkey API, as far as permissions go.
@@ -154,6 +188,8 @@ impl Verdict {
         match self {
             Self::Synced => Reason::Synced,
             Self::Waiting(cause) => cause.reason(),
+            // The identity does not hold it up.
+            Self::Blocked(cause @ Cause::ReleaseRefused { .. }) => cause.reason(),
             Self::Blocked(_) => Reason::DeletionBlocked,
             Self::Suspended => Reason::Suspended,
             Self::Conflict { .. } => Reason::ExternalIdConflict,
@@ -193,6 +229,9 @@ impl Cause {
             Self::WorkspaceMismatch => Reason::WorkspaceMismatch,
             Self::Contested | Self::Broken => Reason::NotConverging,
             Self::Suspended => Reason::Suspended,
+            Self::ClaimRefused(_) | Self::ReleaseRefused { .. } | Self::AnnotationsTooLarge { .. } => {
+                Reason::WriteRefused
+            }
         }
     }
 
@@ -210,7 +249,7 @@ impl Stall {
             Self::ExistsNever | Self::ExistsNeverMaybeOurs | Self::ExistsWouldLose => Reason::AlreadyExists,
             Self::WouldLose(_) => Reason::WouldLose,
             Self::IdentityMismatch => Reason::IdentityMismatch,
-            Self::Contested | Self::Broken => Reason::NotConverging,
+            Self::Contested | Self::Broken | Self::Stripped(_) => Reason::NotConverging,
         }
     }
 }
@@ -225,6 +264,11 @@ impl Report {
     pub fn message(&self, key: &ObjectKey) -> String {
         let external_id = self.external_id.as_ref().map_or("?", ExternalId::as_str);
         message::of(&self.verdict, key, external_id)
+    }
+
+    /// The text of an event in place of the status, which Kubernetes refuses with these words.
+    pub fn unwritten(&self, key: &ObjectKey, words: &str) -> String {
+        message::of_unwritten(words, self.verdict.reason().as_str(), &self.message(key))
     }
 }
 

@@ -8,7 +8,8 @@ use super::ids::{Confirmed, ExternalId, IdentityId, Mono};
 use super::knowledge::{Knowledge, LastWrite, Seen};
 use super::object::{Object, Phase};
 use super::ownership::Role;
-use super::report::{Note, Report};
+use super::refusal::KubeWrite;
+use super::report::{Left, Note, Report};
 use super::visits::Visits;
 use super::workspace::Gate;
 use crate::api::{AdoptionPolicy, DeletionPolicy};
@@ -95,6 +96,8 @@ pub enum KubeStep {
     },
     /// Finalizer and claim off, in one patch.
     Release(Freed),
+    /// An uncached read of who wrote the object last: somebody takes the claim off again and again.
+    LookAtManagers,
 }
 
 /// A request to Unkey.
@@ -197,6 +200,17 @@ impl KubeStep {
             Self::Claim(_) => "claim",
             Self::Status { .. } => "status",
             Self::Release(_) => "release",
+            Self::LookAtManagers => "look at the managers",
+        }
+    }
+
+    /// Which write it is, if it is one.
+    pub fn write(&self) -> Option<KubeWrite> {
+        match self {
+            Self::Claim(_) => Some(KubeWrite::Claim),
+            Self::Status { .. } => Some(KubeWrite::Status),
+            Self::Release(_) => Some(KubeWrite::Release),
+            Self::Refresh | Self::LookAtCrd | Self::LookAtManagers => None,
         }
     }
 }
@@ -208,7 +222,9 @@ impl Step {
         match self {
             Self::Call(_) | Self::Kube(KubeStep::Refresh | KubeStep::LookAtCrd) => true,
             Self::Kube(KubeStep::Claim(_)) => object.held().is_none(),
-            Self::Kube(KubeStep::Status { .. } | KubeStep::Release(_)) | Self::Wait(_) | Self::Done => false,
+            Self::Kube(KubeStep::Status { .. } | KubeStep::Release(_) | KubeStep::LookAtManagers)
+            | Self::Wait(_)
+            | Self::Done => false,
         }
     }
 
@@ -217,7 +233,10 @@ impl Step {
         match self {
             Self::Kube(KubeStep::Status { .. } | KubeStep::Release(_)) => true,
             Self::Kube(KubeStep::Refresh) => !matches!(known.last, LastWrite::None),
-            Self::Kube(KubeStep::Claim(_) | KubeStep::LookAtCrd) | Self::Call(_) | Self::Wait(_) | Self::Done => false,
+            Self::Kube(KubeStep::Claim(_) | KubeStep::LookAtCrd | KubeStep::LookAtManagers)
+            | Self::Call(_)
+            | Self::Wait(_)
+            | Self::Done => false,
         }
     }
 }
@@ -231,6 +250,16 @@ impl Freed {
             Self::NeverClaimed | Self::NeverSent | Self::Deleted(_) | Self::Gone(_) => false,
         };
         left.then(|| Note::Orphaned(object.external_id.clone()))
+    }
+
+    /// What is left in Unkey.
+    pub fn left(&self) -> Left {
+        match self {
+            Self::Deleted(_) | Self::Gone(_) => Left::Gone,
+            Self::Orphaned => Left::Kept,
+            Self::NotOurs => Left::Others,
+            Self::NeverClaimed | Self::NeverSent => Left::Nothing,
+        }
     }
 
     /// Its name, for logs.

@@ -2,6 +2,7 @@
 
 use super::fight::Fight;
 use super::ids::{Confirmed, Mono};
+use super::refusal::{Refusals, Stripped};
 use super::report::Cause;
 
 /// The memory of one uid.
@@ -48,6 +49,12 @@ pub struct Visits {
     pub broken: u32,
     /// The last failure, if it still holds work back.
     pub trouble: Option<Trouble>,
+    /// Writes that Kubernetes refuses (R25).
+    pub refusals: Refusals,
+    /// Tests in patches that failed in a row, each on another version of the object.
+    pub stale: u32,
+    /// A claim that does not stay on (R16).
+    pub stripped: Option<Stripped>,
 }
 
 impl Visits {

@@ -26,10 +26,13 @@ pub enum LogError {
 /// Sets up logging for the process. `level` is a level or a filter (`info,unkey_operator=debug`).
 pub fn init(format: LogFormat, level: &str) -> Result<(), LogError> {
     let mut filter = EnvFilter::builder().parse(level)?;
-    // What these say, ours say in other words: the runtime's spans, and its warning of a watch that is refused. Asked for by name, they are there.
+    // What these say, ours say in other words: the runtime's spans, its warning of a watch that is refused, and the client's line for each 5xx,
+    // however often a request is repeated. Asked for by name, they are there.
     let most = ["kube_client", "hyper", "hyper_util", "reqwest", "rustls", "tower"].map(|noisy| (noisy, "warn"));
-    for (noisy, least) in [("kube_runtime", "error")].into_iter().chain(most) {
-        if !level.contains(noisy) {
+    let least = [("kube_runtime", "error"), ("kube_client::client::builder", "off")];
+    for (noisy, least) in least.into_iter().chain(most) {
+        let crate_name = noisy.split("::").next().unwrap_or(noisy);
+        if !level.contains(crate_name) {
             filter = filter.add_directive(format!("{noisy}={least}").parse()?);
         }
     }

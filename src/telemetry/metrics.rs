@@ -20,6 +20,7 @@ use super::scans::Scans;
 use super::watches::Watches;
 use super::words::{Outcome, PassEnd, WatchState};
 use crate::api::{EventReason, Reason};
+use crate::domain::KubeWrite;
 use crate::unkey::{Operation, Standing};
 
 /// The operator's metrics. Clones share them.
@@ -40,6 +41,8 @@ struct Inner {
     left_behind: Counter,
     rescued: Counter,
     leads: Gauge,
+    refused: Family<ByWrite, Gauge>,
+    untold: Gauge,
     scans: Scans,
     permits: Permits,
     watches: Watches,
@@ -60,6 +63,10 @@ pub struct View {
     pub leads: bool,
     /// How many watches are in each state.
     pub watches: Vec<(WatchState, usize)>,
+    /// How many objects wait since Kubernetes refuses that write.
+    pub refused: [(KubeWrite, usize); 3],
+    /// Those of them of which neither status nor an event tells.
+    pub untold: usize,
 }
 
 /// A label value that cannot be anything but one of the program's own words.
@@ -86,6 +93,11 @@ pub(super) struct ByOperation {
 struct ByOutcome {
     operation: Word,
     outcome: Word,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByWrite {
+    write: Word,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -188,6 +200,10 @@ impl Default for Metrics {
         let help = "Identity objects that were out of step and that nothing was planned for, and that were looked at again; each is a bug of the operator";
         let rescued = registered(&mut registry, "rescues", help);
         let leads = registered(&mut registry, "leader", "1 while this process may act; 0: it stands by");
+        let help = "Objects of which Kubernetes refuses a write at the moment, by write: an admission policy, a quota, a missing right";
+        let refused = registered(&mut registry, "writes_refused", help);
+        let help = "Those of them that neither a status nor an event tells of";
+        let untold = registered(&mut registry, "writes_refused_untold", help);
         let scans = Scans::register(&mut registry);
         let permits = Permits::register(&mut registry);
         let watches = Watches::register(&mut registry);
@@ -205,6 +221,8 @@ impl Default for Metrics {
             left_behind,
             rescued,
             leads,
+            refused,
+            untold,
             scans,
             permits,
             watches,
@@ -266,6 +284,11 @@ impl Metrics {
         self.0.permits.show(&view.calls, &view.waiting);
         self.0.watches.show(&view.watches);
         self.0.leads.set(i64::from(view.leads));
+        for (write, count) in view.refused {
+            let labels = ByWrite { write: Word(write.as_str()) };
+            self.0.refused.get_or_create(&labels).set(i64::try_from(count).unwrap_or(i64::MAX));
+        }
+        self.0.untold.set(i64::try_from(view.untold).unwrap_or(i64::MAX));
         self.0.oldest.set(view.oldest_unsynced.as_secs_f64());
         let counts = &view.reasons;
         for reason in Reason::ALL {

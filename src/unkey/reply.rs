@@ -1,6 +1,5 @@
 //! From status, headers and bytes to an answer or an error. Pure, so that every case is a row of a table.
 
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -8,6 +7,7 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 
 use super::error::{Error, Fault};
 use super::wire::{Created, Identity, Operation, Page, Updated};
+use crate::text::printable;
 
 /// The shortest pause that a 429 makes: Unkey floors `Retry-After` to whole seconds, so 0 means "under a second".
 pub const MIN_RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -101,21 +101,7 @@ pub(crate) fn parse_retry_after(value: &str) -> Option<Duration> {
 
 /// Server text made fit for messages: no root key, no control or invisible formatting characters, bounded.
 fn clean(text: &str, redact: impl Fn(&str) -> String) -> String {
-    let text = redact(text);
-    let mut out = String::new();
-    for (count, char) in text.chars().enumerate() {
-        if count == MAX_TEXT {
-            out.push('…');
-            break;
-        }
-        // `escape_debug` escapes what does not print, such as bidirectional overrides; quotes may stay.
-        if matches!(char, '"' | '\'') {
-            out.push(char);
-        } else {
-            let _ = write!(out, "{}", char.escape_debug());
-        }
-    }
-    out
+    printable(&redact(text), MAX_TEXT)
 }
 
 /// `serde_json`'s own messages quote values, so only the kind is kept.

@@ -66,8 +66,10 @@ async fn installed_before_its_crd() {
 async fn metrics_tell_what_happens_in_a_closed_set_of_words() {
     let (world, proxy) = World::new("metrics").await.behind_proxy().await;
     let operator = world.start().await;
-    // The API server refuses something once.
-    proxy.order(KubeFault::new(KubeFaultKind::forbidden()).verb("patch").on("identities").once());
+    // The API server refuses a read once, and a write.
+    for verb in ["get", "patch"] {
+        proxy.order(KubeFault::new(KubeFaultKind::forbidden()).verb(verb).on("identities").once());
+    }
     // What is to be deleted is gone already.
     world.create("gone", &json!({"externalId": "gone"})).await;
     world.ready("gone").await;

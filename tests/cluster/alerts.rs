@@ -121,18 +121,42 @@ async fn who_leads() {
 }
 
 #[tokio::test]
-async fn the_api_server_refuses() {
+async fn the_api_server_refuses_to_read() {
     let (world, proxy) = World::new("alerts-passes").await.behind_proxy().await;
     let operator = world.start().await;
+    made(&world, "a").await;
     let before = scrape(&operator).await;
-    proxy.order(KubeFault::new(KubeFaultKind::forbidden()).verb("patch").on("identities"));
-    world.create("a", &json!({"externalId": "a"})).await;
+    // The look before the update (R11).
+    proxy.order(KubeFault::new(KubeFaultKind::forbidden()).verb("get").on("identities"));
+    edit(&world, "a").await;
     eventually("four passes to fail", async || {
         (operator.metrics().await.sum("unkey_operator_reconciles_total", &[("result", "error")]) >= 4).then_some(())
     })
     .await;
     let after = scrape(&operator).await;
     assert_fires(&before, &after, &["UnkeyIdentityOutOfStep", "UnkeyOperatorPassesFail"]);
+}
+
+/// The claim of one, which its status tells, and the status of another one.
+#[tokio::test]
+async fn the_api_server_refuses_to_write() {
+    for subresource in ["", "status"] {
+        let (world, proxy) = World::new("alerts-refused").await.behind_proxy().await;
+        let operator = world.start().await;
+        let before = scrape(&operator).await;
+        let refused =
+            KubeFault::new(KubeFaultKind::forbidden()).verb("patch").on("identities").subresource(subresource);
+        let refused = proxy.order(refused);
+        world.create("a", &json!({"externalId": "a"})).await;
+        if subresource.is_empty() {
+            world.reason("a", "WriteRefused").await;
+        } else {
+            world.event("a", "WriteRefused").await;
+        }
+        assert_fires(&before, &scrape(&operator).await, &["UnkeyIdentityOutOfStep", "UnkeyWriteRefused"]);
+        proxy.clear_fault(refused);
+        world.ready("a").await;
+    }
 }
 
 #[tokio::test]

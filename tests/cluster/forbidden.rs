@@ -3,7 +3,7 @@
 //! that a new one cannot be forgotten, nor one be granted that it does not need. Those to the lease need operators of their own.
 
 mod deeds;
-mod scene;
+pub mod scene;
 mod unwatched;
 
 use std::collections::BTreeSet;

@@ -6,6 +6,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
+use admission_webhook::{Answer, Kind, Order, Rules, Webhook};
 use cutting_proxy::{Fault, FaultKind, Proxy};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use serde_json::{Value, json};
@@ -270,4 +271,23 @@ async fn what_cannot_be_released_is_named() {
     proxy.clear_fault(forbidden);
     assert_eq!(succeeded(&run(&args, Stdio::null()).await), "released 1 Identity\n");
     eventually("b to be free", async || (!is_held(&world.get("b").await?)).then_some(())).await;
+}
+
+/// R25: a webhook that refuses it is told as what it is, not as somebody who is faster each time.
+#[tokio::test]
+async fn what_refuses_it_is_told() {
+    let world = World::new("release-refused").await;
+    let rules = Rules::on("unkey.com", &["identities"]).operations(&["UPDATE"]);
+    let webhook = Webhook::start(&world.plane.kubeconfig(), Kind::Validating, &world.namespace, &rules).await.unwrap();
+    for (name, code) in [("forbidden", 403), ("conflict", 409), ("unexplained", 422)] {
+        world.try_create(&held(name)).await.unwrap();
+        webhook.order(Order::new(Answer::deny(code, "", &format!("{name}: not this one"))).of(name));
+    }
+    let (code, said) = failed(&release(&world, &["--yes"]).await);
+    assert_eq!(code, 1, "{said}");
+    for name in ["forbidden", "conflict", "unexplained"] {
+        assert!(said.contains(&format!("denied the request: {name}: not this one")), "{said}");
+        let patches = webhook.requests().iter().filter(|entry| entry.request["name"] == name).count();
+        assert_eq!(patches, 1, "{name}");
+    }
 }

@@ -4,7 +4,7 @@
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use unkey_operator::api::{AdoptionPolicy, DeletionPolicy};
-use unkey_operator::domain::{Cause, Content, Controls};
+use unkey_operator::domain::{Cause, Content, Controls, KubeWrite};
 
 use crate::sim::{Act, End, Script, Sim, Wish, content, wish};
 use crate::world::Fate;
@@ -80,17 +80,27 @@ fn acts(strangers: bool) -> BoxedStrategy<Act> {
     .boxed()
 }
 
+/// Mostly nothing is refused.
+fn refusals() -> impl Strategy<Value = Vec<(KubeWrite, u16)>> {
+    let code = prop::sample::select(vec![403, 409, 500]);
+    let one = (prop::sample::select(KubeWrite::ALL.to_vec()), code);
+    prop_oneof![4 => Just(Vec::new()), 1 => prop::collection::vec(one, 1..3)]
+}
+
 pub fn scripts(strangers: bool) -> impl Strategy<Value = Script> {
     let seldom = || prop::option::weighted(0.2, 0..6_usize);
     let meanwhile = prop::option::weighted(0.2, (0..6_usize, acts(strangers)));
-    (prop::collection::vec(fates(), 0..4), seldom(), seldom(), meanwhile, prop_oneof![4 => Just(0), 1 => 1..4_usize])
-        .prop_map(|(fates, crash_after, drop_after, meanwhile, stale)| Script {
+    let stale = prop_oneof![4 => Just(0), 1 => 1..4_usize];
+    (prop::collection::vec(fates(), 0..4), seldom(), seldom(), meanwhile, stale, refusals()).prop_map(
+        |(fates, crash_after, drop_after, meanwhile, stale, refused)| Script {
             fates,
             crash_after,
             drop_after,
             meanwhile,
             stale,
-        })
+            refused,
+        },
+    )
 }
 
 fn ops(strangers: bool) -> impl Strategy<Value = Vec<Op>> {

@@ -12,6 +12,7 @@ mod lost;
 mod managing;
 mod outage;
 mod quiet;
+mod refused;
 mod replaced;
 mod sim;
 mod steady;

@@ -8,8 +8,9 @@ use std::collections::{HashMap, HashSet};
 
 use unkey_operator::api::{AdoptionPolicy, DeletionPolicy};
 use unkey_operator::domain::{
-    Controls, Crd, Entry, FieldHash, Gate, Knowledge, KubeStep, Limits, Meta, Mono, Note, Policy, Record, Role,
-    Situation, Step, Telling, Uid, Visits, Wake, begin, begin_pass, claimed, decide, learn, observe,
+    Controls, Crd, Entry, FieldHash, Gate, Guard, Knowledge, KubeStep, KubeWrite, Limits, Meta, Mono, Note, Object,
+    Policy, Record, Refused, Role, Situation, Step, Telling, Uid, Visits, Wake, accepted, begin, begin_pass, claimed,
+    concluded, decide, is_refusal, learn, managers_seen, observe, put_on, refused,
 };
 
 use crate::world::{DEADLINE, Fate, Unkey, WINDOW};
@@ -74,6 +75,8 @@ pub struct Script {
     pub meanwhile: Option<(usize, Act)>,
     /// The pass begins with the object as it was so many versions ago, if the cache can be that far behind.
     pub stale: usize,
+    /// These writes to Kubernetes are refused, with this HTTP status.
+    pub refused: Vec<(KubeWrite, u16)>,
 }
 
 /// What others do.
@@ -116,6 +119,10 @@ pub struct Sim {
     pub dice: u16,
     /// Someone takes the object away by hand right before its first status is written.
     pub vanish_before_status: bool,
+    /// Writes to Kubernetes that are refused whatever a script says, with this HTTP status.
+    pub refuses: Vec<(KubeWrite, u16)>,
+    /// A mutating webhook takes each claim off again.
+    pub strips: bool,
     /// The pass ends with an error instead of a write to Kubernetes, once so many were made.
     pub kube_fails_after: Option<usize>,
     /// What updates of the object sent, field by field: found again, it is nobody else's (R18).
@@ -153,6 +160,8 @@ impl Sim {
             heirs: false,
             dice: 30_000,
             vanish_before_status: false,
+            refuses: Vec::new(),
+            strips: false,
             kube_fails_after: None,
             sent: HashSet::new(),
             trace: Vec::new(),
@@ -274,6 +283,22 @@ impl Sim {
         self.process.visits.entry(uid).or_default()
     }
 
+    /// Takes in an answer that is no success. False: it looks like a test that failed, and a look shows that one may have.
+    fn is_refused(&mut self, step: &KubeStep, object: &Object, code: u16) -> bool {
+        let (now, dice) = (self.mono(), self.dice);
+        let after = self
+            .thing
+            .as_ref()
+            .map(|thing| Guard { uid: thing.uid.clone(), resource_version: thing.version.to_string() });
+        let visits = self.process.visits.entry(object.guard.uid.clone()).or_default();
+        if code == 409 && !is_refusal(&object.guard, after.as_ref(), visits) {
+            return false;
+        }
+        let answer = Refused { code, words: "no".to_owned(), retry_after: 0 };
+        refused(object, step.write().expect("a write"), &answer, visits, now, dice);
+        true
+    }
+
     pub fn pass_with(&mut self, script: &Script) -> End {
         begin_pass(&mut self.process.known);
         let stray = self.process.stray.take().filter(|_| self.thing.is_none());
@@ -306,6 +331,8 @@ impl Sim {
             };
             let step = decide(&situation);
             assert_eq!(step, decide(&situation), "decide is a function");
+            let visits = self.process.visits.entry(thing.uid.clone()).or_default();
+            concluded(&step, visits);
             let (crash, drop) = (script.crash_after == Some(n), script.drop_after == Some(n));
             if let Some((_, act)) = script.meanwhile.as_ref().filter(|(at, _)| *at == n) {
                 self.act(act);
@@ -320,6 +347,10 @@ impl Sim {
                     self.trace.push("LookAtCrd".to_owned());
                     crd = self.crd;
                 }
+                Step::Kube(KubeStep::LookAtManagers) => {
+                    self.trace.push("LookAtManagers".to_owned());
+                    managers_seen(None, self.process.visits.entry(thing.uid.clone()).or_default());
+                }
                 Step::Kube(step) => {
                     match &mut self.kube_fails_after {
                         Some(0) => {
@@ -329,15 +360,30 @@ impl Sim {
                         Some(left) => *left -= 1,
                         None => {}
                     }
-                    let done = self.kube(&step, &object, &thing);
+                    let ordered =
+                        script.refused.iter().chain(&self.refuses).find(|(write, _)| Some(*write) == step.write());
+                    let code = ordered.map(|(_, code)| *code);
+                    let done = if code.is_some() { None } else { self.kube(&step, &object, &thing) };
                     if crash {
                         self.restart();
                     }
                     if crash || drop {
                         return End::Cut;
                     }
-                    if let (KubeStep::Claim(_), Some(_)) = (&step, &done) {
-                        claimed(&object, self.process.visits.entry(thing.uid.clone()).or_default());
+                    if let Some(code) = code {
+                        self.trace.push(format!("Refused {}", step.write().expect("a write").as_str()));
+                        if self.is_refused(&step, &object, code) {
+                            fresh = false;
+                            continue;
+                        }
+                    }
+                    let visits = self.process.visits.entry(thing.uid.clone()).or_default();
+                    if let (Some(write), Some(_)) = (step.write(), &done) {
+                        accepted(write, visits);
+                    }
+                    if let (KubeStep::Claim(claim), Some(Some(after))) = (&step, &done) {
+                        put_on(&object, claim, after.claim.is_some(), visits, mono);
+                        claimed(&object, visits);
                     }
                     match (&step, done) {
                         (KubeStep::Release(_), Some(None)) => return End::Done,

@@ -5,7 +5,9 @@ use k8s_openapi::jiff::Timestamp;
 use serde_json::{Value, json};
 use unkey_operator::api::{DeletionPolicy, IdentityStatus};
 use unkey_operator::controller::render_status;
-use unkey_operator::domain::{Cause, ExternalId, Losses, ObjectKey, Operation, Report, SpecError, Stall, Uid, Verdict};
+use unkey_operator::domain::{
+    Cause, ExternalId, Left, Losses, ObjectKey, Operation, Report, SpecError, Stall, Stripper, Uid, Verdict,
+};
 
 /// The generation that every status here speaks of.
 pub const GENERATION: i64 = 1;
@@ -45,6 +47,9 @@ fn causes() -> Vec<Cause> {
         C::Suspended => C::Suspended,
         C::OwnerPending => C::OwnerPending,
         C::Unseen => C::Unseen,
+        C::ClaimRefused(_) => C::ClaimRefused(why()),
+        C::ReleaseRefused { .. } => C::ReleaseRefused { words: why(), left: Left::Gone },
+        C::AnnotationsTooLarge { .. } => C::AnnotationsTooLarge { is: 262_145, largest: why(), bytes: 262_000 },
     }
 }
 
@@ -60,6 +65,7 @@ fn stalls() -> Vec<Stall> {
         S::IdentityMismatch => S::IdentityMismatch,
         S::Contested => S::Contested,
         S::Broken => S::Broken,
+        S::Stripped(_) => S::Stripped(Stripper::Admission),
     }
 }
 

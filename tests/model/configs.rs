@@ -64,7 +64,8 @@ pub struct Config {
     pub seeded: Option<Seeded>,
 }
 
-pub const NONE: Budget = Budget { user: 0, faults: 0, strangers: 0, crashes: 0, cuts: 0, keys: 0, lies: 0, rewinds: 0 };
+pub const NONE: Budget =
+    Budget { user: 0, faults: 0, strangers: 0, crashes: 0, cuts: 0, keys: 0, lies: 0, rewinds: 0, refusals: 0 };
 pub const STILL: May = May { create: false, restore: false, delete: false, poke: false, strip: false };
 const A: Wish = Wish::of(Fill::A);
 

@@ -3,8 +3,8 @@
 
 use unkey_operator::api::AdoptionPolicy;
 use unkey_operator::domain::{
-    Call, Claim, Crd, Effect, Entry, Fault, Freed, Gate, Knowledge, KubeStep, LastWrite, Mark, Mono, Object, Patch,
-    Phase, Policy, Purpose, Recorded, Reply, Report, Role, Seen, Situation, Step, Verdict, Visits, decide,
+    Call, Claim, Crd, Effect, Entry, Fault, Freed, Gate, Knowledge, KubeStep, KubeWrite, LastWrite, Mark, Mono, Object,
+    Patch, Phase, Policy, Purpose, Recorded, Reply, Report, Role, Seen, Situation, Step, Verdict, Visits, Wake, decide,
 };
 
 use crate::kube::Thing;
@@ -108,6 +108,12 @@ seeded! {
     DropsOlder => Truth in "etcd is restored",
     /// Goes on with what it remembers of an object that was restored from a backup (R26).
     KeepsMemory => Truth in "etcd is restored",
+    /// Creates although Kubernetes refused the claim (R1, R25).
+    CreateRefused => Claimed in "Kubernetes refuses",
+    /// Never tries again what Kubernetes refused (R25).
+    RefusedForGood => Truth in "Kubernetes refuses",
+    /// Deletes once more because the release was refused (R6, R25).
+    DeleteRefused => Again in "Kubernetes refuses",
 }
 
 impl Seeded {
@@ -132,7 +138,7 @@ impl Seeded {
         let (known, visits, policy) = (&known, &visits, &policy);
         let crd = if self == Self::MissingIsGoing && matches!(crd, Crd::Doubtful(_)) { Crd::Going } else { crd };
         let step = decide(&Situation { object, role: *role, known, visits, gate, crd, entry, policy, now });
-        self.twist(step, object, *role, known, &thing)
+        self.twist(step, object, *role, known, visits, &thing)
     }
 
     fn falsify(
@@ -200,7 +206,8 @@ impl Seeded {
         }
     }
 
-    fn twist(self, step: Step, object: &Object, role: Role, known: &Knowledge, thing: &Thing) -> Step {
+    fn twist(self, step: Step, object: &Object, role: Role, known: &Knowledge, visits: &Visits, thing: &Thing) -> Step {
+        let refused = |write: KubeWrite| visits.refusals.of(write).is_some();
         let look = || if object.fresh { None } else { Some(Step::Kube(KubeStep::Refresh)) };
         match (self, step) {
             (Self::SkipClaim, Step::Kube(KubeStep::Claim(claim))) => match &object.spec {
@@ -247,6 +254,19 @@ impl Seeded {
                     _ => step,
                 }
             }
+            (Self::CreateRefused, step) if refused(KubeWrite::Claim) && object.phase == Phase::Live => {
+                match &object.spec {
+                    Ok(desired) => look().unwrap_or_else(|| Step::Call(Call::Create(desired.clone()))),
+                    Err(_) => step,
+                }
+            }
+            (Self::RefusedForGood, Step::Kube(step)) if step.write().is_some_and(refused) => {
+                Step::Wait(Wake::At(Mono(u64::MAX)))
+            }
+            (Self::DeleteRefused, step) if refused(KubeWrite::Release) => match object.held() {
+                Some(held) => look().unwrap_or_else(|| Step::Call(Call::Delete(held.identity.clone()))),
+                None => step,
+            },
             (Self::NeverRelease, Step::Kube(KubeStep::Release(_))) => Step::Done,
             (Self::AlwaysLooks, Step::Done) if known.seen == Seen::Nothing && object.phase == Phase::Live => {
                 object.external_id.clone().map_or(Step::Done, |external_id| Step::Call(Call::Read(external_id)))

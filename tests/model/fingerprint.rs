@@ -6,7 +6,9 @@
 
 use std::hash::{Hash, Hasher};
 
-use unkey_operator::domain::{Content, Crd, Doubt, Fight, InFlight, Knowledge, Mono, Seen, Trouble, Visits};
+use unkey_operator::domain::{
+    Content, Crd, Doubt, Fight, InFlight, Knowledge, Mono, Refusal, Refusals, Seen, Stripped, Trouble, Visits,
+};
 
 use crate::kube::{Kube, Thing};
 use crate::operator::{Operator, Pass, Waiting};
@@ -171,6 +173,19 @@ impl Print<'_> {
         }
     }
 
+    fn refusals<H: Hasher>(&self, refusals: &Refusals, h: &mut H) {
+        refusals.iter().count().hash(h);
+        for refusal in refusals.iter() {
+            let Refusal { write, code, words, latest, failures, tried_at, retry_at, version, generation, poke, told } =
+                refusal;
+            // What is due is due.
+            (write, code, words, latest, failures, self.time(*tried_at), self.time(*retry_at).max(0)).hash(h);
+            // It is only compared with the version that a pass sees.
+            let newest = self.kube.things().any(|thing| thing.version.to_string() == *version);
+            (newest, generation, poke, told).hash(h);
+        }
+    }
+
     fn visits<H: Hasher>(&self, visits: &Visits, h: &mut H) {
         let Visits {
             seen_before,
@@ -193,12 +208,20 @@ impl Print<'_> {
             failing_since: _,
             broken,
             trouble,
+            refusals,
+            stale,
+            stripped,
         } = visits;
         (seen_before, met_deleting, claimed_here, claim_met, undone_met, settling_met).hash(h);
         (drifted, sent, met_exists, suspicion, maybe_own, rejudge, credential, judged, failures, broken).hash(h);
         fight.is_some().hash(h);
         if let Some(Fight { generation, found, corrections, last }) = fight {
             (generation, found, corrections, self.time(*last)).hash(h);
+        }
+        self.refusals(refusals, h);
+        (stale, stripped.is_some()).hash(h);
+        if let Some(Stripped { claim, generation, poke, times, last, by }) = stripped {
+            (claim, generation, poke, times, self.time(*last), by).hash(h);
         }
         trouble.is_some().hash(h);
         if let Some(Trouble { cause, retry_at, lasting, generation, write, poke, credential }) = trouble {

@@ -156,6 +156,7 @@ impl Thing {
             fresh,
             finalizer: self.finalizer,
             mark: self.mark(),
+            crowd: None,
             generation: self.generation,
             poke: poke.map(|value| Poke { value, since }),
             external_id: Some(external_id()),

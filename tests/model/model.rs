@@ -132,13 +132,16 @@ impl World {
         let mut visits = process.take_memory();
         match state.ponder(&self.config, &mut process, &mut visits).step {
             Step::Done | Step::Wait(_) => actions.push(go(Fate::Fine, 0)),
-            Step::Kube(_) => {
+            Step::Kube(kube) => {
                 actions.push(go(Fate::Fine, 0));
                 if state.left.cuts > 0 {
                     actions.extend([go(Fate::Cut, 0), go(Fate::CutBefore, 0)]);
                 }
                 if state.left.lies > 0 {
                     actions.extend([go(Fate::Denied, 0), go(Fate::Lied, 0)]);
+                }
+                if state.left.refusals > 0 && kube.write().is_some() {
+                    actions.push(go(Fate::Refused, 0));
                 }
             }
             // The pass ends without it.
@@ -237,6 +240,7 @@ impl World {
                     Fate::Fine => {}
                     Fate::Cut | Fate::CutBefore => state.left.cuts -= 1,
                     Fate::Denied | Fate::Lied => state.left.lies -= 1,
+                    Fate::Refused => state.left.refusals -= 1,
                     _ => state.left.faults -= 1,
                 }
                 state.step(config, op, target, fate, view);

@@ -262,4 +262,13 @@ pub const ALL: &[Config] = &[
         deep: Budget { user: 2, rewinds: 1, faults: 1, crashes: 1, ..NONE },
         ..BASE
     },
+    Config {
+        name: "Kubernetes refuses",
+        wishes: &[B, A_NEVER],
+        may: DELETE,
+        fates: &[Fate::Lost],
+        budget: Budget { user: 1, refusals: 2, ..NONE },
+        deep: Budget { user: 2, faults: 1, refusals: 3, crashes: 1, ..NONE },
+        ..BASE
+    },
 ];

@@ -29,6 +29,8 @@ pub struct Budget {
     pub lies: u8,
     /// Restores of etcd from a backup. One is made at any moment before.
     pub rewinds: u8,
+    /// Writes that Kubernetes refuses.
+    pub refusals: u8,
 }
 
 #[derive(Clone, Debug)]

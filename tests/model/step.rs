@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use unkey_operator::domain::{
-    Call, Cause, CrdMemory, CrdSight, Effect, KubeStep, Look, Object, Reply, Situation, Step, Telling, Visits, Wake,
-    begin, claimed, decide, learn, observe, proven_by,
+    Call, Cause, CrdMemory, CrdSight, Effect, KubeStep, Look, Object, Refused, Reply, Situation, Step, Telling, Visits,
+    Wake, accepted, begin, claimed, concluded, decide, learn, managers_seen, observe, proven_by, put_on, refused,
 };
 
 use crate::configs::Config;
@@ -42,6 +42,8 @@ pub enum Fate {
     Denied,
     /// The API server says, in so many words, that the object does not exist; nothing happens.
     Lied,
+    /// Kubernetes refuses to do it (R25).
+    Refused,
 }
 
 /// What a pass would do next.
@@ -85,6 +87,7 @@ impl State {
         }
         let mut visits = op.take_memory();
         let next = self.ponder(config, &mut op, &mut visits);
+        concluded(&next.step, &mut visits);
         op.put_memory(visits);
         match next.step {
             Step::Done | Step::Wait(_) => {}
@@ -93,6 +96,7 @@ impl State {
             Step::Call(call) if fate == Fate::Cut && Wire::of(&call).is_none() => op.end_pass(false, self.now),
             Step::Kube(_) if fate == Fate::CutBefore => op.end_pass(false, self.now),
             Step::Kube(_) if fate == Fate::Denied => self.denied(config, &mut op),
+            Step::Kube(step) if fate == Fate::Refused => self.refused(&mut op, &next.object, &step),
             Step::Kube(step) => self.perform_kube(config, at, &mut op, &next.object, &step, fate),
             Step::Call(call) => self.perform_call(config, at, &mut op, &next.object, &call, fate, view),
         }
@@ -107,6 +111,7 @@ impl State {
         let (gone, stray) = (pass.gone.is_some(), pass.stray);
         let mut visits = op.take_memory();
         let next = self.ponder(config, op, &mut visits);
+        concluded(&next.step, &mut visits);
         op.put_memory(visits);
         if gone && !stray {
             // Its end is the stray's task.
@@ -155,6 +160,12 @@ impl State {
                 op.pass.as_mut().expect("a pass").gone = Some(true);
                 return;
             }
+            KubeStep::LookAtManagers => {
+                let mut visits = op.take_memory();
+                managers_seen(None, &mut visits);
+                op.put_memory(visits);
+                return;
+            }
             KubeStep::Refresh => Patched::Refused,
             KubeStep::Claim(claim) => {
                 let done = self.kube.claim(pass.slot, &object.guard, claim);
@@ -193,11 +204,15 @@ impl State {
         }
         let shown = match done {
             Patched::Done(thing) => {
-                if matches!(step, KubeStep::Claim(_)) {
-                    let mut visits = op.take_memory();
-                    claimed(object, &mut visits);
-                    op.put_memory(visits);
+                let mut visits = op.take_memory();
+                if let Some(write) = step.write() {
+                    accepted(write, &mut visits);
                 }
+                if let KubeStep::Claim(claim) = step {
+                    put_on(object, claim, true, &mut visits, op.mono(self.now));
+                    claimed(object, &mut visits);
+                }
+                op.put_memory(visits);
                 Some(thing)
             }
             // A read, or a read after a test that failed.
@@ -226,6 +241,18 @@ impl State {
             // An event is published in between.
             pass.fresh = pass.gone.is_some();
         }
+    }
+
+    /// The API server refuses a write, whatever it says: nothing happens, and nothing is seen of the object.
+    fn refused(&self, op: &mut Operator, object: &Object, step: &KubeStep) {
+        let Some(write) = step.write() else { return };
+        let answer = Refused { code: 403, words: "no".to_owned(), retry_after: 0 };
+        let now = op.mono(self.now);
+        let mut visits = op.take_memory();
+        refused(object, write, &answer, &mut visits, now, 0);
+        op.put_memory(visits);
+        let pass = op.pass.as_mut().expect("a pass");
+        pass.fresh = pass.gone.is_some();
     }
 
     /// Keeps what a cache that starts now may still show.
@@ -286,7 +313,7 @@ impl State {
             }
             Fate::Unauthorized => failed(Effect::None, Cause::Unauthorized("no".to_owned())),
             Fate::Rejected => failed(Effect::None, Cause::Rejected("no".to_owned())),
-            Fate::Cut | Fate::CutBefore | Fate::Denied | Fate::Lied => {
+            Fate::Cut | Fate::CutBefore | Fate::Denied | Fate::Lied | Fate::Refused => {
                 send(&mut self.unkey, self.now);
                 op.end_pass(false, self.now);
                 return;

@@ -108,6 +108,7 @@ fn name(step: &Step) -> String {
         Step::Wait(wake) => format!("waits, {wake:?}"),
         Step::Kube(KubeStep::LookAtCrd) => "looks at the CustomResourceDefinition".to_owned(),
         Step::Kube(KubeStep::Refresh) => "looks at the object".to_owned(),
+        Step::Kube(KubeStep::LookAtManagers) => "looks who wrote the object last".to_owned(),
         Step::Kube(KubeStep::Claim(claim)) => {
             let given_up = claim.given_up.as_ref().map(|id| format!(", giving up {id}")).unwrap_or_default();
             format!("claims{given_up}")

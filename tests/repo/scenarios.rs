@@ -8,7 +8,7 @@ use super::tree::{ROOT, files};
 const TABLE: &str = "docs/scenarios.md";
 const THREATS: &str = "docs/threat-model.md";
 /// There were so many; a new one is added at the end.
-const AT_LEAST: usize = 45;
+const AT_LEAST: usize = 52;
 
 /// The last cell of each row, by the number of its scenario.
 fn rows(table: &str) -> Vec<(u32, &str)> {

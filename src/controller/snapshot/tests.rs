@@ -33,7 +33,7 @@ fn s24_a_deep_object_fails_nobody_else() {
     }
 }
 
-/// What serde calls them has to be a literal.
+/// Found by the names that users write.
 #[test]
 fn the_annotations_are_ours() {
     let object = snapshot(&json!({"metadata": {"annotations": {CLAIM_ANNOTATION: "c", RECONCILE_ANNOTATION: "p"}}}));

@@ -136,6 +136,23 @@ impl Memories {
         lock(&memory).newest.clone()
     }
 
+    /// Asks one memory, if it has something of its own.
+    pub fn peek(&self, uid: &Uid, holds: impl FnOnce(&Memory) -> bool) -> bool {
+        match lock(&self.0).by_uid.get(uid) {
+            Some(One::InUse(memory)) => holds(&lock(memory)),
+            _ => false,
+        }
+    }
+
+    /// Looks at each memory that has something of its own.
+    pub fn each(&self, mut look: impl FnMut(&Uid, &Memory)) {
+        for (uid, one) in &lock(&self.0).by_uid {
+            if let One::InUse(memory) = one {
+                look(uid, &lock(memory));
+            }
+        }
+    }
+
     /// What is remembered for decisions, after a finding of a scan is let go.
     pub fn let_go(&self, uid: &Uid) -> Visits {
         let memory = match lock(&self.0).by_uid.get(uid) {

@@ -1,11 +1,14 @@
 //! What to do next: one request, or none. Total and pure.
 //!
 //! This file holds the order of the questions and what all answers share; [`establish`] makes an object own an
-//! identity, [`maintain`] keeps that identity equal to the spec, [`deleting`] lets it go.
+//! identity, [`maintain`] keeps that identity equal to the spec, [`deleting`] lets it go, and [`unwritten`] stands in for what Kubernetes refuses.
 
 mod deleting;
 mod establish;
 mod maintain;
+mod unwritten;
+#[cfg(test)]
+pub(super) use self::unwritten::meanwhile;
 
 use super::claim::{Claim, Mark};
 use super::fields::{Fields, META, RATELIMITS};
@@ -13,6 +16,7 @@ use super::ids::Mono;
 use super::knowledge::{LastWrite, Seen};
 use super::object::Phase;
 use super::ownership::Role;
+use super::refusal::KubeWrite;
 use super::report::{Cause, Held, Note, Report, Stall, Verdict};
 use super::situation::{Call, Entry, Freed, KubeStep, Situation, Step, Wake};
 use super::takeover;
@@ -24,11 +28,12 @@ const UNSEEN_TOLD_FROM: Mono = Mono(15_000);
 
 /// The next step for this object.
 pub fn decide(s: &Situation<'_>) -> Step {
-    match s.object.phase {
+    let step = match s.object.phase {
         Phase::Live => live(s),
         Phase::Deleting => deleting::deleting(s),
         Phase::Gone { heirs } => deleting::gone(s, heirs),
-    }
+    };
+    unwritten::held_back(s, step)
 }
 
 fn live(s: &Situation<'_>) -> Step {
@@ -215,9 +220,12 @@ impl Situation<'_> {
             external_id: object.external_id.clone(),
         };
         if record.is_some_and(|record| record.shows(&report, &object.key)) {
-            then
-        } else {
-            Step::Kube(KubeStep::Status { report: Box::new(report), notes })
+            return then;
+        }
+        // R25: the status is refused. That holds up nothing else, and is tried again in time.
+        match self.visits.refusals.holding(KubeWrite::Status, self.now) {
+            Some(refusal) => unwritten::meanwhile(then, refusal.retry_at),
+            None => Step::Kube(KubeStep::Status { report: Box::new(report), notes }),
         }
     }
 

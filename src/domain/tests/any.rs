@@ -142,6 +142,7 @@ fn objects() -> impl Strategy<Value = Object> {
             fresh,
             finalizer,
             mark,
+            crowd: None,
             generation,
             poke,
             external_id: named.then(customer),
@@ -196,6 +197,41 @@ fn knowledge() -> impl Strategy<Value = Knowledge> {
     )
 }
 
+fn refusals() -> impl Strategy<Value = Refusals> {
+    let refusal = |write: KubeWrite| {
+        prop::option::weighted(0.15, (prop::sample::select(vec![403, 500]), 1..3_u32, mono())).prop_map(
+            move |refusal| {
+                refusal.map(|(code, failures, retry_at)| Refusal {
+                    write,
+                    code,
+                    words: "no".to_owned(),
+                    latest: "no".to_owned(),
+                    failures,
+                    tried_at: Mono::ZERO,
+                    retry_at,
+                    version: "1".to_owned(),
+                    generation: 1,
+                    poke: None,
+                    told: false,
+                })
+            },
+        )
+    };
+    KubeWrite::ALL.map(refusal).prop_map(|all| all.into_iter().flatten().collect())
+}
+
+fn stripped() -> impl Strategy<Value = Stripped> {
+    let by = prop::sample::select(vec![Stripper::Unasked, Stripper::Admission, Stripper::Unknown]);
+    (desireds(), 1..5_u32, mono(), by).prop_map(|(d, times, last, by)| Stripped {
+        claim: Claim { hash: d.content_hash().clone(), given_up: None },
+        generation: 1,
+        poke: None,
+        times,
+        last,
+        by,
+    })
+}
+
 fn visits() -> impl Strategy<Value = Visits> {
     let trouble = (prop::sample::select(message::causes()), prop::option::of(mono()), flag()).prop_map(
         |(cause, retry_at, lasting)| Trouble {
@@ -213,6 +249,7 @@ fn visits() -> impl Strategy<Value = Visits> {
         prop::option::weighted(0.3, identities()),
         prop::option::weighted(0.2, trouble),
         (flag(), flag()),
+        (refusals(), prop::option::weighted(0.2, stripped())),
     )
         .prop_map(
             |(
@@ -220,6 +257,7 @@ fn visits() -> impl Strategy<Value = Visits> {
                 maybe_own,
                 trouble,
                 (judged, met_exists),
+                (refusals, stripped),
             )| {
                 Visits {
                     seen_before: true,
@@ -233,6 +271,8 @@ fn visits() -> impl Strategy<Value = Visits> {
                     maybe_own,
                     judged: judged.then(|| "p".to_owned()),
                     trouble,
+                    refusals,
+                    stripped,
                     ..Visits::default()
                 }
             },

@@ -41,6 +41,12 @@ fn checked(any: &Any) -> Result<(), TestCaseError> {
     if any.entry != Entry::Open && !matches!(object.phase, Phase::Gone { .. }) {
         held_at_entry(any, &step)?;
     }
+    let refused = |write| visits.refusals.of(write).is_some_and(|refusal| any.now < refusal.retry_at);
+    if let Step::Kube(request) = &step
+        && let Some(write) = request.write()
+    {
+        prop_assert!(!refused(write), "R25: {:?} is left alone for now", write);
+    }
     match &step {
         Step::Call(Call::Create(desired)) => {
             prop_assert_eq!(object.phase, Phase::Live);
@@ -102,6 +108,7 @@ fn checked(any: &Any) -> Result<(), TestCaseError> {
             }
         }
         Step::Kube(KubeStep::Refresh) => prop_assert!(!object.fresh),
+        Step::Kube(KubeStep::LookAtManagers) => prop_assert!(visits.stripped.is_some()),
         Step::Wait(Wake::At(at)) if object.phase == Phase::Live => {
             prop_assert!(*at > any.now || known.settled(any.policy.window).is_none(), "a wait for the past");
         }

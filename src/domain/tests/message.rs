@@ -1,12 +1,13 @@
 //! What users read: there is always something, in one line, and it says what to do.
 
 use super::{
-    Cause, Confirmed, ExternalId, IdentityId, Losses, Note, ObjectKey, Operation, Report, SpecError, Stall, Verdict,
+    Cause, Confirmed, ExternalId, IdentityId, Left, Losses, Note, ObjectKey, Operation, Report, SpecError, Stall,
+    Stripper, Verdict,
 };
 use crate::api::DeletionPolicy;
 
 pub(super) fn causes() -> Vec<Cause> {
-    vec![
+    [
         Cause::Updating,
         Cause::Settling,
         Cause::Lag,
@@ -27,7 +28,19 @@ pub(super) fn causes() -> Vec<Cause> {
         Cause::Suspended,
         Cause::OwnerPending,
         Cause::Unseen,
+        Cause::ClaimRefused("admission webhook \"x\" denied the request: no.".to_owned()),
+        Cause::AnnotationsTooLarge { is: 262_145, largest: "a".to_owned(), bytes: 262_000 },
+        Cause::AnnotationsTooLarge { is: 262_145, largest: LAST_APPLIED.to_owned(), bytes: 262_000 },
     ]
+    .into_iter()
+    .chain([Left::Gone, Left::Kept, Left::Others, Left::Nothing].map(released))
+    .collect()
+}
+
+const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
+fn released(left: Left) -> Cause {
+    Cause::ReleaseRefused { words: "denied.".to_owned(), left }
 }
 
 pub(super) fn stalls() -> Vec<Stall> {
@@ -47,6 +60,9 @@ pub(super) fn stalls() -> Vec<Stall> {
         Stall::IdentityMismatch,
         Stall::Contested,
         Stall::Broken,
+        Stall::Stripped(Stripper::Admission),
+        Stall::Stripped(Stripper::Manager("argocd".to_owned())),
+        Stall::Stripped(Stripper::Unknown),
     ];
     errors.into_iter().map(Stall::InvalidSpec).chain(others).collect()
 }
@@ -90,7 +106,9 @@ fn every_verdict_has_a_message_of_one_line() {
 fn a_blocked_deletion_prints_the_exact_way_out() {
     let way_out =
         r#"kubectl patch identities.unkey.com customer -n shop --type=merge -p '{"spec":{"deletionPolicy":"Orphan"}}'"#;
-    for cause in causes() {
+    // One that is refused by Kubernetes has no identity to keep.
+    let blocks = |cause: &Cause| !matches!(cause, Cause::ReleaseRefused { .. });
+    for cause in causes().into_iter().filter(blocks) {
         let message = report(Verdict::Blocked(cause.clone())).message(&key());
         assert!(message.ends_with(way_out), "{cause:?}: {message}");
     }
@@ -131,4 +149,20 @@ fn an_identity_is_confirmed_only_by_its_exact_external_id() {
     assert!(Confirmed::from_status(Some("u"), &uid, &ours, "id_1").is_some());
     assert!(Confirmed::from_status(Some("v"), &uid, &ours, "id_1").is_none());
     assert!(Confirmed::from_status(None, &uid, &ours, "id_1").is_none());
+}
+
+#[test]
+fn a_status_that_is_refused_is_told_with_what_it_would_have_said() {
+    let text = report(Verdict::Synced).unwritten(&key(), "denied the request: no.");
+    assert!(text.contains("denied the request: no. It would say Synced: Unkey accepted this spec."), "{text}");
+}
+
+#[test]
+fn an_annotation_that_a_client_side_apply_writes_has_a_way_out() {
+    let told = |largest: &str| {
+        let cause = Cause::AnnotationsTooLarge { is: 262_145, largest: largest.to_owned(), bytes: 262_000 };
+        report(Verdict::Waiting(cause)).message(&key())
+    };
+    assert!(told(LAST_APPLIED).contains("kubectl apply --server-side"));
+    assert!(!told("other").contains("server-side"));
 }

@@ -21,6 +21,7 @@ mod observe;
 mod ownership;
 mod reads;
 mod record;
+mod refusal;
 mod rewound;
 mod scan;
 mod situation;

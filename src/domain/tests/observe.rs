@@ -72,6 +72,7 @@ impl Scene {
                 fresh: true,
                 finalizer: true,
                 mark: Mark::Absent,
+                crowd: None,
                 generation: 1,
                 poke: None,
                 external_id: Some(customer()),

@@ -82,6 +82,7 @@ fn at_rest(rest: Rest, desired: Desired, controls: Controls, adoption: AdoptionP
         fresh: false,
         finalizer: holds,
         mark: if holds { Mark::Own(claim) } else { Mark::Absent },
+        crowd: None,
         generation: 1,
         poke: None,
         external_id: Some(customer()),

@@ -63,6 +63,7 @@ fn a_process_that_is_to_end_only_records_what_unkey_has_done() {
         (Step::Kube(KubeStep::Release(Freed::Deleted(identity()))), true),
         (Step::Kube(KubeStep::Claim(claim)), false),
         (Step::Kube(KubeStep::LookAtCrd), false),
+        (Step::Kube(KubeStep::LookAtManagers), false),
         (Step::Call(Call::Read(customer())), false),
         (Step::Call(update(Patch::default())), false),
         (Step::Wait(Wake::Change), false),
@@ -87,6 +88,7 @@ fn what_leads_to_a_call_waits_for_one_and_nothing_else_does() {
         (Step::Call(Call::Read(customer())), true, true),
         (Step::Kube(KubeStep::Refresh), true, true),
         (Step::Kube(KubeStep::LookAtCrd), true, true),
+        (Step::Kube(KubeStep::LookAtManagers), false, false),
         (Step::Kube(claim), true, false),
         (Step::Kube(KubeStep::Status { report, notes: Vec::new() }), false, false),
         (Step::Kube(KubeStep::Release(Freed::Orphaned)), false, false),
@@ -134,9 +136,12 @@ fn steps_and_proofs_have_a_name_each() {
         KubeStep::Claim(claim),
         KubeStep::Status { report, notes: Vec::new() },
         KubeStep::Release(Freed::Orphaned),
+        KubeStep::LookAtManagers,
     ];
     let names: Vec<_> = steps.iter().map(KubeStep::name).collect();
-    assert_eq!(names, ["refresh", "look at the CRD", "claim", "status", "release"]);
+    assert_eq!(names, ["refresh", "look at the CRD", "claim", "status", "release", "look at the managers"]);
+    let writes: Vec<_> = steps.iter().filter_map(KubeStep::write).map(KubeWrite::as_str).collect();
+    assert_eq!(writes, ["claim", "status", "release"]);
     let names: Vec<_> = proofs().iter().map(Freed::name).collect();
     assert_eq!(names, ["never claimed", "never sent", "orphaned", "not ours", "deleted", "gone"]);
 }

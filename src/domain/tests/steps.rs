@@ -38,6 +38,7 @@ pub(super) fn ready() -> Any {
             fresh: true,
             finalizer: true,
             mark: Mark::Own(Claim { hash: spec.content_hash().clone(), given_up: None }),
+            crowd: None,
             generation: 1,
             poke: None,
             external_id: Some(customer()),

@@ -19,7 +19,7 @@ fn facts_are_common_and_all_that_has_a_value_is_ones_own() {
         ..Visits::default()
     };
     assert!(Visits::default().is_plain() && plain.is_plain());
-    let own: [fn(&mut Visits); 8] = [
+    let own: [fn(&mut Visits); 11] = [
         |visits| visits.maybe_own = Confirmed::from_create(&ExternalId::new("e"), "id_1"),
         |visits| visits.rejudge = Some(String::new()),
         |visits| visits.judged = Some(String::new()),
@@ -27,6 +27,33 @@ fn facts_are_common_and_all_that_has_a_value_is_ones_own() {
         |visits| visits.failures = 1,
         |visits| visits.failing_since = Mono(1),
         |visits| visits.broken = 1,
+        |visits| visits.stale = 1,
+        |visits| {
+            visits.stripped = Some(Stripped {
+                claim: Claim { hash: ContentHash::parse("v1:ab"), given_up: None },
+                generation: 1,
+                poke: None,
+                times: 1,
+                last: Mono::ZERO,
+                by: Stripper::Unasked,
+            });
+        },
+        |visits| {
+            let refusal = Refusal {
+                write: KubeWrite::Claim,
+                code: 403,
+                words: String::new(),
+                latest: String::new(),
+                failures: 1,
+                tried_at: Mono::ZERO,
+                retry_at: Mono::ZERO,
+                version: String::new(),
+                generation: 1,
+                poke: None,
+                told: false,
+            };
+            visits.refusals = [refusal].into_iter().collect();
+        },
         |visits| {
             visits.trouble = Some(Trouble {
                 cause: Cause::Lag,

@@ -20,12 +20,13 @@ pub const OUTCOMES: [&str; 10] = [
     "rejected",
     "misconfigured",
 ];
+const WRITES: [&str; 3] = ["claim", "release", "status"];
 const OPERATIONS: [&str; 5] = ["create", "delete", "get", "list", "update"];
 const LANES: [&str; 3] = ["changes", "scan", "writes"];
 const FINDINGS: [&str; 4] = ["drift", "missing", "replaced", "verdict"];
 /// But for a panic, which nobody can bring about from outside.
 const SCANS: [&str; 5] = ["complete", "failed", "key_changed", "nothing", "refused"];
-const REASONS: [&str; 18] = [
+const REASONS: [&str; 19] = [
     "None",
     "Synced",
     "Progressing",
@@ -44,6 +45,7 @@ const REASONS: [&str; 18] = [
     "ExternalIdConflict",
     "IdentityMismatch",
     "NotConverging",
+    "WriteRefused",
 ];
 const EVENTS: [&str; 6] = ["Adopted", "DriftCorrected", "FieldReleased", "IdentityReplaced", "Orphaned", "Recreated"];
 
@@ -52,7 +54,7 @@ type Words = BTreeMap<(String, String), BTreeSet<String>>;
 /// Each label of each family that has one, with all its words.
 fn expected() -> Words {
     let scans = [&SCANS[..], &["panic"]].concat();
-    let rows: [(&str, &str, &[&str]); 13] = [
+    let rows: [(&str, &str, &[&str]); 14] = [
         ("build", "version", &[env!("CARGO_PKG_VERSION")]),
         ("identities", "reason", &REASONS),
         ("notes", "event", &EVENTS),
@@ -66,6 +68,7 @@ fn expected() -> Words {
         ("upstream_requests", "operation", &OPERATIONS),
         ("upstream_requests", "outcome", &OUTCOMES),
         ("watches", "state", &["current", "broken", "unlisted"]),
+        ("writes_refused", "write", &WRITES),
     ];
     let row = |(family, label, words): (&str, &str, &[&str])| {
         let words = words.iter().map(ToString::to_string).collect();

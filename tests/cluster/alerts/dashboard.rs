@@ -8,9 +8,11 @@ use super::super::harness::{Exposition, Scrape, shown};
 use super::{chart_file, text, well};
 
 /// What a release has of its own: two of them have twice as much. The other gauges tell of a state, or of a limit that both share.
-const ADDED_UP: [&str; 7] = [
+const ADDED_UP: [&str; 9] = [
     "unkey_operator_identities",
     "unkey_operator_permits_waited_for",
+    "unkey_operator_writes_refused",
+    "unkey_operator_writes_refused_untold",
     "unkey_operator_upstream_concurrency_limit",
     "unkey_operator_upstream_tokens",
     "unkey_operator_scan_recorded_identities",

@@ -21,7 +21,7 @@ impl Sim {
         let mut thing = same_life?;
         let same_version = thing.version == computed_from.version;
         match step {
-            KubeStep::Refresh | KubeStep::LookAtCrd => return None,
+            KubeStep::Refresh | KubeStep::LookAtCrd | KubeStep::LookAtManagers => return None,
             KubeStep::Claim(claim) => {
                 if !same_version {
                     return None;
@@ -29,7 +29,7 @@ impl Sim {
                 self.check_claim(claim, &thing);
                 self.trace.push("Claim".to_owned());
                 thing.finalizer = true;
-                thing.claim = Some(claim.render(&thing.uid));
+                thing.claim = (!self.strips).then(|| claim.render(&thing.uid));
             }
             KubeStep::Status { report, notes } => {
                 let guard = |t: &Thing| {
@@ -95,6 +95,7 @@ impl Sim {
             fresh,
             finalizer: thing.finalizer,
             mark: Mark::parse(thing.claim.as_deref(), &thing.uid),
+            crowd: None,
             generation: thing.generation,
             poke,
             external_id: Some(external_id()),

@@ -1,0 +1,390 @@
+//! What Kubernetes refuses (R25), and what does not stay on there (R16).
+
+use super::any::{Any, WINDOW};
+use super::steps::{A, confirmed, desired, ready};
+use super::*;
+use crate::api::{CLAIM_ANNOTATION, Reason};
+use crate::domain::backoff::HOUR_MS;
+
+fn answer(code: u16, words: &str) -> Refused {
+    Refused { code, words: words.to_owned(), retry_after: 0 }
+}
+
+/// A new object, looked at, that is to be claimed.
+fn new() -> Any {
+    let mut any = ready();
+    any.object.recorded = Recorded::Nothing;
+    (any.object.finalizer, any.object.mark) = (false, Mark::Absent);
+    any
+}
+
+/// One whose identity is deleted, to be let go.
+fn leaving() -> Any {
+    let mut any = ready();
+    any.object.phase = Phase::Deleting;
+    any.known.last = LastWrite::Deleted { uid: uid("u"), identity: confirmed("id_1") };
+    any
+}
+
+/// The same, after the API server has refused that write.
+fn after(mut any: Any, write: KubeWrite, code: u16) -> Any {
+    refused(&any.object, write, &answer(code, "no."), &mut any.visits, any.now, u16::MAX);
+    any
+}
+
+fn step(any: &Any) -> Step {
+    decide(&any.situation())
+}
+
+fn says(any: &Any) -> Option<(Reason, String)> {
+    match step(any) {
+        Step::Kube(KubeStep::Status { report, .. }) => Some((report.verdict.reason(), report.message(&any.object.key))),
+        _ => None,
+    }
+}
+
+/// The status now says what `step` wanted it to.
+fn told(any: &mut Any) {
+    let Step::Kube(KubeStep::Status { report, .. }) = step(any) else { panic!("{:?}", step(any)) };
+    let shown = Shown {
+        ready: report.verdict.is_ready(),
+        stalled: report.verdict.is_stalled(),
+        suspended: false,
+        reason: Some(report.verdict.reason()),
+        message: report.message(&any.object.key),
+    };
+    any.object.recorded = Recorded::Own(Box::new(Record {
+        generation: report.generation,
+        held: report.held,
+        deletion: Some(report.deletion),
+        handled_poke: report.handled_poke,
+        shown,
+    }));
+}
+
+#[test]
+fn a_claim_that_is_refused_is_told_and_tried_again_in_time() {
+    let mut any = new();
+    let claim = step(&any);
+    assert!(matches!(claim, Step::Kube(KubeStep::Claim(_))));
+    any = after(any, KubeWrite::Claim, 403);
+    let (reason, message) = says(&any).expect("a status");
+    assert_eq!(reason, Reason::WriteRefused);
+    assert!(message.contains("claim annotation on this resource: no. Nothing is created"), "{message}");
+    told(&mut any);
+    // A second at first, and two then.
+    assert_eq!(step(&any), Step::Wait(Wake::At(any.now.after(1_000))));
+    any.now = any.now.after(1_000);
+    assert_eq!(step(&any), claim);
+    any = after(any, KubeWrite::Claim, 403);
+    assert_eq!(step(&any), Step::Wait(Wake::At(any.now.after(2_000))), "nothing new to say");
+    accepted(KubeWrite::Claim, &mut any.visits);
+    assert_eq!(step(&any), claim);
+}
+
+#[test]
+fn a_release_that_is_refused_says_what_is_left_in_unkey() {
+    let mut any = after(leaving(), KubeWrite::Release, 422);
+    let (reason, message) = says(&any).expect("a status");
+    assert_eq!(reason, Reason::WriteRefused, "the identity does not hold it up");
+    assert!(message.starts_with("The identity is gone from Unkey already. Kubernetes refuses"), "{message}");
+    told(&mut any);
+    assert_eq!(step(&any), Step::Wait(Wake::At(any.now.after(1_000))));
+    any.object.controls.deletion = Some(crate::api::DeletionPolicy::Orphan);
+    assert!(says(&any).expect("another status").1.starts_with("The identity stays in Unkey"));
+    let left = [Freed::NotOurs, Freed::NeverSent, Freed::NeverClaimed].map(|because| because.left());
+    assert_eq!(left, [Left::Others, Left::Nothing, Left::Nothing]);
+}
+
+/// One failure that passes by itself is not worth a write; what lasts is (R13).
+#[test]
+fn what_usually_passes_is_told_when_it_lasts() {
+    for code in [404, 408, 409, 429, 500, 503, 504] {
+        let once = after(new(), KubeWrite::Claim, code);
+        assert_eq!(step(&once), Step::Wait(Wake::At(once.now.after(1_000))), "{code}");
+        assert!(says(&after(once, KubeWrite::Claim, code)).is_some(), "{code}");
+    }
+    for code in [200, 400, 401, 403, 413, 422] {
+        assert!(says(&after(new(), KubeWrite::Claim, code)).is_some(), "{code}");
+    }
+}
+
+#[test]
+fn a_server_that_asks_to_wait_is_heeded() {
+    let mut any = new();
+    let slowly = Refused { retry_after: 7_000, ..answer(429, "slowly") };
+    refused(&any.object, KubeWrite::Claim, &slowly, &mut any.visits, any.now, 0);
+    assert_eq!(step(&any), Step::Wait(Wake::At(any.now.after(7_000))));
+}
+
+/// Nothing that rests on the status goes on, and what does not is not held up by it.
+#[test]
+fn a_status_that_is_refused_holds_up_only_what_rests_on_it() {
+    // An id to be recorded: before anything else.
+    let mut owing = new();
+    (owing.object.finalizer, owing.object.mark) = (ready().object.finalizer, ready().object.mark);
+    let (identity, applied) = (confirmed("id_1"), desired(A).hashes().clone());
+    owing.known.last = LastWrite::Created { uid: uid("u"), identity, applied, credential: None, noted: false };
+    owing.object.generation = 2;
+    assert!(says(&owing).is_some());
+    let mut owing = after(owing, KubeWrite::Status, 403);
+    assert_eq!(step(&owing), Step::Wait(Wake::At(owing.now.after(1_000))));
+    owing.now = owing.now.after(1_000);
+    assert!(says(&owing).is_some(), "tried again");
+    // A deletion that waits for Unkey is tried as soon as ever, told or not.
+    let mut failing = leaving();
+    failing.known.last = LastWrite::None;
+    let cause = Cause::Unavailable;
+    let credential = failing.policy.credential.clone();
+    let soon = failing.now.after(300);
+    failing.visits.trouble = Some(Trouble {
+        cause,
+        retry_at: Some(soon),
+        lasting: true,
+        generation: 1,
+        write: true,
+        poke: None,
+        credential,
+    });
+    assert!(says(&failing).is_some());
+    assert_eq!(step(&after(failing, KubeWrite::Status, 403)), Step::Wait(Wake::At(soon)));
+    // And so is a release that needs no status.
+    assert!(matches!(step(&after(leaving(), KubeWrite::Status, 403)), Step::Kube(KubeStep::Release(_))));
+    // Both refused: whichever is due first.
+    let both = after(after(new(), KubeWrite::Status, 403), KubeWrite::Claim, 403);
+    assert_eq!(step(&both), Step::Wait(Wake::At(both.now.after(1_000))));
+}
+
+/// A read rests on nothing; a release that has to follow a status does.
+#[test]
+fn what_may_be_done_in_place_of_a_status() {
+    let (at, sooner, later) = (Mono(50), Mono(40), Mono(60));
+    let read = Step::Call(Call::Read(ExternalId::new("e")));
+    let release = Step::Kube(KubeStep::Release(Freed::NotOurs));
+    let create = Step::Call(Call::Create(desired(A)));
+    for (then, wanted) in [
+        (Step::Done, Step::Wait(Wake::At(at))),
+        (Step::Wait(Wake::Change), Step::Wait(Wake::At(at))),
+        (Step::Wait(Wake::Proof), Step::Wait(Wake::At(at))),
+        (Step::Wait(Wake::At(sooner)), Step::Wait(Wake::At(sooner))),
+        (Step::Wait(Wake::At(later)), Step::Wait(Wake::At(at))),
+        (release, Step::Wait(Wake::At(at))),
+        (create, Step::Wait(Wake::At(at))),
+        (read.clone(), read),
+    ] {
+        assert_eq!(super::super::decide::meanwhile(then.clone(), at), wanted, "{then:?}");
+    }
+}
+
+/// A policy may want a label, which is no new generation: that is tried soon, but not as often as somebody writes to the object.
+#[test]
+fn a_change_of_labels_brings_the_next_try_forward() {
+    let mut any = new();
+    for _ in 0..9 {
+        any = after(any, KubeWrite::Claim, 403);
+    }
+    told(&mut any);
+    let tried = any.now;
+    let due = |any: &mut Any| {
+        observe(&any.object, &mut any.known, &mut any.visits, &any.policy, any.now);
+        match step(any) {
+            Step::Wait(Wake::At(at)) => at.0 - tried.0,
+            step => panic!("{step:?}"),
+        }
+    };
+    assert_eq!(due(&mut any), 256_000);
+    any.object.guard.resource_version = "2".to_owned();
+    assert_eq!(due(&mut any), 25_600, "a tenth of the wait");
+    any.object.guard.resource_version = "3".to_owned();
+    assert_eq!(due(&mut any), 5_000);
+    any.object.guard.resource_version = "4".to_owned();
+    assert_eq!(due(&mut any), 5_000, "no sooner than that");
+    let mut first = after(new(), KubeWrite::Claim, 403);
+    told(&mut first);
+    first.object.guard.resource_version = "2".to_owned();
+    assert_eq!(due(&mut first), 1_000, "and never later than it was");
+}
+
+#[test]
+fn what_ends_a_refusal() {
+    let refusals = |any: &Any| any.visits.refusals.iter().count();
+    let before = after(after(new(), KubeWrite::Claim, 403), KubeWrite::Status, 403);
+    let look = |change: fn(&mut Object)| {
+        let mut any = before.clone();
+        change(&mut any.object);
+        observe(&any.object, &mut any.known, &mut any.visits, &any.policy, any.now);
+        refusals(&any)
+    };
+    assert_eq!(look(|object| object.guard.resource_version = "2".to_owned()), 2, "a label, say");
+    assert_eq!(look(|object| object.generation = 2), 0);
+    assert_eq!(look(|object| object.poke = Some(Poke { value: "p".to_owned(), since: Mono::ZERO })), 0);
+    for (end, left) in [
+        (Step::Done, 0),
+        (Step::Wait(Wake::Change), 0),
+        (Step::Wait(Wake::Proof), 0),
+        (Step::Wait(Wake::At(Mono(1))), 2),
+        (Step::Kube(KubeStep::Refresh), 2),
+    ] {
+        let mut any = before.clone();
+        concluded(&end, &mut any.visits);
+        assert_eq!(refusals(&any), left, "{end:?}: nothing is left to be written, or something is");
+    }
+}
+
+/// A time, a port, a request id in the words is no news; other words that stay are.
+#[test]
+fn the_words_stay_while_each_answer_brings_others() {
+    let mut any = new();
+    let mut hear = |code: u16, words: &str| {
+        let begins = refused(&any.object, KubeWrite::Status, &answer(code, words), &mut any.visits, any.now, 0);
+        let refusal = any.visits.refusals.of(KubeWrite::Status).expect("a refusal");
+        let shown = (begins, refusal.words.clone(), any.visits.refusals.untold().is_some());
+        super::told(KubeWrite::Status, &mut any.visits);
+        shown
+    };
+    let is = |begins: bool, words: &str, untold: bool| (begins, words.to_owned(), untold);
+    assert_eq!(hear(403, "at 12:00"), is(true, "at 12:00", true));
+    assert_eq!(hear(403, "at 12:01"), is(false, "at 12:00", false));
+    assert_eq!(hear(403, "at 12:02"), is(false, "at 12:00", false));
+    assert_eq!(hear(403, "because"), is(false, "at 12:00", false));
+    assert_eq!(hear(403, "because"), is(false, "because", true));
+    assert_eq!(hear(500, "a time-out"), is(false, "because", false), "once in between");
+    assert_eq!(hear(403, "because"), is(false, "because", false));
+    assert_eq!(hear(422, "invalid"), is(false, "because", false));
+    assert_eq!(hear(422, "invalid"), is(false, "invalid", true));
+    hear(422, &"\u{7}é".repeat(2_000));
+    let long = hear(422, &"\u{7}é".repeat(2_000)).1;
+    assert!(long.starts_with("\\u{7}é") && long.ends_with('…') && long.chars().count() < 4_000, "{long}");
+}
+
+/// A test of a patch can only have failed if something has changed; what changes each time is no coincidence.
+#[test]
+fn what_looks_like_a_patch_that_is_out_of_date() {
+    let guard = |of: &str, version: u32| Guard { uid: uid(of), resource_version: version.to_string() };
+    let mut visits = Visits::default();
+    assert!(is_refusal(&guard("u", 1), Some(&guard("u", 1)), &mut visits));
+    let mut visits = Visits::default();
+    for version in 1..8 {
+        assert!(!is_refusal(&guard("u", version), Some(&guard("u", version + 1)), &mut visits), "{version}");
+    }
+    assert!(is_refusal(&guard("u", 8), Some(&guard("u", 9)), &mut visits));
+    accepted(KubeWrite::Claim, &mut visits);
+    assert!(!is_refusal(&guard("u", 9), Some(&guard("u", 10)), &mut visits));
+    assert!(!is_refusal(&guard("u", 1), None, &mut Visits::default()), "it is gone");
+    assert!(!is_refusal(&guard("u", 1), Some(&guard("v", 1)), &mut Visits::default()), "another one has its name");
+}
+
+#[test]
+fn a_claim_that_does_not_fit_is_not_tried() {
+    let mut any = new();
+    let claim = desired(A).content_hash().clone();
+    let needs = CLAIM_ANNOTATION.len() + Claim { hash: claim, given_up: None }.render(&uid("u")).len();
+    let crowd = |bytes: usize| Some(Crowd { bytes, largest: "tests/large".to_owned(), largest_bytes: 200_000 });
+    any.object.crowd = crowd(MAX_ANNOTATION_BYTES - needs);
+    assert!(matches!(step(&any), Step::Kube(KubeStep::Claim(_))), "it just fits");
+    any.object.crowd = crowd(MAX_ANNOTATION_BYTES - needs + 1);
+    let (reason, message) = says(&any).expect("a status");
+    assert_eq!(reason, Reason::WriteRefused);
+    for words in ["262145 bytes", "'tests/large' with 200000 bytes"] {
+        assert!(message.contains(words), "{message}");
+    }
+    told(&mut any);
+    assert_eq!(step(&any), Step::Wait(Wake::Change), "no time makes room");
+    // Kubernetes would refuse the status too: then that is tried in time.
+    any.object.recorded = Recorded::Nothing;
+    any = after(any, KubeWrite::Status, 403);
+    assert_eq!(step(&any), Step::Wait(Wake::At(any.now.after(1_000))));
+}
+
+/// Puts the claim on that is wanted, and has it taken off again.
+fn round(any: &mut Any, stays: bool) {
+    let Step::Kube(KubeStep::Claim(claim)) = step(any) else { panic!("no claim: {:?}", step(any)) };
+    put_on(&any.object, &claim, stays, &mut any.visits, any.now);
+    claimed(&any.object, &mut any.visits);
+    if stays {
+        let bare = any.object.clone();
+        any.object.finalizer = true;
+        any.object.mark = Mark::Own(claim);
+        observe(&any.object, &mut any.known, &mut any.visits, &any.policy, any.now);
+        any.object = bare;
+    }
+    observe(&any.object, &mut any.known, &mut any.visits, &any.policy, any.now);
+}
+
+#[test]
+fn a_claim_that_does_not_stay_on_is_left_off_for_an_hour() {
+    let mut any = new();
+    for _ in 0..3 {
+        round(&mut any, false);
+    }
+    let (reason, message) = says(&any).expect("a status");
+    assert_eq!(reason, Reason::NotConverging);
+    assert!(message.contains("a mutating admission webhook removes them in the same request"), "{message}");
+    told(&mut any);
+    let until = any.now.after(HOUR_MS);
+    assert_eq!(step(&any), Step::Wait(Wake::At(until)));
+    any.now = until;
+    round(&mut any, false);
+    assert_eq!(step(&any), Step::Wait(Wake::At(until.after(HOUR_MS))), "one try an hour");
+    // An edit, and a poke, are tried at once.
+    for change in [(|object: &mut Object| object.generation = 2) as fn(&mut Object), |object| {
+        object.poke = Some(Poke { value: "p".to_owned(), since: Mono::ZERO })
+    }] {
+        let mut any = any.clone();
+        change(&mut any.object);
+        observe(&any.object, &mut any.known, &mut any.visits, &any.policy, any.now);
+        assert!(matches!(step(&any), Step::Kube(KubeStep::Claim(_))));
+    }
+}
+
+#[test]
+fn who_takes_a_claim_off_later_is_looked_for_once() {
+    let mut any = new();
+    round(&mut any, true);
+    assert!(any.visits.is_plain(), "most claims are put on once, and nothing is kept of that");
+    for _ in 0..3 {
+        round(&mut any, true);
+    }
+    assert_eq!(step(&any), Step::Kube(KubeStep::LookAtManagers));
+    let mut unknown = any.clone();
+    managers_seen(None, &mut unknown.visits);
+    assert!(says(&unknown).expect("a status").1.contains("another client removes them"));
+    managers_seen(Some("prun\u{7}er"), &mut any.visits);
+    let (reason, message) = says(&any).expect("a status");
+    assert_eq!(reason, Reason::NotConverging);
+    assert!(message.contains("the field manager 'prun\\u{7}er'"), "{message}");
+}
+
+/// A hand that takes it off now and then is no fight, and a claim of something else is none of that one.
+#[test]
+fn what_is_no_stripping() {
+    let mut seldom = new();
+    for _ in 0..9 {
+        round(&mut seldom, true);
+        seldom.now = seldom.now.after(HOUR_MS);
+    }
+    assert!(matches!(step(&seldom), Step::Kube(KubeStep::Claim(_))));
+    let mut released_by_us = new();
+    for _ in 0..9 {
+        round(&mut released_by_us, true);
+        released(&mut released_by_us.visits);
+    }
+    assert!(matches!(step(&released_by_us), Step::Kube(KubeStep::Claim(_))));
+    let mut edited = new();
+    for generation in 1..9 {
+        edited.object.generation = generation;
+        observe(&edited.object, &mut edited.known, &mut edited.visits, &edited.policy, edited.now);
+        round(&mut edited, true);
+    }
+    assert!(matches!(step(&edited), Step::Kube(KubeStep::Claim(_))));
+    // It stays on by now, and has for an hour.
+    let mut kept = new();
+    for _ in 0..3 {
+        round(&mut kept, false);
+    }
+    kept.object.finalizer = true;
+    kept.object.mark = Mark::Own(Claim { hash: desired(A).content_hash().clone(), given_up: None });
+    kept.now = kept.now.after(HOUR_MS.max(WINDOW));
+    observe(&kept.object, &mut kept.known, &mut kept.visits, &kept.policy, kept.now);
+    assert_eq!(kept.visits.stripped, None);
+}
