@@ -1,12 +1,24 @@
 //! Events: only what a status cannot show. A failure to publish one is logged and changes nothing.
+//!
+//! They are published here and not by kube's recorder, which calls an event `<object>.<number>` however long that gets: the API server
+//! refuses it for an object whose name has more than 236 characters. The recorder also goes on to patch an event that has expired.
 
-use std::time::Duration;
+mod series;
 
-use ::kube::Client;
-use ::kube::runtime::events::{Event, EventType, Recorder, Reporter};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use ::kube::api::{Patch, PatchParams, PostParams};
+use ::kube::{Api, Client};
+use k8s_openapi::api::events::v1::{Event, EventSeries};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
+use k8s_openapi::jiff::Timestamp;
+use serde_json::json;
+
+use self::series::{Said, Series};
 use super::kube::words;
 use super::snapshot::Snapshot;
+use super::table::lock;
 use crate::api::Reason;
 use crate::domain::{Note, Refusal, Report};
 
@@ -15,68 +27,128 @@ const DEADLINE: Duration = Duration::from_secs(5);
 const MAX_NOTE: usize = 1024;
 /// The API server's limit of an action, in bytes.
 const MAX_ACTION: usize = 128;
+/// How many names are tried for a new event, if others have taken them.
+const NAMES: usize = 3;
+/// Who reports.
+const REPORTER: &str = "unkey-operator";
 
-/// Publishes events; what repeats within minutes becomes one series. The recorder keeps a series' first note, so events
-/// that say different things must differ in their action: it names what the note is about.
+/// Publishes events; what repeats within minutes becomes one series. A series keeps its first note, so events that say different things must
+/// differ in their action: it names what the note is about.
 #[derive(Clone)]
-pub struct Events(Recorder);
+pub struct Events {
+    client: Client,
+    series: Arc<Mutex<Series>>,
+}
 
 impl Events {
     /// Publishes through `client`.
     pub fn new(client: Client) -> Self {
-        Self(Recorder::new(client, Reporter { controller: "unkey-operator".to_owned(), instance: None }))
+        Self { client, series: Arc::default() }
     }
 
     /// What happened to the identity.
     pub async fn note(&self, object: &Snapshot, note: &Note) {
-        let (reason, about) = (note.reason().as_str(), note.about());
-        self.publish(object, EventType::Normal, reason, about, note.text()).await;
+        let said = said(object, false, note.reason().as_str(), note.about());
+        self.publish(object, said, note.text()).await;
     }
 
     /// A person must act from now on.
     pub async fn stalled(&self, object: &Snapshot, report: &Report) {
         let about = format!("generation {}", report.generation);
-        let text = report.message(&object.key());
-        self.publish(object, EventType::Warning, report.verdict.reason().as_str(), &about, text).await;
+        let said = said(object, true, report.verdict.reason().as_str(), &about);
+        self.publish(object, said, report.message(&object.key())).await;
     }
 
     /// The status is refused, and this stands in its place. Returns true if it was published.
     pub async fn unwritten(&self, object: &Snapshot, report: &Report, refusal: &Refusal) -> bool {
         let about = format!("status of generation {}, refused with {}", report.generation, refusal.code);
-        let text = report.unwritten(&object.key(), &refusal.words);
-        let reason = Reason::WriteRefused.as_str();
+        let said = said(object, true, Reason::WriteRefused.as_str(), &about);
         // What refuses the status may refuse the event as well, for as long: a metric and the probe tell that.
-        self.try_publish(object, EventType::Warning, reason, &about, text).await.is_ok()
+        self.try_publish(object, said, report.unwritten(&object.key(), &refusal.words)).await.is_ok()
     }
 
-    async fn publish(&self, object: &Snapshot, type_: EventType, reason: &str, about: &str, note: String) {
-        if let Err(why) = self.try_publish(object, type_, reason, about, note).await {
+    async fn publish(&self, object: &Snapshot, said: Said, note: String) {
+        let reason = said.reason.clone();
+        if let Err(why) = self.try_publish(object, said, note).await {
             tracing::warn!(error = %why, reason, "an event could not be published");
         }
     }
 
-    async fn try_publish(
-        &self,
-        object: &Snapshot,
-        type_: EventType,
-        reason: &str,
-        about: &str,
-        note: String,
-    ) -> Result<(), String> {
-        let event = Event {
-            type_,
-            reason: reason.to_owned(),
-            note: Some(shortened(note, MAX_NOTE)),
-            action: shortened(format!("Reconcile {about}"), MAX_ACTION),
-            secondary: None,
-        };
-        let about = object.reference();
-        match tokio::time::timeout(DEADLINE, self.0.publish(&event, &about)).await {
+    async fn try_publish(&self, object: &Snapshot, said: Said, note: String) -> Result<(), String> {
+        match tokio::time::timeout(DEADLINE, self.tell(object, said, note)).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => Err(words(&error)),
             Err(_) => Err(format!("the API server did not answer within {} s", DEADLINE.as_secs())),
         }
     }
+
+    async fn tell(&self, object: &Snapshot, said: Said, note: String) -> ::kube::Result<()> {
+        let api = Api::namespaced(self.client.clone(), object.namespace());
+        let again = lock(&self.series).again(&said, Instant::now());
+        if let Some((name, count)) = again
+            && repeat(&api, &name, count).await?
+        {
+            lock(&self.series).told(said, name, count, Instant::now());
+            return Ok(());
+        }
+        let name = self.create(&api, object, &said, &shortened(note, MAX_NOTE)).await?;
+        lock(&self.series).told(said, name, 1, Instant::now());
+        Ok(())
+    }
+
+    /// A new event; its name.
+    async fn create(&self, api: &Api<Event>, object: &Snapshot, said: &Said, note: &str) -> ::kube::Result<String> {
+        let mut tries = 1;
+        loop {
+            let name = lock(&self.series).name(object.name(), nanos());
+            match api.create(&PostParams::default(), &event(object, said, note, name.clone())).await {
+                Ok(_) => return Ok(name),
+                // Another process has told of an object whose name begins alike, at the same moment.
+                Err(::kube::Error::Api(status)) if status.reason == "AlreadyExists" && tries < NAMES => tries += 1,
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+fn said(object: &Snapshot, is_warning: bool, reason: &str, about: &str) -> Said {
+    let action = shortened(format!("Reconcile {about}"), MAX_ACTION);
+    Said { uid: object.uid().clone(), is_warning, reason: reason.to_owned(), action }
+}
+
+fn event(object: &Snapshot, said: &Said, note: &str, name: String) -> Event {
+    Event {
+        metadata: ObjectMeta {
+            name: Some(name),
+            namespace: Some(object.namespace().to_owned()),
+            ..ObjectMeta::default()
+        },
+        regarding: Some(object.reference()),
+        type_: Some(if said.is_warning { "Warning" } else { "Normal" }.to_owned()),
+        reason: Some(said.reason.clone()),
+        action: Some(said.action.clone()),
+        note: Some(note.to_owned()),
+        event_time: Some(MicroTime(Timestamp::now())),
+        reporting_controller: Some(REPORTER.to_owned()),
+        reporting_instance: Some(REPORTER.to_owned()),
+        ..Event::default()
+    }
+}
+
+/// An event is told once more. False: it has expired, or somebody has deleted it.
+async fn repeat(api: &Api<Event>, name: &str, count: i32) -> ::kube::Result<bool> {
+    let series = EventSeries { count, last_observed_time: MicroTime(Timestamp::now()) };
+    match api.patch(name, &PatchParams::default(), &Patch::Merge(json!({"series": series}))).await {
+        Ok(_) => Ok(true),
+        Err(::kube::Error::Api(status)) if status.code == 404 => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Since 1970.
+fn nanos() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }
 
 fn shortened(mut text: String, max: usize) -> String {

@@ -17,6 +17,7 @@ mod credentials;
 mod deletion;
 mod dropped;
 mod edited;
+mod events;
 mod examples;
 mod failures;
 mod fencing;
