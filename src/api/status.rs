@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::identity::DeletionPolicy;
 
-/// What the operator last found and did. Written by the operator only.
+/// What the operator last found and did. Written by the operator only, but for conditions of other types than its own.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct IdentityStatus {
@@ -54,8 +54,9 @@ pub struct IdentityStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_handled_reconcile_at: Option<String>,
 
-    /// 'Ready' always; 'Stalled' only while a person must act; 'Suspended' only while spec.suspend is true.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    /// 'Ready' always; 'Stalled' only while a person must act; 'Suspended' only while spec.suspend is true. Those of any
+    /// other type belong to other tools and stay as they are.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "readable")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<StatusCondition>,
 }
@@ -66,6 +67,30 @@ fn known_word<'de, D: serde::Deserializer<'de>, T: serde::de::DeserializeOwned>(
     deserializer: D,
 ) -> Result<Option<T>, D::Error> {
     serde_json::Value::deserialize(deserializer).map(|word| serde_json::from_value(word).ok())
+}
+
+/// A condition that cannot be read is somebody else's, or counts as none: it must not make the whole status unreadable, the id included.
+fn readable<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<StatusCondition>, D::Error> {
+    let listed = serde_json::Value::deserialize(deserializer)?;
+    let listed = listed.as_array().map(Vec::as_slice).unwrap_or_default();
+    Ok(listed.iter().filter_map(|condition| StatusCondition::deserialize(condition).ok()).collect())
+}
+
+impl IdentityStatus {
+    /// The names of all fields, as they stand in JSON.
+    pub const FIELDS: [&'static str; 11] = [
+        "observedGeneration",
+        "uid",
+        "identityId",
+        "origin",
+        "applied",
+        "managed",
+        "pending",
+        "deletionPolicy",
+        "credential",
+        "lastHandledReconcileAt",
+        "conditions",
+    ];
 }
 
 /// A hash for each field: 'v1:' and a SHA-256 over canonical JSON.
@@ -93,7 +118,7 @@ pub enum Origin {
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct StatusCondition {
-    /// Ready, Stalled or Suspended.
+    /// Ready, Stalled or Suspended; any other is another tool's.
     #[serde(rename = "type")]
     pub type_: String,
     /// 'True' or 'False'.
@@ -124,6 +149,9 @@ pub enum ConditionType {
 }
 
 impl ConditionType {
+    /// Those that the operator writes. All others are other tools'.
+    pub const ALL: [Self; 3] = [Self::Ready, Self::Stalled, Self::Suspended];
+
     /// The name as it stands in the condition.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -145,5 +173,36 @@ mod tests {
         let status: IdentityStatus = serde_json::from_str(text).unwrap();
         assert_eq!(status.identity_id.as_deref(), Some("id_1"));
         assert_eq!((status.origin, status.deletion_policy), (None, None));
+    }
+
+    /// Another tool's condition may hold what the schema takes and this program does not read, such as the offset of this date.
+    #[test]
+    fn an_unreadable_condition_leaves_the_rest_readable() {
+        let ready = r#"{"type":"Ready","status":"True","lastTransitionTime":"2026-11-01T10:00:00Z","reason":"Synced","message":""}"#;
+        for other in [
+            r#"{"type":"Odd","status":"True","lastTransitionTime":"2026-11-01T10:00:00+30:00","reason":"r","message":""}"#,
+            r#"{"type":"Odd"}"#,
+            r#"{"type":{"deep":[1]},"status":3}"#,
+            "7",
+            "null",
+        ] {
+            let text = format!(r#"{{"uid":"u","identityId":"id_1","conditions":[{other},{ready},{other}]}}"#);
+            let status: IdentityStatus = serde_json::from_str(&text).unwrap();
+            assert_eq!(status.identity_id.as_deref(), Some("id_1"));
+            assert_eq!(status.conditions.iter().map(|it| it.type_.as_str()).collect::<Vec<_>>(), ["Ready"], "{other}");
+        }
+        for conditions in ["null", "{}", "\"none\"", "[]"] {
+            let status: IdentityStatus =
+                serde_json::from_str(&format!(r#"{{"uid":"u","conditions":{conditions}}}"#)).unwrap();
+            assert_eq!((status.uid.as_deref(), status.conditions.len()), (Some("u"), 0));
+        }
+    }
+
+    #[test]
+    fn the_names_of_the_fields_are_those_of_the_schema() {
+        let schema = serde_json::to_value(schemars::schema_for!(IdentityStatus)).unwrap();
+        let named: std::collections::BTreeSet<&str> =
+            schema["properties"].as_object().unwrap().keys().map(String::as_str).collect();
+        assert_eq!(named, IdentityStatus::FIELDS.into());
     }
 }

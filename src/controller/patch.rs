@@ -1,8 +1,11 @@
 //! The JSON patches. Each begins with a test of `metadata.uid`, so that nothing is ever written to the heir of a name
 //! (R11; merge patch and server-side apply on a status do not enforce a uid).
 
+mod status;
+
 use serde_json::{Value, json};
 
+pub use self::status::status;
 use super::snapshot::{Finalizers, Snapshot};
 use crate::api::{CLAIM_ANNOTATION, FINALIZER};
 use crate::domain::{Claim, Guard};
@@ -44,18 +47,6 @@ pub fn release(object: &Snapshot, guard: &Guard) -> Value {
         patch.push(json!({"op": "remove", "path": claim_path()}));
     }
     Value::Array(patch)
-}
-
-/// The status, whole. It tests what it was computed from instead of the resourceVersion, so that an edit of labels does not fail it,
-/// and the status of a paused old leader does (S41). A test against `null` passes if the field is absent.
-pub fn status(guard: &Guard, before: Option<&Value>, after: &Value) -> Value {
-    let was = |field: &str| before.and_then(|status| status.get(field)).cloned().unwrap_or(Value::Null);
-    json!([
-        {"op": "test", "path": "/metadata/uid", "value": guard.uid.as_str()},
-        {"op": "test", "path": "/status/observedGeneration", "value": was("observedGeneration")},
-        {"op": "test", "path": "/status/identityId", "value": was("identityId")},
-        {"op": "add", "path": "/status", "value": after},
-    ])
 }
 
 #[cfg(test)]

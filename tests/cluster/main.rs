@@ -10,6 +10,7 @@ mod adoption_matrix;
 mod alerts;
 mod api_server;
 mod budget;
+mod conditions;
 mod conflict;
 mod crash;
 mod crd;

@@ -17,3 +17,5 @@ mod kstatus;
 #[allow(dead_code)]
 #[path = "../../gitops/statuses.rs"]
 mod statuses;
+
+pub use kstatus::{Kstatus, kstatus};

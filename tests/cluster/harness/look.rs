@@ -5,7 +5,7 @@ use std::process::{Output, Stdio};
 
 use k8s_openapi::api::events::v1::Event;
 use kube::Api;
-use kube::api::ListParams;
+use kube::api::{ListParams, Patch, PatchParams};
 use serde_json::{Value, json};
 use unkey_emulator::{RatelimitView, Seed};
 
@@ -23,6 +23,13 @@ pub struct Told {
 }
 
 impl World {
+    /// JSON-patches an Identity's status, as another tool would.
+    pub async fn patch_status(&self, name: &str, patch: &Value) -> Value {
+        let patch = Patch::Json::<()>(serde_json::from_value(patch.clone()).unwrap());
+        let patched = self.api().patch_status(name, &PatchParams::default(), &patch).await.unwrap();
+        serde_json::to_value(patched).unwrap()
+    }
+
     /// The events about the Identity `name`; repeats of one are one.
     pub async fn events(&self, name: &str) -> Vec<Told> {
         let api: Api<Event> = Api::namespaced(self.client.clone(), &self.namespace);

@@ -176,7 +176,7 @@ impl World {
         operator
     }
 
-    fn api(&self) -> Api<DynamicObject> {
+    pub(super) fn api(&self) -> Api<DynamicObject> {
         let kind = ApiResource::from_gvk_with_plural(
             &GroupVersionKind::gvk("unkey.com", "v1alpha1", "Identity"),
             "identities",
