@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use ::kube::{Api, Client};
+use tokio::sync::Semaphore;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::access::Access;
@@ -24,6 +25,9 @@ use crate::unkey;
 
 /// How many objects a second are tried again after a restart that were failing before.
 const RESTART_RATE: u64 = 50;
+
+/// How many objects at a time are looked at that went unexpectedly.
+const LOOKS: usize = 4;
 
 /// How the controller is set up.
 #[derive(Clone, Debug)]
@@ -62,6 +66,8 @@ pub struct Context {
     pub(super) events: Events,
     pub(super) metrics: Metrics,
     pub(super) strays: Strays,
+    /// Looks at a time whether an object that went is gone.
+    pub(super) looks: Semaphore,
     pub(super) permits: Arc<Permits>,
     access: RwLock<Arc<Access>>,
     /// When a call last succeeded, in ms plus one; 0: never.
@@ -102,6 +108,7 @@ impl Context {
             lead: settings.lead.clone(),
             metrics,
             strays: Strays::default(),
+            looks: Semaphore::new(LOOKS),
             permits,
             access: RwLock::new(Arc::new(access)),
             thrived: AtomicU64::new(0),

@@ -9,7 +9,7 @@ use ::kube::runtime::watcher;
 use super::context::Context;
 use super::merge::Change;
 use super::snapshot::Snapshot;
-use super::stray;
+use super::{left_behind, stray};
 
 /// The way in for changes.
 pub struct Intake {
@@ -98,8 +98,9 @@ impl Intake {
         let reads_anew = before.as_ref().is_none_or(|before| !object.reads_as(before));
         // A policy that refuses a write may look at labels and the like (R25).
         let is_news = went_back || reads_anew || context.table.is_refused(object.uid());
-        if let Some(before) = before {
-            object.share(&before);
+        if let Some(before) = &before {
+            object.share(before);
+            left_behind::notice(before, object, context);
         }
         if went_back {
             context.heart.voids_looks();
@@ -120,22 +121,7 @@ impl Intake {
         context.table.remove(object, context.clock.now());
         context.permits.forget(object.uid());
         stray::look(before, context);
-        let claimant = object.claimant(object.read_status().as_ref());
-        // A release takes the claim off with the finalizer. Gone without the one but with the other, or without having been
-        // asked to go, it was by somebody's hand (S15).
-        let by_hand = object.claim().is_some() || !claimant.leaving;
-        if let Some(id) =
-            claimant.recorded.filter(|_| object.finalizers().ours().is_none() && by_hand && context.leads())
-        {
-            context.metrics.left_behind();
-            tracing::warn!(
-                namespace = object.namespace(),
-                identity = object.name(),
-                identity_id = id.as_str(),
-                external_id = object.external_id().as_str(),
-                "an Identity went without its finalizer; its identity stays in Unkey"
-            );
-        }
+        left_behind::look(object, context);
     }
 }
 

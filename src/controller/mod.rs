@@ -14,6 +14,7 @@
 //! | `permits` | who may go on: workers, lanes and the budget of calls |
 //! | `access` | the root key and the policies, as one pass sees them |
 //! | `canary` | looks whether another root key leads to the same workspace |
+//! | `left_behind` | tells of identities that stay in Unkey by somebody's hand |
 //! | `stray` | clears up after objects that went in the middle of a create |
 //! | `release` | lets go of all Identities without Unkey, for who leaves |
 //! | `kube` / `upstream` | ONE request to Kubernetes or to Unkey |
@@ -29,6 +30,7 @@ mod coverage;
 mod events;
 mod intake;
 mod kube;
+mod left_behind;
 mod merge;
 mod pass;
 mod patch;

@@ -239,7 +239,7 @@ impl Table {
     pub fn rewind(&self, object: &Snapshot) {
         let memory = self.memory(object.uid());
         let mut memory = lock(&memory);
-        memory.newest = None;
+        (memory.newest, memory.released, memory.stripped) = (None, false, false);
         let mut slots = lock(&self.slots);
         let slot = slots.entry(object.external_id().clone()).or_default();
         let known = self.known(slot);

@@ -42,7 +42,7 @@ pub use knowledge::{Doubt, InFlight, Knowledge, LastWrite, Seen, Unsure, Write};
 pub use learn::{Effect, Fault, Reply, Telling, begin, begin_pass, learn};
 pub use losses::{Losses, lossless};
 pub use object::{Controls, Crowd, Guard, Object, Phase, Poke};
-pub use observe::{claimed, ended, observe, released, rewound};
+pub use observe::{LeftBehind, claimed, ended, left_behind, observe, released, rewound};
 pub use ownership::{Claimant, Role, owner, role};
 pub use progress::Progress;
 pub use refusal::{

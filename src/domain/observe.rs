@@ -3,7 +3,7 @@
 use super::fields::Field;
 use super::fight;
 use super::ids::{ExternalId, IdentityId, Mono, Uid};
-use super::knowledge::{Doubt, Knowledge, LastWrite};
+use super::knowledge::{Doubt, Knowledge, LastWrite, Seen};
 use super::message;
 use super::object::{Object, Phase};
 use super::refusal;
@@ -191,6 +191,28 @@ pub fn rewound(uid: &Uid, known: &mut Knowledge, visits: &mut Visits, now: Mono)
     let owed = known.owes(uid) || !known.last.is_for(uid);
     if !owed {
         known.last = LastWrite::None;
+    }
+}
+
+/// What an object leaves in Unkey that went without having been let go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LeftBehind {
+    /// Its identity is gone: this process has deleted it, or seen to be absent what it was.
+    Nothing,
+    /// Its identity, unless a write that was not answered has taken effect.
+    Perhaps,
+    /// Its identity.
+    Identity,
+}
+
+/// What the object `uid` leaves that recorded `id`. `window`: the consistency window in ms (R4).
+pub fn left_behind(uid: &Uid, id: &IdentityId, known: &Knowledge, window: u64) -> LeftBehind {
+    let deleted = matches!(&known.last, LastWrite::Deleted { uid: of, identity } if of == uid && identity.id() == id);
+    match known.settled(window) {
+        _ if deleted => LeftBehind::Nothing,
+        Some(Seen::Absent { of, .. }) if of.as_ref() == Some(id) => LeftBehind::Nothing,
+        _ if known.doubt().is_some() => LeftBehind::Perhaps,
+        _ => LeftBehind::Identity,
     }
 }
 

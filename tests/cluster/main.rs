@@ -32,6 +32,7 @@ mod kube_faults;
 mod kubectl;
 mod late;
 mod leader;
+mod left_behind;
 mod logs;
 mod main_path;
 mod managing;

@@ -20,6 +20,7 @@ impl Pass<'_> {
             let mut memory = lock(&self.memory);
             domain::put_on(object, claim, stays, &mut memory.visits, self.context.clock.now());
             domain::claimed(object, &mut memory.visits);
+            memory.released = false;
             drop(memory);
             self.claimed = true;
         }
@@ -29,8 +30,11 @@ impl Pass<'_> {
     pub(super) async fn release(&mut self, object: &Object, because: &Freed) -> Result<(), KubeError> {
         let patch = patch::release(&self.snapshot, &object.guard);
         let before = Arc::clone(&self.snapshot);
+        // Before it is sent: the watch may show the end before the answer is here, and there may be none.
+        let tried = std::mem::replace(&mut lock(&self.memory).released, true);
         let outcome = kube::patch(&self.context.client, &object.key, patch).await?;
         if !self.written(KubeWrite::Release, object, outcome).await? {
+            lock(&self.memory).released = tried;
             return Ok(());
         }
         if self.gone.is_none() && self.snapshot.finalizers().ours().is_some() {

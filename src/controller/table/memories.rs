@@ -21,6 +21,10 @@ pub struct Memory {
     pub newest: Option<Arc<Snapshot>>,
     /// Failures of Kubernetes requests in a row.
     pub kube_failures: u32,
+    /// A release was begun: nothing of the object is left behind, whoever ends it then (R7).
+    pub released: bool,
+    /// While this process led, somebody else took off finalizer and claim of the object, which was being deleted.
+    pub stripped: bool,
     /// A scan found something, and the pass over it is not over: one of a few at a time.
     pub finding: Option<OwnedSemaphorePermit>,
 }
@@ -39,8 +43,9 @@ impl Memory {
 
     /// Holds nothing but visits, and those nothing of their own.
     fn is_plain(&self) -> bool {
-        let Self { visits, pokes, newest, kube_failures, finding } = self;
-        visits.is_plain() && pokes.is_empty() && newest.is_none() && *kube_failures == 0 && finding.is_none()
+        let Self { visits, pokes, newest, kube_failures, released, stripped, finding } = self;
+        let nothing_begun = *kube_failures == 0 && !released && !stripped && finding.is_none();
+        visits.is_plain() && pokes.is_empty() && newest.is_none() && nothing_begun
     }
 }
 

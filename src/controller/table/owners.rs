@@ -42,6 +42,13 @@ impl Table {
         lock(&self.slots).get_key_value(external_id).and_then(|(external_id, slot)| Owner::of(external_id, slot))
     }
 
+    /// True if an object records `id`.
+    pub fn is_recorded(&self, external_id: &ExternalId, id: &IdentityId) -> bool {
+        let slots = lock(&self.slots);
+        let entries = slots.get(external_id).map(|slot| slot.entries.as_slice()).unwrap_or_default();
+        entries.iter().any(|entry| entry.claimant.recorded.as_ref() == Some(id))
+    }
+
     /// The objects that act for the externalIds that `wanted` takes.
     pub fn owners(&self, mut wanted: impl FnMut(&Owner) -> bool) -> Vec<Owner> {
         let slots = lock(&self.slots);

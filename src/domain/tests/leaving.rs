@@ -129,3 +129,41 @@ fn with_an_heir_nothing_is_touched() {
     any.object.phase = Phase::Gone { heirs: true };
     assert_eq!(step(&any), Step::Done);
 }
+
+/// Went by somebody's hand: what of it is left is what this process has not seen to be gone.
+#[test]
+fn what_an_object_leaves_that_was_not_let_go() {
+    let id = confirmed("id_1").id().clone();
+    let leaves = |change: &dyn Fn(&mut Knowledge)| {
+        let mut known = leaving().known;
+        known.last = LastWrite::None;
+        known.seen = Seen::Nothing;
+        change(&mut known);
+        left_behind(&uid("u"), &id, &known, WINDOW)
+    };
+    let deleted = |of: &str, id: &str| LastWrite::Deleted { uid: uid(of), identity: confirmed(id) };
+    let absent = |of: &str, at: Mono| Seen::Absent { first: at, last: at, of: Some(confirmed(of).id().clone()) };
+    let doubt = || Some(Doubt::new(SETTLED, false, None));
+    assert_eq!(leaves(&|_| {}), LeftBehind::Identity);
+    assert_eq!(leaves(&|known| known.last = deleted("u", "id_1")), LeftBehind::Nothing);
+    assert_eq!(leaves(&|known| known.last = deleted("v", "id_1")), LeftBehind::Identity, "another life's delete");
+    assert_eq!(leaves(&|known| known.last = deleted("u", "id_2")), LeftBehind::Identity, "another identity's");
+    assert_eq!(leaves(&|known| known.seen = absent("id_1", SETTLED)), LeftBehind::Nothing);
+    assert_eq!(
+        leaves(&|known| known.seen = absent("id_2", SETTLED)),
+        LeftBehind::Identity,
+        "before this id was recorded"
+    );
+    assert_eq!(leaves(&|known| known.seen = ours("id_1", A, SETTLED)), LeftBehind::Identity);
+    let unsettled = |known: &mut Knowledge| {
+        known.evidence_from = SETTLED;
+        known.seen = absent("id_1", SETTLED);
+    };
+    assert_eq!(leaves(&unsettled), LeftBehind::Identity, "a replica may be behind");
+    assert_eq!(leaves(&|known| known.doubt = doubt()), LeftBehind::Perhaps);
+    let both = |known: &mut Knowledge| {
+        known.doubt = doubt();
+        known.last = deleted("u", "id_1");
+    };
+    assert_eq!(leaves(&both), LeftBehind::Nothing);
+}

@@ -1,0 +1,113 @@
+//! Tells of identities that stay in Unkey because somebody took the finalizer off (S15): the log names them, a metric counts them. It changes
+//! nothing, and what the operator lets go itself never counts.
+//!
+//! The last that a watch shows of such an object may still have the finalizer: the API server deletes it instead of storing the version
+//! without. So what counts is what this process has done, not what it has seen.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tracing::Instrument;
+
+use super::context::Context;
+use super::kube::{self, Outcome};
+use super::snapshot::Snapshot;
+use super::table::{Ref, lock};
+use crate::domain::{Cause, IdentityId, LeftBehind, backoff, left_behind};
+
+/// How soon to try again while a pass still has the turn.
+const BUSY: Duration = Duration::from_millis(200);
+
+/// An object is shown anew. Notices that somebody else has taken off finalizer and claim while it waits for another tool's finalizer: its end
+/// will look as if this operator had let it go.
+pub fn notice(before: &Snapshot, object: &Snapshot, context: &Context) {
+    let marked = |it: &Snapshot| it.finalizers().ours().is_some() || it.claim().is_some();
+    if object.is_leaving() && before.uid() == object.uid() && marked(before) && !marked(object) && context.leads() {
+        let memory = context.table.memory(object.uid());
+        let mut memory = lock(&memory);
+        memory.stripped |= !memory.released;
+    }
+}
+
+/// An object is gone, or no longer selected. Tells what it leaves, in a task of its own if there is something to tell.
+pub fn look(object: &Snapshot, context: &Arc<Context>) {
+    let claimant = object.claimant(object.read_status().as_ref());
+    let memory = context.table.hold_memory(object.uid());
+    let (released, stripped) = {
+        let memory = lock(&memory);
+        (memory.released, memory.stripped)
+    };
+    let Some(id) = claimant.recorded.filter(|_| !released && context.leads()) else { return };
+    let span = tracing::info_span!(
+        "left behind",
+        namespace = object.namespace(),
+        identity = object.name(),
+        identity_id = id.as_str(),
+        external_id = object.external_id().as_str(),
+    );
+    // A release takes both off in one patch. This one may have been the work of an earlier process.
+    let is_known = object.finalizers().ours().is_some() || object.claim().is_some() || !claimant.leaving || stripped;
+    if !is_known {
+        let _entered = span.enter();
+        tracing::warn!(
+            "an Identity went that was already without finalizer and claim when this process first saw it; whether its identity stays in Unkey is \
+             not known"
+        );
+        return;
+    }
+    let (context, object) = (Arc::clone(context), object.clone());
+    let telling = async move {
+        // Kept by the sweep for as long as it is held.
+        let _memory = memory;
+        if is_gone(&object, &context).await && context.leads() {
+            tell(&object, &id, &context).await;
+        }
+    };
+    tokio::spawn(telling.instrument(span));
+}
+
+/// Looks whether the object is gone, and not only out of the selection of `--selector`.
+async fn is_gone(object: &Snapshot, context: &Context) -> bool {
+    // Closed only with the context.
+    let Ok(_permit) = context.looks.acquire().await else { return false };
+    let mut failures = 0;
+    loop {
+        match kube::get(&context.client, &object.key()).await {
+            Ok(Outcome::Now(now)) => return now.uid() != object.uid(),
+            Ok(Outcome::Gone | Outcome::Stale) => return true,
+            Err(_) if !context.leads() => return false,
+            Err(error) => {
+                failures += 1;
+                let ms = backoff::delay(&Cause::Unavailable, failures, 0, context.dice()).unwrap_or(backoff::MAX_MS);
+                tracing::warn!(%error, retry_ms = ms, "cannot look whether an Identity is gone");
+                tokio::time::sleep(Duration::from_millis(ms)).await;
+            }
+        }
+    }
+}
+
+/// Tells of it, unless the pass that was under way has dealt with it.
+async fn tell(object: &Snapshot, id: &IdentityId, context: &Context) {
+    let (uid, external_id) = (object.uid(), object.external_id());
+    let turn = loop {
+        match context.table.try_turn(external_id, &Ref::from_obj(object)) {
+            Some(turn) => break turn,
+            None => tokio::time::sleep(BUSY).await,
+        }
+    };
+    let left = left_behind(uid, id, &turn.known(), context.access().policy.window);
+    drop(turn);
+    let released = lock(&context.table.memory(uid)).released;
+    if released || left == LeftBehind::Nothing || context.table.is_recorded(external_id, id) {
+        tracing::info!("the finalizer of an Identity was taken off by hand; nothing of it is left in Unkey");
+        return;
+    }
+    context.metrics.left_behind();
+    if left == LeftBehind::Perhaps {
+        tracing::warn!(
+            "an Identity went without its finalizer; its identity stays in Unkey, unless a request that went unanswered has deleted it"
+        );
+    } else {
+        tracing::warn!("an Identity went without its finalizer; its identity stays in Unkey");
+    }
+}
