@@ -74,7 +74,9 @@ async fn is_gone(object: &Snapshot, context: &Context) -> bool {
     loop {
         match kube::get(&context.client, &object.key()).await {
             Ok(Outcome::Now(now)) => return now.uid() != object.uid(),
-            Ok(Outcome::Gone | Outcome::Stale) => return true,
+            Ok(Outcome::Gone) => return true,
+            // No read is answered so.
+            Ok(Outcome::Stale(_) | Outcome::Refused(_)) => return false,
             Err(_) if !context.leads() => return false,
             Err(error) => {
                 failures += 1;
