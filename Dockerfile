@@ -40,6 +40,7 @@ COPY Cargo.toml Cargo.lock ./
 COPY tests/support/controlplane/Cargo.toml tests/support/controlplane/
 COPY tests/support/demo/Cargo.toml tests/support/demo/
 COPY tests/support/emulator/Cargo.toml tests/support/emulator/
+COPY tests/support/middlebox/Cargo.toml tests/support/middlebox/
 COPY tests/support/nodelet/Cargo.toml tests/support/nodelet/
 COPY tests/support/proxy/Cargo.toml tests/support/proxy/
 RUN for folder in src $(printf '%s/src ' tests/support/*) $(sed -n '/^\[\[bench\]\]/{n;s|^name = "\(.*\)"$|benches/\1|p}' Cargo.toml); do \
