@@ -258,6 +258,14 @@ impl Context {
             let before = self.access();
             let after = Access::with(&before.policy, &self.unkey);
             if before.policy.credential == after.policy.credential {
+                // There was no key and is none: why, is said anew.
+                if let Err(why) = &after.unkey
+                    && before.unkey.as_ref().err() != Some(why)
+                {
+                    let why = why.clone();
+                    self.set_access(after);
+                    self.table.missing_key_changes(&why);
+                }
                 continue;
             }
             if let Some(mark) = &after.policy.credential {

@@ -6,6 +6,7 @@
 //! and woken when it ends (R8).
 
 mod guard;
+mod keys;
 mod memories;
 mod owners;
 mod plans;
@@ -27,7 +28,7 @@ pub use self::{owners::Owner, unwritten::Unwritten};
 use super::clock::Clock;
 use super::snapshot::Snapshot;
 use crate::api::Reason;
-use crate::domain::{self, Claimant, ExternalId, KeyMark, Knowledge, Mono, Role, Uid, Workspace, role};
+use crate::domain::{self, Claimant, ExternalId, Knowledge, Mono, Role, Uid, Workspace, role};
 
 /// A reference by which the controller's queue knows an object.
 pub type Ref = ObjectRef<Snapshot>;
@@ -372,21 +373,6 @@ impl Table {
             oldest = oldest.into_iter().chain(entry.unsynced).min();
         }
         (counts, oldest.map_or(Duration::ZERO, |since| since.elapsed()))
-    }
-
-    /// Another root key comes into use. What was read under the old one proves nothing under this one, which may be another
-    /// workspace's.
-    pub fn credential_changes(&self, credential: KeyMark, now: Mono) {
-        lock(&self.workspace).key_changed(credential, now);
-        for known in lock(&self.slots).values().filter_map(|slot| slot.known.as_ref()) {
-            lock(known).forget_reads(now);
-        }
-    }
-
-    /// It is in use: everything is looked at again.
-    pub fn credential_changed(&self) {
-        self.key_changed.notify_waiters();
-        self.wake_all();
     }
 
     /// Has everything looked at again.

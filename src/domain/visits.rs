@@ -78,6 +78,15 @@ impl Visits {
     }
 }
 
+impl Visits {
+    /// There is still no root key, and now for this reason. It is no reason to try anything sooner.
+    pub fn missing_key_changes(&mut self, why: &str) {
+        if let Some(Trouble { cause: Cause::CredentialsMissing(shown), .. }) = &mut self.trouble {
+            why.clone_into(shown);
+        }
+    }
+}
+
 /// A failure that holds work back until a time or a change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trouble {

@@ -11,6 +11,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::watch;
 
+use super::looks::Looks;
+
 /// The environment variable that holds a root key when no file does. There is no flag for the key: argv is world-readable.
 pub const ROOT_KEY_ENV: &str = "UNKEY_ROOT_KEY";
 
@@ -27,7 +29,15 @@ pub enum CredentialError {
         /// The file or the environment variable.
         origin: String,
     },
-    /// The file is there but cannot be read (permissions, a directory, an I/O error).
+    /// It is there and no file.
+    #[error("no root key: {origin} is {what}; name a file that holds the key")]
+    NotAFile {
+        /// The path.
+        origin: String,
+        /// What it is: `a directory`.
+        what: &'static str,
+    },
+    /// The file is there but cannot be read (permissions, an I/O error).
     #[error("no root key: {origin} cannot be read ({})", .source.kind())]
     NotReadable {
         /// The file.
@@ -48,10 +58,20 @@ pub enum CredentialError {
         origin: String,
     },
     /// Not UTF-8.
-    #[error("no root key: {origin} is not UTF-8 text")]
+    #[error("no root key: {origin} is not UTF-8 text{hint}")]
     NotUtf8 {
         /// The file or the environment variable.
         origin: String,
+        /// What it is instead, if that can be told.
+        hint: &'static str,
+    },
+    /// Not a key, but something around one or made of one.
+    #[error("no root key: {origin} {looks}")]
+    LooksLike {
+        /// The file or the environment variable.
+        origin: String,
+        /// What it looks like.
+        looks: Looks,
     },
     /// White space inside, control or non-ASCII characters: such a key cannot be sent in a header.
     #[error("no root key: {origin} has spaces, control or non-ASCII characters inside, so it is not a root key")]
@@ -80,10 +100,10 @@ enum Source {
     Value(RootKey),
 }
 
-/// The last thing read, to tell a change: a key, or the kind of failure.
+/// The last thing read, to tell a change: a key, or what is said of its absence.
 enum Seen {
     Key(SecretString),
-    Failure(std::mem::Discriminant<CredentialError>),
+    Failure(String),
 }
 
 /// A key that is fit for a header.
@@ -117,7 +137,8 @@ impl Credentials {
         )]
         let value = std::env::var_os(ROOT_KEY_ENV);
         let value = value.ok_or_else(|| CredentialError::Missing { origin: ROOT_KEY_ENV.to_owned() })?;
-        let value = value.to_str().ok_or_else(|| CredentialError::NotUtf8 { origin: ROOT_KEY_ENV.to_owned() })?;
+        let value =
+            value.to_str().ok_or_else(|| CredentialError::NotUtf8 { origin: ROOT_KEY_ENV.to_owned(), hint: "" })?;
         RootKey::parse(value, ROOT_KEY_ENV).map(|key| Self::new(Source::Value(key)))
     }
 
@@ -160,7 +181,7 @@ impl Credentials {
     fn notice(&self, found: &Result<RootKey, CredentialError>) {
         let now = match found {
             Ok(key) => Seen::Key(key.text.clone()),
-            Err(error) => Seen::Failure(std::mem::discriminant(error)),
+            Err(error) => Seen::Failure(error.to_string()),
         };
         // A panic elsewhere cannot leave an `Option` half written.
         let mut seen = self.0.seen.lock().unwrap_or_else(PoisonError::into_inner);
@@ -191,6 +212,9 @@ impl RootKey {
         let text = text.trim();
         if text.is_empty() {
             return Err(CredentialError::Empty { origin: origin() });
+        }
+        if let Some(looks) = Looks::of(text) {
+            return Err(CredentialError::LooksLike { origin: origin(), looks });
         }
         if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(CredentialError::Malformed { origin: origin() });
@@ -226,8 +250,8 @@ fn read_file(path: &Path) -> Result<RootKey, CredentialError> {
         _ => CredentialError::NotReadable { origin: origin(), source },
     };
     // Before opening: opening a named pipe would wait for a writer. Symbolic links are followed, as mounted Secrets need.
-    if !std::fs::metadata(path).map_err(failed)?.is_file() {
-        return Err(failed(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file")));
+    if let Some(what) = no_file(std::fs::metadata(path).map_err(failed)?.file_type()) {
+        return Err(CredentialError::NotAFile { origin: origin(), what });
     }
     let mut bytes = Vec::new();
     // One byte more than allowed tells "too large" without trusting a length that may change meanwhile.
@@ -235,11 +259,29 @@ fn read_file(path: &Path) -> Result<RootKey, CredentialError> {
     if bytes.len() as u64 > MAX_FILE_BYTES {
         return Err(CredentialError::TooLarge { origin: origin() });
     }
+    let is_utf16 = bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]);
+    let hint = if is_utf16 { " but UTF-16; save it as UTF-8" } else { "" };
     let text = SecretString::from(
         // `FromUtf8Error` holds the bytes, hence no source.
-        String::from_utf8(bytes).map_err(|_| CredentialError::NotUtf8 { origin: origin() })?,
+        String::from_utf8(bytes).map_err(|_| CredentialError::NotUtf8 { origin: origin(), hint })?,
     );
     RootKey::parse(text.expose_secret(), &origin())
+}
+
+/// What is there in place of a file, if it is none.
+fn no_file(kind: std::fs::FileType) -> Option<&'static str> {
+    use std::os::unix::fs::FileTypeExt as _;
+    if kind.is_file() {
+        None
+    } else if kind.is_dir() {
+        Some("a directory")
+    } else if kind.is_fifo() {
+        Some("a named pipe")
+    } else if kind.is_socket() {
+        Some("a socket")
+    } else {
+        Some("a device")
+    }
 }
 
 #[cfg(test)]

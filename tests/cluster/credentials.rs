@@ -152,6 +152,57 @@ async fn an_unfit_key_file_later() {
     world.assert_in_step().await;
 }
 
+/// Makes a file of one kind or other at a path.
+type Spoil<'a> = &'a dyn Fn(&std::path::Path);
+
+/// The file changes from one fault to another: the condition names the one that there is, what the file looks like, and nothing of its content.
+#[tokio::test]
+async fn the_condition_names_the_present_fault_of_the_key_file() {
+    let world = World::new("fault-after-fault").await;
+    let (file, next) = (world.key_file(), world.files.path().join("next"));
+    let replace = |with: Spoil<'_>| {
+        with(&next);
+        if file.is_dir() {
+            std::fs::remove_dir(&file).unwrap();
+        }
+        std::fs::rename(&next, &file).unwrap();
+    };
+    let content = |text: String| move |path: &std::path::Path| std::fs::write(path, &text).unwrap();
+    let pipe = |path: &std::path::Path| assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
+    replace(&content(format!("\"{ROOT_KEY}\"\n")));
+    let operator = world.start().await;
+    world.create("waits", &json!({"externalId": "waits"})).await;
+    // printf unkey_root_4f0c9a2e | base64
+    let encoded = "dW5rZXlfcm9vdF80ZjBjOWEyZQ==";
+    let faults: [(&str, Spoil<'_>); 9] = [
+        ("has quotes around the key", &content(format!("'{ROOT_KEY}'"))),
+        ("is empty", &content(String::new())),
+        ("looks like NAME=key", &content(format!("UNKEY_ROOT_KEY={ROOT_KEY}\n"))),
+        ("begins with a byte order mark", &content(format!("\u{feff}{ROOT_KEY}\n"))),
+        ("is a named pipe", &pipe),
+        ("looks like a key in base64", &content(encoded.to_owned())),
+        ("is larger than 64 KiB", &content(ROOT_KEY.repeat(10_000))),
+        ("is not UTF-8", &|path| std::fs::write(path, [0xff, 0xfe, 0x41]).unwrap()),
+        ("looks like JSON", &content(format!("{{\"key\": \"{ROOT_KEY}\"}}"))),
+    ];
+    for (fault, spoil) in faults {
+        replace(spoil);
+        let named = world.until("waits", fault, |object| message(object).contains(fault)).await;
+        assert_eq!(condition(&named, "Ready")["reason"], "CredentialsMissing");
+        operator.until_readyz(503, fault).await;
+        for secret in [ROOT_KEY, encoded] {
+            assert!(!named.to_string().contains(secret) && !operator.log().contains(secret), "{fault}");
+        }
+    }
+    std::fs::remove_file(&file).unwrap();
+    std::fs::create_dir(&file).unwrap();
+    world.until("waits", "told of the directory", |object| message(object).contains("is a directory")).await;
+    std::fs::remove_dir(&file).unwrap();
+    world.write_key(ROOT_KEY);
+    world.ready("waits").await;
+    assert_eq!(world.calls(), [1, 0, 0, 0, 0]);
+}
+
 #[tokio::test]
 async fn the_key_from_the_environment() {
     let world = World::new("environment").await;

@@ -82,7 +82,9 @@ fn what_cannot_work_is_refused_in_one_sentence() {
 
 #[test]
 fn a_key_in_the_environment_is_checked_and_not_shown() {
-    for (value, expected) in [("", "is empty"), ("two words", "has spaces"), ("new\nline", "has spaces")] {
+    for (value, expected) in
+        [("", "is empty"), ("two words", "has spaces"), ("new\nline", "has several lines"), ("'quoted'", "has quotes")]
+    {
         let said = sentence(&operator(&["run"]).env("UNKEY_ROOT_KEY", value).output().unwrap());
         assert!(said.contains(expected), "{value:?}: {said}");
         assert!(value.is_empty() || !said.contains(value), "{said}");

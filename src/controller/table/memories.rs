@@ -170,6 +170,18 @@ impl Memories {
         memory.visits.clone()
     }
 
+    /// Changes each that is in use: one at rest has nothing of its own to change.
+    pub fn for_each_in_use(&self, mut change: impl FnMut(&mut Memory)) {
+        let in_use = |one: &One| match one {
+            One::InUse(memory) => Some(Arc::clone(memory)),
+            One::AtRest(_) => None,
+        };
+        let all: Vec<_> = lock(&self.0).by_uid.values().filter_map(in_use).collect();
+        for memory in all {
+            change(&mut lock(&memory));
+        }
+    }
+
     /// Forgets objects that are not `alive`. A pass that is under way holds its own reference.
     pub fn sweep(&self, alive: &HashSet<Uid>) {
         let mut kept = lock(&self.0);

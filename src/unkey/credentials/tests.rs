@@ -13,6 +13,8 @@ fn name(error: &CredentialError) -> &'static str {
     match error {
         CredentialError::Missing { .. } => "missing",
         CredentialError::NotReadable { .. } => "not readable",
+        CredentialError::NotAFile { .. } => "not a file",
+        CredentialError::LooksLike { .. } => "looks like",
         CredentialError::Empty { .. } => "empty",
         CredentialError::TooLarge { .. } => "too large",
         CredentialError::NotUtf8 { .. } => "not utf-8",
@@ -27,11 +29,11 @@ fn every_bad_file_has_its_own_name_and_shows_nothing_of_its_content() {
     for (content, expected) in [
         (&b""[..], "empty"),
         (b" \r\n\t", "empty"),
-        (spaced.as_bytes(), "malformed"),
-        (b"unkey_root_canary\n0123456789", "malformed"),
+        (spaced.as_bytes(), "looks like"),
+        (b"unkey_root_canary\n0123456789", "looks like"),
         (b"unkey_root_canary\x000123456789", "malformed"),
         ("unkey_root_canary\u{e9}".as_bytes(), "malformed"),
-        ("\u{feff}unkey_root_canary".as_bytes(), "malformed"),
+        ("\u{feff}unkey_root_canary".as_bytes(), "looks like"),
         (b"unkey_root_canary\xff", "not utf-8"),
         (large.as_bytes(), "too large"),
     ] {
@@ -43,7 +45,49 @@ fn every_bad_file_has_its_own_name_and_shows_nothing_of_its_content() {
     }
     let dir = tempfile::tempdir().unwrap();
     assert_eq!(name(&Credentials::from_file(dir.path().join("absent")).check().unwrap_err()), "missing");
-    assert_eq!(name(&Credentials::from_file(dir.path()).check().unwrap_err()), "not readable");
+}
+
+/// None of them may be waited for: a named pipe has no end before it has a writer.
+#[cfg(unix)]
+#[test]
+fn what_is_no_file_says_what_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let (pipe, socket) = (dir.path().join("pipe"), dir.path().join("socket"));
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let _listens = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    let link = dir.path().join("link");
+    std::os::unix::fs::symlink(dir.path(), &link).unwrap();
+    for (path, what) in [
+        (dir.path(), "a directory"),
+        (&link, "a directory"),
+        (&pipe, "a named pipe"),
+        (&socket, "a socket"),
+        (Path::new("/dev/null"), "a device"),
+    ] {
+        let said = Credentials::from_file(path).check().unwrap_err().to_string();
+        assert_eq!(said, format!("no root key: {} is {what}; name a file that holds the key", path.display()));
+    }
+}
+
+#[test]
+fn utf_16_is_named() {
+    let (_dir, path) = file(&[0xff, 0xfe, b'u', 0]);
+    let said = Credentials::from_file(&path).check().unwrap_err().to_string();
+    assert!(said.ends_with("is not UTF-8 text but UTF-16; save it as UTF-8"), "{said}");
+}
+
+#[test]
+fn another_fault_is_a_change_even_if_it_is_of_the_same_kind() {
+    let (_dir, path) = file(b"\"unkey_root_canary\"");
+    let credentials = Credentials::from_file(&path);
+    credentials.check().unwrap_err();
+    let mut changes = credentials.subscribe();
+    for content in ["ROOT_KEY=unkey_root_canary", "", "\u{feff}unkey"] {
+        std::fs::write(&path, content).unwrap();
+        credentials.check().unwrap_err();
+        assert!(changes.has_changed().unwrap(), "{content}");
+        changes.mark_unchanged();
+    }
 }
 
 #[test]

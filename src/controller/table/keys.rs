@@ -1,0 +1,27 @@
+//! What a root key that changes means for what is remembered. It reads no key.
+
+use super::{Table, lock};
+use crate::domain::{KeyMark, Mono};
+
+impl Table {
+    /// Another root key comes into use. What was read under the old one proves nothing under this one, which may be another
+    /// workspace's.
+    pub fn credential_changes(&self, credential: KeyMark, now: Mono) {
+        lock(&self.workspace).key_changed(credential, now);
+        for known in lock(&self.slots).values().filter_map(|slot| slot.known.as_ref()) {
+            lock(known).forget_reads(now);
+        }
+    }
+
+    /// It is in use: everything is looked at again.
+    pub fn credential_changed(&self) {
+        self.key_changed.notify_waiters();
+        self.wake_all();
+    }
+
+    /// There is still no root key, and now for this reason: what waits for one says so.
+    pub fn missing_key_changes(&self, why: &str) {
+        self.memories.for_each_in_use(|memory| memory.visits.missing_key_changes(why));
+        self.wake_all();
+    }
+}
