@@ -2,17 +2,15 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
-use http::HeaderValue;
-use http::header::USER_AGENT;
-use kube::config::{InferConfigError, KubeConfigOptions, Kubeconfig, KubeconfigError};
 
 use crate::admin::Admin;
 use crate::api::{AdoptionPolicy, DeletionPolicy};
+use crate::apiserver::{self, Access};
 use crate::controller::{self, Context, Scope, Settings};
 use crate::domain::Policy;
 use crate::leader::{Candidate, Lead, LeaderError, Place, Timing};
@@ -29,6 +27,8 @@ const KEY_WATCH: Duration = Duration::from_secs(1);
 pub struct Options {
     /// Base URL of the Unkey API.
     pub api_url: String,
+    /// The proxy on the way there; `None`: directly.
+    pub api_proxy: Option<String>,
     /// The file that holds the root key; `None`: the environment variable `UNKEY_ROOT_KEY`.
     pub root_key_file: Option<PathBuf>,
     /// Namespaces to watch; none: all.
@@ -77,15 +77,12 @@ pub struct LeaseOptions {
 /// Why the operator could not start, or had to end.
 #[derive(Debug, thiserror::Error)]
 pub enum AppError {
-    /// The kubeconfig cannot be used.
-    #[error("the kubeconfig cannot be used: {}", kubeconfig_problem(.0))]
-    Kubeconfig(#[from] KubeconfigError),
-    /// No kubeconfig and not in a cluster.
-    #[error("not in a cluster, and no kubeconfig can be used: {}; name one with --kubeconfig or KUBECONFIG", no_kubeconfig_problem(.0))]
-    NoKubeconfig(#[from] InferConfigError),
+    /// It is not known how to reach the API server.
+    #[error("{0}")]
+    ApiServer(#[from] apiserver::ConfigError),
     /// The Kubernetes client cannot be built.
     #[error("the Kubernetes client cannot be set up: {0}")]
-    KubeClient(#[from] kube::Error),
+    KubeClient(#[from] apiserver::SetupError),
     /// A setting of the Unkey client is wrong.
     #[error("{0}")]
     Unkey(#[from] unkey::ConfigError),
@@ -120,32 +117,13 @@ pub enum AppError {
     Forced,
 }
 
-/// One line, and nothing of the file's content: a parser quotes the lines around an error, and a kubeconfig holds tokens.
-fn kubeconfig_problem(error: &KubeconfigError) -> String {
-    match error {
-        KubeconfigError::ReadConfig(source, path) => format!("'{}' cannot be read: {source}", path.display()),
-        KubeconfigError::Parse(error) => match error.location() {
-            Some(at) => format!("it is not YAML of a kubeconfig, as line {} column {} shows", at.line(), at.column()),
-            None => "it is not YAML of a kubeconfig".to_owned(),
-        },
-        KubeconfigError::LoadContext(name) => format!("it has no context '{name}'"),
-        other => other.to_string(),
-    }
-}
-
-fn no_kubeconfig_problem(error: &InferConfigError) -> String {
-    let source = std::error::Error::source(error).and_then(|source| source.downcast_ref());
-    source.map_or_else(|| "none was found".to_owned(), kubeconfig_problem)
-}
-
 impl AppError {
     /// True if the command line or the environment is wrong, and not the world.
     pub fn is_usage(&self) -> bool {
         matches!(
             self,
             Self::Controller(controller::RunError::Selector(_))
-                | Self::Kubeconfig(_)
-                | Self::NoKubeconfig(_)
+                | Self::ApiServer(_)
                 | Self::Unkey(_)
                 | Self::Credential(_)
         )
@@ -161,25 +139,27 @@ pub async fn run(options: Options) -> Result<(), AppError> {
     };
     let upstream = unkey::Options {
         base_url: options.api_url.clone(),
+        proxy: options.api_proxy.clone(),
         request_timeout: options.request_timeout,
         ..unkey::Options::default()
     };
     let unkey = unkey::Client::new(&upstream, credentials.clone())?;
-    let config = kube_config(options.kubeconfig.as_deref(), options.context.clone()).await?;
+    let config = apiserver::config(options.kubeconfig.as_deref(), options.context.clone()).await?;
+    let namespace = config.default_namespace.clone();
+    let access = Access::new(config).await?;
     let lead = if options.election.is_some() { Lead::to_be_won() } else { Lead::unrivalled() };
     let mut candidate = match &options.election {
         Some(lease) => {
             let place = Place {
-                namespace: lease.namespace.clone().unwrap_or_else(|| config.default_namespace.clone()),
+                namespace: lease.namespace.clone().unwrap_or(namespace),
                 name: lease.name.clone(),
                 holder: lease.holder.clone(),
             };
-            let client = kube::Client::try_from(config.clone())?;
-            Some(Candidate::new(client, &place, Timing::of(lease.duration), lead.clone()))
+            Some(Candidate::new(access.client()?, &place, Timing::of(lease.duration), lead.clone()))
         }
         None => None,
     };
-    let client = kube::Client::try_from(config)?;
+    let client = access.client()?;
     let settings = settings(&options, lead);
     let metrics = Metrics::default();
     let (context, woken) = Context::new(client, unkey, &settings, metrics.clone());
@@ -257,22 +237,6 @@ fn settings(options: &Options, lead: Lead) -> Settings {
             credential: None,
         },
     }
-}
-
-/// How to reach the API server: by this kubeconfig, or by what is found.
-pub async fn kube_config(kubeconfig: Option<&Path>, context: Option<String>) -> Result<kube::Config, AppError> {
-    let choose = KubeConfigOptions { context, ..KubeConfigOptions::default() };
-    let mut config = match kubeconfig {
-        Some(file) => kube::Config::from_custom_kubeconfig(Kubeconfig::read_from(file)?, &choose).await?,
-        None if choose.context.is_some() => kube::Config::from_kubeconfig(&choose).await?,
-        None => kube::Config::infer().await?,
-    };
-    // The client would repeat even a patch behind our back, for minutes; every failure is to be seen and paced by us.
-    config.default_retry = false;
-    // What the API server's audit log shows of us.
-    let agent = HeaderValue::from_static(concat!("unkey-operator/", env!("CARGO_PKG_VERSION")));
-    config.headers.push((USER_AGENT, agent));
-    Ok(config)
 }
 
 /// The first SIGTERM or SIGINT, and the second.

@@ -8,6 +8,8 @@
 //! | [`domain`] | decides. Pure: no client, no clock, no async |
 //! | [`unkey`] | the client of the Unkey API. Knows no Kubernetes |
 //! | [`controller`] | the only place that talks to both worlds |
+//! | [`apiserver`] | how the API server of Kubernetes is reached. Knows no resource |
+//! | [`transport`] | words for what goes wrong below HTTP. Pure |
 //! | [`leader`] | of several operators, which one acts |
 //! | [`admin`], [`telemetry`] | probes, metrics, logs |
 //! | `text` | makes servers' text fit for people |
@@ -17,6 +19,7 @@
 
 pub mod admin;
 pub mod api;
+pub mod apiserver;
 pub mod app;
 pub mod cli;
 pub mod controller;
@@ -24,4 +27,5 @@ pub mod domain;
 pub mod leader;
 pub mod telemetry;
 mod text;
+pub mod transport;
 pub mod unkey;

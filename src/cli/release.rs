@@ -7,7 +7,8 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use crate::app::{self, AppError};
+use crate::apiserver::{self, Access};
+use crate::app::AppError;
 use crate::controller::{Scope, StopError, Survey, SurveyError};
 
 /// Let go of all Identities without touching Unkey, to leave the product.
@@ -100,8 +101,8 @@ async fn release(args: ReleaseArgs) -> Result<(), Failure> {
     if !args.yes && !args.dry_run && !std::io::stdin().is_terminal() {
         return Err(Failure::NobodyToAsk);
     }
-    let config = app::kube_config(args.kubeconfig.as_deref(), args.context).await?;
-    let client = kube::Client::try_from(config).map_err(AppError::KubeClient)?;
+    let config = apiserver::config(args.kubeconfig.as_deref(), args.context).await.map_err(AppError::from)?;
+    let client = Access::new(config).await.and_then(|access| access.client()).map_err(AppError::from)?;
     let scope = Scope { namespaces: args.namespace, selector: args.selector };
     let found = Survey::take(&client, &scope).await?;
     if args.dry_run || found.is_empty() {

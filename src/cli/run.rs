@@ -19,6 +19,11 @@ pub(super) struct RunArgs {
     #[arg(long, env = "UNKEY_API_URL", default_value = "https://api.unkey.com")]
     api_url: String,
 
+    /// Proxy on the way to the Unkey API, as http://proxy.example:3128; without it there is none, whatever HTTPS_PROXY says. With a password, give it
+    /// in the variable
+    #[arg(long, env = "UNKEY_OPERATOR_API_PROXY", hide_env_values = true)]
+    api_proxy: Option<String>,
+
     /// File that holds the root key; read again when it changes. Without it the key is taken from UNKEY_ROOT_KEY
     #[arg(long, env = "UNKEY_ROOT_KEY_FILE")]
     root_key_file: Option<PathBuf>,
@@ -139,6 +144,7 @@ pub(super) fn main(args: RunArgs) -> ExitCode {
 fn options(args: RunArgs) -> Options {
     Options {
         api_url: args.api_url,
+        api_proxy: args.api_proxy.filter(|proxy| !proxy.is_empty()),
         root_key_file: args.root_key_file,
         namespaces: args.namespace,
         selector: args.selector,

@@ -13,6 +13,7 @@ use serde_json::Value;
 use super::answer::{self, Answer};
 use super::snapshot::Snapshot;
 use crate::api::{CRD_NAME, GROUP, PLURAL, proves_absence};
+use crate::apiserver;
 use crate::domain::{CrdSight, ExternalId, ObjectKey, Refused, Uid};
 
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -66,11 +67,7 @@ pub fn words(error: &::kube::Error) -> String {
     if let ::kube::Error::Api(status) = error {
         return format!("the API server says: {}", status.message);
     }
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(deeper) = cause.source() {
-        cause = deeper;
-    }
-    format!("the API server cannot be asked: {cause}")
+    apiserver::unreached(error)
 }
 
 /// Reads the object, not from a cache.

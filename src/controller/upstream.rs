@@ -5,7 +5,10 @@ use std::sync::Arc;
 use super::permits::Slot;
 use crate::domain::{Call, Cause, Content, Effect, Fault, Limit, Limits, Meta, Operation, Reply};
 use crate::telemetry::{Metrics, Outcome};
-use crate::unkey::{self, Class, Client, CreateIdentity, Ear, Permission, RatelimitSpec, Refusal, UpdateIdentity};
+use crate::transport::TlsFault;
+use crate::unkey::{
+    self, Class, Client, CreateIdentity, Ear, Permission, RatelimitSpec, Refusal, Unreached, UpdateIdentity,
+};
 
 /// What was answered, and what is for the log only.
 #[derive(Debug)]
@@ -138,7 +141,28 @@ pub fn refusal(error: &unkey::Error) -> Reply {
             Permission::Delete => Operation::Delete,
         })),
         Class::Terminal { why } => fault(Cause::Rejected(why.trim_end_matches('.').to_owned())),
-        Class::Misconfigured => fault(Cause::Misconfigured(error.fault().to_string())),
+        Class::Misconfigured => fault(match error.fault() {
+            unkey::Fault::Unreachable { cause: Unreached::Tls(tls), .. } => {
+                Cause::Untrusted(format!("{tls}{}", remedy(tls)))
+            }
+            other => Cause::Misconfigured(other.to_string()),
+        }),
+    }
+}
+
+/// What a person can do about it.
+fn remedy(fault: &TlsFault) -> &'static str {
+    match fault {
+        TlsFault::UnknownIssuer | TlsFault::Namesake => {
+            "; if that is your own authority, name a file with all trusted ones in SSL_CERT_FILE (the chart's caBundle)"
+        }
+        TlsFault::WrongName { .. } => "; check --api-url and what stands before Unkey",
+        TlsFault::Expired | TlsFault::NotYetValid => {
+            "; it has to be renewed, unless the clock of the operator's node is wrong"
+        }
+        TlsFault::NotTls => "; is http:// meant in --api-url?",
+        TlsFault::ClientCertificate => "; the operator has none to show",
+        _ => "",
     }
 }
 

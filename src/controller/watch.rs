@@ -21,6 +21,7 @@ use super::context::Context;
 use super::kube::words;
 use super::merge::{Change, Merge};
 use super::snapshot::Snapshot;
+use crate::apiserver::WATCH_SECONDS;
 
 const PROBE_AGAIN: Duration = Duration::from_secs(1);
 /// An event of the watch of this number; `None`: those that have not listed have had their time.
@@ -107,7 +108,7 @@ pub fn changes(
     streaming: bool,
     store: Store<Snapshot>,
 ) -> impl Stream<Item = Change> + Send + use<> {
-    let mut config = watcher::Config::default();
+    let mut config = watcher::Config::default().timeout(WATCH_SECONDS);
     if let Some(selector) = &scope.selector {
         config = config.labels(selector);
     }

@@ -21,7 +21,8 @@ pub fn delay(cause: &Cause, failures: u32, not_before_ms: u64, dice: u16) -> Opt
         Cause::Unauthorized(_)
         | Cause::PermissionDenied(_)
         | Cause::CredentialsMissing(_)
-        | Cause::Misconfigured(_) => FIRST_CREDENTIAL_MS,
+        | Cause::Misconfigured(_)
+        | Cause::Untrusted(_) => FIRST_CREDENTIAL_MS,
         _ => FIRST_MS,
     };
     let ceiling = first.saturating_mul(1 << failures.saturating_sub(1).min(16)).min(MAX_MS);

@@ -56,6 +56,7 @@ fn of_cause(cause: &Cause, external_id: &str) -> String {
         Cause::Misconfigured(why) => {
             format!("What answers at the API URL is not Unkey's API ({why}); check --api-url and proxies.")
         }
+        Cause::Untrusted(why) => format!("There is no TLS session with Unkey: {why}."),
         Cause::RateLimited => "Unkey asks to slow down (429); the operator tries again by itself.".to_owned(),
         Cause::Unauthorized(why) => {
             format!(

@@ -73,6 +73,8 @@ pub enum Cause {
     Unavailable,
     /// What answers is not Unkey's API.
     Misconfigured(String),
+    /// No TLS session with Unkey for a reason that only a person removes: why, and the remedy.
+    Untrusted(String),
     /// Asked to slow down.
     RateLimited,
     /// The root key is refused.
@@ -219,7 +221,7 @@ impl Cause {
             Self::Updating | Self::Settling | Self::Lag | Self::Vanished | Self::OwnerPending | Self::Unseen => {
                 Reason::Progressing
             }
-            Self::Unavailable | Self::Misconfigured(_) => Reason::UpstreamUnavailable,
+            Self::Unavailable | Self::Misconfigured(_) | Self::Untrusted(_) => Reason::UpstreamUnavailable,
             Self::RateLimited => Reason::RateLimited,
             Self::Unauthorized(_) => Reason::Unauthorized,
             Self::PermissionDenied(_) | Self::CrdHidden => Reason::PermissionDenied,

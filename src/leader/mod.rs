@@ -27,6 +27,7 @@ use tokio::sync::watch;
 pub use self::election::Timing;
 use self::election::{Answer, Ask, Election, Record};
 use crate::api::proves_absence;
+use crate::apiserver;
 use crate::telemetry::Told;
 
 /// Whether this process may act. Cheap to ask, so ask before every write.
@@ -225,7 +226,7 @@ impl Candidate {
             }
             // It names the right that is missing.
             Err(kube::Error::Api(status)) => self.fails(&status.message),
-            Err(error) => self.fails(&error.to_string()),
+            Err(error) => self.fails(&apiserver::unreached(&error)),
         }
     }
 

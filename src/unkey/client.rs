@@ -1,6 +1,5 @@
 //! The client: one method per operation, one request per call.
 
-use std::error::Error as StdError;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -17,12 +16,16 @@ use super::url::{BaseUrl, BaseUrlError};
 use super::wire::{
     ByIdentity, CreateIdentity, Created, Identity, ListIdentities, Operation, Page, UpdateIdentity, Updated,
 };
+use crate::transport::TlsFault;
 
 /// Unkey closes a connection that idled for 10 s. A pool that keeps one longer sends into a closing connection, and the fate of
 /// that write is unknown.
 const POOL_IDLE: Duration = Duration::from_secs(9);
 /// Connecting takes a fraction of a second or fails; see [`connect_timeout`].
 const CONNECT: Duration = Duration::from_secs(10);
+/// A request may be sent by a connection that has idled for [`POOL_IDLE`] and is dead since then. What is waited for less long ends by its own
+/// deadline soon enough.
+const SILENCE: Duration = Duration::from_secs(20);
 /// How soon a peer that vanished is noticed on a shared HTTP/2 connection that every call would otherwise keep choosing.
 const HTTP2_PING: Duration = Duration::from_secs(10);
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -32,6 +35,8 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 pub struct Options {
     /// Where the API is, such as `https://api.unkey.com`. `http` is allowed, for an emulator or a server inside the cluster.
     pub base_url: String,
+    /// The proxy on the way there, `http` or `https`; `None`: directly.
+    pub proxy: Option<String>,
     /// Total time for one call: connecting, sending, headers and body.
     pub request_timeout: Duration,
     /// The `User-Agent`. Unkey stores it with each audit event, so it should tell which installation wrote.
@@ -42,6 +47,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             base_url: "https://api.unkey.com".to_owned(),
+            proxy: None,
             request_timeout: Duration::from_secs(30),
             user_agent: concat!("unkey-operator/", env!("CARGO_PKG_VERSION")).to_owned(),
         }
@@ -55,6 +61,9 @@ pub enum ConfigError {
     /// The base URL is unfit.
     #[error(transparent)]
     BaseUrl(#[from] BaseUrlError),
+    /// The proxy is not one. It is not repeated: it may hold a password.
+    #[error("the proxy of the API is not a URL such as http://proxy.example:3128")]
+    Proxy,
     /// The request timeout is zero.
     #[error("the request timeout must be longer than zero")]
     Timeout,
@@ -62,14 +71,14 @@ pub enum ConfigError {
     #[error("the user agent has control or non-ASCII characters")]
     UserAgent,
     /// The TLS back end failed; most often, the machine has no CA certificates.
-    #[error("the HTTP client cannot be built; are CA certificates installed?")]
+    #[error("the HTTP client cannot be built: there are no CA certificates, or SSL_CERT_FILE names a file without any")]
     Http(#[source] reqwest::Error),
 }
 
 /// A client of the Unkey API's identities. Cheap to clone; clones share connections.
 ///
 /// - Redirects are answers, never followed, so the root key goes nowhere but to the base URL.
-/// - `HTTP_PROXY` and its kin are ignored: the root key takes no way that the operator's own flags do not show.
+/// - `HTTP_PROXY` and its kin are ignored: the root key takes no way that the operator's own flags do not show. [`Options::proxy`] is one.
 /// - No answer is retried. Below, hyper replaces a pooled connection that was closed before it took the request; such a request
 ///   was never written, so one call still is at most one request.
 /// - Dropping the future of a call closes its connection (HTTP/1.1) or stream (HTTP/2); the server may go on.
@@ -91,6 +100,10 @@ struct Inner {
     http: reqwest::Client,
     base: BaseUrl,
     request_timeout: Duration,
+    /// A connection on which nothing comes for so long is dead.
+    silence: Option<Duration>,
+    /// There is a proxy on the way.
+    by_proxy: bool,
     credentials: Credentials,
 }
 
@@ -106,6 +119,7 @@ impl Client {
             // An error means that another thread was faster, which is as good.
             let _ = rustls::crypto::ring::default_provider().install_default();
         }
+        let silence = silence(options.request_timeout);
         let http = reqwest::Client::builder()
             .user_agent(user_agent)
             .redirect(reqwest::redirect::Policy::none())
@@ -117,10 +131,19 @@ impl Client {
             .pool_idle_timeout(POOL_IDLE)
             .http2_keep_alive_interval(HTTP2_PING)
             .http2_keep_alive_timeout(HTTP2_PING)
-            .tcp_nodelay(true)
-            .build()
-            .map_err(ConfigError::Http)?;
-        Ok(Self(Arc::new(Inner { http, base, request_timeout: options.request_timeout, credentials }), None))
+            .tcp_nodelay(true);
+        let http = match &options.proxy {
+            Some(url) => http.proxy(proxy(url)?),
+            None => http,
+        };
+        let http = match silence {
+            Some(silence) => http.read_timeout(silence),
+            None => http,
+        };
+        let http = http.build().map_err(ConfigError::Http)?;
+        let request_timeout = options.request_timeout;
+        let by_proxy = options.proxy.is_some();
+        Ok(Self(Arc::new(Inner { http, base, request_timeout, silence, by_proxy, credentials }), None))
     }
 
     /// `createIdentity`. Not idempotent: a second one answers [`Conflict`](super::Class::Conflict).
@@ -175,6 +198,8 @@ impl Client {
             http: self.0.http.clone(),
             base: self.0.base.clone(),
             request_timeout: self.0.request_timeout,
+            silence: self.0.silence,
+            by_proxy: self.0.by_proxy,
             credentials: Credentials::of(key),
         };
         Ok((Self(Arc::new(pinned), None), mark))
@@ -231,7 +256,7 @@ impl Client {
             .body(body)
             .send()
             .await
-            .map_err(|error| failed(unsent_or_interrupted(error)))?;
+            .map_err(|error| failed(self.unsent_or_interrupted(error)))?;
 
         let headers = response.headers().clone();
         let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
@@ -254,7 +279,7 @@ impl Client {
         // What is not JSON is not read: its bytes cannot change the verdict.
         if head.is_json() {
             let limit = operation.body_cap();
-            while let Some(chunk) = response.chunk().await.map_err(|error| failed(Fault::Interrupted(error)))? {
+            while let Some(chunk) = response.chunk().await.map_err(|error| failed(self.interrupted(error)))? {
                 if bytes.len() + chunk.len() > limit {
                     return Err(failed(Fault::TooLarge { limit }));
                 }
@@ -262,6 +287,32 @@ impl Client {
             }
         }
         reply::read(operation, head, &bytes, |text| key.redact(text))
+    }
+
+    /// A failure without answer. Only while connecting (name, TCP, TLS) it is sure that the request was not sent.
+    fn unsent_or_interrupted(&self, error: reqwest::Error) -> Fault {
+        if !error.is_connect() {
+            return self.interrupted(error);
+        }
+        let cause = if error.is_dns() {
+            Unreached::Dns
+        } else if error.is_timeout() {
+            Unreached::Timeout
+        } else if let Some(fault) = TlsFault::of(&error) {
+            Unreached::Tls(fault)
+        } else if self.0.by_proxy {
+            Unreached::Proxy
+        } else {
+            Unreached::Connect
+        };
+        Fault::Unreachable { cause, source: error }
+    }
+
+    fn interrupted(&self, error: reqwest::Error) -> Fault {
+        match self.0.silence {
+            Some(silence) if error.is_timeout() => Fault::Silent(silence),
+            _ => Fault::Interrupted(error),
+        }
     }
 }
 
@@ -287,34 +338,13 @@ fn connect_timeout(request_timeout: Duration) -> Duration {
     (request_timeout / 2).min(CONNECT)
 }
 
-/// A failure without answer. Only while connecting (name, TCP, TLS) it is sure that the request was not sent.
-fn unsent_or_interrupted(error: reqwest::Error) -> Fault {
-    if !error.is_connect() {
-        return Fault::Interrupted(error);
-    }
-    let cause = if error.is_dns() {
-        Unreached::Dns
-    } else if error.is_timeout() {
-        Unreached::Timeout
-    } else if is_tls(&error) {
-        Unreached::Tls
-    } else {
-        Unreached::Connect
-    };
-    Fault::Unreachable { cause, source: error }
+fn proxy(url: &str) -> Result<reqwest::Proxy, ConfigError> {
+    let is_one = reqwest::Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+    if is_one { reqwest::Proxy::all(url).map_err(|_| ConfigError::Proxy) } else { Err(ConfigError::Proxy) }
 }
 
-/// rustls' errors travel inside `io::Error`, whose `source` skips the error that it holds.
-fn is_tls(error: &reqwest::Error) -> bool {
-    let mut next: Option<&(dyn StdError + 'static)> = Some(error);
-    while let Some(error) = next {
-        if error.is::<rustls::Error>() {
-            return true;
-        }
-        next = match error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
-            Some(held) => Some(held),
-            None => error.source(),
-        };
-    }
-    false
+/// How long nothing may come before the connection is taken for dead, so that this is noticed within 30 s of when it died; the longer, the longer a call
+/// may take by the user's own word. A call that may not take longer needs no limit besides its deadline.
+fn silence(request_timeout: Duration) -> Option<Duration> {
+    (request_timeout > SILENCE).then(|| SILENCE.max(request_timeout.saturating_sub(CONNECT)))
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::credentials::CredentialError;
 use super::wire::Operation;
+use crate::transport::TlsFault;
 
 /// A failed call. Its `Display` is one sentence without request id and without anything secret, the same for the same cause.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +33,12 @@ pub enum Fault {
         /// What the HTTP client said.
         source: reqwest::Error,
     },
+    /// Nothing came for so long after the request may have been sent: the connection is taken for dead, and is not used again.
+    #[error("Unkey was silent for {} s", .0.as_secs())]
+    Silent(
+        /// How long.
+        Duration,
+    ),
     /// The connection failed after the request may have been sent.
     #[error("the connection to Unkey broke before the whole answer was read")]
     Interrupted(#[source] reqwest::Error),
@@ -80,17 +87,20 @@ pub enum Fault {
 }
 
 /// The step at which no connection came about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unreached {
     /// The host name has no address.
     #[error("its name cannot be resolved")]
     Dns,
     /// No TLS session: an untrusted or expired certificate, another name in it, no TLS at all.
-    #[error("no TLS session could be agreed")]
-    Tls,
+    #[error("{0}")]
+    Tls(TlsFault),
     /// No connection within the time for connecting.
     #[error("connecting takes too long")]
     Timeout,
+    /// The proxy cannot be reached, refuses, or cannot reach Unkey.
+    #[error("the connection by the proxy failed")]
+    Proxy,
     /// Refused, unreachable, reset while connecting.
     #[error("the connection failed")]
     Connect,
@@ -124,7 +134,7 @@ pub enum Class {
     },
     /// A write may or may not have happened, and may still happen.
     UnknownOutcome,
-    /// Something other than Unkey answers at the API URL: a person must act; try again slowly.
+    /// Something other than Unkey answers at the API URL, or its certificate is not trusted: a person must act; try again slowly.
     Misconfigured,
 }
 
@@ -212,10 +222,13 @@ impl Error {
         match &self.fault {
             Fault::Credential(_) => Class::Credential,
             Fault::NotBuilt(_) => Class::Terminal { why: self.fault.to_string() },
+            Fault::Unreachable { cause: Unreached::Tls(fault), .. } if fault.needs_a_person() => Class::Misconfigured,
             Fault::Unreachable { .. } => Class::Transient,
-            Fault::Interrupted(_) | Fault::Deadline(_) | Fault::TooLarge { .. } | Fault::Unreadable { .. } => {
-                self.lost()
-            }
+            Fault::Interrupted(_)
+            | Fault::Silent(_)
+            | Fault::Deadline(_)
+            | Fault::TooLarge { .. }
+            | Fault::Unreadable { .. } => self.lost(),
             Fault::Foreign { status, retry_after } => self.foreign(*status, *retry_after),
             Fault::Answered { status, code, detail, retry_after } => self.answered(*status, code, detail, *retry_after),
         }
@@ -225,9 +238,6 @@ impl Error {
     pub fn effect(&self) -> Effect {
         match self.fault {
             Fault::Credential(_) | Fault::NotBuilt(_) | Fault::Unreachable { .. } => Effect::NotSent,
-            Fault::Interrupted(_) | Fault::Deadline(_) | Fault::TooLarge { .. } | Fault::Unreadable { .. } => {
-                Effect::Unknown
-            }
             // Answers that a server or proxy gives without having passed the request on: a redirect, no such path or method, a
             // request it will not read, its own login or limit.
             Fault::Foreign {
@@ -236,7 +246,13 @@ impl Error {
             } => Effect::Refused,
             // Any other foreign answer may stand in for one that Unkey gave (502 after a reset, 403 of a filter that reads answers,
             // 200 of one that rewrites them); and these two of Unkey's own are for requests it had begun.
-            Fault::Foreign { .. } | Fault::Answered { status: 408 | 499, .. } => Effect::Unknown,
+            Fault::Foreign { .. }
+            | Fault::Answered { status: 408 | 499, .. }
+            | Fault::Interrupted(_)
+            | Fault::Silent(_)
+            | Fault::Deadline(_)
+            | Fault::TooLarge { .. }
+            | Fault::Unreadable { .. } => Effect::Unknown,
             Fault::Answered { status: 500.., .. } => Effect::Ended,
             Fault::Answered { .. } => Effect::Refused,
         }

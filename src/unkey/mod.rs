@@ -17,6 +17,7 @@ mod budget;
 mod client;
 mod credentials;
 mod error;
+mod looks;
 mod reply;
 mod url;
 mod wire;
@@ -25,6 +26,7 @@ pub use budget::{Bounds, Budget, Heard, RateLimit, Ready, Refusal, Sent, Standin
 pub use client::{Client, ConfigError, Ear, Options};
 pub use credentials::{CredentialError, Credentials, ROOT_KEY_ENV};
 pub use error::{Class, Effect, Error, Fault, Permission, Unreached};
+pub use looks::Looks;
 pub use reply::{MAX_RETRY_AFTER, MIN_RETRY_AFTER};
 pub use url::BaseUrlError;
 pub use wire::{

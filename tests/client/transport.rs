@@ -1,7 +1,8 @@
 //! No answer, or not the whole of one.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use unkey_operator::transport::TlsFault;
 use unkey_operator::unkey::{Class, Effect, Error, Fault, Operation, Unreached};
 
 use crate::server::{Server, ok};
@@ -39,7 +40,11 @@ async fn server_without_tls_is_not_sent() {
     })
     .await;
     for error in failures(&client(&plain.url().replace("http:", "https:"), PATIENT)).await {
-        assert_not_sent(&error, &[Unreached::Tls]);
+        assert_eq!((error.class(), error.effect()), (Class::Misconfigured, Effect::NotSent), "{error:?}");
+        assert!(
+            matches!(error.fault(), Fault::Unreachable { cause: Unreached::Tls(TlsFault::NotTls), .. }),
+            "{error:?}"
+        );
     }
     let silent = Server::start(|connection, _| connection.stall()).await;
     let silent_url = silent.url().replace("http:", "https:");
@@ -119,6 +124,28 @@ async fn silence_ends_at_the_deadline() {
     let begun = Instant::now();
     assert_deadline(&failures(&client(&server.url(), SHORT)).await);
     assert!(begun.elapsed() >= SHORT);
+}
+
+/// By the default deadline: what a connection that idled for as long as it may, and is dead, costs at most.
+#[tokio::test]
+async fn a_silent_connection_is_given_up_before_a_long_deadline() {
+    let server = Server::start(|mut connection, number| async move {
+        while connection.request().await.is_some() {
+            connection.send(ok(r#"{"meta":{"requestId":"req_1"}}"#).as_bytes()).await;
+            if number == 0 {
+                connection.request().await;
+                return connection.stall().await;
+            }
+        }
+    })
+    .await;
+    let client = client(&server.url(), Duration::from_secs(30));
+    client.delete("id_1").await.unwrap();
+    let error = client.delete("id_1").await.unwrap_err();
+    assert_lost(&error);
+    assert!(matches!(error.fault(), Fault::Silent(after) if after.as_secs() == 20), "{error:?}");
+    client.delete("id_1").await.unwrap();
+    assert_eq!((server.connections(), server.requests().len()), (2, 3));
 }
 
 #[tokio::test]

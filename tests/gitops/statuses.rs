@@ -34,6 +34,7 @@ fn causes() -> Vec<Cause> {
         C::Vanished => C::Vanished,
         C::Unavailable => C::Unavailable,
         C::Misconfigured(_) => C::Misconfigured(why()),
+        C::Untrusted(_) => C::Untrusted(why()),
         C::RateLimited => C::RateLimited,
         C::Unauthorized(_) => C::Unauthorized(why()),
         C::PermissionDenied(_) => C::PermissionDenied(Operation::Create),

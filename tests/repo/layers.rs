@@ -13,8 +13,20 @@ struct Layer {
 }
 
 const IO: &[&str] = &["reqwest", "tokio", "std::fs", "std::net", "std::env", "std::process", "std::thread"];
-const EVERYTHING: &[&str] =
-    &["admin", "api", "app", "cli", "controller", "domain", "leader", "telemetry", "text", "unkey"];
+const EVERYTHING: &[&str] = &[
+    "admin",
+    "api",
+    "apiserver",
+    "app",
+    "cli",
+    "controller",
+    "domain",
+    "leader",
+    "telemetry",
+    "text",
+    "transport",
+    "unkey",
+];
 
 /// Every module of the crate. Only the last ones may know both Unkey and Kubernetes.
 const LAYERS: &[Layer] = &[
@@ -28,14 +40,20 @@ const LAYERS: &[Layer] = &[
         may_use: &["api", "text"],
         banned: &["kube", "k8s_openapi", "std::time", "SystemTime", "Instant", "tracing"],
     },
+    Layer { module: "transport", may_use: &[], banned: &["kube", "k8s_openapi", "reqwest", "tokio"] },
     Layer { module: "text", may_use: &[], banned: &["kube", "k8s_openapi", "std::time", "tracing"] },
-    Layer { module: "unkey", may_use: &["text"], banned: &["kube", "k8s_openapi"] },
+    Layer { module: "unkey", may_use: &["text", "transport"], banned: &["kube", "k8s_openapi"] },
     Layer { module: "telemetry", may_use: &["api", "domain", "unkey"], banned: &["kube", "reqwest"] },
     Layer { module: "admin", may_use: &["api", "telemetry"], banned: &["kube", "reqwest"] },
-    Layer { module: "leader", may_use: &["api", "telemetry"], banned: &["reqwest"] },
+    Layer {
+        module: "apiserver",
+        may_use: &["transport"],
+        banned: &["reqwest", "kube::Api", "kube::api", "kube::runtime"],
+    },
+    Layer { module: "leader", may_use: &["api", "apiserver", "telemetry"], banned: &["reqwest"] },
     Layer {
         module: "controller",
-        may_use: &["api", "domain", "leader", "telemetry", "text", "unkey"],
+        may_use: &["api", "apiserver", "domain", "leader", "telemetry", "text", "transport", "unkey"],
         banned: &["reqwest"],
     },
     Layer { module: "app", may_use: EVERYTHING, banned: &["reqwest"] },

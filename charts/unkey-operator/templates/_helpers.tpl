@@ -109,6 +109,9 @@ which shows in that it has not even the release's own.
 {{- range .Values.watchNamespaces }}
 {{- $args = append $args (printf "--namespace=%s" .) }}
 {{- end }}
+{{- with $config.apiProxy }}
+{{- $args = append $args (printf "--api-proxy=%s" .) }}
+{{- end }}
 {{- with $config.selector }}
 {{- $args = append $args (printf "--selector=%s" .) }}
 {{- end }}

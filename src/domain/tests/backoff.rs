@@ -16,6 +16,7 @@ fn bounds() {
         Cause::PermissionDenied(Operation::Read),
         Cause::CredentialsMissing("x".to_owned()),
         Cause::Misconfigured("x".to_owned()),
+        Cause::Untrusted("x".to_owned()),
     ] {
         assert_eq!(ceilings(&cause), slow, "{cause:?}");
     }

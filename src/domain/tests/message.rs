@@ -14,6 +14,7 @@ pub(super) fn causes() -> Vec<Cause> {
         Cause::Vanished,
         Cause::Unavailable,
         Cause::Misconfigured("404 text/plain".to_owned()),
+        Cause::Untrusted("its certificate has expired".to_owned()),
         Cause::RateLimited,
         Cause::Unauthorized("key_not_found".to_owned()),
         Cause::PermissionDenied(Operation::Create),

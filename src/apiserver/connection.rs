@@ -1,0 +1,225 @@
+//! A connection that says nothing is given up, and with it every other that has said nothing since. It knows bytes, and no requests.
+//!
+//! A load balancer or NAT that forgets a connection tells neither end. What is sent then is acknowledged by nobody or by the balancer itself, so
+//! that the kernel may never notice; only the answer that does not come shows it. The API server always has one: to a request, within seconds, and
+//! on a watch a bookmark and an end ([`WATCH_SECONDS`](super::WATCH_SECONDS)).
+
+use std::io;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures::task::AtomicWaker;
+use hyper::rt::{Read, ReadBufCursor, Write};
+use hyper_util::client::legacy::connect::{Connected, Connection};
+use tokio::time::{Instant, Sleep};
+
+/// A connection on which an answer is waited for is given up after so long without a byte. An idle one is closed.
+pub const SILENCE: Duration = Duration::from_secs(20);
+
+/// Nothing came on the connection for [`SILENCE`], or it is given up with another one of which that is so.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the connection was silent for {} s and is given up", SILENCE.as_secs())]
+pub struct Silent {
+    /// Nothing has come since then.
+    pub(super) since: Instant,
+}
+
+/// The connections to one API server. Clones are the same.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Connections(Arc<Mutex<Vec<Weak<Pulse>>>>);
+
+/// What is known of one connection.
+#[derive(Debug)]
+struct Pulse {
+    /// When something last came.
+    heard: Mutex<Instant>,
+    given_up: AtomicBool,
+    reader: AtomicWaker,
+}
+
+impl Pulse {
+    fn heard(&self) -> MutexGuard<'_, Instant> {
+        // A moment cannot be half written.
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Connections {
+    /// Watches over a connection that has just come about.
+    pub fn watch_over<S>(&self, stream: S) -> Monitored<S> {
+        let now = Instant::now();
+        let pulse =
+            Arc::new(Pulse { heard: Mutex::new(now), given_up: AtomicBool::new(false), reader: AtomicWaker::new() });
+        let mut all = self.all();
+        all.retain(|pulse| pulse.strong_count() > 0);
+        all.push(Arc::downgrade(&pulse));
+        let overdue = Box::pin(tokio::time::sleep_until(now + SILENCE));
+        Monitored { stream, pulse, sent: now, overdue }
+    }
+
+    /// One connection has been silent since then while an answer was due. Whatever has said nothing since is as dead, as far as anyone can
+    /// tell, and is given up too: else each would be found by a request of its own. Returns how many that were.
+    pub fn give_up_silent(&self, since: Instant) -> usize {
+        let all = self.all();
+        let silent = all.iter().filter_map(Weak::upgrade).filter(|pulse| *pulse.heard() <= since);
+        let given_up = silent.filter(|pulse| !pulse.given_up.swap(true, Ordering::SeqCst));
+        given_up.inspect(|pulse| pulse.reader.wake()).count()
+    }
+
+    fn all(&self) -> MutexGuard<'_, Vec<Weak<Pulse>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A connection that is watched over.
+#[derive(Debug)]
+pub(super) struct Monitored<S> {
+    stream: S,
+    pulse: Arc<Pulse>,
+    /// When something was last sent.
+    sent: Instant,
+    /// Not moved at each byte: when it is over it looks how long it really was.
+    overdue: Pin<Box<Sleep>>,
+}
+
+impl<S> Monitored<S> {
+    /// Ready when the connection is given up.
+    fn poll_silent(&mut self, context: &mut Context<'_>) -> Poll<io::Error> {
+        self.pulse.reader.register(context.waker());
+        loop {
+            let since = self.sent.max(*self.pulse.heard());
+            if self.pulse.given_up.load(Ordering::SeqCst) {
+                return Poll::Ready(io::Error::new(io::ErrorKind::TimedOut, Silent { since }));
+            }
+            if self.overdue.as_mut().poll(context).is_pending() {
+                return Poll::Pending;
+            }
+            if since.elapsed() >= SILENCE {
+                self.pulse.given_up.store(true, Ordering::SeqCst);
+                continue;
+            }
+            self.overdue.as_mut().reset(since + SILENCE);
+        }
+    }
+}
+
+impl<S: Read + Unpin> Read for Monitored<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        match Pin::new(&mut self.stream).poll_read(context, buffer) {
+            Poll::Ready(read) => {
+                *self.pulse.heard() = Instant::now();
+                Poll::Ready(read)
+            }
+            Poll::Pending => self.poll_silent(context).map(Err),
+        }
+    }
+}
+
+impl<S: Write + Unpin> Write for Monitored<S> {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.sent = Instant::now();
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.sent = Instant::now();
+        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
+    }
+}
+
+impl<S: Connection> Connection for Monitored<S> {
+    fn connected(&self) -> Connected {
+        self.stream.connected()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hyper_util::rt::TokioIo;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
+
+    use super::*;
+
+    const MARGIN: Duration = Duration::from_millis(10);
+    const ALMOST: Duration = Duration::from_millis(19_990);
+
+    /// A connection that is watched over, as what speaks bytes, and its other end.
+    fn line(connections: &Connections) -> (TokioIo<Monitored<TokioIo<DuplexStream>>>, DuplexStream) {
+        let (near, far) = duplex(64);
+        (TokioIo::new(connections.watch_over(TokioIo::new(near))), far)
+    }
+
+    /// How long it took, if nothing came.
+    async fn given_up_after(line: &mut TokioIo<Monitored<TokioIo<DuplexStream>>>) -> Duration {
+        let begun = Instant::now();
+        let error = line.read_u8().await.unwrap_err();
+        assert!(crate::transport::find::<Silent>(&error).is_some(), "{error:?}");
+        begun.elapsed()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_silent_connection_is_given_up_and_one_that_speaks_is_not() {
+        let connections = Connections::default();
+        let (mut near, mut far) = line(&connections);
+        for _ in 0..4 {
+            tokio::time::sleep(ALMOST).await;
+            far.write_all(b"x").await.unwrap();
+            assert_eq!(near.read_u8().await.unwrap(), b'x');
+        }
+        let took = given_up_after(&mut near).await;
+        assert!(took >= SILENCE && took < SILENCE + MARGIN, "{took:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_has_its_time_from_when_it_was_asked_for() {
+        let (mut near, _far) = line(&Connections::default());
+        tokio::time::sleep(SILENCE * 3).await;
+        near.write_all(b"x").await.unwrap();
+        assert!(given_up_after(&mut near).await >= SILENCE);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn with_one_goes_every_other_that_has_said_nothing_since() {
+        let connections = Connections::default();
+        let (mut waiting, _far) = line(&connections);
+        let (mut younger, _far_too) = line(&connections);
+        let (mut speaks, mut end) = line(&connections);
+        waiting.write_all(b"x").await.unwrap();
+        let since = Instant::now();
+        tokio::time::sleep(SILENCE / 2).await;
+        younger.write_all(b"x").await.unwrap();
+        end.write_all(b"x").await.unwrap();
+        speaks.read_u8().await.unwrap();
+        let (mut new, _far_too_too) = line(&connections);
+        let younger = tokio::spawn(async move { given_up_after(&mut younger).await });
+        assert!(given_up_after(&mut waiting).await < SILENCE);
+        assert_eq!(connections.give_up_silent(since), 1);
+        // It wakes at once, half its time before its own end.
+        assert!(younger.await.unwrap() <= SILENCE / 2);
+        assert!(given_up_after(&mut new).await + MARGIN >= SILENCE / 2);
+        assert_eq!(given_up_after(&mut speaks).await, Duration::ZERO);
+    }
+}
