@@ -1,7 +1,7 @@
 //! A rollback meets what a later version wrote. What cannot be read counts as unknown, and never as different or lost.
 
 use serde_json::{Value, json};
-use unkey_operator::domain::{Field, Mark};
+use unkey_operator::domain::{Field, Fields, Mark};
 
 use super::fixtures::{Fixture, all};
 use super::reads::read;
@@ -32,6 +32,21 @@ fn a_later_hash_is_unknown() {
         assert_eq!(is.fields.meta, Field::Managed(None), "{}: not a hash that differs", fixture.title());
         assert_eq!((&is.fields.limits, &is.identity), (&was.fields.limits, &was.identity), "{}", fixture.title());
         assert!(later.at_rest(), "{}: Ready is believed", fixture.title());
+    }
+}
+
+/// R18: a field that a later version was about to write, or lists in its own way, is managed, and its content unknown.
+#[test]
+fn a_later_hash_of_what_is_pending_is_unknown_and_managed() {
+    for fixture in ready() {
+        let later = read(&changed(&fixture, |it| {
+            it["status"].as_object_mut().unwrap().remove("applied");
+            it["status"]["managed"] = json!(["tags"]);
+            it["status"]["pending"] = json!({"meta": "v2:00ff", "tags": "v2:00ff"});
+        }));
+        let fields = &later.held().unwrap().fields;
+        let expected = Fields { meta: Field::Managed(None), limits: Field::Unmanaged };
+        assert_eq!(*fields, expected, "{}", fixture.title());
     }
 }
 

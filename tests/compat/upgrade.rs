@@ -42,6 +42,11 @@ async fn costs_no_call_and_no_write_for_what_is_at_rest() {
         world.edit("created", &json!({"meta": {"plan": "free"}})).await;
         world.ready("created").await;
         assert_eq!(world.cost_since("created", Cost::NOTHING).await, Cost::UPDATE, "{release}");
+        // What 0.1 did not manage was never looked at: it is now, before it is written (R18).
+        world.mutate("unmanaged", &json!({"meta": {"email": "a@example.com"}}));
+        world.edit("unmanaged", &json!({"meta": {"plan": "pro"}})).await;
+        world.reason("unmanaged", "WouldLose").await;
+        assert_eq!(upstream(&world.get("unmanaged").await.unwrap())["meta"], json!({"email": "a@example.com"}));
         world.edit("deleting", &json!({"suspend": false})).await;
         world.gone("deleting").await;
         let cost = world.cost_since("deleting", Cost::NOTHING).await;

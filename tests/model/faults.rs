@@ -3,8 +3,9 @@
 
 use unkey_operator::api::AdoptionPolicy;
 use unkey_operator::domain::{
-    Call, Claim, Crd, Effect, Entry, Fault, Freed, Gate, Knowledge, KubeStep, KubeWrite, LastWrite, Mark, Mono, Object,
-    Patch, Phase, Policy, Purpose, Recorded, Reply, Report, Role, Seen, Situation, Step, Verdict, Visits, Wake, decide,
+    Applied, Call, Claim, Crd, Effect, Entry, Fault, Field, Fields, Freed, Gate, Knowledge, KubeStep, KubeWrite,
+    LastWrite, Mark, Mono, Object, Patch, Phase, Policy, Purpose, Recorded, Reply, Report, Role, Seen, Situation, Step,
+    Verdict, Visits, Wake, decide,
 };
 
 use crate::kube::Thing;
@@ -96,6 +97,16 @@ seeded! {
     IgnoreDrift => Equal in "strangers and adoption",
     /// Works under every key, wherever it leads (R15).
     AnyWorkspace => Released in "another workspace's key",
+    /// Takes what the spec names for managed (R18).
+    ManagesWithoutLook => Looked in "becomes managed",
+    /// Looks, and writes over what it would lose (R18).
+    OverwritesStored => Looked in "becomes managed",
+    /// Sends the first update of a field before the status says so (R18).
+    UnrecordedUpdate => Looked in "becomes managed",
+    /// Forgets what it was about to write when the spec is edited (R18).
+    ForgetsPending => Truth in "managed late, lost, edited",
+    /// Takes a field whose update went unanswered for one that is not managed (R18).
+    UnsureIsUnmanaged => Truth in "unanswered, then suspended",
     /// Says Ready without finalizer and claim (S15).
     Unprotected => Protected in "recreate and replace",
     /// Takes any 404 of the API server for the end of the object, and clears up after it (R26).
@@ -114,6 +125,19 @@ seeded! {
     RefusedForGood => Truth in "Kubernetes refuses",
     /// Deletes once more because the release was refused (R6, R25).
     DeleteRefused => Again in "Kubernetes refuses",
+}
+
+/// Falsifies what the status says of each field.
+fn each_field(object: &mut Object, change: impl Fn(Field) -> Field) {
+    if let Recorded::Own(record) = &mut object.recorded
+        && let Some(held) = &mut record.held
+    {
+        held.fields = changed(&held.fields, change);
+    }
+}
+
+fn changed(fields: &Fields, change: impl Fn(Field) -> Field) -> Fields {
+    Fields { meta: change(fields.meta.clone()), limits: change(fields.limits.clone()) }
 }
 
 impl Seeded {
@@ -200,6 +224,18 @@ impl Seeded {
                     object.mark = Mark::Own(Claim { hash: Fill::A.desired().content_hash().clone(), given_up: None });
                 }
             }
+            Self::ManagesWithoutLook => {
+                each_field(object, |field| if field.is_managed() { field } else { Field::Managed(None) });
+            }
+            Self::OverwritesStored if object.held().is_some() => {
+                object.controls.adoption = Some(AdoptionPolicy::Always)
+            }
+            Self::ForgetsPending => {
+                let wanted = object.spec.as_ref().map_or(Applied::default(), |desired| desired.hashes().clone());
+                let wanted = [wanted.meta, wanted.limits].map(|hash| hash.map(Field::Pending));
+                let old = |field: &Field| matches!(field, Field::Pending(_)) && !wanted.contains(&Some(field.clone()));
+                each_field(object, |field| if old(&field) { Field::Unmanaged } else { field });
+            }
             Self::RepeatBlindly => visits.met_deleting = false,
             Self::CreateLeaving if object.phase == Phase::Deleting => object.phase = Phase::Live,
             _ => {}
@@ -241,6 +277,27 @@ impl Seeded {
                     }),
                     _ => Step::Kube(KubeStep::Status { report, notes }),
                 }
+            }
+            (Self::UnrecordedUpdate, Step::Kube(KubeStep::Status { report, notes })) => {
+                let first = |field: &Field| matches!(field, Field::Pending(_));
+                let held = report.held.as_ref().filter(|it| first(&it.fields.meta) || first(&it.fields.limits));
+                match (held, &object.spec) {
+                    (Some(held), Ok(desired)) => look().unwrap_or_else(|| {
+                        Step::Call(Call::Update {
+                            to: held.identity.clone(),
+                            patch: Patch { meta: desired.meta.clone(), limits: desired.limits.clone() },
+                            purpose: Purpose::Spec,
+                        })
+                    }),
+                    _ => Step::Kube(KubeStep::Status { report, notes }),
+                }
+            }
+            (Self::UnsureIsUnmanaged, Step::Kube(KubeStep::Status { mut report, notes })) => {
+                if let Some(held) = &mut report.held {
+                    let unsure = |field: &Field| *field == Field::Managed(None);
+                    held.fields = changed(&held.fields, |it| if unsure(&it) { Field::Unmanaged } else { it });
+                }
+                Step::Kube(KubeStep::Status { report, notes })
             }
             (Self::DeleteLiving, step) if object.phase == Phase::Live && object.spec.is_err() => match object.held() {
                 Some(held) => look().unwrap_or_else(|| Step::Call(Call::Delete(held.identity.clone()))),

@@ -70,8 +70,8 @@ impl Hash for State {
 }
 
 fn hash_unkey<H: Hasher>(unkey: &Unkey, now: u32, h: &mut H) {
-    let Unkey { live, past, pending, makers } = unkey;
-    (live, past.len(), pending.len(), makers).hash(h);
+    let Unkey { live, past, pending, makers, taken } = unkey;
+    (live, past.len(), pending.len(), makers, taken).hash(h);
     for (at, shown) in past {
         (now - at, shown).hash(h);
     }

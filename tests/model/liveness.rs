@@ -232,6 +232,14 @@ fn tells(config: &Config, state: &State, thing: &Thing, several: bool, asked: bo
         Some(Reason::Rejected) => shown.stalled,
         Some(Reason::ExternalIdConflict) => several,
         Some(Reason::WorkspaceMismatch) => elsewhere,
+        Some(Reason::WouldLose) => {
+            // Of what others have rewritten since, no status may have come to show that it was the object's own.
+            let own = |live: crate::unkey::Identity| if live.touched { 0 } else { state.unkey.taken_by(thing.uid) };
+            let loses = |live: crate::unkey::Identity| {
+                thing.held_id() == Some(live.id) && !wish.may_write(wish.named() & !own(live), live.stored)
+            };
+            shown.stalled && !wish.invalid && ((!asked && state.disturbed) || live.is_some_and(loses))
+        }
         Some(Reason::AlreadyExists) => {
             let told = |live: crate::unkey::Identity| {
                 live.maker == Some(thing.uid) && state.can_be_told(thing, live) && !state.is_excused(thing.uid)

@@ -225,7 +225,7 @@ impl Model for World {
             };
         }
         always!(
-            FreshLook Suspended Loser Claimed OnlyOwn AsAsked Lawful Orphan Live Released InDoubt GivenUp OneOwner OtherUid
+            FreshLook Suspended Loser Claimed OnlyOwn AsAsked Looked Lawful Orphan Live Released InDoubt GivenUp OneOwner OtherUid
             Ready Protected ClaimOnly Again Elsewhere Rests Truth Equal NothingLeft Quiet
         )
     }

@@ -3,13 +3,13 @@
 
 use std::sync::Arc;
 
-use unkey_operator::domain::{Call, Claim, Freed, Report, Role};
+use unkey_operator::domain::{Call, Claim, Field, FieldHash, Freed, Limits, Meta, Report, Role};
 
 use crate::kube::Thing;
 use crate::operator::{Operator, Pass};
 use crate::state::State;
 use crate::unkey::{Identity, Wire};
-use crate::words::{Stored, number_of, uid};
+use crate::words::{LIMITS, META, Stored, number_of, uid};
 
 macro_rules! broken {
     ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {
@@ -38,6 +38,8 @@ broken! {
     OnlyOwn = "only what is recorded, made or lawfully taken is written to",
     /// R5, S7
     AsAsked = "an update sends what the spec asks for",
+    /// R18
+    Looked = "a field is written for the first time after a look that loses nothing, as the status says; managed is only what was taken",
     /// R3
     Lawful = "an identity is taken only if it was made for the object or the adoption policy allows",
     /// R7
@@ -80,6 +82,25 @@ impl Broken {
     /// It is about what happens when the world is left alone.
     pub fn is_liveness(self) -> bool {
         matches!(self, Self::Rests | Self::Truth | Self::Equal | Self::NothingLeft | Self::Quiet)
+    }
+}
+
+/// R18: what an update writes for the first time is recorded, and follows a look of this pass at what it takes nothing from. A field
+/// of `taken` is managed, though no status may show yet that Unkey accepted it.
+fn may_write(pass: &Pass, id: u8, call: &Call, taken: u8) -> bool {
+    let (Call::Update { patch, .. }, Some(held)) = (call, pass.thing.held()) else { return false };
+    let first = |field: &Field, sent: Option<FieldHash>, bit: u8| match (sent, field) {
+        (None, _) | (Some(_), Field::Managed(_)) => Some(0),
+        _ if taken & bit != 0 => Some(0),
+        (Some(sent), Field::Pending(hash)) => (sent == *hash).then_some(bit),
+        (Some(_), Field::Unmanaged) => None,
+    };
+    let meta = first(&held.fields.meta, patch.meta.as_ref().map(Meta::hash), META);
+    let limits = first(&held.fields.limits, patch.limits.as_ref().map(Limits::hash), LIMITS);
+    match (meta, limits, pass.read.filter(|read| read.id == id)) {
+        (Some(0), Some(0), _) => true,
+        (Some(meta), Some(limits), Some(read)) => pass.thing.wish.may_write(meta | limits, read.stored),
+        _ => false,
     }
 }
 
@@ -132,6 +153,7 @@ impl State {
                 let Stored { meta: wants_meta, limits: wants_limits } = thing.wish.fill.stored();
                 let asked = meta.is_none_or(|meta| meta == wants_meta) && limits.is_none_or(|l| l == wants_limits);
                 self.check(asked && !thing.wish.invalid, Broken::AsAsked);
+                self.check(may_write(pass, id, call, self.unkey.taken_by(thing.uid)), Broken::Looked);
             }
             Wire::Delete(id) => {
                 let alive = gone && self.kube.find(thing.uid).is_some() && !self.rewound;
@@ -161,12 +183,41 @@ impl State {
             let recorded =
                 before.record().and_then(|record| record.held.as_ref()).map(|held| number_of(held.identity.id()));
             self.check(recorded == Some(id) || self.may_take(pass, id), Broken::Lawful);
+            self.check_fields(pass, before, report, recorded == Some(id));
         }
         if report.verdict.is_ready() {
             let held = report.held.is_some() && !pass.thing.wish.invalid && report.generation == pass.thing.generation;
             self.check(held, Broken::Ready);
             let on = pass.thing.finalizer && pass.thing.mark().own().is_some();
             self.check(on, Broken::Protected);
+        }
+    }
+
+    /// R18: a status says managed only of what was written, or found as it is wanted; and what it gives up is nobody's.
+    fn check_fields(&mut self, pass: &Pass, before: &Thing, report: &Report, same: bool) {
+        let Some(held) = &report.held else { return };
+        let (uid, id) = (before.uid, number_of(held.identity.id()));
+        if !same && self.maker(id) != Some(uid) {
+            self.unkey.release(uid, META | LIMITS);
+        }
+        let read = pass.read.filter(|read| read.id == id).map(|read| read.stored);
+        let found = read.map_or(0, |stored| pass.thing.wish.finds(stored));
+        // What the claim names was asked for by this object's own spec, before an edit if not now (R3).
+        let claimed = read
+            .is_some_and(|stored| pass.thing.mark().own().is_some_and(|claim| claim.hash == stored.content().hash()));
+        let recorded = before.record().and_then(|record| record.held.as_ref()).filter(|_| same);
+        for (bit, field, was) in [
+            (META, &held.fields.meta, recorded.map(|held| &held.fields.meta)),
+            (LIMITS, &held.fields.limits, recorded.map(|held| &held.fields.limits)),
+        ] {
+            if field.is_managed() {
+                let taken = self.unkey.taken_by(uid) | found;
+                let lawful = was.is_some_and(Field::is_managed) || claimed || taken & bit != 0;
+                self.check(lawful, Broken::Looked);
+                self.unkey.take(uid, bit);
+            } else if !field.is_named() && pass.thing.wish.named() & bit == 0 {
+                self.unkey.release(uid, bit);
+            }
         }
     }
 

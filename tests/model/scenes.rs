@@ -16,8 +16,11 @@ const A_NEVER: Wish = A.adoption(Never);
 const B_NEVER: Wish = B.adoption(Never);
 const A_ALWAYS: Wish = A.adoption(Always);
 const A_SUSPENDED: Wish = A.suspended();
+const B_SUSPENDED: Wish = B.suspended();
 const A_ORPHAN: Wish = A.orphan();
 const A_INVALID: Wish = A.invalid();
+const EMPTY: Wish = Wish::of(Fill::Empty);
+const AX: Wish = Wish::of(Fill::Ax);
 const EMPTY_NEVER: Wish = Wish::of(Fill::Empty).adoption(Never);
 const HOLDS_A: Stored = Stored { meta: 1, limits: 0 };
 const HOLDS_B: Stored = Stored { meta: 2, limits: 0 };
@@ -182,6 +185,37 @@ pub const ALL: &[Config] = &[
         fates: &[Fate::Lost],
         budget: Budget { user: 2, ..NONE },
         deep: Budget { user: 3, faults: 1, crashes: 1, ..NONE },
+        ..BASE
+    },
+    Config {
+        name: "becomes managed",
+        first: &[EMPTY],
+        wishes: &[EMPTY, A, AX],
+        may: ASK,
+        start: Start::Taken(HOLDS_B),
+        strangers: &[Stranger::Writes(Stored::EMPTY), Stranger::Deletes],
+        fates: &[Fate::Lost],
+        budget: Budget { user: 2, strangers: 1, ..NONE },
+        deep: Budget { user: 2, strangers: 1, faults: 1, cuts: 1, ..NONE },
+        ..BASE
+    },
+    Config {
+        name: "managed late, lost, edited",
+        first: &[EMPTY],
+        wishes: &[EMPTY, A, B],
+        start: Start::Settled,
+        fates: &[Fate::Lost, Fate::EndedAfter],
+        budget: Budget { user: 2, faults: 1, crashes: 1, ..NONE },
+        deep: Budget { user: 3, faults: 1, crashes: 1, cuts: 1, ..NONE },
+        ..BASE
+    },
+    Config {
+        name: "unanswered, then suspended",
+        wishes: &[B, B_SUSPENDED],
+        start: Start::Settled,
+        fates: &[Fate::Lost],
+        budget: Budget { user: 3, faults: 1, ..NONE },
+        deep: Budget { user: 3, faults: 1, crashes: 1, cuts: 1, ..NONE },
         ..BASE
     },
     Config {

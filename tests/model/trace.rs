@@ -96,7 +96,7 @@ fn words(world: &World, state: &State, action: Action) -> String {
 
 fn wire(wire: Wire) -> String {
     match wire {
-        Wire::Create(stored) => format!("create of {stored:?}"),
+        Wire::Create(made) => format!("create of {:?}", made.stored),
         Wire::Update { id, .. } => format!("update of id{id}"),
         Wire::Delete(id) => format!("delete of id{id}"),
     }

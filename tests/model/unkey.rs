@@ -3,7 +3,7 @@
 
 use unkey_operator::domain::{Call, Cause, Effect, Fault, Reply};
 
-use crate::words::{EXTERNAL_ID, Stored, id, limits_code, meta_code, number_of};
+use crate::words::{EXTERNAL_ID, LIMITS, META, Stored, id, limits_code, meta_code, named, number_of};
 
 /// The consistency window and the longest attempt, in ticks.
 pub const WINDOW: u32 = 2;
@@ -22,10 +22,18 @@ pub struct Identity {
     pub touched: bool,
 }
 
+/// What a create makes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Made {
+    pub stored: Stored,
+    /// The fields that the spec names, by bit (`words::META`, `words::LIMITS`).
+    pub named: u8,
+}
+
 /// A write as it travels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Wire {
-    Create(Stored),
+    Create(Made),
     Update { id: u8, meta: Option<u8>, limits: Option<u8> },
     Delete(u8),
 }
@@ -47,6 +55,8 @@ pub struct Unkey {
     pub pending: Vec<Pending>,
     /// Who made each id.
     pub makers: Vec<Option<u8>>,
+    /// Fields that the object of each uid has written, or found as it wants them, and not released since (R17, R18): two bits for a uid.
+    pub taken: u64,
 }
 
 impl Wire {
@@ -54,9 +64,12 @@ impl Wire {
     pub fn of(call: &Call) -> Option<Self> {
         Some(match call {
             Call::Read(_) => return None,
-            Call::Create(desired) => Self::Create(Stored {
-                meta: desired.meta.as_ref().map_or(0, meta_code),
-                limits: desired.limits.as_ref().map_or(0, limits_code),
+            Call::Create(desired) => Self::Create(Made {
+                stored: Stored {
+                    meta: desired.meta.as_ref().map_or(0, meta_code),
+                    limits: desired.limits.as_ref().map_or(0, limits_code),
+                },
+                named: named(desired),
             }),
             Call::Update { to, patch, .. } => Self::Update {
                 id: number_of(to.id()),
@@ -106,15 +119,17 @@ impl Unkey {
     /// A write takes effect. `seen` is what the server's own look-up, on a replica, shows of update and delete.
     pub fn write(&mut self, now: u32, lag: bool, uid: u8, wire: Wire, seen: Option<Identity>) -> Reply {
         match wire {
-            Wire::Create(stored) => {
+            Wire::Create(made) => {
                 if self.live.is_some() {
                     return Reply::Exists;
                 }
-                let new = self.make(now, lag, stored, Some(uid));
+                let new = self.make(now, lag, made.stored, Some(uid));
+                self.take(uid, made.named);
                 Reply::Created { id: id(new).to_owned() }
             }
             Wire::Update { id: to, meta, limits } => match seen.filter(|seen| seen.id == to) {
                 Some(stale) => {
+                    self.take(uid, if meta.is_some() { META } else { 0 } | if limits.is_some() { LIMITS } else { 0 });
                     if let Some(live) = self.live.filter(|live| live.id == to) {
                         // Limits that the replica does not show are not taken away.
                         let kept = live.stored.limits & !stale.stored.limits;
@@ -156,6 +171,21 @@ impl Unkey {
         self.live = identity;
     }
 
+    /// These fields are the object's own from now on.
+    pub fn take(&mut self, uid: u8, fields: u8) {
+        self.taken |= u64::from(fields) << (2 * uid);
+    }
+
+    /// These fields are nobody's from now on.
+    pub fn release(&mut self, uid: u8, fields: u8) {
+        self.taken &= !(u64::from(fields) << (2 * uid));
+    }
+
+    /// The fields that are the object's own.
+    pub fn taken_by(&self, uid: u8) -> u8 {
+        (self.taken >> (2 * uid)) as u8 & (META | LIMITS)
+    }
+
     /// Time passes: replicas catch up.
     pub fn tick(&mut self, now: u32) {
         self.past.retain(|(until, _)| now - until < WINDOW);
@@ -177,7 +207,7 @@ impl Wire {
     fn order(self) -> (u8, u8, u8, u8) {
         let code = |field: Option<u8>| field.map_or(0, |code| code + 1);
         match self {
-            Self::Create(stored) => (0, stored.meta, stored.limits, 0),
+            Self::Create(made) => (0, made.stored.meta, made.stored.limits, made.named),
             Self::Update { id, meta, limits } => (1, id, code(meta), code(limits)),
             Self::Delete(id) => (2, id, 0, 0),
         }

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use unkey_operator::api::{AdoptionPolicy, DeletionPolicy};
 use unkey_operator::domain::{
-    Confirmed, Content, Controls, Desired, ExternalId, IdentityId, Limits, Meta, Spec, SpecError, Uid,
+    Confirmed, Content, Controls, Desired, ExternalId, IdentityId, Limits, Meta, Spec, SpecError, Uid, lossless,
 };
 
 /// The one externalId of the model: passes over different ones share nothing but the root key.
@@ -59,10 +59,12 @@ pub enum Fill {
     Y,
     /// Only to make contents of.
     Xy,
+    /// Both A and X.
+    Ax,
 }
 
 impl Fill {
-    const ALL: [Self; 6] = [Self::Empty, Self::A, Self::B, Self::X, Self::Y, Self::Xy];
+    const ALL: [Self; 7] = [Self::Empty, Self::A, Self::B, Self::X, Self::Y, Self::Xy, Self::Ax];
 
     fn read(self) -> Desired {
         let limit = |name: &str| format!(r#"{{"name":"{name}","limit":1,"duration":1000}}"#);
@@ -73,6 +75,7 @@ impl Fill {
             Self::X => format!(r#","ratelimits":[{}]"#, limit("xxx")),
             Self::Y => format!(r#","ratelimits":[{}]"#, limit("yyy")),
             Self::Xy => format!(r#","ratelimits":[{},{}]"#, limit("xxx"), limit("yyy")),
+            Self::Ax => format!(r#","meta":{{"plan":"a"}},"ratelimits":[{}]"#, limit("xxx")),
         };
         Spec::read(&format!(r#"{{"externalId":"{EXTERNAL_ID}"{text}}}"#)).desired.expect("a valid spec")
     }
@@ -110,6 +113,15 @@ impl Stored {
     pub fn is_empty(self) -> bool {
         self == Self::EMPTY
     }
+}
+
+/// The fields, as bits.
+pub const META: u8 = 1;
+pub const LIMITS: u8 = 2;
+
+/// The fields that a spec names.
+pub fn named(desired: &Desired) -> u8 {
+    (if desired.meta.is_some() { META } else { 0 }) | (if desired.limits.is_some() { LIMITS } else { 0 })
 }
 
 pub fn meta_code(meta: &Meta) -> u8 {
@@ -175,6 +187,26 @@ impl Wish {
             AdoptionPolicy::Always => true,
             AdoptionPolicy::IfLossless => self.fill.desired().keeps(stored.content()),
         }
+    }
+
+    /// The fields that it names.
+    pub fn named(self) -> u8 {
+        if self.invalid { 0 } else { named(self.fill.desired()) }
+    }
+
+    /// True if writing these fields over `stored` loses nothing, or may (R18).
+    pub fn may_write(self, fields: u8, stored: Stored) -> bool {
+        let desired = self.fill.desired();
+        let meta = desired.meta.as_ref().filter(|_| fields & META != 0);
+        let limits = desired.limits.as_ref().filter(|_| fields & LIMITS != 0);
+        self.controls.adoption == Some(AdoptionPolicy::Always) || lossless(meta, limits, stored.content())
+    }
+
+    /// The fields of `stored` that are as this asks for.
+    pub fn finds(self, stored: Stored) -> u8 {
+        let wants = self.fill.stored();
+        let same = |bit: u8, equal: bool| if equal { bit } else { 0 };
+        self.named() & (same(META, wants.meta == stored.meta) | same(LIMITS, wants.limits == stored.limits))
     }
 
     pub fn adopts(self) -> bool {

@@ -282,6 +282,23 @@ fn a_refusal_goes_by_the_policy_of_today() {
 }
 
 #[test]
+fn r18_a_stop_goes_by_the_policy_of_today() {
+    let mut any = wanting(r#"{"a":1}"#, Rest::WouldLose);
+    let begun = any.known.settles_at(WINDOW);
+    let finds = |any: &Any, text: &str| {
+        let content = Content { meta: meta(text), limits: limits(&[("theirs", 1, 1000, true)]) };
+        any.subject().finds(&Sight { begun, saw: Saw::There { id: id(1), content } })
+    };
+    for (policy, found) in
+        [(AdoptionPolicy::Never, false), (AdoptionPolicy::IfLossless, false), (AdoptionPolicy::Always, true)]
+    {
+        any.policy.adoption = policy;
+        assert_eq!(finds(&any, r#"{"b":1}"#).is_some(), found, "{policy:?}");
+        assert_eq!(finds(&any, "{}"), Some(Finding::Verdict), "nothing is lost any more: {policy:?}");
+    }
+}
+
+#[test]
 fn too_many_missing_are_not_believed() {
     for (recorded, missing, too_many) in [
         (3, 3, false),
