@@ -3,8 +3,8 @@
 //!
 //! A workflow is played once undisturbed: that run names its requests, to Kubernetes through the proxy (all but watches) and to Unkey, and
 //! how many creates, updates and deletes Unkey accepts. Then it is played again for each request and each harm: cut before it is forwarded,
-//! cut after it is committed, the operator killed (SIGKILL) after it and started again; a request to Kubernetes also answered 404 without proof, and
-//! refused in six ways. A second fault is a request of the *recovery* from the
+//! cut after it is committed, the operator killed (SIGKILL) after it and started again; a request to Kubernetes also answered 404 without proof, refused in
+//! six ways, and left on a connection that falls silent. A second fault is a request of the *recovery* from the
 //! first, as that recovery was seen to go. After each case, when nothing has been asked for four consistency windows:
 //!
 //! - I1 what is in Unkey is what the specs say, and Ready; I4 nothing more is asked; both reached within a minute;
@@ -41,6 +41,8 @@ use workflow::Workflow;
 
 /// Cases at a time.
 const AT_A_TIME: usize = 8;
+/// The same of those in which nothing happens most of the time.
+const SILENT_AT_A_TIME: usize = 24;
 
 /// Says it with the name of this test.
 fn say(text: &str) {
@@ -49,6 +51,13 @@ fn say(text: &str) {
 
 /// Plays cases, some at a time, each on a runtime of its own; a case that fails has no outcome, and its panic is printed.
 fn play(cases: Vec<Case>, talkative: bool) -> Vec<(Case, Option<Outcome>)> {
+    let (silent, others) = cases.into_iter().partition(Case::is_silent);
+    let mut played = play_at_a_time(AT_A_TIME, others, talkative);
+    played.extend(play_at_a_time(SILENT_AT_A_TIME, silent, talkative));
+    played
+}
+
+fn play_at_a_time(at_a_time: usize, cases: Vec<Case>, talkative: bool) -> Vec<(Case, Option<Outcome>)> {
     let (waiting, played) = (Mutex::new(cases.into_iter()), Mutex::new(Vec::new()));
     // A function, for a `while let` would keep the lock while it works.
     let take = || lock(&waiting).next();
@@ -68,7 +77,7 @@ fn play(cases: Vec<Case>, talkative: bool) -> Vec<(Case, Option<Outcome>)> {
         }
     };
     std::thread::scope(|scope| {
-        for _ in 0..AT_A_TIME {
+        for _ in 0..at_a_time {
             scope.spawn(work);
         }
     });

@@ -26,6 +26,10 @@ pub enum Harm {
     Missing,
     /// Answered with that refusal; not carried out. Kubernetes only.
     Refused(Refusal),
+    /// Its connection falls silent, with neither an answer nor an end, before it is carried out. Kubernetes only.
+    Silent,
+    /// The same after it is carried out. Kubernetes only.
+    SilentAfter,
 }
 
 /// How the API server, or who decides on admission for it, refuses a request.
@@ -61,6 +65,11 @@ pub struct Case {
 }
 
 impl Case {
+    /// One of its faults is silence.
+    pub fn is_silent(&self) -> bool {
+        self.cuts.iter().any(|cut| cut.harm.is_silent())
+    }
+
     /// All of its faults are cuts and crashes.
     pub fn is_cut(&self) -> bool {
         self.cuts.iter().all(|cut| Harm::CUTS.contains(&cut.harm))
@@ -68,7 +77,7 @@ impl Case {
 }
 
 const CHANNELS: [(Channel, &str); 2] = [(Channel::Kube, "kube"), (Channel::Unkey, "unkey")];
-const HARMS: [(Harm, &str); 10] = [
+const HARMS: [(Harm, &str); 12] = [
     (Harm::Before, "before"),
     (Harm::After, "after"),
     (Harm::Kill, "kill"),
@@ -79,6 +88,8 @@ const HARMS: [(Harm, &str); 10] = [
     (Harm::Refused(Refusal::Invalid), "422-causes"),
     (Harm::Refused(Refusal::TooMany), "429"),
     (Harm::Refused(Refusal::Internal), "500"),
+    (Harm::Silent, "silent"),
+    (Harm::SilentAfter, "silent-after"),
 ];
 
 fn word<T: PartialEq>(all: &[(T, &'static str)], it: &T) -> &'static str {
@@ -92,6 +103,11 @@ fn meant<T: Copy>(all: &[(T, &str)], word: &str) -> Result<T, String> {
 impl Harm {
     /// Cuts and crashes, which may befall any request.
     pub const CUTS: [Self; 3] = [Self::Before, Self::After, Self::Kill];
+
+    /// It is noticed only by a clock, after seconds in which nothing happens.
+    pub fn is_silent(self) -> bool {
+        matches!(self, Self::Silent | Self::SilentAfter)
+    }
 
     /// All that may befall a request of that channel.
     pub fn all(channel: Channel) -> impl Iterator<Item = Self> {
@@ -149,6 +165,7 @@ fn a_name_says_it_all() {
         "delete/unkey-1/kill+kube-12/before",
         "heir/kube-1/kill+kube-1/kill",
         "adopt/kube-3/404+kube-1/422-causes",
+        "adopt/kube-3/silent+kube-1/silent-after",
     ] {
         assert_eq!(text.parse::<Case>().unwrap().to_string(), text);
     }

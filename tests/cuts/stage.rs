@@ -126,6 +126,8 @@ impl Stage {
                     Harm::After => (FaultKind::DropAfter, HESITATION),
                     Harm::Kill => (FaultKind::HoldAnswer, Duration::ZERO),
                     Harm::Missing => (FaultKind::page_not_found(), HESITATION),
+                    Harm::Silent => (FaultKind::SilentBefore, HESITATION),
+                    Harm::SilentAfter => (FaultKind::SilentAfter, HESITATION),
                     Harm::Refused(refusal) => (answer(refusal), HESITATION),
                 };
                 self.proxy.order(Fault::new(kind).after(skip).once().delayed(delay))
@@ -136,7 +138,9 @@ impl Stage {
                     Harm::Before => (UnkeyFaultKind::DropBefore, hesitation),
                     Harm::After => (UnkeyFaultKind::DropAfter, hesitation),
                     Harm::Kill => (UnkeyFaultKind::HoldAnswer, 0),
-                    Harm::Missing | Harm::Refused(_) => panic!("{cut} is for Kubernetes only"),
+                    Harm::Missing | Harm::Refused(_) | Harm::Silent | Harm::SilentAfter => {
+                        panic!("{cut} is for Kubernetes only")
+                    }
                 };
                 self.world.workspace.order(UnkeyFault::new(kind).after(skip).once().delayed(delay))
             }

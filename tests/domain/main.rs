@@ -14,6 +14,7 @@ mod outage;
 mod quiet;
 mod refused;
 mod replaced;
+mod restored;
 mod sim;
 mod steady;
 mod syncing;

@@ -10,7 +10,7 @@ use unkey_operator::api::{AdoptionPolicy, DeletionPolicy};
 use unkey_operator::domain::{
     Controls, Crd, Entry, FieldHash, Gate, Guard, Knowledge, KubeStep, KubeWrite, Limits, Meta, Mono, Note, Object,
     Policy, Record, Refused, Role, Situation, Step, Telling, Uid, Visits, Wake, accepted, begin, begin_pass, claimed,
-    concluded, decide, is_refusal, learn, managers_seen, observe, put_on, refused,
+    concluded, decide, is_refusal, learn, managers_seen, observe, put_on, refused, rewound,
 };
 
 use crate::world::{DEADLINE, Fate, Unkey, WINDOW};
@@ -237,6 +237,15 @@ impl Sim {
 
     pub fn restart(&mut self) {
         self.process = Process { since: self.now, ..Process::default() };
+    }
+
+    /// Etcd is restored from the backup that holds `thing`, and the watch lists anew.
+    pub fn rewind(&mut self, thing: &Thing) {
+        self.past.clear();
+        self.thing = Some(thing.clone());
+        let mono = self.mono();
+        let visits = self.process.visits.entry(thing.uid.clone()).or_default();
+        rewound(&thing.uid, &mut self.process.known, visits, mono);
     }
 
     pub fn sleep(&mut self, ms: u64) {
