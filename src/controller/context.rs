@@ -145,7 +145,7 @@ impl Context {
         let (calls, waiting) = self.standing();
         let Unwritten { refused, untold } = self.table.unwritten();
         let (leads, untold, watches) = (self.leads(), untold.len(), self.coverage.counts());
-        View { reasons, oldest_unsynced, calls, waiting, leads, refused, untold, watches }
+        View { reasons, oldest_unsynced, calls, waiting, leads, watches, refused, untold }
     }
 
     /// The objects of a watch are known. What waited until all were is looked at again if that took a while: at the start everything is.

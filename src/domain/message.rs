@@ -19,8 +19,9 @@ const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 pub(super) fn of(verdict: &Verdict, key: &ObjectKey, external_id: &str) -> String {
     match verdict {
         Verdict::Synced => "Unkey accepted this spec.".to_owned(),
-        Verdict::Waiting(cause) => of_cause(cause, external_id),
-        Verdict::Blocked(cause @ Cause::ReleaseRefused { .. }) => of_cause(cause, external_id),
+        Verdict::Waiting(cause) | Verdict::Blocked(cause @ Cause::ReleaseRefused { .. }) => {
+            of_cause(cause, external_id)
+        }
         Verdict::Blocked(cause) => blocked(cause, key, external_id),
         Verdict::Suspended => {
             "Reconciliation is suspended: nothing is done in Unkey until spec.suspend is false or left out.".to_owned()

@@ -189,9 +189,8 @@ impl Verdict {
     pub fn reason(&self) -> Reason {
         match self {
             Self::Synced => Reason::Synced,
-            Self::Waiting(cause) => cause.reason(),
-            // The identity does not hold it up.
-            Self::Blocked(cause @ Cause::ReleaseRefused { .. }) => cause.reason(),
+            // The identity does not hold up a release that is refused.
+            Self::Waiting(cause) | Self::Blocked(cause @ Cause::ReleaseRefused { .. }) => cause.reason(),
             Self::Blocked(_) => Reason::DeletionBlocked,
             Self::Suspended => Reason::Suspended,
             Self::Conflict { .. } => Reason::ExternalIdConflict,
