@@ -31,7 +31,7 @@
 //! | `POST /_emulator/keys/{key}` `{"status":"active"\|"disabled"\|"expired"}` | makes a root key good or bad |
 //! | `DELETE /_emulator/keys/{key}` | revokes a root key |
 //! | `GET W` | the settings and all identities: `{"settings","live":[…],"dead":[…]}` |
-//! | `POST W` `{"replicaLagMs"?,"latencyMs"?,"limitPerMinute"?,"disabled"?}` | makes the workspace and sets all of its settings; what is left out is 0, none, false |
+//! | `POST W` `{"replicaLagMs"?,"latencyMs"?,"limitPerMinute"?,"disabled"?,"maskPermissions"?}` | makes the workspace and sets all of its settings; what is left out is 0, none, false |
 //! | `DELETE W` | removes the workspace; its root keys answer `workspace_not_found` |
 //! | `POST W/reset` | removes identities, faults, log and counts |
 //! | `GET W/counts` | requests: `{"total","byOperation","byIdentity","byStatus"}`; status 0 is a cut connection |

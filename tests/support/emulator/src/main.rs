@@ -28,6 +28,9 @@ struct Arguments {
     /// The workspace limit, of each workspace; none by default.
     #[arg(long, value_name = "N")]
     limit_per_minute: Option<u64>,
+    /// Without permission get, update and delete answer as if the identity did not exist, and lists leave out what the key may not read.
+    #[arg(long)]
+    mask_permissions: bool,
 }
 
 #[derive(Clone)]
@@ -97,6 +100,7 @@ async fn serve(arguments: Arguments) -> Result<(), String> {
         limit_per_minute: arguments.limit_per_minute,
         latency_ms: millis(arguments.latency),
         disabled: false,
+        mask_permissions: arguments.mask_permissions,
     };
     let emulator = Emulator::start(Options { listen: arguments.listen, settings, seed: None })
         .await

@@ -26,7 +26,7 @@ fn refused(arguments: &[&str]) -> (Option<i32>, String) {
 #[tokio::test]
 async fn it_says_where_it_listens_serves_and_stops_at_sigterm() {
     let arguments = ["--listen", "127.0.0.1:0", "--root-key", "k=w", "--root-key", "reader=w:read", "--latency", "1ms"];
-    let limits = ["--replica-lag", "1m", "--limit-per-minute", "100"];
+    let limits = ["--replica-lag", "1m", "--limit-per-minute", "100", "--mask-permissions"];
     let mut child = program(&[&arguments[..], &limits[..]].concat()).spawn().unwrap();
     let mut stdout = BufReader::new(child.stdout.take().unwrap());
     let mut line = String::new();
@@ -41,6 +41,7 @@ async fn it_says_where_it_listens_serves_and_stops_at_sigterm() {
     assert_eq!((created.status, created.header("ratelimit-limit")), (200, "100"));
     assert_eq!(ask("reader", "createIdentity", json!({"externalId": "b"})).await.status, 403);
     assert_eq!(ask("reader", "getIdentity", json!({"identity": "a"})).await.status, 404, "the replica lags");
+    assert_eq!(ask("reader", "deleteIdentity", json!({"identity": "a"})).await.status, 404, "masked");
     assert!(Command::new("kill").arg(child.id().to_string()).status().unwrap().success());
     assert_eq!(child.wait().unwrap().code(), Some(0));
     let mut rest = String::new();

@@ -150,6 +150,11 @@ impl Workspace {
         self.set(|settings| settings.limit_per_minute = limit);
     }
 
+    /// Whether a missing permission looks like a missing identity.
+    pub fn set_mask_permissions(&self, masks: bool) {
+        self.set(|settings| settings.mask_permissions = masks);
+    }
+
     /// Disables the workspace: 403 `workspace_disabled`.
     pub fn set_disabled(&self, disabled: bool) {
         self.set(|settings| settings.disabled = disabled);

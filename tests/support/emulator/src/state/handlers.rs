@@ -34,6 +34,8 @@ pub struct Context<'a> {
     /// The past that the replica shows.
     pub replica: u64,
     pub lag: u64,
+    /// A missing permission looks like a missing identity.
+    pub masks: bool,
     pub request_id: &'a str,
 }
 
@@ -73,6 +75,11 @@ impl Context<'_> {
 
     fn ok<T: Serialize>(&self, data: Option<T>, pagination: Option<Pagination>) -> Response {
         Response::json(&Success { data, meta: Meta { request_id: self.request_id }, pagination })
+    }
+
+    /// The same for what can be masked: all but create.
+    fn authorize_or_mask(&self, granted: bool, action: &str, id: Option<&str>) -> Result<(), Problem> {
+        if !granted && self.masks { Err(Problem::identity_not_found()) } else { self.authorize(granted, action, id) }
     }
 
     fn authorize(&self, granted: bool, action: &str, id: Option<&str>) -> Result<(), Problem> {
@@ -116,12 +123,12 @@ impl Context<'_> {
 
     fn get(&mut self, body: &Body) -> Result<Response, Problem> {
         let identity = self.look_up(&body.identity)?;
-        self.authorize(self.permissions.read, "read_identity", Some(&identity.id))?;
+        self.authorize_or_mask(self.permissions.read, "read_identity", Some(&identity.id))?;
         Ok(self.ok(Some(Shown::stored(&identity)), None))
     }
 
     fn update(&mut self, body: Body) -> Result<Response, Problem> {
-        self.authorize(self.permissions.update, "update_identity", None)?;
+        self.authorize_or_mask(self.permissions.update, "update_identity", None)?;
         if let Some(name) = body.ratelimits.as_deref().and_then(duplicate) {
             return Err(Problem::invalid(format!("Ratelimit with name '{name}' is already defined in the request")));
         }
@@ -174,7 +181,7 @@ impl Context<'_> {
     }
 
     fn delete(&mut self, body: &Body) -> Result<Response, Problem> {
-        self.authorize(self.permissions.delete, "delete_identity", None)?;
+        self.authorize_or_mask(self.permissions.delete, "delete_identity", None)?;
         let seen = self.look_up(&body.identity)?;
         // A row that is dead or gone already: the statement hits nothing, and that is a success.
         if let Some(row) = self.rows.current(&seen.id).filter(|row| !row.deleted).cloned() {
@@ -190,6 +197,9 @@ impl Context<'_> {
         let mut rows: Vec<_> = Vec::new();
         for identity in self.rows.live_from(body.cursor.as_deref().unwrap_or_default(), self.replica) {
             if !search.is_empty() && !matches(&identity.id) && !matches(&identity.external_id) {
+                continue;
+            }
+            if self.masks && !self.permissions.read {
                 continue;
             }
             if identity.meta.len() >= UNSORTABLE_META_BYTES {

@@ -101,6 +101,9 @@ pub struct Settings {
     pub disabled: bool,
     /// How long an operation takes: it reads when it comes in and commits that much later.
     pub latency_ms: u64,
+    /// Whether get, update and delete without permission answer as if the identity did not exist, and lists leave out what the key may
+    /// not read; else both answer 403. Unkey's pull request 6926.
+    pub mask_permissions: bool,
 }
 
 #[derive(Default)]
@@ -194,6 +197,7 @@ impl State {
             now,
             replica: request.read_at_ms.min(now).saturating_sub(lag),
             lag,
+            masks: workspace.settings.mask_permissions,
             request_id,
         };
         context.run(operation, body)
