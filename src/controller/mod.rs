@@ -15,6 +15,7 @@
 //! | `access` | the root key and the policies, as one pass sees them |
 //! | `canary` | looks whether another root key leads to the same workspace |
 //! | `left_behind` | tells of identities that stay in Unkey by somebody's hand |
+//! | `witness` | looks whether the root key shows anything, before something rests on absence |
 //! | `stray` | clears up after objects that went in the middle of a create |
 //! | `release` | lets go of all Identities without Unkey, for who leaves |
 //! | `kube` / `upstream` | ONE request to Kubernetes or to Unkey |
@@ -44,6 +45,7 @@ mod stray;
 mod table;
 mod upstream;
 mod watch;
+mod witness;
 
 pub use clock::{Clock, millis};
 pub use context::{Context, Settings};

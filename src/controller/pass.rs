@@ -15,6 +15,7 @@ use super::context::Context;
 use super::kube::{self, KubeError, Outcome};
 use super::permits::{Need, Slot};
 use super::snapshot::Snapshot;
+use super::stray::Again;
 use super::table::{Memory, Plan, Ref, Remembered, Turn, lock};
 use super::upstream;
 use super::upstream::Answer;
@@ -80,7 +81,7 @@ pub async fn run(cached: Arc<Snapshot>, context: &Arc<Context>) -> Result<Action
     };
     let (plan, action) = match end {
         End::Done | End::Gone | End::Lives => (Plan::Nothing, Action::await_change()),
-        End::Rests => (Plan::Change, Action::await_change()),
+        End::Rests | End::Witness(_) => (Plan::Change, Action::await_change()),
         End::Queued => (Plan::Permit, Action::await_change()),
         End::Wait(wait) => (context.table.at(wait), Action::requeue(wait)),
     };
@@ -90,16 +91,17 @@ pub async fn run(cached: Arc<Snapshot>, context: &Arc<Context>) -> Result<Action
 
 /// Runs one pass over an object that is gone. `None`: another pass has the turn; else how long to wait for the next one, if
 /// there has to be one.
-pub async fn clear_up(gone: Arc<Snapshot>, context: &Arc<Context>) -> Option<Result<Option<Duration>, KubeError>> {
+pub async fn clear_up(gone: Arc<Snapshot>, context: &Arc<Context>) -> Option<Result<Option<Again>, KubeError>> {
     let mut pass = Pass::begin(gone, context)?;
     Some(match pass.is_gone().await {
         Err(error) => Err(error),
         // It left the selection of `--selector`, and lives.
         Ok(false) => Ok(None),
         Ok(true) => pass.steps().await.map(|end| match end {
-            End::Wait(wait) => Some(wait),
+            End::Wait(wait) => Some(Again::After(wait)),
+            End::Witness(ended) => Some(Again::WithWitness(ended)),
             // It waits for its permits where it is.
-            End::Queued => Some(Duration::ZERO),
+            End::Queued => Some(Again::After(Duration::ZERO)),
             End::Lives => None,
             End::Done | End::Rests | End::Gone => {
                 pass.turn.known().cleared_up();
@@ -115,6 +117,8 @@ enum End {
     /// Until something else changes.
     Rests,
     Wait(Duration),
+    /// It waits for a witness for a read that was answered then (R19).
+    Witness(Mono),
     /// A read proves that the object went meanwhile. Whether it did, the watch has to say too.
     Gone,
     /// What was taken for gone lives: it left the selection of `--selector`.
@@ -211,6 +215,13 @@ impl<'a> Pass<'a> {
                     self.context.table.wants_proof();
                     return Ok(End::Rests);
                 }
+                Step::Wait(Wake::Witness) => {
+                    let ended = self.turn.known().unwitnessed.unwrap_or_default();
+                    if !clearing_up {
+                        self.context.table.wants_witness(Some(Ref::from_obj(&*self.snapshot)), ended);
+                    }
+                    return Ok(End::Witness(ended));
+                }
                 Step::Wait(Wake::At(at)) => {
                     return Ok(End::Wait(Duration::from_millis(self.context.clock.now().until(at))));
                 }
@@ -282,10 +293,13 @@ impl<'a> Pass<'a> {
         }
         let mut known = self.turn.known();
         let policy = &self.access.policy;
+        let witness = &self.context.table.witness();
+        known.hear_witness(witness, policy.window);
         domain::observe(&object, &mut known, visits, policy, now);
         let gate = &self.context.table.gate(&object);
         let (crd, entry) = (self.crd, self.context.coverage.entry());
-        let situation = Situation { object: &object, role, known: &known, visits, gate, crd, entry, policy, now };
+        let situation =
+            Situation { object: &object, role, known: &known, visits, gate, witness, crd, entry, policy, now };
         let step = domain::decide(&situation);
         drop(known);
         (object, step)
@@ -376,6 +390,9 @@ impl<'a> Pass<'a> {
         let current = &self.access.policy.credential;
         if let Some(mark) = domain::proven_by(object, call, &answer.reply).filter(|mark| *mark != current) {
             context.table.looked(current, mark, &Look::Hit);
+        }
+        if matches!(answer.reply, domain::Reply::Found { .. }) {
+            context.table.showed(current, begun);
         }
         if let Some(note) = note {
             let about = Arc::clone(&self.snapshot);

@@ -23,7 +23,7 @@ use super::merge::Change;
 use super::snapshot::Snapshot;
 use super::table::{Ref, lock};
 use super::watch::{changes, streams_lists, trouble};
-use super::{pass, scan};
+use super::{pass, scan, witness};
 use crate::telemetry::PassEnd;
 
 /// How often what is no longer needed is forgotten.
@@ -97,6 +97,7 @@ pub async fn run(
     let woken = futures::stream::unfold(woken, |mut woken| async move { woken.recv().await.map(|it| (it, woken)) });
     let woken = futures::stream::select(woken, all_of(store.clone(), filled.clone()));
     beside.spawn(canary::run(Arc::clone(&context)));
+    beside.spawn(witness::run(Arc::clone(&context)));
     let beating = Arc::clone(&context);
     beside.spawn(async move {
         loop {

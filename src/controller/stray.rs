@@ -2,6 +2,7 @@
 //! of the identity that may be left. Apart from the queue, which knows only objects that exist.
 
 use std::collections::HashSet;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,10 +13,18 @@ use super::clock::millis;
 use super::context::Context;
 use super::pass;
 use super::snapshot::Snapshot;
-use crate::domain::Uid;
+use crate::domain::{Mono, Uid};
 
 /// How soon to try again while a pass still has the turn.
 const BUSY: Duration = Duration::from_millis(200);
+
+/// When the next pass over an object that is gone is due.
+pub enum Again {
+    /// After that time.
+    After(Duration),
+    /// When there is news of a witness for a read that was answered then (R19).
+    WithWitness(Mono),
+}
 
 /// Those that are being cleared up after.
 #[derive(Debug)]
@@ -67,10 +76,17 @@ pub fn look(object: &Snapshot, context: &Arc<Context>) {
 async fn clear_up(object: &Arc<Snapshot>, context: &Arc<Context>) {
     let mut failures = 0;
     loop {
+        let mut news = pin!(context.table.witness_news());
+        news.as_mut().enable();
         let wait = match pass::clear_up(Arc::clone(object), context).await {
             None => BUSY,
             Some(Ok(None)) => return,
-            Some(Ok(Some(wait))) => wait,
+            Some(Ok(Some(Again::WithWitness(ended)))) => {
+                context.table.wants_witness(None, ended);
+                news.await;
+                continue;
+            }
+            Some(Ok(Some(Again::After(wait)))) => wait,
             Some(Err(error)) => {
                 failures += 1;
                 let wait = context.kube_backoff(failures);

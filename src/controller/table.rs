@@ -2,7 +2,7 @@
 //! remembered of each object, and which workspaces the recorded ids come from.
 //!
 //! Locks are held for moments and never across an await. Where two are held at once, the order is `slots` before a slot's knowledge or the
-//! workspace, `memories` before a memory, and a memory before the knowledge. A turn is tried, never waited for: who does not get it is parked
+//! workspace or who waits for a witness, `memories` before a memory, and a memory before the knowledge. A turn is tried, never waited for: who does not get it is parked
 //! and woken when it ends (R8).
 
 mod guard;
@@ -12,6 +12,7 @@ mod owners;
 mod plans;
 mod rewind;
 mod unwritten;
+mod waiting;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -24,6 +25,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use self::memories::Memories;
 pub use self::memories::{Memory, Remembered};
 pub use self::plans::{Plan, Rescued};
+use self::waiting::Waiting;
 pub use self::{owners::Owner, unwritten::Unwritten};
 use super::clock::Clock;
 use super::snapshot::Snapshot;
@@ -44,6 +46,10 @@ pub struct Table {
     /// Somebody waits for a proof of the workspace.
     doubted: Notify,
     key_changed: Notify,
+    /// Who cannot go on without a witness (R19).
+    waiting: Mutex<Waiting>,
+    witness_wanted: Notify,
+    witness_news: Notify,
     wake: UnboundedSender<Ref>,
     window: u64,
     clock: Clock,
@@ -157,6 +163,9 @@ impl Table {
             marks: Mutex::default(),
             doubted: Notify::new(),
             key_changed: Notify::new(),
+            waiting: Mutex::default(),
+            witness_wanted: Notify::new(),
+            witness_news: Notify::new(),
             wake,
             window,
             clock,
@@ -271,17 +280,6 @@ impl Table {
         }
     }
 
-    /// Has an object looked at again.
-    pub fn wake(&self, at: Ref) {
-        // The receiver lives as long as the controller; after that nothing needs waking.
-        let _ = self.wake.send(at);
-    }
-
-    fn hand_over(&self, entry: &mut Entry) {
-        entry.plan = Plan::Queued(self.clock.now());
-        self.wake(entry.at.to_ref());
-    }
-
     /// True as long as the watch shows `uid`.
     pub fn knows(&self, external_id: &ExternalId, uid: &Uid) -> bool {
         lock(&self.slots)
@@ -373,23 +371,6 @@ impl Table {
             oldest = oldest.into_iter().chain(entry.unsynced).min();
         }
         (counts, oldest.map_or(Duration::ZERO, |since| since.elapsed()))
-    }
-
-    /// Has everything looked at again.
-    pub fn wake_all(&self) {
-        for entry in lock(&self.slots).values_mut().flat_map(|slot| &mut slot.entries) {
-            self.hand_over(entry);
-        }
-    }
-
-    /// How many objects were failing when last seen: not ready, and not waiting for a person.
-    pub fn count_failing(&self) -> usize {
-        let slots = lock(&self.slots);
-        slots
-            .values()
-            .flat_map(|slot| &slot.entries)
-            .filter(|entry| entry.reason.is_some_and(Reason::is_retried))
-            .count()
     }
 }
 

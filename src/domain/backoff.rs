@@ -20,6 +20,7 @@ pub fn delay(cause: &Cause, failures: u32, not_before_ms: u64, dice: u16) -> Opt
         Cause::Contested | Cause::Broken => return Some(HOUR_MS),
         Cause::Unauthorized(_)
         | Cause::PermissionDenied(_)
+        | Cause::Unwitnessed
         | Cause::CredentialsMissing(_)
         | Cause::Misconfigured(_)
         | Cause::Untrusted(_) => FIRST_CREDENTIAL_MS,

@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 use super::content::{Applied, Content};
 use super::fields::Fields;
 use super::ids::{Confirmed, IdentityId, Mono, Uid};
+use super::witness::{Testimony, Witness};
 
 /// All of it. One per externalId (and root key); shared by every object that names it, one after the other.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,6 +33,8 @@ pub struct Knowledge {
     pub limits_sent: Option<Mono>,
     /// The last read.
     pub seen: Seen,
+    /// When the last read was answered, if it found nothing and no witness has shown that this counts (R19).
+    pub unwitnessed: Option<Mono>,
 }
 
 /// A kind of write.
@@ -230,6 +233,37 @@ impl Knowledge {
         });
     }
 
+    /// A read that was answered now found nothing, and waits for its witness.
+    pub fn saw_nothing(&mut self, absent: Seen, now: Mono) {
+        self.seen = absent;
+        self.unwitnessed = Some(now);
+    }
+
+    /// Takes in what is known of the witness: a read that found nothing counts from now on, or has to be made again (R19).
+    pub fn hear_witness(&mut self, witness: &Witness, window: u64) {
+        let Some(ended) = self.unwitnessed else { return };
+        match witness.testimony(ended) {
+            Testimony::None => {}
+            Testimony::Counts => {
+                self.unwitnessed = None;
+                if matches!(self.settled(window), Some(Seen::Absent { .. })) {
+                    self.settle();
+                }
+            }
+            Testimony::Void => {
+                self.unwitnessed = None;
+                if matches!(self.seen, Seen::Absent { .. }) {
+                    self.seen = Seen::Nothing;
+                }
+            }
+        }
+    }
+
+    /// True if the last read found nothing and no witness has shown that this counts.
+    pub fn lacks_witness(&self) -> bool {
+        self.unwitnessed.is_some() && matches!(self.seen, Seen::Absent { .. })
+    }
+
     /// A settled read has answered what was in doubt.
     pub fn settle(&mut self) -> Option<Doubt> {
         self.doubt.take().into_iter().chain(self.inherited.take()).reduce(Doubt::and)
@@ -255,6 +289,7 @@ impl Knowledge {
     /// Another root key is in use: nothing read so far proves anything, and a read has to begin a window from now.
     pub fn forget_reads(&mut self, now: Mono) {
         self.seen = Seen::Nothing;
+        self.unwitnessed = None;
         self.evidence_from = self.evidence_from.max(now);
     }
 
@@ -278,7 +313,8 @@ impl Knowledge {
     /// True if a decision, now or later, is the same without any of it as with it: a write that was accepted is recorded, none is in doubt,
     /// and a read that begins from now on counts either way.
     pub fn makes_no_difference(&self, now: Mono, window: u64) -> bool {
-        let Self { last, evidence_from: _, doubt, inherited, in_flight, unsure, limits_sent, seen } = self;
+        let Self { last, evidence_from: _, doubt, inherited, in_flight, unsure, limits_sent, seen, unwitnessed: _ } =
+            self;
         let recorded = match last {
             LastWrite::None => true,
             LastWrite::Created { noted, .. } | LastWrite::Updated { noted, .. } => *noted,

@@ -12,9 +12,9 @@ use super::fight;
 use super::ids::{Confirmed, IdentityId, Mono};
 use super::knowledge::{Doubt, InFlight, Knowledge, LastWrite, Seen, Unsure, Write};
 use super::object::Object;
-use super::report::{Cause, Note};
+use super::report::{Cause, Note, Operation};
 use super::situation::{Call, Policy, Purpose};
-use super::visits::{Trouble, Visits};
+use super::visits::{Trouble, Unfound, Visits};
 
 /// What Unkey answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -175,7 +175,7 @@ pub fn learn(
                 // Whether that is over only the write that follows can tell.
                 visits.failures = failures;
             }
-            reads::found(external_id, replied, id, content, object, known, visits, policy, telling);
+            reads::found(external_id, replied, id, content, object, known, visits, policy, telling, failures);
         }
         (Call::Read(_), Reply::Absent) => reads::absent(object, known, visits, policy, telling, failures),
         (Call::Create(desired), Reply::Created { id }) => match Confirmed::from_create(&desired.external_id, id) {
@@ -196,6 +196,7 @@ pub fn learn(
             visits.failures = failures;
             visits.sent = sent.is_some_and(|sent| sent.sent_before);
             visits.met_exists = true;
+            visits.exists_since.get_or_insert(telling.now);
         }
         (Call::Update { to, patch, purpose }, Reply::Updated { external_id, id }) => {
             accepted(known, telling.now, policy, true, call.carries_limits());
@@ -226,17 +227,17 @@ pub fn learn(
                 fight::corrected(object, &known.seen, visits, telling.now);
             }
             visits.drifted = false;
+            visits.unfound = None;
             let uid = object.guard.uid.clone();
             known.last = LastWrite::Updated { uid, identity: to.clone(), applied, noted: false };
             visits.suspicion = false;
             return (*purpose == Purpose::Drift).then(|| Note::DriftCorrected(to.id().clone()));
         }
-        (Call::Update { .. }, Reply::Absent) => {
+        (Call::Update { to, .. }, Reply::Absent) => {
             visits.suspicion = true;
-            // What was seen before is contradicted.
-            known.seen = Seen::Nothing;
-            visits.failures = failures + 1;
-            if failures > 0 {
+            let settled = unfound(to, Operation::Update, known, visits, policy, telling);
+            visits.failures = if settled { failures } else { failures + 1 };
+            if failures > 0 && !settled {
                 // A read shows it and an update does not find it: replicas that disagree must not drive a loop.
                 visits.trouble = Some(lag(object, visits, policy, telling));
             }
@@ -245,9 +246,11 @@ pub fn learn(
             accepted(known, telling.now, policy, false, false);
             known.last = LastWrite::Deleted { uid: object.guard.uid.clone(), identity: identity.clone() };
             known.seen = Seen::Nothing;
+            visits.unfound = None;
         }
-        (Call::Delete(_), Reply::Absent) => {
-            known.seen = Seen::Absent { first: telling.begun, last: telling.begun, of: owned_id(object, known) };
+        (Call::Delete(identity), Reply::Absent) => {
+            unfound(identity, Operation::Delete, known, visits, policy, telling);
+            visits.failures = failures;
         }
         // An answer that does not belong to the question: nothing was learned, and of a write nothing is known.
         _ => {
@@ -277,6 +280,42 @@ fn created(
     known.seen = Seen::Nothing;
     visits.maybe_own = None;
     visits.suspicion = false;
+    visits.exists_since = None;
+}
+
+/// A write by id was answered with a 404: the identity is gone, a replica is behind, or the root key lacks the permission. What was
+/// seen before is contradicted, and a settled read has to tell (R19). Returns true if no replica can be behind.
+fn unfound(
+    to: &Confirmed,
+    operation: Operation,
+    known: &mut Knowledge,
+    visits: &mut Visits,
+    policy: &Policy,
+    telling: Telling,
+) -> bool {
+    let settled = telling.begun >= known.settles_at(policy.window);
+    known.seen = Seen::Nothing;
+    visits.unfound = Some(Unfound { id: to.id().clone(), operation, settled });
+    settled
+}
+
+/// A read or its absence shows that the root key lacks this permission, though no answer says so: as a 403 would (R13, R19).
+fn denied(
+    object: &Object,
+    operation: Operation,
+    visits: &mut Visits,
+    policy: &Policy,
+    telling: Telling,
+    failures: u32,
+) {
+    if failures == 0 {
+        visits.failing_since = telling.begun;
+    }
+    visits.failures = failures + 1;
+    let cause = Cause::PermissionDenied(operation);
+    let delay = backoff::delay(&cause, visits.failures, 0, telling.dice);
+    let trouble = trouble(object, policy, cause, delay.map(|ms| telling.now.after(ms)), true);
+    visits.trouble = Some(Trouble { write: true, ..trouble });
 }
 
 fn accepted(known: &mut Knowledge, now: Mono, policy: &Policy, keeps: bool, limits: bool) {

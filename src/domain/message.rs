@@ -4,7 +4,7 @@
 
 use super::ids::ObjectKey;
 use super::refusal::{MAX_ANNOTATION_BYTES, Stripper};
-use super::report::{Cause, Left, Note, Stall, Verdict};
+use super::report::{Cause, Left, Note, Operation, Stall, Verdict};
 
 pub(super) const CONTESTED: &str = "What this spec asks for was sent to Unkey three times and found changed again each time: another client, or an \
      operator in another cluster, writes something else. Find it and agree on one owner; until then this is tried once an hour.";
@@ -67,6 +67,12 @@ fn of_cause(cause: &Cause, external_id: &str) -> String {
         Cause::PermissionDenied(operation) => format!(
             "The root key lacks the permission '{}'; grant it in Unkey, no restart is needed.",
             operation.permission()
+        ),
+        Cause::Unwitnessed => format!(
+            "Unkey shows this root key no identity at all, so identity '{external_id}' is not taken for gone: the root key probably \
+             lacks the permission '{}'. Grant it in Unkey, no restart is needed. If the workspace is really empty, grant '{}'.",
+            Operation::Read.permission(),
+            Operation::Create.permission()
         ),
         Cause::CredentialsMissing(why) => format!("The operator has {why}; put a root key in place."),
         Cause::Rejected(why) => format!("Unkey refuses the request: {why}."),

@@ -28,6 +28,7 @@ pub mod scan;
 mod situation;
 mod takeover;
 mod visits;
+mod witness;
 mod workspace;
 
 pub use claim::{Claim, Mark};
@@ -51,7 +52,8 @@ pub use refusal::{
 };
 pub use report::{Cause, Held, Left, Note, Operation, Record, Recorded, Report, Shown, Stall, Verdict};
 pub use situation::{Call, Entry, Freed, KubeStep, Patch, Policy, Purpose, Settled, Situation, Step, Wake};
-pub use visits::{Trouble, Visits};
+pub use visits::{Trouble, Unfound, Visits};
+pub use witness::{Testimony, Witness};
 pub use workspace::{CANARIES, Gate, KeyMark, Look, Workspace, proven_by};
 
 #[cfg(test)]

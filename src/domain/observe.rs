@@ -20,7 +20,8 @@ pub fn observe(object: &Object, known: &mut Knowledge, visits: &mut Visits, poli
     // is recorded may be dead. One that is being deleted has to look for a second identity besides the recorded one.
     let (held, claimed) = (object.held().is_some(), object.mark.own().is_some());
     let recorded = object.held().is_some_and(|held| visits.maybe_own.as_ref() == Some(&held.identity));
-    if object.fresh && (!claimed || (recorded && object.phase == Phase::Live)) {
+    let off = !claimed && !object.finalizer;
+    if object.fresh && (off || (recorded && object.phase == Phase::Live)) {
         visits.maybe_own = None;
     }
     visits.met_exists &= claimed || !object.fresh;

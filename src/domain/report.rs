@@ -81,6 +81,8 @@ pub enum Cause {
     Unauthorized(String),
     /// The root key lacks this permission.
     PermissionDenied(Operation),
+    /// Unkey shows no identity of the workspace at all, so what it does not show may be hidden (R19).
+    Unwitnessed,
     /// There is no usable root key.
     CredentialsMissing(String),
     /// Unkey refuses the content.
@@ -223,7 +225,7 @@ impl Cause {
             Self::Unavailable | Self::Misconfigured(_) | Self::Untrusted(_) => Reason::UpstreamUnavailable,
             Self::RateLimited => Reason::RateLimited,
             Self::Unauthorized(_) => Reason::Unauthorized,
-            Self::PermissionDenied(_) | Self::CrdHidden => Reason::PermissionDenied,
+            Self::PermissionDenied(_) | Self::Unwitnessed | Self::CrdHidden => Reason::PermissionDenied,
             Self::CredentialsMissing(_) => Reason::CredentialsMissing,
             Self::Rejected(_) => Reason::Rejected,
             Self::Mismatch => Reason::IdentityMismatch,

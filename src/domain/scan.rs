@@ -201,7 +201,9 @@ pub fn note(object: &Object, sight: &Sight, known: &mut Knowledge, visits: &mut 
     if let Some(held) = object.held() {
         visits.suspicion = true;
         if sight.saw == Saw::Missing {
+            // Its witness came with it: without one nothing counts as missing (R19).
             known.seen = Seen::Absent { first: sight.begun, last: sight.begun, of: Some(held.identity.id().clone()) };
+            known.unwitnessed = None;
         }
     } else {
         visits.rejudge = object.recorded.own().map(|record| record.shown.message.clone());

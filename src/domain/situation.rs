@@ -11,6 +11,7 @@ use super::ownership::Role;
 use super::refusal::KubeWrite;
 use super::report::{Left, Note, Report};
 use super::visits::Visits;
+use super::witness::Witness;
 use super::workspace::Gate;
 use crate::api::{AdoptionPolicy, DeletionPolicy};
 
@@ -27,6 +28,8 @@ pub struct Situation<'a> {
     pub visits: &'a Visits,
     /// Whether the root key leads to the workspace of what is recorded (R15).
     pub gate: &'a Gate,
+    /// Whether the root key shows anything at all (R19).
+    pub witness: &'a Witness,
     /// Whether the whole resource type is being removed (R10).
     pub crd: Crd,
     /// Whether an object that owns no identity yet may come to own one.
@@ -160,13 +163,15 @@ pub enum Freed {
     Orphaned,
     /// What exists upstream belongs to someone else; or the claim is another object's.
     NotOurs,
+    /// What exists upstream was never recorded and is not our own create: the policy would have adopted it, no more.
+    NeverAdopted,
     /// The delete of this identity was accepted.
     Deleted(Confirmed),
-    /// A settled read found none.
+    /// A settled read found none, and a witness shows that this counts (R19).
     Gone(Settled),
 }
 
-/// A settled read's absence. Made only from [`Knowledge::settled`].
+/// A settled read's absence, with its witness. Made only from [`Knowledge::settled`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settled(());
 
@@ -176,7 +181,7 @@ impl Settled {
         let absent = matches!(known.settled(window), Some(Seen::Absent { of, .. }) if of.as_ref() == id);
         // A delete that is answered 404 says nothing of what a create of ours may have made meanwhile; a settled read of the
         // externalId does, and leaves no doubt.
-        (absent && !known.doubts_a_create()).then_some(Self(()))
+        (absent && !known.lacks_witness() && !known.doubts_a_create()).then_some(Self(()))
     }
 }
 
@@ -189,6 +194,8 @@ pub enum Wake {
     Change,
     /// The proof that the workspace is the same, or a change (R15).
     Proof,
+    /// The witness that what Unkey does not show is not there, or a change (R19).
+    Witness,
 }
 
 impl KubeStep {
@@ -247,6 +254,7 @@ impl Freed {
         let left = match self {
             Self::Orphaned => object.phase == Phase::Deleting,
             Self::NotOurs => object.phase == Phase::Deleting && object.mark == Mark::Foreign,
+            Self::NeverAdopted => object.phase == Phase::Deleting,
             Self::NeverClaimed | Self::NeverSent | Self::Deleted(_) | Self::Gone(_) => false,
         };
         left.then(|| Note::Orphaned(object.external_id.clone()))
@@ -257,7 +265,7 @@ impl Freed {
         match self {
             Self::Deleted(_) | Self::Gone(_) => Left::Gone,
             Self::Orphaned => Left::Kept,
-            Self::NotOurs => Left::Others,
+            Self::NotOurs | Self::NeverAdopted => Left::Others,
             Self::NeverClaimed | Self::NeverSent => Left::Nothing,
         }
     }
@@ -269,6 +277,7 @@ impl Freed {
             Self::NeverSent => "never sent",
             Self::Orphaned => "orphaned",
             Self::NotOurs => "not ours",
+            Self::NeverAdopted => "never adopted",
             Self::Deleted(_) => "deleted",
             Self::Gone(_) => "gone",
         }

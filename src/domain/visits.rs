@@ -1,9 +1,9 @@
 //! What this process remembers about one life of one object. Keyed by uid, so that an heir of the name inherits nothing.
 
 use super::fight::Fight;
-use super::ids::{Confirmed, Mono};
+use super::ids::{Confirmed, IdentityId, Mono};
 use super::refusal::{Refusals, Stripped};
-use super::report::Cause;
+use super::report::{Cause, Operation};
 
 /// The memory of one uid.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,6 +30,11 @@ pub struct Visits {
     pub met_exists: bool,
     /// Something suggested that the identity is not as recorded; a settled read has to judge it.
     pub suspicion: bool,
+    /// A write by id was answered with a 404. That proves nothing: a settled read tells whether the identity is gone or a permission
+    /// is missing (R19).
+    pub unfound: Option<Unfound>,
+    /// When the first of a row of creates was answered "exists" while no read shows what exists.
+    pub exists_since: Option<Mono>,
     /// The identity that a settled read found while a create of this object was in doubt: it may be our own. Kept
     /// until an id is recorded or the claim is off, since the pass that found it may end before it acts on it.
     pub maybe_own: Option<Confirmed>,
@@ -85,6 +90,17 @@ impl Visits {
             why.clone_into(shown);
         }
     }
+}
+
+/// A write by id that was answered with a 404.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Unfound {
+    /// The id that it named.
+    pub id: IdentityId,
+    /// What it was.
+    pub operation: Operation,
+    /// It began when every replica showed what there is (R4): if a read then shows that id, a permission is missing.
+    pub settled: bool,
 }
 
 /// A failure that holds work back until a time or a change.

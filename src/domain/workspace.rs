@@ -13,6 +13,7 @@ use super::learn::Reply;
 use super::object::Object;
 use super::report::Cause;
 use super::situation::Call;
+use super::witness::Witness;
 
 /// Fingerprint of the root key under which an id was recorded; `None`: the status does not say.
 pub type KeyMark = Option<String>;
@@ -43,6 +44,7 @@ pub struct Workspace {
     since: Mono,
     recorded: BTreeMap<KeyMark, usize>,
     standing: BTreeMap<KeyMark, Standing>,
+    witness: Witness,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -77,6 +79,7 @@ impl Workspace {
         self.current = current;
         self.since = now;
         self.standing.clear();
+        self.witness = Witness::default();
     }
 
     /// When the key in use came into use.
@@ -100,6 +103,25 @@ impl Workspace {
                 self.recorded.remove(mark);
                 self.standing.remove(mark);
             }
+        }
+    }
+
+    /// Whether the key in use shows anything at all (R19).
+    pub fn witness(&self) -> &Witness {
+        &self.witness
+    }
+
+    /// A read under the key `current` that began then has shown an identity.
+    pub fn showed(&mut self, current: &KeyMark, begun: Mono) {
+        if *current == self.current {
+            self.witness.shown(begun);
+        }
+    }
+
+    /// A look under the key `current` that ended then has shown none.
+    pub fn showed_nothing(&mut self, current: &KeyMark, ended: Mono, cause: Cause) {
+        if *current == self.current {
+            self.witness.missed(ended, cause);
         }
     }
 
@@ -169,9 +191,10 @@ impl Workspace {
         self.since.after(window)
     }
 
-    /// Feeds all of it to `hasher`, each time as `time` tells it: for the model checker, to which moments long past are alike.
+    /// Feeds all of it but the witness to `hasher`, each time as `time` tells it: for the model checker, to which moments long past are
+    /// alike.
     pub fn fingerprint<H: Hasher>(&self, time: impl Fn(Mono) -> i64, hasher: &mut H) {
-        let Self { accepted, current, since, recorded, standing } = self;
+        let Self { accepted, current, since, recorded, standing, witness: _ } = self;
         (accepted, current, time(*since), recorded, standing).hash(hasher);
     }
 }

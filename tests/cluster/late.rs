@@ -98,7 +98,7 @@ async fn recreated_killed_and_deleted() {
         let world = World::new("recreated").await;
         let operator = world.start().await;
         let first = created(&world, name).await["status"]["identityId"].clone();
-        let frozen = world.workspace.order(Fault::new(kind).on(Operation::Create));
+        let frozen = world.workspace.order(Fault::new(kind).on(Operation::Create).of(name));
         assert!(world.workspace.delete(name));
         world.ask_for_check(name, "gone?").await;
         world.until_hit(frozen, 1).await;

@@ -38,6 +38,7 @@ mod logs;
 mod main_path;
 mod managing;
 mod manifests;
+mod masked;
 mod permissions;
 mod plugin;
 mod proxies;

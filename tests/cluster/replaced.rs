@@ -126,7 +126,7 @@ async fn crash_while_it_is_created_again() {
     world.create("x", &json!({"externalId": "x", "meta": {"a": 1}})).await;
     let old = world.ready("x").await["status"]["identityId"].clone();
     assert!(world.workspace.delete("x"));
-    let fault = world.workspace.order(Fault::new(FaultKind::HoldAnswer).on(Operation::Create).once());
+    let fault = world.workspace.order(Fault::new(FaultKind::HoldAnswer).on(Operation::Create).of("x").once());
     world.ask_for_check("x", "1").await;
     eventually("the second identity", async || world.workspace.live("x").map(|_| ())).await;
     operator.kill();

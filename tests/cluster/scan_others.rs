@@ -67,7 +67,10 @@ async fn s04_a_scan_of_another_workspace_creates_nothing() {
                 world.reason(name, "WorkspaceMismatch").await;
             }
         }
-        assert_eq!(elsewhere.counts().writes(), 0);
+        let stored =
+            elsewhere.requests().into_iter().filter(|it| it.handled == Some(200) && it.operation != Operation::List);
+        assert_eq!(stored.filter(|it| it.operation != Operation::Get).count(), 0);
+        assert!(elsewhere.snapshot().live.is_empty());
         world.write_key(ROOT_KEY);
         for name in &names {
             world.ready(name).await;

@@ -21,7 +21,7 @@ fn s29_a_rejected_object_is_quiet_over_a_restart() {
     // Its deletion still looks for what an earlier process may have made.
     sim.act(&Act::Delete);
     assert_eq!(sim.settle(), End::Done);
-    assert_eq!(sim.taken(), ["Read", "Release Gone"]);
+    assert_eq!(sim.taken(), ["Read", "Look", "Release Gone"]);
 }
 
 /// A definite 409 to a first send is never ours, and `Never` takes nothing: no read, and the claim is off at once.
@@ -68,7 +68,7 @@ fn what_was_given_up_and_is_there_after_all_is_ours_again() {
         sim.sleep(2 * WINDOW);
         sim.taken();
         sim.pass_with(&Script { crash_after: Some(1), ..Script::default() });
-        assert_eq!(sim.taken(), ["Read", "Claim"]);
+        assert_eq!(sim.taken(), ["Read", "Look", "Claim"]);
         let now = sim.now;
         sim.unkey.shows_again(now, hidden);
         assert_eq!(sim.settle(), End::Done);

@@ -9,11 +9,11 @@ use std::collections::{HashMap, HashSet};
 use unkey_operator::api::{AdoptionPolicy, DeletionPolicy};
 use unkey_operator::domain::{
     Controls, Crd, Entry, FieldHash, Gate, Guard, Knowledge, KubeStep, KubeWrite, Limits, Meta, Mono, Note, Object,
-    Policy, Record, Refused, Role, Situation, Step, Telling, Uid, Visits, Wake, accepted, begin, begin_pass, claimed,
-    concluded, decide, is_refusal, learn, managers_seen, observe, put_on, refused, rewound,
+    Policy, Record, Refused, Reply, Role, Situation, Step, Telling, Uid, Visits, Wake, Witness, accepted, begin,
+    begin_pass, claimed, concluded, decide, is_refusal, learn, managers_seen, observe, put_on, refused, rewound,
 };
 
-use crate::world::{DEADLINE, Fate, Unkey, WINDOW};
+use crate::world::{DEADLINE, Fate, Rights, Unkey, WINDOW};
 
 use words::name;
 pub use words::{content, desired, wish};
@@ -56,6 +56,7 @@ pub struct Thing {
 pub struct Process {
     pub known: Knowledge,
     pub visits: HashMap<Uid, Visits>,
+    pub witness: Witness,
     pub since: u64,
     pokes: HashMap<String, Mono>,
     /// An object that went in the middle of its create, still to be cleared up after.
@@ -89,6 +90,8 @@ pub enum Act {
     StrangerDeletes,
     StrangerMakes(unkey_operator::domain::Content),
     StrangerWrites(unkey_operator::domain::Content),
+    /// The root key has these permissions from now on.
+    Rights(Rights),
 }
 
 /// How a pass ended.
@@ -201,6 +204,10 @@ impl Sim {
             Act::StrangerDeletes => return self.unkey.stranger_deletes(now),
             Act::StrangerMakes(content) => return self.unkey.stranger_makes(now, content.clone()),
             Act::StrangerWrites(content) => return self.unkey.stranger_writes(now, content.clone()),
+            Act::Rights(rights) => {
+                self.unkey.rights = *rights;
+                return;
+            }
             _ => {}
         }
         let Some(mut thing) = self.thing.clone() else { return };
@@ -267,10 +274,44 @@ impl Sim {
         for _ in 0..60 {
             match self.pass() {
                 End::Wait(Wake::At(at)) => self.sleep(at.0.saturating_sub(self.mono().0).max(1)),
+                End::Wait(Wake::Witness) => {
+                    // The look of this pass was in vain, and so is the one that comes after the backoff.
+                    if !self.look() {
+                        return self.pass();
+                    }
+                }
                 end => return end,
             }
         }
         panic!("never settles:\n{}", self.trace.join("\n"));
+    }
+
+    /// Passes while something is denied for good, which has no end.
+    pub fn go_on(&mut self) {
+        for _ in 0..8 {
+            match self.pass() {
+                End::Wait(Wake::At(at)) => self.sleep(at.0.saturating_sub(self.mono().0).max(1)),
+                End::Wait(Wake::Witness) => {
+                    self.sleep(30_000);
+                    self.look();
+                }
+                _ => return,
+            }
+        }
+    }
+
+    /// A look for a witness, as the controller makes one at once for whoever begins to wait. True if something was shown.
+    pub fn look(&mut self) -> bool {
+        self.trace.push("Look".to_owned());
+        self.sleep(1);
+        let begun = self.mono();
+        let found = self.unkey.witness(self.now);
+        self.sleep(20);
+        match found {
+            Ok(()) => self.process.witness.shown(begun),
+            Err(cause) => self.process.witness.missed(self.mono(), cause),
+        }
+        self.process.witness.blind().is_none()
     }
 
     pub fn taken(&mut self) -> Vec<String> {
@@ -309,11 +350,24 @@ impl Sim {
     }
 
     pub fn pass_with(&mut self, script: &Script) -> End {
+        let (mut done, mut fates) = (0, script.fates.iter());
+        loop {
+            let end = self.one_pass(script, &mut done, &mut fates);
+            if end != End::Wait(Wake::Witness) || self.process.witness.blind().is_some() {
+                return end;
+            }
+            // Whoever waits is woken by the look, in vain or not.
+            self.look();
+        }
+    }
+
+    /// `done`: steps before this pass; `fates`: of the calls from here on.
+    fn one_pass(&mut self, script: &Script, done: &mut usize, fates: &mut std::slice::Iter<'_, Fate>) -> End {
         begin_pass(&mut self.process.known);
         let stray = self.process.stray.take().filter(|_| self.thing.is_none());
         let mut gone = stray.is_some();
         let Some(mut thing) = self.thing.clone().or(stray) else { return End::NoObject };
-        for older in self.past.iter().rev().take(script.stale) {
+        for older in self.past.iter().rev().take(if *done == 0 { script.stale } else { 0 }) {
             if self.now - thing.at >= BEHIND {
                 break;
             }
@@ -321,11 +375,12 @@ impl Sim {
         }
         let mut fresh = false;
         let mut crd = if self.crd == Crd::Unguarded { Crd::Unguarded } else { Crd::Unseen };
-        let mut fates = script.fates.iter();
-        for n in 0..MANY {
+        while *done < MANY {
+            let n = *done;
             let object = self.view(&thing, fresh, gone);
             let mono = self.mono();
             let visits = self.process.visits.entry(thing.uid.clone()).or_default();
+            self.process.known.hear_witness(&self.process.witness, self.policy.window);
             observe(&object, &mut self.process.known, visits, &self.policy, mono);
             let situation = Situation {
                 object: &object,
@@ -333,6 +388,7 @@ impl Sim {
                 known: &self.process.known,
                 visits,
                 gate: &self.gate,
+                witness: &self.process.witness,
                 crd,
                 entry: self.entry,
                 policy: &self.policy,
@@ -342,6 +398,9 @@ impl Sim {
             assert_eq!(step, decide(&situation), "decide is a function");
             let visits = self.process.visits.entry(thing.uid.clone()).or_default();
             concluded(&step, visits);
+            if !matches!(step, Step::Wait(_) | Step::Done) {
+                *done += 1;
+            }
             let (crash, drop) = (script.crash_after == Some(n), script.drop_after == Some(n));
             if let Some((_, act)) = script.meanwhile.as_ref().filter(|(at, _)| *at == n) {
                 self.act(act);
@@ -425,6 +484,9 @@ impl Sim {
                     let visits = self.process.visits.entry(thing.uid.clone()).or_default();
                     let note = learn(&object, &call, &reply, &mut self.process.known, visits, &self.policy, telling);
                     self.notes.extend(note);
+                    if matches!(reply, Reply::Found { .. }) {
+                        self.process.witness.shown(begun);
+                    }
                 }
             }
         }

@@ -167,10 +167,10 @@ fn r9_recreated_after_two_settled_reads_a_window_apart() {
     sim.act(&Act::StrangerDeletes);
     sim.act(&Act::Poke);
     let End::Wait(Wake::At(at)) = sim.pass() else { panic!("{:?}", sim.trace) };
-    assert_eq!(sim.taken(), ["Read", "Status Progressing"]);
+    assert_eq!(sim.taken(), ["Read", "Look", "Status Progressing"]);
     assert!(at.0 - sim.mono().0 >= WINDOW - 1_000);
     assert_eq!(sim.settle(), End::Done);
-    assert_eq!(sim.taken(), ["Read", "Claim", "Create", "Status Synced"]);
+    assert_eq!(sim.taken(), ["Read", "Look", "Claim", "Create", "Status Synced"]);
     assert!(matches!(sim.notes.as_slice(), [Note::Recreated(_)]));
     assert_eq!(sim.unkey.accepted_creates, 2);
     for _ in 0..3 {
@@ -187,9 +187,9 @@ fn r9_recreated_after_an_updates_404() {
     sim.act(&Act::StrangerDeletes);
     sim.apply(wish(B));
     assert!(matches!(sim.pass(), End::Wait(Wake::At(_))));
-    assert_eq!(sim.taken(), ["Refresh", "Update", "Read", "Status Progressing"]);
+    assert_eq!(sim.taken(), ["Refresh", "Update", "Read", "Look", "Status Progressing"]);
     assert_eq!(sim.settle(), End::Done);
-    assert_eq!(sim.taken(), ["Read", "Claim", "Create", "Status Synced"]);
+    assert_eq!(sim.taken(), ["Read", "Look", "Claim", "Create", "Status Synced"]);
     assert_eq!(sim.unkey.live.as_ref().unwrap().content, content(B));
 }
 

@@ -1,6 +1,8 @@
 //! A model of Unkey for one externalId: a primary, a replica that lags, and calls whose answers get lost.
 
-use unkey_operator::domain::{Call, Cause, Confirmed, Content, Effect, ExternalId, Fault, Limits, Patch, Reply, Uid};
+use unkey_operator::domain::{
+    Call, Cause, Confirmed, Content, Effect, ExternalId, Fault, Limits, Operation, Patch, Reply, Uid,
+};
 
 /// No attempt outlives this, nor does the replica lag longer than [`WINDOW`].
 pub const DEADLINE: u64 = 30_000;
@@ -40,13 +42,45 @@ pub enum Fate {
     Refused(Cause),
 }
 
+/// What the root key may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools)] // as many permissions
+pub struct Rights {
+    pub create: bool,
+    pub get: bool,
+    pub list: bool,
+    pub update: bool,
+    pub delete: bool,
+}
+
+impl Rights {
+    pub const ALL: Self = Self { create: true, get: true, list: true, update: true, delete: true };
+    pub const NONE: Self = Self { create: false, get: false, list: false, update: false, delete: false };
+
+    fn lacks(self, call: &Call) -> Option<Operation> {
+        let (has, operation) = match call {
+            Call::Create(_) => (self.create, Operation::Create),
+            Call::Read(_) => (self.get, Operation::Read),
+            Call::Update { .. } => (self.update, Operation::Update),
+            Call::Delete(_) => (self.delete, Operation::Delete),
+        };
+        (!has).then_some(operation)
+    }
+}
+
 #[derive(Debug)]
+#[allow(clippy::struct_excessive_bools)] // independent circumstances
 pub struct Unkey {
     pub live: Option<Identity>,
     /// Milliseconds by which reads, and the lookups of update and delete, are behind.
     pub lag: u64,
     /// Reads answer with an identity of another externalId.
     pub foreign: bool,
+    pub rights: Rights,
+    /// A missing permission to get, update or delete is answered as if there were nothing, and lists leave out what may not be read.
+    pub masks: bool,
+    /// The workspace holds identities of others.
+    pub others: bool,
     /// A stranger wrote to it since an operator last did.
     pub touched: bool,
     /// The object of today.
@@ -72,6 +106,9 @@ impl Unkey {
             live: None,
             lag: 0,
             foreign: false,
+            rights: Rights::ALL,
+            masks: true,
+            others: true,
             touched: false,
             lives: None,
             accepted_creates: 0,
@@ -89,7 +126,10 @@ impl Unkey {
         self.pending.sort_by_key(|(at, ..)| *at);
         while self.pending.first().is_some_and(|(at, ..)| *at <= now) {
             let (at, uid, call) = self.pending.remove(0);
+            // It was allowed when it was sent.
+            let rights = std::mem::replace(&mut self.rights, Rights::ALL);
             self.apply(at, &uid, &call);
+            self.rights = rights;
             // What an earlier life of the object left under way is a stranger's to this one.
             self.touched |= self.lives.as_ref() != Some(&uid);
         }
@@ -135,7 +175,7 @@ impl Unkey {
                 (failed(Effect::Unknown, Cause::Unavailable), 100)
             }
             Fate::Late(ms) => {
-                if !matches!(call, Call::Read(_)) {
+                if !matches!(call, Call::Read(_)) && self.rights.lacks(call).is_none() {
                     self.pending.push((now + ms.min(&(DEADLINE - 1)), uid.clone(), call.clone()));
                 }
                 (failed(Effect::Unknown, Cause::Unavailable), 100)
@@ -153,7 +193,27 @@ impl Unkey {
         }
     }
 
+    /// What a look for a witness comes to: a recorded identity is asked for, then a page of the list, then the right to create.
+    pub fn witness(&self, now: u64) -> Result<(), Cause> {
+        let there = self.others || self.replica(now).is_some();
+        let Rights { create, get, list, .. } = self.rights;
+        match (there, self.masks) {
+            (true, _) if get => Ok(()),
+            (true, false) => Err(Cause::PermissionDenied(Operation::Read)),
+            (true, true) if list => Err(Cause::PermissionDenied(Operation::Read)),
+            _ if create => Ok(()),
+            _ => Err(Cause::Unwitnessed),
+        }
+    }
+
     fn apply(&mut self, now: u64, uid: &Uid, call: &Call) -> Reply {
+        if let Some(operation) = self.rights.lacks(call) {
+            if self.masks && operation != Operation::Create {
+                return Reply::Absent;
+            }
+            let cause = Cause::PermissionDenied(operation);
+            return Reply::Failed(Fault { effect: Effect::None, cause, retry_after: 0 });
+        }
         let seen = self.replica(now);
         match call {
             Call::Read(_) => {

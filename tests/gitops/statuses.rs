@@ -38,6 +38,7 @@ fn causes() -> Vec<Cause> {
         C::RateLimited => C::RateLimited,
         C::Unauthorized(_) => C::Unauthorized(why()),
         C::PermissionDenied(_) => C::PermissionDenied(Operation::Create),
+        C::Unwitnessed => C::Unwitnessed,
         C::CredentialsMissing(_) => C::CredentialsMissing(why()),
         C::Rejected(_) => C::Rejected(why()),
         C::Mismatch => C::Mismatch,

@@ -10,7 +10,7 @@ use crate::liveness;
 use crate::operator::Operator;
 use crate::state::{Budget, State};
 use crate::step::Fate;
-use crate::unkey::Unkey;
+use crate::unkey::{Right, Unkey};
 use crate::user::Stranger;
 use crate::words::{Fill, Stored, Wish};
 
@@ -61,11 +61,28 @@ pub struct Config {
     pub stale_start: bool,
     /// A process may start without knowing the objects of one slot.
     pub blind_start: bool,
+    /// What the root key may lose, one at a time.
+    pub rights: &'static [Right],
+    /// A missing permission is answered as if there were nothing (R19); else with a 403.
+    pub masks: bool,
+    /// There is no other identity in the workspace.
+    pub alone: bool,
     pub seeded: Option<Seeded>,
 }
 
-pub const NONE: Budget =
-    Budget { user: 0, faults: 0, strangers: 0, crashes: 0, cuts: 0, keys: 0, lies: 0, rewinds: 0, refusals: 0 };
+pub const NONE: Budget = Budget {
+    user: 0,
+    faults: 0,
+    strangers: 0,
+    crashes: 0,
+    cuts: 0,
+    keys: 0,
+    lies: 0,
+    rewinds: 0,
+    refusals: 0,
+    rights: 0,
+    denials: 0,
+};
 pub const STILL: May = May { create: false, restore: false, delete: false, poke: false, strip: false };
 const A: Wish = Wish::of(Fill::A);
 
@@ -87,6 +104,9 @@ impl Config {
         elsewhere: false,
         stale_start: false,
         blind_start: false,
+        rights: &[],
+        masks: true,
+        alone: false,
         seeded: None,
     };
 
@@ -124,6 +144,7 @@ impl Config {
             denied_type: 0,
             backup: None,
             rewound: false,
+            lost: None,
             disturbed: matches!(self.start, Start::Taken(_)),
             broken: None,
             alone: false,

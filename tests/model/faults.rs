@@ -5,7 +5,7 @@ use unkey_operator::api::AdoptionPolicy;
 use unkey_operator::domain::{
     Applied, Call, Claim, Crd, Effect, Entry, Fault, Field, Fields, Freed, Gate, Knowledge, KubeStep, KubeWrite,
     LastWrite, Mark, Mono, Object, Patch, Phase, Policy, Purpose, Recorded, Reply, Report, Role, Seen, Situation, Step,
-    Verdict, Visits, Wake, decide,
+    Verdict, Visits, Wake, Witness, decide,
 };
 
 use crate::kube::Thing;
@@ -107,6 +107,16 @@ seeded! {
     ForgetsPending => Truth in "managed late, lost, edited",
     /// Takes a field whose update went unanswered for one that is not managed (R18).
     UnsureIsUnmanaged => Truth in "unanswered, then suspended",
+    /// Takes the 404 of a delete for a proof (R19).
+    TrustDelete => Released in "a right is lost",
+    /// Takes a get that finds nothing for a proof, without a witness (R19).
+    NoWitness => Released in "a right is lost",
+    /// Lets a witness speak for reads of before a look that was in vain (R19).
+    LateWitness => Released in "a right is lost",
+    /// Forgets a create in doubt when a get finds nothing, without a witness (R19).
+    SettleUnwitnessed => Released in "a right is lost",
+    /// Deletes what the policy would only have adopted (R7).
+    DeleteAdoptable => OnlyOwn in "met, then edited",
     /// Says Ready without finalizer and claim (S15).
     Unprotected => Protected in "recreate and replace",
     /// Takes any 404 of the API server for the end of the object, and clears up after it (R26).
@@ -161,7 +171,8 @@ impl Seeded {
         let gate = if self == Self::AnyWorkspace { &open } else { gate };
         let (known, visits, policy) = (&known, &visits, &policy);
         let crd = if self == Self::MissingIsGoing && matches!(crd, Crd::Doubtful(_)) { Crd::Going } else { crd };
-        let step = decide(&Situation { object, role: *role, known, visits, gate, crd, entry, policy, now });
+        let witness = op.workspace.witness();
+        let step = decide(&Situation { object, role: *role, known, visits, gate, witness, crd, entry, policy, now });
         self.twist(step, object, *role, known, visits, &thing)
     }
 
@@ -181,6 +192,12 @@ impl Seeded {
                     claim.hash = desired.content_hash().clone();
                 }
             }
+            Self::TrustDelete if visits.unfound.is_some() => {
+                let at = known.settles_at(policy.window);
+                let of = object.held().map(|held| held.identity.id().clone());
+                (known.seen, known.unwitnessed) = (Seen::Absent { first: at, last: at, of }, None);
+            }
+            Self::NoWitness => known.unwitnessed = None,
             Self::NoFreshLook => object.fresh = true,
             Self::NoLookAfterLoss if visits.failures > 0 && visits.broken == 0 && known.doubt.is_none() => {
                 object.fresh = true;
@@ -190,7 +207,9 @@ impl Seeded {
                 known.doubt = None;
                 known.in_flight = None;
             }
-            Self::TrustAbsence if matches!(known.seen, Seen::Absent { .. }) => policy.window = 0,
+            Self::TrustAbsence if visits.unfound.is_some() || matches!(known.seen, Seen::Absent { .. }) => {
+                policy.window = 0
+            }
             Self::GiveUpAtOnce if live && object.held().is_some() => policy.window = 0,
             Self::OwnIfEqual => {
                 if let (Seen::Ours { identity, content, .. }, Ok(desired)) = (&known.seen, &object.spec)
@@ -263,8 +282,12 @@ impl Seeded {
                 Step::Kube(KubeStep::Status { report: Box::new(report), notes: Vec::new() })
             }
             (Self::ReleaseOn404, step) if object.phase == Phase::Deleting => {
-                let absent = matches!(known.seen, Seen::Absent { .. }) && object.finalizer;
-                if absent { Step::Kube(KubeStep::Release(Freed::NotOurs)) } else { step }
+                let absent = visits.unfound.is_some() || matches!(known.seen, Seen::Absent { .. });
+                if absent && object.finalizer { Step::Kube(KubeStep::Release(Freed::NotOurs)) } else { step }
+            }
+            (Self::DeleteAdoptable, Step::Kube(KubeStep::Release(Freed::NeverAdopted))) => {
+                let Seen::Ours { identity, .. } = &known.seen else { unreachable!("it was looked at") };
+                look().unwrap_or_else(|| Step::Call(Call::Delete(identity.clone())))
             }
             (Self::ReleaseFirst, Step::Call(Call::Delete(_))) => Step::Kube(KubeStep::Release(Freed::NotOurs)),
             (Self::WriteFirst, Step::Kube(KubeStep::Status { report, notes })) => {
@@ -354,6 +377,19 @@ impl Seeded {
         }
     }
 
+    /// What is made of a witness.
+    pub fn before_witness(self, known: &mut Knowledge, witness: &Witness, policy: &Policy, now: Mono) {
+        if self == Self::LateWitness
+            && known.lacks_witness()
+            && witness.was_vain_since(Mono::ZERO)
+            && witness.blind().is_none()
+        {
+            let mut late = Witness::default();
+            late.shown(now.after(1));
+            known.hear_witness(&late, policy.window);
+        }
+    }
+
     /// What `learn` is told.
     pub fn reply(self, reply: Reply) -> Reply {
         match (self, reply) {
@@ -371,6 +407,9 @@ impl Seeded {
                 Reply::Created { .. } | Reply::Updated { .. },
             ) => {
                 known.doubt = None;
+            }
+            (Self::SettleUnwitnessed, Call::Read(_), Reply::Absent) => {
+                known.settle();
             }
             (Self::ForgetCreated, Call::Create(_), Reply::Created { .. }) => known.last = LastWrite::None,
             (Self::IgnoreDrift, Call::Read(_), Reply::Found { .. }) => {

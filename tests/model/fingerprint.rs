@@ -7,7 +7,7 @@
 use std::hash::{Hash, Hasher};
 
 use unkey_operator::domain::{
-    Content, Crd, Doubt, Fight, InFlight, Knowledge, Mono, Refusal, Refusals, Seen, Stripped, Trouble, Visits,
+    Content, Crd, Doubt, Fight, InFlight, Knowledge, Mono, Refusal, Refusals, Seen, Stripped, Trouble, Visits, Witness,
 };
 
 use crate::kube::{Kube, Thing};
@@ -36,6 +36,7 @@ impl Hash for State {
             denied_type,
             backup,
             rewound,
+            lost,
             disturbed,
             broken,
             // Where `broken` was found: nothing follows a state in which it is.
@@ -60,7 +61,7 @@ impl Hash for State {
         for op in ops {
             Print { op, kube, now: *now }.hash(h);
         }
-        (left, excused, deleted, asked, unanswered, met, going, disturbed, broken).hash(h);
+        (left, excused, deleted, asked, unanswered, met, going, lost, disturbed, broken).hash(h);
         past.len().hash(h);
         for (at, slot, thing) in past {
             (now - at, slot).hash(h);
@@ -119,6 +120,15 @@ impl Print<'_> {
         strays.iter().for_each(|thing| hash_thing(thing, self.kube, h));
         workspace.fingerprint(|at| self.time(at), h);
         crd.fingerprint(|at| self.time(at), h);
+        self.witness(known, workspace.witness(), h);
+    }
+
+    /// Of a witness only this matters: what it says of the read that waits for it, and of reads that are answered from now on.
+    fn witness<H: Hasher>(&self, known: &Knowledge, witness: &Witness, h: &mut H) {
+        let now = self.op.mono(self.now);
+        (witness.blind(), witness.testimony(now), witness.was_vain_since(now)).hash(h);
+        let ended = known.unwitnessed.filter(|_| known.lacks_witness());
+        ended.map(|ended| (witness.testimony(ended), witness.was_vain_since(ended), ended == now)).hash(h);
     }
 
     fn pass<H: Hasher>(&self, pass: &Pass, h: &mut H) {
@@ -136,7 +146,9 @@ impl Print<'_> {
     }
 
     fn known<H: Hasher>(&self, known: &Knowledge, h: &mut H) {
-        let Knowledge { last, evidence_from, doubt, inherited, in_flight, unsure, limits_sent, seen } = known;
+        // `unwitnessed`: see `witness`.
+        let Knowledge { last, evidence_from, doubt, inherited, in_flight, unsure, limits_sent, seen, unwitnessed: _ } =
+            known;
         last.hash(h);
         self.time(*evidence_from).hash(h);
         for doubt in [doubt, inherited] {
@@ -198,6 +210,8 @@ impl Print<'_> {
             sent,
             met_exists,
             suspicion,
+            unfound,
+            exists_since,
             maybe_own,
             rejudge,
             credential,
@@ -213,6 +227,7 @@ impl Print<'_> {
             stripped,
         } = visits;
         (seen_before, met_deleting, claimed_here, claim_met, undone_met, settling_met).hash(h);
+        (unfound, exists_since.map(|at| self.time(at))).hash(h);
         (drifted, sent, met_exists, suspicion, maybe_own, rejudge, credential, judged, failures, broken).hash(h);
         fight.is_some().hash(h);
         if let Some(Fight { generation, found, corrections, last }) = fight {

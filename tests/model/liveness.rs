@@ -42,6 +42,7 @@ impl World {
         let ways: &[Way] = if choices { &[Way::Late, Way::Never] } else { &[Way::Late] };
         let mut start = from.clone();
         start.left = Budget::default();
+        start.regain(&self.config);
         ways.iter().find_map(|way| self.run_on(start.clone(), *way, false))
     }
 
@@ -50,6 +51,7 @@ impl World {
         let mut from = from.clone();
         from.left = Budget::default();
         from.broken = None;
+        from.regain(&self.config);
         let fresh = Self::new(self.config.clone());
         let wrong = |way: &&Way| fresh.run_on(from.clone(), **way, false).is_some();
         let Some(way) = [Way::Late, Way::Never].iter().find(wrong) else { return };
@@ -158,6 +160,12 @@ fn round(config: &Config, state: &mut State, way: Way, log: &mut impl FnMut(&Sta
             log(state, Action::Look { op, view: 0 });
             let calls = state.calls;
             state.look(config, op, 0);
+            state.calls = calls;
+        }
+        if state.may_look_for_witness(op) {
+            log(state, Action::Witness(op));
+            let calls = state.calls;
+            state.look_for_witness(config, op);
             state.calls = calls;
         }
         if state.ops[op].can_forget(state.now) {

@@ -11,7 +11,7 @@ use crate::operator::{Operator, Target};
 use crate::properties::Broken;
 use crate::state::State;
 use crate::step::Fate;
-use crate::unkey::Wire;
+use crate::unkey::{Right, Wire};
 use crate::user::{Act, Stranger};
 
 /// One transition.
@@ -61,6 +61,11 @@ pub enum Action {
     Backup,
     /// Etcd is restored from it.
     Rewind,
+    /// The root key loses a permission, or gets it back.
+    Lose(Right),
+    Regain,
+    /// A look for a witness (R19).
+    Witness(usize),
 }
 
 /// A configuration, and what is known to come to rest in it.
@@ -102,6 +107,9 @@ impl World {
         }
         if process.can_forget(state.now) {
             actions.push(Action::Sweep(op));
+        }
+        if state.may_look_for_witness(op) {
+            actions.push(Action::Witness(op));
         }
         match &process.pass {
             Some(pass) if pass.waiting.is_some() => actions.push(Action::Arrive(op)),
@@ -147,6 +155,11 @@ impl World {
             // The pass ends without it.
             Step::Call(_) if process.pass.as_ref().is_some_and(|pass| pass.key != process.key) => {
                 actions.push(go(Fate::Fine, 0));
+            }
+            Step::Call(call) if state.lost.is_some_and(|lost| lost.denies(&call).is_some()) => {
+                if state.left.denials > 0 {
+                    actions.push(go(Fate::Fine, 0));
+                }
             }
             Step::Call(call) => {
                 let views = if matches!(call, Call::Create(_)) { 1 } else { state.unkey.visible(state.now).len() };
@@ -202,6 +215,12 @@ impl Model for World {
         }
         if state.left.strangers > 0 {
             actions.extend(state.strangers(&self.config).into_iter().map(Action::Stranger));
+        }
+        if state.left.rights > 0 && state.lost.is_none() {
+            actions.extend(self.config.rights.iter().map(|right| Action::Lose(*right)));
+        }
+        if state.may_regain() {
+            actions.push(Action::Regain);
         }
     }
 
@@ -279,6 +298,12 @@ impl World {
                 state.left.strangers -= 1;
                 state.intrude(config, stranger);
             }
+            Action::Lose(right) => {
+                state.left.rights -= 1;
+                state.lost = Some(right);
+            }
+            Action::Regain => state.lost = None,
+            Action::Witness(op) => state.look_for_witness(config, op),
         }
     }
 }

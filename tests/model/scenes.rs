@@ -5,6 +5,7 @@ use unkey_operator::api::AdoptionPolicy::{Always, Never};
 use crate::configs::{Config, May, NONE, STILL, Start};
 use crate::state::Budget;
 use crate::step::Fate;
+use crate::unkey::Right;
 use crate::user::Stranger;
 use crate::words::{Fill, Stored, Wish};
 
@@ -255,6 +256,51 @@ pub const ALL: &[Config] = &[
         fates: &[Fate::Lost],
         budget: Budget { user: 1, keys: 2, ..NONE },
         deep: Budget { user: 2, keys: 2, faults: 1, ..NONE },
+        ..BASE
+    },
+    Config {
+        name: "a right is lost",
+        wishes: &[B],
+        may: ASK,
+        fates: &[Fate::Lost],
+        rights: &[Right::Get, Right::Update, Right::Delete, Right::All],
+        budget: Budget { user: 1, faults: 1, rights: 1, denials: 2, ..NONE },
+        deep: Budget { user: 2, faults: 1, rights: 1, denials: 3, crashes: 1, ..NONE },
+        ..BASE
+    },
+    Config {
+        name: "a right is lost, never adopts",
+        first: &[A_NEVER],
+        wishes: &[B_NEVER],
+        may: ASK,
+        fates: &[Fate::Lost],
+        rights: &[Right::Get],
+        budget: Budget { user: 1, faults: 1, rights: 1, denials: 1, ..NONE },
+        deep: Budget { user: 2, faults: 1, rights: 1, denials: 2, ..NONE },
+        ..BASE
+    },
+    Config {
+        name: "a right is refused",
+        wishes: &[B],
+        may: ASK,
+        fates: &[Fate::Lost],
+        rights: &[Right::Get, Right::Update, Right::Delete, Right::All],
+        masks: false,
+        budget: Budget { user: 1, rights: 1, denials: 2, ..NONE },
+        deep: Budget { user: 2, faults: 1, rights: 1, denials: 2, ..NONE },
+        ..BASE
+    },
+    Config {
+        name: "a right is lost, nothing else there",
+        wishes: &[B],
+        may: ASK,
+        strangers: &[Stranger::Deletes],
+        fates: &[Fate::Lost],
+        // Without the permission to read alone it cannot be told from an empty workspace (docs/rules.md, not promised).
+        rights: &[Right::List, Right::Update, Right::Delete, Right::All],
+        alone: true,
+        budget: Budget { user: 1, strangers: 1, rights: 1, denials: 2, ..NONE },
+        deep: Budget { user: 2, strangers: 1, faults: 1, rights: 1, denials: 3, ..NONE },
         ..BASE
     },
     Config {

@@ -8,7 +8,7 @@ use unkey_operator::domain::CrdSight;
 use crate::kube::{Kube, Thing};
 use crate::operator::Operator;
 use crate::properties::Broken;
-use crate::unkey::Unkey;
+use crate::unkey::{Right, Unkey};
 
 /// How much may still go wrong or be asked for. It is what makes the state space finite, besides time being relative.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -31,6 +31,10 @@ pub struct Budget {
     pub rewinds: u8,
     /// Writes that Kubernetes refuses.
     pub refusals: u8,
+    /// Permissions that the root key loses.
+    pub rights: u8,
+    /// Calls that are refused or answered with a masked 404 for want of a permission.
+    pub denials: u8,
 }
 
 #[derive(Clone, Debug)]
@@ -60,6 +64,8 @@ pub struct State {
     pub backup: Option<[Option<Arc<Thing>>; 2]>,
     /// Etcd was restored from it: a status may tell of what was undone, until the next look.
     pub rewound: bool,
+    /// The permission that the root key lacks.
+    pub lost: Option<Right>,
     /// The first property that did not hold.
     pub broken: Option<Broken>,
     /// It did not hold later, when the world was left alone.

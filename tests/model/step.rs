@@ -4,8 +4,9 @@
 use std::sync::Arc;
 
 use unkey_operator::domain::{
-    Call, Cause, CrdMemory, CrdSight, Effect, KubeStep, Look, Object, Refused, Reply, Situation, Step, Telling, Visits,
-    Wake, accepted, begin, claimed, concluded, decide, learn, managers_seen, observe, proven_by, put_on, refused,
+    Call, Cause, CrdMemory, CrdSight, Effect, KubeStep, Look, Object, Operation, Refused, Reply, Situation, Step,
+    Telling, Visits, Wake, accepted, begin, claimed, concluded, decide, learn, managers_seen, observe, proven_by,
+    put_on, refused,
 };
 
 use crate::configs::Config;
@@ -61,13 +62,17 @@ impl State {
         let mut object = pass.thing.view(pass.fresh, pass.gone, now);
         let mut role = op.role(pass.thing.uid);
         let (crd, entry) = (pass.crd, op.entry());
+        if let Some(seeded) = config.seeded {
+            seeded.before_witness(&mut op.known, op.workspace.witness(), policy, now);
+        }
+        op.known.hear_witness(op.workspace.witness(), policy.window);
         observe(&object, &mut op.known, visits, policy, now);
         let gate = op.workspace.gate(object.held().map(|held| &held.credential));
         let step = match config.seeded {
             None => {
                 let known = &op.known;
-                let gate = &gate;
-                decide(&Situation { object: &object, role, known, visits, gate, crd, entry, policy, now })
+                let (gate, witness) = (&gate, op.workspace.witness());
+                decide(&Situation { object: &object, role, known, visits, gate, witness, crd, entry, policy, now })
             }
             Some(seeded) => seeded.decide(&mut object, &mut role, &gate, op, visits, now),
         };
@@ -276,7 +281,8 @@ impl State {
         let pass = op.pass.as_ref().expect("a pass").clone();
         let deleted = self.deleted[at];
         self.check_call(at, op, &pass, call);
-        if matches!(fate, Fate::Unauthorized | Fate::Rejected) {
+        let denied = !config.masks && self.lost.is_some_and(|lost| lost.denies(call).is_some());
+        if denied || matches!(fate, Fate::Unauthorized | Fate::Rejected) {
             // Refused for sure, so it may be sent again as if it never had been.
             self.deleted[at] = deleted;
         }
@@ -356,6 +362,10 @@ impl State {
         let pass = op.pass.as_mut().expect("a pass");
         pass.fresh = pass.gone.is_some();
         let used = pass.key;
+        if matches!(reply, Reply::Found { .. }) {
+            let begun = op.mono(begun);
+            op.workspace.showed(&Operator::policy(used).credential, begun);
+        }
         if let Some(mark) = proven_by(object, call, &reply).filter(|_| used == op.key) {
             op.looked(mark, &Look::Hit);
         }
@@ -365,6 +375,12 @@ impl State {
     fn answer(&mut self, config: &Config, op: &mut Operator, uid: u8, call: &Call, view: usize) -> Reply {
         let here = config.leads_here(op.pass.as_ref().expect("a pass").key);
         let seen = self.unkey.visible(self.now).get(view).copied().flatten().filter(|_| here);
+        if let Some(operation) = self.lost.and_then(|lost| lost.denies(call)) {
+            self.left.denials = self.left.denials.saturating_sub(1);
+            op.pass.as_mut().expect("a pass").read = None;
+            let masked = config.masks && operation != Operation::Create;
+            return if masked { Reply::Absent } else { failed(Effect::None, Cause::PermissionDenied(operation)) };
+        }
         match Wire::of(call) {
             Some(Wire::Create(_)) if !here => {
                 self.fail(Broken::Elsewhere);

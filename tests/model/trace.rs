@@ -91,6 +91,9 @@ fn words(world: &World, state: &State, action: Action) -> String {
         Action::Backup => "a backup of etcd is made".to_owned(),
         Action::Rewind => "etcd is restored from its backup".to_owned(),
         Action::Stranger(stranger) => format!("another client of Unkey {stranger:?}"),
+        Action::Lose(right) => format!("the root key loses a permission: {right:?}"),
+        Action::Regain => "the root key has all permissions again".to_owned(),
+        Action::Witness(op) => format!("operator {op} looks for a witness"),
     }
 }
 

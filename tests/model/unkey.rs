@@ -1,7 +1,7 @@
 //! Unkey for one externalId: a primary, replicas that lag by less than the window, and requests that take effect late, twice or
 //! never. Time is a number of ticks.
 
-use unkey_operator::domain::{Call, Cause, Effect, Fault, Reply};
+use unkey_operator::domain::{Call, Cause, Effect, Fault, Operation, Reply};
 
 use crate::words::{EXTERNAL_ID, LIMITS, META, Stored, id, limits_code, meta_code, named, number_of};
 
@@ -28,6 +28,30 @@ pub struct Made {
     pub stored: Stored,
     /// The fields that the spec names, by bit (`words::META`, `words::LIMITS`).
     pub named: u8,
+}
+
+/// A permission of the root key. Unkey has one for get and list; here they go apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Right {
+    Get,
+    List,
+    Update,
+    Delete,
+    /// All of them, and that to create.
+    All,
+}
+
+impl Right {
+    /// What `call` needs, if that is lost with this.
+    pub fn denies(self, call: &Call) -> Option<Operation> {
+        let (alone, operation) = match call {
+            Call::Read(_) => (Some(Self::Get), Operation::Read),
+            Call::Update { .. } => (Some(Self::Update), Operation::Update),
+            Call::Delete(_) => (Some(Self::Delete), Operation::Delete),
+            Call::Create(_) => (None, Operation::Create),
+        };
+        (self == Self::All || alone == Some(self)).then_some(operation)
+    }
 }
 
 /// A write as it travels.

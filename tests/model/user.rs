@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use unkey_operator::api::{DeletionPolicy, Reason};
-use unkey_operator::domain::{Cause, Claim, ContentHash, Effect, Fields, Held, Record, Shown};
+use unkey_operator::domain::{Cause, Claim, ContentHash, Effect, Fields, Held, Operation, Record, Shown};
 
 use crate::configs::Config;
 use crate::kube::Thing;
 use crate::operator::{Operator, Target, Waiting};
 use crate::state::State;
-use crate::unkey::{ATTEMPT, Identity, Pending, WINDOW, failed};
+use crate::unkey::{ATTEMPT, Identity, Pending, Right, WINDOW, failed};
 use crate::words::{Stored, Wish, confirmed};
 
 /// A uid of another cluster, in what a backup brought along.
@@ -181,6 +181,51 @@ impl State {
         for mark in op.workspace.unproven() {
             op.look_for_proof(now, &mark, shown);
         }
+    }
+
+    /// A process waits for a witness that a look can give it: one that begins after its read was answered.
+    pub fn may_look_for_witness(&self, at: usize) -> bool {
+        let (op, now) = (&self.ops[at], self.now);
+        op.known.lacks_witness() && op.known.unwitnessed.is_some_and(|ended| ended < op.mono(now))
+    }
+
+    /// A recorded identity or one of the list is asked for; where nothing is shown, the permission to create stands in.
+    pub fn look_for_witness(&mut self, config: &Config, at: usize) {
+        let there = !config.alone || self.unkey.live.is_some();
+        let read = Cause::PermissionDenied(Operation::Read);
+        let vain = match self.lost {
+            Some(Right::Get) if there => Some(read),
+            Some(Right::All) if there && !config.masks => Some(read),
+            Some(Right::All) => Some(Cause::Unwitnessed),
+            Some(_) | None => None,
+        };
+        self.calls += 1;
+        let now = self.now;
+        let op = Arc::make_mut(&mut self.ops[at]);
+        let (mark, now) = (Operator::policy(op.key).credential.clone(), op.mono(now));
+        match vain {
+            None => op.workspace.showed(&mark, now),
+            Some(cause) => op.workspace.showed_nothing(&mark, now, cause),
+        }
+    }
+
+    /// A permission that comes back between a read and the look for its witness is not promised to be noticed (docs/rules.md).
+    pub fn may_regain(&self) -> bool {
+        let waits = |op: &Arc<Operator>| {
+            let ended = op.known.unwitnessed.filter(|_| op.known.lacks_witness());
+            ended.is_some_and(|ended| !op.workspace.witness().was_vain_since(ended))
+        };
+        self.lost.is_some() && !self.ops.iter().any(waits)
+    }
+
+    /// The root key gets its permission back. Who waits for a witness has looked in vain before.
+    pub fn regain(&mut self, config: &Config) {
+        for at in 0..self.ops.len() {
+            if !self.may_regain() && self.lost.is_some() {
+                self.look_for_witness(config, at);
+            }
+        }
+        self.lost = None;
     }
 
     /// A tick passes. No cache is behind for a whole window.

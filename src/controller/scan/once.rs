@@ -9,7 +9,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::super::context::Context;
 use super::super::snapshot::Snapshot;
 use super::super::table::{Owner, Remembered, lock};
-use super::super::upstream;
+use super::super::{upstream, witness};
 use super::ask::{Answer, Asker, End};
 use super::listing::Listing;
 use crate::api::Reason;
@@ -81,7 +81,7 @@ impl<'a> Scan<'a> {
         if !listing.is_whole() {
             self.ask_one_by_one(&client).await?;
         }
-        self.judge_missing(listing.is_whole().then_some(begun)).await;
+        self.judge_missing(&client, listing.is_whole().then_some(begun)).await?;
         Ok(End::Complete)
     }
 
@@ -97,6 +97,9 @@ impl<'a> Scan<'a> {
                 Answer::Got(begun, page) => {
                     self.pages += 1;
                     self.context.metrics.scan_page();
+                    if !page.identities.is_empty() {
+                        self.context.table.showed(&self.asker.access().policy.credential, begun);
+                    }
                     listing.answered(page.next_cursor);
                     for identity in &page.identities {
                         self.listed(begun, identity).await;
@@ -175,8 +178,8 @@ impl<'a> Scan<'a> {
         unanswered.map_or(Ok(()), |why| Err(End::Failed(why)))
     }
 
-    /// `listed_since`: when the listing began, if it was whole.
-    async fn judge_missing(&mut self, listed_since: Option<Mono>) {
+    /// `listed_since`: when the listing began, if it was whole. Nothing counts as missing without a witness (R19).
+    async fn judge_missing(&mut self, client: &unkey::Client, listed_since: Option<Mono>) -> Result<(), End> {
         let (window, table) = (self.asker.access().policy.window, &self.context.table);
         let mut absent = std::mem::take(&mut self.absent);
         let mut recorded = 0;
@@ -195,15 +198,28 @@ impl<'a> Scan<'a> {
             !table.owner(&owner.external_id).is_some_and(|now| now.leaving)
                 && table.idle_turn(&owner.external_id).is_some_and(|turn| *begun >= turn.known().settles_at(window))
         });
+        let missing = Sight { begun: self.context.clock.now(), saw: Saw::Missing };
+        let matters = |owner: &Owner| {
+            owner.recorded.is_some() || self.with(owner, |subject| subject.finds(&missing)).flatten().is_some()
+        };
+        if absent.iter().any(|(owner, _)| matters(owner)) {
+            let look = if listed_since.is_some() {
+                witness::look_at_list(self.context, client).await
+            } else {
+                witness::look(self.context, self.asker.access()).await
+            };
+            look.map_err(|cause| End::Refused(format!("no witness that what is missing is not hidden: {cause:?}")))?;
+        }
         self.summary.complete = true;
         self.summary.recorded = recorded;
         self.summary.missing = absent.iter().filter(|(owner, _)| owner.recorded.is_some()).count();
         if !self.hand_in() {
-            return;
+            return Ok(());
         }
         for (owner, begun) in absent {
             self.compare(&owner, &Sight { begun, saw: Saw::Missing }).await;
         }
+        Ok(())
     }
 
     /// Hands in what was seen as a whole. True if what is missing may be taken for gone.

@@ -65,4 +65,14 @@ impl Table {
         let slot = slots.get_mut(external_id).filter(|slot| !slot.busy)?;
         Some(self.turn(external_id, slot))
     }
+
+    /// How many objects were failing when last seen: not ready, and not waiting for a person.
+    pub fn count_failing(&self) -> usize {
+        let slots = lock(&self.slots);
+        slots
+            .values()
+            .flat_map(|slot| &slot.entries)
+            .filter(|entry| entry.reason.is_some_and(Reason::is_retried))
+            .count()
+    }
 }

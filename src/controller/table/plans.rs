@@ -63,6 +63,24 @@ impl Plan {
 }
 
 impl Table {
+    /// Has everything looked at again.
+    pub fn wake_all(&self) {
+        for entry in lock(&self.slots).values_mut().flat_map(|slot| &mut slot.entries) {
+            self.hand_over(entry);
+        }
+    }
+
+    /// Has an object looked at again.
+    pub fn wake(&self, at: Ref) {
+        // The receiver lives as long as the controller; after that nothing needs waking.
+        let _ = self.wake.send(at);
+    }
+
+    pub(super) fn hand_over(&self, entry: &mut Entry) {
+        entry.plan = Plan::Queued(self.clock.now());
+        self.wake(entry.at.to_ref());
+    }
+
     /// A pass over the object begins.
     pub fn runs(&self, external_id: &ExternalId, uid: &Uid) {
         self.with_entry(external_id, uid, |entry| entry.plan = Plan::Running);

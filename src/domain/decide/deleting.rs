@@ -80,15 +80,13 @@ fn deleted(s: &Situation<'_>, identity: &Confirmed) -> Step {
         return release(Freed::Deleted(identity.clone()));
     }
     match s.settled() {
-        // Only what that create can have made: an application may have made the identity anew.
-        Some(Seen::Ours { identity: found, content, .. }) if found != identity => {
-            let claimed = s.object.mark.own().map(|claim| &claim.hash);
-            let could_be_ours = s.visits.maybe_own.as_ref() == Some(found) && claimed == Some(&content.hash());
-            match judge(s, s.object.spec.as_ref().ok()) {
-                Judgement::Own | Judgement::Adopt if could_be_ours => s.call(Call::Delete(found.clone())),
-                _ => release(Freed::Deleted(identity.clone())),
-            }
-        }
+        // Only what that create has made: an application may have made the identity anew.
+        Some(Seen::Ours { identity: found, .. }) if found != identity => match judge(s, s.object.spec.as_ref().ok()) {
+            Judgement::Own => s.call(Call::Delete(found.clone())),
+            _ => release(Freed::Deleted(identity.clone())),
+        },
+        // What that create made may be hidden (R19).
+        Some(Seen::Absent { .. }) if s.known.lacks_witness() => s.await_witness(),
         Some(_) => release(Freed::Deleted(identity.clone())),
         None => s.read_settled(),
     }
@@ -124,12 +122,17 @@ fn not_there(s: &Situation<'_>, identity: &Confirmed, seen: &Seen) -> Step {
     }
 }
 
-/// R6: a delete is repeated only after a read that shows this very id under our externalId.
+/// R6: a delete is repeated only after a read that shows this very id under our externalId. After one that was answered with a 404
+/// only a settled one tells more (R19).
 fn first_or_repeated(s: &Situation<'_>, identity: &Confirmed) -> Step {
+    if s.visits.unfound.is_some() {
+        return s.read_settled();
+    }
     if s.visits.met_deleting { s.read() } else { s.call(Call::Delete(identity.clone())) }
 }
 
-/// No id is recorded, but a create may have been sent: what a visit would have owned or adopted is deleted.
+/// No id is recorded, but a create may have been sent. What that create made is deleted; what the policy would only have adopted was
+/// never ours, and its owner may need it (R7).
 fn look_up(s: &Situation<'_>) -> Step {
     if let Some(wait) = s.held_at_entry() {
         // What stands upstream may be another object's.
@@ -148,12 +151,22 @@ fn look_up(s: &Situation<'_>) -> Step {
         },
         Some(Seen::Foreign { .. }) => release(Freed::NotOurs),
         Some(Seen::Ours { identity, .. }) => match judge(s, s.object.spec.as_ref().ok()) {
-            Judgement::Own | Judgement::Adopt => s.call(Call::Delete(identity.clone())),
+            Judgement::Own => s.call(Call::Delete(identity.clone())),
+            Judgement::Adopt if sent_without_claim(s, identity) => s.call(Call::Delete(identity.clone())),
+            Judgement::Adopt => release(Freed::NeverAdopted),
             Judgement::Refuse(_) => release(Freed::NotOurs),
             Judgement::Unsettled => s.read_settled(),
         },
         Some(Seen::Nothing) | None => s.read_settled(),
     }
+}
+
+/// It was found while a create of this process was in doubt and holds just what that sent; the claim that says so was taken off by hand.
+fn sent_without_claim(s: &Situation<'_>, identity: &Confirmed) -> bool {
+    let Seen::Ours { content, .. } = &s.known.seen else { return false };
+    let wanted = s.object.spec.as_ref().is_ok_and(|desired| *desired.content_hash() == content.hash());
+    let maybe_own = s.visits.maybe_own.as_ref() == Some(identity);
+    s.object.mark == Mark::Absent && s.visits.sent && maybe_own && wanted && !content.is_empty()
 }
 
 /// The object went in the middle of its first create (its finalizer was taken off by hand). What that create made has no
@@ -185,6 +198,7 @@ pub(super) fn gone(s: &Situation<'_>, heirs: bool) -> Step {
     }
     match (settled, judge(s, None)) {
         (Some(Seen::Ours { identity, .. }), Judgement::Own) => s.call(Call::Delete(identity.clone())),
+        (Some(Seen::Absent { .. }), _) if s.known.lacks_witness() => s.await_witness(),
         (Some(Seen::Ours { .. } | Seen::Absent { .. } | Seen::Foreign { .. }), _) => Step::Done,
         (Some(Seen::Nothing) | None, _) => s.read_settled(),
     }

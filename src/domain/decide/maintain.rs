@@ -21,6 +21,7 @@ pub(super) fn maintain(s: &Situation<'_>, desired: &Desired, held: &Held) -> Ste
             return s.in_this_workspace(next);
         }
         Evidence::Foreign => return s.say(Verdict::Stalled(Stall::IdentityMismatch), Step::Done),
+        Evidence::Unwitnessed => return s.in_this_workspace(s.await_witness()),
         Evidence::Gone { again } => {
             let wait = Step::Wait(Wake::At(again));
             let next = if s.now < again { s.say(Verdict::Waiting(Cause::Vanished), wait) } else { s.read() };
@@ -98,6 +99,8 @@ enum Evidence<'a> {
         /// A window after the first look.
         again: Mono,
     },
+    /// It is not shown, and no witness has shown that this counts (R19).
+    Unwitnessed,
     /// It is not there, proven; or another one stands in its place.
     Elsewhere,
     /// Something of another externalId answers.
@@ -109,6 +112,9 @@ fn evidence<'a>(s: &'a Situation<'_>, held: &Held) -> Evidence<'a> {
         Some(Seen::Ours { identity, content, .. }) if *identity == held.identity => Evidence::Holds(content),
         Some(Seen::Ours { .. }) => Evidence::Elsewhere,
         Some(Seen::Foreign { .. }) => Evidence::Foreign,
+        Some(Seen::Absent { of, .. }) if s.known.lacks_witness() && of.as_ref() == Some(held.identity.id()) => {
+            Evidence::Unwitnessed
+        }
         Some(Seen::Absent { first, last, of }) if of.as_ref() == Some(held.identity.id()) => {
             // R9: two reads, both settled, a window apart.
             let first = (*first).max(s.settles_at());

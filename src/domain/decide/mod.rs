@@ -294,9 +294,28 @@ impl Situation<'_> {
         read && takeover::is_recorded(desired, &held.fields)
     }
 
-    /// A settled read: waits until one is possible, then asks for it.
+    /// Waits for the witness that what a settled read did not find is not there (R19).
+    fn await_witness(&self) -> Step {
+        let wait = Step::Wait(Wake::Witness);
+        match self.witness.blind() {
+            // What is gone has no status to say it in. A poke asks for another read, and that for another look.
+            Some(cause) if !matches!(self.object.phase, Phase::Gone { .. }) => {
+                if self.poked() {
+                    self.read()
+                } else {
+                    self.say(self.verdict_of(cause), wait)
+                }
+            }
+            _ => wait,
+        }
+    }
+
+    /// A settled read: waits until one is possible, then asks for it. One that found nothing is not made again: it lacks a witness.
     fn read_settled(&self) -> Step {
         let at = self.settles_at();
+        if self.known.lacks_witness() && self.settled().is_some() {
+            return self.await_witness();
+        }
         if self.now < at { Step::Wait(Wake::At(at)) } else { self.read() }
     }
 

@@ -28,7 +28,8 @@ pub(super) fn held_back(s: &Situation<'_>, step: Step) -> Step {
 pub(in crate::domain) fn meanwhile(then: Step, at: Mono) -> Step {
     match then {
         Step::Wait(Wake::At(other)) => Step::Wait(Wake::At(at.min(other))),
-        Step::Call(Call::Read(_)) => then,
+        // A look for a witness ends in a wake, whether it was in vain or not.
+        Step::Call(Call::Read(_)) | Step::Wait(Wake::Witness) => then,
         Step::Wait(Wake::Change | Wake::Proof) | Step::Done | Step::Call(_) | Step::Kube(_) => Step::Wait(Wake::At(at)),
     }
 }

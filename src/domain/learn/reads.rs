@@ -2,14 +2,14 @@
 
 use super::super::content::Content;
 use super::super::fight;
-use super::super::ids::{Confirmed, ExternalId};
+use super::super::ids::{Confirmed, ExternalId, IdentityId};
 use super::super::knowledge::{Knowledge, LastWrite, Seen};
 use super::super::object::Object;
-use super::super::report::Cause;
+use super::super::report::{Cause, Operation};
 use super::super::situation::Policy;
 use super::super::takeover;
 use super::super::visits::Visits;
-use super::{Telling, lag, owned_id, trouble};
+use super::{Telling, denied, lag, owned_id, trouble};
 
 #[allow(clippy::too_many_arguments)] // each is one fact about one answer; a struct would only rename them
 pub(super) fn found(
@@ -22,8 +22,11 @@ pub(super) fn found(
     visits: &mut Visits,
     policy: &Policy,
     telling: Telling,
+    failures: u32,
 ) {
     let settled = telling.begun >= known.settles_at(policy.window);
+    known.unwitnessed = None;
+    visits.exists_since = None;
     let doubt = if settled { known.settle() } else { None };
     if settled {
         known.unsure = None;
@@ -46,7 +49,16 @@ pub(super) fn found(
         if let Some(until) = fight::truce(object, &known.seen, visits, telling.now) {
             visits.trouble = Some(trouble(object, policy, Cause::Contested, Some(until), true));
         }
+        // It is there, and a write to it was answered as if it were not.
+        let hidden = visits.unfound.take().filter(|unfound| unfound.settled && shows(&known.seen, &unfound.id));
+        if let Some(unfound) = hidden {
+            denied(object, unfound.operation, visits, policy, telling, failures);
+        }
     }
+}
+
+fn shows(seen: &Seen, id: &IdentityId) -> bool {
+    matches!(seen, Seen::Ours { identity, .. } if identity.id() == id)
 }
 
 /// What a settled read shows takes the place of an accepted update that no status shows and that it contradicts: laid over what
@@ -96,22 +108,29 @@ pub(super) fn absent(
     let settles_at = known.settles_at(policy.window);
     let settled = telling.begun >= settles_at;
     if settled {
-        known.settle();
+        // What is in doubt stays so until a witness shows that the read counts (R19).
+        visits.unfound = None;
         // Only of an identity that is recorded can it be a surprise.
         visits.suspicion |= object.held().is_some();
         judged(object, visits, telling);
     }
     let of = owned_id(object, known);
-    known.seen = match std::mem::take(&mut known.seen) {
-        Seen::Absent { first, of: before, .. } if first >= settles_at && before == of => {
+    let counts = !known.lacks_witness();
+    let absent = match std::mem::take(&mut known.seen) {
+        Seen::Absent { first, of: before, .. } if counts && first >= settles_at && before == of => {
             Seen::Absent { first, last: telling.begun, of }
         }
         _ => Seen::Absent { first: telling.begun, last: telling.begun, of },
     };
+    known.saw_nothing(absent, telling.now);
     // The primary says that it exists, the replica does not show it yet: ask the primary again, in a while.
     let exists = matches!(&known.last, LastWrite::Exists { uid } if *uid == object.guard.uid);
     if exists && object.held().is_none() {
         known.last = LastWrite::None;
+        // Said so for longer than a replica is behind, it exists and is hidden (R19).
+        if visits.exists_since.is_some_and(|since| telling.begun >= since.after(policy.window)) {
+            return denied(object, Operation::Read, visits, policy, telling, failures);
+        }
         visits.failures = failures + 1;
         visits.trouble = Some(lag(object, visits, policy, telling));
     }

@@ -13,6 +13,7 @@ pub(super) struct Any {
     pub known: Knowledge,
     pub visits: Visits,
     pub gate: Gate,
+    pub witness: Witness,
     pub crd: Crd,
     pub entry: Entry,
     pub policy: Policy,
@@ -27,6 +28,7 @@ impl Any {
             known: &self.known,
             visits: &self.visits,
             gate: &self.gate,
+            witness: &self.witness,
             crd: self.crd,
             entry: self.entry,
             policy: &self.policy,
@@ -183,8 +185,9 @@ fn knowledge() -> impl Strategy<Value = Knowledge> {
             .prop_map(|(begun, identity, content)| Seen::Ours { begun, identity, content }),
         1 => mono().prop_map(|begun| Seen::Foreign { begun }),
     ];
-    (last, mono(), doubt(), doubt(), prop::option::of(mono()), seen).prop_map(
-        |(last, evidence_from, doubt, inherited, limits_sent, seen)| Knowledge {
+    let unwitnessed = prop::option::weighted(0.3, mono());
+    (last, mono(), doubt(), doubt(), prop::option::of(mono()), seen, unwitnessed).prop_map(
+        |(last, evidence_from, doubt, inherited, limits_sent, seen, unwitnessed)| Knowledge {
             last,
             evidence_from,
             doubt,
@@ -193,6 +196,7 @@ fn knowledge() -> impl Strategy<Value = Knowledge> {
             unsure: None,
             limits_sent,
             seen,
+            unwitnessed,
         },
     )
 }
@@ -307,18 +311,23 @@ pub(super) fn anything() -> impl Strategy<Value = Any> {
         1 => Just(Crd::Doubtful(Mono(WINDOW))),
     ];
     let entry = prop_oneof![4 => Just(Entry::Open), 1 => Just(Entry::Unseen)];
-    (objects(), role, knowledge(), visits(), policy, mono(), (gate, crd, entry)).prop_map(
-        |(object, role, mut known, visits, policy, now, (gate, crd, entry))| {
-            // A read began in the past, and one that is settled has cleared every doubt.
+    let missed = prop::option::weighted(0.2, mono());
+    (objects(), role, knowledge(), visits(), policy, mono(), (gate, crd, entry, missed)).prop_map(
+        |(object, role, mut known, visits, policy, now, (gate, crd, entry, missed))| {
+            // A read began in the past, and one that is settled has cleared every doubt, unless it waits for its witness.
             match &mut known.seen {
                 Seen::Nothing => {}
                 Seen::Absent { first, last, .. } => (*first, *last) = ((*first).min(now), (*last).min(now)),
                 Seen::Ours { begun, .. } | Seen::Foreign { begun } => *begun = (*begun).min(now),
             }
-            if known.settled(WINDOW).is_some() {
+            if known.settled(WINDOW).is_some() && !known.lacks_witness() {
                 known.settle();
             }
-            Any { object, role, known, visits, gate, crd, entry, policy, now }
+            let mut witness = Witness::default();
+            if let Some(missed) = missed {
+                witness.missed(missed.min(now), Cause::Unwitnessed);
+            }
+            Any { object, role, known, visits, gate, witness, crd, entry, policy, now }
         },
     )
 }

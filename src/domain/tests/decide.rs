@@ -145,11 +145,17 @@ fn released(any: &Any, because: &Freed) -> Result<(), TestCaseError> {
             prop_assert_eq!(&known.last, &last);
             let doubt = known.doubt().is_some_and(|doubt| !doubt.creates.is_empty());
             prop_assert!(!doubt || known.settled(any.policy.window).is_some(), "S37");
+            prop_assert!(!doubt || !known.lacks_witness(), "R19");
         }
         Freed::Gone(_) => {
             let absent = matches!(known.settled(any.policy.window), Some(Seen::Absent { .. }));
             prop_assert!(absent, "R4");
+            prop_assert!(!known.lacks_witness(), "R19");
             prop_assert_eq!(&any.gate, &Gate::Open, "R15: a 404 of another workspace");
+        }
+        Freed::NeverAdopted => {
+            let there = matches!(known.settled(any.policy.window), Some(Seen::Ours { .. }));
+            prop_assert!(there && own(any).is_empty() && object.phase == Phase::Deleting, "R7");
         }
         Freed::NeverSent => {
             prop_assert!(visits.claimed_here && !visits.sent && !visits.met_exists && own(any).is_empty());

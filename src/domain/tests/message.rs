@@ -19,6 +19,7 @@ pub(super) fn causes() -> Vec<Cause> {
         Cause::Unauthorized("key_not_found".to_owned()),
         Cause::PermissionDenied(Operation::Create),
         Cause::PermissionDenied(Operation::Delete),
+        Cause::Unwitnessed,
         Cause::CredentialsMissing("the file is empty".to_owned()),
         Cause::Rejected("Metadata is too large".to_owned()),
         Cause::Mismatch,

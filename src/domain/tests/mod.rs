@@ -27,6 +27,7 @@ mod scan;
 mod situation;
 mod steps;
 mod visits;
+mod witness;
 mod workspace;
 
 use super::*;

@@ -164,12 +164,14 @@ fn synced(scene: &mut Scene) {
 
 #[test]
 fn r2_what_may_be_our_own_create_is_kept_until_its_id_is_recorded_or_the_claim_is_off() {
-    let cases: [(&str, Scene, bool); 8] = [
+    let bare = |scene: &mut Scene| scene.object.finalizer = false;
+    let cases: [(&str, Scene, bool); 9] = [
         ("this very id is recorded", ready(), false),
         ("it is, and given up", ready().with(given_up), true),
         ("another one is: it may be dead", ready().with(|scene| scene.visits.maybe_own = Some(confirmed(2))), true),
         ("none is", Scene::claimed(), true),
-        ("the claim is off", Scene::new(), false),
+        ("the claim is off, and the finalizer", Scene::new().with(bare), false),
+        ("the claim alone is off, by hand", Scene::new(), true),
         ("leaving: a second one may be there", ready().with(|scene| scene.object.phase = Phase::Deleting), true),
         ("recorded, as a cache shows", ready().with(|scene| scene.object.fresh = false), true),
         ("off, as a cache shows", Scene::new().with(|scene| scene.object.fresh = false), true),

@@ -106,6 +106,7 @@ fn at_rest(rest: Rest, desired: Desired, controls: Controls, adoption: AdoptionP
         known: Knowledge::default(),
         visits,
         gate: Gate::Open,
+        witness: Witness::default(),
         crd: Crd::Stays,
         entry: Entry::Open,
         policy,

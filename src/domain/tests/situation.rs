@@ -103,7 +103,7 @@ fn proofs() -> Vec<Freed> {
     let seen = Seen::Absent { first: Mono::ZERO, last: Mono::ZERO, of: None };
     let settled = Settled::absence(&Knowledge { seen, ..Knowledge::default() }, 0, None).expect("settled");
     let (deleted, gone) = (Freed::Deleted(identity()), Freed::Gone(settled));
-    vec![Freed::NeverClaimed, Freed::NeverSent, Freed::Orphaned, Freed::NotOurs, deleted, gone]
+    vec![Freed::NeverClaimed, Freed::NeverSent, Freed::Orphaned, Freed::NotOurs, Freed::NeverAdopted, deleted, gone]
 }
 
 proptest! {
@@ -115,7 +115,7 @@ proptest! {
         for because in proofs() {
             let object = &any.object;
             let may_leave = match because {
-                Freed::Orphaned => true,
+                Freed::Orphaned | Freed::NeverAdopted => true,
                 // A copy of another object's manifest: who made what is there is not known.
                 Freed::NotOurs => object.mark == Mark::Foreign,
                 _ => false,
@@ -143,5 +143,5 @@ fn steps_and_proofs_have_a_name_each() {
     let writes: Vec<_> = steps.iter().filter_map(KubeStep::write).map(KubeWrite::as_str).collect();
     assert_eq!(writes, ["claim", "status", "release"]);
     let names: Vec<_> = proofs().iter().map(Freed::name).collect();
-    assert_eq!(names, ["never claimed", "never sent", "orphaned", "not ours", "deleted", "gone"]);
+    assert_eq!(names, ["never claimed", "never sent", "orphaned", "not ours", "never adopted", "deleted", "gone"]);
 }

@@ -50,6 +50,7 @@ pub(super) fn ready() -> Any {
         known: Knowledge::default(),
         visits: Visits { seen_before: true, ..Visits::default() },
         gate: Gate::Open,
+        witness: Witness::default(),
         crd: Crd::Unguarded,
         entry: Entry::Open,
         policy: Policy {
@@ -81,7 +82,7 @@ fn rejected() -> Any {
     any
 }
 
-fn step(any: &Any) -> Step {
+pub(super) fn step(any: &Any) -> Step {
     decide(&any.situation())
 }
 

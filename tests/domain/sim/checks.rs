@@ -112,7 +112,11 @@ impl Sim {
         let Some(live) = &self.unkey.live else { return };
         let own = live.maker == Maker::Object(thing.uid.clone());
         // An empty identity under `Never`, and one that a stranger has rewritten, cannot be told to be ours.
-        let told = !live.content.is_empty() && !self.unkey.touched;
+        // Nor can one that a create of ours has met, unless its id is recorded (R7).
+        let met = self.process.visits.get(&thing.uid).is_some_and(|visits| visits.met_exists);
+        let recorded = thing.status.as_ref().and_then(|(_, record)| record.held.as_ref());
+        let held = recorded.is_some_and(|held| held.identity.id().as_str() == live.id);
+        let told = !live.content.is_empty() && !self.unkey.touched && (held || !met);
         assert!(!own || !told, "released while {live:?} lives: {}", at());
     }
 }

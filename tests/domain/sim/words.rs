@@ -52,6 +52,7 @@ pub(super) fn freed(because: &Freed) -> &'static str {
         Freed::NeverSent => "NeverSent",
         Freed::Orphaned => "Orphaned",
         Freed::NotOurs => "NotOurs",
+        Freed::NeverAdopted => "NeverAdopted",
         Freed::Deleted(_) => "Deleted",
         Freed::Gone(_) => "Gone",
     }

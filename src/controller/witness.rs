@@ -1,0 +1,158 @@
+//! Looks whether the root key shows anything at all (R19), so that what it does not show may be taken for absent. Only when something rests
+//! on that; [`Witness`](crate::domain::Witness) judges it. It asks a recorded identity first, then a page of the list; in a workspace
+//! that shows nothing the permission to create stands in.
+
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use super::access::Access;
+use super::context::Context;
+use super::permits::Need;
+use super::upstream;
+use crate::domain::{Cause, Mono, Operation, Reply, backoff};
+use crate::telemetry::Told;
+use crate::unkey::{self, Class, CreateIdentity};
+
+/// No object can have it: nothing is ever stored under it.
+const PROBE: &str = "unkey-operator.probe";
+
+/// A meta that Unkey refuses after it has looked at the permission and before it writes: over 1 MiB as Go encodes it, which takes six
+/// bytes for each `<`. If Unkey took that one day, its database would still refuse so many levels.
+static TOO_LARGE: LazyLock<unkey::Meta> = LazyLock::new(|| {
+    let deep = (0..110).fold(Value::Null, |inner, _| json!([inner]));
+    let pairs = [("large", json!("<".repeat(200_000))), ("deep", deep)];
+    pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+});
+
+/// Runs for as long as it is polled.
+pub async fn run(context: Arc<Context>) {
+    let (mut failures, mut told) = (0, Told::default());
+    // When the last look was in vain, and when the next one is due.
+    let mut vain: Option<(Mono, Instant)> = None;
+    loop {
+        let Some(wanted) = context.table.awaits_witness() else {
+            context.table.witness_is_wanted().await;
+            continue;
+        };
+        // Who read before the last look was in vain gets another one after a while; who read since gets it at once.
+        if let Some((_, due)) = vain.filter(|(asked, due)| wanted <= *asked && Instant::now() < *due) {
+            tokio::select! {
+                () = tokio::time::sleep_until(due) => {}
+                () = context.table.witness_is_wanted() => {}
+                () = context.table.key_changes() => (failures, vain) = (0, None),
+            }
+            continue;
+        }
+        while context.clock.now() <= wanted {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        let access = context.access();
+        let current = &access.policy.credential;
+        match look(&context, &access).await {
+            Ok(begun) => {
+                (failures, vain) = (0, None);
+                told.ends();
+                context.table.showed(current, begun);
+            }
+            Err(cause) => {
+                failures += 1;
+                if told.is_news(&format!("{cause:?}")) {
+                    tracing::error!(
+                        ?cause,
+                        "the root key shows no identity of the workspace, so no absence is believed: does it lack a permission?"
+                    );
+                }
+                let now = context.clock.now();
+                let ms = backoff::delay(&cause, failures, 0, context.dice()).unwrap_or(backoff::MAX_MS);
+                vain = Some((now, Instant::now() + Duration::from_millis(ms)));
+                context.table.showed_nothing(current, now, cause);
+            }
+        }
+    }
+}
+
+/// One look; when the read began that shows an identity, or why there is none.
+pub async fn look(context: &Context, access: &Access) -> Result<Mono, Cause> {
+    let client = access.unkey.as_ref().map_err(|missing| Cause::CredentialsMissing(missing.clone()))?;
+    if let Some(external_id) = context.table.likely_witness(&access.policy.credential)
+        && let Some(begun) = shows(context, client, external_id.as_str()).await?
+    {
+        return Ok(begun);
+    }
+    match first_listed(context, client).await? {
+        // What may be listed may be read; a list alone would hide a get that is refused.
+        Some((_, id)) => match shows(context, client, &id).await? {
+            Some(begun) => Ok(begun),
+            None => Err(Cause::PermissionDenied(Operation::Read)),
+        },
+        None => may_create(context, client).await,
+    }
+}
+
+/// A look at the list alone, for what a list did not show.
+pub async fn look_at_list(context: &Context, client: &unkey::Client) -> Result<Mono, Cause> {
+    match first_listed(context, client).await? {
+        Some((begun, _)) => Ok(begun),
+        None => may_create(context, client).await,
+    }
+}
+
+/// When a get began that shows this identity; `None`: it does not.
+async fn shows(context: &Context, client: &unkey::Client, identity: &str) -> Result<Option<Mono>, Cause> {
+    let get = async |client: &unkey::Client| client.get(identity).await;
+    let (begun, answer) = ask(context, client, unkey::Operation::Get, get).await;
+    match answer {
+        Ok(_) => Ok(Some(begun)),
+        Err(error) => match upstream::refusal(&error) {
+            Reply::Absent => Ok(None),
+            other => Err(cause_of(other)),
+        },
+    }
+}
+
+/// The id of the first identity of the workspace, and when the page was asked for; `None`: the list shows none.
+async fn first_listed(context: &Context, client: &unkey::Client) -> Result<Option<(Mono, String)>, Cause> {
+    let list = async |client: &unkey::Client| client.list(1, None).await;
+    let (begun, answer) = ask(context, client, unkey::Operation::List, list).await;
+    let page = answer.map_err(|error| cause_of(upstream::refusal(&error)))?;
+    Ok(page.identities.into_iter().next().map(|first| (begun, first.id)))
+}
+
+/// Whether the root key may create, by a create that is refused for its size once that is known.
+async fn may_create(context: &Context, client: &unkey::Client) -> Result<Mono, Cause> {
+    let request = CreateIdentity { external_id: PROBE, meta: Some(&TOO_LARGE), ratelimits: None };
+    let create = async |client: &unkey::Client| client.create(&request).await;
+    let (begun, answer) = ask(context, client, unkey::Operation::Create, create).await;
+    let Err(error) = answer else {
+        tracing::error!(external_id = PROBE, "Unkey stored what it should refuse; delete that identity");
+        return Err(Cause::Unwitnessed);
+    };
+    match error.class() {
+        // The schema is looked at before the root key is, and its refusal would say nothing.
+        Class::Terminal { why } if why.contains("too large") => Ok(begun),
+        Class::Permission { .. } => Err(Cause::Unwitnessed),
+        _ => Err(cause_of(upstream::refusal(&error))),
+    }
+}
+
+async fn ask<T>(
+    context: &Context,
+    client: &unkey::Client,
+    operation: unkey::Operation,
+    request: impl AsyncFnOnce(&unkey::Client) -> Result<T, unkey::Error>,
+) -> (Mono, Result<T, Arc<unkey::Error>>) {
+    let mut slot = context.permits.acquire("", Need::Call).await;
+    let begun = context.clock.now();
+    let sent = upstream::send(&mut slot, &context.metrics, client, operation, request).await;
+    (begun, sent.unwrap_or_else(|refusal| Err(refusal.why)))
+}
+
+fn cause_of(reply: Reply) -> Cause {
+    match reply {
+        Reply::Failed(fault) => fault.cause,
+        _ => Cause::Unwitnessed,
+    }
+}

@@ -1,0 +1,263 @@
+//! R19: a root key that loses a permission, where Unkey answers 403 and where it answers as if the identity did not exist. Nothing is lost,
+//! let go or created twice, and the conditions name what is missing.
+
+use serde_json::{Value, json};
+use unkey_emulator::{Fault, FaultKind, Operation, Permissions, Seed};
+
+use super::harness::{Operator, ROOT_KEY, World, condition, eventually};
+
+const ALL: Permissions = Permissions::ALL;
+
+fn message(object: &Value) -> String {
+    condition(object, "Ready")["message"].as_str().unwrap_or_default().to_owned()
+}
+
+/// A world with Ready Identities of these names.
+async fn filled(name: &str, names: &[&str]) -> (World, Operator) {
+    let world = World::new(name).await;
+    let operator = world.start().await;
+    for name in names {
+        world.create(name, &json!({"externalId": name, "meta": {"n": 1}})).await;
+    }
+    for name in names {
+        world.ready(name).await;
+    }
+    (world, operator)
+}
+
+fn accepted(world: &World, operation: Operation) -> usize {
+    world.workspace.requests().iter().filter(|it| it.operation == operation && it.handled == Some(200)).count()
+}
+
+/// What each of these objects says that it lacks, while the key may do no more than `left`: its reason, and a word of its message.
+struct Lost {
+    left: Permissions,
+    goes: Option<&'static str>,
+    edited: Option<&'static str>,
+    poked: Option<&'static str>,
+    newcomer: Option<&'static str>,
+}
+
+/// Takes permissions away under a deletion, an edit, a poke and a newcomer, looks at what is said, and gives them back.
+async fn loses(name: &str, masks: bool, lost: Lost) {
+    let (world, _operator) = filled(name, &["stays", "goes", "edited", "poked"]).await;
+    let ids = ["stays", "edited", "poked"].map(|it| world.workspace.live(it).unwrap().id);
+    world.workspace.set_mask_permissions(masks);
+    world.workspace.add_root_key(ROOT_KEY, lost.left);
+    world.delete("goes").await;
+    world.edit("edited", &json!({"meta": {"n": 2}})).await;
+    world.ask_for_check("poked", "1").await;
+    world.create("newcomer", &json!({"externalId": "newcomer"})).await;
+    for (name, lacks) in [("edited", lost.edited), ("poked", lost.poked), ("newcomer", lost.newcomer)] {
+        match lacks {
+            None => drop(world.ready(name).await),
+            Some(permission) => {
+                let denied = world.reason(name, "PermissionDenied").await;
+                assert!(message(&denied).contains(permission), "{name}: {denied}");
+            }
+        }
+    }
+    match lost.goes {
+        None => world.gone("goes").await,
+        Some(permission) => {
+            let blocked = world.reason("goes", "DeletionBlocked").await;
+            assert!(message(&blocked).contains(permission), "{blocked}");
+            assert!(world.workspace.live("goes").is_some() && blocked["metadata"].get("finalizers").is_some());
+        }
+    }
+    for (name, id) in ["stays", "edited", "poked"].iter().zip(&ids) {
+        assert_eq!(world.workspace.live(name).map(|it| it.id).as_ref(), Some(id), "{name}");
+    }
+    world.workspace.add_root_key(ROOT_KEY, ALL);
+    for name in ["goes", "edited", "poked", "newcomer"] {
+        if world.get(name).await.is_some() {
+            world.ask_for_check(name, "granted").await;
+        }
+    }
+    world.gone("goes").await;
+    for (name, id) in ["stays", "edited", "poked"].iter().zip(&ids) {
+        assert_eq!(world.ready(name).await["status"]["identityId"], id.as_str(), "{name}");
+    }
+    world.ready("newcomer").await;
+    world.assert_in_step().await;
+    assert_eq!(accepted(&world, Operation::Create), 5, "nothing was created twice");
+    assert_eq!(accepted(&world, Operation::Delete), 1, "and nothing else deleted");
+}
+
+const DELETE: Lost = Lost {
+    left: Permissions { delete: false, ..ALL },
+    goes: Some("identity.*.delete_identity"),
+    edited: None,
+    poked: None,
+    newcomer: None,
+};
+const UPDATE: Lost = Lost {
+    left: Permissions { update: false, ..ALL },
+    goes: None,
+    edited: Some("identity.*.update_identity"),
+    poked: None,
+    newcomer: None,
+};
+const READ: Lost = Lost {
+    left: Permissions { read: false, ..ALL },
+    goes: None,
+    edited: None,
+    poked: Some("identity.*.read_identity"),
+    newcomer: None,
+};
+const CREATE: Lost = Lost {
+    left: Permissions { create: false, ..ALL },
+    goes: None,
+    edited: None,
+    poked: None,
+    newcomer: Some("identity.*.create_identity"),
+};
+const EVERYTHING: Lost = Lost {
+    left: Permissions::NONE,
+    goes: Some("identity.*."),
+    edited: Some("identity.*."),
+    poked: Some("identity.*.read_identity"),
+    newcomer: Some("identity.*.create_identity"),
+};
+
+#[tokio::test]
+async fn the_right_to_delete_is_lost_and_masked() {
+    loses("masked-delete", true, DELETE).await;
+}
+
+#[tokio::test]
+async fn the_right_to_delete_is_lost_and_refused() {
+    loses("refused-delete", false, DELETE).await;
+}
+
+#[tokio::test]
+async fn the_right_to_update_is_lost_and_masked() {
+    loses("masked-update", true, UPDATE).await;
+}
+
+#[tokio::test]
+async fn the_right_to_update_is_lost_and_refused() {
+    loses("refused-update", false, UPDATE).await;
+}
+
+#[tokio::test]
+async fn the_right_to_read_is_lost_and_masked() {
+    loses("masked-read", true, READ).await;
+}
+
+#[tokio::test]
+async fn the_right_to_read_is_lost_and_refused() {
+    loses("refused-read", false, READ).await;
+}
+
+#[tokio::test]
+async fn the_right_to_create_is_lost_and_masked() {
+    loses("masked-create", true, CREATE).await;
+}
+
+#[tokio::test]
+async fn the_right_to_create_is_lost_and_refused() {
+    loses("refused-create", false, CREATE).await;
+}
+
+#[tokio::test]
+async fn all_rights_are_lost_and_masked() {
+    loses("masked-all", true, EVERYTHING).await;
+}
+
+#[tokio::test]
+async fn all_rights_are_lost_and_refused() {
+    loses("refused-all", false, EVERYTHING).await;
+}
+
+/// S39 with every answer lost: the identities are gone, nobody knows it, and nothing is left to show that the key may still read.
+#[tokio::test]
+async fn the_last_deletions_end_though_every_answer_is_lost_and_the_operator_dies() {
+    for names in [&["a"][..], &["a", "b", "c"]] {
+        let (world, operator) = filled("last", names).await;
+        world.workspace.order(Fault::new(FaultKind::DropAfter).on(Operation::Delete));
+        for name in names {
+            world.delete(name).await;
+        }
+        eventually("all to be deleted in Unkey", async || {
+            (accepted(&world, Operation::Delete) == names.len()).then_some(())
+        })
+        .await;
+        operator.kill();
+        world.workspace.clear_faults();
+        let _operator = world.start().await;
+        for name in names {
+            world.gone(name).await;
+        }
+        world.assert_in_step().await;
+    }
+}
+
+/// A witness is asked for only where something rests on absence: a deletion that Unkey confirms costs one call.
+#[tokio::test]
+async fn a_deletion_costs_one_call_and_one_of_what_is_gone_four_at_most() {
+    let (world, _operator) = filled("costs", &["stays", "goes", "gone"]).await;
+    let before = world.calls();
+    world.delete("goes").await;
+    world.gone("goes").await;
+    let [creates, gets, updates, deletes, lists] = before;
+    assert_eq!(world.calls(), [creates, gets, updates, deletes + 1, lists]);
+    // A window later no answer can be a replica's.
+    world.workspace.delete("gone");
+    world.ready("stays").await;
+    world.delete("gone").await;
+    world.gone("gone").await;
+    let [c, g, u, d, l] = world.calls();
+    assert_eq!([c, u, d, l], [creates, updates, deletes + 2, lists], "its delete, answered with a 404");
+    assert_eq!(g, gets + 2, "a settled get of its own, and one of another identity as its witness");
+}
+
+/// A permission that comes back makes no old read count: what was read without it is read again.
+#[tokio::test]
+async fn what_was_read_without_the_permission_does_not_count_when_it_is_back() {
+    let (world, operator) = filled("back", &["stays", "goes"]).await;
+    world.workspace.set_mask_permissions(true);
+    world.workspace.add_root_key(ROOT_KEY, Permissions::NONE);
+    world.delete("goes").await;
+    world.reason("goes", "DeletionBlocked").await;
+    operator.until_logged("the root key shows no identity of the workspace").await;
+    world.workspace.add_root_key(ROOT_KEY, ALL);
+    world.ask_for_check("goes", "granted").await;
+    world.gone("goes").await;
+    assert!(world.workspace.live("goes").is_none(), "it was deleted, not let go");
+    assert_eq!(accepted(&world, Operation::Delete), 1);
+    world.assert_in_step().await;
+}
+
+/// R7: manifests applied over existing customers and deleted again before anything was recorded cost nobody anything.
+#[tokio::test]
+async fn what_is_only_adoptable_is_let_go() {
+    let world = World::new("adoptable").await;
+    let names = ["equal", "empty"];
+    let meta = json!({"n": 1}).as_object().cloned();
+    world.workspace.seed(Seed { external_id: "equal".to_owned(), meta, ratelimits: None }).unwrap();
+    world.workspace.seed(Seed { external_id: "empty".to_owned(), ..Seed::default() }).unwrap();
+    // The creates are answered "exists", and no get is answered before the operator has seen the deletion.
+    let fails =
+        names.map(|it| world.workspace.order(Fault::new(FaultKind::internal_error()).on(Operation::Get).of(it)));
+    let _operator = world.start().await;
+    for name in names {
+        world.create(name, &json!({"externalId": name, "meta": {"n": 1}})).await;
+    }
+    for fault in fails {
+        world.until_hit(fault, 1).await;
+    }
+    for name in names {
+        world.delete(name).await;
+    }
+    for name in names {
+        world.reason(name, "DeletionBlocked").await;
+    }
+    world.workspace.clear_faults();
+    for name in names {
+        world.gone(name).await;
+        assert!(world.workspace.live(name).is_some(), "{name} stays");
+        world.event(name, "Orphaned").await;
+    }
+    assert_eq!(accepted(&world, Operation::Delete), 0);
+}
