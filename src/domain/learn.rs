@@ -234,13 +234,7 @@ pub fn learn(
             return (*purpose == Purpose::Drift).then(|| Note::DriftCorrected(to.id().clone()));
         }
         (Call::Update { to, .. }, Reply::Absent) => {
-            visits.suspicion = true;
-            let settled = unfound(to, Operation::Update, known, visits, policy, telling);
-            visits.failures = if settled { failures } else { failures + 1 };
-            if failures > 0 && !settled {
-                // A read shows it and an update does not find it: replicas that disagree must not drive a loop.
-                visits.trouble = Some(lag(object, visits, policy, telling));
-            }
+            update_found_nothing(object, to, known, visits, policy, telling, failures);
         }
         (Call::Delete(identity), Reply::Deleted) => {
             accepted(known, telling.now, policy, false, false);
@@ -281,6 +275,28 @@ fn created(
     visits.maybe_own = None;
     visits.suspicion = false;
     visits.exists_since = None;
+}
+
+/// The identity is gone, a replica is behind, or the root key lacks the permission.
+fn update_found_nothing(
+    object: &Object,
+    to: &Confirmed,
+    known: &mut Knowledge,
+    visits: &mut Visits,
+    policy: &Policy,
+    telling: Telling,
+    failures: u32,
+) {
+    visits.suspicion = true;
+    visits.failures = failures;
+    if unfound(to, Operation::Update, known, visits, policy, telling) {
+        return;
+    }
+    visits.failures += 1;
+    if failures > 0 {
+        // A read shows it and an update does not find it: replicas that disagree must not drive a loop.
+        visits.trouble = Some(lag(object, visits, policy, telling));
+    }
 }
 
 /// A write by id was answered with a 404: the identity is gone, a replica is behind, or the root key lacks the permission. What was

@@ -252,9 +252,8 @@ impl Freed {
     /// What a release leaves in Unkey although the object goes: worth an event.
     pub fn leaves(&self, object: &Object) -> Option<Note> {
         let left = match self {
-            Self::Orphaned => object.phase == Phase::Deleting,
+            Self::Orphaned | Self::NeverAdopted => object.phase == Phase::Deleting,
             Self::NotOurs => object.phase == Phase::Deleting && object.mark == Mark::Foreign,
-            Self::NeverAdopted => object.phase == Phase::Deleting,
             Self::NeverClaimed | Self::NeverSent | Self::Deleted(_) | Self::Gone(_) => false,
         };
         left.then(|| Note::Orphaned(object.external_id.clone()))
