@@ -362,6 +362,7 @@ impl Sim {
     }
 
     /// `done`: steps before this pass; `fates`: of the calls from here on.
+    #[allow(clippy::too_many_lines)] // the loop of a pass, as the controller has it
     fn one_pass(&mut self, script: &Script, done: &mut usize, fates: &mut std::slice::Iter<'_, Fate>) -> End {
         begin_pass(&mut self.process.known);
         let stray = self.process.stray.take().filter(|_| self.thing.is_none());

@@ -208,7 +208,7 @@ impl Seeded {
                 known.in_flight = None;
             }
             Self::TrustAbsence if visits.unfound.is_some() || matches!(known.seen, Seen::Absent { .. }) => {
-                policy.window = 0
+                policy.window = 0;
             }
             Self::GiveUpAtOnce if live && object.held().is_some() => policy.window = 0,
             Self::OwnIfEqual => {
@@ -247,7 +247,7 @@ impl Seeded {
                 each_field(object, |field| if field.is_managed() { field } else { Field::Managed(None) });
             }
             Self::OverwritesStored if object.held().is_some() => {
-                object.controls.adoption = Some(AdoptionPolicy::Always)
+                object.controls.adoption = Some(AdoptionPolicy::Always);
             }
             Self::ForgetsPending => {
                 let wanted = object.spec.as_ref().map_or(Applied::default(), |desired| desired.hashes().clone());
@@ -261,6 +261,7 @@ impl Seeded {
         }
     }
 
+    #[allow(clippy::too_many_lines)] // one line or two for each fault
     fn twist(self, step: Step, object: &Object, role: Role, known: &Knowledge, visits: &Visits, thing: &Thing) -> Step {
         let refused = |write: KubeWrite| visits.refusals.of(write).is_some();
         let look = || if object.fresh { None } else { Some(Step::Kube(KubeStep::Refresh)) };

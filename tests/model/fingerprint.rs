@@ -106,7 +106,9 @@ impl Print<'_> {
         ((self.now - since).min(LONG_AGO), stale, blind, behind, key).hash(h);
         for cached in cache {
             cached.is_some().hash(h);
-            cached.iter().for_each(|thing| hash_thing(thing, self.kube, h));
+            if let Some(thing) = cached {
+                hash_thing(thing, self.kube, h);
+            }
         }
         self.known(known, h);
         visits.len().hash(h);
@@ -115,9 +117,13 @@ impl Print<'_> {
             self.visits(visits, h);
         }
         pass.is_some().hash(h);
-        pass.iter().for_each(|pass| self.pass(pass, h));
+        if let Some(pass) = pass {
+            self.pass(pass, h);
+        }
         strays.len().hash(h);
-        strays.iter().for_each(|thing| hash_thing(thing, self.kube, h));
+        for thing in strays {
+            hash_thing(thing, self.kube, h);
+        }
         workspace.fingerprint(|at| self.time(at), h);
         crd.fingerprint(|at| self.time(at), h);
         self.witness(known, workspace.witness(), h);

@@ -38,6 +38,7 @@ pub struct Budget {
 }
 
 #[derive(Clone, Debug)]
+#[allow(clippy::struct_excessive_bools)] // independent facts
 pub struct State {
     /// In ticks.
     pub now: u32,

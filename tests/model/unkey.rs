@@ -207,7 +207,7 @@ impl Unkey {
 
     /// The fields that are the object's own.
     pub fn taken_by(&self, uid: u8) -> u8 {
-        (self.taken >> (2 * uid)) as u8 & (META | LIMITS)
+        u8::try_from(self.taken >> (2 * uid) & u64::from(META | LIMITS)).expect("two bits")
     }
 
     /// Time passes: replicas catch up.
