@@ -6,7 +6,7 @@
 mod series;
 
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use ::kube::api::{Patch, PatchParams, PostParams};
 use ::kube::{Api, Client};
@@ -147,8 +147,7 @@ async fn repeat(api: &Api<Event>, name: &str, count: i32) -> ::kube::Result<bool
 
 /// Since 1970.
 fn nanos() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+    u64::try_from(Timestamp::now().as_nanosecond()).unwrap_or_default()
 }
 
 fn shortened(mut text: String, max: usize) -> String {

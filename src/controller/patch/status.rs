@@ -97,9 +97,9 @@ mod tests {
     }
 
     /// What the API server makes of a status patch: the operations that [`status`] uses.
-    fn applied(status: &Value, patch: &Value) -> Option<Value> {
+    fn applied(status: &Value, steps: &Value) -> Option<Value> {
         let mut object = json!({"metadata": {"uid": "u"}, "status": status});
-        for step in patch.as_array().unwrap() {
+        for step in steps.as_array().unwrap() {
             let (path, value) = (step["path"].as_str().unwrap(), &step["value"]);
             let (parent, last) = path.rsplit_once('/').unwrap();
             let last = &*last.replace("~1", "/").replace("~0", "~");

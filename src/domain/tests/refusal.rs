@@ -328,7 +328,7 @@ fn a_claim_that_does_not_stay_on_is_left_off_for_an_hour() {
     assert_eq!(step(&any), Step::Wait(Wake::At(until.after(HOUR_MS))), "one try an hour");
     // An edit, and a poke, are tried at once.
     for change in [(|object: &mut Object| object.generation = 2) as fn(&mut Object), |object| {
-        object.poke = Some(Poke { value: "p".to_owned(), since: Mono::ZERO })
+        object.poke = Some(Poke { value: "p".to_owned(), since: Mono::ZERO });
     }] {
         let mut any = any.clone();
         change(&mut any.object);
