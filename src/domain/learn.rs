@@ -13,7 +13,7 @@ use super::ids::{Confirmed, IdentityId, Mono};
 use super::knowledge::{Doubt, InFlight, Knowledge, LastWrite, Seen, Unsure, Write};
 use super::object::Object;
 use super::report::{Cause, Note, Operation};
-use super::situation::{Call, Policy, Purpose};
+use super::situation::{Call, Patch, Policy, Purpose};
 use super::visits::{Trouble, Unfound, Visits};
 
 /// What Unkey answered.
@@ -144,6 +144,23 @@ pub fn begin(object: &Object, call: &Call, known: &mut Knowledge, visits: &mut V
     visits.met_deleting |= what == Write::Delete;
 }
 
+/// What is known to be accepted once an update of `to` with `patch` is.
+fn updated(to: &Confirmed, patch: &Patch, object: &Object, known: &Knowledge) -> Applied {
+    let applied = Applied {
+        meta: patch.meta.as_ref().map(super::content::Meta::hash),
+        limits: patch.limits.as_ref().map(super::content::Limits::hash),
+    };
+    // What an earlier update put there and no status shows yet stays known.
+    match &known.last {
+        LastWrite::Updated { uid, identity, applied: before, noted: false }
+            if *uid == object.guard.uid && identity == to =>
+        {
+            before.overlaid(&applied)
+        }
+        _ => applied,
+    }
+}
+
 /// Takes in the answer to a call. Returns what is worth an event.
 pub fn learn(
     object: &Object,
@@ -210,19 +227,7 @@ pub fn learn(
                 visits.trouble = Some(trouble(object, policy, Cause::Mismatch, None, true));
                 return None;
             }
-            let applied = Applied {
-                meta: patch.meta.as_ref().map(super::content::Meta::hash),
-                limits: patch.limits.as_ref().map(super::content::Limits::hash),
-            };
-            // What an earlier update put there and no status shows yet stays known.
-            let applied = match &known.last {
-                LastWrite::Updated { uid, identity, applied: before, noted: false }
-                    if *uid == object.guard.uid && identity == to =>
-                {
-                    before.overlaid(&applied)
-                }
-                _ => applied,
-            };
+            let applied = updated(to, patch, object, known);
             if *purpose == Purpose::Drift {
                 fight::corrected(object, &known.seen, visits, telling.now);
             }

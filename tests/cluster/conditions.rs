@@ -109,7 +109,7 @@ async fn they_cost_nothing() {
 }
 
 /// Holds the next write of the operator to the status of `name` at the API server's door.
-async fn held(proxy: &Proxy, name: &str) -> u64 {
+fn held(proxy: &Proxy, name: &str) -> u64 {
     let fault = Fault::new(FaultKind::Hold).verb("patch").on("identities").subresource("status").of(name).once();
     proxy.order(fault)
 }
@@ -123,7 +123,7 @@ async fn one_that_comes_between_read_and_write_stays() {
     world.ready("x").await;
     let mut kept = Vec::new();
     for round in 1..=4 {
-        let hold = held(&proxy, "x").await;
+        let hold = held(&proxy, "x");
         world.edit("x", &json!({"meta": {"n": round}})).await;
         proxy.wait_until(|proxy| proxy.hits(hold) == 1).await;
         let mut now = world.get("x").await.unwrap()["status"]["conditions"].as_array().unwrap().clone();
@@ -148,7 +148,7 @@ async fn one_that_comes_between_read_and_write_stays() {
     }
     assert_eq!(kept.len(), 3);
     // One of ours, as a second operator would put it there: never twice, and no error.
-    let hold = held(&proxy, "x").await;
+    let hold = held(&proxy, "x");
     world.edit("x", &json!({"suspend": true})).await;
     proxy.wait_until(|proxy| proxy.hits(hold) == 1).await;
     world.append("x", &theirs("Suspended", "another operator's")).await;

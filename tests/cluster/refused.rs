@@ -404,7 +404,7 @@ async fn as_kubectl_shows_it() {
         assert_eq!(row.contains(&"WriteRefused".to_owned()), name != "mute", "{listed}");
         let described = succeeded(&world.run_kubectl(&["describe", "identity", name], "").await);
         assert!(described.contains("needs a ticket"), "{described}");
-        transcript += &format!("$ kubectl describe identity {name}\n{described}");
+        transcript.extend(["$ kubectl describe identity ", name, "\n", &described]);
     }
     say(&transcript);
 }

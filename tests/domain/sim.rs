@@ -349,6 +349,35 @@ impl Sim {
         true
     }
 
+    /// What is decided on what was last seen.
+    fn decided(&mut self, thing: &Thing, fresh: bool, gone: bool, crd: Crd) -> (Object, Step) {
+        let object = self.view(thing, fresh, gone);
+        let mono = self.mono();
+        let visits = self.process.visits.entry(thing.uid.clone()).or_default();
+        self.process.known.hear_witness(&self.process.witness, self.policy.window);
+        observe(&object, &mut self.process.known, visits, &self.policy, mono);
+        let situation = Situation {
+            object: &object,
+            role: self.role,
+            known: &self.process.known,
+            visits,
+            gate: &self.gate,
+            witness: &self.process.witness,
+            crd,
+            entry: self.entry,
+            policy: &self.policy,
+            now: mono,
+        };
+        let step = decide(&situation);
+        assert_eq!(step, decide(&situation), "decide is a function");
+        let visits = self.process.visits.entry(thing.uid.clone()).or_default();
+        concluded(&step, visits);
+        if !matches!(step, Step::Wait(_) | Step::Done) {
+            *done += 1;
+        }
+        (object, step)
+    }
+
     pub fn pass_with(&mut self, script: &Script) -> End {
         let (mut done, mut fates) = (0, script.fates.iter());
         loop {
@@ -378,30 +407,8 @@ impl Sim {
         let mut crd = if self.crd == Crd::Unguarded { Crd::Unguarded } else { Crd::Unseen };
         while *done < MANY {
             let n = *done;
-            let object = self.view(&thing, fresh, gone);
             let mono = self.mono();
-            let visits = self.process.visits.entry(thing.uid.clone()).or_default();
-            self.process.known.hear_witness(&self.process.witness, self.policy.window);
-            observe(&object, &mut self.process.known, visits, &self.policy, mono);
-            let situation = Situation {
-                object: &object,
-                role: self.role,
-                known: &self.process.known,
-                visits,
-                gate: &self.gate,
-                witness: &self.process.witness,
-                crd,
-                entry: self.entry,
-                policy: &self.policy,
-                now: mono,
-            };
-            let step = decide(&situation);
-            assert_eq!(step, decide(&situation), "decide is a function");
-            let visits = self.process.visits.entry(thing.uid.clone()).or_default();
-            concluded(&step, visits);
-            if !matches!(step, Step::Wait(_) | Step::Done) {
-                *done += 1;
-            }
+            let (object, step) = self.decided(&thing, fresh, gone, crd);
             let (crash, drop) = (script.crash_after == Some(n), script.drop_after == Some(n));
             if let Some((_, act)) = script.meanwhile.as_ref().filter(|(at, _)| *at == n) {
                 self.act(act);

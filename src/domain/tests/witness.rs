@@ -8,8 +8,12 @@ const READ: Mono = Mono(100);
 
 fn witness(shown: Option<u64>, missed: Option<u64>) -> Witness {
     let mut witness = Witness::default();
-    shown.into_iter().for_each(|at| witness.shown(Mono(at)));
-    missed.into_iter().for_each(|at| witness.missed(Mono(at), Cause::Unwitnessed));
+    if let Some(at) = shown {
+        witness.shown(Mono(at));
+    }
+    if let Some(at) = missed {
+        witness.missed(Mono(at), Cause::Unwitnessed);
+    }
     witness
 }
 
