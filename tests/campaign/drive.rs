@@ -31,6 +31,8 @@ pub struct Tally {
     pub transitions: usize,
     pub refused: usize,
     pub stalled: usize,
+    /// Of those, over what would be lost (R18).
+    pub would_lose: usize,
     pub suspended: usize,
     pub synced: usize,
 }
@@ -40,6 +42,7 @@ impl AddAssign for Tally {
         self.transitions += other.transitions;
         self.refused += other.refused;
         self.stalled += other.stalled;
+        self.would_lose += other.would_lose;
         self.suspended += other.suspended;
         self.synced += other.synced;
     }
@@ -212,6 +215,7 @@ impl Run<'_> {
             }
             Verdict::Loses => {
                 self.tally.stalled += 1;
+                self.tally.would_lose += 1;
                 self.untouched(before.as_ref(), asked)?;
                 if shown.status["identityId"].as_str() != self.id.as_deref() {
                     return Err(format!("it owns {:?}, and the status says {}", self.id, shown.status));

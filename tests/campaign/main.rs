@@ -105,11 +105,12 @@ async fn every_spec_is_refused_carried_out_or_explained() {
         }
     }
     say(&format!(
-        "campaign: {} chains, {} transitions: {} refused at admission, {} stalled, {} suspended, {} synced; {} s",
+        "campaign: {} chains, {} transitions: {} refused at admission, {} stalled ({} over what would be lost), {} suspended, {} synced; {} s",
         all.len(),
         tally.transitions,
         tally.refused,
         tally.stalled,
+        tally.would_lose,
         tally.suspended,
         tally.synced,
         begun.elapsed().as_secs()
@@ -121,6 +122,7 @@ async fn every_spec_is_refused_carried_out_or_explained() {
     assert!(left.is_empty() && world.list().await.is_empty(), "left over: {left:?}");
     if only.is_none() && chains >= 300 {
         assert!(deck.enough() <= chains, "{chains} chains do not deal every case");
+        assert!(tally.would_lose > 0, "no chain began to manage what others had stored");
     }
     watch.abort();
 }

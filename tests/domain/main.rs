@@ -17,5 +17,6 @@ mod replaced;
 mod restored;
 mod sim;
 mod steady;
+mod stored;
 mod syncing;
 mod world;
