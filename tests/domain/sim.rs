@@ -372,9 +372,6 @@ impl Sim {
         assert_eq!(step, decide(&situation), "decide is a function");
         let visits = self.process.visits.entry(thing.uid.clone()).or_default();
         concluded(&step, visits);
-        if !matches!(step, Step::Wait(_) | Step::Done) {
-            *done += 1;
-        }
         (object, step)
     }
 
@@ -409,6 +406,9 @@ impl Sim {
             let n = *done;
             let mono = self.mono();
             let (object, step) = self.decided(&thing, fresh, gone, crd);
+            if !matches!(step, Step::Wait(_) | Step::Done) {
+                *done += 1;
+            }
             let (crash, drop) = (script.crash_after == Some(n), script.drop_after == Some(n));
             if let Some((_, act)) = script.meanwhile.as_ref().filter(|(at, _)| *at == n) {
                 self.act(act);
