@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use futures::FutureExt;
 
-use crate::admin::Admin;
+use crate::admin::{Admin, Kubernetes};
 use crate::api::{AdoptionPolicy, DeletionPolicy};
 use crate::apiserver::{self, Access};
 use crate::controller::{self, Context, Scope, Settings};
@@ -170,8 +170,11 @@ pub async fn run(options: Options) -> Result<(), AppError> {
             credentials.check().map_err(|error| error.to_string())?;
             refusing.standing().0.key.map_or(Ok(()), |why| Err(why.to_string()))
         };
-        let gaps = move || watching.gaps().into_iter().chain(watching.untold()).collect();
-        Admin::new(check, gaps, move || metrics.render(&context.view()))
+        let kubernetes = move || Kubernetes {
+            missing: watching.definition_gap(),
+            gaps: watching.gaps().into_iter().chain(watching.untold()).collect(),
+        };
+        Admin::new(check, kubernetes, move || metrics.render(&context.view()))
     };
     let address = options.admin_address;
     let (bound, serving) = admin.clone().serve(address).await.map_err(|source| AppError::Admin { address, source })?;

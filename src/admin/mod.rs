@@ -16,26 +16,35 @@ use tokio::net::TcpListener;
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
+/// What Kubernetes lacks that the operator needs.
+#[derive(Debug, Default)]
+pub struct Kubernetes {
+    /// Without it the operator is not ready.
+    pub missing: Option<String>,
+    /// Sentences about what it does without.
+    pub gaps: Vec<String>,
+}
+
 /// What the admin server shows.
 #[derive(Clone)]
 pub struct Admin(Arc<Inner>);
 
 struct Inner {
     cache: AtomicBool,
-    gaps: Box<dyn Fn() -> Vec<String> + Send + Sync>,
+    kubernetes: Box<dyn Fn() -> Kubernetes + Send + Sync>,
     credentials: Box<dyn Fn() -> Result<(), String> + Send + Sync>,
     metrics: Box<dyn Fn() -> Result<String, std::fmt::Error> + Send + Sync>,
 }
 
 impl Admin {
-    /// `credentials` says what is wrong with the root key, `gaps` what is not watched; `metrics` is the text to serve.
+    /// `credentials` says what is wrong with the root key; `metrics` is the text to serve.
     pub fn new(
         credentials: impl Fn() -> Result<(), String> + Send + Sync + 'static,
-        gaps: impl Fn() -> Vec<String> + Send + Sync + 'static,
+        kubernetes: impl Fn() -> Kubernetes + Send + Sync + 'static,
         metrics: impl Fn() -> Result<String, std::fmt::Error> + Send + Sync + 'static,
     ) -> Self {
-        let (credentials, gaps, metrics) = (Box::new(credentials), Box::new(gaps), Box::new(metrics));
-        Self(Arc::new(Inner { cache: AtomicBool::new(false), gaps, credentials, metrics }))
+        let (credentials, kubernetes, metrics) = (Box::new(credentials), Box::new(kubernetes), Box::new(metrics));
+        Self(Arc::new(Inner { cache: AtomicBool::new(false), kubernetes, credentials, metrics }))
     }
 
     /// The cache is filled.
@@ -44,17 +53,18 @@ impl Admin {
     }
 
     fn readyz(&self) -> Response {
-        let (mut missing, gaps) = (Vec::new(), (self.0.gaps)());
+        let (mut missing, kubernetes) = (Vec::new(), (self.0.kubernetes)());
         if !self.0.cache.load(Ordering::SeqCst) {
             missing.push("the list of Identities (is the CRD installed, and may the operator list it?)".to_owned());
         }
+        missing.extend(kubernetes.missing);
         if let Err(why) = (self.0.credentials)() {
             // The error says "no root key: …" itself.
             missing.push(format!("a usable root key: {}", why.trim_start_matches("no root key: ")));
         }
         // A namespace that is not watched takes no Pod out of service: the others are worked on, and a roll-out that takes it off the list, or
         // gives the right back, must come to its end.
-        let gaps = gaps.iter().fold(String::new(), |text, gap| text + gap + "\n");
+        let gaps = kubernetes.gaps.iter().fold(String::new(), |text, gap| text + gap + "\n");
         if missing.is_empty() {
             return (StatusCode::OK, format!("ok\n{gaps}")).into_response();
         }

@@ -7,12 +7,14 @@ mod absence;
 mod crd;
 mod identity;
 mod reason;
+mod served;
 mod status;
 
 pub use absence::proves_absence;
 pub use crd::{CRD_HEADER, CrdError, crd, crd_yaml};
 pub use identity::{AdoptionPolicy, DeletionPolicy, Identity, IdentitySpec, RateLimit};
 pub use reason::{EventReason, Reason};
+pub use served::{dropped_by_served, dropped_from};
 pub use status::{AppliedHashes, ConditionType, IdentityStatus, Origin, StatusCondition};
 
 /// API group of the resource.

@@ -12,13 +12,14 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use super::access::Access;
 use super::clock::{Clock, Heart};
 use super::coverage::Coverage;
+use super::definition::Definition;
 use super::events::Events;
 use super::permits::Permits;
 use super::snapshot::Snapshot;
 use super::stray::Strays;
 use super::table::{Ref, Rescued, Table, Unwritten};
 use super::watch::Scope;
-use crate::domain::{Cause, Crd, CrdMemory, Mono, Policy, Workspace, backoff};
+use crate::domain::{Cause, Crd, CrdMemory, Entry, Mono, Policy, Workspace, backoff};
 use crate::leader::Lead;
 use crate::telemetry::{Metrics, View};
 use crate::unkey;
@@ -54,6 +55,8 @@ pub struct Context {
     pub(super) apis: Vec<Api<Snapshot>>,
     /// Which of these are known.
     pub(super) coverage: Coverage,
+    /// Whether the API server keeps all that is written.
+    pub(super) definition: Definition,
     unkey: unkey::Client,
     /// What a pass knows of our CustomResourceDefinition before it looks.
     pub(super) crd: Crd,
@@ -95,6 +98,7 @@ impl Context {
         let permits = Permits::new(settings.bounds, settings.workers, wake.clone(), metrics.clone());
         let apis = settings.scope.apis(&client);
         let context = Self {
+            definition: Definition::default(),
             coverage: Coverage::of(apis.iter().map(|api| api.namespace().map(str::to_owned))),
             apis,
             events: Events::new(client.clone()),
@@ -145,7 +149,8 @@ impl Context {
         let (calls, waiting) = self.standing();
         let Unwritten { refused, untold } = self.table.unwritten();
         let (leads, untold, watches) = (self.leads(), untold.len(), self.coverage.counts());
-        View { reasons, oldest_unsynced, calls, waiting, leads, watches, refused, untold }
+        let dropped = self.definition.dropped();
+        View { reasons, oldest_unsynced, calls, waiting, leads, watches, refused, untold, dropped }
     }
 
     /// The objects of a watch are known. What waited until all were is looked at again if that took a while: at the start everything is.
@@ -154,6 +159,25 @@ impl Context {
             tracing::info!("every namespace has listed its Identities");
             self.table.wake_all();
         }
+    }
+
+    /// Whether an object that owns nothing may come to own an identity.
+    pub(super) fn entry(&self) -> Entry {
+        match self.definition.entry() {
+            Entry::Open => self.coverage.entry(),
+            closed => closed,
+        }
+    }
+
+    /// The API server keeps all fields from now on: what was held back is looked at again, and what was not kept is written again.
+    pub(super) fn definition_changed(&self) {
+        self.table.forget_unkept();
+        self.table.wake_all();
+    }
+
+    /// What is wrong with the definition in the cluster.
+    pub fn definition_gap(&self) -> Option<String> {
+        self.definition.gap()
     }
 
     /// A sentence for each namespace that is not watched, with the reason.

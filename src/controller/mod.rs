@@ -5,6 +5,7 @@
 //! |---|---|
 //! | [`snapshot`](self) | the watch type: an object of which nothing but metadata is parsed |
 //! | `coverage` | which of the watched namespaces are known, and which watches stand |
+//! | `definition` | whether the cluster's definition knows all fields of this version |
 //! | `watch` / `merge` | one flat stream of changes out of one or more watches |
 //! | `intake` | takes these into store and table, and says what is to be looked at |
 //! | `table` | claims, turns and knowledge by externalId; memory by uid |
@@ -28,6 +29,7 @@ mod canary;
 mod clock;
 mod context;
 mod coverage;
+mod definition;
 mod events;
 mod intake;
 mod kube;

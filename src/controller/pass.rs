@@ -297,7 +297,7 @@ impl<'a> Pass<'a> {
         known.hear_witness(witness, policy.window);
         domain::observe(&object, &mut known, visits, policy, now);
         let gate = &self.context.table.gate(&object);
-        let (crd, entry) = (self.crd, self.context.coverage.entry());
+        let (crd, entry) = (self.crd, self.context.entry());
         let situation =
             Situation { object: &object, role, known: &known, visits, gate, witness, crd, entry, policy, now };
         let step = domain::decide(&situation);

@@ -23,7 +23,7 @@ use super::merge::Change;
 use super::snapshot::Snapshot;
 use super::table::{Ref, lock};
 use super::watch::{changes, streams_lists, trouble};
-use super::{pass, scan, witness};
+use super::{definition, pass, scan, witness};
 use crate::telemetry::PassEnd;
 
 /// How often what is no longer needed is forgotten.
@@ -59,6 +59,8 @@ pub async fn run(
         streams = streams_lists(&context, &settings.scope) => streams.map_err(RunError::Selector)?,
         () = stop.clone() => return Ok(()),
     };
+    // Before the first pass: where it is not published yet, or not to us, that is no reason to wait.
+    let _ = definition::look(&context).await;
     let (intake, store) = Intake::new(&context);
     let changes = changes(&context, &settings.scope, streaming, store.clone());
     let (listed, filled) = watch::channel(false);
@@ -78,6 +80,8 @@ pub async fn run(
             sweeper.table.sweep(sweeper.clock.now());
         }
     });
+    let following = Arc::clone(&context);
+    beside.spawn(async move { definition::follow(&following).await });
     let rescuer = Arc::clone(&context);
     let every = Duration::from_millis(settings.policy.window).clamp(RESCUE.0, RESCUE.1);
     beside.spawn(async move {

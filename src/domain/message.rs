@@ -92,6 +92,9 @@ fn of_cause(cause: &Cause, external_id: &str) -> String {
         Cause::OwnerPending => {
             format!("another Identity that owns externalId '{external_id}' has not settled yet")
         }
+        Cause::Outdated => "The CustomResourceDefinition identities.unkey.com in the cluster is older than the operator, so the API server drops \
+             part of what has to be recorded: upgrade it. Nothing is created, adopted or deleted for this resource until then."
+            .to_owned(),
         Cause::Unseen => format!(
             "The operator cannot watch every namespace that it is set up for, so it cannot tell whether another Identity owns \
              externalId '{external_id}'. Its /readyz and its log name the namespace; nothing is created, adopted or deleted \

@@ -47,8 +47,8 @@ pub use observe::{LeftBehind, claimed, ended, left_behind, observe, released, re
 pub use ownership::{Claimant, Role, owner, role};
 pub use progress::Progress;
 pub use refusal::{
-    KubeWrite, MAX_ANNOTATION_BYTES, Refusal, Refusals, Refused, Stripped, Stripper, accepted, concluded, is_refusal,
-    managers_seen, put_on, refused, told,
+    KubeWrite, MAX_ANNOTATION_BYTES, Refusal, Refusals, Refused, Stripped, Stripper, accepted, concluded,
+    definition_changed, is_refusal, managers_seen, put_on, refused, told,
 };
 pub use report::{Cause, Held, Left, Note, Operation, Record, Recorded, Report, Shown, Stall, Verdict};
 pub use situation::{Call, Entry, Freed, KubeStep, Patch, Policy, Purpose, Settled, Situation, Step, Wake};

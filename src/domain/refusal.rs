@@ -140,6 +140,13 @@ impl Refusals {
     }
 }
 
+/// The definition in the cluster is another one: a status that the API server accepted and did not keep may be written again.
+pub fn definition_changed(visits: &mut Visits) {
+    if visits.refusals.of(KubeWrite::Status).is_some_and(|refusal| refusal.code == 200) {
+        visits.refusals.take(KubeWrite::Status);
+    }
+}
+
 impl FromIterator<Refusal> for Refusals {
     fn from_iter<I: IntoIterator<Item = Refusal>>(all: I) -> Self {
         Self(all.into_iter().collect())

@@ -103,6 +103,8 @@ pub enum Cause {
     OwnerPending,
     /// Not every object that could own the externalId is known.
     Unseen,
+    /// The definition in the cluster is older than this version.
+    Outdated,
     /// Kubernetes refuses finalizer and claim; its words, escaped.
     ClaimRefused(String),
     /// Kubernetes refuses to take them off.
@@ -219,9 +221,13 @@ impl Verdict {
 impl Cause {
     pub(super) fn reason(&self) -> Reason {
         match self {
-            Self::Updating | Self::Settling | Self::Lag | Self::Vanished | Self::OwnerPending | Self::Unseen => {
-                Reason::Progressing
-            }
+            Self::Updating
+            | Self::Settling
+            | Self::Lag
+            | Self::Vanished
+            | Self::OwnerPending
+            | Self::Unseen
+            | Self::Outdated => Reason::Progressing,
             Self::Unavailable | Self::Misconfigured(_) | Self::Untrusted(_) => Reason::UpstreamUnavailable,
             Self::RateLimited => Reason::RateLimited,
             Self::Unauthorized(_) => Reason::Unauthorized,

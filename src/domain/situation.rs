@@ -66,6 +66,8 @@ pub enum Entry {
     Open,
     /// Not yet: the objects of a watched namespace are unknown, and one of them may own the externalId (R8).
     Unseen,
+    /// Not yet: the definition in the cluster is older than this version, so that the API server would drop part of what is recorded.
+    Outdated,
 }
 
 /// One request, or none.

@@ -67,6 +67,8 @@ pub struct View {
     pub refused: [(KubeWrite, usize); 3],
     /// Those of them of which neither status nor an event tells.
     pub untold: usize,
+    /// How many fields the API server drops.
+    pub dropped: usize,
 }
 
 /// A label value that cannot be anything but one of the program's own words.
@@ -282,7 +284,7 @@ impl Metrics {
     /// Only if a metric cannot be written as text, which is a bug.
     pub fn render(&self, view: &View) -> Result<String, fmt::Error> {
         self.0.permits.show(&view.calls, &view.waiting);
-        self.0.watches.show(&view.watches);
+        self.0.watches.show(&view.watches, view.dropped);
         self.0.leads.set(i64::from(view.leads));
         for (write, count) in view.refused {
             let labels = ByWrite { write: Word(write.as_str()) };

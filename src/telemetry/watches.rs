@@ -1,4 +1,4 @@
-//! Metrics of the watches.
+//! Metrics of the watches, and of the definition of what they show.
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::family::Family;
@@ -11,6 +11,7 @@ use super::words::WatchState;
 /// How the watches stand.
 pub(super) struct Watches {
     by_state: Family<ByState, Gauge>,
+    dropped: Gauge,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -22,10 +23,13 @@ impl Watches {
     pub(super) fn register(registry: &mut Registry) -> Self {
         let help = "Watches of Identities, one for each namespace of --namespace or one for all, by how they stand; /readyz names those that \
                     are not current";
-        Self { by_state: registered(registry, "watches", help) }
+        let by_state = registered(registry, "watches", help);
+        let help = "Fields that the API server drops since the definition of Identity in the cluster is older than the operator; 0: none";
+        Self { by_state, dropped: registered(registry, "definition_dropped_fields", help) }
     }
 
-    pub(super) fn show(&self, counts: &[(WatchState, usize)]) {
+    pub(super) fn show(&self, counts: &[(WatchState, usize)], dropped: usize) {
+        self.dropped.set(i64::try_from(dropped).unwrap_or(i64::MAX));
         for (state, count) in counts {
             let count = i64::try_from(*count).unwrap_or(i64::MAX);
             self.by_state.get_or_create(&ByState { state: Word(state.as_str()) }).set(count);

@@ -299,6 +299,18 @@ async fn a_namespace_cannot_be_watched() {
     assert_fires(&before, &scrape(&operator).await, &["UnkeyNamespaceNotWatched"]);
 }
 
+#[tokio::test]
+async fn the_definition_is_older() {
+    let world = World::alone("alerts-definition").await;
+    let operator = world.start().await;
+    let before = scrape(&operator).await;
+    assert!(operator.terminate().success());
+    super::outdated::define(&world, &[("status", "uid")]).await;
+    let operator = world.start().await;
+    operator.until_readyz(503, "status.uid").await;
+    assert_fires(&before, &scrape(&operator).await, &["UnkeyDefinitionOutdated"]);
+}
+
 /// A panic cannot be brought about from outside: the series of one is there, and its figure is made up. The first of a process is reported
 /// though no other follows.
 #[tokio::test]

@@ -39,6 +39,7 @@ mod main_path;
 mod managing;
 mod manifests;
 mod masked;
+mod outdated;
 mod permissions;
 mod plugin;
 mod proxies;

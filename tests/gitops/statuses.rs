@@ -49,6 +49,7 @@ fn causes() -> Vec<Cause> {
         C::Suspended => C::Suspended,
         C::OwnerPending => C::OwnerPending,
         C::Unseen => C::Unseen,
+        C::Outdated => C::Outdated,
         C::ClaimRefused(_) => C::ClaimRefused(why()),
         C::ReleaseRefused { .. } => C::ReleaseRefused { words: why(), left: Left::Gone },
         C::AnnotationsTooLarge { .. } => C::AnnotationsTooLarge { is: 262_145, largest: why(), bytes: 262_000 },

@@ -6,6 +6,7 @@ use std::time::Duration;
 use k8s_openapi::jiff::Timestamp;
 
 use super::Pass;
+use crate::api::dropped_from;
 use crate::controller::kube::{self, KubeError, Outcome};
 use crate::controller::table::lock;
 use crate::controller::{patch, status};
@@ -66,9 +67,16 @@ impl Pass<'_> {
             return Ok(());
         }
         if self.gone.is_none() && !self.snapshot.shows(report) {
-            self.is_refused(KubeWrite::Status, object, &kube::without_effect("the status is not what was written"));
+            let dropped = dropped_from(&after, &self.snapshot.raw_status().unwrap_or_default(), "status");
+            self.is_refused(KubeWrite::Status, object, &kube::without_effect(&without(&dropped)));
+            if !dropped.is_empty() {
+                self.context.definition.drops(dropped);
+            }
             self.tell_unwritten(report).await;
             return Ok(());
+        }
+        if self.gone.is_none() && self.context.definition.keeps() {
+            self.context.definition_changed();
         }
         let reason = report.verdict.reason();
         tracing::info!(%reason, generation = report.generation, "status written");
@@ -153,4 +161,15 @@ impl Pass<'_> {
             }
         }
     }
+}
+
+/// What became of a status that was accepted.
+fn without(dropped: &[String]) -> String {
+    if dropped.is_empty() {
+        return "the status is not what was written".to_owned();
+    }
+    let fields = dropped.join(", ");
+    format!(
+        "the status is not what was written: it lacks {fields}. The CustomResourceDefinition may be older than the operator"
+    )
 }

@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex};
 
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::lock;
+use super::{Table, lock};
 use crate::controller::snapshot::{Pokes, Snapshot};
-use crate::domain::{Uid, Visits};
+use crate::domain::{self, Uid, Visits};
 
 /// What is remembered of one life of one object.
 #[derive(Debug, Default)]
@@ -121,6 +121,13 @@ impl Kept {
     }
 }
 
+impl Table {
+    /// What the API server did not keep may be written again.
+    pub fn forget_unkept(&self) {
+        self.memories.forget_unkept();
+    }
+}
+
 impl Memories {
     /// The memory of `uid`, made if need be.
     pub fn of(&self, uid: &Uid) -> Remembered<'_> {
@@ -154,6 +161,15 @@ impl Memories {
         for (uid, one) in &lock(&self.0).by_uid {
             if let One::InUse(memory) = one {
                 look(uid, &lock(memory));
+            }
+        }
+    }
+
+    fn forget_unkept(&self) {
+        for one in lock(&self.0).by_uid.values() {
+            // What is at rest holds nothing of its own.
+            if let One::InUse(memory) = one {
+                domain::definition_changed(&mut lock(memory).visits);
             }
         }
     }

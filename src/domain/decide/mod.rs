@@ -273,6 +273,7 @@ impl Situation<'_> {
             Entry::Open => None,
             Entry::Unseen if self.now < UNSEEN_TOLD_FROM => Some(Step::Wait(Wake::At(UNSEEN_TOLD_FROM))),
             Entry::Unseen => Some(self.say(self.verdict_of(&Cause::Unseen), Step::Wait(Wake::Change))),
+            Entry::Outdated => Some(self.say(self.verdict_of(&Cause::Outdated), Step::Wait(Wake::Change))),
         }
     }
 

@@ -310,7 +310,7 @@ pub(super) fn anything() -> impl Strategy<Value = Any> {
         1 => Just(Crd::Hidden),
         1 => Just(Crd::Doubtful(Mono(WINDOW))),
     ];
-    let entry = prop_oneof![4 => Just(Entry::Open), 1 => Just(Entry::Unseen)];
+    let entry = prop_oneof![4 => Just(Entry::Open), 1 => Just(Entry::Unseen), 1 => Just(Entry::Outdated)];
     let missed = prop::option::weighted(0.2, mono());
     (objects(), role, knowledge(), visits(), policy, mono(), (gate, crd, entry, missed)).prop_map(
         |(object, role, mut known, visits, policy, now, (gate, crd, entry, missed))| {

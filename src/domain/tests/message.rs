@@ -30,6 +30,7 @@ pub(super) fn causes() -> Vec<Cause> {
         Cause::Suspended,
         Cause::OwnerPending,
         Cause::Unseen,
+        Cause::Outdated,
         Cause::ClaimRefused("admission webhook \"x\" denied the request: no.".to_owned()),
         Cause::AnnotationsTooLarge { is: 262_145, largest: "a".to_owned(), bytes: 262_000 },
         Cause::AnnotationsTooLarge { is: 262_145, largest: LAST_APPLIED.to_owned(), bytes: 262_000 },

@@ -18,6 +18,7 @@ mod losses;
 mod maintain;
 mod message;
 mod observe;
+mod outdated;
 mod ownership;
 mod reads;
 mod record;

@@ -1,0 +1,35 @@
+//! The definition in the cluster is older than this version (R8).
+
+use super::any::WINDOW;
+use super::steps::{B, desired, ready};
+use super::*;
+
+#[test]
+fn with_an_older_definition_what_is_owned_goes_on_and_nothing_new_is_claimed() {
+    let mut any = ready();
+    any.entry = Entry::Outdated;
+    any.object.generation = 2;
+    any.object.spec = Ok(desired(B));
+    any.now = Mono(10 * WINDOW);
+    assert!(matches!(decide(&any.situation()), Step::Call(Call::Update { .. })), "{:?}", decide(&any.situation()));
+    any.object.recorded = Recorded::Nothing;
+    any.object.mark = Mark::Absent;
+    any.object.finalizer = false;
+    let Step::Kube(KubeStep::Status { report, .. }) = decide(&any.situation()) else {
+        panic!("{:?}", decide(&any.situation()))
+    };
+    assert_eq!(report.verdict, Verdict::Waiting(Cause::Outdated));
+}
+
+#[test]
+fn a_status_that_was_not_kept_is_written_again_when_the_definition_changes() {
+    for (code, again) in [(200, true), (403, false)] {
+        let mut any = ready();
+        any.object.controls.deletion = Some(crate::api::DeletionPolicy::Orphan);
+        let answer = Refused { code, words: "no".to_owned(), retry_after: 0 };
+        refused(&any.object, KubeWrite::Status, &answer, &mut any.visits, any.now, u16::MAX);
+        assert!(matches!(decide(&any.situation()), Step::Wait(Wake::At(_))), "{:?}", decide(&any.situation()));
+        definition_changed(&mut any.visits);
+        assert_eq!(matches!(decide(&any.situation()), Step::Kube(KubeStep::Status { .. })), again, "{code}");
+    }
+}
