@@ -15,6 +15,7 @@
 //! | `permits` | who may go on: workers, lanes and the budget of calls |
 //! | `access` | the root key and the policies, as one pass sees them |
 //! | `canary` | looks whether another root key leads to the same workspace |
+//! | `overdue` | says in a status that its work waits |
 //! | `left_behind` | tells of identities that stay in Unkey by somebody's hand |
 //! | `witness` | looks whether the root key shows anything, before something rests on absence |
 //! | `stray` | clears up after objects that went in the middle of a create |
@@ -35,6 +36,7 @@ mod intake;
 mod kube;
 mod left_behind;
 mod merge;
+mod overdue;
 mod pass;
 mod patch;
 mod permits;

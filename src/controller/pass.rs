@@ -17,8 +17,8 @@ use super::permits::{Need, Slot};
 use super::snapshot::Snapshot;
 use super::stray::Again;
 use super::table::{Memory, Plan, Ref, Remembered, Turn, lock};
-use super::upstream;
 use super::upstream::Answer;
+use super::{overdue, upstream};
 use crate::domain::{
     self, Call, Crd, ExternalId, KubeStep, KubeWrite, Look, Mono, Note, Object, Phase, Situation, Step, Telling, Uid,
     Wake,
@@ -56,8 +56,10 @@ pub async fn run(cached: Arc<Snapshot>, context: &Arc<Context>) -> Result<Action
     let uid = cached.uid().clone();
     let external_id = cached.external_id().clone();
     let Some(mut pass) = Pass::begin(cached, context) else {
-        // It comes back when the turn is free; others can go on meanwhile.
-        context.permits.forget(&uid);
+        // It comes back when the turn is free; others can go on meanwhile. That a status is being written takes moments.
+        if !context.table.is_telling(&external_id) {
+            context.permits.forget(&uid);
+        }
         context.table.plans(&external_id, &uid, Plan::Turn);
         return Ok(Action::await_change());
     };
@@ -257,11 +259,13 @@ impl<'a> Pass<'a> {
         self.slot.give_back();
         let at = Ref::from_obj(&*self.snapshot);
         let namespace = at.namespace.as_deref().unwrap_or_default();
-        if self.slot.has_sent()
-            && let Some(slot) = permits.go_on(namespace).await
-        {
-            self.slot = slot;
-            return Admission::Late;
+        if self.slot.has_sent() {
+            let (slot, said) = self.beside(permits.go_on(namespace)).await;
+            self.said(said);
+            if let Some(slot) = slot {
+                self.slot = slot;
+                return Admission::Late;
+            }
         }
         if self.gone.is_some() {
             // The queue does not know it, so it cannot be woken.
@@ -365,7 +369,13 @@ impl<'a> Pass<'a> {
         tracing::debug!(operation = operation.as_str(), "to Unkey");
         let access = Arc::clone(&self.access);
         let answer = match &access.unkey {
-            Ok(client) => self.send(client, operation, call).await,
+            Ok(client) => {
+                let mut slot = self.slot.take();
+                let (answer, said) = self.beside(send(&mut slot, context, client, operation, call)).await;
+                self.slot = slot;
+                self.said(said);
+                answer
+            }
             Err(missing) => upstream::without_key(missing),
         };
         match &answer.error {
@@ -400,11 +410,24 @@ impl<'a> Pass<'a> {
         }
     }
 
-    /// One request on the wire, unless it would be refused.
-    async fn send(&mut self, client: &unkey::Client, operation: unkey::Operation, call: &Call) -> Answer {
-        let request = async |client: &unkey::Client| upstream::perform(client, call).await;
-        let sent = upstream::send(&mut self.slot, &self.context.metrics, client, operation, request).await;
-        sent.map_or_else(upstream::not_sent, upstream::answered)
+    /// Waits for `work`, and has the status say so if that takes long (R24).
+    async fn beside<T>(&self, work: impl Future<Output = T>) -> (T, Option<Outcome>) {
+        if self.gone.is_some() {
+            return (work.await, None);
+        }
+        overdue::beside(work, self.context, &self.turn, &self.memory, &self.snapshot).await
+    }
+
+    /// Takes in what the status that was written beside the work has shown. It is no look: the work went on meanwhile (R11).
+    fn said(&mut self, outcome: Option<Outcome>) {
+        if let Some(Outcome::Now(now)) = outcome
+            && *now.uid() == self.uid
+        {
+            self.context.metrics.synced(self.context.table.update(&now));
+            self.snapshot = Arc::from(now);
+            lock(&self.memory).newest = Some(Arc::clone(&self.snapshot));
+            self.look_again();
+        }
     }
 
     /// Publishes an event. That may take seconds, in which the object may change: a write upstream needs a new look (R11).
@@ -413,4 +436,17 @@ impl<'a> Pass<'a> {
         self.context.events.note(about, note).await;
         self.look_again();
     }
+}
+
+/// One request on the wire, unless it would be refused.
+async fn send(
+    slot: &mut Slot,
+    context: &Context,
+    client: &unkey::Client,
+    operation: unkey::Operation,
+    call: &Call,
+) -> Answer {
+    let request = async |client: &unkey::Client| upstream::perform(client, call).await;
+    let sent = upstream::send(slot, &context.metrics, client, operation, request).await;
+    sent.map_or_else(upstream::not_sent, upstream::answered)
 }

@@ -23,7 +23,7 @@ use super::merge::Change;
 use super::snapshot::Snapshot;
 use super::table::{Ref, lock};
 use super::watch::{changes, streams_lists, trouble};
-use super::{definition, pass, scan, witness};
+use super::{definition, overdue, pass, scan, witness};
 use crate::telemetry::PassEnd;
 
 /// How often what is no longer needed is forgotten.
@@ -109,6 +109,7 @@ pub async fn run(
             let _ = beating.heart.beat();
         }
     });
+    beside.spawn(overdue::run(Arc::clone(&context), store.clone()));
     let permits = Arc::clone(&context.permits);
     beside.spawn(async move { permits.run().await });
     let leading = context.lead().subscribe();

@@ -2,7 +2,7 @@
 //! remembered of each object, and which workspaces the recorded ids come from.
 //!
 //! Locks are held for moments and never across an await. Where two are held at once, the order is `slots` before a slot's knowledge or the
-//! workspace or who waits for a witness, `memories` before a memory, and a memory before the knowledge. A turn is tried, never waited for: who does not get it is parked
+//! workspace or who waits for a witness or is untold, `memories` before a memory, and a memory before the knowledge. A turn is tried, never waited for: who does not get it is parked
 //! and woken when it ends (R8).
 
 mod guard;
@@ -11,6 +11,7 @@ mod memories;
 mod owners;
 mod plans;
 mod rewind;
+mod untold;
 mod unwritten;
 mod waiting;
 
@@ -25,6 +26,8 @@ use tokio::sync::mpsc::UnboundedSender;
 use self::memories::Memories;
 pub use self::memories::{Memory, Remembered};
 pub use self::plans::{Plan, Rescued};
+pub use self::untold::Overdue;
+use self::untold::Untold;
 use self::waiting::Waiting;
 pub use self::{owners::Owner, unwritten::Unwritten};
 use super::clock::Clock;
@@ -40,6 +43,7 @@ pub type Ref = ObjectRef<Snapshot>;
 pub struct Table {
     slots: Mutex<HashMap<ExternalId, Slot>>,
     memories: Memories,
+    untold: Untold,
     workspace: Mutex<Workspace>,
     /// The fingerprints of root keys that objects name.
     marks: Mutex<HashSet<Arc<str>>>,
@@ -59,6 +63,8 @@ pub struct Table {
 struct Slot {
     entries: Vec<Entry>,
     busy: bool,
+    /// It is busy only for a status to be written.
+    telling: bool,
     parked: Vec<Ref>,
     /// `None`: what is known of one that nothing was done to, as of nearly all.
     known: Option<Arc<Mutex<Knowledge>>>,
@@ -89,6 +95,8 @@ struct Entry {
     /// There is something left to do for it, and what is planned.
     behind: bool,
     plan: Plan,
+    /// It has a status of ours that does not speak of what it asks for now.
+    untold: bool,
 }
 
 /// Namespace and name in one text, a fifth of what a [`Ref`] takes: there is one for every object.
@@ -113,17 +121,20 @@ impl Entry {
         let ready = status.as_ref().and_then(|status| status.conditions.iter().find(|c| c.type_ == "Ready"));
         let reason = ready.and_then(|ready| Reason::parse(&ready.reason));
         let claimant = object.claimant(status.as_ref());
-        let is_told = status.is_some_and(|status| status.observed_generation == Some(object.generation()));
+        let is_told = status.as_ref().is_some_and(|status| status.observed_generation == Some(object.generation()));
         let is_retried = reason.is_none_or(Reason::is_retried);
         let unsynced = claimant.leaving || !is_told || is_retried;
+        let behind = plans::is_behind(object, is_told, is_retried);
+        let untold = untold::is_untold(object, status.as_ref(), &claimant) && (!claimant.leaving || behind);
         Self {
             claimant,
             at: Place::of(object),
             version: object.version(),
             reason,
             unsynced: unsynced.then(Instant::now),
-            behind: plans::is_behind(object, is_told, is_retried),
+            behind,
             plan: Plan::Nothing,
+            untold,
         }
     }
 
@@ -159,6 +170,7 @@ impl Table {
         Self {
             slots: Mutex::default(),
             memories: Memories::default(),
+            untold: Untold::default(),
             workspace: Mutex::new(workspace),
             marks: Mutex::default(),
             doubted: Notify::new(),
@@ -200,6 +212,7 @@ impl Table {
             self.share(mark);
         }
         let mut ended = None;
+        let is_untold = entry.untold;
         let mut slots = lock(&self.slots);
         let slot = slots.entry(object.external_id().clone()).or_default();
         match slot.entries.iter_mut().find(|known| known.claimant.uid == entry.claimant.uid) {
@@ -207,7 +220,10 @@ impl Table {
                 known.plan = entry.plan.or(known.plan);
                 return None;
             }
-            Some(known) if known.claimant == entry.claimant => return entry.follow(known),
+            Some(known) if known.claimant == entry.claimant => {
+                self.untold.follow(object, is_untold);
+                return entry.follow(known);
+            }
             Some(known) => {
                 self.count(Some(&entry.claimant), Some(&known.claimant));
                 ended = entry.follow(known);
@@ -220,6 +236,7 @@ impl Table {
             }
             None => return None,
         }
+        self.untold.follow(object, is_untold);
         self.wake_others(slot, object.uid());
         ended
     }
@@ -233,6 +250,7 @@ impl Table {
     /// Takes an object out that is gone, and wakes those that waited for it.
     pub fn remove(&self, object: &Snapshot, now: Mono) {
         let uid = object.uid();
+        self.untold.remove(uid);
         // Left to the sweep: whoever clears up after the object goes on with it, and must know what has been sent (R6).
         let visits = self.memories.let_go(uid);
         if let Some(slot) = lock(&self.slots).get_mut(object.external_id()) {
@@ -384,7 +402,7 @@ impl Turn<'_> {
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
         if let Some(slot) = lock(&self.table.slots).get_mut(&self.external_id) {
-            slot.busy = false;
+            (slot.busy, slot.telling) = (false, false);
             self.table.forget_nothing(slot);
             for entry in slot.entries.iter_mut().filter(|entry| entry.plan == Plan::Turn) {
                 entry.plan = Plan::Queued(self.table.clock.now());

@@ -7,7 +7,7 @@ use crate::domain::{Call, Cause, Content, Effect, Fault, Limit, Limits, Meta, Op
 use crate::telemetry::{Metrics, Outcome};
 use crate::transport::TlsFault;
 use crate::unkey::{
-    self, Class, Client, CreateIdentity, Ear, Permission, RatelimitSpec, Refusal, Unreached, UpdateIdentity,
+    self, Class, Client, CreateIdentity, Ear, Permission, RatelimitSpec, Refusal, Standing, Unreached, UpdateIdentity,
 };
 
 /// What was answered, and what is for the log only.
@@ -164,6 +164,29 @@ fn remedy(fault: &TlsFault) -> &'static str {
         TlsFault::ClientCertificate => "; the operator has none to show",
         _ => "",
     }
+}
+
+/// What holds up a call of `operation`, whoever makes it: what stops all calls under the root key, or all of that kind.
+pub fn held_up_by(standing: &Standing, operation: unkey::Operation) -> Option<Cause> {
+    let fault = standing.key.as_ref().and_then(|why| match refusal(why) {
+        Reply::Failed(fault) => Some(fault.cause),
+        _ => None,
+    });
+    let permission = || {
+        let needed = match operation {
+            unkey::Operation::Create => Operation::Create,
+            unkey::Operation::Get | unkey::Operation::List => Operation::Read,
+            unkey::Operation::Update => Operation::Update,
+            unkey::Operation::Delete => Operation::Delete,
+        };
+        standing.operations.contains(&operation).then_some(Cause::PermissionDenied(needed))
+    };
+    let trouble = || match (standing.paused, standing.failing) {
+        (true, _) => Some(Cause::RateLimited),
+        (false, true) => Some(Cause::Unavailable),
+        (false, false) => None,
+    };
+    fault.or_else(permission).or_else(trouble)
 }
 
 /// What an identity holds.

@@ -123,6 +123,8 @@ fn of_cause(cause: &Cause, external_id: &str) -> String {
              the claim. Remove or shorten an annotation; the operator continues at once.",
             if largest == LAST_APPLIED { "; 'kubectl apply --server-side' does not need it" } else { "" }
         ),
+        Cause::Queued => "Other work is ahead, or Unkey answers slowly: what this resource asks for, its deletion included, waits for its turn."
+            .to_owned(),
     }
 }
 

@@ -34,7 +34,7 @@ mod workspace;
 pub use claim::{Claim, Mark};
 pub use content::{Applied, Content, ContentHash, FieldHash, Limit, Limits, Meta};
 pub use crd::{Crd, CrdMemory, CrdSight};
-pub use decide::decide;
+pub use decide::{decide, overdue};
 pub use desired::{Desired, MAX_DEPTH, MAX_KEY_BYTES, MAX_META_BYTES, Spec, SpecError, depth};
 pub use fields::{Field, Fields};
 pub use fight::Fight;

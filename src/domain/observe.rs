@@ -123,7 +123,9 @@ fn hear(object: &Object, known: &mut Knowledge, visits: &mut Visits, policy: &Po
 
 /// R13: what was failing before a restart is not tried again all at once because of it.
 fn spread(object: &Object, visits: &mut Visits, policy: &Policy, now: Mono) {
-    let failing = |shown: &Shown| !shown.ready && !shown.stalled && !shown.suspended;
+    // What was under way, or waited for its turn, was not failing (R24).
+    let failing =
+        |shown: &Shown| !shown.ready && !shown.stalled && !shown.suspended && shown.reason != Some(Reason::Progressing);
     let record = object.recorded.own().filter(|record| record.generation == object.generation);
     if policy.spread == 0
         || visits.trouble.is_some()

@@ -1,11 +1,9 @@
 //! What a status says: the report to write, and the record that was found.
 
-use super::desired::SpecError;
-use super::fields::Fields;
 use super::ids::{Confirmed, ExternalId, IdentityId, ObjectKey, Uid};
-use super::losses::Losses;
-use super::message;
 use super::refusal::Stripper;
+use super::{desired::SpecError, fields::Fields};
+use super::{losses::Losses, message};
 use crate::api::{ConditionType, DeletionPolicy, EventReason, IdentityStatus, Origin, Reason};
 
 /// The identity that an object owns.
@@ -123,6 +121,8 @@ pub enum Cause {
         /// Bytes of its value.
         bytes: usize,
     },
+    /// What is to be done waits for its turn (R24).
+    Queued,
 }
 
 /// What is left in Unkey of an object that could go.
@@ -227,7 +227,8 @@ impl Cause {
             | Self::Vanished
             | Self::OwnerPending
             | Self::Unseen
-            | Self::Outdated => Reason::Progressing,
+            | Self::Outdated
+            | Self::Queued => Reason::Progressing,
             Self::Unavailable | Self::Misconfigured(_) | Self::Untrusted(_) => Reason::UpstreamUnavailable,
             Self::RateLimited => Reason::RateLimited,
             Self::Unauthorized(_) => Reason::Unauthorized,

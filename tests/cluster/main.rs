@@ -59,4 +59,5 @@ mod suspend;
 mod tls;
 mod two_operators;
 mod updates;
+mod waiting;
 mod workspace;

@@ -53,6 +53,7 @@ fn causes() -> Vec<Cause> {
         C::ClaimRefused(_) => C::ClaimRefused(why()),
         C::ReleaseRefused { .. } => C::ReleaseRefused { words: why(), left: Left::Gone },
         C::AnnotationsTooLarge { .. } => C::AnnotationsTooLarge { is: 262_145, largest: why(), bytes: 262_000 },
+        C::Queued => C::Queued,
     }
 }
 

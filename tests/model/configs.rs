@@ -67,6 +67,8 @@ pub struct Config {
     pub masks: bool,
     /// There is no other identity in the workspace.
     pub alone: bool,
+    /// Statuses say that work waits (R24).
+    pub tells: bool,
     pub seeded: Option<Seeded>,
 }
 
@@ -107,6 +109,7 @@ impl Config {
         rights: &[],
         masks: true,
         alone: false,
+        tells: false,
         seeded: None,
     };
 

@@ -117,6 +117,12 @@ seeded! {
     SettleUnwitnessed => Released in "a right is lost",
     /// Deletes what the policy would only have adopted (R7).
     DeleteAdoptable => OnlyOwn in "met, then edited",
+    /// Says of what is at rest that it waits (R24).
+    TellsAtRest => Patient in "lost requests",
+    /// Takes the id out of the status when it says that work waits (R24).
+    TellsWithoutId => Keeps in "lost requests",
+    /// Says Ready when it should say that work waits (R24).
+    TellsReady => Ready in "lost requests",
     /// Says Ready without finalizer and claim (S15).
     Unprotected => Protected in "recreate and replace",
     /// Takes any 404 of the API server for the end of the object, and clears up after it (R26).
@@ -363,6 +369,23 @@ impl Seeded {
                 Step::Call(Call::Update { to, patch, purpose })
             }
             (_, step) => step,
+        }
+    }
+
+    /// What is said while work waits.
+    pub fn overdue(self, report: Option<Report>, object: &Object) -> Option<Report> {
+        match (self, report) {
+            (Self::TellsAtRest, None) if object.at_rest() && object.phase == Phase::Live => Some(Report {
+                generation: object.generation,
+                held: object.held().cloned(),
+                deletion: unkey_operator::api::DeletionPolicy::Delete,
+                handled_poke: None,
+                verdict: Verdict::Waiting(unkey_operator::domain::Cause::Queued),
+                external_id: object.external_id.clone(),
+            }),
+            (Self::TellsWithoutId, Some(report)) => Some(Report { held: None, ..report }),
+            (Self::TellsReady, Some(report)) => Some(Report { verdict: Verdict::Synced, ..report }),
+            (_, report) => report,
         }
     }
 

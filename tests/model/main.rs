@@ -13,6 +13,7 @@ mod properties;
 mod scenes;
 mod state;
 mod step;
+mod telling;
 mod trace;
 mod unkey;
 mod user;

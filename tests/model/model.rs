@@ -24,6 +24,11 @@ pub enum Action {
         view: usize,
     },
     Arrive(usize),
+    /// A status says that work waits.
+    Tell {
+        op: usize,
+        slot: usize,
+    },
     Deliver {
         op: usize,
         slot: usize,
@@ -110,6 +115,10 @@ impl World {
         }
         if state.may_look_for_witness(op) {
             actions.push(Action::Witness(op));
+        }
+        if self.config.tells {
+            let tells = (0..self.config.slots).filter(|slot| state.overdue(&self.config, process, *slot).is_some());
+            actions.extend(tells.map(|slot| Action::Tell { op, slot }));
         }
         match &process.pass {
             Some(pass) if pass.waiting.is_some() => actions.push(Action::Arrive(op)),
@@ -245,7 +254,7 @@ impl Model for World {
         }
         always!(
             FreshLook Suspended Loser Claimed OnlyOwn AsAsked Looked Lawful Orphan Live Released InDoubt GivenUp OneOwner OtherUid
-            Ready Protected ClaimOnly Again Elsewhere Rests Truth Equal NothingLeft Quiet
+            Ready Protected Patient Keeps ClaimOnly Again Elsewhere Rests Truth Equal NothingLeft Quiet
         )
     }
 }
@@ -267,6 +276,7 @@ impl World {
             Action::Arrive(op) => {
                 state.arrive(config, op);
             }
+            Action::Tell { op, slot } => state.tell(config, op, slot),
             Action::Deliver { op, slot } => state.deliver(config, op, slot),
             Action::Backup => state.backup = Some(state.kube.slots.clone()),
             Action::Rewind => {

@@ -62,6 +62,10 @@ broken! {
     Ready = "Ready=True: Unkey accepted this generation, and holds it unless others were at it",
     /// R1
     Protected = "Ready=True: finalizer and claim are on",
+    /// R24
+    Patient = "what is Ready and was asked for nothing new is not said to wait",
+    /// R24
+    Keeps = "a status that says that work waits keeps the id that is recorded",
     /// R1, R8, R14
     ClaimOnly = "only an owner that is live and not suspended claims",
     /// R15
@@ -232,6 +236,14 @@ impl State {
                 self.unkey.release(uid, bit);
             }
         }
+    }
+
+    /// It was written over the status of `before` that work waits.
+    pub fn check_telling(&mut self, before: &Thing, report: &Report) {
+        let recorded = before.record().and_then(|record| record.held.as_ref()).map(|held| &held.identity);
+        self.check(recorded == report.held.as_ref().map(|held| &held.identity), Broken::Keeps);
+        let rests = before.is_ready() && !before.deleting && before.held().is_some();
+        self.check(!rests, Broken::Patient);
     }
 
     /// Finalizer and claim have been taken off `before`.

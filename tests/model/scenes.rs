@@ -35,6 +35,7 @@ const BASE: Config = Config::BASE;
 pub const ALL: &[Config] = &[
     Config {
         name: "lost requests",
+        tells: true,
         wishes: &[A, B],
         may: DELETE,
         fates: &[Fate::Lost, Fate::EndedBefore, Fate::EndedAfter],
@@ -54,6 +55,7 @@ pub const ALL: &[Config] = &[
     },
     Config {
         name: "restart everywhere",
+        tells: true,
         wishes: &[A, B],
         may: DELETE,
         fates: &[Fate::Lost],
@@ -106,6 +108,7 @@ pub const ALL: &[Config] = &[
     },
     Config {
         name: "suspend, orphan, policy",
+        tells: true,
         wishes: &[A, A_SUSPENDED, A_ORPHAN, A_INVALID],
         may: DELETE,
         fates: &[Fate::Lost],
@@ -231,6 +234,7 @@ pub const ALL: &[Config] = &[
     },
     Config {
         name: "twice and slow",
+        tells: true,
         wishes: &[B],
         may: DELETE,
         fates: &[Fate::Twice, Fate::Slow, Fate::Unauthorized, Fate::Rejected],

@@ -65,6 +65,7 @@ fn words(world: &World, state: &State, action: Action) -> String {
             format!("operator {op} {about}: {step}; {fate:?}{view}")
         }
         Action::Arrive(op) => format!("operator {op} has its answer"),
+        Action::Tell { op, slot } => format!("operator {op} says of object {slot} that it waits"),
         Action::Deliver { op, slot } => format!("the watch of operator {op} shows object {slot}"),
         Action::Sweep(op) => format!("operator {op} forgets what no object names"),
         Action::Crash { op, stale } => {

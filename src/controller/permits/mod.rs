@@ -260,6 +260,12 @@ impl Slot {
         Self { permits: Arc::clone(permits), works: false, call: false, sent: false }
     }
 
+    /// Takes all that it allows; nothing is left.
+    pub fn take(&mut self) -> Self {
+        let empty = Self::empty(&self.permits);
+        std::mem::replace(self, empty)
+    }
+
     /// A call was sent with it: the next one goes before those of others.
     pub fn has_sent(&self) -> bool {
         self.sent

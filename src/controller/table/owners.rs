@@ -72,7 +72,7 @@ impl Table {
         slots
             .values()
             .flat_map(|slot| &slot.entries)
-            .filter(|entry| entry.reason.is_some_and(Reason::is_retried))
+            .filter(|entry| entry.reason.is_some_and(|reason| reason.is_retried() && reason != Reason::Progressing))
             .count()
     }
 }

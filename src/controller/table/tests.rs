@@ -203,3 +203,60 @@ fn a_listing_is_taken_whatever_its_version_says() {
     table.update(&object("b", 3, &json!({"uid": "b", "identityId": "id_2"})));
     assert_eq!(table.version(&older), Some(3));
 }
+
+/// An object of generation 2 with a status of ours of this generation.
+fn told(name: &str, version: u64, generation: i64, ready: &str) -> Snapshot {
+    snapshot(&json!({
+        "metadata": {"namespace": "n", "name": name, "uid": name, "resourceVersion": version.to_string(), "generation": 2,
+                     "creationTimestamp": "2026-01-01T00:00:00Z"},
+        "spec": {"externalId": name},
+        "status": {"uid": name, "identityId": "id_1", "observedGeneration": generation, "conditions": [
+            {"type": "Ready", "status": ready, "reason": "Synced", "message": "", "lastTransitionTime": "2026-01-01T00:00:00Z"}]},
+    }))
+}
+
+/// R24: the longest first, so many at a time, and none whose status speaks of what it asks for.
+#[test]
+fn what_is_untold_comes_in_the_order_of_its_age() {
+    let (table, _woken) = table();
+    let begun = Instant::now();
+    let due = |limit: usize| -> Vec<String> {
+        table.overdue(Duration::ZERO, begun, limit).into_iter().map(|one| one.at.name).collect()
+    };
+    table.upsert(&told("rests", 1, 2, "True"));
+    table.upsert(&object("fresh", 1, &json!({"observedGeneration": -1})));
+    assert_eq!(due(9), Vec::<String>::new(), "at rest there are none, and what has no status of ours is none");
+    for name in ["first", "second", "third"] {
+        table.upsert(&told(name, 1, 1, "True"));
+    }
+    assert_eq!(due(9), ["first", "second", "third"]);
+    assert_eq!(due(2), ["first", "second"]);
+    assert!(table.overdue(Duration::from_secs(60), begun, 9).is_empty(), "not for long yet");
+    // Another edit does not begin the wait anew; a status does end it.
+    table.upsert(&told("first", 2, 1, "False"));
+    assert_eq!(due(1), ["first"]);
+    table.update(&told("first", 3, 2, "False"));
+    assert_eq!(due(9), ["second", "third"]);
+    table.puts_off(&Uid::new("second"), Duration::from_secs(60));
+    assert_eq!(due(9), ["third"]);
+    table.remove(&told("third", 2, 1, "True"), Mono::ZERO);
+    assert_eq!(due(9), Vec::<String>::new());
+    assert!(table.untold_since(&Uid::new("second")).is_some() && table.untold_since(&Uid::new("third")).is_none());
+}
+
+/// R24: a pass that comes while a status is being written is woken, and can tell that it need not give up its place.
+#[test]
+fn a_turn_to_tell_is_told_from_others() {
+    let (table, mut woken) = table();
+    table.upsert(&told("a", 1, 1, "True"));
+    let external_id = ExternalId::new("a");
+    let turn = table.telling_turn(&external_id).unwrap();
+    assert!(table.is_telling(&external_id));
+    assert!(table.telling_turn(&external_id).is_none() && table.idle_turn(&external_id).is_none());
+    assert!(table.try_turn(&external_id, &Ref::new("a").within("n")).is_none());
+    drop(turn);
+    assert_eq!(names(&mut woken), ["a"]);
+    let turn = table.try_turn(&external_id, &Ref::new("a").within("n"));
+    assert!(turn.is_some() && !table.is_telling(&external_id));
+    assert!(table.telling_turn(&external_id).is_none(), "a pass is under way");
+}

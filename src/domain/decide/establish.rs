@@ -80,7 +80,7 @@ fn looks_first(s: &Situation<'_>) -> bool {
 }
 
 /// The status shows a refusal, so whatever is known of what exists dates from before it.
-fn was_refused(s: &Situation<'_>) -> bool {
+pub(super) fn was_refused(s: &Situation<'_>) -> bool {
     let shown = s.object.recorded.own().and_then(|record| record.shown.reason);
     matches!(shown, Some(Reason::AlreadyExists | Reason::IdentityMismatch))
 }

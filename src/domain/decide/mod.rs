@@ -1,15 +1,18 @@
 //! What to do next: one request, or none. Total and pure.
 //!
 //! This file holds the order of the questions and what all answers share; [`establish`] makes an object own an
-//! identity, [`maintain`] keeps that identity equal to the spec, [`deleting`] lets it go, and [`unwritten`] stands in for what Kubernetes refuses.
+//! identity, [`maintain`] keeps that identity equal to the spec, [`deleting`] lets it go, and [`unwritten`] stands in for what Kubernetes refuses;
+//! [`overdue()`] says what the status tells while work waits.
 
 mod deleting;
 mod establish;
 mod maintain;
+mod overdue;
 mod unwritten;
 #[cfg(test)]
 pub(super) use self::unwritten::meanwhile;
 
+pub use self::overdue::overdue;
 use super::claim::{Claim, Mark};
 use super::fields::{Fields, META, RATELIMITS};
 use super::ids::Mono;

@@ -19,6 +19,7 @@ mod maintain;
 mod message;
 mod observe;
 mod outdated;
+mod overdue;
 mod ownership;
 mod reads;
 mod record;

@@ -33,17 +33,19 @@ pub(super) struct Flow {
     cut_at: Option<Duration>,
     /// A moving minimum of the time to an answer.
     usual: Option<Duration>,
+    /// Failures in a row.
+    failures: u32,
 }
 
 impl Flow {
     pub(super) fn new(max: u16) -> Self {
         let max = f64::from(max.max(1));
-        Self { max, allowed: max, in_flight: 0, cut_at: None, usual: None }
+        Self { max, allowed: max, in_flight: 0, cut_at: None, usual: None, failures: 0 }
     }
 
     /// The same bound and the same calls under way, of which nothing was learned.
     pub(super) fn anew(&self) -> Self {
-        Self { allowed: self.max, cut_at: None, usual: None, ..*self }
+        Self { allowed: self.max, cut_at: None, usual: None, failures: 0, ..*self }
     }
 
     pub(super) fn is_full(&self) -> bool {
@@ -53,6 +55,11 @@ impl Flow {
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // between 1 and 65,535
     pub(super) fn allowed(&self) -> u32 {
         self.allowed as u32
+    }
+
+    /// One failure is none yet.
+    pub(super) fn is_failing(&self) -> bool {
+        self.failures > 1
     }
 
     pub(super) fn in_flight(&self) -> u32 {
@@ -71,6 +78,7 @@ impl Flow {
     /// What was learned of one that began at `begun`.
     pub(super) fn learns(&mut self, now: Duration, begun: Duration, signal: Signal) {
         let fair = self.cut_at.is_none_or(|cut| begun > cut);
+        self.failures = if signal == Signal::Failed { self.failures.saturating_add(1) } else { 0 };
         match signal {
             Signal::TooOften => (self.allowed, self.cut_at) = (1.0, Some(now)),
             Signal::Failed if fair => self.cut(now, 1.0),

@@ -101,6 +101,8 @@ pub struct Standing {
     pub limit: Option<RateLimit>,
     /// A 429 stops everything.
     pub paused: bool,
+    /// The last calls were not answered, or by errors of the server.
+    pub failing: bool,
     /// Unkey refuses the root key: why.
     pub key: Option<Arc<Error>>,
     /// The operations that it refuses for want of a permission.
@@ -241,6 +243,7 @@ impl Budget {
             in_flight: self.flow.in_flight(),
             limit: self.pace.told(),
             paused: self.is_paused(now),
+            failing: self.flow.is_failing(),
             key: self.key.why().cloned(),
             operations: Operation::ALL.into_iter().filter(refused).collect(),
         }

@@ -1,0 +1,115 @@
+//! The objects whose status of ours does not speak of what they ask for now, and since when: what has to be said if their work waits (R24).
+//! There are none at rest.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use super::{Place, Ref, Table, Turn, lock};
+use crate::api::{ConditionType, IdentityStatus};
+use crate::controller::snapshot::Snapshot;
+use crate::domain::{Claimant, ExternalId, Uid};
+
+/// By uid.
+#[derive(Debug, Default)]
+pub struct Untold(Mutex<HashMap<Uid, One>>);
+
+#[derive(Debug)]
+struct One {
+    since: Instant,
+    /// Not to be looked at before.
+    next: Option<Instant>,
+    external_id: ExternalId,
+    at: Place,
+}
+
+/// An object whose status has been out of date for long.
+#[derive(Debug)]
+pub struct Overdue {
+    /// Its uid.
+    pub uid: Uid,
+    /// The externalId whose turn it needs.
+    pub external_id: ExternalId,
+    /// Where it is.
+    pub at: Ref,
+}
+
+/// True if there is a status of ours that does not speak of what the object asks for now: of another generation, or ready without an identity.
+pub(super) fn is_untold(object: &Snapshot, status: Option<&IdentityStatus>, claimant: &Claimant) -> bool {
+    let Some(status) = status.filter(|status| status.uid.as_deref() == Some(object.uid().as_str())) else {
+        return false;
+    };
+    let is_ready = status.conditions.iter().any(|it| it.type_ == ConditionType::Ready.as_str() && it.status == "True");
+    let is_untrue = is_ready && (claimant.leaving || claimant.recorded.is_none());
+    is_untrue || status.observed_generation != Some(object.generation())
+}
+
+impl Untold {
+    /// The status of the object is, or is not, out of date.
+    pub(super) fn follow(&self, object: &Snapshot, is_untold: bool) {
+        let mut all = lock(&self.0);
+        if !is_untold {
+            all.remove(object.uid());
+            return;
+        }
+        all.entry(object.uid().clone()).or_insert_with(|| One {
+            since: Instant::now(),
+            next: None,
+            external_id: object.external_id().clone(),
+            at: Place::of(object),
+        });
+    }
+
+    pub(super) fn remove(&self, uid: &Uid) {
+        lock(&self.0).remove(uid);
+    }
+}
+
+impl Table {
+    /// Those whose status has been out of date for `patience` or longer, the longest first, `limit` at most. Time counts from `from` on.
+    pub fn overdue(&self, patience: Duration, from: Instant, limit: usize) -> Vec<Overdue> {
+        let (all, now) = (lock(&self.untold.0), Instant::now());
+        let is_due = |one: &One| {
+            now.saturating_duration_since(one.since.max(from)) >= patience && one.next.is_none_or(|next| next <= now)
+        };
+        let mut due: Vec<_> = all.iter().filter(|(_, one)| is_due(one)).collect();
+        due.sort_unstable_by_key(|(_, one)| one.since);
+        let overdue = |(uid, one): (&Uid, &One)| Overdue {
+            uid: uid.clone(),
+            external_id: one.external_id.clone(),
+            at: one.at.to_ref(),
+        };
+        due.into_iter().take(limit).map(overdue).collect()
+    }
+
+    /// How many there are.
+    pub fn count_untold(&self) -> usize {
+        lock(&self.untold.0).len()
+    }
+
+    /// Since when the status of the object is out of date; `None`: it is not.
+    pub fn untold_since(&self, uid: &Uid) -> Option<Instant> {
+        lock(&self.untold.0).get(uid).map(|one| one.since)
+    }
+
+    /// There is nothing to tell of the object yet: not again for `wait`.
+    pub fn puts_off(&self, uid: &Uid, wait: Duration) {
+        if let Some(one) = lock(&self.untold.0).get_mut(uid) {
+            one.next = Some(Instant::now() + wait);
+        }
+    }
+
+    /// The turn on `external_id` if nobody has it, to write a status. Whoever comes meanwhile is woken when it ends, and keeps what is
+    /// reserved for it.
+    pub fn telling_turn(&self, external_id: &ExternalId) -> Option<Turn<'_>> {
+        let mut slots = lock(&self.slots);
+        let slot = slots.get_mut(external_id).filter(|slot| !slot.busy)?;
+        slot.telling = true;
+        Some(self.turn(external_id, slot))
+    }
+
+    /// The turn is taken only for a status to be written.
+    pub fn is_telling(&self, external_id: &ExternalId) -> bool {
+        lock(&self.slots).get(external_id).is_some_and(|slot| slot.telling)
+    }
+}
