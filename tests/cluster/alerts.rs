@@ -325,6 +325,18 @@ async fn a_panic_is_reported() {
     assert_fires_once(&before, &Scrape::of(vec![after]), &["UnkeyOperatorPanics"]);
 }
 
+/// The same of an object that was forgotten: none ever is, as far as anybody knows.
+#[tokio::test]
+async fn a_forgotten_object_is_reported() {
+    let (_world, operator, before) = well("alerts-forgotten").await;
+    let mut after = operator.metrics().await;
+    let rescues = after.samples.iter_mut().find(|sample| sample.name == "unkey_operator_rescues_total");
+    let rescues = rescues.expect("it is there before the first");
+    assert!(rescues.value <= 0.0, "{rescues:?}");
+    rescues.value = 1.0;
+    assert_fires_once(&before, &Scrape::of(vec![after]), &["UnkeyIdentityForgotten"]);
+}
+
 /// What this file shows to fire is all that there is, promtool finds no fault with it, and the runbook has a section for each.
 #[test]
 fn every_alert_is_sound_shown_to_fire_and_explained() {
