@@ -2,20 +2,19 @@
 
 mod checks;
 mod cluster;
+mod pass;
 mod words;
 
 use std::collections::{HashMap, HashSet};
 
 use unkey_operator::api::{AdoptionPolicy, DeletionPolicy};
 use unkey_operator::domain::{
-    Controls, Crd, Entry, FieldHash, Gate, Guard, Knowledge, KubeStep, KubeWrite, Limits, Meta, Mono, Note, Object,
-    Policy, Record, Refused, Reply, Role, Situation, Step, Telling, Uid, Visits, Wake, Witness, accepted, begin,
-    begin_pass, claimed, concluded, decide, is_refusal, learn, managers_seen, observe, put_on, refused, rewound,
+    Controls, Crd, Entry, FieldHash, Gate, Knowledge, KubeWrite, Limits, Meta, Mono, Note, Policy, Record, Role, Uid,
+    Visits, Wake, Witness, rewound,
 };
 
 use crate::world::{DEADLINE, Fate, Rights, Unkey, WINDOW};
 
-use words::name;
 pub use words::{content, desired, wish};
 
 /// Steps after which a pass is taken to run in circles.
@@ -331,173 +330,5 @@ impl Sim {
     pub fn visits(&mut self) -> &mut Visits {
         let uid = self.thing.as_ref().expect("an object").uid.clone();
         self.process.visits.entry(uid).or_default()
-    }
-
-    /// Takes in an answer that is no success. False: it looks like a test that failed, and a look shows that one may have.
-    fn is_refused(&mut self, step: &KubeStep, object: &Object, code: u16) -> bool {
-        let (now, dice) = (self.mono(), self.dice);
-        let after = self
-            .thing
-            .as_ref()
-            .map(|thing| Guard { uid: thing.uid.clone(), resource_version: thing.version.to_string() });
-        let visits = self.process.visits.entry(object.guard.uid.clone()).or_default();
-        if code == 409 && !is_refusal(&object.guard, after.as_ref(), visits) {
-            return false;
-        }
-        let answer = Refused { code, words: "no".to_owned(), retry_after: 0 };
-        refused(object, step.write().expect("a write"), &answer, visits, now, dice);
-        true
-    }
-
-    /// What is decided on what was last seen.
-    fn decided(&mut self, thing: &Thing, fresh: bool, gone: bool, crd: Crd) -> (Object, Step) {
-        let object = self.view(thing, fresh, gone);
-        let mono = self.mono();
-        let visits = self.process.visits.entry(thing.uid.clone()).or_default();
-        self.process.known.hear_witness(&self.process.witness, self.policy.window);
-        observe(&object, &mut self.process.known, visits, &self.policy, mono);
-        let situation = Situation {
-            object: &object,
-            role: self.role,
-            known: &self.process.known,
-            visits,
-            gate: &self.gate,
-            witness: &self.process.witness,
-            crd,
-            entry: self.entry,
-            policy: &self.policy,
-            now: mono,
-        };
-        let step = decide(&situation);
-        assert_eq!(step, decide(&situation), "decide is a function");
-        let visits = self.process.visits.entry(thing.uid.clone()).or_default();
-        concluded(&step, visits);
-        (object, step)
-    }
-
-    pub fn pass_with(&mut self, script: &Script) -> End {
-        let (mut done, mut fates) = (0, script.fates.iter());
-        loop {
-            let end = self.one_pass(script, &mut done, &mut fates);
-            if end != End::Wait(Wake::Witness) || self.process.witness.blind().is_some() {
-                return end;
-            }
-            // Whoever waits is woken by the look, in vain or not.
-            self.look();
-        }
-    }
-
-    /// `done`: steps before this pass; `fates`: of the calls from here on.
-    #[allow(clippy::too_many_lines)] // the loop of a pass, as the controller has it
-    fn one_pass(&mut self, script: &Script, done: &mut usize, fates: &mut std::slice::Iter<'_, Fate>) -> End {
-        begin_pass(&mut self.process.known);
-        let stray = self.process.stray.take().filter(|_| self.thing.is_none());
-        let mut gone = stray.is_some();
-        let Some(mut thing) = self.thing.clone().or(stray) else { return End::NoObject };
-        for older in self.past.iter().rev().take(if *done == 0 { script.stale } else { 0 }) {
-            if self.now - thing.at >= BEHIND {
-                break;
-            }
-            thing = older.clone();
-        }
-        let mut fresh = false;
-        let mut crd = if self.crd == Crd::Unguarded { Crd::Unguarded } else { Crd::Unseen };
-        while *done < MANY {
-            let n = *done;
-            let mono = self.mono();
-            let (object, step) = self.decided(&thing, fresh, gone, crd);
-            if !matches!(step, Step::Wait(_) | Step::Done) {
-                *done += 1;
-            }
-            let (crash, drop) = (script.crash_after == Some(n), script.drop_after == Some(n));
-            if let Some((_, act)) = script.meanwhile.as_ref().filter(|(at, _)| *at == n) {
-                self.act(act);
-            }
-            match step {
-                Step::Wait(wake) => {
-                    self.process.stray = gone.then_some(thing);
-                    return End::Wait(wake);
-                }
-                Step::Done => return End::Done,
-                Step::Kube(KubeStep::LookAtCrd) => {
-                    self.trace.push("LookAtCrd".to_owned());
-                    crd = self.crd;
-                }
-                Step::Kube(KubeStep::LookAtManagers) => {
-                    self.trace.push("LookAtManagers".to_owned());
-                    managers_seen(None, self.process.visits.entry(thing.uid.clone()).or_default());
-                }
-                Step::Kube(step) => {
-                    match &mut self.kube_fails_after {
-                        Some(0) => {
-                            self.kube_fails_after = None;
-                            return End::Cut;
-                        }
-                        Some(left) => *left -= 1,
-                        None => {}
-                    }
-                    let ordered =
-                        script.refused.iter().chain(&self.refuses).find(|(write, _)| Some(*write) == step.write());
-                    let code = ordered.map(|(_, code)| *code);
-                    let done = if code.is_some() { None } else { self.kube(&step, &object, &thing) };
-                    if crash {
-                        self.restart();
-                    }
-                    if crash || drop {
-                        return End::Cut;
-                    }
-                    if let Some(code) = code {
-                        self.trace.push(format!("Refused {}", step.write().expect("a write").as_str()));
-                        if self.is_refused(&step, &object, code) {
-                            fresh = false;
-                            continue;
-                        }
-                    }
-                    let visits = self.process.visits.entry(thing.uid.clone()).or_default();
-                    if let (Some(write), Some(_)) = (step.write(), &done) {
-                        accepted(write, visits);
-                    }
-                    if let (KubeStep::Claim(claim), Some(Some(after))) = (&step, &done) {
-                        put_on(&object, claim, after.claim.is_some(), visits, mono);
-                        claimed(&object, visits);
-                    }
-                    match (&step, done) {
-                        (KubeStep::Release(_), Some(None)) => return End::Done,
-                        (_, Some(Some(after))) => thing = after,
-                        // Refused by a test in the patch, or a refresh: look again.
-                        _ => match self.thing.clone().filter(|newest| newest.uid == thing.uid) {
-                            Some(newest) => thing = newest,
-                            None => gone = true,
-                        },
-                    }
-                    fresh = true;
-                }
-                Step::Call(call) => {
-                    fresh = false;
-                    self.sends(&call, &object);
-                    let begun = self.mono();
-                    let visits = self.process.visits.entry(thing.uid.clone()).or_default();
-                    begin(&object, &call, &mut self.process.known, visits, begun.after(DEADLINE));
-                    let fate = fates.next().cloned().unwrap_or(Fate::Fine);
-                    let (reply, took) = self.unkey.call(self.now, &thing.uid, &call, &fate);
-                    self.trace.push(name(&call).to_owned());
-                    if crash {
-                        self.restart();
-                    }
-                    if crash || drop {
-                        return End::Cut;
-                    }
-                    self.sleep(took);
-                    let telling = Telling { begun, now: self.mono(), dice: self.dice, thrives: self.thrives };
-                    let visits = self.process.visits.entry(thing.uid.clone()).or_default();
-                    let note = learn(&object, &call, &reply, &mut self.process.known, visits, &self.policy, telling);
-                    self.notes.extend(note);
-                    if matches!(reply, Reply::Found { .. }) {
-                        self.process.witness.shown(begun);
-                    }
-                }
-            }
-        }
-        End::Circles
     }
 }
