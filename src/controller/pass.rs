@@ -1,5 +1,4 @@
-//! One pass over one object: gather, decide, perform, learn, until there is nothing left to do now. What it writes to the object is
-//! `writing`'s business.
+//! One pass over one object: gather, decide, perform, learn, until nothing is left to do now. `writing` does its writes to the object.
 
 mod looks;
 mod writing;
@@ -53,8 +52,7 @@ pub struct Pass<'a> {
 
 /// Runs one pass over what the cache holds of an object.
 pub async fn run(cached: Arc<Snapshot>, context: &Arc<Context>) -> Result<Action, KubeError> {
-    let uid = cached.uid().clone();
-    let external_id = cached.external_id().clone();
+    let (uid, external_id) = (cached.uid().clone(), cached.external_id().clone());
     let Some(mut pass) = Pass::begin(cached, context) else {
         // It comes back when the turn is free; others can go on meanwhile. That a status is being written takes moments.
         if !context.table.is_telling(&external_id) {

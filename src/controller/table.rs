@@ -124,7 +124,9 @@ impl Entry {
         let is_told = status.as_ref().is_some_and(|status| status.observed_generation == Some(object.generation()));
         let is_retried = reason.is_none_or(Reason::is_retried);
         let unsynced = claimant.leaving || !is_told || is_retried;
-        let behind = plans::is_behind(object, is_told, is_retried);
+        // A word of another version says nothing of a retry; what rests under it is left so (R12).
+        let is_pending = ready.is_none() || reason.is_some_and(Reason::is_retried);
+        let behind = plans::is_behind(object, is_told, is_pending);
         let untold = untold::is_untold(object, status.as_ref(), &claimant) && (!claimant.leaving || behind);
         Self {
             claimant,

@@ -156,7 +156,7 @@ async fn one_that_comes_between_read_and_write_stays() {
     let suspended = world.until("x", "suspended", |it| condition(it, "Suspended")["reason"] == "Suspended").await;
     assert_eq!((foreign(&suspended), operator.log().contains("the pass failed")), (kept.clone(), false));
     // Before the first status of ours.
-    let hold = held(&proxy, "y").await;
+    let hold = held(&proxy, "y");
     world.create("y", &json!({"externalId": "y"})).await;
     proxy.wait_until(|proxy| proxy.hits(hold) == 1).await;
     world.put_conditions("y", &[theirs("Early", "")]).await;

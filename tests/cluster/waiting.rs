@@ -34,8 +34,8 @@ impl World {
         let what = format!("{} to say that they wait", names.len());
         eventually(&what, async || {
             let all = self.list().await;
-            let named = |object: &&Value| names.iter().any(|name| object["metadata"]["name"] == *name);
-            let objects: Vec<Value> = all.iter().filter(named).cloned().collect();
+            let is_one = |object: &&Value| names.iter().any(|name| object["metadata"]["name"] == *name);
+            let objects: Vec<Value> = all.iter().filter(is_one).cloned().collect();
             let says = |object: &Value| condition(object, "Ready")["status"] == "False" && speaks_of_now(object);
             (objects.len() == names.len() && objects.iter().all(says)).then_some(objects)
         })
@@ -45,8 +45,8 @@ impl World {
     async fn all_gone(&self, names: &[String]) {
         eventually("all to be gone", async || {
             let all = self.list().await;
-            let named = |object: &Value| names.iter().any(|name| object["metadata"]["name"] == *name);
-            (!all.iter().any(named)).then_some(())
+            let is_one = |object: &Value| names.iter().any(|name| object["metadata"]["name"] == *name);
+            (!all.iter().any(is_one)).then_some(())
         })
         .await;
     }
@@ -160,7 +160,7 @@ async fn those_that_wait_delay_no_other_work() {
     for name in &waiting {
         let cost = many.cost(name);
         // Created, told to wait at most once, and told to be ready if its turn has come.
-        assert!(cost.status <= 2 + usize::try_from(cost.updates).unwrap(), "{name}: {cost:?}");
+        assert!(cost.status <= 2 + cost.updates, "{name}: {cost:?}");
     }
 }
 

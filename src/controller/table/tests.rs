@@ -260,3 +260,16 @@ fn a_turn_to_tell_is_told_from_others() {
     assert!(turn.is_some() && !table.is_telling(&external_id));
     assert!(table.telling_turn(&external_id).is_none(), "a pass is under way");
 }
+
+/// A rollback meets a reason of the newer version: its status speaks of the spec, so nothing is left to do.
+#[test]
+fn a_reason_of_another_version_is_not_behind() {
+    let (table, _woken, external_id, uid) = behind();
+    let later = json!({"observedGeneration": 0, "conditions": [{
+        "type": "Ready", "status": "True", "reason": "Later", "message": "m", "lastTransitionTime": "2026-01-01T00:00:00Z",
+    }]});
+    table.update(&object("a", 2, &later));
+    table.runs(&external_id, &uid);
+    table.plans(&external_id, &uid, Plan::Nothing);
+    assert_eq!(rescued(&table, Mono::ZERO, false), 0);
+}

@@ -32,9 +32,9 @@ fn verdict(any: &Any, holds_up: Option<&Cause>) -> Option<Verdict> {
     overdue(&any.situation(), holds_up).map(|report| report.verdict)
 }
 
-fn failed(cause: Cause) -> Option<Trouble> {
+fn failed(cause: Cause) -> Trouble {
     let (generation, credential) = (2, Some("key".to_owned()));
-    Some(Trouble { cause, retry_at: None, lasting: false, generation, write: true, poke: None, credential })
+    Trouble { cause, retry_at: None, lasting: false, generation, write: true, poke: None, credential }
 }
 
 #[test]
@@ -46,7 +46,7 @@ fn it_says_what_holds_the_work_up() {
         assert_eq!(verdict(&deleted(), Some(&cause)), Some(Verdict::Blocked(cause.clone())));
         // What the object has met itself says more.
         let mut any = deleted();
-        any.visits.trouble = failed(Cause::Lag);
+        any.visits.trouble = Some(failed(Cause::Lag));
         assert_eq!(verdict(&any, Some(&cause)), Some(Verdict::Blocked(Cause::Lag)));
     }
     let reasons = [edited(), deleted()].map(|any| verdict(&any, None).map(|verdict| verdict.reason()));
@@ -70,7 +70,7 @@ fn it_changes_nothing_but_what_is_said() {
 #[test]
 fn it_says_nothing_where_nothing_waits() {
     type Change = fn(&mut Any);
-    let silent: [(&str, Any, Change); 12] = [
+    let silent: Vec<(&str, Any, Change)> = vec![
         ("at rest", ready(), |_| {}),
         ("a check was asked for", ready(), |any| {
             any.object.poke = Some(Poke { value: "p".to_owned(), since: Mono::ZERO });
