@@ -52,14 +52,14 @@ pub struct IdentitySpec {
     /// Free-form JSON object that every key verification returns: plan, names, feature flags. At most 100 top-level
     /// keys, 100 levels deep (meta itself counts as one) and 1,048,576 bytes as compact JSON. Numbers are 64-bit floats to Unkey: an integer beyond
     /// 2^53 is rounded, so write it as a string. Not for secrets: Unkey logs it. Left out: the operator does not manage
-    /// the identity's meta and keeps what is there. '{}': empty. Begins to be managed when it gets into the spec: what is
+    /// the identity's meta and keeps what is there. '{}': cleared. Begins to be managed when it gets into the spec: what is
     /// stored then is removed or changed only under adoptionPolicy Always. Over about 256 kB apply with --server-side.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "meta_schema")]
     pub meta: Option<BTreeMap<String, serde_json::Value>>,
 
     /// Rate limits that all keys of this identity share, at most 50, told apart by name. Left out: the operator does
-    /// not manage the identity's rate limits and keeps what is there. '[]': empty. Begin to be managed when they get into
+    /// not manage the identity's rate limits and keeps what is there. '[]': cleared. Begin to be managed when they get into
     /// the spec: what is stored then is removed or changed only under adoptionPolicy Always.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 50), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]

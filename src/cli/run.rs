@@ -19,7 +19,7 @@ pub(super) struct RunArgs {
     #[arg(long, env = "UNKEY_API_URL", default_value = "https://api.unkey.com")]
     api_url: String,
 
-    /// Proxy on the way to the Unkey API, as http://proxy.example:3128; without it there is none, whatever HTTPS_PROXY says. With a password, give it
+    /// Proxy on the way to the Unkey API: a URL of scheme, host and port; without it there is none, whatever HTTPS_PROXY says. With a password, give it
     /// in the variable
     #[arg(long, env = "UNKEY_OPERATOR_API_PROXY", hide_env_values = true)]
     api_proxy: Option<String>,

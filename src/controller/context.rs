@@ -153,6 +153,11 @@ impl Context {
         View { reasons, oldest_unsynced, calls, waiting, leads, watches, refused, untold, dropped }
     }
 
+    /// The objects of all watches are known: for whoever shows them to the table by hand, without a watch.
+    pub fn all_listed(&self) {
+        self.coverage.all_listed();
+    }
+
     /// The objects of a watch are known. What waited until all were is looked at again if that took a while: at the start everything is.
     pub(super) fn listed(&self, watch: usize, later: bool) {
         if self.coverage.listed(watch) && later {

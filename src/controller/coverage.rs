@@ -52,6 +52,13 @@ impl Coverage {
         watches.iter().all(|watch| watch.listed)
     }
 
+    /// The objects of all watches are known.
+    pub fn all_listed(&self) {
+        for watch in lock(&self.0).iter_mut() {
+            watch.listed = true;
+        }
+    }
+
     /// This watch fails, and is tried again. Logged when the reason is a new one.
     pub fn fails(&self, watch: usize, why: String) {
         if let Some(watch) = lock(&self.0).get_mut(watch) {

@@ -105,8 +105,9 @@ fn the_schema_and_the_program_have_the_same_bounds() {
 /// The runbook tells to set flags, and names the chart's value beside each: that value sets that flag.
 #[test]
 fn the_runbook_names_the_value_of_each_flag() {
-    const SETS: [(&str, &str); 7] = [
+    const SETS: [(&str, &str); 8] = [
         ("--accept-workspace-change", "config.acceptWorkspaceChange=true"),
+        ("--api-proxy", "config.apiProxy=http://proxy.example.com:3128"),
         ("--api-url", "config.apiUrl=http://unkey.example.com"),
         ("--leader-elect", "leaderElection.enabled=false,replicaCount=1"),
         ("--lease-name", "leaderElection.leaseName=another"),

@@ -112,6 +112,8 @@ impl Life {
         let options = Options { base_url: world.emulator.base_url(), request_timeout: ATTEMPT, ..Options::default() };
         let unkey = Client::new(&options, Credentials::from_value(&SecretString::from(ROOT_KEY)).unwrap()).unwrap();
         let (context, woken) = Context::new(world.client.clone(), unkey, &settings, Metrics::default());
+        // What is there is shown by hand.
+        context.all_listed();
         Self { world, settings, context, woken: Some(woken), running: None, shown: BTreeMap::new(), pending: 0 }
     }
 

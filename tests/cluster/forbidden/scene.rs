@@ -158,7 +158,8 @@ impl Scene {
     /// The rights that the account has made use of, by the audit log; and whatever else it has asked for, refused or not.
     pub fn used(&self) -> BTreeSet<Right> {
         let (user, rights) = (self.user(), self.rights());
-        let asked = self.teams[0].plane.audit(|event| event.user == user).unwrap();
+        // What is no resource (the published schema) every authenticated user may read, by system:discovery.
+        let asked = self.teams[0].plane.audit(|event| event.user == user && !event.resource.is_empty()).unwrap();
         asked
             .iter()
             .filter_map(|event| match rights.iter().find(|right| covers(right, event)) {
