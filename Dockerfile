@@ -43,6 +43,7 @@ COPY tests/support/emulator/Cargo.toml tests/support/emulator/
 COPY tests/support/middlebox/Cargo.toml tests/support/middlebox/
 COPY tests/support/nodelet/Cargo.toml tests/support/nodelet/
 COPY tests/support/proxy/Cargo.toml tests/support/proxy/
+COPY tests/support/webhook/Cargo.toml tests/support/webhook/
 RUN for folder in src $(printf '%s/src ' tests/support/*) $(sed -n '/^\[\[bench\]\]/{n;s|^name = "\(.*\)"$|benches/\1|p}' Cargo.toml); do \
       mkdir -p "$folder" \
       && echo '//! Stands in for what is compiled later.' > "$folder/lib.rs" \
