@@ -60,3 +60,4 @@ pub use run::{RunError, run, visit};
 pub use snapshot::Snapshot;
 pub use status::render as render_status;
 pub use watch::Scope;
+pub use witness::run as look_for_witnesses;

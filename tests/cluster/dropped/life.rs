@@ -65,6 +65,8 @@ pub struct Life {
     context: Arc<Context>,
     woken: Option<UnboundedReceiver<ObjectRef<Snapshot>>>,
     pub running: Option<JoinHandle<()>>,
+    /// Looks for a witness of what is absent (R19), as long as passes are driven by hand.
+    witness: JoinHandle<()>,
     /// Objects that were shown to the memory.
     shown: BTreeMap<String, Snapshot>,
     /// How often a pass of the workflow has returned `Pending`.
@@ -73,6 +75,7 @@ pub struct Life {
 
 impl Drop for Life {
     fn drop(&mut self) {
+        self.witness.abort();
         if let Some(running) = &self.running {
             running.abort();
         }
@@ -114,7 +117,9 @@ impl Life {
         let (context, woken) = Context::new(world.client.clone(), unkey, &settings, Metrics::default());
         // What is there is shown by hand.
         context.all_listed();
-        Self { world, settings, context, woken: Some(woken), running: None, shown: BTreeMap::new(), pending: 0 }
+        let witness = tokio::spawn(controller::look_for_witnesses(Arc::clone(&context)));
+        let (woken, shown) = (Some(woken), BTreeMap::new());
+        Self { world, settings, context, woken, running: None, witness, shown, pending: 0 }
     }
 
     /// Shows the memory what is there, as the watch would.
@@ -147,6 +152,7 @@ impl Life {
                 };
                 waits |= action != Action::await_change();
             }
+            waits |= self.context.table().awaits_witness().is_some();
             if !waits && self.pending == before {
                 return;
             }
