@@ -9,11 +9,12 @@ use std::time::Duration;
 
 use tracing::Instrument;
 
+use super::clock::millis;
 use super::context::Context;
 use super::kube::{self, Outcome};
 use super::snapshot::Snapshot;
 use super::table::{Ref, lock};
-use crate::domain::{Cause, IdentityId, LeftBehind, backoff, left_behind};
+use crate::domain::{IdentityId, LeftBehind, left_behind};
 
 /// How soon to try again while a pass still has the turn.
 const BUSY: Duration = Duration::from_millis(200);
@@ -80,9 +81,9 @@ async fn is_gone(object: &Snapshot, context: &Context) -> bool {
             Err(_) if !context.leads() => return false,
             Err(error) => {
                 failures += 1;
-                let ms = backoff::delay(&Cause::Unavailable, failures, 0, context.dice()).unwrap_or(backoff::MAX_MS);
-                tracing::warn!(%error, retry_ms = ms, "cannot look whether an Identity is gone");
-                tokio::time::sleep(Duration::from_millis(ms)).await;
+                let wait = context.kube_backoff(failures);
+                tracing::warn!(%error, retry_ms = millis(wait), "cannot look whether an Identity is gone");
+                tokio::time::sleep(wait).await;
             }
         }
     }
