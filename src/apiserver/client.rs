@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::FutureExt;
-use http::{Request, Response, StatusCode};
+use http::{Method, Request, Response, StatusCode};
 use http_body_util::BodyExt as _;
 use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::{Bytes, Incoming};
@@ -14,10 +14,11 @@ use tower::util::BoxCloneService;
 use tower::{BoxError, ServiceBuilder, ServiceExt as _, service_fn};
 
 use super::SetupError;
-use super::connection::{Connections, SILENCE, Silent};
+use super::connection::{Connections, SILENCE, Silent, WRITE_SILENCE};
 use super::connector::connector;
 use super::credentials::{Credentials, Current};
 use super::listing::{self, UntilListed};
+use super::time::ServerTime;
 use crate::transport;
 
 type Answer = Response<UnsyncBoxBody<Bytes, BoxError>>;
@@ -28,13 +29,19 @@ pub(super) struct Shared {
     config: kube::Config,
     credentials: Arc<Credentials>,
     connections: Connections,
+    time: ServerTime,
     /// For the credential of that number.
     service: Mutex<Option<(u64, Service)>>,
 }
 
 impl Shared {
-    pub fn new(config: kube::Config, credentials: Arc<Credentials>, connections: Connections) -> Self {
-        Self { config, credentials, connections, service: Mutex::new(None) }
+    pub fn new(
+        config: kube::Config,
+        credentials: Arc<Credentials>,
+        connections: Connections,
+        time: ServerTime,
+    ) -> Self {
+        Self { config, credentials, connections, time, service: Mutex::new(None) }
     }
 
     /// Says whether requests can be sent at all, before the first one is.
@@ -47,6 +54,7 @@ impl Shared {
         let credential = self.credentials.get().await?;
         let again = copy(&request);
         let answer = self.service(&credential)?.oneshot(request).await?;
+        self.time.hear(answer.headers());
         if answer.status() != StatusCode::UNAUTHORIZED {
             return Ok(answer);
         }
@@ -73,15 +81,21 @@ impl Shared {
     fn build(&self, credential: &Current) -> Result<Service, SetupError> {
         let mut config = self.config.clone();
         config.auth_info = credential.who.clone();
-        let connector = connector(&config, &self.connections)?.map_future(FutureExt::boxed);
-        let http = legacy::Client::builder(TokioExecutor::new())
-            // Less than an idle connection lasts, so that none is taken that is just being closed.
-            .pool_idle_timeout(SILENCE * 3 / 4)
-            .pool_timer(TokioTimer::new())
-            .build::<_, Body>(connector);
+        let pool = |silence| {
+            let connector = connector(&config, &self.connections, silence)?.map_future(FutureExt::boxed);
+            Ok::<_, SetupError>(
+                legacy::Client::builder(TokioExecutor::new())
+                    // Less than an idle connection lasts, so that none is taken that is just being closed.
+                    .pool_idle_timeout(SILENCE * 3 / 4)
+                    .pool_timer(TokioTimer::new())
+                    .build::<_, Body>(connector),
+            )
+        };
+        let (reads, writes) = (pool(SILENCE)?, pool(WRITE_SILENCE)?);
         let connections = self.connections.clone();
         let listening = service_fn(move |mut request: Request<Body>| {
-            let (http, connections) = (http.clone(), connections.clone());
+            let pool = if request.method() == Method::GET { &reads } else { &writes };
+            let (http, connections) = (pool.clone(), connections.clone());
             async move {
                 let lists = listing::prolong(&mut request);
                 let answer = http.request(request).await.map_err(|error| noticed(error, &connections))?;

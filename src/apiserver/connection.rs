@@ -16,15 +16,21 @@ use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use tokio::time::{Instant, Sleep};
 
-/// A connection on which an answer is waited for is given up after so long without a byte. An idle one is closed.
+/// A connection on which the answer to a read is waited for is given up after so long without a byte. An idle one is closed.
 pub const SILENCE: Duration = Duration::from_secs(20);
 
-/// Nothing came on the connection for [`SILENCE`], or it is given up with another one of which that is so.
+/// The same for the answer to a write. The API server says nothing while it waits for an admission webhook, 30 s at most for each
+/// (`timeoutSeconds`), and then says which one did not answer.
+pub const WRITE_SILENCE: Duration = Duration::from_secs(32);
+
+/// Nothing came on the connection for long, or it is given up with another one of which that is so.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
-#[error("the connection was silent for {} s and is given up", SILENCE.as_secs())]
+#[error("the connection was silent for {} s and is given up", after.as_secs())]
 pub struct Silent {
     /// Nothing has come since then.
     pub(super) since: Instant,
+    /// How long that is allowed to last there.
+    after: Duration,
 }
 
 /// The connections to one API server. Clones are the same.
@@ -48,16 +54,16 @@ impl Pulse {
 }
 
 impl Connections {
-    /// Watches over a connection that has just come about.
-    pub fn watch_over<S>(&self, stream: S) -> Monitored<S> {
+    /// Watches over a connection that has just come about, and gives it up after `silence`.
+    pub fn watch_over<S>(&self, stream: S, silence: Duration) -> Monitored<S> {
         let now = Instant::now();
         let pulse =
             Arc::new(Pulse { heard: Mutex::new(now), given_up: AtomicBool::new(false), reader: AtomicWaker::new() });
         let mut all = self.all();
         all.retain(|pulse| pulse.strong_count() > 0);
         all.push(Arc::downgrade(&pulse));
-        let overdue = Box::pin(tokio::time::sleep_until(now + SILENCE));
-        Monitored { stream, pulse, sent: now, overdue }
+        let overdue = Box::pin(tokio::time::sleep_until(now + silence));
+        Monitored { stream, pulse, silence, sent: now, overdue }
     }
 
     /// One connection has been silent since then while an answer was due. Whatever has said nothing since is as dead, as far as anyone can
@@ -79,6 +85,7 @@ impl Connections {
 pub(super) struct Monitored<S> {
     stream: S,
     pulse: Arc<Pulse>,
+    silence: Duration,
     /// When something was last sent.
     sent: Instant,
     /// Not moved at each byte: when it is over it looks how long it really was.
@@ -92,16 +99,17 @@ impl<S> Monitored<S> {
         loop {
             let since = self.sent.max(*self.pulse.heard());
             if self.pulse.given_up.load(Ordering::SeqCst) {
-                return Poll::Ready(io::Error::new(io::ErrorKind::TimedOut, Silent { since }));
+                return Poll::Ready(io::Error::new(io::ErrorKind::TimedOut, Silent { since, after: self.silence }));
             }
             if self.overdue.as_mut().poll(context).is_pending() {
                 return Poll::Pending;
             }
-            if since.elapsed() >= SILENCE {
+            if since.elapsed() >= self.silence {
                 self.pulse.given_up.store(true, Ordering::SeqCst);
                 continue;
             }
-            self.overdue.as_mut().reset(since + SILENCE);
+            let end = since + self.silence;
+            self.overdue.as_mut().reset(end);
         }
     }
 }
@@ -169,7 +177,7 @@ mod tests {
     /// A connection that is watched over, as what speaks bytes, and its other end.
     fn line(connections: &Connections) -> (TokioIo<Monitored<TokioIo<DuplexStream>>>, DuplexStream) {
         let (near, far) = duplex(64);
-        (TokioIo::new(connections.watch_over(TokioIo::new(near))), far)
+        (TokioIo::new(connections.watch_over(TokioIo::new(near), SILENCE)), far)
     }
 
     /// How long it took, if nothing came.

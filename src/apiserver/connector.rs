@@ -26,9 +26,14 @@ const CONNECT: Duration = Duration::from_secs(10);
 /// Makes connections, ready for HTTP/1.1.
 pub(super) type Connector = BoxCloneSyncService<Uri, Socket, BoxError>;
 
-/// To the API server that `config` names, by the proxy that it names. `connections` watch over what comes about.
-pub(super) fn connector(config: &kube::Config, connections: &Connections) -> Result<Connector, SetupError> {
-    let raw = raw(config, connections)?;
+/// To the API server that `config` names, by the proxy that it names. `connections` watch over what comes about, and give it up after
+/// `silence`.
+pub(super) fn connector(
+    config: &kube::Config,
+    connections: &Connections,
+    silence: Duration,
+) -> Result<Connector, SetupError> {
+    let raw = raw(config, connections, silence)?;
     let secured = tls::on_top_of(raw, config)?;
     let via = config.proxy_url.as_ref().map(proxy::shown);
     let within = service_fn(move |server: Uri| {
@@ -43,12 +48,12 @@ pub(super) fn connector(config: &kube::Config, connections: &Connections) -> Res
 }
 
 /// Without the API server's TLS.
-fn raw(config: &kube::Config, connections: &Connections) -> Result<Connector, SetupError> {
+fn raw(config: &kube::Config, connections: &Connections, silence: Duration) -> Result<Connector, SetupError> {
     let mut tcp = HttpConnector::new();
     tcp.enforce_http(false);
     tcp.set_nodelay(true);
     let connections = connections.clone();
-    let tcp = tcp.map_response(move |stream| connections.watch_over(stream));
+    let tcp = tcp.map_response(move |stream| connections.watch_over(stream, silence));
     let Some(proxy) = &config.proxy_url else {
         return Ok(BoxCloneSyncService::new(tcp.map_response(Socket::new).map_err(BoxError::from)));
     };

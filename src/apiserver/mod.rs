@@ -7,6 +7,7 @@
 //! | `plugin`, `credentials` | as whom: runs an exec plugin, and again when what it gave is refused |
 //! | `connection`, `tls`, `connector` | from TCP to TLS; gives up what is silent |
 //! | `client`, `listing` | sends requests by all this; gives a watch that lists its time |
+//! | `time` | what time it is there |
 //! | `trouble` | names the cause of a failure |
 
 mod client;
@@ -17,6 +18,7 @@ mod credentials;
 mod listing;
 mod plugin;
 mod proxy;
+mod time;
 mod tls;
 mod trouble;
 
@@ -27,10 +29,11 @@ use tower::service_fn;
 use self::client::Shared;
 pub use self::config::{ConfigError, config};
 use self::connection::Connections;
-pub use self::connection::{SILENCE, Silent};
+pub use self::connection::{SILENCE, Silent, WRITE_SILENCE};
 use self::credentials::Credentials;
 pub use self::plugin::PluginError;
 pub use self::proxy::ProxyError;
+pub use self::time::ServerTime;
 pub use self::trouble::unreached;
 
 /// A watch ends after so many seconds, by the API server's hand, and begins anew where it ended. Two seconds before, a bookmark comes. So there is
@@ -59,20 +62,26 @@ pub struct Access {
     config: kube::Config,
     credentials: Arc<Credentials>,
     connections: Connections,
+    time: ServerTime,
 }
 
 impl Access {
     /// By this configuration. Runs the exec plugin that it names, if it names one; connects to nothing.
     pub async fn new(config: kube::Config) -> Result<Self, SetupError> {
         let credentials = Arc::new(Credentials::new(config.auth_info.clone()).await?);
-        Ok(Self { config, credentials, connections: Connections::default() })
+        Ok(Self { config, credentials, connections: Connections::default(), time: ServerTime::default() })
+    }
+
+    /// What time it is at the API server, as far as the answers to these clients tell.
+    pub fn time(&self) -> ServerTime {
+        self.time.clone()
     }
 
     /// A client with connections of its own, so that its requests wait for no other's. All clients share the credential, and what one of them learns of
     /// silent connections.
     pub fn client(&self) -> Result<kube::Client, SetupError> {
         let (config, credentials) = (self.config.clone(), Arc::clone(&self.credentials));
-        let shared = Arc::new(Shared::new(config, credentials, self.connections.clone()));
+        let shared = Arc::new(Shared::new(config, credentials, self.connections.clone(), self.time.clone()));
         shared.check()?;
         let service = service_fn(move |request| {
             let shared = Arc::clone(&shared);

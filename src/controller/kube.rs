@@ -13,10 +13,12 @@ use serde_json::Value;
 use super::answer::{self, Answer};
 use super::snapshot::Snapshot;
 use crate::api::{CRD_NAME, GROUP, PLURAL, proves_absence};
-use crate::apiserver;
+use crate::apiserver::{self, Silent, WRITE_SILENCE};
 use crate::domain::{CrdSight, ExternalId, ObjectKey, Refused, Uid};
+use crate::transport;
 
-const DEADLINE: Duration = Duration::from_secs(30);
+/// Of a request. No read is waited for so long: a connection that says nothing is given up before.
+const DEADLINE: Duration = WRITE_SILENCE;
 /// By so much the clock of the API server may be behind ours; managedFields tell whole seconds.
 const SKEW: Duration = Duration::from_secs(5);
 /// Group of the resource that defines resources.
@@ -141,11 +143,8 @@ async fn written(
 ) -> Result<Outcome, KubeError> {
     let request = request.map_err(|error| KubeError::Bug(::kube::Error::BuildRequest(error)))?;
     let answer = match within(answer::send(client, request)).await {
-        // A webhook or the storage behind it may hang: that is told as what else is refused. Whether it took effect, the next try shows.
-        Err(KubeError::Deadline) => {
-            let words = KubeError::Deadline.to_string();
-            return Ok(Outcome::Refused(Refused { code: 504, words, retry_after: 0 }));
-        }
+        Err(KubeError::Deadline) => return Ok(unanswered()),
+        Ok(Err(error)) if transport::find::<Silent>(&error).is_some() => return Ok(unanswered()),
         answer => answer?.map_err(KubeError::Api)?,
     };
     match answer {
@@ -153,6 +152,12 @@ async fn written(
         Answer::Stale(answer) => Ok(Outcome::Stale(answer)),
         Answer::Refused(answer) => Ok(Outcome::Refused(answer)),
     }
+}
+
+/// A webhook or the storage may hang: that is told as what else is refused. Whether it took effect, the next try shows.
+fn unanswered() -> Outcome {
+    let words = "the API server did not answer this write; an admission webhook or its storage may hang";
+    Outcome::Refused(Refused { code: 504, words: words.to_owned(), retry_after: 0 })
 }
 
 /// The answer that a write gives when it was accepted and has no effect.
@@ -194,6 +199,19 @@ fn outcome(key: &ObjectKey, answer: Result<::kube::Result<Snapshot>, KubeError>)
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_write_without_an_answer_is_told_as_refused() {
+        let never = tower::service_fn(|_: http::Request<::kube::client::Body>| {
+            std::future::pending::<Result<http::Response<::kube::client::Body>, tower::BoxError>>()
+        });
+        let key = ObjectKey { namespace: "shop".to_owned(), name: "customer".to_owned() };
+        let begun = tokio::time::Instant::now();
+        let outcome = patch(&Client::new(never, "shop"), &key, json!([])).await.unwrap();
+        assert!(begun.elapsed() >= WRITE_SILENCE, "{:?}", begun.elapsed());
+        let Outcome::Refused(refused) = outcome else { panic!("{outcome:?}") };
+        assert_eq!((refused.code, refused.words.contains("admission webhook")), (504, true), "{refused:?}");
+    }
 
     #[test]
     fn who_wrote_last_is_told_only_if_it_can_be_told() {

@@ -278,6 +278,23 @@ async fn a_webhook_that_fails_is_told_when_it_lasts() {
     world.assert_in_step().await;
 }
 
+/// A connection that is silent while the API server waits for a webhook is not dead, though one that a read waits on would be given up.
+#[tokio::test]
+async fn a_webhook_that_takes_its_time_is_waited_for() {
+    const LATE: Duration = Duration::from_secs(24);
+    let world = World::new("webhook-late").await;
+    let rules = Rules::on("unkey.com", &["identities"]).operations(&["UPDATE"]).timeout_seconds(30);
+    let webhook = Webhook::start(&world.plane.kubeconfig(), Kind::Validating, &world.namespace, &rules).await.unwrap();
+    let operator = world.start().await;
+    let late = webhook.order(Order::new(Answer::Late(LATE)).of("late").once());
+    world.create("late", &spec("late")).await;
+    world.ready("late").await;
+    assert_eq!((webhook.hits(late), asked(&webhook, "late", "").len()), (1, 1), "one claim, once");
+    assert_eq!(lines(&operator, "late", "WARN") + lines(&operator, "late", "ERROR"), 0);
+    assert!(!operator.log().contains("is given up"));
+    world.assert_in_step().await;
+}
+
 /// By a webhook in the answer, and by the API server's own flow control in a header alone.
 #[tokio::test]
 async fn retry_after_is_waited_for() {

@@ -47,7 +47,7 @@ async fn a_watch_that_falls_silent_alone_is_noticed() {
 #[tokio::test]
 async fn a_request_whose_connection_falls_silent_is_made_again() {
     let (world, proxy) = World::new("silent-requests").await.behind_proxy().await;
-    let _operator = world.start().await;
+    let operator = world.start().await;
     let kinds = [("before", FaultKind::SilentBefore), ("after", FaultKind::SilentAfter)];
     let mut names = Vec::new();
     for (when, kind) in kinds {
@@ -65,6 +65,8 @@ async fn a_request_whose_connection_falls_silent_is_made_again() {
     for name in &names {
         world.create(name, &json!({"externalId": name, "meta": {"n": 1}})).await;
     }
+    // The answer to a write is waited for longer than that to a read: an admission webhook may take its time.
+    operator.until_logged("silent for 32 s").await;
     for name in &names {
         world.ready(name).await;
     }

@@ -42,7 +42,7 @@ use workflow::Workflow;
 /// Cases at a time.
 const AT_A_TIME: usize = 8;
 /// The same of those in which nothing happens most of the time.
-const SILENT_AT_A_TIME: usize = 24;
+const SILENT_AT_A_TIME: usize = 48;
 
 /// Says it with the name of this test.
 fn say(text: &str) {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -19,6 +20,8 @@ pub enum Answer {
     Deny(Value),
     /// Admitted after this JSON patch (RFC 6902). Only for a mutating webhook.
     Patch(Value),
+    /// Admitted as it is, so much later.
+    Late(Duration),
     /// Not answered, until the API server gives up.
     Hang,
     /// This HTTP status and body in place of an `AdmissionReview`: a 404, a 500, garbage.
@@ -80,6 +83,7 @@ impl fmt::Debug for Answer {
             Self::Allow => f.write_str("Allow"),
             Self::Deny(status) => write!(f, "Deny({status})"),
             Self::Patch(patch) => write!(f, "Patch({patch})"),
+            Self::Late(after) => write!(f, "Late({after:?})"),
             Self::Hang => f.write_str("Hang"),
             Self::Http(status, body) => write!(f, "Http({status}, {body:?})"),
             Self::Drop => f.write_str("Drop"),

@@ -28,7 +28,7 @@ pub(crate) fn request(body: &[u8]) -> Option<Value> {
 pub(crate) fn reply(request: &Value, answer: &Answer) -> Reply {
     let uid = &request["uid"];
     match answer {
-        Answer::Allow => review(&json!({"uid": uid, "allowed": true})),
+        Answer::Allow | Answer::Late(_) => review(&json!({"uid": uid, "allowed": true})),
         Answer::Deny(status) => review(&json!({"uid": uid, "allowed": false, "status": status})),
         Answer::Patch(patch) => {
             let patch = BASE64_STANDARD.encode(patch.to_string());

@@ -22,7 +22,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs
 
 use super::registration::PROBE;
 use super::review::{self, Reply};
-use super::{Error, Shared};
+use super::{Answer, Error, Shared};
 
 /// Listens on a free port of 127.0.0.1; returns where, and the CA to trust.
 pub(crate) async fn start(shared: Arc<Shared>) -> Result<(SocketAddr, String, JoinHandle<()>), Error> {
@@ -90,10 +90,13 @@ async fn reviewed(request: Request<Incoming>, shared: Arc<Shared>) -> Result<Res
     };
     let (request, answer) = if is_probe {
         shared.probed();
-        (request, super::Answer::Allow)
+        (request, Answer::Allow)
     } else {
         shared.answer(request)
     };
+    if let Answer::Late(after) = answer {
+        tokio::time::sleep(after).await;
+    }
     match review::reply(&request, &answer) {
         Reply::Http(status, body) => answered(status, body),
         Reply::Closed => Err(io::Error::other("closed to order")),

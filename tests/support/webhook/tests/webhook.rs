@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)] // A test says what is wrong by failing.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use admission_webhook::{Answer, Kind, Order, Rules, Webhook};
 use controlplane::ControlPlane;
@@ -150,6 +150,16 @@ async fn a_webhook_that_fails_fails_the_request_unless_it_is_passed_over() {
         setup.create(&format!("a{number}")).await.unwrap();
         assert!(setup.webhook.hits(id) > 0);
     }
+}
+
+#[tokio::test]
+async fn a_late_answer_is_waited_for() {
+    const LATE: Duration = Duration::from_millis(300);
+    let setup = Setup::new(Kind::Validating, &rules()).await;
+    setup.webhook.order(Order::new(Answer::Late(LATE)));
+    let begun = Instant::now();
+    setup.create("a").await.unwrap();
+    assert!(begun.elapsed() >= LATE, "{:?}", begun.elapsed());
 }
 
 #[tokio::test]
