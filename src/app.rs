@@ -10,7 +10,7 @@ use futures::FutureExt;
 
 use crate::admin::{Admin, Kubernetes};
 use crate::api::{AdoptionPolicy, DeletionPolicy};
-use crate::apiserver::{self, Access};
+use crate::apiserver::{self, Access, ServerTime};
 use crate::controller::{self, Context, Scope, Settings};
 use crate::domain::Policy;
 use crate::leader::{Candidate, Lead, LeaderError, Place, Timing};
@@ -160,7 +160,7 @@ pub async fn run(options: Options) -> Result<(), AppError> {
         None => None,
     };
     let client = access.client()?;
-    let settings = settings(&options, lead);
+    let settings = settings(&options, lead, access.time());
     let metrics = Metrics::default();
     let (context, woken) = Context::new(client, unkey, &settings, metrics.clone());
     let admin = {
@@ -223,7 +223,7 @@ pub async fn run(options: Options) -> Result<(), AppError> {
     Ok(())
 }
 
-fn settings(options: &Options, lead: Lead) -> Settings {
+fn settings(options: &Options, lead: Lead, server_time: ServerTime) -> Settings {
     Settings {
         scope: Scope { namespaces: options.namespaces.clone(), selector: options.selector.clone() },
         workers: options.workers,
@@ -231,6 +231,7 @@ fn settings(options: &Options, lead: Lead) -> Settings {
         resync: options.resync_interval,
         accept_workspace_change: options.accept_workspace_change,
         lead,
+        server_time,
         policy: Policy {
             adoption: options.adoption,
             deletion: options.deletion,

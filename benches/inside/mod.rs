@@ -10,6 +10,7 @@ use kube::runtime::reflector::{self, Store};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use unkey_operator::api::{AdoptionPolicy, DeletionPolicy};
+use unkey_operator::apiserver::ServerTime;
 use unkey_operator::controller::{self, Change, Context, Intake, Scope, Settings, Snapshot};
 use unkey_operator::domain::{Claim, Desired, ExternalId, Limit, Limits, Meta, Policy, Uid};
 use unkey_operator::leader::Lead;
@@ -118,6 +119,7 @@ impl Inside {
             accept_workspace_change: false,
             lead: Lead::unrivalled(),
             resync: Duration::ZERO,
+            server_time: ServerTime::default(),
         };
         let client = kube::Client::try_from(config).unwrap();
         let (context, _) = Context::new(client, unkey, &settings, Metrics::default());

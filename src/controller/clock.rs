@@ -1,14 +1,33 @@
-//! The monotonic clock of the decisions, and what tells that this process stood still. Nothing else in the controller reads time for a
-//! decision.
+//! The monotonic clock of the decisions, what tells that this process stood still, and for how long an object has been leaving. Nothing
+//! else in the controller reads time for a decision.
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use k8s_openapi::jiff::Timestamp;
+
+use crate::apiserver::ServerTime;
 use crate::domain::Mono;
 
 /// Milliseconds since this process began to act: it stands at [`Mono::ZERO`] until then.
 #[derive(Clone, Debug, Default)]
 pub struct Clock(Arc<OnceLock<Instant>>);
+
+/// Wall clocks jump, so two of them have to agree: that of this machine, and that of the API server.
+#[derive(Clone, Debug, Default)]
+pub struct WallClocks(pub ServerTime);
+
+impl WallClocks {
+    /// Milliseconds that have passed, by both clocks, since the second `then` of 1970's count; 0: none have, or one does not say.
+    pub fn since(&self, then: i64) -> u64 {
+        passed(then, Timestamp::now().as_second(), self.0.seconds())
+    }
+}
+
+fn passed(then: i64, here: i64, there: Option<i64>) -> u64 {
+    let seconds = there.map_or(0, |there| here.min(there).saturating_sub(then));
+    u64::try_from(seconds).map_or(0, |seconds| seconds.saturating_mul(1_000))
+}
 
 impl Clock {
     /// One that runs.
@@ -86,6 +105,27 @@ pub fn millis(duration: Duration) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A clock that jumps a day ahead makes nothing older, as long as the other one does not; one that jumps back makes it younger.
+    #[test]
+    fn both_wall_clocks_have_to_say_that_time_has_passed() {
+        const DAY: i64 = 86_400;
+        let then = 1_790_000_000;
+        let now = then + 3;
+        for (here, there, ms) in [
+            (now, Some(now), 3_000),
+            (now + DAY, Some(now), 3_000),
+            (now, Some(now + DAY), 3_000),
+            (now - DAY, Some(now), 0),
+            (now, Some(now - DAY), 0),
+            (now, None, 0),
+        ] {
+            assert_eq!(passed(then, here, there), ms, "{here} {there:?}");
+        }
+        // A time that no clock can show does no harm.
+        assert_eq!(passed(i64::MAX, now, Some(now)), 0);
+        assert!(passed(i64::MIN, now, Some(now)) > 0);
+    }
 
     #[test]
     fn it_stands_until_this_process_acts() {

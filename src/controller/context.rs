@@ -10,7 +10,7 @@ use tokio::sync::Semaphore;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::access::Access;
-use super::clock::{Clock, Heart};
+use super::clock::{Clock, Heart, WallClocks};
 use super::coverage::Coverage;
 use super::definition::Definition;
 use super::events::Events;
@@ -19,6 +19,7 @@ use super::snapshot::Snapshot;
 use super::stray::Strays;
 use super::table::{Ref, Rescued, Table, Unwritten};
 use super::watch::Scope;
+use crate::apiserver::ServerTime;
 use crate::domain::{Cause, Crd, CrdMemory, Entry, Mono, Policy, Workspace, backoff};
 use crate::leader::Lead;
 use crate::telemetry::{Metrics, View};
@@ -47,6 +48,8 @@ pub struct Settings {
     pub accept_workspace_change: bool,
     /// Whether this process may act.
     pub lead: Lead,
+    /// What time it is at the API server.
+    pub server_time: ServerTime,
 }
 
 /// What every pass shares.
@@ -64,6 +67,7 @@ pub struct Context {
     pub(super) crd_memory: Mutex<CrdMemory>,
     pub(super) table: Table,
     pub(super) clock: Clock,
+    pub(super) walls: WallClocks,
     lead: Lead,
     pub(super) heart: Heart,
     pub(super) events: Events,
@@ -109,6 +113,7 @@ impl Context {
             crd_memory: Mutex::default(),
             heart: Heart::new(clock.clone()),
             clock,
+            walls: WallClocks(settings.server_time.clone()),
             lead: settings.lead.clone(),
             metrics,
             strays: Strays::default(),

@@ -157,7 +157,7 @@ fn report(context: &Context, turn: &Turn<'_>, memory: &Mutex<Memory>, object: &S
     let (now, access) = (context.clock.now(), context.access());
     let (object, mut visits) = {
         let mut memory = lock(memory);
-        (object.read(false, now, &mut memory.pokes), memory.visits.clone())
+        (object.read(false, now, &context.walls, &mut memory.pokes), memory.visits.clone())
     };
     let mut known = turn.known().clone();
     domain::begin_pass(&mut known);

@@ -289,7 +289,7 @@ impl<'a> Pass<'a> {
         let role = self.context.table.role(&self.external_id, &self.uid);
         let mut memory = lock(&self.memory);
         let Memory { visits, pokes, .. } = &mut *memory;
-        let mut object = self.snapshot.read(self.is_fresh(), now, pokes);
+        let mut object = self.snapshot.read(self.is_fresh(), now, &self.context.walls, pokes);
         if let Some(heirs) = self.gone {
             object.phase = Phase::Gone { heirs };
         }

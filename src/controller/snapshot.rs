@@ -11,11 +11,11 @@ use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
 use self::annotations::Annotations;
+use super::clock::WallClocks;
 use crate::api::{FINALIZER, GROUP, IdentityStatus, KIND, PLURAL, VERSION};
 use crate::domain::{
     Claimant, Crowd, ExternalId, Guard, Mark, Mono, Object, ObjectKey, Phase, Poke, Progress, Recorded, Report, Spec,
@@ -38,7 +38,8 @@ pub struct Snapshot {
     generation: i64,
     /// Seconds since 1970.
     born: i64,
-    phase: Phase,
+    /// `metadata.deletionTimestamp`, in seconds since 1970.
+    deleted: Option<i64>,
     finalizers: Finalizers,
     /// There is a map of annotations, whoever's.
     annotated: bool,
@@ -81,7 +82,7 @@ struct WireMeta {
     resource_version: Option<String>,
     generation: Option<i64>,
     creation_timestamp: Option<Time>,
-    deletion_timestamp: Option<IgnoredAny>,
+    deletion_timestamp: Option<Time>,
     finalizers: Option<Vec<String>>,
     annotations: Option<Annotations>,
 }
@@ -98,7 +99,7 @@ impl From<Wire> for Snapshot {
             resource_version: meta.resource_version.as_deref().unwrap_or_default().into(),
             generation: meta.generation.unwrap_or(0),
             born: meta.creation_timestamp.map_or(0, |time| time.0.as_second()),
-            phase: if meta.deletion_timestamp.is_some() { Phase::Deleting } else { Phase::Live },
+            deleted: meta.deletion_timestamp.map(|time| time.0.as_second()),
             finalizers: Finalizers::of(meta.finalizers.as_deref()),
             annotated,
             claim,
@@ -253,7 +254,12 @@ impl Snapshot {
 
     /// True if it is being deleted.
     pub fn is_leaving(&self) -> bool {
-        self.phase == Phase::Deleting
+        self.deleted.is_some()
+    }
+
+    /// Since when it is being deleted, in seconds since 1970.
+    pub fn deleted(&self) -> Option<i64> {
+        self.deleted
     }
 
     /// How far it has come.
@@ -286,7 +292,7 @@ impl Snapshot {
     /// True if a pass sees the same in both: they differ in labels, the annotations of others or the like.
     pub fn reads_as(&self, other: &Self) -> bool {
         self.uid == other.uid
-            && (self.generation, self.phase) == (other.generation, other.phase)
+            && (self.generation, self.deleted) == (other.generation, other.deleted)
             && (self.finalizers, self.annotated) == (other.finalizers, other.annotated)
             && (&self.claim, &self.poke, &self.crowd) == (&other.claim, &other.poke, &other.crowd)
             && text(self.spec.as_ref()) == text(other.spec.as_ref())
@@ -323,13 +329,13 @@ impl Snapshot {
             claimed: mark.own().is_some() && self.finalizers.ours().is_some(),
             created: own.is_some_and(|status| status.origin == Some(crate::api::Origin::Created)),
             born: self.born,
-            leaving: self.phase == Phase::Deleting,
+            leaving: self.is_leaving(),
             uid: uid.clone(),
         }
     }
 
-    /// The object as a decision sees it. `pokes` remembers when a poke was first seen.
-    pub fn read(&self, fresh: bool, now: Mono, pokes: &mut Pokes) -> Object {
+    /// The object as a decision sees it. `pokes` remembers when a poke was first seen; `walls` tell how long it has been leaving.
+    pub fn read(&self, fresh: bool, now: Mono, walls: &WallClocks, pokes: &mut Pokes) -> Object {
         let uid = &self.uid;
         let spec = Spec::read(text(self.spec.as_ref()).unwrap_or("{}"));
         let status = self.read_status();
@@ -342,7 +348,8 @@ impl Snapshot {
             .map(|value| Poke { value: value.to_owned(), since: pokes.since(value, now) });
         Object {
             key: self.key(),
-            phase: self.phase,
+            phase: if self.is_leaving() { Phase::Deleting } else { Phase::Live },
+            leaving_for: self.deleted.map_or(0, |then| walls.since(then)),
             fresh,
             finalizer: self.finalizers.ours().is_some(),
             mark: Mark::parse(self.claim(), uid),

@@ -33,7 +33,7 @@ pub use self::{owners::Owner, unwritten::Unwritten};
 use super::clock::Clock;
 use super::snapshot::Snapshot;
 use crate::api::Reason;
-use crate::domain::{self, Claimant, ExternalId, Knowledge, Mono, Role, Uid, Workspace, role};
+use crate::domain::{self, Claimant, Evidence, ExternalId, Knowledge, Mono, Role, Uid, Workspace, role};
 
 /// A reference by which the controller's queue knows an object.
 pub type Ref = ObjectRef<Snapshot>;
@@ -81,7 +81,7 @@ enum Source {
 
 /// What is known when nothing is: a read counts if it began when this root key was in use.
 fn nothing_known(workspace: &Workspace) -> Knowledge {
-    Knowledge { evidence_from: workspace.since(), ..Knowledge::default() }
+    Knowledge { evidence_from: Evidence::Since(workspace.since()), ..Knowledge::default() }
 }
 
 #[derive(Debug)]

@@ -19,7 +19,7 @@ pub struct Knowledge {
     pub last: LastWrite,
     /// The latest moment at which a write could have taken effect, as far as known: the end of our last attempt, or
     /// taking the lead, or first seeing an object that already carried a claim.
-    pub evidence_from: Mono,
+    pub evidence_from: Evidence,
     /// A write whose outcome is unknown and that no settled read has cleared.
     pub doubt: Option<Doubt>,
     /// The same of writes that another process may have sent. One that says Ready has settled them.
@@ -35,6 +35,22 @@ pub struct Knowledge {
     pub seen: Seen,
     /// When the last read was answered, if it found nothing and no witness has shown that this counts (R19).
     pub unwitnessed: Option<Mono>,
+}
+
+/// From when on a read may count, but for the consistency window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Evidence {
+    /// Whatever was sent took effect, or never will, longer than a consistency window ago: a read counts whenever it begins.
+    LongSince,
+    /// From this moment.
+    Since(Mono),
+}
+
+impl Default for Evidence {
+    /// Since this process acts.
+    fn default() -> Self {
+        Self::Since(Mono::ZERO)
+    }
 }
 
 /// A kind of write.
@@ -109,7 +125,7 @@ impl LastWrite {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Doubt {
     /// When the last of them is surely over.
-    pub over: Mono,
+    pub over: Evidence,
     /// All of them were answered (a 5xx of Unkey): nothing is on its way any more, and the next accepted write settles it.
     pub ended: bool,
     /// The objects for which one of them was a create: what is found may be their own. An externalId can have several lives.
@@ -176,7 +192,12 @@ pub enum Seen {
 impl Doubt {
     /// About one write; `create`: the object, if it was a create.
     pub fn new(over: Mono, ended: bool, create: Option<Uid>) -> Self {
-        Self { over, ended, creates: create.into_iter().collect() }
+        Self { over: Evidence::Since(over), ended, creates: create.into_iter().collect() }
+    }
+
+    /// About one write that is long over: what it has done is there to be seen.
+    pub fn long_over(create: Option<Uid>) -> Self {
+        Self { over: Evidence::LongSince, ..Self::new(Mono::ZERO, false, create) }
     }
 
     /// Both doubts at once.
@@ -213,6 +234,22 @@ impl Knowledge {
             self.unsure.iter().chain(in_flight).any(|unsure| unsure.uid == *uid && field(unsure))
         };
         recorded.unsure(unsure(|unsure| unsure.meta), unsure(|unsure| unsure.limits))
+    }
+
+    /// No read counts that begins less than a consistency window after `at`.
+    pub fn evidence_begins(&mut self, at: Mono) {
+        self.evidence_from = self.evidence_from.max(Evidence::Since(at));
+    }
+
+    /// Nothing that an earlier process sent can take effect any more, or be hidden by a replica. What this process knows better stays.
+    pub fn others_are_long_over(&mut self) {
+        let untouched = self.evidence_from == Evidence::default()
+            && self.last == LastWrite::None
+            && self.doubt().is_none()
+            && self.seen == Seen::Nothing;
+        if untouched {
+            self.evidence_from = Evidence::LongSince;
+        }
     }
 
     /// Adds a doubt to what is known.
@@ -271,8 +308,11 @@ impl Knowledge {
 
     /// The moment from which on a read is settled, with a consistency window of `window` milliseconds.
     pub fn settles_at(&self, window: u64) -> Mono {
-        let over = self.doubt().map_or(Mono::ZERO, |doubt| doubt.over);
-        self.evidence_from.max(over).after(window)
+        let over = self.doubt().map_or(Evidence::LongSince, |doubt| doubt.over);
+        match self.evidence_from.max(over) {
+            Evidence::LongSince => Mono::ZERO,
+            Evidence::Since(at) => at.after(window),
+        }
     }
 
     /// The last read, if it is settled.
@@ -290,7 +330,7 @@ impl Knowledge {
     pub fn forget_reads(&mut self, now: Mono) {
         self.seen = Seen::Nothing;
         self.unwitnessed = None;
-        self.evidence_from = self.evidence_from.max(now);
+        self.evidence_begins(now);
     }
 
     /// An object that is gone left this to be cleared up, and it is.

@@ -340,7 +340,7 @@ fn denied(
 }
 
 fn accepted(known: &mut Knowledge, now: Mono, policy: &Policy, keeps: bool, limits: bool) {
-    known.evidence_from = known.evidence_from.max(now);
+    known.evidence_begins(now);
     if known.doubt.as_ref().is_some_and(|doubt| doubt.ended) {
         known.doubt = None;
     }

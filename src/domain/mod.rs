@@ -39,7 +39,7 @@ pub use desired::{Desired, MAX_DEPTH, MAX_KEY_BYTES, MAX_META_BYTES, Spec, SpecE
 pub use fields::{Field, Fields};
 pub use fight::Fight;
 pub use ids::{Confirmed, ExternalId, IdentityId, Mono, ObjectKey, Uid};
-pub use knowledge::{Doubt, InFlight, Knowledge, LastWrite, Seen, Unsure, Write};
+pub use knowledge::{Doubt, Evidence, InFlight, Knowledge, LastWrite, Seen, Unsure, Write};
 pub use learn::{Effect, Fault, Reply, Telling, begin, begin_pass, learn};
 pub use losses::{Losses, lossless};
 pub use object::{Controls, Crowd, Guard, Object, Phase, Poke};

@@ -16,6 +16,8 @@ pub struct Object {
     pub guard: Guard,
     /// Where it is in its life.
     pub phase: Phase,
+    /// Milliseconds for which it has been leaving at least, by all clocks; 0: it is not, or they do not say.
+    pub leaving_for: u64,
     /// True if this comes from an uncached read, or the reply to a write, with no upstream call since. A write upstream
     /// needs it (R11).
     pub fresh: bool,

@@ -64,8 +64,11 @@ fn rejudge(object: &Object, visits: &mut Visits, policy: &Policy) {
 fn inherit(object: &Object, known: &mut Knowledge, visits: &mut Visits, policy: &Policy, now: Mono) {
     let (held, claimed) = (object.held().is_some(), object.mark.own().is_some());
     let first = !std::mem::replace(&mut visits.seen_before, true);
-    if first && (claimed || held) {
-        known.evidence_from = known.evidence_from.max(now);
+    let long_over = policy.is_long_over(object);
+    if first && long_over {
+        known.others_are_long_over();
+    } else if first && (claimed || held) {
+        known.evidence_begins(now);
     }
     if first {
         fight::resume(object, visits, policy, now);
@@ -77,7 +80,11 @@ fn inherit(object: &Object, known: &mut Knowledge, visits: &mut Visits, policy: 
     if strange {
         // Who sent it may have died a moment ago: the attempt lasts as long as one of ours.
         let create = Some(object.guard.uid.clone());
-        known.inherit(Doubt::new(now.after(policy.attempt), false, create));
+        known.inherit(if long_over {
+            Doubt::long_over(create)
+        } else {
+            Doubt::new(now.after(policy.attempt), false, create)
+        });
     }
     // For a while after taking the lead a cache may still show what was before the last process's writes (S7): until
     // then each sight counts as the first.
@@ -96,7 +103,7 @@ fn inherit(object: &Object, known: &mut Knowledge, visits: &mut Visits, policy: 
         let settled = object.recorded.own().is_some_and(|record| record.shown.ready);
         let create = (!settled).then(|| object.guard.uid.clone());
         let over = now.max(Mono::ZERO.after(policy.attempt));
-        known.inherit(Doubt::new(over, false, create));
+        known.inherit(if long_over { Doubt::long_over(create) } else { Doubt::new(over, false, create) });
     }
 }
 

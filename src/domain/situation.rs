@@ -57,6 +57,18 @@ pub struct Policy {
     pub credential: Option<String>,
 }
 
+/// How long a process may send something after it last looked, and clocks of one cluster may differ, in milliseconds.
+const SLACK_MS: u64 = 10_000;
+
+impl Policy {
+    /// True if whatever any process but this one sent for an object is over, and every replica shows it. An object that is being deleted
+    /// sends no create and no update, so what it sent is older than its deletion.
+    pub fn is_long_over(&self, object: &Object) -> bool {
+        let over = self.attempt.saturating_add(self.window).saturating_add(SLACK_MS);
+        object.phase == Phase::Deleting && object.leaving_for >= over
+    }
+}
+
 /// Whether an object that owns no identity yet may come to own one: claim, create, adopt, or delete what it would have adopted. What an
 /// object owns already is kept in step in any case.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

@@ -10,6 +10,7 @@ mod adoption_matrix;
 mod alerts;
 mod api_server;
 mod budget;
+mod clocks;
 mod conditions;
 mod conflict;
 mod crash;

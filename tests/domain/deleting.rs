@@ -5,7 +5,7 @@ use unkey_operator::domain::{Cause, Role, Wake};
 
 use crate::sim::{Act, End, Script, Sim, content, wish};
 use crate::syncing::{A, B, synced};
-use crate::world::{Fate, Maker, WINDOW};
+use crate::world::{DEADLINE, Fate, Maker, Rights, WINDOW};
 
 fn dies(step: usize) -> Script {
     Script { crash_after: Some(step), ..Script::default() }
@@ -317,5 +317,52 @@ fn remade_by_the_application_after_our_delete_is_left_alone() {
         sim.act(&Act::StrangerMakes(content(stored)));
         assert_eq!(sim.settle(), End::Done);
         assert_eq!(sim.unkey.live.as_ref().map(|live| &live.maker), Some(&Maker::Stranger), "{:?}", sim.trace);
+    }
+}
+
+/// The create of a process that died may land for as long as an attempt lasts, and be hidden for a window after that.
+#[test]
+fn s66_after_a_restart_a_deletion_that_is_long_ago_waits_for_nothing() {
+    const LONG: u64 = DEADLINE + WINDOW + 10_000;
+    for (ago, at_once) in [(LONG, true), (LONG - 1, false), (0, false)] {
+        // Recorded, and blocked when the process died.
+        let mut sim = synced(A);
+        sim.unkey.masks = false;
+        sim.act(&Act::Rights(Rights { delete: false, ..Rights::ALL }));
+        sim.act(&Act::Delete);
+        sim.pass();
+        assert_eq!(sim.record().shown.reason, Some(Reason::DeletionBlocked));
+        let deleted = sim.thing.as_ref().unwrap().deleted.unwrap();
+        sim.sleep(deleted + ago - sim.now.min(deleted + ago));
+        sim.act(&Act::Rights(Rights::ALL));
+        sim.restart();
+        sim.taken();
+        let end = sim.pass();
+        assert_eq!((end == End::Done, sim.thing.is_none()), (at_once, at_once), "{ago} ms ago: {:?}", sim.trace);
+        if at_once {
+            assert_eq!(sim.taken(), ["Read", "Refresh", "Delete", "Release Deleted"]);
+        }
+        assert_eq!(sim.settle(), if at_once { End::NoObject } else { End::Done });
+        assert!(sim.thing.is_none() && sim.unkey.live.is_none(), "{ago}");
+    }
+}
+
+/// The same of one whose id no status shows: gone already, or never made.
+#[test]
+fn s66_after_a_restart_what_is_absent_and_was_deleted_long_ago_is_let_go() {
+    for made in [false, true] {
+        let mut sim = Sim::new();
+        sim.apply(wish(A));
+        // It dies after the claim, or after the create.
+        sim.pass_with(&dies(usize::from(made)));
+        sim.act(&Act::Delete);
+        sim.sleep(DEADLINE + WINDOW + 10_000);
+        sim.restart();
+        sim.taken();
+        assert_eq!(sim.pass(), End::Done);
+        let expected: &[&str] =
+            if made { &["Read", "Refresh", "Delete", "Release Deleted"] } else { &["Read", "Look", "Release Gone"] };
+        assert_eq!(sim.taken(), expected, "made {made}");
+        assert!(sim.thing.is_none() && sim.unkey.live.is_none());
     }
 }

@@ -3,7 +3,7 @@
 use unkey_operator::api::Reason;
 use unkey_operator::domain::{Cause, Wake};
 
-use crate::sim::{Act, End, Script, Sim, content, wish};
+use crate::sim::{Act, End, Script, Sim, Thing, content, wish};
 use crate::syncing::{A, B, synced};
 use crate::world::{Fate, WINDOW};
 
@@ -113,7 +113,7 @@ fn broken(sim: &mut Sim, thrives: bool) -> (usize, End) {
             sim.thrives = Some(sim.mono());
         }
         // A delete is repeated after a read only (R6), and that succeeds.
-        let looks_first = sim.thing.as_ref().is_some_and(|thing| thing.deleting) && sent > 0;
+        let looks_first = sim.thing.as_ref().is_some_and(Thing::is_deleting) && sent > 0;
         let looks = vec![Fate::Fine; usize::from(looks_first)];
         let fates = [looks, vec![Fate::EndedBefore]].concat();
         let end = sim.pass_with(&Script { fates, ..Script::default() });

@@ -246,3 +246,29 @@ fn r8_a_start_at_which_lists_take_a_moment_writes_no_status() {
     assert_eq!(at.0, 15_000);
     assert!(sim.taken().is_empty());
 }
+
+/// Faults G2: what the API server would not keep cannot say who owns what.
+#[test]
+fn while_the_definition_is_older_nothing_new_is_claimed_and_what_is_owned_goes_on() {
+    let mut new = Sim::new();
+    new.entry = Entry::Outdated;
+    new.unkey.stranger_makes(new.now, content(A));
+    new.apply(wish(A));
+    assert_eq!(new.settle(), End::Wait(Wake::Change));
+    assert_eq!(new.taken(), ["Status Progressing"]);
+    new.act(&Act::Delete);
+    assert!(new.thing.is_none() && new.unkey.live.is_some(), "it never claimed anything");
+
+    let mut owned = synced(A);
+    owned.entry = Entry::Outdated;
+    owned.apply(wish(B));
+    assert_eq!(owned.settle(), End::Done);
+    assert_eq!(owned.taken(), ["Refresh", "Update", "Status Synced"]);
+    owned.unkey.stranger_deletes(owned.now);
+    owned.act(&Act::Poke);
+    assert_eq!(owned.settle(), End::Wait(Wake::Change));
+    assert_eq!(owned.unkey.accepted_creates, 1, "it is not created again");
+    owned.entry = Entry::Open;
+    assert_eq!(owned.settle(), End::Done);
+    assert!(owned.ready() && owned.unkey.accepted_creates == 2);
+}

@@ -6,7 +6,7 @@ use proptest::test_runner::RngSeed;
 use unkey_operator::api::{AdoptionPolicy, DeletionPolicy};
 use unkey_operator::domain::{Cause, Content, Controls, KubeWrite, Witness};
 
-use crate::sim::{Act, End, Script, Sim, Wish, content, wish};
+use crate::sim::{Act, End, Script, Sim, Thing, Wish, content, wish};
 use crate::world::{Fate, Rights};
 
 const SPECS: [&str; 7] = [
@@ -25,6 +25,8 @@ enum Op {
     Act(Act),
     Pass(Script),
     Settle,
+    /// A status says that work waits, if it does.
+    Tell,
     Sleep(u64),
     Lag(u64),
     Restart,
@@ -126,6 +128,7 @@ fn ops(strangers: bool) -> impl Strategy<Value = Vec<Op>> {
         2 => Just(Op::Settle),
         2 => acts(strangers).prop_map(Op::Act),
         1 => wishes().prop_map(Op::Apply),
+        2 => Just(Op::Tell),
         2 => (0..70_000_u64).prop_map(Op::Sleep),
         1 => (0..29_000_u64).prop_map(Op::Lag),
         1 => Just(Op::Restart),
@@ -152,6 +155,7 @@ fn live_through(ops: Vec<Op>) -> Sim {
                     sim.go_on();
                 }
             }
+            Op::Tell => sim.tell(),
             Op::Sleep(ms) => sim.sleep(ms),
             Op::Lag(ms) => sim.unkey.lag = ms,
             Op::Restart => sim.restart(),
@@ -178,7 +182,7 @@ fn comes_to_rest(sim: &mut Sim) {
         let record = thing.status.as_ref().map(|(_, record)| record).expect("a status");
         assert_eq!(record.generation, thing.generation, "{end:?}\n{trace}");
         let shown = &record.shown;
-        if thing.deleting {
+        if thing.is_deleting() {
             assert!(
                 thing.wish.controls.suspend || shown.reason.is_some_and(|r| r.as_str() == "DeletionBlocked"),
                 "{trace}"
@@ -195,7 +199,7 @@ fn comes_to_rest(sim: &mut Sim) {
         assert!(sim.trace.is_empty(), "R12: {:?}\n{:?}", sim.trace, sim.thing);
     }
     // A deletion that is refused is tried once more by the next process.
-    let blocked = sim.thing.as_ref().is_some_and(|thing| thing.deleting);
+    let blocked = sim.thing.as_ref().is_some_and(Thing::is_deleting);
     sim.restart();
     for _ in 0..3 {
         sim.sleep(600_000);
@@ -223,7 +227,7 @@ proptest! {
         let mut sim = live_through(ops);
         comes_to_rest(&mut sim);
         // Without strangers, nothing stalls but on a spec or a refusal, and what is ready is what Unkey holds.
-        if let Some(thing) = sim.thing.clone().filter(|thing| !thing.deleting && sim.ready()) {
+        if let Some(thing) = sim.thing.clone().filter(|thing| !thing.is_deleting() && sim.ready()) {
             let live = sim.unkey.live.clone().expect("ready");
             let held = thing.status.clone().and_then(|(_, record)| record.held).expect("ready");
             prop_assert_eq!(held.identity.id().as_str(), live.id.as_str());

@@ -41,13 +41,20 @@ pub struct Thing {
     pub at: u64,
     pub generation: i64,
     pub wish: Wish,
-    pub deleting: bool,
+    /// When it was deleted, as a wall clock tells it that the process can read.
+    pub deleted: Option<u64>,
     pub finalizer: bool,
     pub claim: Option<String>,
     pub poke: Option<String>,
     pub status: Option<(Uid, Record)>,
     /// A user took finalizer, claim or status away: what is then left behind is left by the user's hand.
     pub tampered: bool,
+}
+
+impl Thing {
+    pub fn is_deleting(&self) -> bool {
+        self.deleted.is_some()
+    }
 }
 
 /// What one process remembers.
@@ -188,7 +195,7 @@ impl Sim {
             at: 0,
             generation: 1,
             wish,
-            deleting: false,
+            deleted: None,
             finalizer: false,
             claim: None,
             poke: None,
@@ -223,15 +230,15 @@ impl Sim {
                 self.thing = None;
                 return;
             }
-            Act::Delete if !thing.deleting => {
-                thing.deleting = true;
+            Act::Delete if !thing.is_deleting() => {
+                thing.deleted = Some(now);
                 thing.generation += 1;
             }
             Act::Strip => {
                 thing.finalizer = false;
                 thing.claim = None;
                 thing.tampered = true;
-                if thing.deleting {
+                if thing.is_deleting() {
                     self.thing = None;
                     return;
                 }

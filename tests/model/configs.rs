@@ -61,6 +61,8 @@ pub struct Config {
     pub stale_start: bool,
     /// A process may start without knowing the objects of one slot.
     pub blind_start: bool,
+    /// The definition in the cluster is older than the operators at first.
+    pub outdated: bool,
     /// What the root key may lose, one at a time.
     pub rights: &'static [Right],
     /// A missing permission is answered as if there were nothing (R19); else with a 403.
@@ -106,6 +108,7 @@ impl Config {
         elsewhere: false,
         stale_start: false,
         blind_start: false,
+        outdated: false,
         rights: &[],
         masks: true,
         alone: false,
@@ -148,6 +151,7 @@ impl Config {
             backup: None,
             rewound: false,
             lost: None,
+            outdated: false,
             disturbed: matches!(self.start, Start::Taken(_)),
             broken: None,
             alone: false,
@@ -160,6 +164,7 @@ impl Config {
             state = liveness::settled(&Self { seeded: None, ..self.clone() }, state);
         }
         state.left = self.budget;
+        state.outdated = self.outdated;
         (state.asked, state.calls, state.sent, state.writes) = (0, 0, 0, 0);
         state
     }

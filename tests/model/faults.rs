@@ -71,6 +71,8 @@ seeded! {
     LoserClaims => ClaimOnly in "two objects, one externalId",
     /// Claims and adopts while the objects of a namespace are unknown (R8).
     EntersUnseen => OneOwner in "a namespace is unknown",
+    /// Claims and adopts while the definition in the cluster is older (R8).
+    EntersOutdated => Entered in "an older definition",
     /// Looks at Unkey for whoever does not own (R8).
     LoserLooks => Loser in "two objects, one externalId",
     /// Works on what is suspended (R14).
@@ -79,6 +81,8 @@ seeded! {
     IgnoreOrphan => Orphan in "suspend, orphan, policy",
     /// Lets go, then deletes (R7).
     ReleaseFirst => Released in "lost requests",
+    /// Takes what was deleted a moment ago for long over (R4).
+    YoungIsLongOver => Released in "restart everywhere",
     /// Repeats a delete without a look (R6).
     RepeatBlindly => Again in "lost requests",
     /// Deletes the identity of an object whose spec has become invalid.
@@ -157,19 +161,28 @@ fn changed(fields: &Fields, change: impl Fn(Field) -> Field) -> Fields {
 }
 
 impl Seeded {
+    /// What is made of an object before it is taken in.
+    pub fn before_observing(self, object: &mut Object) {
+        if self == Self::YoungIsLongOver && object.phase == Phase::Deleting {
+            object.leaving_for = u64::MAX;
+        }
+    }
+
     /// Decides on a falsified situation, or falsifies the decision.
     pub fn decide(
         self,
         object: &mut Object,
         role: &mut Role,
-        gate: &Gate,
+        (gate, entry): (&Gate, Entry),
         op: &Operator,
         visits: &Visits,
         now: Mono,
     ) -> Step {
         let pass = op.pass.as_ref().expect("a pass");
         let (thing, crd) = (pass.thing.clone(), pass.crd);
-        let entry = if self == Self::EntersUnseen { Entry::Open } else { op.entry() };
+        let enters =
+            matches!((self, entry), (Self::EntersUnseen, Entry::Unseen) | (Self::EntersOutdated, Entry::Outdated));
+        let entry = if enters { Entry::Open } else { entry };
         let (mut known, mut visits, mut policy) =
             (op.known.clone(), visits.clone(), Operator::policy(pass.key).clone());
         self.falsify(object, role, op, &mut known, &mut visits, &mut policy);

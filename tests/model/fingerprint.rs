@@ -7,7 +7,8 @@
 use std::hash::{Hash, Hasher};
 
 use unkey_operator::domain::{
-    Content, Crd, Doubt, Fight, InFlight, Knowledge, Mono, Refusal, Refusals, Seen, Stripped, Trouble, Visits, Witness,
+    Content, Crd, Doubt, Evidence, Fight, InFlight, Knowledge, Mono, Refusal, Refusals, Seen, Stripped, Trouble,
+    Visits, Witness,
 };
 
 use crate::kube::{Kube, Thing};
@@ -37,6 +38,7 @@ impl Hash for State {
             backup,
             rewound,
             lost,
+            outdated,
             disturbed,
             broken,
             // Where `broken` was found: nothing follows a state in which it is.
@@ -50,11 +52,11 @@ impl Hash for State {
         // `version`: see `Print::thing`.
         let Kube { slots, version: _, uids, pokes, came_back } = kube;
         for slot in slots {
-            slot.as_ref().map(|thing| thing.print()).hash(h);
+            slot.as_ref().map(|thing| (thing.print(), age(thing, *now))).hash(h);
         }
         (uids, pokes, came_back, denied_type, rewound, backup.is_some()).hash(h);
         for thing in backup.iter().flatten() {
-            thing.as_ref().map(|thing| thing.print()).hash(h);
+            thing.as_ref().map(|thing| (thing.print(), age(thing, *now))).hash(h);
         }
         hash_unkey(unkey, *now, h);
         ops.len().hash(h);
@@ -62,10 +64,11 @@ impl Hash for State {
             Print { op, kube, now: *now }.hash(h);
         }
         (left, excused, deleted, asked, unanswered, met, going, lost, disturbed, broken).hash(h);
+        outdated.hash(h);
         past.len().hash(h);
         for (at, slot, thing) in past {
             (now - at, slot).hash(h);
-            hash_thing(thing, kube, h);
+            hash_thing(thing, kube, *now, h);
         }
     }
 }
@@ -82,9 +85,14 @@ fn hash_unkey<H: Hasher>(unkey: &Unkey, now: u32, h: &mut H) {
 }
 
 /// Versions matter only by which is the newest: a patch tests whether its object is, and a cache is behind if its own is not.
-fn hash_thing<H: Hasher>(thing: &Thing, kube: &Kube, h: &mut H) {
+fn hash_thing<H: Hasher>(thing: &Thing, kube: &Kube, now: u32, h: &mut H) {
     let newest = kube.slots.iter().flatten().any(|newest| newest.version == thing.version);
-    (newest, thing.print()).hash(h);
+    (newest, thing.print(), age(thing, now)).hash(h);
+}
+
+/// How long ago it was deleted.
+fn age(thing: &Thing, now: u32) -> Option<u32> {
+    thing.deleted.map(|at| (now - at).min(LONG_AGO))
 }
 
 /// One process.
@@ -107,7 +115,7 @@ impl Print<'_> {
         for cached in cache {
             cached.is_some().hash(h);
             if let Some(thing) = cached {
-                hash_thing(thing, self.kube, h);
+                hash_thing(thing, self.kube, self.now, h);
             }
         }
         self.known(known, h);
@@ -122,7 +130,7 @@ impl Print<'_> {
         }
         strays.len().hash(h);
         for thing in strays {
-            hash_thing(thing, self.kube, h);
+            hash_thing(thing, self.kube, self.now, h);
         }
         workspace.fingerprint(|at| self.time(at), h);
         crd.fingerprint(|at| self.time(at), h);
@@ -145,9 +153,16 @@ impl Print<'_> {
             Crd::Doubtful(again) => (true, self.time(*again).max(0)).hash(h),
             Crd::Unguarded | Crd::Unseen | Crd::Stays | Crd::Going | Crd::Hidden => (false, crd).hash(h),
         }
-        hash_thing(thing, self.kube, h);
+        hash_thing(thing, self.kube, self.now, h);
         if let Some(Waiting { call, reply, begun }) = waiting.as_deref() {
             (format!("{call:?}{reply:?}"), self.now - begun).hash(h);
+        }
+    }
+
+    fn evidence(&self, evidence: Evidence) -> Option<i64> {
+        match evidence {
+            Evidence::LongSince => None,
+            Evidence::Since(at) => Some(self.time(at)),
         }
     }
 
@@ -156,11 +171,11 @@ impl Print<'_> {
         let Knowledge { last, evidence_from, doubt, inherited, in_flight, unsure, limits_sent, seen, unwitnessed: _ } =
             known;
         last.hash(h);
-        self.time(*evidence_from).hash(h);
+        self.evidence(*evidence_from).hash(h);
         for doubt in [doubt, inherited] {
             doubt.is_some().hash(h);
             if let Some(Doubt { over, ended, creates }) = doubt {
-                (self.time(*over), ended, creates).hash(h);
+                (self.evidence(*over), ended, creates).hash(h);
             }
         }
         in_flight.is_some().hash(h);
@@ -176,7 +191,10 @@ impl Print<'_> {
         // A settled read stays settled, however long ago it began. One that a write under way unsettles may be settled again, if
         // that write is refused; nothing else that comes later can settle it.
         let settled = known.settled(window).is_some();
-        let would_be = |begun: &Mono| *begun >= known.evidence_from.after(window);
+        let would_be = |begun: &Mono| match known.evidence_from {
+            Evidence::LongSince => true,
+            Evidence::Since(at) => *begun >= at.after(window),
+        };
         match seen {
             Seen::Nothing => 0_u8.hash(h),
             Seen::Absent { first, last, of } => {

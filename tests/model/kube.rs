@@ -10,6 +10,7 @@ use unkey_operator::domain::{
     Shown, Verdict,
 };
 
+use crate::unkey::TICK_MS;
 use crate::words::{Wish, external_id, number_of, uid};
 
 /// One version of an object.
@@ -19,7 +20,8 @@ pub struct Thing {
     pub version: u32,
     pub generation: i64,
     pub wish: Wish,
-    pub deleting: bool,
+    /// The tick of its deletionTimestamp.
+    pub deleted: Option<u32>,
     pub finalizer: bool,
     /// The claim annotation and the uid that it names.
     pub claim: Option<(u8, Claim)>,
@@ -60,7 +62,7 @@ impl Thing {
             version: 0,
             generation: 1,
             wish,
-            deleting: false,
+            deleted: None,
             finalizer: false,
             claim: None,
             poke: None,
@@ -76,12 +78,16 @@ impl Thing {
     }
 
     fn seal(&mut self) {
-        // `version`: see `fingerprint`; `print` is what comes of this.
-        let Self { uid, version: _, generation, wish, deleting, finalizer, claim, poke, status, born, tampered, print } =
+        // `version`, and how long ago it was deleted: see `fingerprint`; `print` is what comes of this.
+        let Self { uid, version: _, generation, wish, deleted, finalizer, claim, poke, status, born, tampered, print } =
             self;
         let mut hasher = DefaultHasher::new();
-        (uid, generation, wish, deleting, finalizer, claim, poke, status, born, tampered).hash(&mut hasher);
+        (uid, generation, wish, deleted.is_some(), finalizer, claim, poke, status, born, tampered).hash(&mut hasher);
         *print = hasher.finish();
+    }
+
+    pub fn is_deleting(&self) -> bool {
+        self.deleted.is_some()
     }
 
     pub fn mark(&self) -> Mark {
@@ -116,7 +122,7 @@ impl Thing {
     /// How far it has come.
     pub fn progress(&self) -> Progress {
         let observed = self.record().map(|record| record.generation);
-        Progress { generation: self.generation, observed, leaving: self.deleting }
+        Progress { generation: self.generation, observed, leaving: self.is_deleting() }
     }
 
     /// What it says for its right to the externalId (R8), as `controller::snapshot` reads it.
@@ -131,12 +137,12 @@ impl Thing {
                 .and_then(|record| record.held.as_ref())
                 .is_some_and(|held| held.origin == Some(Origin::Created)),
             born: self.born,
-            leaving: self.deleting,
+            leaving: self.is_deleting(),
         }
     }
 
     /// The object as a decision sees it.
-    pub fn view(&self, fresh: bool, gone: Option<bool>, since: Mono) -> Object {
+    pub fn view(&self, fresh: bool, gone: Option<bool>, since: Mono, now: u32) -> Object {
         let recorded = match &self.status {
             None => Recorded::Nothing,
             Some((of, _)) if *of != self.uid => Recorded::Restored,
@@ -144,7 +150,7 @@ impl Thing {
         };
         let handled = recorded.own().and_then(|record| record.handled_poke.as_deref());
         let poke = self.poke.map(|n| n.to_string()).filter(|value| Some(value.as_str()) != handled);
-        let phase = match (gone, self.deleting) {
+        let phase = match (gone, self.is_deleting()) {
             (Some(heirs), _) => Phase::Gone { heirs },
             (None, true) => Phase::Deleting,
             (None, false) => Phase::Live,
@@ -157,6 +163,7 @@ impl Thing {
             finalizer: self.finalizer,
             mark: self.mark(),
             crowd: None,
+            leaving_for: self.deleted.map_or(0, |at| u64::from(now - at) * TICK_MS),
             generation: self.generation,
             poke: poke.map(|value| Poke { value, since }),
             external_id: Some(external_id()),
@@ -217,7 +224,7 @@ impl Kube {
         let Some(mut thing) = self.tested(slot, guard) else { return Patched::Refused };
         thing.finalizer = false;
         thing.claim = None;
-        let ends = thing.deleting;
+        let ends = thing.is_deleting();
         let last = self.put(slot, thing);
         if ends {
             self.slots[slot] = None;

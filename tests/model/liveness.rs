@@ -94,7 +94,7 @@ impl World {
                 continue;
             }
             // A deletion that is blocked waits for a change, and each visit may look; here every round is a visit.
-            let blocked = state.kube.things().any(|thing| thing.deleting);
+            let blocked = state.kube.things().any(|thing| thing.is_deleting());
             let looks = if blocked { made.0 } else { state.calls };
             if (looks, state.sent, state.writes) != made {
                 return Some(Broken::Quiet);
@@ -130,7 +130,7 @@ impl World {
 
 fn ask(config: &Config, state: &mut State) {
     for slot in 0..2 {
-        if state.kube.slots[slot].as_ref().is_some_and(|thing| !thing.deleting) {
+        if state.kube.slots[slot].as_ref().is_some_and(|thing| !thing.is_deleting()) {
             state.act(config, slot, Act::Poke);
         }
     }
@@ -138,6 +138,10 @@ fn ask(config: &Config, state: &mut State) {
 
 /// One round. False: a pass ran in circles.
 fn round(config: &Config, state: &mut State, way: Way, log: &mut impl FnMut(&State, Action)) -> bool {
+    if state.outdated {
+        log(state, Action::Upgrade);
+        state.outdated = false;
+    }
     for op in 0..state.ops.len() {
         for slot in 0..2 {
             state.deliver(config, op, slot);
@@ -227,7 +231,7 @@ fn tells(config: &Config, state: &State, thing: &Thing, several: bool, asked: bo
             && live.map(|live| live.id) != thing.held_id()
     };
     let elsewhere = state.ops.iter().any(|op| !config.leads_here(op.key) || earlier(op));
-    if thing.deleting {
+    if thing.is_deleting() {
         return shown.reason == Some(Reason::DeletionBlocked) && (wish.controls.suspend || several || elsewhere);
     }
     if wish.controls.suspend {

@@ -69,6 +69,8 @@ pub enum Action {
     /// The root key loses a permission, or gets it back.
     Lose(Right),
     Regain,
+    /// The definition in the cluster becomes that of the operators.
+    Upgrade,
     /// A look for a witness (R19).
     Witness(usize),
 }
@@ -228,6 +230,9 @@ impl Model for World {
         if state.left.rights > 0 && state.lost.is_none() {
             actions.extend(self.config.rights.iter().map(|right| Action::Lose(*right)));
         }
+        if state.outdated {
+            actions.push(Action::Upgrade);
+        }
         if state.may_regain() {
             actions.push(Action::Regain);
         }
@@ -254,7 +259,7 @@ impl Model for World {
         }
         always!(
             FreshLook Suspended Loser Claimed OnlyOwn AsAsked Looked Lawful Orphan Live Released InDoubt GivenUp OneOwner OtherUid
-            Ready Protected Patient Keeps ClaimOnly Again Elsewhere Rests Truth Equal NothingLeft Quiet
+            Ready Protected Patient Keeps ClaimOnly Entered Again Elsewhere Rests Truth Equal NothingLeft Quiet
         )
     }
 }
@@ -313,6 +318,7 @@ impl World {
                 state.lost = Some(right);
             }
             Action::Regain => state.lost = None,
+            Action::Upgrade => state.outdated = false,
             Action::Witness(op) => state.look_for_witness(config, op),
         }
     }

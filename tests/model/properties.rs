@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use unkey_operator::domain::{Call, Claim, Field, FieldHash, Freed, Limits, Meta, Report, Role};
+use unkey_operator::domain::{Call, Claim, Entry, Field, FieldHash, Freed, Limits, Meta, Report, Role};
 
 use crate::kube::Thing;
 use crate::operator::{Operator, Pass};
@@ -68,6 +68,8 @@ broken! {
     Keeps = "a status that says that work waits keeps the id that is recorded",
     /// R1, R8, R14
     ClaimOnly = "only an owner that is live and not suspended claims",
+    /// R8
+    Entered = "who owns nothing comes to own nothing while objects are unknown or the definition is older",
     /// R15
     Elsewhere = "nothing is created in another workspace than that of what is recorded",
     /// Liveness.
@@ -158,14 +160,14 @@ impl State {
         self.check(pass.fresh, Broken::FreshLook);
         match wire {
             Wire::Create(_) => {
-                self.check(!gone && !thing.deleting, Broken::Live);
+                self.check(!gone && !thing.is_deleting(), Broken::Live);
                 let own = thing.mark();
                 let Call::Create(wanted) = call else { return };
                 let claimed = thing.finalizer && own.own().is_some_and(|claim| claim.hash == *wanted.content_hash());
                 self.check(claimed, Broken::Claimed);
             }
             Wire::Update { id, meta, limits } => {
-                self.check(!gone && !thing.deleting, Broken::Live);
+                self.check(!gone && !thing.is_deleting(), Broken::Live);
                 self.check(thing.held_id() == Some(id), Broken::OnlyOwn);
                 let Stored { meta: wants_meta, limits: wants_limits } = thing.wish.fill.stored();
                 let asked = meta.is_none_or(|meta| meta == wants_meta) && limits.is_none_or(|l| l == wants_limits);
@@ -174,7 +176,7 @@ impl State {
             }
             Wire::Delete(id) => {
                 let alive = gone && self.kube.find(thing.uid).is_some() && !self.rewound;
-                self.check((gone || thing.deleting) && !alive, Broken::Live);
+                self.check((gone || thing.is_deleting()) && !alive, Broken::Live);
                 self.check(gone || !thing.wish.keeps_on_delete(), Broken::Orphan);
                 let recorded = thing.held_id() == Some(id);
                 self.check(recorded || self.is_own(pass, id), Broken::OnlyOwn);
@@ -187,8 +189,11 @@ impl State {
     /// A claim has been put on. `before`: the object that it was put on.
     pub fn check_claim(&mut self, op: &Operator, before: &Thing, claim: &Claim) {
         self.asked |= 1 << before.uid;
-        let may = !before.deleting && !before.wish.controls.suspend && op.role_of(before) == Role::Owner;
+        let may = !before.is_deleting() && !before.wish.controls.suspend && op.role_of(before) == Role::Owner;
         self.check(may, Broken::ClaimOnly);
+        let gives_up = |claim: &Claim| claim.given_up.clone();
+        let kept = before.held().is_some() && before.mark().own().is_none_or(|own| gives_up(own) == gives_up(claim));
+        self.check(kept || self.entry(op) == Entry::Open, Broken::Entered);
         let lives = self.unkey.live.is_some_and(|live| claim.given_up.as_ref().map(number_of) == Some(live.id));
         self.check(!lives, Broken::GivenUp);
     }
@@ -242,7 +247,7 @@ impl State {
     pub fn check_telling(&mut self, before: &Thing, report: &Report) {
         let recorded = before.record().and_then(|record| record.held.as_ref()).map(|held| &held.identity);
         self.check(recorded == report.held.as_ref().map(|held| &held.identity), Broken::Keeps);
-        let rests = before.is_ready() && !before.deleting && before.held().is_some();
+        let rests = before.is_ready() && !before.is_deleting() && before.held().is_some();
         self.check(!rests, Broken::Patient);
     }
 
@@ -254,7 +259,7 @@ impl State {
             self.excuse(before.uid);
             return;
         }
-        if before.deleting && before.wish.controls.suspend {
+        if before.is_deleting() && before.wish.controls.suspend {
             let harmless = self.going || matches!(because, Freed::NeverSent | Freed::NeverClaimed | Freed::NotOurs);
             self.check(harmless, Broken::Suspended);
         }
@@ -309,7 +314,7 @@ impl State {
         for thing in self.kube.things() {
             owners += usize::from(live.is_some() && thing.held_id() == live.map(|live| live.id));
             // An edit asks for something new, so what Ready said is of an older generation. A deletion too.
-            if !thing.is_ready() || thing.deleting || thing.tampered || thing.wish.invalid {
+            if !thing.is_ready() || thing.is_deleting() || thing.tampered || thing.wish.invalid {
                 continue;
             }
             untrue |= match live {

@@ -141,6 +141,17 @@ pub const ALL: &[Config] = &[
         ..BASE
     },
     Config {
+        name: "an older definition",
+        wishes: &[A, B],
+        may: ASK,
+        strangers: &[Stranger::Makes(HOLDS_A), Stranger::Deletes],
+        fates: &[Fate::Lost],
+        outdated: true,
+        budget: Budget { user: 1, strangers: 1, cuts: 1, ..NONE },
+        deep: Budget { user: 2, strangers: 1, faults: 1, crashes: 1, ..NONE },
+        ..BASE
+    },
+    Config {
         name: "two operators",
         operators: 2,
         wishes: &[A, B],

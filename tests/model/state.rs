@@ -3,7 +3,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
-use unkey_operator::domain::CrdSight;
+use unkey_operator::domain::{CrdSight, Entry};
 
 use crate::kube::{Kube, Thing};
 use crate::operator::Operator;
@@ -57,6 +57,8 @@ pub struct State {
     pub met: u32,
     /// The whole resource type is being removed (R10).
     pub going: bool,
+    /// The definition in the cluster is older than the operators.
+    pub outdated: bool,
     /// A stranger has acted, so what Unkey holds is not the operator's doing alone.
     pub disturbed: bool,
     /// So many looks in a row were answered that there is no definition; two are believed.
@@ -88,6 +90,11 @@ impl State {
             (false, true) => CrdSight::Going,
             (false, false) => CrdSight::Stays,
         }
+    }
+
+    /// Whether an object that owns nothing may come to own an identity, as this process sees it.
+    pub fn entry(&self, op: &Operator) -> Entry {
+        if self.outdated { Entry::Outdated } else { op.entry() }
     }
 
     pub fn excuse(&mut self, uid: u8) {

@@ -59,11 +59,12 @@ impl State {
         let pass = op.pass.as_ref().expect("a pass");
         let now = op.mono(self.now);
         let policy = Operator::policy(pass.key);
-        let mut object = pass.thing.view(pass.fresh, pass.gone, now);
+        let mut object = pass.thing.view(pass.fresh, pass.gone, now, self.now);
         let mut role = op.role(pass.thing.uid);
-        let (crd, entry) = (pass.crd, op.entry());
+        let (crd, entry) = (pass.crd, self.entry(op));
         if let Some(seeded) = config.seeded {
             seeded.before_witness(&mut op.known, op.workspace.witness(), policy, now);
+            seeded.before_observing(&mut object);
         }
         op.known.hear_witness(op.workspace.witness(), policy.window);
         observe(&object, &mut op.known, visits, policy, now);
@@ -74,7 +75,7 @@ impl State {
                 let (gate, witness) = (&gate, op.workspace.witness());
                 decide(&Situation { object: &object, role, known, visits, gate, witness, crd, entry, policy, now })
             }
-            Some(seeded) => seeded.decide(&mut object, &mut role, &gate, op, visits, now),
+            Some(seeded) => seeded.decide(&mut object, &mut role, (&gate, entry), op, visits, now),
         };
         Next { object, step }
     }
@@ -342,7 +343,7 @@ impl State {
         let mut op = Operator::clone(&self.ops[at]);
         let Some(waiting) = op.pass.as_mut().and_then(|pass| pass.waiting.take()) else { return false };
         let pass = op.pass.as_ref().expect("a pass");
-        let object = pass.thing.view(pass.fresh, pass.gone, op.mono(self.now));
+        let object = pass.thing.view(pass.fresh, pass.gone, op.mono(self.now), self.now);
         self.learn(config, &mut op, &object, &waiting.call, waiting.reply, waiting.begun);
         self.settle(config, &mut op);
         self.ops[at] = Arc::new(op);

@@ -22,7 +22,7 @@ impl State {
         };
         let now = op.mono(self.now);
         let policy = Operator::policy(key);
-        let object = thing.view(false, None, now);
+        let object = thing.view(false, None, now, self.now);
         let mut known = op.known.clone();
         begin_pass(&mut known);
         let visits = op.visits.iter().find(|(uid, _)| *uid == thing.uid).map(|(_, visits)| visits.clone());
@@ -32,7 +32,7 @@ impl State {
         let role = op.role(thing.uid);
         let witness = op.workspace.witness();
         known.hear_witness(witness, policy.window);
-        let (known, visits, crd, entry) = (&known, &visits, config.crd(), op.entry());
+        let (known, visits, crd, entry) = (&known, &visits, config.crd(), self.entry(op));
         let situation = Situation { object: &object, role, known, visits, gate, witness, crd, entry, policy, now };
         let report = overdue(&situation, None);
         let report = match config.seeded {

@@ -94,6 +94,7 @@ fn words(world: &World, state: &State, action: Action) -> String {
         Action::Stranger(stranger) => format!("another client of Unkey {stranger:?}"),
         Action::Lose(right) => format!("the root key loses a permission: {right:?}"),
         Action::Regain => "the root key has all permissions again".to_owned(),
+        Action::Upgrade => "the definition in the cluster is upgraded".to_owned(),
         Action::Witness(op) => format!("operator {op} looks for a witness"),
     }
 }
@@ -148,7 +149,7 @@ fn object(thing: &Thing) -> String {
         thing.wish.fill,
         thing.wish.controls,
         if thing.wish.invalid { " invalid" } else { "" },
-        if thing.deleting { ", leaving" } else { "" },
+        if thing.is_deleting() { ", leaving" } else { "" },
         if thing.finalizer { ", finalizer" } else { "" },
         thing.held_id().map(|id| format!("id{id}"))
     )

@@ -47,7 +47,7 @@ impl State {
             return creates.chain(restores).collect();
         };
         let mut acts = Vec::new();
-        if thing.deleting {
+        if thing.is_deleting() {
             // The policies of an object that is leaving can be changed still; its content matters no more.
             let open = |wish: &&Wish| wish.controls != thing.wish.controls && wish.fill == thing.wish.fill;
             acts.extend(config.wishes.iter().filter(open).map(|wish| Act::Edit(*wish)));
@@ -81,7 +81,7 @@ impl State {
                 }
                 return;
             }
-            Act::Delete if thing.deleting => return,
+            Act::Delete if thing.is_deleting() => return,
             Act::Edit(wish) => {
                 thing.wish = wish;
                 thing.generation += 1;
@@ -96,7 +96,7 @@ impl State {
                 return;
             }
             Act::Delete => {
-                thing.deleting = true;
+                thing.deleted = Some(self.now);
                 thing.generation += 1;
             }
             Act::Strip => {
@@ -104,7 +104,7 @@ impl State {
                 thing.claim = None;
                 thing.tampered = true;
                 self.excuse(thing.uid);
-                if thing.deleting {
+                if thing.is_deleting() {
                     self.kube.slots[slot] = None;
                     return;
                 }

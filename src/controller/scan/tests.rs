@@ -5,6 +5,7 @@ use secrecy::SecretString;
 
 use super::*;
 use crate::api::{AdoptionPolicy, DeletionPolicy};
+use crate::apiserver::ServerTime;
 use crate::controller::{Scope, Settings};
 use crate::domain::Policy;
 use crate::leader::Lead;
@@ -32,6 +33,7 @@ fn context(metrics: Metrics) -> Arc<Context> {
         accept_workspace_change: false,
         lead: Lead::unrivalled(),
         resync: Duration::ZERO,
+        server_time: ServerTime::default(),
     };
     let client = ::kube::Client::try_from(::kube::Config::new(nowhere.parse().unwrap())).unwrap();
     Context::new(client, unkey, &settings, metrics).0

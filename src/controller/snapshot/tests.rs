@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::api::{CLAIM_ANNOTATION, RECONCILE_ANNOTATION};
+use crate::controller::clock::WallClocks;
 
 /// An object as the API server would show it.
 pub(in crate::controller) fn snapshot(value: &Value) -> Snapshot {
@@ -28,7 +29,7 @@ fn s24_a_deep_object_fails_nobody_else() {
         let event = format!(r#"{{"type":"ADDED","object":{}}}"#, deep(levels));
         let event: WatchEvent<Snapshot> = serde_json::from_str(&event).unwrap();
         let WatchEvent::Added(object) = event else { panic!("{event:?}") };
-        let read = object.read(false, Mono::ZERO, &mut Pokes::default());
+        let read = object.read(false, Mono::ZERO, &WallClocks::default(), &mut Pokes::default());
         assert_eq!(read.spec, Err(crate::domain::SpecError::MetaTooDeep { levels }));
     }
 }
@@ -114,11 +115,14 @@ fn a_poke_is_pending_until_it_is_echoed_and_remembers_when_it_was_first_seen() {
     let mut pokes = Pokes::default();
     let mut object =
         json!({"metadata": {"uid": "u", "annotations": {RECONCILE_ANNOTATION: "1"}}, "spec": {"externalId": "e"}});
-    let first = snapshot(&object).read(false, Mono(5), &mut pokes);
-    let again = snapshot(&object).read(false, Mono(9), &mut pokes);
+    let first = snapshot(&object).read(false, Mono(5), &WallClocks::default(), &mut pokes);
+    let again = snapshot(&object).read(false, Mono(9), &WallClocks::default(), &mut pokes);
     assert_eq!((first.poke.clone().unwrap().since, again.poke), (Mono(5), first.poke));
     object["status"] = json!({"uid": "u", "lastHandledReconcileAt": "1"});
-    assert_eq!(snapshot(&object).read(false, Mono(9), &mut pokes).poke, None);
+    assert_eq!(snapshot(&object).read(false, Mono(9), &WallClocks::default(), &mut pokes).poke, None);
     object["metadata"]["annotations"][RECONCILE_ANNOTATION] = json!("2");
-    assert_eq!(snapshot(&object).read(false, Mono(11), &mut pokes).poke.unwrap().since, Mono(11));
+    assert_eq!(
+        snapshot(&object).read(false, Mono(11), &WallClocks::default(), &mut pokes).poke.unwrap().since,
+        Mono(11)
+    );
 }

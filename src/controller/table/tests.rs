@@ -69,13 +69,16 @@ fn what_is_known_outlives_its_objects_for_a_window() {
     table.upsert(&object("a", 1, &json!({})));
     {
         let turn = table.try_turn(&external_id, &Ref::new("a")).unwrap();
-        turn.known().evidence_from = Mono(1_000);
+        turn.known().evidence_from = Evidence::Since(Mono(1_000));
     }
     table.remove(&object("a", 1, &json!({})), Mono::ZERO);
     table.sweep(Mono(30_999));
-    assert_eq!(table.try_turn(&external_id, &Ref::new("a")).unwrap().known().evidence_from, Mono(1_000));
+    assert_eq!(
+        table.try_turn(&external_id, &Ref::new("a")).unwrap().known().evidence_from,
+        Evidence::Since(Mono(1_000))
+    );
     table.sweep(Mono(31_000));
-    assert_eq!(table.try_turn(&external_id, &Ref::new("a")).unwrap().known().evidence_from, Mono::ZERO);
+    assert_eq!(table.try_turn(&external_id, &Ref::new("a")).unwrap().known().evidence_from, Evidence::default());
 }
 
 #[test]

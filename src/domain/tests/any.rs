@@ -145,6 +145,7 @@ fn objects() -> impl Strategy<Value = Object> {
             finalizer,
             mark,
             crowd: None,
+            leaving_for: 0,
             generation,
             poke,
             external_id: named.then(customer),
@@ -186,7 +187,8 @@ fn knowledge() -> impl Strategy<Value = Knowledge> {
         1 => mono().prop_map(|begun| Seen::Foreign { begun }),
     ];
     let unwitnessed = prop::option::weighted(0.3, mono());
-    (last, mono(), doubt(), doubt(), prop::option::of(mono()), seen, unwitnessed).prop_map(
+    let evidence = prop_oneof![9 => mono().prop_map(Evidence::Since), 1 => Just(Evidence::LongSince)];
+    (last, evidence, doubt(), doubt(), prop::option::of(mono()), seen, unwitnessed).prop_map(
         |(last, evidence_from, doubt, inherited, limits_sent, seen, unwitnessed)| Knowledge {
             last,
             evidence_from,

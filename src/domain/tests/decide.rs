@@ -240,7 +240,8 @@ proptest! {
 #[test]
 fn the_proof_of_absence_is_made_only_from_a_settled_read() {
     let seen = |last| Seen::Absent { first: Mono(0), last, of: None };
-    let known = |last| Knowledge { evidence_from: Mono(1_000), seen: seen(last), ..Knowledge::default() };
+    let known =
+        |last| Knowledge { evidence_from: Evidence::Since(Mono(1_000)), seen: seen(last), ..Knowledge::default() };
     assert!(Settled::absence(&known(Mono(30_999)), 30_000, None).is_none());
     assert!(Settled::absence(&known(Mono(31_000)), 30_000, None).is_some());
     let doubtful = Doubt::new(Mono(2_000), true, None);

@@ -70,7 +70,7 @@ fn what_was_given_up_and_shows_again_is_taken_back() {
     any.known.seen = Seen::Ours { begun: Mono(9 * WINDOW), identity: confirmed("id_1"), content };
     assert_eq!(step(&any), Step::Kube(KubeStep::Claim(claim(None))));
     // Not settled, it may be what was: then it has to be looked at again.
-    any.known.evidence_from = Mono(9 * WINDOW);
+    any.known.evidence_from = Evidence::Since(Mono(9 * WINDOW));
     assert!(matches!(step(&any), Step::Call(Call::Read(_))), "{:?}", step(&any));
 }
 

@@ -53,7 +53,7 @@ fn doubts_add_up() {
         known.inherit(one);
         known.add_doubt(other);
         assert_eq!(known.doubt(), Some(both.clone()));
-        assert_eq!(known.evidence_from, Mono(900), "R4");
+        assert_eq!(known.evidence_from, Evidence::Since(Mono(900)), "R4");
         assert_eq!(known.settle(), Some(both));
         assert_eq!((known.doubt(), known.settle()), (None, None), "a settled read answers all of it");
     }
@@ -98,9 +98,9 @@ fn r4_a_read_is_settled_if_it_began_a_window_after_the_last_evidence() {
     let doubtful = Knowledge { doubt: Some(doubt(500, true, None)), ..Knowledge::default() };
     for (known, evidence) in [
         (Knowledge::default(), 0),
-        (Knowledge { evidence_from: Mono(700), ..Knowledge::default() }, 700),
+        (Knowledge { evidence_from: Evidence::Since(Mono(700)), ..Knowledge::default() }, 700),
         (doubtful.clone(), 500),
-        (Knowledge { evidence_from: Mono(700), ..doubtful }, 700),
+        (Knowledge { evidence_from: Evidence::Since(Mono(700)), ..doubtful }, 700),
         (in_flight(Write::Update, None), 500),
     ] {
         let settled = Mono(evidence + WINDOW);
@@ -122,11 +122,15 @@ fn r4_a_read_is_settled_if_it_began_a_window_after_the_last_evidence() {
 
 #[test]
 fn r4_what_was_read_under_one_key_proves_nothing_under_another() {
-    let read = Knowledge { seen: Seen::Foreign { begun: Mono(9) }, evidence_from: Mono(5), ..Knowledge::default() };
+    let read = Knowledge {
+        seen: Seen::Foreign { begun: Mono(9) },
+        evidence_from: Evidence::Since(Mono(5)),
+        ..Knowledge::default()
+    };
     for (now, evidence) in [(Mono(7), Mono(7)), (Mono(3), Mono(5))] {
         let mut known = read.clone();
         known.forget_reads(now);
-        assert_eq!(known, Knowledge { evidence_from: evidence, ..Knowledge::default() });
+        assert_eq!(known, Knowledge { evidence_from: Evidence::Since(evidence), ..Knowledge::default() });
     }
 }
 

@@ -57,7 +57,7 @@ fn what_an_accepted_update_sent_is_sure_again_and_nothing_else() {
 fn an_update_that_finds_nothing_is_not_repeated_at_once_for_ever() {
     let any = ready();
     // A replica may be behind.
-    let mut known = Knowledge { evidence_from: any.now, ..Knowledge::default() };
+    let mut known = Knowledge { evidence_from: Evidence::Since(any.now), ..Knowledge::default() };
     let mut visits = Visits::default();
     let mut absent = || {
         begin(&any.object, &update(true, false), &mut known, &mut visits, any.now);

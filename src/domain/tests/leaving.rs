@@ -89,7 +89,7 @@ fn what_a_create_made_is_deleted_after_its_object() {
     assert_eq!(step(&any), deletes("id_1"));
     // Its id was answered, so a look need not be settled to show that very one.
     any.visits.met_deleting = true;
-    any.known.evidence_from = Mono(10 * WINDOW);
+    any.known.evidence_from = Evidence::Since(Mono(10 * WINDOW));
     any.known.seen = ours("id_1", A, SETTLED);
     assert_eq!(step(&any), deletes("id_1"));
 }
@@ -102,7 +102,7 @@ fn another_one_in_its_place_is_left_or_settled_first() {
     any.visits.maybe_own = Some(confirmed("id_2"));
     assert_eq!(step(&any), deletes("id_2"), "of a create before it");
     any.visits.maybe_own = None;
-    any.known.evidence_from = SETTLED;
+    any.known.evidence_from = Evidence::Since(SETTLED);
     assert!(matches!(step(&any), Step::Call(Call::Read(_))), "{:?}", step(&any));
 }
 
@@ -156,7 +156,7 @@ fn what_an_object_leaves_that_was_not_let_go() {
     );
     assert_eq!(leaves(&|known| known.seen = ours("id_1", A, SETTLED)), LeftBehind::Identity);
     let unsettled = |known: &mut Knowledge| {
-        known.evidence_from = SETTLED;
+        known.evidence_from = Evidence::Since(SETTLED);
         known.seen = absent("id_1", SETTLED);
     };
     assert_eq!(leaves(&unsettled), LeftBehind::Identity, "a replica may be behind");

@@ -57,7 +57,7 @@ fn a_row_of_absences_goes_on_only_if_its_first_is_settled_and_of_the_same_id() {
     let id = Some(confirmed("id_1").id().clone());
     let first = |before: Mono, of: Option<&IdentityId>| {
         let mut any = ready();
-        any.known.evidence_from = Mono(2 * WINDOW);
+        any.known.evidence_from = Evidence::Since(Mono(2 * WINDOW));
         any.known.seen = Seen::Absent { first: before, last: before, of: of.cloned() };
         read(&mut any, &Reply::Absent);
         let Seen::Absent { first, last, of } = any.known.seen else { panic!("{:?}", any.known.seen) };

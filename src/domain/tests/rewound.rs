@@ -28,7 +28,7 @@ fn what_happened_to_it_after_the_backup_is_forgotten_but_for_an_id_that_nobody_e
         let mut visits = Visits { sent: true, claimed_here: true, ..Visits::default() };
         rewound(&uid("u"), &mut known, &mut visits, Mono(WINDOW));
         assert_eq!(visits, Visits { suspicion: true, ..Visits::default() }, "a settled look follows");
-        assert_eq!(known.evidence_from, Mono(WINDOW));
+        assert_eq!(known.evidence_from, Evidence::Since(Mono(WINDOW)));
         known.last
     };
     assert_eq!(rest(deleted("u")), LastWrite::None);

@@ -83,6 +83,7 @@ fn at_rest(rest: Rest, desired: Desired, controls: Controls, adoption: AdoptionP
         finalizer: holds,
         mark: if holds { Mark::Own(claim) } else { Mark::Absent },
         crowd: None,
+        leaving_for: 0,
         generation: 1,
         poke: None,
         external_id: Some(customer()),
@@ -119,7 +120,8 @@ fn resting() -> impl Strategy<Value = (Rest, Any, Sight)> {
     let rest = prop::sample::select(Rest::ALL.to_vec());
     (rest, desireds(), anything(), sights()).prop_map(|(rest, desired, any, mut sight)| {
         let mut rested = at_rest(rest, desired, any.object.controls, any.policy.adoption);
-        rested.known.evidence_from = any.known.evidence_from;
+        // No scan begins within a window of the start.
+        rested.known.evidence_from = any.known.evidence_from.max(Evidence::default());
         // Of an earlier pass, as a row of absence is.
         rested.known.seen = any.known.seen.clone();
         begin_pass(&mut rested.known);
@@ -336,7 +338,7 @@ fn whatever_is_under_way_or_nobodys_business_is_skipped() {
         ("in doubt", |any| any.known.doubt = Some(Doubt::new(Mono::ZERO, true, None))),
         ("restored", |any| any.object.recorded = Recorded::Restored),
         ("without a status", |any| any.object.recorded = Recorded::Nothing),
-        ("written to since", |any| any.known.evidence_from = any.known.evidence_from.after(1)),
+        ("written to since", |any| any.known.evidence_begins(Mono(any.known.settles_at(WINDOW).0 - WINDOW + 1))),
         ("owing an id", |any| {
             let (uid, applied) = (any.object.guard.uid.clone(), Applied::default());
             any.known.last =

@@ -39,6 +39,7 @@ pub(super) fn ready() -> Any {
             finalizer: true,
             mark: Mark::Own(Claim { hash: spec.content_hash().clone(), given_up: None }),
             crowd: None,
+            leaving_for: 0,
             generation: 1,
             poke: None,
             external_id: Some(customer()),

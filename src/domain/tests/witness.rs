@@ -135,7 +135,7 @@ fn a_write_that_finds_nothing_while_a_read_shows_the_identity_lacks_its_permissi
     for (call, operation) in [(Call::Delete(confirmed("id_1")), Operation::Delete), (update, Operation::Update)] {
         for (settled, denied) in [(true, true), (false, false)] {
             let mut any = ready();
-            any.known.evidence_from = if settled { Mono::ZERO } else { any.now };
+            any.known.evidence_from = if settled { Evidence::default() } else { Evidence::Since(any.now) };
             answer(&mut any, &call, &Reply::Absent);
             assert_eq!(any.known.seen, Seen::Nothing, "it proves nothing");
             any.now = any.now.after(2 * WINDOW);

@@ -17,6 +17,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinHandle;
 use unkey_emulator::Operation;
 use unkey_operator::api::{AdoptionPolicy, DeletionPolicy};
+use unkey_operator::apiserver::ServerTime;
 use unkey_operator::controller::{self, Context, Scope, Settings, Snapshot};
 use unkey_operator::domain::{Mono, Policy};
 use unkey_operator::leader::Lead;
@@ -110,6 +111,7 @@ impl Life {
             accept_workspace_change: false,
             lead: Lead::unrivalled(),
             resync: Duration::ZERO,
+            server_time: ServerTime::default(),
             bounds: Bounds::default(),
         };
         let options = Options { base_url: world.emulator.base_url(), request_timeout: ATTEMPT, ..Options::default() };

@@ -68,7 +68,7 @@ impl Sim {
     pub(super) fn check_claim(&self, claim: &Claim, thing: &Thing) {
         assert_eq!(self.role, Role::Owner, "R8: a loser claims");
         assert!(!thing.wish.controls.suspend, "R14: claimed while suspended");
-        assert!(!thing.deleting, "claimed while leaving: {claim:?}");
+        assert!(!thing.is_deleting(), "claimed while leaving: {claim:?}");
     }
 
     pub(super) fn check_status(&self, report: &Report, object: &Object) {
@@ -99,7 +99,7 @@ impl Sim {
             return;
         }
         assert!(
-            !thing.deleting
+            !thing.is_deleting()
                 || !thing.wish.controls.suspend
                 || matches!(because, Freed::NeverSent | Freed::NeverClaimed | Freed::NotOurs),
             "R7: suspended: {}",

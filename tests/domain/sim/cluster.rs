@@ -52,7 +52,7 @@ impl Sim {
                 self.trace.push(format!("Release {}", freed(because)));
                 thing.finalizer = false;
                 thing.claim = None;
-                if thing.deleting {
+                if thing.is_deleting() {
                     self.thing = None;
                     return Some(None);
                 }
@@ -83,7 +83,7 @@ impl Sim {
             let since = *self.process.pokes.entry(value.clone()).or_insert(mono);
             Poke { value, since }
         });
-        let phase = match (gone, thing.deleting) {
+        let phase = match (gone, thing.is_deleting()) {
             (true, _) => Phase::Gone { heirs: self.heirs },
             (_, true) => Phase::Deleting,
             _ => Phase::Live,
@@ -96,6 +96,7 @@ impl Sim {
             finalizer: thing.finalizer,
             mark: Mark::parse(thing.claim.as_deref(), &thing.uid),
             crowd: None,
+            leaving_for: thing.deleted.map_or(0, |at| self.now - at),
             generation: thing.generation,
             poke,
             external_id: Some(external_id()),

@@ -1,8 +1,8 @@
 //! One pass of the simulated process, with what goes wrong in it by script.
 
 use unkey_operator::domain::{
-    Crd, Guard, KubeStep, Object, Refused, Reply, Situation, Step, Telling, Wake, accepted, begin, begin_pass, claimed,
-    concluded, decide, is_refusal, learn, managers_seen, observe, put_on, refused,
+    Crd, Guard, Held, KubeStep, Object, Refused, Reply, Situation, Step, Telling, Wake, accepted, begin, begin_pass,
+    claimed, concluded, decide, is_refusal, learn, managers_seen, observe, overdue, put_on, refused,
 };
 
 use super::words::name;
@@ -50,6 +50,27 @@ impl Sim {
         let visits = self.process.visits.entry(thing.uid.clone()).or_default();
         concluded(&step, visits);
         (object, step)
+    }
+
+    /// Says that work waits, between two passes, as whoever has the turn does (R24).
+    pub fn tell(&mut self) {
+        let Some(thing) = self.thing.clone() else { return };
+        let (object, now) = (self.view(&thing, false, false), self.mono());
+        let (mut known, witness) = (self.process.known.clone(), &self.process.witness);
+        let mut visits = self.process.visits.get(&thing.uid).cloned().unwrap_or_default();
+        begin_pass(&mut known);
+        known.hear_witness(witness, self.policy.window);
+        observe(&object, &mut known, &mut visits, &self.policy, now);
+        let (known, visits, gate, policy) = (&known, &visits, &self.gate, &self.policy);
+        let (role, crd, entry) = (self.role, self.crd, self.entry);
+        let situation = Situation { object: &object, role, known, visits, gate, witness, crd, entry, policy, now };
+        let Some(report) = overdue(&situation, None) else { return };
+        let at = || format!("{report:?}\n{}", self.trace.join("\n"));
+        assert!(!report.verdict.is_ready() && !report.verdict.is_stalled(), "R24: it ends nothing: {}", at());
+        let id = |held: Option<&Held>| held.map(|held| held.identity.clone());
+        let recorded = object.recorded.own().and_then(|record| record.held.as_ref());
+        assert!(id(recorded).is_none_or(|it| Some(it) == id(report.held.as_ref())), "R24: the id stays: {}", at());
+        self.kube(&KubeStep::Status { report: Box::new(report), notes: Vec::new() }, &object, &thing);
     }
 
     pub fn pass_with(&mut self, script: &Script) -> End {

@@ -12,11 +12,11 @@ fn r4_the_first_sight_of_a_claim_or_an_id_is_evidence_and_a_later_one_is_not() {
     for (what, scene, first) in
         [("nothing", Scene::new(), Mono::ZERO), ("id", unmarked(), NOW), ("claim", here(), NOW), ("both", ready(), NOW)]
     {
-        assert_eq!(scene.clone().look().known.evidence_from, first, "{what}");
-        assert_eq!(scene.met().look().known.evidence_from, Mono::ZERO, "{what}, met before");
+        assert_eq!(scene.clone().look().known.evidence_from, Evidence::Since(first), "{what}");
+        assert_eq!(scene.met().look().known.evidence_from, Evidence::default(), "{what}, met before");
     }
-    let later = ready().with(|scene| scene.known.evidence_from = NOW.after(1)).look();
-    assert_eq!(later.known.evidence_from, NOW.after(1), "the latest counts");
+    let later = ready().with(|scene| scene.known.evidence_from = Evidence::Since(NOW.after(1))).look();
+    assert_eq!(later.known.evidence_from, Evidence::Since(NOW.after(1)), "the latest counts");
 }
 
 #[test]
@@ -26,7 +26,7 @@ fn r4_a_claim_of_another_process_may_have_a_create_on_its_way_for_as_long_as_an_
     for scene in [Scene::claimed(), met_unclaimed] {
         let mut scene = scene.look();
         assert_eq!(scene.known.inherited, Some(create.clone()));
-        assert_eq!(scene.known.evidence_from, NOW.after(ATTEMPT));
+        assert_eq!(scene.known.evidence_from, Evidence::Since(NOW.after(ATTEMPT)));
         // The same claim is no news, and neither is one that was off meanwhile.
         for mark in [scene.object.mark.clone(), Mark::Absent, scene.object.mark.clone()] {
             scene = scene.at(NOW.after(WINDOW)).with(|scene| scene.object.mark = mark).look();
