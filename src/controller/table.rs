@@ -95,6 +95,8 @@ struct Entry {
     /// There is something left to do for it, and what is planned.
     behind: bool,
     plan: Plan,
+    /// A pass over it is under way, whatever is planned for after it.
+    running: bool,
     /// It has a status of ours that does not speak of what it asks for now.
     untold: bool,
 }
@@ -136,13 +138,14 @@ impl Entry {
             unsynced: unsynced.then(Instant::now),
             behind,
             plan: Plan::Nothing,
+            running: false,
             untold,
         }
     }
 
     /// Takes the place of what was known of the object. Returns how long it was out of step, if that ended.
     fn follow(mut self, known: &mut Self) -> Option<Duration> {
-        self.plan = self.plan.or(known.plan);
+        (self.plan, self.running) = (self.plan.or(known.plan), known.running);
         let before = known.unsynced;
         if self.unsynced.is_some() && before.is_some() {
             self.unsynced = before;

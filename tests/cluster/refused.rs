@@ -1,6 +1,7 @@
 //! R25: what Kubernetes refuses is told to the user, costs little, and ends by itself when the refusal does. Webhooks, policies, rights and sizes
 //! are real.
 
+mod full;
 mod policy;
 
 use std::time::Duration;

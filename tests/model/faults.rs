@@ -118,7 +118,7 @@ seeded! {
     /// Lets a witness speak for reads of before a look that was in vain (R19).
     LateWitness => Released in "a right is lost",
     /// Forgets a create in doubt when a get finds nothing, without a witness (R19).
-    SettleUnwitnessed => Released in "a right is lost",
+    SettleUnwitnessed => Released in "a right is lost, never adopts",
     /// Deletes what the policy would only have adopted (R7).
     DeleteAdoptable => OnlyOwn in "met, then edited",
     /// Says of what is at rest that it waits (R24).

@@ -5,6 +5,7 @@
 //! Times count relative to now, and those long past are alike, so that the state space is finite without a bound on time.
 
 use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 
 use unkey_operator::domain::{
     Content, Crd, Doubt, Evidence, Fight, InFlight, Knowledge, Mono, Refusal, Refusals, Seen, Stripped, Trouble,
@@ -52,23 +53,23 @@ impl Hash for State {
         // `version`: see `Print::thing`.
         let Kube { slots, version: _, uids, pokes, came_back } = kube;
         for slot in slots {
-            slot.as_ref().map(|thing| (thing.print(), age(thing, *now))).hash(h);
+            slot.as_ref().map(|thing| (thing.print(), age(thing, self))).hash(h);
         }
         (uids, pokes, came_back, denied_type, rewound, backup.is_some()).hash(h);
         for thing in backup.iter().flatten() {
-            thing.as_ref().map(|thing| (thing.print(), age(thing, *now))).hash(h);
+            thing.as_ref().map(|thing| (thing.print(), age(thing, self))).hash(h);
         }
         hash_unkey(unkey, *now, h);
         ops.len().hash(h);
         for op in ops {
-            Print { op, kube, now: *now }.hash(h);
+            Print { op, state: self }.hash(h);
         }
         (left, excused, deleted, asked, unanswered, met, going, lost, disturbed, broken).hash(h);
         outdated.hash(h);
         past.len().hash(h);
         for (at, slot, thing) in past {
             (now - at, slot).hash(h);
-            hash_thing(thing, kube, *now, h);
+            hash_thing(thing, self, h);
         }
     }
 }
@@ -85,37 +86,38 @@ fn hash_unkey<H: Hasher>(unkey: &Unkey, now: u32, h: &mut H) {
 }
 
 /// Versions matter only by which is the newest: a patch tests whether its object is, and a cache is behind if its own is not.
-fn hash_thing<H: Hasher>(thing: &Thing, kube: &Kube, now: u32, h: &mut H) {
-    let newest = kube.slots.iter().flatten().any(|newest| newest.version == thing.version);
-    (newest, thing.print(), age(thing, now)).hash(h);
+fn hash_thing<H: Hasher>(thing: &Thing, state: &State, h: &mut H) {
+    let newest = state.kube.slots.iter().flatten().any(|newest| newest.version == thing.version);
+    (newest, thing.print(), age(thing, state)).hash(h);
 }
 
-/// How long ago it was deleted.
-fn age(thing: &Thing, now: u32) -> Option<u32> {
-    thing.deleted.map(|at| (now - at).min(LONG_AGO))
+/// How long ago it was deleted: that is read only when a process sees the object for the first time.
+fn age(thing: &Thing, state: &State) -> Option<u32> {
+    let seen = |op: &Arc<Operator>| op.visits.iter().any(|(uid, visits)| *uid == thing.uid && visits.seen_before);
+    let read = state.left.crashes > 0 || !state.ops.iter().all(seen);
+    thing.deleted.filter(|_| read).map(|at| (state.now - at).min(LONG_AGO))
 }
 
 /// One process.
 struct Print<'a> {
     op: &'a Operator,
-    kube: &'a Kube,
-    now: u32,
+    state: &'a State,
 }
 
 impl Print<'_> {
     fn time(&self, at: Mono) -> i64 {
-        let now = self.op.mono(self.now).0;
+        let now = self.op.mono(self.state.now).0;
         let ago = i64::try_from(at.0).expect("a time") - i64::try_from(now).expect("a time");
         ago.max(-i64::from(LONG_AGO) * i64::try_from(TICK_MS).expect("small"))
     }
 
     fn hash<H: Hasher>(&self, h: &mut H) {
         let Operator { since, stale, blind, cache, behind, known, visits, pass, strays, key, workspace, crd } = self.op;
-        ((self.now - since).min(LONG_AGO), stale, blind, behind, key).hash(h);
+        ((self.state.now - since).min(LONG_AGO), stale, blind, behind, key).hash(h);
         for cached in cache {
             cached.is_some().hash(h);
             if let Some(thing) = cached {
-                hash_thing(thing, self.kube, self.now, h);
+                hash_thing(thing, self.state, h);
             }
         }
         self.known(known, h);
@@ -130,7 +132,7 @@ impl Print<'_> {
         }
         strays.len().hash(h);
         for thing in strays {
-            hash_thing(thing, self.kube, self.now, h);
+            hash_thing(thing, self.state, h);
         }
         workspace.fingerprint(|at| self.time(at), h);
         crd.fingerprint(|at| self.time(at), h);
@@ -139,7 +141,7 @@ impl Print<'_> {
 
     /// Of a witness only this matters: what it says of the read that waits for it, and of reads that are answered from now on.
     fn witness<H: Hasher>(&self, known: &Knowledge, witness: &Witness, h: &mut H) {
-        let now = self.op.mono(self.now);
+        let now = self.op.mono(self.state.now);
         (witness.blind(), witness.testimony(now), witness.was_vain_since(now)).hash(h);
         let ended = known.unwitnessed.filter(|_| known.lacks_witness());
         ended.map(|ended| (witness.testimony(ended), witness.was_vain_since(ended), ended == now)).hash(h);
@@ -153,9 +155,9 @@ impl Print<'_> {
             Crd::Doubtful(again) => (true, self.time(*again).max(0)).hash(h),
             Crd::Unguarded | Crd::Unseen | Crd::Stays | Crd::Going | Crd::Hidden => (false, crd).hash(h),
         }
-        hash_thing(thing, self.kube, self.now, h);
+        hash_thing(thing, self.state, h);
         if let Some(Waiting { call, reply, begun }) = waiting.as_deref() {
-            (format!("{call:?}{reply:?}"), self.now - begun).hash(h);
+            (format!("{call:?}{reply:?}"), self.state.now - begun).hash(h);
         }
     }
 
@@ -217,7 +219,7 @@ impl Print<'_> {
             // What is due is due.
             (write, code, words, latest, failures, self.time(*tried_at), self.time(*retry_at).max(0)).hash(h);
             // It is only compared with the version that a pass sees.
-            let newest = self.kube.things().any(|thing| thing.version.to_string() == *version);
+            let newest = self.state.kube.things().any(|thing| thing.version.to_string() == *version);
             (newest, generation, poke, told).hash(h);
         }
     }

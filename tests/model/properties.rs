@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use unkey_operator::domain::{Call, Claim, Entry, Field, FieldHash, Freed, Limits, Meta, Report, Role};
+use unkey_operator::domain::{Call, Claim, Field, FieldHash, Freed, Limits, Meta, Report, Role};
 
 use crate::kube::Thing;
 use crate::operator::{Operator, Pass};
@@ -69,7 +69,7 @@ broken! {
     /// R1, R8, R14
     ClaimOnly = "only an owner that is live and not suspended claims",
     /// R8
-    Entered = "who owns nothing comes to own nothing while objects are unknown or the definition is older",
+    Entered = "who owns nothing comes to own nothing while the definition in the cluster is older",
     /// R15
     Elsewhere = "nothing is created in another workspace than that of what is recorded",
     /// Liveness.
@@ -193,7 +193,7 @@ impl State {
         self.check(may, Broken::ClaimOnly);
         let gives_up = |claim: &Claim| claim.given_up.clone();
         let kept = before.held().is_some() && before.mark().own().is_none_or(|own| gives_up(own) == gives_up(claim));
-        self.check(kept || self.entry(op) == Entry::Open, Broken::Entered);
+        self.check(kept || !self.outdated, Broken::Entered);
         let lives = self.unkey.live.is_some_and(|live| claim.given_up.as_ref().map(number_of) == Some(live.id));
         self.check(!lives, Broken::GivenUp);
     }

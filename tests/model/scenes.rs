@@ -143,11 +143,11 @@ pub const ALL: &[Config] = &[
     Config {
         name: "an older definition",
         wishes: &[A, B],
-        may: ASK,
+        may: DELETE,
         strangers: &[Stranger::Makes(HOLDS_A), Stranger::Deletes],
         fates: &[Fate::Lost],
         outdated: true,
-        budget: Budget { user: 1, strangers: 1, cuts: 1, ..NONE },
+        budget: Budget { user: 2, strangers: 1, ..NONE },
         deep: Budget { user: 2, strangers: 1, faults: 1, crashes: 1, ..NONE },
         ..BASE
     },
@@ -279,7 +279,7 @@ pub const ALL: &[Config] = &[
         may: ASK,
         fates: &[Fate::Lost],
         rights: &[Right::Get, Right::Update, Right::Delete, Right::All],
-        budget: Budget { user: 1, faults: 1, rights: 1, denials: 2, ..NONE },
+        budget: Budget { user: 1, rights: 1, denials: 2, ..NONE },
         deep: Budget { user: 2, faults: 1, rights: 1, denials: 3, crashes: 1, ..NONE },
         ..BASE
     },
@@ -287,7 +287,7 @@ pub const ALL: &[Config] = &[
         name: "a right is lost, never adopts",
         first: &[A_NEVER],
         wishes: &[B_NEVER],
-        may: ASK,
+        may: DELETE,
         fates: &[Fate::Lost],
         rights: &[Right::Get],
         budget: Budget { user: 1, faults: 1, rights: 1, denials: 1, ..NONE },

@@ -83,7 +83,7 @@ impl Table {
 
     /// A pass over the object begins.
     pub fn runs(&self, external_id: &ExternalId, uid: &Uid) {
-        self.with_entry(external_id, uid, |entry| entry.plan = Plan::Running);
+        self.with_entry(external_id, uid, |entry| (entry.plan, entry.running) = (Plan::Running, true));
     }
 
     /// A pass over the object has ended like that. What was handed to the queue meanwhile stays there.
@@ -95,11 +95,16 @@ impl Table {
         });
     }
 
-    /// The pass was dropped in the middle: nothing is planned any more.
+    /// The pass is over. If it was dropped in the middle, nothing is planned any more.
     pub fn drops(&self, external_id: &ExternalId, uid: &Uid) {
+        let now = self.clock.now();
         self.with_entry(external_id, uid, |entry| {
-            if entry.plan == Plan::Running {
-                entry.plan = Plan::Nothing;
+            entry.running = false;
+            match &mut entry.plan {
+                Plan::Running => entry.plan = Plan::Nothing,
+                // The queue runs one pass at a time over an object: only now can it come to this one.
+                Plan::Queued(at) => *at = now,
+                _ => {}
             }
         });
     }
@@ -124,7 +129,10 @@ impl Table {
         for slot in lock(&self.slots).values_mut() {
             for at in 0..slot.entries.len() {
                 let entry = &slot.entries[at];
-                if !entry.behind || !entry.plan.is_lost(slot, &entry.claimant.uid, now, &waits_for_permit) {
+                if !entry.behind
+                    || entry.running
+                    || !entry.plan.is_lost(slot, &entry.claimant.uid, now, &waits_for_permit)
+                {
                     continue;
                 }
                 let plan = entry.plan;

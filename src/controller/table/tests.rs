@@ -133,6 +133,7 @@ fn what_is_behind_and_forgotten_is_handed_to_the_queue_again_once() {
     let (table, mut woken, external_id, uid) = behind();
     table.runs(&external_id, &uid);
     table.plans(&external_id, &uid, Plan::Nothing);
+    table.drops(&external_id, &uid);
     assert_eq!((rescued(&table, Mono::ZERO, false), names(&mut woken)), (1, vec!["a".to_owned()]));
     assert_eq!(rescued(&table, Mono::ZERO, false), 0, "it is queued now");
     assert_eq!(rescued(&table, LATER, false), 1, "and was lost again");
@@ -144,6 +145,7 @@ fn what_is_planned_is_left_alone_until_it_is_late() {
     let with = |plan: Plan| {
         table.runs(&external_id, &uid);
         table.plans(&external_id, &uid, plan);
+        table.drops(&external_id, &uid);
     };
     assert_eq!(rescued(&table, Mono(29_999), false), 0, "the watch has just shown it");
     table.runs(&external_id, &uid);
@@ -167,7 +169,13 @@ fn what_was_handed_to_the_queue_during_a_pass_stays_there() {
     let (table, _woken, external_id, uid) = behind();
     table.runs(&external_id, &uid);
     table.upsert(&object("a", 2, &json!({})));
+    assert_eq!(
+        rescued(&table, Mono(u64::MAX), false),
+        0,
+        "the queue comes to it when the pass is over, however long that takes"
+    );
     table.plans(&external_id, &uid, Plan::Nothing);
+    table.drops(&external_id, &uid);
     assert_eq!([rescued(&table, Mono::ZERO, false), rescued(&table, LATER, false)], [0, 1]);
 }
 
