@@ -1,7 +1,8 @@
 //! Looks whether the root key shows anything at all (R19), so that what it does not show may be taken for absent. Only when something rests
-//! on that; [`Witness`](crate::domain::Witness) judges it. It asks a recorded identity first, then a page of the list; in a workspace
+//! on that; [`Witness`](crate::domain::Witness) judges it. It asks recorded identities first, then a page of the list; in a workspace
 //! that shows nothing the permission to create stands in.
 
+use std::collections::HashSet;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use super::access::Access;
 use super::context::Context;
 use super::permits::Need;
 use super::upstream;
-use crate::domain::{Cause, Mono, Operation, Reply, backoff};
+use crate::domain::{Cause, ExternalId, Mono, Operation, Reply, backoff};
 use crate::telemetry::Told;
 use crate::unkey::{self, Class, CreateIdentity};
 
@@ -51,7 +52,7 @@ pub async fn run(context: Arc<Context>) {
         }
         let access = context.access();
         let current = &access.policy.credential;
-        match look(&context, &access).await {
+        match look(&context, &access, &HashSet::new()).await {
             Ok(begun) => {
                 (failures, vain) = (0, None);
                 told.ends();
@@ -74,13 +75,17 @@ pub async fn run(context: Arc<Context>) {
     }
 }
 
-/// One look; when the read began that shows an identity, or why there is none.
-pub async fn look(context: &Context, access: &Access) -> Result<Mono, Cause> {
+/// One look; when the read began that shows an identity, or why there is none. `missing`: what is not there, it seems.
+pub async fn look(context: &Context, access: &Access, missing: &HashSet<&ExternalId>) -> Result<Mono, Cause> {
     let client = access.unkey.as_ref().map_err(|missing| Cause::CredentialsMissing(missing.clone()))?;
-    if let Some(external_id) = context.table.likely_witness(&access.policy.credential)
-        && let Some(begun) = shows(context, client, external_id.as_str()).await?
-    {
-        return Ok(begun);
+    for external_id in context.table.likely_witnesses(&access.policy.credential, missing) {
+        match shows(context, client, external_id.as_str()).await {
+            Ok(Some(begun)) => return Ok(begun),
+            // One may be gone for good, and nobody has noticed yet.
+            Ok(None) => {}
+            // What a list says of the same trouble counts: it may be that of one identity.
+            Err(_) => break,
+        }
     }
     match first_listed(context, client).await? {
         // What may be listed may be read; a list alone would hide a get that is refused.

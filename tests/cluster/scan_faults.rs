@@ -49,8 +49,10 @@ pub fn list_fault(kind: FaultKind) -> Fault {
 async fn s28_one_large_meta_blinds_nobody() {
     let world = scanning("scan-large").await;
     let operator = world.start().await;
-    let names = numbered("x", 5);
-    made(&world, &names).await;
+    // The oldest are the likeliest witnesses (R19).
+    made(&world, &numbered("old", 1)).await;
+    world.next_second().await;
+    made(&world, &numbered("x", 4)).await;
     let large = "x".repeat(300_000);
     world.seed("theirs", &json!({"meta": {"large": large}}));
     scans_end(&operator, "complete", 1).await;
@@ -64,10 +66,12 @@ async fn s28_one_large_meta_blinds_nobody() {
     assert_eq!((now[0], now[2], now[3]), (5, 0, 0), "quiet");
     drift_is_corrected(&world, "x2").await;
     world.event("x2", "DriftCorrected").await;
-    // Gone is gone, also without a list.
-    assert!(world.workspace.delete("x3"));
-    world.event("x3", "Recreated").await;
-    world.ready("x3").await;
+    // Gone is gone, also without a list, and whichever of them it is.
+    for name in ["old0", "x3"] {
+        assert!(world.workspace.delete(name));
+        world.event(name, "Recreated").await;
+        world.ready(name).await;
+    }
     // And the large one may be ours.
     world.create("large", &json!({"externalId": "large", "meta": {"large": large}})).await;
     world.ready("large").await;

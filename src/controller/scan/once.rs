@@ -206,7 +206,8 @@ impl<'a> Scan<'a> {
             let look = if listed_since.is_some() {
                 witness::look_at_list(self.context, client).await
             } else {
-                witness::look(self.context, self.asker.access()).await
+                let missing = absent.iter().map(|(owner, _)| &owner.external_id).collect();
+                witness::look(self.context, self.asker.access(), &missing).await
             };
             look.map_err(|cause| End::Refused(format!("no witness that what is missing is not hidden: {cause:?}")))?;
         }

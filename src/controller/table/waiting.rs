@@ -1,11 +1,11 @@
 //! The witness's part of the table (R19): who waits for one, and what is known of it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use tokio::sync::futures::Notified;
 
 use super::{Entry, Ref, Table, lock};
-use crate::domain::{Cause, ExternalId, KeyMark, Mono, Testimony, Witness};
+use crate::domain::{CANARIES, Cause, ExternalId, KeyMark, Mono, Testimony, Witness};
 
 /// Who cannot go on without a witness, each with when its read was answered.
 #[derive(Debug, Default)]
@@ -84,9 +84,9 @@ impl Table {
         self.witness_news.notify_waiters();
     }
 
-    /// The externalId of an identity that is recorded under the key `current` and should be there: its object stays, if there is such a
-    /// one, and waits for no witness itself.
-    pub fn likely_witness(&self, current: &KeyMark) -> Option<ExternalId> {
+    /// ExternalIds of identities that are recorded under the key `current` and should be there, likeliest first: those whose objects stay
+    /// come first, of these the oldest. None that waits for a witness itself, nor one of `missing`.
+    pub fn likely_witnesses(&self, current: &KeyMark, missing: &HashSet<&ExternalId>) -> Vec<ExternalId> {
         let slots = lock(&self.slots);
         let waiting = lock(&self.waiting);
         let likely = |entry: &Entry| {
@@ -97,7 +97,12 @@ impl Table {
         };
         let entries = slots.iter().flat_map(|(external_id, slot)| slot.entries.iter().map(move |it| (external_id, it)));
         let rank = |entry: &Entry| (entry.claimant.leaving, entry.claimant.born);
-        let best = entries.filter(|(_, entry)| likely(entry)).min_by_key(|(_, entry)| rank(entry));
-        best.map(|(external_id, _)| external_id.clone())
+        let mut best: Vec<_> = Vec::with_capacity(CANARIES + 1);
+        for (external_id, entry) in entries.filter(|(it, entry)| likely(entry) && !missing.contains(it)) {
+            best.push((rank(entry), external_id));
+            best.sort_unstable_by_key(|(rank, _)| *rank);
+            best.truncate(CANARIES);
+        }
+        best.into_iter().map(|(_, external_id)| external_id.clone()).collect()
     }
 }

@@ -36,7 +36,7 @@ async fn an_object_that_is_full_is_told_by_an_event() {
     let operator = world.start().await;
     let told = world.event("full", "WriteRefused").await.note;
     assert!(told.contains("too large"), "{told}");
-    assert!(world.get("full").await.unwrap()["status"].is_null());
+    assert_eq!(world.get("full").await.unwrap()["status"]["conditions"], Value::Null);
     assert_eq!((world.workspace.requests().len(), lines(&operator, "full", "ERROR")), (0, 0), "{}", operator.log());
     world.patch("full", &json!({"metadata": {"annotations": {PADDING: null}}})).await;
     world.ready("full").await;
