@@ -84,7 +84,7 @@ impl Table {
         self.witness_news.notify_waiters();
     }
 
-    /// ExternalIds of identities that are recorded under the key `current` and should be there, likeliest first: those whose objects stay
+    /// The externalIds of identities that are recorded under the key `current` and should be there, likeliest first: those whose objects stay
     /// come first, of these the oldest. None that waits for a witness itself, nor one of `missing`.
     pub fn likely_witnesses(&self, current: &KeyMark, missing: &HashSet<&ExternalId>) -> Vec<ExternalId> {
         let slots = lock(&self.slots);
