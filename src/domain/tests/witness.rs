@@ -44,6 +44,25 @@ fn it_is_blind_until_something_is_shown_again() {
     assert_eq!(witness(Some(61), Some(60)).blind(), None);
 }
 
+#[test]
+fn it_shows_nothing_only_if_a_look_was_answered_so() {
+    for (cause, shows_nothing) in [
+        (Cause::Unwitnessed, true),
+        (Cause::PermissionDenied(Operation::Read), true),
+        (Cause::Unavailable, false),
+        (Cause::RateLimited, false),
+    ] {
+        let mut witness = witness(Some(50), None);
+        assert!(!witness.shows_nothing(), "nobody has looked");
+        witness.missed(Mono(60), cause.clone());
+        assert_eq!(witness.shows_nothing(), shows_nothing, "{cause:?}");
+        witness.shown(Mono(60));
+        assert_eq!(witness.shows_nothing(), shows_nothing, "{cause:?}: the read began before the look was over");
+        witness.shown(Mono(61));
+        assert!(!witness.shows_nothing(), "{cause:?}: an identity was shown since");
+    }
+}
+
 /// Knowledge of a read that found nothing under the id that the object owns, answered at `any.now`, with a create in doubt before it.
 fn nothing_found(any: &super::any::Any) -> Knowledge {
     let of = Some(confirmed("id_1").id().clone());
