@@ -277,3 +277,23 @@ async fn what_is_only_adoptable_is_let_go() {
     }
     assert_eq!(accepted(&world, Operation::Delete), 0);
 }
+
+/// R9: what was given up, since a key without the permission to read did not show it, is taken back as what it was.
+#[tokio::test]
+async fn what_was_given_up_unseen_is_taken_back_as_it_was() {
+    for policy in ["Never", "IfLossless"] {
+        let (world, _operator) = filled("given-up", &["stays"]).await;
+        world.create("a", &json!({"externalId": "a", "meta": {"n": 1}, "adoptionPolicy": policy})).await;
+        let before = world.ready("a").await;
+        world.workspace.set_mask_permissions(true);
+        world.workspace.add_root_key(ROOT_KEY, Permissions { read: false, ..ALL });
+        world.ask_for_check("a", "lost").await;
+        world.reason("a", "PermissionDenied").await;
+        world.workspace.add_root_key(ROOT_KEY, ALL);
+        world.ask_for_check("a", "granted").await;
+        let after = world.until("a", "checked", |it| it["status"]["lastHandledReconcileAt"] == "granted").await;
+        for field in ["identityId", "origin"] {
+            assert_eq!(after["status"][field], before["status"][field], "{policy}");
+        }
+    }
+}

@@ -3,6 +3,7 @@
 use super::any::{WINDOW, customer};
 use super::steps::{A, confirmed, desired, ready, step};
 use super::*;
+use crate::api::AdoptionPolicy;
 
 const READ: Mono = Mono(100);
 
@@ -204,4 +205,32 @@ fn what_exists_and_is_not_shown_for_longer_than_a_replica_is_behind_is_hidden() 
     assert_eq!(round(0), Some(Cause::Lag));
     assert_eq!(round(WINDOW - 1), Some(Cause::Lag));
     assert_eq!(round(1), Some(Cause::PermissionDenied(Operation::Read)));
+}
+
+/// R9: a status that says what it waits for keeps the id that the claim gives up, or nothing would tell that it is ours when it shows again.
+#[test]
+fn what_is_given_up_unseen_stays_recorded_and_is_taken_back() {
+    for adoption in [AdoptionPolicy::Never, AdoptionPolicy::IfLossless, AdoptionPolicy::Always] {
+        let mut any = ready();
+        any.policy.adoption = adoption;
+        let Recorded::Own(record) = &any.object.recorded else { panic!("{:?}", any.object.recorded) };
+        let held = record.held.clone().unwrap();
+        let claim = Claim { hash: desired(A).content_hash().clone(), given_up: Some(held.identity.id().clone()) };
+        any.object.mark = Mark::Own(claim.clone());
+        any.visits.trouble = Some(Trouble {
+            cause: Cause::PermissionDenied(Operation::Read),
+            retry_at: Some(any.now.after(1)),
+            lasting: true,
+            generation: any.object.generation,
+            write: false,
+            poke: None,
+            credential: any.policy.credential.clone(),
+        });
+        let Step::Kube(KubeStep::Status { report, .. }) = step(&any) else { panic!("{:?}", step(&any)) };
+        assert_eq!(report.held.as_ref(), Some(&held), "{adoption:?}");
+        any.visits.trouble = None;
+        let content = Content { meta: meta(A), limits: Limits::default() };
+        any.known.seen = Seen::Ours { begun: any.now, identity: held.identity, content };
+        assert_eq!(step(&any), Step::Kube(KubeStep::Claim(Claim { given_up: None, ..claim })), "{adoption:?}");
+    }
 }
