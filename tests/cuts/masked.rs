@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 use unkey_emulator::Permissions;
 
-use crate::harness::{ROOT_KEY, World, condition};
+use crate::harness::{ROOT_KEY, World, condition, eventually};
 
 /// Nothing asked of Unkey for longer than from a read to its witness: no absence that was read without the permission waits for a witness.
 /// A permission that comes back between the two is not promised to be noticed.
@@ -57,7 +57,12 @@ pub async fn act(world: &World, lost: &Lost) {
         }
     };
     let permission = lost.permission;
-    world.until("a", &format!("{reason} for {permission}"), |it| lacks(it, reason, permission)).await;
+    let told = eventually(&format!("a to be {reason} for {permission}"), async || match world.get("a").await {
+        Some(object) => lacks(&object, reason, permission).then_some(true),
+        None => Some(false),
+    })
+    .await;
+    assert!(told, "it was let go without {permission}");
     timeout(PATIENCE, unasked(world)).await.expect("a pause");
     world.workspace.add_root_key(ROOT_KEY, Permissions::ALL);
     world.ask_for_check_if_there("a", "look").await;
