@@ -154,8 +154,8 @@ impl Context {
         let (calls, waiting) = self.standing();
         let Unwritten { refused, untold } = self.table.unwritten();
         let (leads, untold, watches) = (self.leads(), untold.len(), self.coverage.counts());
-        let dropped = self.definition.dropped();
-        View { reasons, oldest_unsynced, calls, waiting, leads, watches, refused, untold, dropped }
+        let (dropped, unwitnessed) = (self.definition.dropped(), self.table.witness().shows_nothing());
+        View { reasons, oldest_unsynced, calls, waiting, unwitnessed, leads, watches, refused, untold, dropped }
     }
 
     /// The objects of all watches are known: for whoever shows them to the table by hand, without a watch.

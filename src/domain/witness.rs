@@ -59,4 +59,10 @@ impl Witness {
         let (missed, cause) = self.missed.as_ref()?;
         self.shown.is_none_or(|begun| begun <= *missed).then_some(cause)
     }
+
+    /// True if the latest look was answered and showed nothing, and nothing has been shown since. A look that failed tells of Unkey or of
+    /// the way there, and not of what the root key may see.
+    pub fn shows_nothing(&self) -> bool {
+        matches!(self.blind(), Some(Cause::Unwitnessed | Cause::PermissionDenied(_)))
+    }
 }

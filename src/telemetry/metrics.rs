@@ -59,6 +59,8 @@ pub struct View {
     pub calls: Standing,
     /// How many wait in each lane.
     pub waiting: [(&'static str, usize); 3],
+    /// The root key was looked at, and shows nothing (R19).
+    pub unwitnessed: bool,
     /// This process may act.
     pub leads: bool,
     /// How many watches are in each state.
@@ -283,7 +285,7 @@ impl Metrics {
     ///
     /// Only if a metric cannot be written as text, which is a bug.
     pub fn render(&self, view: &View) -> Result<String, fmt::Error> {
-        self.0.permits.show(&view.calls, &view.waiting);
+        self.0.permits.show(&view.calls, &view.waiting, view.unwitnessed);
         self.0.watches.show(&view.watches, view.dropped);
         self.0.leads.set(i64::from(view.leads));
         for (write, count) in view.refused {

@@ -23,6 +23,7 @@ pub(super) struct Permits {
     paused: Gauge,
     key_refused: Gauge,
     operation_refused: Family<ByOperation, Gauge>,
+    unwitnessed: Gauge,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -71,6 +72,11 @@ impl Permits {
                 "upstream_operation_refused",
                 "1 while Unkey refuses the operation for want of a permission and only one request at a time tries it",
             ),
+            unwitnessed: registered(
+                registry,
+                "absence_unwitnessed",
+                "1 while the root key shows no identity at all, so that nothing is believed to be gone: it may lack a permission",
+            ),
         }
     }
 
@@ -78,7 +84,7 @@ impl Permits {
         self.waits.get_or_create(&ByLane { lane: Word(lane) }).observe(waited.as_secs_f64());
     }
 
-    pub(super) fn show(&self, calls: &Standing, waiting: &[(&'static str, usize)]) {
+    pub(super) fn show(&self, calls: &Standing, waiting: &[(&'static str, usize)], unwitnessed: bool) {
         for (lane, count) in waiting {
             self.waiting.get_or_create(&ByLane { lane: Word(lane) }).set(whole(*count));
         }
@@ -93,6 +99,7 @@ impl Permits {
             let label = ByOperation { operation: Word(operation.as_str()) };
             self.operation_refused.get_or_create(&label).set(i64::from(refused));
         }
+        self.unwitnessed.set(i64::from(unwitnessed));
     }
 }
 

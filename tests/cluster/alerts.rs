@@ -208,6 +208,17 @@ async fn the_root_key_is_refused_or_may_not_do_it() {
 }
 
 #[tokio::test]
+async fn the_root_key_shows_nothing() {
+    let (world, operator, before) = well("alerts-blind").await;
+    world.workspace.set_mask_permissions(true);
+    world.workspace.add_root_key(super::harness::ROOT_KEY, Permissions::NONE);
+    world.delete("a").await;
+    world.reason("a", "DeletionBlocked").await;
+    let after = scrape(&operator).await;
+    assert_fires(&before, &after, &["UnkeyAbsenceUnwitnessed", "UnkeyDeletionBlocked", "UnkeyIdentityOutOfStep"]);
+}
+
+#[tokio::test]
 async fn the_root_key_is_of_another_workspace() {
     let (world, operator, before) = well("alerts-workspace").await;
     let elsewhere = world.emulator.workspace("elsewhere");

@@ -7,6 +7,7 @@ use unkey_emulator::{Fault, FaultKind, Operation, Permissions, Seed};
 use super::harness::{Operator, ROOT_KEY, World, condition, eventually};
 
 const ALL: Permissions = Permissions::ALL;
+const UNWITNESSED: &str = "unkey_operator_absence_unwitnessed";
 
 fn message(object: &Value) -> String {
     condition(object, "Ready")["message"].as_str().unwrap_or_default().to_owned()
@@ -36,6 +37,20 @@ struct Lost {
     edited: Option<&'static str>,
     poked: Option<&'static str>,
     newcomer: Option<&'static str>,
+}
+
+/// Waits until `unkey_operator_absence_unwitnessed` is so.
+async fn until_unwitnessed(operator: &Operator, wanted: u64) {
+    eventually(&format!("absence_unwitnessed to be {wanted}"), async || {
+        (unwitnessed(operator).await == wanted).then_some(())
+    })
+    .await;
+}
+
+async fn unwitnessed(operator: &Operator) -> u64 {
+    let metrics = operator.metrics().await;
+    assert!(metrics.samples.iter().any(|it| it.name == UNWITNESSED), "it is there from the start");
+    metrics.sum(UNWITNESSED, &[])
 }
 
 /// Takes permissions away under a deletion, an edit, a poke and a newcomer, looks at what is said, and gives them back.
@@ -70,9 +85,7 @@ async fn loses(name: &str, masks: bool, lost: Lost) {
     }
     world.workspace.add_root_key(ROOT_KEY, ALL);
     for name in ["goes", "edited", "poked", "newcomer"] {
-        if world.get(name).await.is_some() {
-            world.ask_for_check(name, "granted").await;
-        }
+        world.ask_for_check_if_there(name, "granted").await;
     }
     world.gone("goes").await;
     for (name, id) in ["stays", "edited", "poked"].iter().zip(&ids) {
@@ -196,7 +209,7 @@ async fn the_last_deletions_end_though_every_answer_is_lost_and_the_operator_die
 /// A witness is asked for only where something rests on absence: a deletion that Unkey confirms costs one call.
 #[tokio::test]
 async fn a_deletion_costs_one_call_and_one_of_what_is_gone_four_at_most() {
-    let (world, _operator) = filled("costs", &["stays", "goes", "gone"]).await;
+    let (world, operator) = filled("costs", &["stays", "goes", "gone"]).await;
     let before = world.calls();
     world.delete("goes").await;
     world.gone("goes").await;
@@ -209,20 +222,24 @@ async fn a_deletion_costs_one_call_and_one_of_what_is_gone_four_at_most() {
     world.gone("gone").await;
     // Its delete, answered with a 404; a settled get of its own; and one of another identity as its witness.
     assert_eq!(world.calls(), [creates, gets + 2, updates, deletes + 2, lists]);
+    assert_eq!(unwitnessed(&operator).await, 0, "the witness came");
 }
 
 /// A permission that comes back makes no old read count: what was read without it is read again.
 #[tokio::test]
 async fn what_was_read_without_the_permission_does_not_count_when_it_is_back() {
     let (world, operator) = filled("back", &["stays", "goes"]).await;
+    assert_eq!(unwitnessed(&operator).await, 0, "nobody has looked");
     world.workspace.set_mask_permissions(true);
     world.workspace.add_root_key(ROOT_KEY, Permissions::NONE);
     world.delete("goes").await;
     world.reason("goes", "DeletionBlocked").await;
     operator.until_logged("the root key shows no identity of the workspace").await;
+    until_unwitnessed(&operator, 1).await;
     world.workspace.add_root_key(ROOT_KEY, ALL);
     world.ask_for_check("goes", "granted").await;
     world.gone("goes").await;
+    until_unwitnessed(&operator, 0).await;
     assert!(world.workspace.live("goes").is_none(), "it was deleted, not let go");
     assert_eq!(accepted(&world, Operation::Delete), 1);
     world.assert_in_step().await;
@@ -259,4 +276,24 @@ async fn what_is_only_adoptable_is_let_go() {
         world.event(name, "Orphaned").await;
     }
     assert_eq!(accepted(&world, Operation::Delete), 0);
+}
+
+/// R9: what was given up, since a key without the permission to read did not show it, is taken back as what it was.
+#[tokio::test]
+async fn what_was_given_up_unseen_is_taken_back_as_it_was() {
+    for policy in ["Never", "IfLossless"] {
+        let (world, _operator) = filled("given-up", &["stays"]).await;
+        world.create("a", &json!({"externalId": "a", "meta": {"n": 1}, "adoptionPolicy": policy})).await;
+        let before = world.ready("a").await;
+        world.workspace.set_mask_permissions(true);
+        world.workspace.add_root_key(ROOT_KEY, Permissions { read: false, ..ALL });
+        world.ask_for_check("a", "lost").await;
+        world.reason("a", "PermissionDenied").await;
+        world.workspace.add_root_key(ROOT_KEY, ALL);
+        world.ask_for_check("a", "granted").await;
+        let after = world.until("a", "checked", |it| it["status"]["lastHandledReconcileAt"] == "granted").await;
+        for field in ["identityId", "origin"] {
+            assert_eq!(after["status"][field], before["status"][field], "{policy}");
+        }
+    }
 }

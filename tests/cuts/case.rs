@@ -9,7 +9,7 @@ use unkey_emulator::Operation;
 use crate::harness::condition;
 use crate::name::Case;
 use crate::stage::{Mark, Stage};
-use crate::workflow::{BYSTANDER, EXTERNAL_ID, THEIRS, Workflow, is_loser, is_ready, is_stopped, objects};
+use crate::workflow::{BYSTANDER, THEIRS, Workflow, is_loser, is_ready, is_stopped, objects};
 
 /// What a case came to.
 #[derive(Clone, Debug)]
@@ -94,7 +94,7 @@ async fn check(stage: &Stage, workflow: Workflow) {
         }
         assert!(is_ready(object) || is_stopped(object), "{status}");
         assert!(meta.get("finalizers").is_some() && meta["annotations"].get("unkey.com/claim").is_some(), "{meta}");
-        let at = upstream.iter().position(|it| it.external_id == EXTERNAL_ID).expect("it is in Unkey");
+        let at = upstream.iter().position(|it| spec["externalId"] == it.external_id).expect("it is in Unkey");
         let live = upstream.remove(at);
         assert_eq!(status["identityId"], live.id.as_str());
         if is_stopped(object) {

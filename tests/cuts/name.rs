@@ -116,6 +116,12 @@ impl Harm {
             .map(|(harm, _)| harm)
             .filter(move |harm| channel == Channel::Kube || Self::CUTS.contains(harm))
     }
+
+    /// The one whose turn it is: all but the crash follow one another.
+    pub fn in_turn(channel: Channel, turn: usize) -> Self {
+        let others: Vec<Self> = Self::all(channel).filter(|harm| *harm != Self::Kill).collect();
+        others[turn % others.len()]
+    }
 }
 
 impl fmt::Display for Cut {

@@ -90,10 +90,13 @@ impl Stage {
         Mark { kube: self.proxy.last(), unkey: last }
     }
 
-    /// Requests since then that are not watches or lists of Unkey's: `(to Kubernetes, to Unkey)`.
+    /// Requests since then that are not watches or lists of Unkey's, nor the look at the definition, which comes by the clock:
+    /// `(to Kubernetes, to Unkey)`.
     pub fn asked_since(&self, mark: Mark) -> (Vec<cutting_proxy::Entry>, Vec<unkey_emulator::Entry>) {
         let calls = self.world.workspace.requests().into_iter().filter(|it| it.number > mark.unkey);
-        (self.proxy.since(mark.kube), calls.filter(|it| it.operation != Operation::List).collect())
+        let mut asked = self.proxy.since(mark.kube);
+        asked.retain(|it| !it.asked.resource.is_empty());
+        (asked, calls.filter(|it| it.operation != Operation::List).collect())
     }
 
     /// Waits until it is up, the workflow over and nothing asked for a while.

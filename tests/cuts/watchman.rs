@@ -52,7 +52,7 @@ fn look(entry: &Entry, answer: &[u8], workspace: &Workspace, workflow: Workflow)
     if !entry.is_committed() {
         return wrong;
     }
-    let upstream = workspace.live(EXTERNAL_ID);
+    let upstream = object["spec"]["externalId"].as_str().and_then(|it| workspace.live(it));
     let (meta, status) = (&object["metadata"], &object["status"]);
     let released = meta.get("deletionTimestamp").is_some() && meta.get("finalizers").is_none();
     if released && object["spec"]["deletionPolicy"] != "Orphan" && upstream.is_some() {

@@ -4,9 +4,12 @@ use serde_json::{Value, json};
 use unkey_emulator::Seed;
 
 use crate::harness::{World, condition, eventually};
+use crate::masked;
 
 /// The externalId that every workflow is about.
 pub const EXTERNAL_ID: &str = "x";
+/// The one that a second object has, if it is no rival.
+const ANOTHER: &str = "y";
 /// What another client stored in its meta, as `by`.
 pub const THEIRS: &str = "somebody else";
 /// An identity of somebody else in the same workspace.
@@ -38,6 +41,14 @@ pub enum Workflow {
     Rivals,
     /// Two objects of one externalId; the owner is deleted.
     Heir,
+    /// The root key loses the permission to delete, unseen (R19); the object is deleted; then the permission comes back.
+    MaskedDelete,
+    /// The same with the permission to update, and an edit.
+    MaskedUpdate,
+    /// The same with the permission to read, and a check.
+    MaskedRead,
+    /// The same with all permissions, and a deletion, beside an object that is at rest.
+    MaskedAll,
 }
 
 /// A spec of our externalId: content, and further fields.
@@ -82,7 +93,7 @@ pub fn is_stopped(object: &Value) -> bool {
 }
 
 impl Workflow {
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 17] = [
         Self::Create,
         Self::Update,
         Self::Delete,
@@ -96,6 +107,10 @@ impl Workflow {
         Self::Lose,
         Self::Rivals,
         Self::Heir,
+        Self::MaskedDelete,
+        Self::MaskedUpdate,
+        Self::MaskedRead,
+        Self::MaskedAll,
     ];
 
     pub fn name(self) -> &'static str {
@@ -113,6 +128,10 @@ impl Workflow {
             Self::Lose => "lose",
             Self::Rivals => "rivals",
             Self::Heir => "heir",
+            Self::MaskedDelete => "masked-delete",
+            Self::MaskedUpdate => "masked-update",
+            Self::MaskedRead => "masked-read",
+            Self::MaskedAll => "masked-all",
         }
     }
 
@@ -122,7 +141,13 @@ impl Workflow {
         match self {
             Self::Create | Self::Rivals => {}
             Self::Adopt => theirs(world),
-            Self::Update | Self::Delete | Self::Recreate | Self::FlipOrphan => {
+            Self::Update
+            | Self::Delete
+            | Self::Recreate
+            | Self::FlipOrphan
+            | Self::MaskedDelete
+            | Self::MaskedUpdate
+            | Self::MaskedRead => {
                 world.create("a", &spec(1, &json!({}))).await;
                 world.ready("a").await;
             }
@@ -143,6 +168,12 @@ impl Workflow {
                 theirs(world);
                 world.create("a", &json!({"externalId": EXTERNAL_ID})).await;
                 world.ready("a").await;
+            }
+            Self::MaskedAll => {
+                for (name, external_id) in [("a", EXTERNAL_ID), ("b", ANOTHER)] {
+                    world.create(name, &spec(1, &json!({"externalId": external_id}))).await;
+                    world.ready(name).await;
+                }
             }
             Self::Heir => {
                 world.create("a", &spec(1, &json!({}))).await;
@@ -179,6 +210,10 @@ impl Workflow {
                 world.edit("a", &spec(1, &json!({"meta": kept}))).await;
             }
             Self::Lose => drop(world.edit("a", &spec(1, &json!({}))).await),
+            Self::MaskedDelete => masked::act(world, &masked::DELETE).await,
+            Self::MaskedUpdate => masked::act(world, &masked::UPDATE).await,
+            Self::MaskedRead => masked::act(world, &masked::READ).await,
+            Self::MaskedAll => masked::act(world, &masked::ALL).await,
             Self::Rivals => {
                 world.create("a", &spec(1, &json!({}))).await;
                 world.create("b", &spec(2, &json!({}))).await;
@@ -191,21 +226,26 @@ impl Workflow {
         match self {
             Self::Create | Self::Adopt | Self::Update | Self::FlipAdopt | Self::Manage => objects.iter().all(is_ready),
             Self::Lose => objects.iter().all(is_stopped),
-            Self::Delete | Self::FlipOrphan | Self::FlipDelete => objects.is_empty(),
-            Self::Recreate | Self::Replaced => {
+            Self::Delete | Self::FlipOrphan | Self::FlipDelete | Self::MaskedDelete => objects.is_empty(),
+            Self::Recreate | Self::Replaced | Self::MaskedUpdate | Self::MaskedRead => {
                 objects.iter().all(|it| is_ready(it) && it["status"]["lastHandledReconcileAt"] == "look")
             }
             Self::Rivals => {
                 objects.iter().filter(|it| is_ready(it)).count() == 1
                     && objects.iter().filter(|it| is_loser(it)).count() == 1
             }
-            Self::Heir => objects.len() == 1 && objects.iter().all(is_ready),
+            Self::Heir | Self::MaskedAll => objects.len() == 1 && objects.iter().all(is_ready),
         }
     }
 
     /// Whether what another client stored in our identity has to be there from the beginning to the end (R18).
     pub fn keeps_theirs(self) -> bool {
         matches!(self, Self::Manage | Self::Lose)
+    }
+
+    /// Whether the root key loses permissions unseen (R19).
+    pub fn is_masked(self) -> bool {
+        matches!(self, Self::MaskedDelete | Self::MaskedUpdate | Self::MaskedRead | Self::MaskedAll)
     }
 
     /// Whether our identity stays in Unkey without an object.

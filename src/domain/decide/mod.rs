@@ -182,9 +182,11 @@ impl Situation<'_> {
         Claim { hash, given_up }
     }
 
-    /// Writes the verdict if the status does not show it yet; else goes on with `then`.
+    /// Writes the verdict if the status does not show it yet; else goes on with `then`. What the claim gives up stays recorded until
+    /// something takes its place: if it shows again, it is told by that (R9).
     fn say(&self, verdict: Verdict, then: Step) -> Step {
-        self.say_holding(self.held(), verdict, then)
+        let given_up = || self.object.recorded.own().and_then(|record| record.held.clone());
+        self.say_holding(self.held().or_else(given_up), verdict, then)
     }
 
     fn say_holding(&self, held: Option<Held>, verdict: Verdict, then: Step) -> Step {

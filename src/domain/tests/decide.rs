@@ -99,7 +99,11 @@ fn checked(any: &Any) -> Result<(), TestCaseError> {
                 (held, _) => held.is_none(),
             };
             let owned = report.held.as_ref().is_some_and(|held| own(any).contains(&held.identity));
-            prop_assert!(taken || owned, "records an identity of someone else");
+            // What is given up stays recorded until something takes its place (R9).
+            let recorded = object.recorded.own().and_then(|record| record.held.as_ref());
+            let kept =
+                matches!((&report.held, recorded), (Some(held), Some(before)) if held.identity == before.identity);
+            prop_assert!(taken || owned || kept, "records an identity of someone else");
             if report.verdict == Verdict::Synced {
                 prop_assert!(object.spec.is_ok() && report.held.is_some());
                 prop_assert!(object.finalizer && object.mark.own().is_some());
@@ -128,7 +132,9 @@ fn held_at_entry(any: &Any, step: &Step) -> Result<(), TestCaseError> {
             prop_assert!(!own(any).is_empty() && claim.given_up.as_ref() == before, "a claim for something new");
         }
         Step::Kube(KubeStep::Status { report, .. }) => {
-            let owned = report.held.as_ref().is_none_or(|held| own(any).contains(&held.identity));
+            let recorded = any.object.recorded.own().and_then(|record| record.held.as_ref());
+            let kept = |held: &Held| recorded.is_some_and(|before| before.identity == held.identity);
+            let owned = report.held.as_ref().is_none_or(|held| own(any).contains(&held.identity) || kept(held));
             prop_assert!(owned, "an adoption");
         }
         _ => {}

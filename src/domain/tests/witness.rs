@@ -3,6 +3,7 @@
 use super::any::{WINDOW, customer};
 use super::steps::{A, confirmed, desired, ready, step};
 use super::*;
+use crate::api::AdoptionPolicy;
 
 const READ: Mono = Mono(100);
 
@@ -42,6 +43,25 @@ fn it_is_blind_until_something_is_shown_again() {
     assert_eq!(witness(Some(50), Some(60)).blind(), Some(&Cause::Unwitnessed));
     assert_eq!(witness(Some(60), Some(60)).blind(), Some(&Cause::Unwitnessed));
     assert_eq!(witness(Some(61), Some(60)).blind(), None);
+}
+
+#[test]
+fn it_shows_nothing_only_if_a_look_was_answered_so() {
+    for (cause, shows_nothing) in [
+        (Cause::Unwitnessed, true),
+        (Cause::PermissionDenied(Operation::Read), true),
+        (Cause::Unavailable, false),
+        (Cause::RateLimited, false),
+    ] {
+        let mut witness = witness(Some(50), None);
+        assert!(!witness.shows_nothing(), "nobody has looked");
+        witness.missed(Mono(60), cause.clone());
+        assert_eq!(witness.shows_nothing(), shows_nothing, "{cause:?}");
+        witness.shown(Mono(60));
+        assert_eq!(witness.shows_nothing(), shows_nothing, "{cause:?}: the read began before the look was over");
+        witness.shown(Mono(61));
+        assert!(!witness.shows_nothing(), "{cause:?}: an identity was shown since");
+    }
 }
 
 /// Knowledge of a read that found nothing under the id that the object owns, answered at `any.now`, with a create in doubt before it.
@@ -185,4 +205,32 @@ fn what_exists_and_is_not_shown_for_longer_than_a_replica_is_behind_is_hidden() 
     assert_eq!(round(0), Some(Cause::Lag));
     assert_eq!(round(WINDOW - 1), Some(Cause::Lag));
     assert_eq!(round(1), Some(Cause::PermissionDenied(Operation::Read)));
+}
+
+/// R9: a status that says what it waits for keeps the id that the claim gives up, or nothing would tell that it is ours when it shows again.
+#[test]
+fn what_is_given_up_unseen_stays_recorded_and_is_taken_back() {
+    for adoption in [AdoptionPolicy::Never, AdoptionPolicy::IfLossless, AdoptionPolicy::Always] {
+        let mut any = ready();
+        any.policy.adoption = adoption;
+        let Recorded::Own(record) = &any.object.recorded else { panic!("{:?}", any.object.recorded) };
+        let held = record.held.clone().unwrap();
+        let claim = Claim { hash: desired(A).content_hash().clone(), given_up: Some(held.identity.id().clone()) };
+        any.object.mark = Mark::Own(claim.clone());
+        any.visits.trouble = Some(Trouble {
+            cause: Cause::PermissionDenied(Operation::Read),
+            retry_at: Some(any.now.after(1)),
+            lasting: true,
+            generation: any.object.generation,
+            write: false,
+            poke: None,
+            credential: any.policy.credential.clone(),
+        });
+        let Step::Kube(KubeStep::Status { report, .. }) = step(&any) else { panic!("{:?}", step(&any)) };
+        assert_eq!(report.held.as_ref(), Some(&held), "{adoption:?}");
+        any.visits.trouble = None;
+        let content = Content { meta: meta(A), limits: Limits::default() };
+        any.known.seen = Seen::Ours { begun: any.now, identity: held.identity, content };
+        assert_eq!(step(&any), Step::Kube(KubeStep::Claim(Claim { given_up: None, ..claim })), "{adoption:?}");
+    }
 }

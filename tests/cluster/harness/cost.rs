@@ -116,7 +116,12 @@ impl World {
 
     /// Asks for a check by annotation, without waiting for it.
     pub async fn ask_for_check(&self, name: &str, value: &str) {
-        self.patch(name, &json!({"metadata": {"annotations": {"unkey.com/reconcile-requested-at": value}}})).await;
+        self.patch(name, &check(value)).await;
+    }
+
+    /// The same of one that may be gone.
+    pub async fn ask_for_check_if_there(&self, name: &str, value: &str) {
+        self.patch_if_there(name, &check(value)).await;
     }
 
     /// Asks for a check by annotation, and waits until it is echoed.
@@ -124,4 +129,8 @@ impl World {
         self.ask_for_check(name, value).await;
         self.until(name, "checked", |object| object["status"]["lastHandledReconcileAt"] == value).await
     }
+}
+
+fn check(value: &str) -> serde_json::Value {
+    json!({"metadata": {"annotations": {"unkey.com/reconcile-requested-at": value}}})
 }

@@ -202,6 +202,14 @@ impl World {
         serde_json::to_value(patched).unwrap()
     }
 
+    /// The same with one that may be gone.
+    pub async fn patch_if_there(&self, name: &str, patch: &Value) {
+        match self.api().patch(name, &PatchParams::default(), &Patch::Merge(patch)).await {
+            Err(kube::Error::Api(status)) if status.code == 404 => {}
+            patched => drop(patched.unwrap()),
+        }
+    }
+
     /// Merge-patches an Identity's spec.
     pub async fn edit(&self, name: &str, spec: &Value) -> Value {
         self.patch(name, &json!({"spec": spec})).await

@@ -71,6 +71,22 @@ async fn keys_come_and_go() {
 }
 
 #[tokio::test]
+async fn missing_permissions_are_masked_on_demand() {
+    let curl = Curl::new().await;
+    assert_eq!(curl.post("keys", json!({"key": "k", "workspace": "w", "permissions": {"create": true}})).await, 204);
+    assert_eq!(curl.api("k", "createIdentity", json!({"externalId": "a"})).await.0, 200);
+    for (masks, status) in [(false, 403), (true, 404), (false, 403)] {
+        assert_eq!(curl.post("workspaces/w", json!({"maskPermissions": masks})).await, 204);
+        assert_eq!(curl.get("workspaces/w").await["settings"]["maskPermissions"], json!(masks));
+        for operation in ["getIdentity", "updateIdentity", "deleteIdentity"] {
+            assert_eq!(curl.api("k", operation, json!({"identity": "a"})).await.0, status, "{operation}");
+        }
+        let (listed, page) = curl.api("k", "listIdentities", json!({})).await;
+        assert_eq!((listed, page["data"] == json!([])), if masks { (200, true) } else { (403, false) }, "{page}");
+    }
+}
+
+#[tokio::test]
 async fn a_workspace_is_set_seen_and_reset() {
     let curl = Curl::new().await;
     curl.post("keys", json!({"key": "k", "workspace": "w"})).await;

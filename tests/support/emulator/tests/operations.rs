@@ -143,27 +143,6 @@ fn each_operation_needs_its_permission_in_its_place() {
     );
 }
 
-#[test]
-fn a_missing_permission_can_look_like_a_missing_identity() {
-    let mut server = Server::new(Settings { mask_permissions: true, ..Settings::default() });
-    server.key("none", Permissions::NONE);
-    server.create("a", &[]);
-    let ask =
-        |server: &mut Server, operation, body: Value| server.ask_as("none", operation, body.to_string().as_bytes());
-    for operation in [Get, Update, Delete] {
-        let answer = ask(&mut server, operation, json!({"identity": "a"}));
-        assert_eq!((answer.status, answer.error()), (404, "identity_not_found"), "{operation:?}");
-    }
-    let page = ask(&mut server, List, json!({}));
-    assert_eq!(
-        (page.status, &page.body["data"], &page.body["pagination"]["hasMore"]),
-        (200, &json!([]), &json!(false))
-    );
-    assert_eq!(ask(&mut server, Create, json!({"externalId": "b"})).error(), "insufficient_permissions");
-    assert_eq!(server.get("a").status, 200);
-    assert_eq!(server.ask(List, &json!({})).body["data"].as_array().unwrap().len(), 1);
-}
-
 /// By this an empty workspace is told from a hidden one: the permission is looked at before the size, and that before anything is written.
 #[test]
 fn a_create_that_is_too_large_is_refused_only_to_who_may_create() {
