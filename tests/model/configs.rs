@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use unkey_operator::domain::Crd;
 
-use crate::faults::Seeded;
 use crate::kube::Kube;
 use crate::liveness;
 use crate::operator::Operator;
+use crate::seeded::Seeded;
 use crate::state::{Budget, State};
 use crate::step::Fate;
 use crate::unkey::{Right, Unkey};

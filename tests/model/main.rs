@@ -11,6 +11,7 @@ mod model;
 mod operator;
 mod properties;
 mod scenes;
+mod seeded;
 mod state;
 mod step;
 mod telling;
@@ -101,7 +102,7 @@ fn every_history_within_the_bounds() {
 fn seeded_faults_are_caught() {
     let mut missed = Vec::new();
     let names: Vec<_> = chosen().into_iter().map(|config| config.name).collect();
-    for (seeded, property, name) in faults::TABLE.iter().filter(|(.., name)| names.contains(name)) {
+    for (seeded, property, name) in seeded::TABLE.iter().filter(|(.., name)| names.contains(name)) {
         let config = scenes::ALL.iter().find(|config| config.name == *name).expect("a configuration").clone();
         let mut world = World::new(Config { seeded: Some(*seeded), ..config });
         world.safety_only = !property.is_liveness();

@@ -9,8 +9,8 @@ use unkey_operator::domain::{
     ended, rewound, role,
 };
 
-use crate::faults::Seeded;
 use crate::kube::{Kube, Thing};
+use crate::seeded::Seeded;
 use crate::unkey::{ATTEMPT, Identity, TICK_MS, WINDOW};
 use crate::words::uid;
 

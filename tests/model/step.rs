@@ -10,10 +10,10 @@ use unkey_operator::domain::{
 };
 
 use crate::configs::Config;
-use crate::faults::Seeded;
 use crate::kube::{Patched, Thing};
 use crate::operator::{Operator, Target, Waiting};
 use crate::properties::Broken;
+use crate::seeded::Seeded;
 use crate::state::State;
 use crate::unkey::{ATTEMPT, Pending, TICK_MS, Unkey, Wire, failed};
 
@@ -190,7 +190,7 @@ impl State {
             }
             KubeStep::Status { report, notes } => {
                 silent = notes.is_empty();
-                let fenced = !config.seeded.is_some_and(crate::faults::Seeded::drops_fences);
+                let fenced = !config.seeded.is_some_and(crate::seeded::Seeded::drops_fences);
                 let done = self.kube.status(pass.slot, &pass.thing, report, fenced);
                 if let (Patched::Done(_), Some(before)) = (&done, &before) {
                     self.check_status(&pass, before, report);

@@ -47,7 +47,7 @@ impl State {
         let mut op = Operator::clone(&self.ops[at]);
         let Some((thing, report)) = self.overdue(config, &op, slot) else { return };
         let before = self.kube.slots[slot].clone();
-        let fenced = !config.seeded.is_some_and(crate::faults::Seeded::drops_fences);
+        let fenced = !config.seeded.is_some_and(crate::seeded::Seeded::drops_fences);
         let (Patched::Done(after), Some(before)) = (self.kube.status(slot, &thing, &report, fenced), before) else {
             return;
         };
