@@ -37,6 +37,15 @@ pub fn claim(object: &Snapshot, guard: &Guard, claim: &Claim) -> Value {
     Value::Array(patch)
 }
 
+/// This patch, if the object is not being deleted. A test against `null` passes if the field is absent.
+pub fn if_not_deleted(mut patch: Value) -> Value {
+    if let Value::Array(operations) = &mut patch {
+        // After the test of the uid.
+        operations.insert(1, json!({"op": "test", "path": "/metadata/deletionTimestamp", "value": null}));
+    }
+    patch
+}
+
 /// Finalizer and claim off, in one patch.
 pub fn release(object: &Snapshot, guard: &Guard) -> Value {
     let mut patch = tests(guard);
@@ -67,8 +76,13 @@ mod tests {
     #[test]
     fn every_patch_begins_with_a_test_of_the_uid() {
         let object = snapshot(&json!({"metadata": {"finalizers": [FINALIZER]}}));
-        let patches =
-            [claim(&object, &guard(), &some_claim()), release(&object, &guard()), status(&guard(), None, &json!({}))];
+        let status = status(&guard(), None, &json!({}));
+        let patches = [
+            claim(&object, &guard(), &some_claim()),
+            release(&object, &guard()),
+            if_not_deleted(status.clone()),
+            status,
+        ];
         for patch in patches {
             assert_eq!(patch[0], json!({"op": "test", "path": "/metadata/uid", "value": "u"}));
         }

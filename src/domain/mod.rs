@@ -43,7 +43,7 @@ pub use knowledge::{Doubt, Evidence, InFlight, Knowledge, LastWrite, Seen, Unsur
 pub use learn::{Effect, Fault, Reply, Telling, begin, begin_pass, learn};
 pub use losses::{Losses, lossless};
 pub use object::{Controls, Crowd, Guard, Object, Phase, Poke};
-pub use observe::{LeftBehind, claimed, ended, left_behind, observe, released, rewound};
+pub use observe::{LeftBehind, claimed, claiming, ended, left_behind, not_claimed, observe, released, rewound};
 pub use ownership::{Claimant, Role, owner, role};
 pub use progress::Progress;
 pub use refusal::{
@@ -51,7 +51,8 @@ pub use refusal::{
     definition_changed, is_refusal, managers_seen, put_on, refused, told,
 };
 pub use report::{Cause, Held, Left, Note, Operation, Record, Recorded, Report, Shown, Stall, Verdict};
-pub use situation::{Call, Entry, Freed, KubeStep, Patch, Policy, Purpose, Settled, Situation, Step, Wake};
+pub use situation::{Call, Entry, Freed, KubeStep, LOOK_MS, Patch, Policy, Purpose, Settled, Situation, Step, Wake};
+pub use takeover::begins as begins_takeover;
 pub use visits::{Trouble, Unfound, Visits};
 pub use witness::{Testimony, Witness};
 pub use workspace::{CANARIES, Gate, KeyMark, Look, Workspace, proven_by};

@@ -1,5 +1,6 @@
 //! What a process takes from what it sees of an object, before it decides.
 
+use super::claim::Claim;
 use super::fields::Field;
 use super::fight;
 use super::ids::{ExternalId, IdentityId, Mono, Uid};
@@ -74,8 +75,12 @@ fn inherit(object: &Object, known: &mut Knowledge, visits: &mut Visits, policy: 
         fight::resume(object, visits, policy, now);
         spread(object, visits, policy, now);
     }
+    // The answer to our own claim was lost: that no other process put it on is as sure as that only one acts. Who took it for another's
+    // would take what was there before for a create of that one, and delete it.
+    let ours = claimed && visits.claiming.as_ref() == object.mark.own();
+    visits.claiming.take_if(|_| ours);
     // A claim without an id that this process did not put on: a create may be on its way.
-    let strange = claimed && !held && !visits.claimed_here && !visits.claim_met;
+    let strange = claimed && !held && !visits.claimed_here && !visits.claim_met && !ours;
     visits.claim_met |= claimed;
     if strange {
         // Who sent it may have died a moment ago: the attempt lasts as long as one of ours.
@@ -232,8 +237,21 @@ pub fn released(visits: &mut Visits) {
     visits.stripped = None;
 }
 
+/// Notes a claim before it is sent; `before` is the object that the patch is made from. While a cache may still show what was before the last
+/// process's claim, it may be that one's that is seen then.
+pub fn claiming(before: &Object, claim: &Claim, visits: &mut Visits, policy: &Policy, now: Mono) {
+    let first = !visits.claim_met && before.mark.own().is_none() && before.held().is_none();
+    visits.claiming = (first && now >= Mono::ZERO.after(policy.window)).then(|| claim.clone());
+}
+
+/// Notes that a test in the patch of a claim failed: it is not on, and never will be.
+pub fn not_claimed(visits: &mut Visits) {
+    visits.claiming = None;
+}
+
 /// Notes that our patch put the claim on; `before` is the object that the patch was made from, whose version it tested.
 /// A claim that replaces one found there, or that comes back to an owner, does not prove that no other process acted.
 pub fn claimed(before: &Object, visits: &mut Visits) {
     visits.claimed_here |= !visits.claim_met && before.mark.own().is_none() && before.held().is_none();
+    visits.claiming = None;
 }

@@ -57,8 +57,12 @@ pub struct Policy {
     pub credential: Option<String>,
 }
 
-/// How long a process may send something after it last looked, and clocks of one cluster may differ, in milliseconds.
-const SLACK_MS: u64 = 10_000;
+/// So old may the answer be that shows an object, in milliseconds, if something is to be sent for it: what it shows may be that old.
+pub const LOOK_MS: u64 = 10_000;
+
+/// So much later than the deletion another process may have sent something, in milliseconds: after an answer of that age and a standstill
+/// that nobody notices. Clocks of one cluster may differ by the rest.
+const SLACK_MS: u64 = LOOK_MS + 10_000;
 
 impl Policy {
     /// True if whatever any process but this one sent for an object is over, and every replica shows it. An object that is being deleted

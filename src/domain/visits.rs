@@ -1,5 +1,6 @@
 //! What this process remembers about one life of one object. Keyed by uid, so that an heir of the name inherits nothing.
 
+use super::claim::Claim;
 use super::fight::Fight;
 use super::ids::{Confirmed, IdentityId, Mono};
 use super::refusal::{Refusals, Stripped};
@@ -15,6 +16,8 @@ pub struct Visits {
     pub met_deleting: bool,
     /// This process put the claim on; no other can have sent a create.
     pub claimed_here: bool,
+    /// The claim that this process sent for an object that had none, until an answer says what became of it.
+    pub claiming: Option<Claim>,
     /// It was seen with a claim, so one that this process did not put on has been taken into account.
     pub claim_met: bool,
     /// Work that an earlier process left undone has been taken into account.

@@ -115,3 +115,27 @@ async fn never_creates_what_is_not_there() {
     let expected = super::harness::Cost { gets: 1, ..super::harness::Cost::CREATE };
     assert_eq!(world.cost_since("x", super::harness::Cost::NOTHING).await, expected);
 }
+
+/// R7: the answer to the claim is lost, and no create was ever in doubt: what was there before is nobody's own create.
+#[tokio::test]
+async fn what_was_there_before_outlives_a_claim_whose_answer_was_lost() {
+    let world = World::new("claim-lost").await.with_args(&["--consistency-window", "200ms"]);
+    let (world, proxy) = world.behind_proxy().await;
+    let _operator = world.start().await;
+    // For a window after its start a claim may be that of the process before.
+    world.next_second().await;
+    world.next_second().await;
+    world.seed("customer", &json!({"meta": {"n": 1}}));
+    let cut = cutting_proxy::Fault::new(cutting_proxy::FaultKind::DropAfter).verb("patch").on("identities");
+    let lost = proxy.order(cut.subresource("").of("customer").once());
+    // It is to be deleted before it is adopted.
+    let held = world.workspace.order(Fault::new(FaultKind::HoldAnswer).on(Operation::Get).of("customer").once());
+    world.create("customer", &json!({"externalId": "customer", "meta": {"n": 1}})).await;
+    proxy.wait_until(|proxy| proxy.hits(lost) == 1).await;
+    world.until_hit(held, 1).await;
+    world.delete("customer").await;
+    world.workspace.release(held);
+    world.gone("customer").await;
+    assert!(world.workspace.live("customer").is_some(), "somebody's customer was deleted");
+    assert!(world.requests_on(Operation::Delete, "customer").is_empty());
+}

@@ -297,3 +297,44 @@ async fn what_was_given_up_unseen_is_taken_back_as_it_was() {
         }
     }
 }
+
+/// The permission to read is lost alone, and with it everything seems to be gone. What is recorded is given up, and not forgotten: it is deleted
+/// by its id.
+#[tokio::test]
+async fn what_was_given_up_unseen_is_deleted_by_its_id() {
+    let (world, _operator) = filled("given-up-deleted", &["stays", "goes"]).await;
+    world.workspace.set_mask_permissions(true);
+    world.workspace.add_root_key(ROOT_KEY, Permissions { read: false, ..ALL });
+    for name in ["stays", "goes"] {
+        world.ask_for_check(name, "lost").await;
+        let denied = world.reason(name, "PermissionDenied").await;
+        assert!(denied["status"]["identityId"].is_string(), "{denied}");
+    }
+    world.delete("goes").await;
+    world.gone("goes").await;
+    assert!(world.workspace.live("goes").is_none() && world.workspace.live("stays").is_some());
+}
+
+/// The same by a scan, which nobody asked for.
+#[tokio::test]
+async fn a_scan_without_the_permission_to_read_forgets_no_recorded_id() {
+    let world = World::new("dark-scan").await.with_args(&["--resync-interval", "300ms"]);
+    let _operator = world.start().await;
+    for name in ["a", "b", "c"] {
+        world.create(name, &json!({"externalId": name, "meta": {"n": 1}})).await;
+    }
+    for name in ["a", "b", "c"] {
+        world.ready(name).await;
+    }
+    world.workspace.set_mask_permissions(true);
+    world.workspace.add_root_key(ROOT_KEY, Permissions { read: false, ..ALL });
+    for name in ["a", "b", "c"] {
+        let denied = world.reason(name, "PermissionDenied").await;
+        assert!(denied["status"]["identityId"].is_string(), "{denied}");
+        world.delete(name).await;
+    }
+    for name in ["a", "b", "c"] {
+        world.gone(name).await;
+        assert!(world.workspace.live(name).is_none(), "{name} is left behind");
+    }
+}

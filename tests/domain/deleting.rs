@@ -323,7 +323,7 @@ fn remade_by_the_application_after_our_delete_is_left_alone() {
 /// The create of a process that died may land for as long as an attempt lasts, and be hidden for a window after that.
 #[test]
 fn s66_after_a_restart_a_deletion_that_is_long_ago_waits_for_nothing() {
-    const LONG: u64 = DEADLINE + WINDOW + 10_000;
+    const LONG: u64 = DEADLINE + WINDOW + 20_000;
     for (ago, at_once) in [(LONG, true), (LONG - 1, false), (0, false)] {
         // Recorded, and blocked when the process died.
         let mut sim = synced(A);
@@ -356,7 +356,7 @@ fn s66_after_a_restart_what_is_absent_and_was_deleted_long_ago_is_let_go() {
         // It dies after the claim, or after the create.
         sim.pass_with(&dies(usize::from(made)));
         sim.act(&Act::Delete);
-        sim.sleep(DEADLINE + WINDOW + 10_000);
+        sim.sleep(DEADLINE + WINDOW + 20_000);
         sim.restart();
         sim.taken();
         assert_eq!(sim.pass(), End::Done);
@@ -365,4 +365,37 @@ fn s66_after_a_restart_what_is_absent_and_was_deleted_long_ago_is_let_go() {
         assert_eq!(sim.taken(), expected, "made {made}");
         assert!(sim.thing.is_none() && sim.unkey.live.is_none());
     }
+}
+
+/// The answer to a claim is lost: that is no create of another process, and what was there before is nobody's own.
+#[test]
+fn r7_what_was_there_before_stays_though_the_answer_to_the_claim_is_lost() {
+    for spec in [A, B] {
+        let mut sim = Sim::new();
+        sim.unkey.stranger_makes(sim.now, content(A));
+        sim.apply(wish(spec));
+        assert_eq!(sim.pass_with(&Script { drop_after: Some(0), ..Script::default() }), End::Cut);
+        assert_eq!(sim.taken(), ["Claim"]);
+        // The create is answered "exists", and the pass ends before what exists is looked at.
+        assert_eq!(sim.pass_with(&Script { drop_after: Some(2), ..Script::default() }), End::Cut);
+        assert_eq!(sim.taken(), ["Refresh", "Create", "Read"]);
+        sim.act(&Act::Delete);
+        assert_eq!(sim.settle(), End::Done);
+        assert!(sim.thing.is_none());
+        assert_eq!(sim.unkey.live.as_ref().map(|live| &live.maker), Some(&Maker::Stranger), "{:?}", sim.trace);
+    }
+}
+
+/// R19: a root key without the permission to read hides it, and what it may delete by its id it deletes.
+#[test]
+fn what_was_given_up_unseen_is_deleted_by_its_id() {
+    let mut sim = synced(A);
+    sim.act(&Act::Rights(Rights { get: false, list: false, ..Rights::ALL }));
+    sim.sleep(2 * WINDOW);
+    sim.act(&Act::Poke);
+    sim.go_on();
+    assert!(sim.thing.as_ref().unwrap().claim.as_ref().unwrap().contains("id_"), "it gives the id up: {:?}", sim.trace);
+    sim.act(&Act::Delete);
+    sim.settle();
+    assert!(sim.thing.is_none() && sim.unkey.live.is_none(), "{:?}", sim.trace);
 }

@@ -21,6 +21,9 @@ use crate::words::{limits_code, meta_code};
 /// Times further back than this are alike: no rule looks back more than a window and an attempt.
 const LONG_AGO: u32 = WINDOW + ATTEMPT + 1;
 
+/// Deletions further back than this are alike: what was sent before is long over (R4).
+const LONG_DELETED: u32 = WINDOW + ATTEMPT + 2;
+
 impl Hash for State {
     fn hash<H: Hasher>(&self, h: &mut H) {
         let Self {
@@ -95,7 +98,7 @@ fn hash_thing<H: Hasher>(thing: &Thing, state: &State, h: &mut H) {
 fn age(thing: &Thing, state: &State) -> Option<u32> {
     let seen = |op: &Arc<Operator>| op.visits.iter().any(|(uid, visits)| *uid == thing.uid && visits.seen_before);
     let read = state.left.crashes > 0 || !state.ops.iter().all(seen);
-    thing.deleted.filter(|_| read).map(|at| (state.now - at).min(LONG_AGO))
+    thing.deleted.filter(|_| read).map(|at| (state.now - at).min(LONG_DELETED))
 }
 
 /// One process.
@@ -229,6 +232,7 @@ impl Print<'_> {
             seen_before,
             met_deleting,
             claimed_here,
+            claiming,
             claim_met,
             undone_met,
             settling_met,
@@ -253,6 +257,7 @@ impl Print<'_> {
             stripped,
         } = visits;
         (seen_before, met_deleting, claimed_here, claim_met, undone_met, settling_met).hash(h);
+        claiming.hash(h);
         (unfound, exists_since.map(|at| self.time(at))).hash(h);
         (drifted, sent, met_exists, suspicion, maybe_own, rejudge, credential, judged, failures, broken).hash(h);
         fight.is_some().hash(h);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use unkey_operator::api::Origin;
 use unkey_operator::domain::{
     Claim, Claimant, Guard, Held, Mark, Mono, Object, ObjectKey, Phase, Poke, Progress, Record, Recorded, Report,
-    Shown, Verdict,
+    Shown, Verdict, begins_takeover,
 };
 
 use crate::unkey::TICK_MS;
@@ -163,7 +163,7 @@ impl Thing {
             finalizer: self.finalizer,
             mark: self.mark(),
             crowd: None,
-            leaving_for: self.deleted.map_or(0, |at| u64::from(now - at) * TICK_MS),
+            leaving_for: self.deleted.map_or(0, |at| u64::from(now.saturating_sub(at)) * TICK_MS),
             generation: self.generation,
             poke: poke.map(|value| Poke { value, since }),
             external_id: Some(external_id()),
@@ -241,7 +241,9 @@ impl Kube {
                 .as_ref()
                 .map(|(_, record)| (record.generation, record.held.as_ref().map(|held| held.identity.id().clone())))
         };
-        if fenced && (thing.uid != from.uid || basis(&thing) != basis(from)) {
+        let recorded = from.view(false, None, Mono::ZERO, 0).recorded;
+        let unwanted = thing.is_deleting() && begins_takeover(report, &recorded);
+        if fenced && (thing.uid != from.uid || basis(&thing) != basis(from) || unwanted) {
             return Patched::Refused;
         }
         let mut thing = Thing::clone(&thing);

@@ -3,7 +3,8 @@
 
 use std::sync::Arc;
 
-use unkey_operator::domain::{Call, Claim, Field, FieldHash, Freed, Limits, Meta, Report, Role};
+use unkey_operator::api::Origin;
+use unkey_operator::domain::{Call, Claim, Field, FieldHash, Freed, Held, Limits, Meta, Report, Role};
 
 use crate::kube::Thing;
 use crate::operator::{Operator, Pass};
@@ -110,6 +111,10 @@ fn may_write(pass: &Pass, id: u8, call: &Call, taken: u8) -> bool {
     }
 }
 
+fn is_adopted(held: &Held) -> bool {
+    held.origin == Some(Origin::Adopted)
+}
+
 impl State {
     pub fn fail(&mut self, broken: Broken) {
         self.broken.get_or_insert(broken);
@@ -178,7 +183,9 @@ impl State {
                 let alive = gone && self.kube.find(thing.uid).is_some() && !self.rewound;
                 self.check((gone || thing.is_deleting()) && !alive, Broken::Live);
                 self.check(gone || !thing.wish.keeps_on_delete(), Broken::Orphan);
-                let recorded = thing.held_id() == Some(id);
+                // What is given up is recorded still: it may only have been hidden.
+                let held = thing.record().and_then(|record| record.held.as_ref());
+                let recorded = held.is_some_and(|held| number_of(held.identity.id()) == id);
                 self.check(recorded || self.is_own(pass, id), Broken::OnlyOwn);
                 self.check(self.deleted[at] & (1 << id) == 0, Broken::Again);
                 self.deleted[at] |= 1 << id;
@@ -205,6 +212,9 @@ impl State {
             let recorded =
                 before.record().and_then(|record| record.held.as_ref()).map(|held| number_of(held.identity.id()));
             self.check(recorded == Some(id) || self.may_take(pass, id), Broken::Lawful);
+            // What is only adoptable when the object goes is let go (R7).
+            let late = before.is_deleting() && recorded != Some(id) && report.held.as_ref().is_some_and(is_adopted);
+            self.check(!late, Broken::Lawful);
             self.check_fields(pass, before, report, recorded == Some(id));
         }
         if report.verdict.is_ready() {

@@ -4,14 +4,14 @@
 use std::sync::Arc;
 
 use unkey_operator::domain::{
-    Call, Cause, CrdMemory, CrdSight, Effect, KubeStep, Look, Object, Operation, Refused, Reply, Situation, Step,
-    Telling, Visits, Wake, accepted, begin, claimed, concluded, decide, learn, managers_seen, observe, proven_by,
-    put_on, refused,
+    Call, Cause, Claim, CrdMemory, CrdSight, Effect, KubeStep, Look, Object, Operation, Refused, Reply, Situation,
+    Step, Telling, Visits, Wake, accepted, begin, claimed, claiming, concluded, decide, learn, managers_seen,
+    not_claimed, observe, proven_by, put_on, refused,
 };
 
 use crate::configs::Config;
 use crate::kube::{Patched, Thing};
-use crate::operator::{Operator, Target, Waiting};
+use crate::operator::{Operator, Pass, Target, Waiting};
 use crate::properties::Broken;
 use crate::seeded::Seeded;
 use crate::state::State;
@@ -173,13 +173,7 @@ impl State {
                 return;
             }
             KubeStep::Refresh => Patched::Refused,
-            KubeStep::Claim(claim) => {
-                let done = self.kube.claim(pass.slot, &object.guard, claim);
-                if let (Patched::Done(_), Some(before)) = (&done, &before) {
-                    self.check_claim(op, before, claim);
-                }
-                done
-            }
+            KubeStep::Claim(claim) => self.put_on_claim(op, &pass, object, claim, before.as_deref()),
             KubeStep::Release(because) => {
                 silent = because.leaves(object).is_none();
                 let done = self.kube.release(pass.slot, &object.guard);
@@ -223,6 +217,9 @@ impl State {
             }
             // A read, or a read after a test that failed.
             Patched::Refused => {
+                let mut visits = op.take_memory();
+                not_claimed(&mut visits);
+                op.put_memory(visits);
                 silent = true;
                 self.kube.slots[pass.slot].clone()
             }
@@ -247,6 +244,24 @@ impl State {
             // An event is published in between.
             pass.fresh = pass.gone.is_some();
         }
+    }
+
+    fn put_on_claim(
+        &mut self,
+        op: &mut Operator,
+        pass: &Pass,
+        object: &Object,
+        claim: &Claim,
+        before: Option<&Thing>,
+    ) -> Patched {
+        let mut visits = op.take_memory();
+        claiming(object, claim, &mut visits, Operator::policy(pass.key), op.mono(self.now));
+        op.put_memory(visits);
+        let done = self.kube.claim(pass.slot, &object.guard, claim);
+        if let (Patched::Done(_), Some(before)) = (&done, before) {
+            self.check_claim(op, before, claim);
+        }
+        done
     }
 
     /// The API server refuses a write, whatever it says: nothing happens, and nothing is seen of the object.

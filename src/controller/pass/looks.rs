@@ -7,7 +7,7 @@ use crate::controller::clock::millis;
 use crate::controller::kube::{self, KubeError, Outcome};
 use crate::controller::stray;
 use crate::controller::table::lock;
-use crate::domain;
+use crate::domain::{self, Mono};
 
 impl Pass<'_> {
     /// Looks whether the object is really gone, and whether another one names its externalId: what that heir may adopt must
@@ -23,9 +23,12 @@ impl Pass<'_> {
         Ok(true)
     }
 
-    /// What was seen is as good as new: nothing was done since, and this process has not stood still.
+    /// What was seen is as good as new: nothing was done since, this process has not stood still, and the answer took no time in which the
+    /// user may have thought better of it. What is gone does not come back.
     pub(super) fn is_fresh(&self) -> bool {
-        self.looked.is_some_and(|at| self.context.heart.beats_since(at))
+        let now = self.context.clock.now();
+        let is_new = |at: Mono| self.gone.is_some() || now <= at.after(domain::LOOK_MS);
+        self.looked.is_some_and(|at| self.context.heart.beats_since(at) && is_new(at))
     }
 
     /// The object may change from here on; what is gone stays gone.

@@ -15,7 +15,12 @@ use crate::domain::{self, Claim, Freed, KubeWrite, Note, Object, Phase, Refused,
 impl Pass<'_> {
     pub(super) async fn claim(&mut self, object: &Object, claim: &Claim) -> Result<(), KubeError> {
         let patch = patch::claim(&self.snapshot, &object.guard, claim);
+        let (policy, now) = (&self.access.policy, self.context.clock.now());
+        domain::claiming(object, claim, &mut lock(&self.memory).visits, policy, now);
         let outcome = kube::patch(&self.context.client, &object.key, patch).await?;
+        if matches!(outcome, Outcome::Stale(_)) {
+            domain::not_claimed(&mut lock(&self.memory).visits);
+        }
         if self.written(KubeWrite::Claim, object, outcome).await? {
             let stays = self.snapshot.is_claimed();
             let mut memory = lock(&self.memory);
@@ -60,7 +65,10 @@ impl Pass<'_> {
         let raw = self.snapshot.raw_status();
         let after = status::render(report, &object.key, &self.uid, before.as_ref(), Timestamp::now());
         let after = serde_json::to_value(&after).map_err(|error| KubeError::Bug(::kube::Error::SerdeError(error)))?;
-        let patch = patch::status(&object.guard, raw.as_ref(), &after);
+        let mut patch = patch::status(&object.guard, raw.as_ref(), &after);
+        if domain::begins_takeover(report, &object.recorded) {
+            patch = patch::if_not_deleted(patch);
+        }
         let outcome = kube::patch_status(&self.context.client, &object.key, patch).await?;
         if !self.written(KubeWrite::Status, object, outcome).await? {
             self.tell_unwritten(report).await;

@@ -5,7 +5,7 @@ use super::{Situation, Step};
 use crate::api::DeletionPolicy;
 use crate::domain::claim::Mark;
 use crate::domain::crd::Crd;
-use crate::domain::ids::Confirmed;
+use crate::domain::ids::{Confirmed, IdentityId};
 use crate::domain::knowledge::{LastWrite, Seen};
 use crate::domain::ownership::Role;
 use crate::domain::report::{Cause, Verdict};
@@ -140,6 +140,11 @@ fn look_up(s: &Situation<'_>) -> Step {
     }
     if *s.gate != Gate::Open {
         return s.in_this_workspace(Step::Done);
+    }
+    // A root key without the permission to read may only have hidden it. A delete by its id costs one call, and tells (R19).
+    let unfound = |id: &IdentityId| s.visits.unfound.as_ref().is_some_and(|unfound| unfound.id == *id);
+    if let Some(identity) = s.given_up().filter(|it| !s.visits.met_deleting && !unfound(it.id())) {
+        return s.call(Call::Delete(identity.clone()));
     }
     let given_up = s.object.mark.own().and_then(|claim| claim.given_up.as_ref());
     let absence = |id| Settled::absence(s.known, s.policy.window, id);

@@ -94,7 +94,7 @@ pub(super) fn judge(s: &Situation<'_>, desired: Option<&Desired>) -> Judgement {
     if (s.known.doubt().is_some() || !lives) && s.settled().is_none() {
         return Judgement::Unsettled;
     }
-    if gave_up(s, identity) {
+    if s.given_up() == Some(identity) {
         // Gone as far as anybody could tell, and there after all.
         return if s.settled().is_some() { Judgement::Own } else { Judgement::Unsettled };
     }
@@ -113,13 +113,6 @@ pub(super) fn judge(s: &Situation<'_>, desired: Option<&Desired>) -> Judgement {
         (AdoptionPolicy::Never, _) => Judgement::Refuse(Stall::ExistsNever),
         _ => Judgement::Refuse(Stall::ExistsWouldLose),
     }
-}
-
-/// The status records this identity as ours and the claim gives it up (R9).
-fn gave_up(s: &Situation<'_>, identity: &Confirmed) -> bool {
-    let recorded = s.object.recorded.own().and_then(|record| record.held.as_ref());
-    let given_up = s.object.mark.own().and_then(|claim| claim.given_up.as_ref());
-    given_up == Some(identity.id()) && recorded.is_some_and(|held| held.identity == *identity)
 }
 
 /// Records id and origin, before anything is written to the identity (R3).
@@ -157,7 +150,7 @@ fn take(s: &Situation<'_>, desired: &Desired, identity: &Confirmed, content: &Co
 /// What is known of the fields of what is taken. What an unsettled read showed is no ground for leaving a field out of the update.
 fn taken(s: &Situation<'_>, desired: &Desired, identity: &Confirmed, content: &Content) -> Fields {
     let settled = s.settled().is_some();
-    if gave_up(s, identity) {
+    if s.given_up() == Some(identity) {
         // What was managed still is. What was not has to be looked at as ever (R18).
         let recorded = s.object.recorded.own().and_then(|record| record.held.as_ref());
         return recorded.map_or_else(Fields::default, |held| takeover::seen(desired, &held.fields, content));

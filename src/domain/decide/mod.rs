@@ -15,7 +15,7 @@ pub(super) use self::unwritten::meanwhile;
 pub use self::overdue::overdue;
 use super::claim::{Claim, Mark};
 use super::fields::{Fields, META, RATELIMITS};
-use super::ids::Mono;
+use super::ids::{Confirmed, Mono};
 use super::knowledge::{LastWrite, Seen};
 use super::object::Phase;
 use super::ownership::Role;
@@ -125,6 +125,13 @@ impl Situation<'_> {
             _ => recorded.cloned(),
         };
         held.map(|held| Held { fields: self.known.sure_of(ours, held.fields), ..held })
+    }
+
+    /// The identity that the status records and the claim gives up (R9).
+    fn given_up(&self) -> Option<&Confirmed> {
+        let recorded = self.object.recorded.own()?.held.as_ref()?;
+        let given_up = self.object.mark.own()?.given_up.as_ref()?;
+        (recorded.identity.id() == given_up).then_some(&recorded.identity)
     }
 
     /// A create was accepted and no status shows its id yet: that comes before anything else.

@@ -74,7 +74,11 @@ fn checked(any: &Any) -> Result<(), TestCaseError> {
             // What is neither recorded nor created is deleted only as a settled read found it under a claim of our own.
             let found =
                 matches!(known.settled(any.policy.window), Some(Seen::Ours { identity: seen, .. }) if seen == identity);
-            prop_assert!(own(any).contains(identity) || (found && (object.mark.own().is_some() || visits.sent)));
+            // What is given up is recorded still: it may only have been hidden (R19).
+            let recorded = object.recorded.own().and_then(|record| record.held.as_ref());
+            let recorded = recorded.is_some_and(|held| held.identity == *identity);
+            let found = found && (object.mark.own().is_some() || visits.sent);
+            prop_assert!(own(any).contains(identity) || recorded || found);
             let repeated = visits.met_deleting;
             let seen = matches!(&known.seen, Seen::Ours { identity: seen, .. } if seen == identity);
             prop_assert!(!repeated || seen, "R6: repeated without a look");

@@ -309,7 +309,7 @@ fn r13_it_is_judged_anew_once_for_each_key() {
 fn r4_of_what_is_leaving_for_long_nothing_is_in_doubt() {
     let leaving =
         |ms: u64| move |scene: &mut Scene| (scene.object.phase, scene.object.leaving_for) = (Phase::Deleting, ms);
-    let long = ATTEMPT + WINDOW + 10_000;
+    let long = ATTEMPT + WINDOW + 20_000;
     let blocked = || waiting(Cause::Unavailable);
     for scene in [Scene::claimed(), blocked()] {
         let over = scene.clone().with(leaving(long)).look();

@@ -1,6 +1,8 @@
 //! The API server's side: patches with their tests, and the object as a process sees it.
 
-use unkey_operator::domain::{Guard, KubeStep, Mark, Object, ObjectKey, Phase, Poke, Recorded, SpecError};
+use unkey_operator::domain::{
+    Guard, KubeStep, Mark, Object, ObjectKey, Phase, Poke, Recorded, SpecError, begins_takeover,
+};
 
 use super::words::{desired, freed, shown};
 use super::{Sim, Thing};
@@ -36,7 +38,8 @@ impl Sim {
                     let record = t.status.as_ref().map(|(_, record)| record.clone());
                     record.map(|r| (r.generation, r.held.map(|h| h.identity)))
                 };
-                if guard(&thing) != guard(computed_from) {
+                let late = thing.is_deleting() && begins_takeover(report, &object.recorded);
+                if late || guard(&thing) != guard(computed_from) {
                     return None;
                 }
                 self.check_status(report, object);

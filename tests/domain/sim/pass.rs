@@ -2,7 +2,8 @@
 
 use unkey_operator::domain::{
     Crd, Guard, Held, KubeStep, Object, Refused, Reply, Situation, Step, Telling, Wake, accepted, begin, begin_pass,
-    claimed, concluded, decide, is_refusal, learn, managers_seen, observe, overdue, put_on, refused,
+    claimed, claiming, concluded, decide, is_refusal, learn, managers_seen, not_claimed, observe, overdue, put_on,
+    refused,
 };
 
 use super::words::name;
@@ -134,6 +135,10 @@ impl Sim {
                         Some(left) => *left -= 1,
                         None => {}
                     }
+                    if let KubeStep::Claim(claim) = &step {
+                        let visits = self.process.visits.entry(thing.uid.clone()).or_default();
+                        claiming(&object, claim, visits, &self.policy, mono);
+                    }
                     let ordered =
                         script.refused.iter().chain(&self.refuses).find(|(write, _)| Some(*write) == step.write());
                     let code = ordered.map(|(_, code)| *code);
@@ -158,6 +163,9 @@ impl Sim {
                     if let (KubeStep::Claim(claim), Some(Some(after))) = (&step, &done) {
                         put_on(&object, claim, after.claim.is_some(), visits, mono);
                         claimed(&object, visits);
+                    }
+                    if let (KubeStep::Claim(_), None) = (&step, &done) {
+                        not_claimed(visits);
                     }
                     match (&step, done) {
                         (KubeStep::Release(_), Some(None)) => return End::Done,
