@@ -163,7 +163,7 @@ fn report(context: &Context, turn: &Turn<'_>, memory: &Mutex<Memory>, object: &S
     domain::begin_pass(&mut known);
     domain::observe(&object, &mut known, &mut visits, &access.policy, now);
     let witness = &context.table.witness();
-    known.hear_witness(witness, access.policy.window);
+    known.hear_witness(witness, access.policy.window, object.is_leaving());
     let holds_up = match &access.unkey {
         Ok(_) => upstream::held_up_by(&context.standing().0, next_call(&object)),
         Err(missing) => Some(Cause::CredentialsMissing(missing.clone())),

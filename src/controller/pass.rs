@@ -218,7 +218,8 @@ impl<'a> Pass<'a> {
                 Step::Wait(Wake::Witness) => {
                     let ended = self.turn.known().unwitnessed.unwrap_or_default();
                     if !clearing_up {
-                        self.context.table.wants_witness(Some(Ref::from_obj(&*self.snapshot)), ended);
+                        let at = Some(Ref::from_obj(&*self.snapshot));
+                        self.context.table.wants_witness(at, ended, object.is_leaving());
                     }
                     return Ok(End::Witness(ended));
                 }
@@ -296,7 +297,7 @@ impl<'a> Pass<'a> {
         let mut known = self.turn.known();
         let policy = &self.access.policy;
         let witness = &self.context.table.witness();
-        known.hear_witness(witness, policy.window);
+        known.hear_witness(witness, policy.window, object.is_leaving());
         domain::observe(&object, &mut known, visits, policy, now);
         let gate = &self.context.table.gate(&object);
         let (crd, entry) = (self.crd, self.context.entry());

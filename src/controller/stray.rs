@@ -82,7 +82,7 @@ async fn clear_up(object: &Arc<Snapshot>, context: &Arc<Context>) {
             None => BUSY,
             Some(Ok(None)) => return,
             Some(Ok(Some(Again::WithWitness(ended)))) => {
-                context.table.wants_witness(None, ended);
+                context.table.wants_witness(None, ended, true);
                 news.await;
                 continue;
             }

@@ -53,7 +53,15 @@ pub async fn run(context: Arc<Context>) {
         let access = context.access();
         let current = &access.policy.credential;
         match look(&context, &access, &HashSet::new()).await {
-            Ok(begun) => {
+            Ok(Found::StandsIn(begun)) if context.table.expects_identities(current) => {
+                // Nothing that is leaving rests on that, and a look is made again as after one in vain.
+                failures += 1;
+                let now = context.clock.now();
+                let ms = backoff::delay(&Cause::Unwitnessed, failures, 0, context.dice()).unwrap_or(backoff::MAX_MS);
+                vain = Some((now, Instant::now() + Duration::from_millis(ms)));
+                context.table.stood_in(current, begun, now);
+            }
+            Ok(Found::Shown(begun) | Found::StandsIn(begun)) => {
                 (failures, vain) = (0, None);
                 told.ends();
                 context.table.showed(current, begun);
@@ -75,12 +83,21 @@ pub async fn run(context: Arc<Context>) {
     }
 }
 
-/// One look; when the read began that shows an identity, or why there is none. `missing`: what is not there, it seems.
-pub async fn look(context: &Context, access: &Access, missing: &HashSet<&ExternalId>) -> Result<Mono, Cause> {
+/// What a look found, and when the request began that shows it.
+#[derive(Clone, Copy, Debug)]
+pub enum Found {
+    /// An identity.
+    Shown(Mono),
+    /// None, but the permission to create.
+    StandsIn(Mono),
+}
+
+/// One look; why there is none, if it was in vain. `missing`: what is not there, it seems.
+pub async fn look(context: &Context, access: &Access, missing: &HashSet<&ExternalId>) -> Result<Found, Cause> {
     let client = access.unkey.as_ref().map_err(|missing| Cause::CredentialsMissing(missing.clone()))?;
     for external_id in context.table.likely_witnesses(&access.policy.credential, missing) {
         match shows(context, client, external_id.as_str()).await {
-            Ok(Some(begun)) => return Ok(begun),
+            Ok(Some(begun)) => return Ok(Found::Shown(begun)),
             // One may be gone for good, and nobody has noticed yet.
             Ok(None) => {}
             // What a list says of the same trouble counts: it may be that of one identity.
@@ -90,18 +107,18 @@ pub async fn look(context: &Context, access: &Access, missing: &HashSet<&Externa
     match first_listed(context, client).await? {
         // What may be listed may be read; a list alone would hide a get that is refused.
         Some((_, id)) => match shows(context, client, &id).await? {
-            Some(begun) => Ok(begun),
+            Some(begun) => Ok(Found::Shown(begun)),
             None => Err(Cause::PermissionDenied(Operation::Read)),
         },
-        None => may_create(context, client).await,
+        None => may_create(context, client).await.map(Found::StandsIn),
     }
 }
 
 /// A look at the list alone, for what a list did not show.
-pub async fn look_at_list(context: &Context, client: &unkey::Client) -> Result<Mono, Cause> {
+pub async fn look_at_list(context: &Context, client: &unkey::Client) -> Result<Found, Cause> {
     match first_listed(context, client).await? {
-        Some((begun, _)) => Ok(begun),
-        None => may_create(context, client).await,
+        Some((begun, _)) => Ok(Found::Shown(begun)),
+        None => may_create(context, client).await.map(Found::StandsIn),
     }
 }
 

@@ -35,6 +35,8 @@ pub struct Knowledge {
     pub seen: Seen,
     /// When the last read was answered, if it found nothing and no witness has shown that this counts (R19).
     pub unwitnessed: Option<Mono>,
+    /// The same, if it counts for an object that stays and not for one that is leaving (R19).
+    pub tentative: Option<Mono>,
 }
 
 /// From when on a read may count, but for the consistency window.
@@ -273,16 +275,22 @@ impl Knowledge {
     /// A read that was answered now found nothing, and waits for its witness.
     pub fn saw_nothing(&mut self, absent: Seen, now: Mono) {
         self.seen = absent;
-        self.unwitnessed = Some(now);
+        (self.unwitnessed, self.tentative) = (Some(now), None);
     }
 
-    /// Takes in what is known of the witness: a read that found nothing counts from now on, or has to be made again (R19).
-    pub fn hear_witness(&mut self, witness: &Witness, window: u64) {
+    /// Takes in what is known of the witness: a read that found nothing counts from now on, or has to be made again (R19). `leaving`: for an
+    /// object that is being deleted, or gone.
+    pub fn hear_witness(&mut self, witness: &Witness, window: u64, leaving: bool) {
+        if leaving {
+            self.unwitnessed = self.unwitnessed.or(self.tentative.take());
+        }
         let Some(ended) = self.unwitnessed else { return };
-        match witness.testimony(ended) {
+        let testimony = witness.of(leaving).testimony(ended);
+        match testimony {
             Testimony::None => {}
-            Testimony::Counts => {
+            Testimony::Counts | Testimony::CountsForStaying => {
                 self.unwitnessed = None;
+                self.tentative = (testimony == Testimony::CountsForStaying).then_some(ended);
                 if matches!(self.settled(window), Some(Seen::Absent { .. })) {
                     self.settle();
                 }
@@ -329,7 +337,7 @@ impl Knowledge {
     /// Another root key is in use: nothing read so far proves anything, and a read has to begin a window from now.
     pub fn forget_reads(&mut self, now: Mono) {
         self.seen = Seen::Nothing;
-        self.unwitnessed = None;
+        (self.unwitnessed, self.tentative) = (None, None);
         self.evidence_begins(now);
     }
 
@@ -353,8 +361,18 @@ impl Knowledge {
     /// True if a decision, now or later, is the same without any of it as with it: a write that was accepted is recorded, none is in doubt,
     /// and a read that begins from now on counts either way.
     pub fn makes_no_difference(&self, now: Mono, window: u64) -> bool {
-        let Self { last, evidence_from: _, doubt, inherited, in_flight, unsure, limits_sent, seen, unwitnessed: _ } =
-            self;
+        let Self {
+            last,
+            evidence_from: _,
+            doubt,
+            inherited,
+            in_flight,
+            unsure,
+            limits_sent,
+            seen,
+            unwitnessed: _,
+            tentative: _,
+        } = self;
         let recorded = match last {
             LastWrite::None => true,
             LastWrite::Created { noted, .. } | LastWrite::Updated { noted, .. } => *noted,

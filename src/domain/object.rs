@@ -103,6 +103,11 @@ impl Controls {
 }
 
 impl Object {
+    /// It is being deleted, or gone.
+    pub fn is_leaving(&self) -> bool {
+        self.phase != Phase::Live
+    }
+
     /// The identity recorded under this very uid, unless the claim gives it up (R9).
     pub fn held(&self) -> Option<&Held> {
         let held = self.recorded.own()?.held.as_ref()?;

@@ -203,7 +203,8 @@ pub fn note(object: &Object, sight: &Sight, known: &mut Knowledge, visits: &mut 
         if sight.saw == Saw::Missing {
             // Its witness came with it: without one nothing counts as missing (R19).
             known.seen = Seen::Absent { first: sight.begun, last: sight.begun, of: Some(held.identity.id().clone()) };
-            known.unwitnessed = None;
+            // It may be that only the permission to create stood in: a deletion has a look made of its own.
+            (known.unwitnessed, known.tentative) = (None, Some(sight.begun));
         }
     } else {
         visits.rejudge = object.recorded.own().map(|record| record.shown.message.clone());

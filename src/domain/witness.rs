@@ -14,6 +14,9 @@ pub struct Witness {
     shown: Option<Mono>,
     /// When the latest look ended that showed none, and why.
     missed: Option<(Mono, Cause)>,
+    /// When the latest look began and ended that showed none, so that the permission to create stood in, though identities are recorded
+    /// whose objects stay: they should have shown.
+    stood_in: Option<(Mono, Mono)>,
 }
 
 /// What a witness says of a read that found nothing.
@@ -23,6 +26,8 @@ pub enum Testimony {
     None,
     /// It counts.
     Counts,
+    /// It counts for an object that stays: if what is missing was only hidden, a create says so, and it is taken back (R9).
+    CountsForStaying,
     /// It never will: a look after it was in vain. The permission may be back since; the read has to be made again.
     Void,
 }
@@ -38,14 +43,33 @@ impl Witness {
         self.missed = Some((ended, cause));
     }
 
+    /// A look that began and ended then has shown none. The permission to create stood in, though recorded identities should have shown.
+    pub fn stands_in(&mut self, begun: Mono, ended: Mono) {
+        self.stood_in = Some((begun, ended));
+    }
+
+    /// What it is to an object that stays, or to one that is leaving: nothing stands in for the proof that lets that one go.
+    pub fn of(&self, leaving: bool) -> Self {
+        let Some((_, ended)) = self.stood_in.filter(|_| leaving) else { return self.clone() };
+        let mut witness = Self { stood_in: None, ..self.clone() };
+        if !witness.was_vain_since(ended) {
+            witness.missed(ended, Cause::Unwitnessed);
+        }
+        witness
+    }
+
     /// What it says of a read that found nothing and was answered at `ended`.
     pub fn testimony(&self, ended: Mono) -> Testimony {
-        if self.shown.is_none_or(|begun| begun <= ended) {
+        let shown = self.shown.is_some_and(|begun| begun > ended);
+        let stood_in = self.stood_in.is_some_and(|(begun, _)| begun > ended);
+        if !shown && !stood_in {
             Testimony::None
         } else if self.was_vain_since(ended) {
             Testimony::Void
-        } else {
+        } else if shown {
             Testimony::Counts
+        } else {
+            Testimony::CountsForStaying
         }
     }
 
@@ -57,7 +81,8 @@ impl Witness {
     /// Why the latest look was in vain, if nothing has been shown since.
     pub fn blind(&self) -> Option<&Cause> {
         let (missed, cause) = self.missed.as_ref()?;
-        self.shown.is_none_or(|begun| begun <= *missed).then_some(cause)
+        let latest = self.shown.max(self.stood_in.map(|(begun, _)| begun));
+        latest.is_none_or(|begun| begun <= *missed).then_some(cause)
     }
 
     /// True if the latest look was answered and showed nothing, and nothing has been shown since. A look that failed tells of Unkey or of

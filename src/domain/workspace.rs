@@ -118,6 +118,13 @@ impl Workspace {
         }
     }
 
+    /// A look under the key `current` that began and ended then has shown none, and the permission to create stood in.
+    pub fn stood_in(&mut self, current: &KeyMark, begun: Mono, ended: Mono) {
+        if *current == self.current {
+            self.witness.stands_in(begun, ended);
+        }
+    }
+
     /// A look under the key `current` that ended then has shown none.
     pub fn showed_nothing(&mut self, current: &KeyMark, ended: Mono, cause: Cause) {
         if *current == self.current {

@@ -338,3 +338,49 @@ async fn a_scan_without_the_permission_to_read_forgets_no_recorded_id() {
         assert!(world.workspace.live(name).is_none(), "{name} is left behind");
     }
 }
+
+/// A key that may only create sees an empty workspace, and what stands in for a witness where there is nothing must not where others should show.
+#[tokio::test]
+async fn a_key_that_may_only_create_lets_nothing_go() {
+    let (world, _operator) = filled("only-create", &["stays", "goes"]).await;
+    let ids = ["stays", "goes"].map(|it| world.workspace.live(it).unwrap().id);
+    world.workspace.set_mask_permissions(true);
+    world.workspace.add_root_key(ROOT_KEY, Permissions { create: true, ..Permissions::NONE });
+    world.delete("goes").await;
+    let blocked = world.reason("goes", "DeletionBlocked").await;
+    assert!(message(&blocked).contains("permission"), "{blocked}");
+    // Another one that asks is told the same, and nothing is made twice.
+    world.ask_for_check("stays", "lost").await;
+    world.reason("stays", "PermissionDenied").await;
+    for (name, id) in ["stays", "goes"].iter().zip(&ids) {
+        assert_eq!(world.workspace.live(name).map(|it| it.id).as_ref(), Some(id), "{name}");
+    }
+    world.workspace.add_root_key(ROOT_KEY, ALL);
+    for name in ["stays", "goes"] {
+        world.ask_for_check(name, "granted").await;
+    }
+    world.gone("goes").await;
+    assert!(world.workspace.live("goes").is_none());
+    assert_eq!(world.ready("stays").await["status"]["identityId"], ids[0].as_str());
+}
+
+/// Somebody has emptied the workspace: what stays is made again, and that is the witness for what goes.
+#[tokio::test]
+async fn in_a_workspace_that_was_emptied_what_stays_comes_back_and_what_goes_goes() {
+    let (world, _operator) = filled("emptied", &["stays", "goes"]).await;
+    for name in ["stays", "goes"] {
+        assert!(world.workspace.delete(name));
+    }
+    world.delete("goes").await;
+    world.reason("goes", "DeletionBlocked").await;
+    let first = world.get("stays").await.unwrap()["status"]["identityId"].clone();
+    world.ask_for_check("stays", "look").await;
+    world.until("stays", "made again", |it| it["status"]["identityId"] != first && is_ready(it)).await;
+    world.ask_for_check("goes", "look").await;
+    world.gone("goes").await;
+    world.assert_in_step().await;
+}
+
+fn is_ready(object: &Value) -> bool {
+    condition(object, "Ready")["status"] == "True"
+}

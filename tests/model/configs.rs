@@ -151,6 +151,7 @@ impl Config {
             backup: None,
             rewound: false,
             lost: None,
+            was_blind: false,
             outdated: false,
             disturbed: matches!(self.start, Start::Taken(_)),
             broken: None,

@@ -289,7 +289,7 @@ impl Seeded {
         {
             let mut late = Witness::default();
             late.shown(now.after(1));
-            known.hear_witness(&late, policy.window);
+            known.hear_witness(&late, policy.window, false);
         }
     }
 

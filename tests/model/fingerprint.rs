@@ -42,6 +42,7 @@ impl Hash for State {
             backup,
             rewound,
             lost,
+            was_blind,
             outdated,
             disturbed,
             broken,
@@ -68,7 +69,7 @@ impl Hash for State {
             Print { op, state: self }.hash(h);
         }
         (left, excused, deleted, asked, unanswered, met, going, lost, disturbed, broken).hash(h);
-        outdated.hash(h);
+        (outdated, was_blind).hash(h);
         past.len().hash(h);
         for (at, slot, thing) in past {
             (now - at, slot).hash(h);
@@ -142,12 +143,17 @@ impl Print<'_> {
         self.witness(known, workspace.witness(), h);
     }
 
-    /// Of a witness only this matters: what it says of the read that waits for it, and of reads that are answered from now on.
+    /// Of a witness only this matters: what it says of the reads that wait for it, and of those that are answered from now on.
     fn witness<H: Hasher>(&self, known: &Knowledge, witness: &Witness, h: &mut H) {
         let now = self.op.mono(self.state.now);
-        (witness.blind(), witness.testimony(now), witness.was_vain_since(now)).hash(h);
         let ended = known.unwitnessed.filter(|_| known.lacks_witness());
-        ended.map(|ended| (witness.testimony(ended), witness.was_vain_since(ended), ended == now)).hash(h);
+        let tentative = known.tentative.filter(|_| matches!(known.seen, Seen::Absent { .. }));
+        for witness in [witness.of(false), witness.of(true)] {
+            (witness.blind(), witness.testimony(now), witness.was_vain_since(now)).hash(h);
+            for ended in [ended, tentative] {
+                ended.map(|ended| (witness.testimony(ended), witness.was_vain_since(ended), ended == now)).hash(h);
+            }
+        }
     }
 
     fn pass<H: Hasher>(&self, pass: &Pass, h: &mut H) {
@@ -172,9 +178,19 @@ impl Print<'_> {
     }
 
     fn known<H: Hasher>(&self, known: &Knowledge, h: &mut H) {
-        // `unwitnessed`: see `witness`.
-        let Knowledge { last, evidence_from, doubt, inherited, in_flight, unsure, limits_sent, seen, unwitnessed: _ } =
-            known;
+        // `unwitnessed`, `tentative`: see `witness`.
+        let Knowledge {
+            last,
+            evidence_from,
+            doubt,
+            inherited,
+            in_flight,
+            unsure,
+            limits_sent,
+            seen,
+            unwitnessed: _,
+            tentative: _,
+        } = known;
         last.hash(h);
         self.evidence(*evidence_from).hash(h);
         for doubt in [doubt, inherited] {

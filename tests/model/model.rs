@@ -316,6 +316,7 @@ impl World {
             Action::Lose(right) => {
                 state.left.rights -= 1;
                 state.lost = Some(right);
+                state.was_blind |= right == Right::Blind;
             }
             Action::Regain => state.lost = None,
             Action::Upgrade => state.outdated = false,

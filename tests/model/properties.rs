@@ -202,7 +202,8 @@ impl State {
         let kept = before.held().is_some() && before.mark().own().is_none_or(|own| gives_up(own) == gives_up(claim));
         self.check(kept || !self.outdated, Broken::Entered);
         let lives = self.unkey.live.is_some_and(|live| claim.given_up.as_ref().map(number_of) == Some(live.id));
-        self.check(!lives, Broken::GivenUp);
+        // A key that may only create cannot be told from an empty workspace: the create says so, and the id is taken back (R19).
+        self.check(!lives || self.was_blind, Broken::GivenUp);
     }
 
     /// A status has been written over that of `before`.
@@ -329,8 +330,9 @@ impl State {
             }
             untrue |= match live {
                 Some(live) if thing.held_id() == Some(live.id) => !live.touched && !thing.wish.holds(live.stored),
-                // Others may delete it and make another: that is found by the next look. So is what a restored status tells wrongly.
-                _ => !self.disturbed && !self.rewound,
+                // Others may delete it and make another: that is found by the next look. So is what a restored status tells wrongly, and what a
+                // key that may only create has taken for gone.
+                _ => !self.disturbed && !self.rewound && !self.was_blind,
             };
         }
         self.check(owners <= 1, Broken::OneOwner);

@@ -278,7 +278,7 @@ pub const ALL: &[Config] = &[
         wishes: &[B],
         may: ASK,
         fates: &[Fate::Lost],
-        rights: &[Right::Get, Right::Update, Right::Delete, Right::All],
+        rights: &[Right::Get, Right::Update, Right::Delete, Right::All, Right::Blind],
         budget: Budget { user: 1, rights: 1, denials: 2, ..NONE },
         deep: Budget { user: 2, faults: 1, rights: 1, denials: 3, crashes: 1, ..NONE },
         ..BASE

@@ -108,6 +108,8 @@ seeded! {
     LateWitness => Released in "a right is lost",
     /// Forgets a create in doubt when a get finds nothing, without a witness (R19).
     SettleUnwitnessed => Released in "a right is lost, never adopts",
+    /// Lets the permission to create stand in for a deletion though recorded identities should show (R19).
+    StandsInForAll => Released in "a right is lost",
     /// Deletes what the policy would only have adopted (R7).
     DeleteAdoptable => OnlyOwn in "met, then edited",
     /// Says of what is at rest that it waits (R24).

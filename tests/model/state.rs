@@ -69,6 +69,8 @@ pub struct State {
     pub rewound: bool,
     /// The permission that the root key lacks.
     pub lost: Option<Right>,
+    /// It once lacked all but that to create, so that what is there looked like an empty workspace.
+    pub was_blind: bool,
     /// The first property that did not hold.
     pub broken: Option<Broken>,
     /// It did not hold later, when the world was left alone.

@@ -66,7 +66,7 @@ impl State {
             seeded.before_witness(&mut op.known, op.workspace.witness(), policy, now);
             seeded.before_observing(&mut object);
         }
-        op.known.hear_witness(op.workspace.witness(), policy.window);
+        op.known.hear_witness(op.workspace.witness(), policy.window, object.is_leaving());
         observe(&object, &mut op.known, visits, policy, now);
         let gate = op.workspace.gate(object.held().map(|held| &held.credential));
         let step = match config.seeded {

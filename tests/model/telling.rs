@@ -31,7 +31,7 @@ impl State {
         let gate = &op.workspace.gate(object.held().map(|held| &held.credential));
         let role = op.role(thing.uid);
         let witness = op.workspace.witness();
-        known.hear_witness(witness, policy.window);
+        known.hear_witness(witness, policy.window, object.is_leaving());
         let (known, visits, crd, entry) = (&known, &visits, config.crd(), self.entry(op));
         let situation = Situation { object: &object, role, known, visits, gate, witness, crd, entry, policy, now };
         let report = overdue(&situation, None);

@@ -39,6 +39,8 @@ pub enum Right {
     Delete,
     /// All of them, and that to create.
     All,
+    /// All of them, but that to create.
+    Blind,
 }
 
 impl Right {
@@ -50,7 +52,8 @@ impl Right {
             Call::Delete(_) => (Some(Self::Delete), Operation::Delete),
             Call::Create(_) => (None, Operation::Create),
         };
-        (self == Self::All || alone == Some(self)).then_some(operation)
+        let blind = self == Self::Blind && operation != Operation::Create;
+        (self == Self::All || blind || alone == Some(self)).then_some(operation)
     }
 }
 

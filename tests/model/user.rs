@@ -8,6 +8,7 @@ use unkey_operator::domain::{Cause, Claim, ContentHash, Effect, Fields, Held, Op
 use crate::configs::Config;
 use crate::kube::Thing;
 use crate::operator::{Operator, Target, Waiting};
+use crate::seeded::Seeded;
 use crate::state::State;
 use crate::unkey::{ATTEMPT, Identity, Pending, Right, WINDOW, failed};
 use crate::words::{Stored, Wish, confirmed};
@@ -195,15 +196,20 @@ impl State {
         let read = Cause::PermissionDenied(Operation::Read);
         let vain = match self.lost {
             Some(Right::Get) if there => Some(read),
-            Some(Right::All) if there && !config.masks => Some(read),
+            Some(Right::All | Right::Blind) if there && !config.masks => Some(read),
             Some(Right::All) => Some(Cause::Unwitnessed),
             Some(_) | None => None,
         };
+        // The other identity of the workspace is recorded by an object that stays, and should show.
+        let stands_in = self.lost == Some(Right::Blind) && there && vain.is_none();
         self.calls += 1;
         let now = self.now;
         let op = Arc::make_mut(&mut self.ops[at]);
         let (mark, now) = (Operator::policy(op.key).credential.clone(), op.mono(now));
         match vain {
+            None if stands_in && config.seeded != Some(Seeded::StandsInForAll) => {
+                op.workspace.stood_in(&mark, now, now);
+            }
             None => op.workspace.showed(&mark, now),
             Some(cause) => op.workspace.showed_nothing(&mark, now, cause),
         }
@@ -213,7 +219,7 @@ impl State {
     pub fn may_regain(&self) -> bool {
         let waits = |op: &Arc<Operator>| {
             let ended = op.known.unwitnessed.filter(|_| op.known.lacks_witness());
-            ended.is_some_and(|ended| !op.workspace.witness().was_vain_since(ended))
+            ended.is_some_and(|ended| !op.workspace.witness().of(true).was_vain_since(ended))
         };
         self.lost.is_some() && !self.ops.iter().any(waits)
     }

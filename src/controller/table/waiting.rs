@@ -22,9 +22,9 @@ impl Table {
     }
 
     /// `object` cannot go on without a witness for a read that was answered at `ended`; it is woken when there is news. `None`: the
-    /// caller listens by itself.
-    pub fn wants_witness(&self, object: Option<Ref>, ended: Mono) {
-        let come_already = lock(&self.workspace).witness().testimony(ended) != Testimony::None;
+    /// caller listens by itself. `leaving`: it is being deleted, or gone.
+    pub fn wants_witness(&self, object: Option<Ref>, ended: Mono, leaving: bool) {
+        let come_already = lock(&self.workspace).witness().of(leaving).testimony(ended) != Testimony::None;
         match object {
             Some(object) if come_already => self.wake(object),
             Some(object) => drop(lock(&self.waiting).objects.insert(object, ended)),
@@ -68,6 +68,23 @@ impl Table {
             waiting.listeners = None;
         }
         self.tell(served);
+    }
+
+    /// True if an identity is recorded under the key `current` whose object stays: it should show.
+    pub fn expects_identities(&self, current: &KeyMark) -> bool {
+        let stays = |entry: &Entry| {
+            let claimant = &entry.claimant;
+            claimant.recorded.is_some() && !claimant.leaving && claimant.credential.as_deref() == current.as_deref()
+        };
+        lock(&self.slots).values().flat_map(|slot| &slot.entries).any(stays)
+    }
+
+    /// A look with the key `current` has shown nothing, and the permission to create stood in though identities should have shown: who stays
+    /// goes on, and who is leaving says so.
+    pub fn stood_in(&self, current: &KeyMark, begun: Mono, ended: Mono) {
+        lock(&self.workspace).stood_in(current, begun, ended);
+        let waiting = std::mem::take(&mut *lock(&self.waiting));
+        self.tell(waiting.objects.into_keys().collect());
     }
 
     /// A look with the key `current` that ended then was in vain: all that wait say so.

@@ -310,7 +310,7 @@ impl Situation<'_> {
     /// Waits for the witness that what a settled read did not find is not there (R19).
     fn await_witness(&self) -> Step {
         let wait = Step::Wait(Wake::Witness);
-        match self.witness.blind() {
+        match self.witness.of(self.object.is_leaving()).blind() {
             // What is gone has no status to say it in. A poke asks for another read, and that for another look.
             Some(cause) if !matches!(self.object.phase, Phase::Gone { .. }) => {
                 if self.poked() {

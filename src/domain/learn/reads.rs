@@ -25,7 +25,7 @@ pub(super) fn found(
     failures: u32,
 ) {
     let settled = telling.begun >= known.settles_at(policy.window);
-    known.unwitnessed = None;
+    (known.unwitnessed, known.tentative) = (None, None);
     visits.exists_since = None;
     let doubt = if settled { known.settle() } else { None };
     if settled {

@@ -199,6 +199,7 @@ fn knowledge() -> impl Strategy<Value = Knowledge> {
             limits_sent,
             seen,
             unwitnessed,
+            tentative: None,
         },
     )
 }

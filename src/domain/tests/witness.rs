@@ -84,10 +84,32 @@ fn a_doubt_lasts_until_the_witness_and_a_void_read_is_forgotten() {
         (witness(Some(at + 2), Some(at + 1)), false, true, false),
     ] {
         let mut known = nothing_found(&any);
-        known.hear_witness(&witness, WINDOW);
+        known.hear_witness(&witness, WINDOW, false);
         let found = (known.lacks_witness(), known.doubt.is_some(), matches!(known.seen, Seen::Absent { .. }));
         assert_eq!(found, (lacks, doubts, absent), "{witness:?}");
     }
+}
+
+/// The permission to create stands in, though recorded identities should have shown: who stays goes on, and is taken back if that was wrong.
+/// Nothing is let go on that.
+#[test]
+fn what_stands_in_for_a_witness_lets_nothing_go() {
+    let any = ready();
+    let mut witness = Witness::default();
+    witness.stands_in(any.now.after(1), any.now.after(2));
+    let mut known = nothing_found(&any);
+    known.hear_witness(&witness, WINDOW, false);
+    assert!(!known.lacks_witness() && known.doubt.is_none(), "it stays");
+    known.hear_witness(&witness, WINDOW, true);
+    assert!(known.lacks_witness(), "and then it is deleted");
+    let mut leaving = nothing_found(&any);
+    leaving.hear_witness(&witness, WINDOW, true);
+    assert!(leaving.lacks_witness() && leaving.doubt.is_some());
+    assert_eq!((witness.of(true).blind(), witness.of(false).blind()), (Some(&Cause::Unwitnessed), None));
+    witness.shown(any.now.after(3));
+    assert_eq!(witness.of(true).blind(), None);
+    leaving.hear_witness(&witness, WINDOW, true);
+    assert!(!leaving.lacks_witness() && leaving.seen == Seen::Nothing, "the read is made again");
 }
 
 #[test]

@@ -32,7 +32,7 @@ impl Sim {
         let object = self.view(thing, fresh, gone);
         let mono = self.mono();
         let visits = self.process.visits.entry(thing.uid.clone()).or_default();
-        self.process.known.hear_witness(&self.process.witness, self.policy.window);
+        self.process.known.hear_witness(&self.process.witness, self.policy.window, object.is_leaving());
         observe(&object, &mut self.process.known, visits, &self.policy, mono);
         let situation = Situation {
             object: &object,
@@ -60,7 +60,7 @@ impl Sim {
         let (mut known, witness) = (self.process.known.clone(), &self.process.witness);
         let mut visits = self.process.visits.get(&thing.uid).cloned().unwrap_or_default();
         begin_pass(&mut known);
-        known.hear_witness(witness, self.policy.window);
+        known.hear_witness(witness, self.policy.window, object.is_leaving());
         observe(&object, &mut known, &mut visits, &self.policy, now);
         let (known, visits, gate, policy) = (&known, &visits, &self.gate, &self.policy);
         let (role, crd, entry) = (self.role, self.crd, self.entry);
