@@ -67,9 +67,10 @@ fn tell(context: &Context, access: &Access, mark: &KeyMark, look: &Look) {
     }
 }
 
-/// Reads identities of `mark` until one shows its recorded id.
+/// Reads identities of `mark` until one shows its recorded id. One that cannot be read proves nothing, and the next may.
 async fn look_for(context: &Context, client: &unkey::Client, mark: &KeyMark) -> Look {
     let begun = context.clock.now();
+    let mut failed = None;
     for (external_id, id) in context.table.canaries(mark) {
         let operation = unkey::Operation::Get;
         let mut slot = context.permits.acquire("", Need::Call).await;
@@ -82,12 +83,18 @@ async fn look_for(context: &Context, client: &unkey::Client, mark: &KeyMark) -> 
                     return Look::Hit;
                 }
             }
-            Err(error) => match upstream::refusal(&error) {
-                Reply::Absent => {}
-                Reply::Failed(fault) => return Look::Failed(fault.cause),
-                _ => return Look::Failed(Cause::Misconfigured(error.fault().to_string())),
-            },
+            Err(error) => {
+                let look = match upstream::refusal(&error) {
+                    Reply::Absent => continue,
+                    Reply::Failed(fault) => Look::Failed(fault.cause),
+                    _ => Look::Failed(Cause::Misconfigured(error.fault().to_string())),
+                };
+                if !error.may_be_its_own() {
+                    return look;
+                }
+                failed = Some(look);
+            }
         }
     }
-    Look::Missed { begun }
+    failed.unwrap_or(Look::Missed { begun })
 }

@@ -97,18 +97,24 @@ pub async fn look(context: &Context, access: &Access, missing: &HashSet<&Externa
     let client = access.unkey.as_ref().map_err(|missing| Cause::CredentialsMissing(missing.clone()))?;
     for external_id in context.table.likely_witnesses(&access.policy.credential, missing) {
         match shows(context, client, external_id.as_str()).await {
-            Ok(Some(begun)) => return Ok(Found::Shown(begun)),
+            Ok(Some(begun)) => {
+                context.table.was_seen(&external_id);
+                return Ok(Found::Shown(begun));
+            }
             // One may be gone for good, and nobody has noticed yet.
             Ok(None) => {}
-            // What a list says of the same trouble counts: it may be that of one identity.
+            Err(error) if error.may_be_its_own() => {}
+            // The next would be answered the same. What a list says of it counts.
             Err(_) => break,
         }
+        context.table.asked_in_vain(external_id);
     }
     match first_listed(context, client).await? {
         // What may be listed may be read; a list alone would hide a get that is refused.
-        Some((_, id)) => match shows(context, client, &id).await? {
-            Some(begun) => Ok(Found::Shown(begun)),
-            None => Err(Cause::PermissionDenied(Operation::Read)),
+        Some((_, id)) => match shows(context, client, &id).await {
+            Ok(Some(begun)) => Ok(Found::Shown(begun)),
+            Ok(None) => Err(Cause::PermissionDenied(Operation::Read)),
+            Err(error) => Err(cause_of(upstream::refusal(&error))),
         },
         None => may_create(context, client).await.map(Found::StandsIn),
     }
@@ -123,15 +129,13 @@ pub async fn look_at_list(context: &Context, client: &unkey::Client) -> Result<F
 }
 
 /// When a get began that shows this identity; `None`: it does not.
-async fn shows(context: &Context, client: &unkey::Client, identity: &str) -> Result<Option<Mono>, Cause> {
+async fn shows(context: &Context, client: &unkey::Client, identity: &str) -> Result<Option<Mono>, Arc<unkey::Error>> {
     let get = async |client: &unkey::Client| client.get(identity).await;
     let (begun, answer) = ask(context, client, unkey::Operation::Get, get).await;
     match answer {
         Ok(_) => Ok(Some(begun)),
-        Err(error) => match upstream::refusal(&error) {
-            Reply::Absent => Ok(None),
-            other => Err(cause_of(other)),
-        },
+        Err(error) if error.class() == Class::NotFound => Ok(None),
+        Err(error) => Err(error),
     }
 }
 

@@ -211,12 +211,12 @@ pub fn note(object: &Object, sight: &Sight, known: &mut Knowledge, visits: &mut 
     }
 }
 
-/// What a whole scan saw of the identities that are recorded.
+/// What a scan saw of the identities that are recorded.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Summary {
     /// Every identity that is recorded was looked for: listed to the end, or asked for one by one.
     pub complete: bool,
-    /// How many externalIds have an identity recorded.
+    /// How many externalIds have an identity recorded that could have been missed: without those that could not be read.
     pub recorded: usize,
     /// Those that are missing, by reads that prove it.
     pub missing: usize,

@@ -44,11 +44,11 @@ impl Scans {
         registry.register_with_unit("scan_last_complete_timestamp", help, Unit::Seconds, last.clone());
         let help = "How long the last complete scan took";
         registry.register_with_unit("scan_last_complete_duration", help, Unit::Seconds, took.clone());
-        let help = "Recorded identities that the last complete scan looked for";
+        let help = "Recorded identities that the last conclusive scan found or missed";
         let recorded = registered(registry, "scan_recorded_identities", help);
-        let help = "Recorded identities that the last complete scan did not find";
+        let help = "Recorded identities that the last conclusive scan missed";
         let missing = registered(registry, "scan_missing_identities", help);
-        let help = "1 if the last complete scan missed too many identities to take them for gone";
+        let help = "1 if the last conclusive scan missed too many identities to take them for gone";
         let withheld = registered(registry, "scan_recreation_withheld", help);
         let every = Gauge::default();
         let help = "From one scan to the next, as it is set up; 0: this process does not scan";
@@ -84,7 +84,7 @@ impl Metrics {
         self.scans().findings.get_or_create(&ByFinding { finding: Word(finding.as_str()) }).inc();
     }
 
-    /// What a complete scan saw of the recorded identities.
+    /// What a conclusive scan saw of the recorded identities: it asked for all, and had a witness for what it missed.
     pub fn scan_saw(&self, recorded: usize, missing: usize, withheld: bool) {
         let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
         self.scans().recorded.set(count(recorded));

@@ -217,6 +217,12 @@ impl Error {
         matches!(self.fault, Fault::TooLarge { .. }) || self.status().is_some_and(|status| status >= 500)
     }
 
+    /// Whether what was asked for may be to blame, and not Unkey as a whole, the root key or the way there: another may be answered.
+    pub fn may_be_its_own(&self) -> bool {
+        let unreadable = matches!(self.fault, Fault::Unreadable { .. });
+        unreadable || self.may_be_too_much() || matches!(self.class(), Class::Terminal { .. })
+    }
+
     /// What to do about it.
     pub fn class(&self) -> Class {
         match &self.fault {

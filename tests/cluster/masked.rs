@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use unkey_emulator::{Fault, FaultKind, Operation, Permissions, Seed};
 
 use super::harness::{Operator, ROOT_KEY, World, condition, eventually};
+use super::scan_faults::{made, numbered};
 
 const ALL: Permissions = Permissions::ALL;
 const UNWITNESSED: &str = "unkey_operator_absence_unwitnessed";
@@ -223,6 +224,37 @@ async fn a_deletion_costs_one_call_and_one_of_what_is_gone_four_at_most() {
     // Its delete, answered with a 404; a settled get of its own; and one of another identity as its witness.
     assert_eq!(world.calls(), [creates, gets + 2, updates, deletes + 2, lists]);
     assert_eq!(unwitnessed(&operator).await, 0, "the witness came");
+}
+
+/// The oldest identity cannot be read, nor can the list: the next one is the witness.
+#[tokio::test]
+async fn one_identity_that_cannot_be_read_is_not_the_end_of_the_look_for_a_witness() {
+    let (world, _operator) = filled("unreadable", &["oldest"]).await;
+    world.next_second().await;
+    made(&world, &numbered("x", 4)).await;
+    world.workspace.order(Fault::new(FaultKind::internal_error()).on(Operation::List));
+    world.workspace.order(Fault::new(FaultKind::internal_error()).on(Operation::Get).of("oldest"));
+    assert!(world.workspace.delete("x3"));
+    world.delete("x3").await;
+    world.gone("x3").await;
+}
+
+/// The three oldest rest and are gone in Unkey, and the list cannot be read: the next look asks others.
+#[tokio::test]
+async fn three_that_are_gone_and_rest_do_not_hide_the_others() {
+    let old = ["old0", "old1", "old2"];
+    let (world, _operator) = filled("trio", &old).await;
+    world.next_second().await;
+    made(&world, &numbered("x", 4)).await;
+    world.workspace.order(Fault::new(FaultKind::internal_error()).on(Operation::List));
+    for name in old {
+        world.edit(name, &json!({"suspend": true})).await;
+        world.reason(name, "Suspended").await;
+        assert!(world.workspace.delete(name));
+    }
+    assert!(world.workspace.delete("x3"));
+    world.delete("x3").await;
+    world.gone("x3").await;
 }
 
 /// A permission that comes back makes no old read count: what was read without it is read again.

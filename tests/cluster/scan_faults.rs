@@ -80,6 +80,26 @@ async fn s28_one_large_meta_blinds_nobody() {
     assert!(!operator.log().contains(" ERROR "), "nobody has to act");
 }
 
+/// One of ours cannot be read, nor can the list: what is gone is made again all the same, and no such scan counts as complete.
+#[tokio::test]
+async fn one_that_cannot_be_read_keeps_nobody_from_being_made_again() {
+    let world = scanning("scan-unreadable").await;
+    let operator = world.start().await;
+    made(&world, &numbered("old", 1)).await;
+    world.next_second().await;
+    made(&world, &numbered("x", 4)).await;
+    world.workspace.order(list_fault(FaultKind::internal_error()));
+    world.workspace.order(Fault::new(FaultKind::internal_error()).on(Operation::Get).of("old0"));
+    scans_end(&operator, "failed", 1).await;
+    let complete = async || operator.metrics().await.sum("unkey_operator_scans_total", &[("result", "complete")]);
+    let before = complete().await;
+    assert!(world.workspace.delete("x3"));
+    world.event("x3", "Recreated").await;
+    world.ready("x3").await;
+    scans_end(&operator, "failed", 1).await;
+    assert_eq!(complete().await, before, "nobody knows of the one");
+}
+
 /// A hundred of them are more than is read of one answer.
 #[tokio::test]
 async fn pages_too_large_to_read_are_asked_for_in_parts() {
@@ -189,6 +209,40 @@ async fn a_mass_that_vanishes_is_not_believed() {
     world.assert_in_step().await;
     scans_end(&operator, "complete", 2).await;
     assert_eq!(operator.metrics().await.sum("unkey_operator_scan_recreation_withheld", &[]), 0);
+}
+
+/// The guard counts on what is known: the one that cannot be read is neither there nor missing.
+#[tokio::test]
+async fn a_mass_is_not_believed_either_where_one_cannot_be_read() {
+    let world = scanning("scan-mass-unreadable").await;
+    let operator = world.start().await;
+    made(&world, &numbered("old", 1)).await;
+    world.next_second().await;
+    let names = numbered("x", 10);
+    made(&world, &names).await;
+    world.workspace.order(Fault::new(FaultKind::internal_error()).on(Operation::Get).of("old0"));
+    // What was made a moment ago is not asked for yet.
+    let blind = world.workspace.order(list_fault(FaultKind::internal_error()));
+    operator.until_logged("pages=0 gets=11 findings=0").await;
+    // No scan may ask for some of them before they are gone, and for the others after.
+    world.workspace.clear_fault(blind);
+    let held = world.workspace.order(list_fault(FaultKind::Hold).once());
+    world.until_hit(held, 1).await;
+    for name in &names[..4] {
+        assert!(world.workspace.delete(name));
+    }
+    world.workspace.order(list_fault(FaultKind::internal_error()));
+    world.workspace.release(held);
+    scans_end(&operator, "failed", 2).await;
+    let metrics = operator.metrics().await;
+    let shown = |name: &str| metrics.sum(&format!("unkey_operator_scan_{name}"), &[]);
+    assert_eq!(
+        [shown("recreation_withheld"), shown("missing_identities"), shown("recorded_identities")],
+        [1, 4, 10],
+        "of 11 one is not known"
+    );
+    assert_eq!(shown("findings_total"), 0);
+    assert_eq!(world.calls()[0], 11, "nothing was made anew");
 }
 
 /// However many others there are: at most two calls for each of ours.

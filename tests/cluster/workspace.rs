@@ -4,6 +4,7 @@ use serde_json::json;
 use unkey_emulator::{Fault, FaultKind, Operation, Permissions, Seed};
 
 use super::harness::{Operator, World, condition, eventually};
+use super::scan_faults::{made, numbered};
 
 const SAME: &str = "unkey_root_rotated_51aa";
 const OTHER: &str = "unkey_root_elsewhere_77bd";
@@ -172,6 +173,20 @@ async fn one_that_is_there_proves_the_workspace_though_others_are_gone() {
     world.event("i1", "Recreated").await;
     world.ready("i1").await;
     world.assert_in_step().await;
+}
+
+/// The oldest identity of the earlier key cannot be read: the next one is the proof.
+#[tokio::test]
+async fn one_identity_that_cannot_be_read_is_not_the_end_of_the_proof() {
+    let (world, operator) = filled("unreadable", 1).await;
+    world.next_second().await;
+    made(&world, &numbered("x", 2)).await;
+    world.workspace.order(Fault::new(FaultKind::internal_error()).on(Operation::Get).of("i0"));
+    world.workspace.add_root_key(SAME, Permissions::ALL);
+    world.write_key(SAME);
+    operator.until_logged("using another root key").await;
+    world.create("newcomer", &json!({"externalId": "newcomer"})).await;
+    world.ready("newcomer").await;
 }
 
 #[tokio::test]

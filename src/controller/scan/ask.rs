@@ -108,7 +108,6 @@ impl<'a> Asker<'a> {
             Err(error) => error,
         };
         let why = error.to_string();
-        let unreadable = matches!(error.fault(), unkey::Fault::Unreadable { .. });
         match error.class() {
             Class::NotFound => {
                 self.failures = 0;
@@ -120,8 +119,7 @@ impl<'a> Asker<'a> {
                 self.pause(retry_after).await;
                 Ok(Answer::TooSoon)
             }
-            Class::Terminal { .. } => Ok(Answer::TooMuch(why)),
-            _ if unreadable || error.may_be_too_much() => Ok(Answer::TooMuch(why)),
+            _ if error.may_be_its_own() => Ok(Answer::TooMuch(why)),
             _ => {
                 self.failed(why)?;
                 self.pause(None).await;

@@ -27,6 +27,8 @@ pub struct Scan<'a> {
     seen: HashSet<ExternalId>,
     /// Those that a get did not find, and when it began.
     absent: Vec<(Owner, Mono)>,
+    /// Those that were asked for and could not be read: they may be there or not.
+    unread: HashSet<ExternalId>,
     /// Lower-case externalIds that another identity answers to, as far as it matters: to the objects that say so.
     shadowed: HashMap<String, bool>,
     pub(super) summary: Summary,
@@ -45,6 +47,7 @@ impl<'a> Scan<'a> {
             asker: Asker::new(context),
             seen: HashSet::new(),
             absent: Vec::new(),
+            unread: HashSet::new(),
             shadowed: HashMap::new(),
             summary: Summary::default(),
             pages: 0,
@@ -78,11 +81,9 @@ impl<'a> Scan<'a> {
         self.shadowed = mismatched.iter().map(|owner| (lower(&owner.external_id), false)).collect();
         let mut listing = Listing::begin(of_interest);
         self.list(&client, &mut listing).await?;
-        if !listing.is_whole() {
-            self.ask_one_by_one(&client).await?;
-        }
+        let unread = if listing.is_whole() { None } else { self.ask_one_by_one(&client).await? };
         self.judge_missing(&client, listing.is_whole().then_some(begun)).await?;
-        Ok(End::Complete)
+        Ok(unread.map_or(End::Complete, End::Failed))
     }
 
     async fn list(&mut self, client: &unkey::Client, listing: &mut Listing) -> Result<(), End> {
@@ -137,10 +138,10 @@ impl<'a> Scan<'a> {
         self.compare(owner, &sight).await;
     }
 
-    /// What the listing did not reach. Only what could be news is asked for. One that cannot be had keeps the scan from being
-    /// complete, but not the others from being compared.
-    async fn ask_one_by_one(&mut self, client: &unkey::Client) -> Result<(), End> {
-        let mut unanswered = None;
+    /// What the listing did not reach. Only what could be news is asked for. One that cannot be read keeps the scan from being complete, but
+    /// not the others from being compared, nor from being missed; returns why it cannot.
+    async fn ask_one_by_one(&mut self, client: &unkey::Client) -> Result<Option<String>, End> {
+        let mut unread = None;
         let rest = self.context.table.owners(|owner| is_of_interest(owner) && !self.seen.contains(&owner.external_id));
         for owner in rest {
             while self.is_worth_a_get(&owner) {
@@ -168,14 +169,19 @@ impl<'a> Scan<'a> {
                     Answer::TooMuch(why) => {
                         tracing::debug!(external_id = owner.external_id.as_str(), why, "cannot be compared");
                         self.asker.failed(why.clone())?;
-                        unanswered = Some(why);
+                        unread = Some(why);
+                        self.unread.insert(owner.external_id.clone());
                         self.asker.pause(None).await;
                     }
                 }
                 break;
             }
         }
-        unanswered.map_or(Ok(()), |why| Err(End::Failed(why)))
+        match unread {
+            // If nobody could be read, it is no one identity's trouble, and nothing was learnt.
+            Some(why) if self.seen.is_empty() => Err(End::Failed(why)),
+            unread => Ok(unread),
+        }
     }
 
     /// `listed_since`: when the listing began, if it was whole. Nothing counts as missing without a witness (R19).
@@ -185,7 +191,8 @@ impl<'a> Scan<'a> {
         let mut recorded = 0;
         // What is being deleted may have lost its identity on the way, and somebody else's finalizer can hold it for long.
         let unseen = table.owners(|owner| {
-            recorded += usize::from(owner.recorded.is_some() && !owner.leaving);
+            let could_be_missed = !owner.leaving && !self.unread.contains(&owner.external_id);
+            recorded += usize::from(owner.recorded.is_some() && could_be_missed);
             !owner.leaving && !self.seen.contains(&owner.external_id)
         });
         if let Some(begun) = listed_since {

@@ -8,6 +8,7 @@ impl Table {
     /// workspace's.
     pub fn credential_changes(&self, credential: KeyMark, now: Mono) {
         lock(&self.workspace).key_changed(credential, now);
+        self.nobody_was_asked();
         for known in lock(&self.slots).values().filter_map(|slot| slot.known.as_ref()) {
             lock(known).forget_reads(now);
         }

@@ -13,6 +13,9 @@ pub(super) struct Waiting {
     objects: HashMap<Ref, Mono>,
     /// Those that listen by themselves: the latest of them.
     listeners: Option<Mono>,
+    /// Who was asked in vain under the root key in use, and is asked last. Else a few that are gone, and that nobody will notice, would be
+    /// asked again and again, and nobody else.
+    vain: HashSet<ExternalId>,
 }
 
 impl Table {
@@ -83,15 +86,22 @@ impl Table {
     /// goes on, and who is leaving says so.
     pub fn stood_in(&self, current: &KeyMark, begun: Mono, ended: Mono) {
         lock(&self.workspace).stood_in(current, begun, ended);
-        let waiting = std::mem::take(&mut *lock(&self.waiting));
-        self.tell(waiting.objects.into_keys().collect());
+        self.tell_all_who_wait();
     }
 
     /// A look with the key `current` that ended then was in vain: all that wait say so.
     pub fn showed_nothing(&self, current: &KeyMark, ended: Mono, cause: Cause) {
         lock(&self.workspace).showed_nothing(current, ended, cause);
-        let waiting = std::mem::take(&mut *lock(&self.waiting));
-        self.tell(waiting.objects.into_keys().collect());
+        self.tell_all_who_wait();
+    }
+
+    fn tell_all_who_wait(&self) {
+        let objects = {
+            let mut waiting = lock(&self.waiting);
+            waiting.listeners = None;
+            std::mem::take(&mut waiting.objects)
+        };
+        self.tell(objects.into_keys().collect());
     }
 
     fn tell(&self, objects: Vec<Ref>) {
@@ -101,11 +111,29 @@ impl Table {
         self.witness_news.notify_waiters();
     }
 
-    /// The externalIds of identities that are recorded under the key `current` and should be there, likeliest first: those whose objects stay
-    /// come first, of these the oldest. None that waits for a witness itself, nor one of `missing`.
+    /// The identity of `external_id` was asked for as a witness, and was not there or could not be read.
+    pub fn asked_in_vain(&self, external_id: ExternalId) {
+        lock(&self.waiting).vain.insert(external_id);
+    }
+
+    /// It has shown.
+    pub fn was_seen(&self, external_id: &ExternalId) {
+        lock(&self.waiting).vain.remove(external_id);
+    }
+
+    /// Under another root key everybody may be there.
+    pub(super) fn nobody_was_asked(&self) {
+        lock(&self.waiting).vain.clear();
+    }
+
+    /// The externalIds of a few identities that are recorded under the key `current` and should be there, likeliest first: those that were not
+    /// asked in vain come first, of these those whose objects stay, of these the oldest. None that waits for a witness itself, nor one of
+    /// `missing`. Once all were asked in vain it begins anew.
     pub fn likely_witnesses(&self, current: &KeyMark, missing: &HashSet<&ExternalId>) -> Vec<ExternalId> {
         let slots = lock(&self.slots);
-        let waiting = lock(&self.waiting);
+        let mut waiting = lock(&self.waiting);
+        // As many as there are externalIds at most.
+        waiting.vain.retain(|external_id| slots.contains_key(external_id));
         let likely = |entry: &Entry| {
             let claimant = &entry.claimant;
             claimant.recorded.is_some()
@@ -113,13 +141,60 @@ impl Table {
                 && !waiting.objects.contains_key(&entry.at.to_ref())
         };
         let entries = slots.iter().flat_map(|(external_id, slot)| slot.entries.iter().map(move |it| (external_id, it)));
-        let rank = |entry: &Entry| (entry.claimant.leaving, entry.claimant.born);
+        let rank =
+            |it: &ExternalId, entry: &Entry| (waiting.vain.contains(it), entry.claimant.leaving, entry.claimant.born);
         let mut best: Vec<_> = Vec::with_capacity(CANARIES + 1);
         for (external_id, entry) in entries.filter(|(it, entry)| likely(entry) && !missing.contains(it)) {
-            best.push((rank(entry), external_id));
+            best.push((rank(external_id, entry), external_id));
             best.sort_unstable_by_key(|(rank, _)| *rank);
             best.truncate(CANARIES);
         }
+        if best.first().is_some_and(|((in_vain, ..), _)| *in_vain) {
+            waiting.vain.clear();
+        }
         best.into_iter().map(|(_, external_id)| external_id.clone()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use tokio::sync::mpsc::unbounded_channel;
+
+    use super::super::super::snapshot::tests::snapshot;
+    use super::*;
+    use crate::controller::clock::Clock;
+    use crate::domain::Workspace;
+
+    /// Whoever was asked in vain lets others go first, until all were; under another root key they begin anew.
+    #[test]
+    fn who_was_asked_in_vain_is_asked_last() {
+        let (wake, _woken) = unbounded_channel();
+        let table = Table::new(wake, 30_000, Workspace::default(), Clock::default());
+        for at in 0..5 {
+            let name = format!("e{at}");
+            table.upsert(&snapshot(&json!({
+                "metadata": {"namespace": "n", "name": name, "uid": name, "resourceVersion": "1",
+                             "creationTimestamp": format!("2026-01-01T00:00:0{at}Z")},
+                "spec": {"externalId": name}, "status": {"uid": name, "identityId": "id_1"},
+            })));
+        }
+        let likely = || -> Vec<String> {
+            let likely = table.likely_witnesses(&None, &HashSet::new());
+            likely.iter().map(|external_id| external_id.as_str().to_owned()).collect()
+        };
+        let in_vain = |names: &[String]| names.iter().for_each(|name| table.asked_in_vain(ExternalId::new(name)));
+        assert_eq!(likely(), ["e0", "e1", "e2"]);
+        in_vain(&likely());
+        table.showed_nothing(&None, Mono(1), Cause::Unwitnessed);
+        assert_eq!(likely(), ["e3", "e4", "e0"], "a look in vain forgets nobody");
+        table.was_seen(&ExternalId::new("e1"));
+        assert_eq!(likely(), ["e1", "e3", "e4"]);
+        in_vain(&likely());
+        assert_eq!(likely(), ["e0", "e1", "e2"]);
+        assert_eq!(likely(), ["e0", "e1", "e2"], "all were asked");
+        in_vain(&likely());
+        table.credential_changes(None, Mono(2));
+        assert_eq!(likely(), ["e0", "e1", "e2"]);
     }
 }

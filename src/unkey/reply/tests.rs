@@ -89,6 +89,22 @@ fn what_may_be_too_much_is_asked_for_in_smaller_parts() {
     assert!(!Error::new(Operation::List, late).may_be_too_much(), "there was no answer");
 }
 
+/// What fails by itself is told from what fails whatever is asked for.
+#[test]
+fn what_may_be_the_trouble_of_one_identity() {
+    let get = |status, kind| error(Operation::Get, status, JSON, &envelope(status, kind, ""));
+    for status in [400, 500, 503] {
+        assert!(get(status, "unkey/application/unexpected_error").may_be_its_own(), "{status}");
+    }
+    assert!(error(Operation::Get, 200, JSON, "{}").may_be_its_own());
+    assert!(Error::new(Operation::Get, Fault::TooLarge { limit: 1 }).may_be_its_own());
+    for status in [401, 403, 408, 429] {
+        assert!(!get(status, "unkey/application/unexpected_error").may_be_its_own(), "{status}");
+    }
+    let late = Fault::Deadline(std::time::Duration::from_secs(1));
+    assert!(!Error::new(Operation::Get, late).may_be_its_own());
+}
+
 /// The message says what is wrong with an answer, and quotes nothing of it.
 #[test]
 fn what_cannot_be_read_is_told_by_its_kind() {
