@@ -135,7 +135,7 @@ impl Print<'_> {
             hash_thing(thing, self.state, h);
         }
         workspace.fingerprint(|at| self.time(at), h);
-        crd.fingerprint(|at| self.time(at), h);
+        crd.fingerprint(self.op.mono(self.state.now), u64::from(WINDOW) * TICK_MS, h);
         self.witness(known, workspace.witness(), h);
     }
 
