@@ -1,15 +1,49 @@
-//! Whether the object of a pass is still there, and how fresh the last look at it is. It writes nothing.
+//! What a pass asks Kubernetes: whether its object is still there, how it stands, and how fresh the last look at it is.
 
 use std::time::Duration;
 
 use super::Pass;
 use crate::controller::clock::millis;
 use crate::controller::kube::{self, KubeError, Outcome};
+use crate::controller::snapshot::Snapshot;
 use crate::controller::stray;
 use crate::controller::table::lock;
 use crate::domain;
 
 impl Pass<'_> {
+    /// Waits for what Kubernetes answers about the object, and has the status say so if that takes long (R24): a webhook or a connection may hang
+    /// for half a minute, and the pass has the turn. What the status that was written meanwhile shows may be newer than the answer.
+    pub(super) async fn ask(
+        &mut self,
+        request: impl Future<Output = Result<Outcome, KubeError>>,
+    ) -> Result<Outcome, KubeError> {
+        let (answer, said) = self.beside(request).await;
+        let was_said = matches!(said, Some(Outcome::Now(_)));
+        self.said(said);
+        Ok(match answer? {
+            Outcome::Now(now) if was_said && *now.uid() == self.uid && now.version() < self.snapshot.version() => {
+                Outcome::Now(Box::new(Snapshot::clone(&self.snapshot)))
+            }
+            answer => answer,
+        })
+    }
+
+    /// Looks how the object stands.
+    pub(super) async fn refresh(&mut self) -> Result<(), KubeError> {
+        let (context, key) = (self.context, self.snapshot.key());
+        let found = self.ask(kube::get(&context.client, &key)).await?;
+        self.take(found);
+        Ok(())
+    }
+
+    /// Looks whether the whole type goes (R10).
+    pub(super) async fn look_at_crd(&mut self) -> Result<(), KubeError> {
+        let (sight, said) = self.beside(kube::crd(&self.context.client)).await;
+        self.said(said);
+        self.crd = lock(&self.context.crd_memory).sees(sight?, self.asked, self.access.policy.window);
+        Ok(())
+    }
+
     /// Looks whether the object is really gone, and whether another one names its externalId: what that heir may adopt must
     /// not be deleted under it (R2).
     pub(super) async fn is_gone(&mut self) -> Result<bool, KubeError> {

@@ -33,9 +33,12 @@ impl Pass<'_> {
         let before = Arc::clone(&self.snapshot);
         // Before it is sent: the watch may show the end before the answer is here, and there may be none.
         let tried = std::mem::replace(&mut lock(&self.memory).released, true);
-        let outcome = kube::patch(&self.context.client, &object.key, patch).await?;
+        let context = self.context;
+        let outcome = self.ask(kube::patch(&context.client, &object.key, patch)).await?;
+        // Taken back only if it was surely not carried out: without an answer it may have been, or still be.
+        let had_no_effect = outcome.had_no_effect();
         if !self.written(KubeWrite::Release, object, outcome).await? {
-            lock(&self.memory).released = tried;
+            lock(&self.memory).released = tried || !had_no_effect;
             return Ok(());
         }
         if self.gone.is_none() && self.snapshot.finalizers().ours().is_some() {
@@ -61,6 +64,7 @@ impl Pass<'_> {
         let after = status::render(report, &object.key, &self.uid, before.as_ref(), Timestamp::now());
         let after = serde_json::to_value(&after).map_err(|error| KubeError::Bug(::kube::Error::SerdeError(error)))?;
         let patch = patch::status(&object.guard, raw.as_ref(), &after);
+        // Not told of if it takes long: what would tell is what hangs.
         let outcome = kube::patch_status(&self.context.client, &object.key, patch).await?;
         if !self.written(KubeWrite::Status, object, outcome).await? {
             self.tell_unwritten(report).await;
@@ -96,8 +100,7 @@ impl Pass<'_> {
             Outcome::Refused(answer) => answer,
             Outcome::Stale(answer) => {
                 self.asked = self.context.clock.now();
-                let found = kube::get(&self.context.client, &self.snapshot.key()).await?;
-                self.take(found);
+                self.refresh().await?;
                 let after = self.gone.is_none().then(|| self.snapshot.guard());
                 if !domain::is_refusal(&object.guard, after.as_ref(), &mut lock(&self.memory).visits) {
                     return Ok(false);
