@@ -9,6 +9,10 @@ use crate::controller::snapshot::Snapshot;
 use crate::controller::stray;
 use crate::controller::table::lock;
 use crate::domain;
+use crate::text::printable;
+
+/// Characters that are kept of why the definition cannot be read.
+const MAX_WORDS: usize = 300;
 
 impl Pass<'_> {
     /// Waits for what Kubernetes answers about the object, and has the status say so if that takes long (R24): a webhook or a connection may hang
@@ -40,6 +44,7 @@ impl Pass<'_> {
     pub(super) async fn look_at_crd(&mut self) -> Result<(), KubeError> {
         let (sight, said) = self.beside(kube::crd(&self.context.client)).await;
         self.said(said);
+        lock(&self.memory).crd_unread = sight.as_ref().err().map(|error| printable(&error.to_string(), MAX_WORDS));
         self.crd = lock(&self.context.crd_memory).sees(sight?, self.asked, self.access.policy.window);
         Ok(())
     }
