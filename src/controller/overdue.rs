@@ -213,7 +213,7 @@ pub async fn beside<T>(
         () = until_overdue(context, object) => {}
     }
     // A status that is being written is waited for: its answer shows how the object stands.
-    let (done, said) = futures::future::join(work, say(context, turn, memory, object)).await;
+    let (done, said) = futures::future::join(work, Box::pin(say(context, turn, memory, object))).await;
     match said {
         Ok(outcome) => (done, outcome),
         Err(error) => {

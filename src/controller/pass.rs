@@ -314,7 +314,7 @@ impl<'a> Pass<'a> {
             KubeStep::Refresh => self.refresh().await,
             KubeStep::LookAtCrd => self.look_at_crd().await,
             KubeStep::LookAtManagers => {
-                let (manager, said) = self.beside(self.last_manager(object)).await;
+                let (manager, said) = self.beside(Box::pin(self.last_manager(object))).await;
                 self.said(said);
                 domain::managers_seen(manager.as_deref(), &mut lock(&self.memory).visits);
                 Ok(())

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use futures::FutureExt;
+use futures::future::BoxFuture;
+
 use super::Pass;
 use crate::controller::clock::millis;
 use crate::controller::kube::{self, KubeError, Outcome};
@@ -19,7 +22,7 @@ impl Pass<'_> {
     /// for half a minute, and the pass has the turn. What the status that was written meanwhile shows may be newer than the answer.
     pub(super) async fn ask(
         &mut self,
-        request: impl Future<Output = Result<Outcome, KubeError>>,
+        request: BoxFuture<'_, Result<Outcome, KubeError>>,
     ) -> Result<Outcome, KubeError> {
         let (answer, said) = self.beside(request).await;
         let was_said = matches!(said, Some(Outcome::Now(_)));
@@ -35,14 +38,14 @@ impl Pass<'_> {
     /// Looks how the object stands.
     pub(super) async fn refresh(&mut self) -> Result<(), KubeError> {
         let (context, key) = (self.context, self.snapshot.key());
-        let found = self.ask(kube::get(&context.client, &key)).await?;
+        let found = self.ask(kube::get(&context.client, &key).boxed()).await?;
         self.take(found);
         Ok(())
     }
 
     /// Looks whether the whole type goes (R10).
     pub(super) async fn look_at_crd(&mut self) -> Result<(), KubeError> {
-        let (sight, said) = self.beside(kube::crd(&self.context.client)).await;
+        let (sight, said) = self.beside(kube::crd(&self.context.client).boxed()).await;
         self.said(said);
         lock(&self.memory).crd_unread = sight.as_ref().err().map(|error| printable(&error.to_string(), MAX_WORDS));
         self.crd = lock(&self.context.crd_memory).sees(sight?, self.asked, self.access.policy.window);

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt;
 use k8s_openapi::jiff::Timestamp;
 
 use super::Pass;
@@ -34,7 +35,7 @@ impl Pass<'_> {
         // Before it is sent: the watch may show the end before the answer is here, and there may be none.
         let tried = std::mem::replace(&mut lock(&self.memory).released, true);
         let context = self.context;
-        let outcome = self.ask(kube::patch(&context.client, &object.key, patch)).await?;
+        let outcome = self.ask(kube::patch(&context.client, &object.key, patch).boxed()).await?;
         // Taken back only if it was surely not carried out: without an answer it may have been, or still be.
         let had_no_effect = outcome.had_no_effect();
         if !self.written(KubeWrite::Release, object, outcome).await? {
