@@ -94,7 +94,8 @@ impl Shared {
         let (reads, writes) = (pool(SILENCE)?, pool(WRITE_SILENCE)?);
         let connections = self.connections.clone();
         let listening = service_fn(move |mut request: Request<Body>| {
-            let pool = if request.method() == Method::GET { &reads } else { &writes };
+            // Only an object of ours meets webhooks that may take their time; a lease has to be renewed before.
+            let pool = if request.method() == Method::PATCH { &writes } else { &reads };
             let (http, connections) = (pool.clone(), connections.clone());
             async move {
                 let lists = listing::prolong(&mut request);

@@ -25,12 +25,23 @@ pub const WRITE_SILENCE: Duration = Duration::from_secs(32);
 
 /// Nothing came on the connection for long, or it is given up with another one of which that is so.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
-#[error("the connection was silent for {} s and is given up", after.as_secs())]
+#[error("{}", self.words())]
 pub struct Silent {
     /// Nothing has come since then.
     pub(super) since: Instant,
     /// How long that is allowed to last there.
     after: Duration,
+    /// It is given up with another one, sooner.
+    pub with_another: bool,
+}
+
+impl Silent {
+    fn words(&self) -> String {
+        if self.with_another {
+            return "the connection is given up with another one that was silent".to_owned();
+        }
+        format!("the connection was silent for {} s and is given up", self.after.as_secs())
+    }
 }
 
 /// The connections to one API server. Clones are the same.
@@ -63,7 +74,7 @@ impl Connections {
         all.retain(|pulse| pulse.strong_count() > 0);
         all.push(Arc::downgrade(&pulse));
         let overdue = Box::pin(tokio::time::sleep_until(now + silence));
-        Monitored { stream, pulse, silence, sent: now, overdue }
+        Monitored { stream, pulse, silence, was_silent: false, sent: now, overdue }
     }
 
     /// One connection has been silent since then while an answer was due. Whatever has said nothing since is as dead, as far as anyone can
@@ -86,6 +97,8 @@ pub(super) struct Monitored<S> {
     stream: S,
     pulse: Arc<Pulse>,
     silence: Duration,
+    /// It was silent for so long itself.
+    was_silent: bool,
     /// When something was last sent.
     sent: Instant,
     /// Not moved at each byte: when it is over it looks how long it really was.
@@ -99,13 +112,14 @@ impl<S> Monitored<S> {
         loop {
             let since = self.sent.max(*self.pulse.heard());
             if self.pulse.given_up.load(Ordering::SeqCst) {
-                return Poll::Ready(io::Error::new(io::ErrorKind::TimedOut, Silent { since, after: self.silence }));
+                let silent = Silent { since, after: self.silence, with_another: !self.was_silent };
+                return Poll::Ready(io::Error::new(io::ErrorKind::TimedOut, silent));
             }
             if self.overdue.as_mut().poll(context).is_pending() {
                 return Poll::Pending;
             }
             if since.elapsed() >= self.silence {
-                self.pulse.given_up.store(true, Ordering::SeqCst);
+                self.was_silent = !self.pulse.given_up.swap(true, Ordering::SeqCst);
                 continue;
             }
             let end = since + self.silence;
@@ -182,10 +196,16 @@ mod tests {
 
     /// How long it took, if nothing came.
     async fn given_up_after(line: &mut TokioIo<Monitored<TokioIo<DuplexStream>>>) -> Duration {
+        given_up(line).await.0
+    }
+
+    /// The same, and whether it was given up with another one.
+    async fn given_up(line: &mut TokioIo<Monitored<TokioIo<DuplexStream>>>) -> (Duration, bool) {
         let begun = Instant::now();
         let error = line.read_u8().await.unwrap_err();
-        assert!(crate::transport::find::<Silent>(&error).is_some(), "{error:?}");
-        begun.elapsed()
+        let silent = *crate::transport::find::<Silent>(&error).unwrap_or_else(|| panic!("{error:?}"));
+        assert_eq!(silent.to_string().contains("was silent for 20 s"), !silent.with_another, "{silent}");
+        (begun.elapsed(), silent.with_another)
     }
 
     #[tokio::test(start_paused = true)]
@@ -223,11 +243,13 @@ mod tests {
         end.write_all(b"x").await.unwrap();
         speaks.read_u8().await.unwrap();
         let (mut new, _far_too_too) = line(&connections);
-        let younger = tokio::spawn(async move { given_up_after(&mut younger).await });
-        assert!(given_up_after(&mut waiting).await < SILENCE);
+        let younger = tokio::spawn(async move { given_up(&mut younger).await });
+        let (took, with_another) = given_up(&mut waiting).await;
+        assert!(took < SILENCE && !with_another, "{took:?}");
         assert_eq!(connections.give_up_silent(since), 1);
         // It wakes at once, before its own end.
-        assert!(younger.await.unwrap() < SILENCE);
+        let (took, with_another) = younger.await.unwrap();
+        assert!(took < SILENCE && with_another, "{took:?}");
         assert!(given_up_after(&mut new).await + MARGIN >= SILENCE / 4);
         assert_eq!(given_up_after(&mut speaks).await, Duration::ZERO);
     }

@@ -36,8 +36,9 @@ pub use self::proxy::ProxyError;
 pub use self::time::ServerTime;
 pub use self::trouble::unreached;
 
-/// A watch ends after so many seconds, by the API server's hand, and begins anew where it ended. Two seconds before, a bookmark comes. So there is
-/// never silence for longer on a connection that lives, well below [`SILENCE`]; and what is asked for that is four requests a minute.
+/// A watch ends after so many seconds, by the API server's hand, and begins anew where it ended. So there is never
+/// silence for longer on a connection that lives, well below [`SILENCE`]; and what is asked for that is four requests a minute. A bookmark may come
+/// before, but only if any object has changed since the last one.
 pub const WATCH_SECONDS: u32 = 16;
 
 /// Why no client can be made.

@@ -74,7 +74,7 @@ impl Heart {
         Self { clock, beats: Mutex::new((now, Mono::ZERO)) }
     }
 
-    /// Once every [`BEAT`]; the time at which it last stood still.
+    /// Once every [`BEAT`]; the time at which it last stood still, or at which what was seen before was made void.
     pub fn beat(&self) -> Mono {
         let mut beats = self.beats.lock().unwrap_or_else(PoisonError::into_inner);
         let (last, now) = (beats.0, self.clock.now());

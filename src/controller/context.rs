@@ -154,7 +154,7 @@ impl Context {
         let (calls, waiting) = self.standing();
         let Unwritten { refused, untold } = self.table.unwritten();
         let (leads, untold, watches) = (self.leads(), untold.len(), self.coverage.counts());
-        let (dropped, unwitnessed) = (self.definition.dropped(), self.table.witness().shows_nothing());
+        let (dropped, unwitnessed) = (self.definition.dropped(), self.table.witness().of(true).shows_nothing());
         View { reasons, oldest_unsynced, calls, waiting, unwitnessed, leads, watches, refused, untold, dropped }
     }
 
@@ -211,7 +211,9 @@ impl Context {
         if !self.leads() || self.is_draining() {
             return 0;
         }
-        let rescued = self.table.rescue(self.clock.now(), |uid| self.permits.waits(uid));
+        // This look may be the first thing that happens after a standstill: the beat is counted here.
+        let awake = self.heart.beat();
+        let rescued = self.table.rescue(self.clock.now(), awake, |uid| self.permits.waits(uid));
         for Rescued { at, plan } in &rescued {
             self.metrics.rescued();
             tracing::error!(

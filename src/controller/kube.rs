@@ -14,13 +14,18 @@ use super::answer::{self, Answer};
 use super::snapshot::Snapshot;
 use crate::api::{CRD_NAME, GROUP, PLURAL, proves_absence};
 use crate::apiserver::{self, Silent, WRITE_SILENCE};
-use crate::domain::{CrdSight, ExternalId, ObjectKey, Refused, Uid};
+use crate::domain::{CrdSight, ExternalId, LOOK_MS, ObjectKey, Refused, Uid};
 use crate::transport;
 
 /// Of a request. No read is waited for so long: a connection that says nothing is given up before.
 const DEADLINE: Duration = WRITE_SILENCE;
 /// By so much the clock of the API server may be behind ours; managedFields tell whole seconds.
 const SKEW: Duration = Duration::from_secs(5);
+/// What is known of a write that was waited for long enough.
+const NO_ANSWER: &str = "the API server did not answer this write; an admission webhook or its storage may hang, or the connection may be dead";
+/// Of one that was not.
+const GIVEN_UP: &str =
+    "this write was not answered before its connection was given up, together with another one that was silent";
 /// Group of the resource that defines resources.
 const CRD_GROUP: &str = "apiextensions.k8s.io";
 /// Its plural.
@@ -42,12 +47,26 @@ pub enum Outcome {
     Gone,
 }
 
+impl Outcome {
+    /// True of a write that the API server has surely not carried out: it says itself that it did not take it.
+    pub fn had_no_effect(&self) -> bool {
+        match self {
+            Self::Stale(_) => true,
+            Self::Refused(answer) => (400..500).contains(&answer.code),
+            Self::Now(_) | Self::Gone => false,
+        }
+    }
+}
+
 /// Why a request to Kubernetes failed.
 #[derive(Debug, thiserror::Error)]
 pub enum KubeError {
     /// No answer in time.
     #[error("the API server did not answer within {} s", DEADLINE.as_secs())]
     Deadline,
+    /// The answer to a look came too late to rest on. It is tried again.
+    #[error("the API server took more than {} s to show the object", LOOK_MS / 1_000)]
+    Slow,
     /// The API server refused what only a bug of ours can send.
     #[error("this is a bug of the operator: {}", words(.0))]
     Bug(#[source] ::kube::Error),
@@ -143,8 +162,11 @@ async fn written(
 ) -> Result<Outcome, KubeError> {
     let request = request.map_err(|error| KubeError::Bug(::kube::Error::BuildRequest(error)))?;
     let answer = match within(answer::send(client, request)).await {
-        Err(KubeError::Deadline) => return Ok(unanswered()),
-        Ok(Err(error)) if transport::find::<Silent>(&error).is_some() => return Ok(unanswered()),
+        Err(KubeError::Deadline) => return Ok(unanswered(NO_ANSWER)),
+        Ok(Err(error)) => match transport::find::<Silent>(&error) {
+            Some(silent) => return Ok(unanswered(if silent.with_another { GIVEN_UP } else { NO_ANSWER })),
+            None => return Err(KubeError::Api(error)),
+        },
         answer => answer?.map_err(KubeError::Api)?,
     };
     match answer {
@@ -155,8 +177,7 @@ async fn written(
 }
 
 /// A webhook or the storage may hang: that is told as what else is refused. Whether it took effect, the next try shows.
-fn unanswered() -> Outcome {
-    let words = "the API server did not answer this write; an admission webhook or its storage may hang";
+fn unanswered(words: &str) -> Outcome {
     Outcome::Refused(Refused { code: 504, words: words.to_owned(), retry_after: 0 })
 }
 

@@ -155,9 +155,10 @@ async fn say(
 /// What the status has to say, by what a pass would find now. It leaves no trace: what is taken in from the object is taken in by a pass.
 fn report(context: &Context, turn: &Turn<'_>, memory: &Mutex<Memory>, object: &Snapshot) -> Option<Report> {
     let (now, access) = (context.clock.now(), context.access());
-    let (object, mut visits) = {
+    let (object, mut visits, crd_unread) = {
         let mut memory = lock(memory);
-        (object.read(false, now, &context.walls, &mut memory.pokes), memory.visits.clone())
+        let object = object.read(false, now, &context.walls, &mut memory.pokes);
+        (object, memory.visits.clone(), memory.crd_unread.clone())
     };
     let mut known = turn.known().clone();
     domain::begin_pass(&mut known);
@@ -165,6 +166,8 @@ fn report(context: &Context, turn: &Turn<'_>, memory: &Mutex<Memory>, object: &S
     let witness = &context.table.witness();
     known.hear_witness(witness, access.policy.window, object.is_leaving());
     let holds_up = match &access.unkey {
+        // It comes first: without it nothing is asked in Unkey.
+        _ if crd_unread.is_some() => crd_unread.map(Cause::CrdUnread),
         Ok(_) => upstream::held_up_by(&context.standing().0, next_call(&object)),
         Err(missing) => Some(Cause::CredentialsMissing(missing.clone())),
     };
@@ -210,7 +213,7 @@ pub async fn beside<T>(
         () = until_overdue(context, object) => {}
     }
     // A status that is being written is waited for: its answer shows how the object stands.
-    let (done, said) = futures::future::join(work, say(context, turn, memory, object)).await;
+    let (done, said) = futures::future::join(work, Box::pin(say(context, turn, memory, object))).await;
     match said {
         Ok(outcome) => (done, outcome),
         Err(error) => {

@@ -11,7 +11,7 @@ use ::kube::runtime::controller::Action;
 use super::access::Access;
 use super::clock::millis;
 use super::context::Context;
-use super::kube::{self, KubeError, Outcome};
+use super::kube::{KubeError, Outcome};
 use super::permits::{Need, Slot};
 use super::snapshot::Snapshot;
 use super::stray::Again;
@@ -309,24 +309,14 @@ impl<'a> Pass<'a> {
     }
 
     async fn perform_kube(&mut self, object: &Object, step: KubeStep) -> Result<(), KubeError> {
-        let context = self.context;
-        let client = &context.client;
         tracing::debug!(step = step.name(), "to Kubernetes");
-        self.asked = context.clock.now();
+        self.asked = self.context.clock.now();
         match step {
-            KubeStep::Refresh => {
-                let outcome = kube::get(client, &object.key).await?;
-                self.take(outcome);
-                Ok(())
-            }
-            KubeStep::LookAtCrd => {
-                let sight = kube::crd(client).await?;
-                let window = self.access.policy.window;
-                self.crd = lock(&context.crd_memory).sees(sight, self.asked, window);
-                Ok(())
-            }
+            KubeStep::Refresh => self.refresh().await,
+            KubeStep::LookAtCrd => self.look_at_crd().await,
             KubeStep::LookAtManagers => {
-                let manager = self.last_manager(object).await;
+                let (manager, said) = self.beside(Box::pin(self.last_manager(object))).await;
+                self.said(said);
                 domain::managers_seen(manager.as_deref(), &mut lock(&self.memory).visits);
                 Ok(())
             }

@@ -4,8 +4,8 @@
 //! tried again.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use ::kube::api::WatchParams;
 use ::kube::client::Body;
@@ -21,9 +21,15 @@ use super::context::Context;
 use super::kube::words;
 use super::merge::{Change, Merge};
 use super::snapshot::Snapshot;
+use super::table::lock;
 use crate::apiserver::WATCH_SECONDS;
+use crate::transport;
 
 const PROBE_AGAIN: Duration = Duration::from_secs(1);
+/// A request that waits for longer may have waited for an API server that was away. None is back sooner with another etcd.
+const HELD: Duration = Duration::from_secs(2);
+/// One that goes out later by more was not sent because this process stood still.
+const STILL: Duration = Duration::from_secs(5);
 /// An event of the watch of this number; `None`: those that have not listed have had their time.
 type Shown = Option<(usize, watcher::Event<Snapshot>)>;
 
@@ -124,7 +130,12 @@ pub fn changes(
         let context = Arc::clone(context);
         let events = resumed(api, config.clone()).default_backoff().modify(Snapshot::prune);
         let events = events.filter_map(move |event| {
-            let event = event.map_err(|error| context.coverage.fails(index, trouble(&error))).ok();
+            let event = event.map_err(|error| {
+                if transport::find::<KeptWaiting>(&error).is_none() {
+                    context.coverage.fails(index, trouble(&error));
+                }
+            });
+            let event = event.ok();
             std::future::ready(event.map(|event| Some((index, event))))
         });
         all.push(events.boxed());
@@ -139,8 +150,9 @@ pub fn changes(
     futures::stream::once(async { Change::Init }).chain(all.map(next).flat_map(futures::stream::iter))
 }
 
-/// A watch that lists anew after its connection broke. It could go on where it ended, but if etcd was restored from a backup meanwhile, that is a
-/// version of the future: the API server then shows nothing until its versions have come so far (kubernetes#107457).
+/// A watch that lists anew after every failure, whatever it is. It could go on where it ended, but if etcd was restored from a backup meanwhile, that is
+/// a version of the future: the API server then shows nothing until its versions have come so far (kubernetes#107457). No failure tells that this did
+/// not happen: a proxy, say, may have refused the watch while the API server was away.
 fn resumed(
     api: Api<Snapshot>,
     config: watcher::Config,
@@ -148,40 +160,79 @@ fn resumed(
     let begin = move || watcher(api.clone(), config.clone()).boxed();
     futures::stream::unfold((begin(), begin), |(mut events, begin)| async move {
         let event = events.next().await?;
-        if matches!(&event, Err(error) if is_broken(error)) {
+        if event.is_err() {
             events = begin();
         }
         Some((event, (events, begin)))
     })
 }
 
-/// True if the API server may be another one since. One that refuses (4xx) is the same.
-fn is_broken(error: &watcher::Error) -> bool {
-    let refused =
-        |error: &::kube::Error| matches!(error, ::kube::Error::Api(status) if (400..500).contains(&status.code));
-    match error {
-        watcher::Error::InitialListFailed(error)
-        | watcher::Error::WatchStartFailed(error)
-        | watcher::Error::WatchFailed(error) => !refused(error),
-        watcher::Error::WatchError(status) => !(400..500).contains(&status.code),
-        watcher::Error::NoResourceVersion => true,
+/// A watch goes on so late that the API server may have been another one meanwhile.
+#[derive(Debug, thiserror::Error)]
+#[error("the watch was kept waiting, and begins anew")]
+struct KeptWaiting;
+
+/// When one watch, or the list before it, was last served; and whether that was a watch that went on from an earlier one.
+#[derive(Debug)]
+struct Served(Mutex<(Instant, bool)>);
+
+impl Served {
+    /// What was asked for at `asked` is served now. An error: it goes on, and something has held the request or this process for as long as a
+    /// restore takes. That a proxy lets it wait until there is an API server again is no failure; and that a watch shows nothing at all is none
+    /// either, since an idle API server sends no bookmark. What directly follows a list goes on in any case: a slow API server is watched too.
+    fn again(&self, asked: Instant, goes_on: bool) -> Result<(), KeptWaiting> {
+        let now = Instant::now();
+        let (last, went_on) = std::mem::replace(&mut *lock(&self.0), (now, goes_on));
+        let ends_after = Duration::from_secs(WATCH_SECONDS.into());
+        let late =
+            now.saturating_duration_since(asked) > HELD || now.saturating_duration_since(last) > ends_after + STILL;
+        if went_on && goes_on && late { Err(KeptWaiting) } else { Ok(()) }
     }
+}
+
+fn asks(request: &Request<Body>, what: &str) -> bool {
+    request.uri().query().is_some_and(|query| query.split('&').any(|it| it == what))
 }
 
 /// The client of one watch. A watch that is served again shows no event until something changes: that it is served is told here.
 fn told_of(context: &Arc<Context>, watch: usize) -> Client {
     let (client, context) = (context.client.clone(), Arc::clone(context));
     let namespace = client.default_namespace().to_owned();
+    let served = Arc::new(Served(Mutex::new((Instant::now(), false))));
     let send = move |request: Request<Body>| {
-        let (client, context) = (client.clone(), Arc::clone(&context));
+        let (client, context, served) = (client.clone(), Arc::clone(&context), Arc::clone(&served));
         async move {
-            let is_watch = request.uri().query().is_some_and(|query| query.split('&').any(|it| it == "watch=true"));
+            let is_watch = asks(&request, "watch=true");
+            let goes_on = is_watch && !asks(&request, "sendInitialEvents=true");
+            let asked = Instant::now();
             let answer = client.send(request).await?;
-            if is_watch && answer.status().is_success() {
-                context.coverage.stands(watch);
+            if answer.status().is_success() {
+                if is_watch {
+                    context.coverage.stands(watch);
+                }
+                served.again(asked, goes_on).map_err(|late| ::kube::Error::Service(late.into()))?;
             }
             Ok::<_, ::kube::Error>(answer)
         }
     };
     Client::new(tower::service_fn(send), namespace)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn served(ago: u64, asked: u64, went_on: bool, goes_on: bool) -> bool {
+        let before = |seconds| Instant::now().checked_sub(Duration::from_secs(seconds)).unwrap();
+        Served(Mutex::new((before(ago), went_on))).again(before(asked), goes_on).is_ok()
+    }
+
+    #[test]
+    fn a_watch_that_was_kept_waiting_begins_anew() {
+        assert!(served(16, 0, true, true), "as at rest");
+        assert!(!served(10, 5, true, true), "held on the way");
+        assert!(!served(60, 0, true, true), "this process stood still");
+        assert!(served(60, 30, true, false), "it lists anyway");
+        assert!(served(60, 30, false, true), "it has just listed");
+    }
 }

@@ -1,11 +1,16 @@
 //! Whether the whole resource type is being removed (R10). Pure: the controller makes the reads.
 //!
 //! Identities stay in Unkey when the type goes, so a wrong "it goes" leaves an identity behind for ever. A definition that exists says so itself, by
-//! its deletionTimestamp. One that is not there is not believed at first sight: a second read, a consistency window later, has to agree.
+//! its deletionTimestamp. One that is not there is not believed at first sight: a second read, a consistency window later, has to agree. A first read
+//! that is long past agrees with none: whoever made it may never have come back, and two wrong answers hours apart prove nothing.
 
 use std::hash::{Hash, Hasher};
 
 use super::ids::Mono;
+
+/// A first look counts for so many windows, and for no less than this: the second one waits for its turn as any other request does.
+const COUNTS_WINDOWS: u64 = 4;
+const COUNTS_MS: u64 = 60_000;
 
 /// What one uncached read shows of our CustomResourceDefinition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -41,14 +46,15 @@ pub enum Crd {
 /// What this process has seen of the definition so far. One per process.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CrdMemory {
-    /// When the first read began that found none; no read has found one since.
+    /// When the first read began that found none; no read has found one since. It counts for a while.
     missing_since: Option<Mono>,
 }
 
 impl CrdMemory {
     /// Takes in a read that began at `begun`. `window`: the consistency window in milliseconds.
     pub fn sees(&mut self, sight: CrdSight, begun: Mono, window: u64) -> Crd {
-        let before = self.missing_since.take();
+        let before = self.counts(begun, window);
+        self.missing_since = None;
         match sight {
             CrdSight::Stays => Crd::Stays,
             CrdSight::Going => Crd::Going,
@@ -62,9 +68,16 @@ impl CrdMemory {
         }
     }
 
-    /// All of it, for a model checker that tells states apart: `time` says what matters of a moment.
-    pub fn fingerprint<H: Hasher>(&self, time: impl Fn(Mono) -> i64, hasher: &mut H) {
-        let Self { missing_since } = self;
-        missing_since.map(time).hash(hasher);
+    /// The first look that found none, if it counts at that moment.
+    fn counts(&self, now: Mono, window: u64) -> Option<Mono> {
+        let ends = COUNTS_MS.max(window.saturating_mul(COUNTS_WINDOWS));
+        self.missing_since.filter(|first| now <= first.after(ends))
+    }
+
+    /// All of it that matters from `now` on, for a model checker that tells states apart: how old a look is that counts.
+    pub fn fingerprint<H: Hasher>(&self, now: Mono, window: u64, hasher: &mut H) {
+        // Taken apart, so that a further field does not compile until somebody has decided about it.
+        let Self { missing_since: _ } = self;
+        self.counts(now, window).map(|first| first.until(now)).hash(hasher);
     }
 }

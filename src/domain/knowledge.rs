@@ -35,8 +35,8 @@ pub struct Knowledge {
     pub seen: Seen,
     /// When the last read was answered, if it found nothing and no witness has shown that this counts (R19).
     pub unwitnessed: Option<Mono>,
-    /// The same, if it counts for an object that stays and not for one that is leaving (R19).
-    pub tentative: Option<Mono>,
+    /// The same, if it counts for an object that stays and not for one that is leaving (R19), with what it has settled.
+    pub tentative: Option<(Mono, Option<Doubt>)>,
 }
 
 /// From when on a read may count, but for the consistency window.
@@ -281,8 +281,8 @@ impl Knowledge {
     /// Takes in what is known of the witness: a read that found nothing counts from now on, or has to be made again (R19). `leaving`: for an
     /// object that is being deleted, or gone.
     pub fn hear_witness(&mut self, witness: &Witness, window: u64, leaving: bool) {
-        if leaving {
-            self.unwitnessed = self.unwitnessed.or(self.tentative.take());
+        if leaving && let Some(ended) = self.take_back_tentative() {
+            self.unwitnessed.get_or_insert(ended);
         }
         let Some(ended) = self.unwitnessed else { return };
         let testimony = witness.of(leaving).testimony(ended);
@@ -290,10 +290,9 @@ impl Knowledge {
             Testimony::None => {}
             Testimony::Counts | Testimony::CountsForStaying => {
                 self.unwitnessed = None;
-                self.tentative = (testimony == Testimony::CountsForStaying).then_some(ended);
-                if matches!(self.settled(window), Some(Seen::Absent { .. })) {
-                    self.settle();
-                }
+                let settles = matches!(self.settled(window), Some(Seen::Absent { .. }));
+                let doubt = if settles { self.settle() } else { None };
+                self.tentative = (testimony == Testimony::CountsForStaying).then_some((ended, doubt));
             }
             Testimony::Void => {
                 self.unwitnessed = None;
@@ -302,6 +301,15 @@ impl Knowledge {
                 }
             }
         }
+    }
+
+    /// What was only settled for an object that stays is in doubt again. Returns when that read was answered.
+    pub fn take_back_tentative(&mut self) -> Option<Mono> {
+        let (ended, doubt) = self.tentative.take()?;
+        if let Some(doubt) = doubt {
+            self.add_doubt(doubt);
+        }
+        Some(ended)
     }
 
     /// True if the last read found nothing and no witness has shown that this counts.

@@ -88,6 +88,11 @@ fn of_cause(cause: &Cause, external_id: &str) -> String {
         Cause::CrdHidden => "The operator may not read the CustomResourceDefinition identities.unkey.com, and so cannot tell whether this \
              resource goes alone or with its whole type, in which case the identity is kept; grant it 'get' on that object."
             .to_owned(),
+        Cause::CrdUnread(why) => format!(
+            "The operator cannot read the CustomResourceDefinition identities.unkey.com, and so cannot tell whether this resource goes \
+             alone or with its whole type, in which case the identity is kept: {}. It tries again by itself.",
+            sentence(why)
+        ),
         Cause::Suspended => "spec.suspend is true".to_owned(),
         Cause::OwnerPending => {
             format!("another Identity that owns externalId '{external_id}' has not settled yet")
@@ -123,7 +128,7 @@ fn of_cause(cause: &Cause, external_id: &str) -> String {
              the claim. Remove or shorten an annotation; the operator continues at once.",
             if largest == LAST_APPLIED { "; 'kubectl apply --server-side' does not need it" } else { "" }
         ),
-        Cause::Queued => "Other work is ahead, or Unkey answers slowly: what this resource asks for, its deletion included, waits for its turn."
+        Cause::Queued => "Other work is ahead, or Unkey or Kubernetes answers slowly: what this resource asks for, its deletion included, waits for its turn."
             .to_owned(),
     }
 }

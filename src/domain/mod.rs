@@ -21,6 +21,7 @@ mod message;
 mod object;
 mod observe;
 mod ownership;
+mod permission;
 mod progress;
 mod refusal;
 mod report;

@@ -77,8 +77,10 @@ fn inherit(object: &Object, known: &mut Knowledge, visits: &mut Visits, policy: 
     }
     // The answer to our own claim was lost: that no other process put it on is as sure as that only one acts. Who took it for another's
     // would take what was there before for a create of that one, and delete it.
-    let ours = claimed && visits.claiming.as_ref() == object.mark.own();
-    visits.claiming.take_if(|_| ours);
+    let ours = object.mark.own().is_some_and(|claim| visits.claiming.contains(claim));
+    if ours {
+        visits.claiming.clear();
+    }
     // A claim without an id that this process did not put on: a create may be on its way.
     let strange = claimed && !held && !visits.claimed_here && !visits.claim_met && !ours;
     visits.claim_met |= claimed;
@@ -238,20 +240,27 @@ pub fn released(visits: &mut Visits) {
 }
 
 /// Notes a claim before it is sent; `before` is the object that the patch is made from. While a cache may still show what was before the last
-/// process's claim, it may be that one's that is seen then.
-pub fn claiming(before: &Object, claim: &Claim, visits: &mut Visits, policy: &Policy, now: Mono) {
+/// process's claim, it may be that one's that is seen then. Returns true if it is noted and was not before.
+pub fn claiming(before: &Object, claim: &Claim, visits: &mut Visits, policy: &Policy, now: Mono) -> bool {
     let first = !visits.claim_met && before.mark.own().is_none() && before.held().is_none();
-    visits.claiming = (first && now >= Mono::ZERO.after(policy.window)).then(|| claim.clone());
+    let is_new = first && now >= Mono::ZERO.after(policy.window) && !visits.claiming.contains(claim);
+    if is_new {
+        visits.claiming.push(claim.clone());
+    }
+    is_new
 }
 
-/// Notes that a test in the patch of a claim failed: it is not on, and never will be.
-pub fn not_claimed(visits: &mut Visits) {
-    visits.claiming = None;
+/// Notes that this patch of a claim was refused, or a test in it failed. `noted`: what [`claiming`] returned. What was sent before may be on all
+/// the same.
+pub fn not_claimed(claim: &Claim, noted: bool, visits: &mut Visits) {
+    if noted {
+        visits.claiming.retain(|sent| sent != claim);
+    }
 }
 
 /// Notes that our patch put the claim on; `before` is the object that the patch was made from, whose version it tested.
 /// A claim that replaces one found there, or that comes back to an owner, does not prove that no other process acted.
 pub fn claimed(before: &Object, visits: &mut Visits) {
     visits.claimed_here |= !visits.claim_met && before.mark.own().is_none() && before.held().is_none();
-    visits.claiming = None;
+    visits.claiming.clear();
 }

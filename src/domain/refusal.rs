@@ -194,10 +194,6 @@ impl Stripped {
 
 /// Takes in that the API server refused a write. Returns true if that begins with this.
 pub fn refused(object: &Object, write: KubeWrite, answer: &Refused, visits: &mut Visits, now: Mono, dice: u16) -> bool {
-    if write == KubeWrite::Claim && (400..500).contains(&answer.code) {
-        // That claim is not on, and never will be.
-        visits.claiming = None;
-    }
     let before = visits.refusals.take(write);
     let begins = before.is_none();
     let failures = before.as_ref().map_or(0, |before| before.failures) + 1;

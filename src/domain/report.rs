@@ -1,6 +1,7 @@
 //! What a status says: the report to write, and the record that was found.
 
 use super::ids::{Confirmed, ExternalId, IdentityId, ObjectKey, Uid};
+pub use super::permission::Operation;
 use super::refusal::Stripper;
 use super::{desired::SpecError, fields::Fields};
 use super::{losses::Losses, message};
@@ -95,6 +96,8 @@ pub enum Cause {
     Broken,
     /// The operator cannot tell whether the whole resource type is being removed.
     CrdHidden,
+    /// The same, for another reason than a missing right: why the definition cannot be read, escaped.
+    CrdUnread(String),
     /// `spec.suspend` holds a deletion back.
     Suspended,
     /// The owner of the externalId has to settle first.
@@ -163,31 +166,6 @@ pub enum Stall {
     Stripped(Stripper),
 }
 
-/// An operation of the Unkey API, as far as permissions go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Operation {
-    /// createIdentity
-    Create,
-    /// getIdentity, listIdentities
-    Read,
-    /// updateIdentity
-    Update,
-    /// deleteIdentity
-    Delete,
-}
-
-impl Operation {
-    /// The permission that the root key needs (Unkey API reference).
-    pub fn permission(self) -> &'static str {
-        match self {
-            Self::Create => "identity.*.create_identity",
-            Self::Read => "identity.*.read_identity",
-            Self::Update => "identity.*.update_identity",
-            Self::Delete => "identity.*.delete_identity",
-        }
-    }
-}
-
 impl Verdict {
     /// The reason of the `Ready` condition.
     pub fn reason(&self) -> Reason {
@@ -228,6 +206,7 @@ impl Cause {
             | Self::OwnerPending
             | Self::Unseen
             | Self::Outdated
+            | Self::CrdUnread(_)
             | Self::Queued => Reason::Progressing,
             Self::Unavailable | Self::Misconfigured(_) | Self::Untrusted(_) => Reason::UpstreamUnavailable,
             Self::RateLimited => Reason::RateLimited,

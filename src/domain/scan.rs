@@ -194,7 +194,7 @@ fn holds(desired: &Desired, saw: &Saw) -> bool {
 
 /// Notes a finding, so that the next pass over the object looks for itself. An absence counts as one of the two settled
 /// reads that it takes to prove it (R9), and as the first of its row.
-pub fn note(object: &Object, sight: &Sight, known: &mut Knowledge, visits: &mut Visits) {
+pub fn note(object: &Object, sight: &Sight, known: &mut Knowledge, visits: &mut Visits, now: Mono) {
     visits.trouble = None;
     // What an earlier read showed is older than this.
     known.seen = Seen::Nothing;
@@ -204,7 +204,7 @@ pub fn note(object: &Object, sight: &Sight, known: &mut Knowledge, visits: &mut 
             // Its witness came with it: without one nothing counts as missing (R19).
             known.seen = Seen::Absent { first: sight.begun, last: sight.begun, of: Some(held.identity.id().clone()) };
             // It may be that only the permission to create stood in: a deletion has a look made of its own.
-            (known.unwitnessed, known.tentative) = (None, Some(sight.begun));
+            (known.unwitnessed, known.tentative) = (None, Some((now, None)));
         }
     } else {
         visits.rejudge = object.recorded.own().map(|record| record.shown.message.clone());

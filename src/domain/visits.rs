@@ -16,8 +16,9 @@ pub struct Visits {
     pub met_deleting: bool,
     /// This process put the claim on; no other can have sent a create.
     pub claimed_here: bool,
-    /// The claim that this process sent for an object that had none, until an answer says what became of it.
-    pub claiming: Option<Claim>,
+    /// Claims that this process sent for an object that had none, until it is seen what became of them: none, one, or two if the spec was
+    /// edited in between.
+    pub claiming: Vec<Claim>,
     /// It was seen with a claim, so one that this process did not put on has been taken into account.
     pub claim_met: bool,
     /// Work that an earlier process left undone has been taken into account.

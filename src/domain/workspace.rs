@@ -106,6 +106,13 @@ impl Workspace {
         }
     }
 
+    /// The marks under which ids are recorded that the key in use has to show: its own, and those that are proven to be of this workspace.
+    pub fn marks_to_show(&self) -> Vec<KeyMark> {
+        let shows =
+            |mark: &&KeyMark| **mark == self.current || matches!(self.standing.get(*mark), Some(Standing::Proven));
+        self.recorded.keys().filter(shows).cloned().collect()
+    }
+
     /// Whether the key in use shows anything at all (R19).
     pub fn witness(&self) -> &Witness {
         &self.witness

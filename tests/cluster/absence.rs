@@ -10,7 +10,7 @@ use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 use unkey_emulator::{Fault as UpstreamOrder, FaultKind as UpstreamFault, Operation};
 
-use super::harness::{World, eventually};
+use super::harness::{World, condition, eventually};
 
 const CRD: &str = "identities.unkey.com";
 
@@ -132,6 +132,32 @@ async fn s44_a_wrong_404_for_the_definition_orphans_nothing() {
         world.gone(&name).await;
         assert_eq!(proxy.hits(look), 1, "{kind:?}");
         assert!(world.workspace.live(&name).is_none(), "{kind:?}: the identity stays");
+    }
+}
+
+/// R10, R24: for as long as the definition cannot be read the deletion waits, and says for what.
+#[tokio::test]
+async fn s44_a_definition_that_cannot_be_read_is_told() {
+    let (world, proxy) = World::alone("crd-unread").await.behind_proxy().await;
+    let mut args = world.args();
+    let at = args.iter().position(|arg| arg == "--namespace").unwrap();
+    args.drain(at..at + 2);
+    let _operator = world.start_as(&args, &[]).await;
+    let forms =
+        [("unproven", FaultKind::page_not_found(), "404"), ("failing", FaultKind::internal_error(), "by order")];
+    for (name, kind, words) in forms {
+        world.create(name, &spec(name, 1)).await;
+        world.ready(name).await;
+        proxy.order(Fault::new(kind).verb("get").on("customresourcedefinitions"));
+        world.delete(name).await;
+        let blocked = world.reason(name, "DeletionBlocked").await;
+        let message = condition(&blocked, "Ready")["message"].as_str().unwrap().to_owned();
+        assert!(message.contains("cannot read the CustomResourceDefinition") && message.contains(words), "{message}");
+        assert!(message.contains("Orphan"), "{message}");
+        assert!(world.workspace.live(name).is_some());
+        proxy.clear_faults();
+        world.gone(name).await;
+        assert!(world.workspace.live(name).is_none(), "{name}");
     }
 }
 

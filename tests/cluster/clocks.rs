@@ -1,15 +1,15 @@
 //! S66: wall clocks jump, and what a restart makes of a deletion that was blocked before it. The clock of the operator alone is shifted, by a
-//! library that is preloaded; the API server keeps the time.
+//! library that is preloaded; the API server keeps the time. And a process that stands still, for which time jumps ahead.
 
 use std::path::PathBuf;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use k8s_openapi::jiff::Timestamp;
 use serde_json::{Value, json};
 use unkey_emulator::{Fault, FaultKind, Operation, Permissions};
 
-use super::harness::{Operator, ROOT_KEY, World, eventually, succeeded};
+use super::harness::{Operator, ROOT_KEY, World, condition, eventually, succeeded};
 
 const DAY: i64 = 86_400;
 
@@ -146,4 +146,31 @@ async fn s66_what_is_shown_late_is_no_look() {
     world.gone("deleted").await;
     world.reason("suspended", "Suspended").await;
     assert!(world.workspace.requests().iter().all(|it| it.operation != Operation::Create), "nothing was sent for them");
+}
+
+/// A process that stood still has forgotten nobody: what is late for that is no bug, and is not told as one.
+#[tokio::test]
+async fn what_is_late_after_a_standstill_is_not_rescued() {
+    // Longer than a plan may be late.
+    const STILL: Duration = Duration::from_secs(35);
+    let world = World::new("clock-still").await;
+    let operator = world.start().await;
+    world.workspace.order(Fault::new(FaultKind::internal_error()).on(Operation::Create));
+    let names: Vec<String> = (0..8).map(|number| format!("a{number}")).collect();
+    for name in &names {
+        world.create(name, &json!({"externalId": name})).await;
+    }
+    for name in &names {
+        world.until(name, "failing", |it| condition(it, "Ready")["status"] == "False").await;
+    }
+    operator.signal("STOP");
+    let begun = Instant::now();
+    eventually("it to stand still for long", async || (begun.elapsed() >= STILL).then_some(())).await;
+    operator.signal("CONT");
+    world.workspace.clear_faults();
+    for name in &names {
+        world.ready(name).await;
+    }
+    let rescues = operator.metrics().await.sum("unkey_operator_rescues_total", &[]);
+    assert_eq!(rescues, 0, "{}", operator.log());
 }

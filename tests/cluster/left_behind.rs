@@ -296,3 +296,20 @@ async fn leaving_the_selection_is_no_end() {
     assert!(!operator.log().contains("an event could not be published"));
     assert_eq!(told(&operator).len(), 1, "{:#?}", told(&operator));
 }
+
+/// Every connection falls silent with the answer to the release: the watch lists anew, and only then does the end show.
+#[tokio::test]
+async fn the_operators_own_release_does_not_count_though_its_answer_never_comes() {
+    let (world, proxy) = World::new("left-silent").await.behind_proxy().await;
+    let operator = world.start().await;
+    world.create("kept", &json!({"externalId": "kept", "deletionPolicy": "Orphan"})).await;
+    world.ready("kept").await;
+    let release = Fault::new(FaultKind::SilentAfter).verb("patch").on("identities").subresource("").of("kept").once();
+    let lost = proxy.order(release);
+    world.delete("kept").await;
+    proxy.wait_until(|proxy| proxy.hits(lost) == 1).await;
+    assert!(proxy.silence() > 0);
+    world.gone("kept").await;
+    nothing_is_left(&world, &operator).await;
+    assert!(world.workspace.live("kept").is_some());
+}

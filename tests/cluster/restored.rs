@@ -1,6 +1,7 @@
 //! S45: etcd is restored from a backup, so that resource versions go back and what happened since is undone (kubernetes#107457). Nothing is ignored for
 //! its version, and what was done in Unkey meanwhile is found.
 
+use cutting_proxy::{Ending, Fault, FaultKind, Proxy};
 use serde_json::{Value, json};
 use unkey_emulator::Operation;
 
@@ -60,4 +61,46 @@ async fn s45_what_a_restored_api_server_shows_is_taken() {
     world.gone("rests").await;
     assert_eq!(world.accepted(Operation::Create, "rests"), 1);
     assert_eq!(operator.log().matches("older versions of Identities than before").count(), 1);
+}
+
+/// Etcd is restored while a watch that has ended as usual begins anew, and something on the way answers or holds the request.
+async fn restored_meanwhile(name: &str, fault: Fault) {
+    let (world, proxy) = World::alone(name).await.behind_proxy().await;
+    let _operator = world.start().await;
+    for name in ["edited", "rests"] {
+        made(&world, name).await;
+    }
+    world.plane.backup().await.unwrap();
+    // So far ahead that no version comes so far within this test.
+    for n in 2..60 {
+        world.edit("edited", &json!({"meta": {"n": n}})).await;
+    }
+    world.ready("edited").await;
+    let fault = proxy.order(fault.verb("watch").on("identities"));
+    proxy.end_watches(Ending::Clean);
+    proxy.wait_until(|proxy| proxy.hits(fault) >= 1).await;
+    world.plane.restore().await.unwrap();
+    let mark = proxy.last();
+    proxy.release(fault);
+    proxy.clear_faults();
+    let begun = |proxy: &Proxy| {
+        let watches = |it: &cutting_proxy::Entry| it.asked.is_watch() && it.asked.resource == "identities";
+        proxy.open_watches() > 0 || proxy.requests().iter().any(|it| it.number > mark && watches(it))
+    };
+    proxy.wait_until(begun).await;
+    world.edit("rests", &json!({"meta": {"n": 99}})).await;
+    eventually("the edit to be seen", async || holds(&world, "rests", 99).then_some(())).await;
+    eventually("the edit to be undone in Unkey", async || holds(&world, "edited", 1).then_some(())).await;
+}
+
+/// An ingress, say, that answers by itself while the API server is away.
+#[tokio::test]
+async fn s45_a_refused_watch_does_not_hide_a_restore() {
+    restored_meanwhile("restored-404", Fault::new(FaultKind::page_not_found())).await;
+}
+
+/// A load balancer that lets a request wait until there is an API server.
+#[tokio::test]
+async fn s45_a_held_watch_does_not_hide_a_restore() {
+    restored_meanwhile("restored-held", Fault::new(FaultKind::Hold)).await;
 }

@@ -1,5 +1,6 @@
 //! R24: while work waits, the status says so within 15 s, at the price of one write, and delays nothing.
 
+use cutting_proxy::{Fault as KubeFault, FaultKind as KubeKind};
 use futures::future::join_all;
 use k8s_openapi::jiff::Timestamp;
 use serde_json::{Value, json};
@@ -222,5 +223,32 @@ async fn what_holds_up_the_key_is_named() {
     for object in world.all_say_so(&edited).await {
         assert_eq!(condition(&object, "Ready")["reason"], "RateLimited", "{object}");
         assert_eq!(kstatus(&object), Kstatus::InProgress);
+    }
+}
+
+/// What Kubernetes leaves unanswered is told as well: a deletion whose look is not answered, and one whose identity is gone and whose release
+/// hangs in a webhook.
+#[tokio::test]
+async fn while_kubernetes_does_not_answer() {
+    let (world, proxy) = World::new("waiting-kube").await.behind_proxy().await;
+    let _operator = world.start().await;
+    let names = ["look", "release"].map(str::to_owned);
+    world.create_all(&names).await;
+    let of = |verb: &str, name: &str| {
+        proxy.order(KubeFault::new(KubeKind::Hold).verb(verb).on("identities").subresource("").of(name))
+    };
+    let hang = [of("get", "look"), of("patch", "release")];
+    for name in &names {
+        world.delete(name).await;
+    }
+    for fault in hang {
+        proxy.wait_until(|proxy| proxy.hits(fault) >= 1).await;
+    }
+    deletions_are_told(&world, &world.all_say_so(&names).await);
+    assert!(world.workspace.live("look").is_some() && world.workspace.live("release").is_none());
+    proxy.clear_faults();
+    world.all_gone(&names).await;
+    for name in &names {
+        assert_eq!(world.accepted(Operation::Delete, name), 1, "{name}");
     }
 }

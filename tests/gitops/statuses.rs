@@ -46,6 +46,7 @@ fn causes() -> Vec<Cause> {
         C::Contested => C::Contested,
         C::Broken => C::Broken,
         C::CrdHidden => C::CrdHidden,
+        C::CrdUnread(_) => C::CrdUnread(why()),
         C::Suspended => C::Suspended,
         C::OwnerPending => C::OwnerPending,
         C::Unseen => C::Unseen,

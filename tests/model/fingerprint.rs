@@ -139,7 +139,7 @@ impl Print<'_> {
             hash_thing(thing, self.state, h);
         }
         workspace.fingerprint(|at| self.time(at), h);
-        crd.fingerprint(|at| self.time(at), h);
+        crd.fingerprint(self.op.mono(self.state.now), u64::from(WINDOW) * TICK_MS, h);
         self.witness(known, workspace.witness(), h);
     }
 
@@ -147,7 +147,12 @@ impl Print<'_> {
     fn witness<H: Hasher>(&self, known: &Knowledge, witness: &Witness, h: &mut H) {
         let now = self.op.mono(self.state.now);
         let ended = known.unwitnessed.filter(|_| known.lacks_witness());
-        let tentative = known.tentative.filter(|_| matches!(known.seen, Seen::Absent { .. }));
+        let tentative = known.tentative.as_ref().filter(|_| matches!(known.seen, Seen::Absent { .. }));
+        for doubt in tentative.iter().filter_map(|(_, doubt)| doubt.as_ref()) {
+            let Doubt { over, ended, creates } = doubt;
+            (self.evidence(*over), ended, creates).hash(h);
+        }
+        let tentative = tentative.map(|(ended, _)| *ended);
         for witness in [witness.of(false), witness.of(true)] {
             (witness.blind(), witness.testimony(now), witness.was_vain_since(now)).hash(h);
             for ended in [ended, tentative] {

@@ -217,9 +217,6 @@ impl State {
             }
             // A read, or a read after a test that failed.
             Patched::Refused => {
-                let mut visits = op.take_memory();
-                not_claimed(&mut visits);
-                op.put_memory(visits);
                 silent = true;
                 self.kube.slots[pass.slot].clone()
             }
@@ -255,9 +252,12 @@ impl State {
         before: Option<&Thing>,
     ) -> Patched {
         let mut visits = op.take_memory();
-        claiming(object, claim, &mut visits, Operator::policy(pass.key), op.mono(self.now));
-        op.put_memory(visits);
+        let noted = claiming(object, claim, &mut visits, Operator::policy(pass.key), op.mono(self.now));
         let done = self.kube.claim(pass.slot, &object.guard, claim);
+        if matches!(done, Patched::Refused) {
+            not_claimed(claim, noted, &mut visits);
+        }
+        op.put_memory(visits);
         if let (Patched::Done(_), Some(before)) = (&done, before) {
             self.check_claim(op, before, claim);
         }

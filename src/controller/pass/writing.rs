@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt;
 use k8s_openapi::jiff::Timestamp;
 
 use super::Pass;
@@ -16,10 +17,15 @@ impl Pass<'_> {
     pub(super) async fn claim(&mut self, object: &Object, claim: &Claim) -> Result<(), KubeError> {
         let patch = patch::claim(&self.snapshot, &object.guard, claim);
         let (policy, now) = (&self.access.policy, self.context.clock.now());
-        domain::claiming(object, claim, &mut lock(&self.memory).visits, policy, now);
+        let noted = domain::claiming(object, claim, &mut lock(&self.memory).visits, policy, now);
         let outcome = kube::patch(&self.context.client, &object.key, patch).await?;
-        if matches!(outcome, Outcome::Stale(_)) {
-            domain::not_claimed(&mut lock(&self.memory).visits);
+        let is_off = match &outcome {
+            Outcome::Stale(_) => true,
+            Outcome::Refused(answer) => (400..500).contains(&answer.code),
+            Outcome::Now(_) | Outcome::Gone => false,
+        };
+        if is_off {
+            domain::not_claimed(claim, noted, &mut lock(&self.memory).visits);
         }
         if self.written(KubeWrite::Claim, object, outcome).await? {
             let stays = self.snapshot.is_claimed();
@@ -38,9 +44,12 @@ impl Pass<'_> {
         let before = Arc::clone(&self.snapshot);
         // Before it is sent: the watch may show the end before the answer is here, and there may be none.
         let tried = std::mem::replace(&mut lock(&self.memory).released, true);
-        let outcome = kube::patch(&self.context.client, &object.key, patch).await?;
+        let context = self.context;
+        let outcome = self.ask(kube::patch(&context.client, &object.key, patch).boxed()).await?;
+        // Taken back only if it was surely not carried out: without an answer it may have been, or still be.
+        let had_no_effect = outcome.had_no_effect();
         if !self.written(KubeWrite::Release, object, outcome).await? {
-            lock(&self.memory).released = tried;
+            lock(&self.memory).released = tried || !had_no_effect;
             return Ok(());
         }
         if self.gone.is_none() && self.snapshot.finalizers().ours().is_some() {
@@ -69,6 +78,7 @@ impl Pass<'_> {
         if domain::begins_takeover(report, &object.recorded) {
             patch = patch::if_not_deleted(patch);
         }
+        // Not told of if it takes long: what would tell is what hangs.
         let outcome = kube::patch_status(&self.context.client, &object.key, patch).await?;
         if !self.written(KubeWrite::Status, object, outcome).await? {
             self.tell_unwritten(report).await;
@@ -104,8 +114,7 @@ impl Pass<'_> {
             Outcome::Refused(answer) => answer,
             Outcome::Stale(answer) => {
                 self.asked = self.context.clock.now();
-                let found = kube::get(&self.context.client, &self.snapshot.key()).await?;
-                self.take(found);
+                self.refresh().await?;
                 let after = self.gone.is_none().then(|| self.snapshot.guard());
                 if !domain::is_refusal(&object.guard, after.as_ref(), &mut lock(&self.memory).visits) {
                     return Ok(false);

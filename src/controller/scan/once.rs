@@ -281,7 +281,7 @@ impl<'a> Scan<'a> {
         let (mut memory, mut known, policy) = (lock(&memory), turn.known(), &self.asker.access().policy);
         let subject = Subject { object: &object, role, known: &known, visits: &memory.visits, policy };
         let finding = subject.finds(sight)?;
-        note(&object, sight, &mut known, &mut memory.visits);
+        note(&object, sight, &mut known, &mut memory.visits, self.context.clock.now());
         memory.finding = Some(slot);
         self.context.table.wake(owner.at.clone());
         Some(finding)

@@ -21,6 +21,8 @@ pub struct Memory {
     pub newest: Option<Arc<Snapshot>>,
     /// Failures of Kubernetes requests in a row.
     pub kube_failures: u32,
+    /// Why the CustomResourceDefinition could not be read last, which its deletion waits for (R10); `None`: it could.
+    pub crd_unread: Option<String>,
     /// A release was begun: nothing of the object is left behind, whoever ends it then (R7).
     pub released: bool,
     /// While this process led, somebody else took off finalizer and claim of the object, which was being deleted.
@@ -43,9 +45,9 @@ impl Memory {
 
     /// Holds nothing but visits, and those nothing of their own.
     fn is_plain(&self) -> bool {
-        let Self { visits, pokes, newest, kube_failures, released, stripped, finding } = self;
+        let Self { visits, pokes, newest, kube_failures, crd_unread, released, stripped, finding } = self;
         let nothing_begun = *kube_failures == 0 && !released && !stripped && finding.is_none();
-        visits.is_plain() && pokes.is_empty() && newest.is_none() && nothing_begun
+        visits.is_plain() && pokes.is_empty() && newest.is_none() && crd_unread.is_none() && nothing_begun
     }
 }
 

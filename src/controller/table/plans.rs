@@ -8,7 +8,8 @@ use crate::controller::clock::millis;
 use crate::controller::snapshot::Snapshot;
 use crate::domain::{ExternalId, Mono, Uid};
 
-/// So many milliseconds after its time a plan that has not come about is lost. The queue is never so late.
+/// So many milliseconds after its time a plan that has not come about is lost. The queue is never so late, unless the whole process stood still: then
+/// all is late at once, and has that time from then on.
 const LATE_MS: u64 = 30_000;
 
 /// What is planned for an object.
@@ -51,12 +52,15 @@ impl Plan {
         if self == Self::Nothing { before } else { self }
     }
 
-    fn is_lost(self, slot: &Slot, uid: &Uid, now: Mono, waits_for_permit: &impl Fn(&Uid) -> bool) -> bool {
+    /// `awake`: when the process last stood still.
+    fn is_lost(self, slot: &Slot, uid: &Uid, now: Mono, awake: Mono, waits_for_permit: &impl Fn(&Uid) -> bool) -> bool {
+        let is_late = |at: Mono| now >= at.max(awake).after(LATE_MS);
         match self {
             Self::Running | Self::Change => false,
-            Self::Queued(at) | Self::At(at) => now >= at.after(LATE_MS),
+            Self::Queued(at) | Self::At(at) => is_late(at),
             Self::Turn => !slot.busy,
-            Self::Permit => !waits_for_permit(uid),
+            // What was reserved for it may have gone to another meanwhile; the queue comes to it all the same.
+            Self::Permit => !waits_for_permit(uid) && (awake == Mono::ZERO || is_late(awake)),
             Self::Nothing => true,
         }
     }
@@ -122,16 +126,16 @@ impl Table {
         }
     }
 
-    /// Hands all to the queue that are behind and that nothing is planned for. `waits_for_permit`: whether a uid waits for a permit or has one
-    /// reserved. Looks at each object once; at rest it does nothing else.
-    pub fn rescue(&self, now: Mono, waits_for_permit: impl Fn(&Uid) -> bool) -> Vec<Rescued> {
+    /// Hands all to the queue that are behind and that nothing is planned for. `awake`: when the process last stood still, zero if never.
+    /// `waits_for_permit`: whether a uid waits for a permit or has one reserved. Looks at each object once; at rest it does nothing else.
+    pub fn rescue(&self, now: Mono, awake: Mono, waits_for_permit: impl Fn(&Uid) -> bool) -> Vec<Rescued> {
         let mut rescued = Vec::new();
         for slot in lock(&self.slots).values_mut() {
             for at in 0..slot.entries.len() {
                 let entry = &slot.entries[at];
                 if !entry.behind
                     || entry.running
-                    || !entry.plan.is_lost(slot, &entry.claimant.uid, now, &waits_for_permit)
+                    || !entry.plan.is_lost(slot, &entry.claimant.uid, now, awake, &waits_for_permit)
                 {
                     continue;
                 }

@@ -125,7 +125,11 @@ fn behind() -> (Table, UnboundedReceiver<Ref>, ExternalId, Uid) {
 const LATER: Mono = Mono(30_000);
 
 fn rescued(table: &Table, now: Mono, permits: bool) -> usize {
-    table.rescue(now, |_| permits).len()
+    rescued_after(table, now, Mono::ZERO, permits)
+}
+
+fn rescued_after(table: &Table, now: Mono, awake: Mono, permits: bool) -> usize {
+    table.rescue(now, awake, |_| permits).len()
 }
 
 #[test]
@@ -162,6 +166,25 @@ fn what_is_planned_is_left_alone_until_it_is_late() {
     drop(turn);
     assert_eq!(rescued(&table, Mono::ZERO, false), 0, "its end hands it to the queue");
     assert_eq!(rescued(&table, LATER, false), 1);
+}
+
+/// After a standstill all is late, and nothing is lost: what is still late half a minute later is.
+#[test]
+fn a_standstill_makes_nothing_late() {
+    let awake = Mono(600_000);
+    let late = awake.after(30_000);
+    for plan in [None, Some(Plan::At(Mono(1))), Some(Plan::Permit)] {
+        let (table, _woken, external_id, uid) = behind();
+        if let Some(plan) = plan {
+            table.runs(&external_id, &uid);
+            table.plans(&external_id, &uid, plan);
+            table.drops(&external_id, &uid);
+        }
+        for at in [awake, Mono(late.0 - 1)] {
+            assert_eq!(rescued_after(&table, at, awake, false), 0, "{plan:?}");
+        }
+        assert_eq!(rescued_after(&table, late, awake, false), 1, "{plan:?}");
+    }
 }
 
 #[test]

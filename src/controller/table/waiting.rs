@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use tokio::sync::futures::Notified;
 
 use super::{Entry, Ref, Table, lock};
+use crate::api::Reason;
 use crate::domain::{CANARIES, Cause, ExternalId, KeyMark, Mono, Testimony, Witness};
 
 /// Who cannot go on without a witness, each with when its read was answered.
@@ -73,13 +74,14 @@ impl Table {
         self.tell(served);
     }
 
-    /// True if an identity is recorded under the key `current` whose object stays: it should show.
-    pub fn expects_identities(&self, current: &KeyMark) -> bool {
-        let stays = |entry: &Entry| {
-            let claimant = &entry.claimant;
-            claimant.recorded.is_some() && !claimant.leaving && claimant.credential.as_deref() == current.as_deref()
-        };
-        lock(&self.slots).values().flat_map(|slot| &slot.entries).any(stays)
+    /// True if an identity is recorded that the root key has to show, and whose object stays. One that is suspended or invalid is not made
+    /// again if it is gone, so it says nothing.
+    pub fn expects_identities(&self) -> bool {
+        let slots = lock(&self.slots);
+        let marks = lock(&self.workspace).marks_to_show();
+        let rests = |entry: &Entry| matches!(entry.reason, Some(Reason::Suspended | Reason::InvalidSpec));
+        let mut entries = slots.values().flat_map(|slot| &slot.entries);
+        entries.any(|entry| !entry.claimant.leaving && !rests(entry) && has_to_show(entry, &marks))
     }
 
     /// A look with the key `current` has shown nothing, and the permission to create stood in though identities should have shown: who stays
@@ -126,20 +128,16 @@ impl Table {
         lock(&self.waiting).vain.clear();
     }
 
-    /// The externalIds of a few identities that are recorded under the key `current` and should be there, likeliest first: those that were not
+    /// The externalIds of a few identities that are recorded, that the root key has to show and that should be there, likeliest first: those that were not
     /// asked in vain come first, of these those whose objects stay, of these the oldest. None that waits for a witness itself, nor one of
     /// `missing`. Once all were asked in vain it begins anew.
-    pub fn likely_witnesses(&self, current: &KeyMark, missing: &HashSet<&ExternalId>) -> Vec<ExternalId> {
+    pub fn likely_witnesses(&self, missing: &HashSet<&ExternalId>) -> Vec<ExternalId> {
         let slots = lock(&self.slots);
+        let marks = lock(&self.workspace).marks_to_show();
         let mut waiting = lock(&self.waiting);
         // As many as there are externalIds at most.
         waiting.vain.retain(|external_id| slots.contains_key(external_id));
-        let likely = |entry: &Entry| {
-            let claimant = &entry.claimant;
-            claimant.recorded.is_some()
-                && claimant.credential.as_deref() == current.as_deref()
-                && !waiting.objects.contains_key(&entry.at.to_ref())
-        };
+        let likely = |entry: &Entry| has_to_show(entry, &marks) && !waiting.objects.contains_key(&entry.at.to_ref());
         let entries = slots.iter().flat_map(|(external_id, slot)| slot.entries.iter().map(move |it| (external_id, it)));
         let rank =
             |it: &ExternalId, entry: &Entry| (waiting.vain.contains(it), entry.claimant.leaving, entry.claimant.born);
@@ -154,6 +152,12 @@ impl Table {
         }
         best.into_iter().map(|(_, external_id)| external_id.clone()).collect()
     }
+}
+
+/// An identity is recorded of it under one of these marks.
+fn has_to_show(entry: &Entry, marks: &[KeyMark]) -> bool {
+    let claimant = &entry.claimant;
+    claimant.recorded.is_some() && marks.iter().any(|mark| mark.as_deref() == claimant.credential.as_deref())
 }
 
 #[cfg(test)]
@@ -180,7 +184,7 @@ mod tests {
             })));
         }
         let likely = || -> Vec<String> {
-            let likely = table.likely_witnesses(&None, &HashSet::new());
+            let likely = table.likely_witnesses(&HashSet::new());
             likely.iter().map(|external_id| external_id.as_str().to_owned()).collect()
         };
         let in_vain = |names: &[String]| names.iter().for_each(|name| table.asked_in_vain(ExternalId::new(name)));

@@ -28,7 +28,7 @@ pub(super) fn deleting(s: &Situation<'_>) -> Step {
         (Mark::Absent, None) if !s.visits.sent => return release(Freed::NeverClaimed),
         _ => {}
     }
-    if held.is_none() && s.visits.claimed_here && !s.visits.sent && !s.visits.met_exists {
+    if held.is_none() && s.given_up().is_none() && s.visits.claimed_here && !s.visits.sent && !s.visits.met_exists {
         return release(Freed::NeverSent);
     }
     if s.deletion() == DeletionPolicy::Orphan {

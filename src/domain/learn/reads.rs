@@ -24,8 +24,10 @@ pub(super) fn found(
     telling: Telling,
     failures: u32,
 ) {
+    // It was not gone: whose it is, the doubt tells.
+    known.take_back_tentative();
     let settled = telling.begun >= known.settles_at(policy.window);
-    (known.unwitnessed, known.tentative) = (None, None);
+    known.unwitnessed = None;
     visits.exists_since = None;
     let doubt = if settled { known.settle() } else { None };
     if settled {

@@ -37,3 +37,25 @@ fn what_it_says_itself_is_believed_at_once() {
     assert_eq!(memory.sees(CrdSight::Stays, Mono(0), WINDOW), Crd::Stays);
     assert_eq!(memory.sees(CrdSight::Hidden, Mono(0), WINDOW), Crd::Hidden);
 }
+
+/// Whoever saw it first may never have come back, since its object was let go by hand; a single wrong answer hours later is the first again.
+#[test]
+fn a_look_that_is_long_past_agrees_with_none() {
+    const HOURS: u64 = 3 * 3_600_000;
+    let mut memory = CrdMemory::default();
+    memory.sees(CrdSight::Missing, Mono(0), WINDOW);
+    let later = Mono(HOURS);
+    let again = later.after(WINDOW);
+    assert_eq!(memory.sees(CrdSight::Missing, later, WINDOW), Crd::Doubtful(again));
+    // The second look may be late by a few windows.
+    assert_eq!(memory.sees(CrdSight::Missing, again.after(2 * WINDOW), WINDOW), Crd::Going);
+}
+
+/// A short window, as of tests, is no reason to come in vain for ever: the second look has a minute in any case.
+#[test]
+fn the_second_look_has_time_however_short_the_window() {
+    let mut memory = CrdMemory::default();
+    memory.sees(CrdSight::Missing, Mono(0), 0);
+    assert_eq!(memory.sees(CrdSight::Missing, Mono(59_000), 0), Crd::Going);
+    assert_eq!(memory.sees(CrdSight::Missing, Mono(61_000), 0), Crd::Doubtful(Mono(61_000)));
+}

@@ -27,6 +27,7 @@ pub(super) fn causes() -> Vec<Cause> {
         Cause::Contested,
         Cause::Broken,
         Cause::CrdHidden,
+        Cause::CrdUnread("the API server says: 404 page not found".to_owned()),
         Cause::Suspended,
         Cause::OwnerPending,
         Cause::Unseen,

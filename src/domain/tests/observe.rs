@@ -341,3 +341,27 @@ fn r4_what_this_process_knows_outlives_a_long_deletion() {
         assert!(before > Mono::ZERO && after == before, "{what}");
     }
 }
+
+/// R4: the answer to a claim was lost, and the next patch is made from a cache that does not show it: that one fails, the first one is on.
+#[test]
+fn r4_a_claim_that_went_unanswered_stays_our_own_when_a_later_one_is_out_of_date() {
+    let Mark::Own(claim) = Scene::claimed().object.mark else { panic!("a claim") };
+    let mut scene = Scene::new().look();
+    let Scene { object, visits, policy, now, .. } = &mut scene;
+    assert!(claiming(object, &claim, visits, policy, *now));
+    let noted = claiming(object, &claim, visits, policy, *now);
+    not_claimed(&claim, noted, visits);
+    let ours = scene.clone().with(|scene| scene.object.mark = Mark::Own(claim.clone())).look();
+    assert_eq!((ours.known.doubt(), ours.visits.claiming.len()), (None, 0));
+    // One that was refused for sure is nobody's.
+    let mut refused = Scene::new().look();
+    let Scene { object, visits, policy, now, .. } = &mut refused;
+    let noted = claiming(object, &claim, visits, policy, *now);
+    not_claimed(&claim, noted, visits);
+    let strange = refused.with(|scene| scene.object.mark = Mark::Own(claim.clone())).look();
+    assert!(strange.known.doubts_a_create());
+    // And for a window after the start a cache may be behind another process's.
+    let mut early = Scene::new().at(Mono(1)).look();
+    let Scene { object, visits, policy, now, .. } = &mut early;
+    assert!(!claiming(object, &claim, visits, policy, *now));
+}

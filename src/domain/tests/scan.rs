@@ -191,7 +191,7 @@ proptest! {
         if any.subject().finds(&sight).is_none() {
             return Ok(());
         }
-        note(&any.object, &sight, &mut any.known, &mut any.visits);
+        note(&any.object, &sight, &mut any.known, &mut any.visits, any.now);
         prop_assert!(any.subject().finds(&sight).is_none(), "once is enough");
         begin_pass(&mut any.known);
         observe(&any.object, &mut any.known, &mut any.visits, &any.policy, any.now);
@@ -265,7 +265,7 @@ fn after_an_update_that_hit_another_identity_none_is_provoked() {
     let mut noted = any.clone();
     let content = Content { meta: meta(r#"{"a":1}"#), limits: Limits::default() };
     let sight = Sight { begun, saw: Saw::There { id: id(1), content } };
-    note(&noted.object, &sight, &mut noted.known, &mut noted.visits);
+    note(&noted.object, &sight, &mut noted.known, &mut noted.visits, noted.now);
     assert_eq!(decide(&noted.situation()), Step::Call(Call::Read(customer())), "it waits for a change no longer");
     any.visits.trouble = None;
     assert_eq!(finds(&any, r#"{"a":2}"#), Some(Finding::Verdict));

@@ -135,10 +135,13 @@ impl Sim {
                         Some(left) => *left -= 1,
                         None => {}
                     }
-                    if let KubeStep::Claim(claim) = &step {
-                        let visits = self.process.visits.entry(thing.uid.clone()).or_default();
-                        claiming(&object, claim, visits, &self.policy, mono);
-                    }
+                    let noted = match &step {
+                        KubeStep::Claim(claim) => {
+                            let visits = self.process.visits.entry(thing.uid.clone()).or_default();
+                            claiming(&object, claim, visits, &self.policy, mono)
+                        }
+                        _ => false,
+                    };
                     let ordered =
                         script.refused.iter().chain(&self.refuses).find(|(write, _)| Some(*write) == step.write());
                     let code = ordered.map(|(_, code)| *code);
@@ -164,8 +167,8 @@ impl Sim {
                         put_on(&object, claim, after.claim.is_some(), visits, mono);
                         claimed(&object, visits);
                     }
-                    if let (KubeStep::Claim(_), None) = (&step, &done) {
-                        not_claimed(visits);
+                    if let (KubeStep::Claim(claim), None) = (&step, &done) {
+                        not_claimed(claim, noted, visits);
                     }
                     match (&step, done) {
                         (KubeStep::Release(_), Some(None)) => return End::Done,
