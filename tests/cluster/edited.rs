@@ -201,8 +201,8 @@ async fn judge(world: &World, case: &Case) -> Result<(), String> {
         let stays = case.workflow == Workflow::Orphan
             // Said before the delete was sent, it is heeded (S8).
             || (case.edit == Edit::Orphan && deleted == 0)
-            // Gone before it was claimed, or before another one's identity was taken over.
-            || (matches!(case.workflow, Workflow::Adopt | Workflow::Replaced) && case.at == 0);
+            // Gone before it was claimed, or before it was recorded that another one's identity is taken over (R7).
+            || (matches!(case.workflow, Workflow::Adopt | Workflow::Replaced) && case.at <= 1);
         return match (case.workflow.deletes() || case.edit == Edit::Delete, stays == live.is_some()) {
             (false, _) => wrong("it went"),
             (_, false) => wrong("leaked, or not left alone"),
