@@ -292,7 +292,8 @@ impl Knowledge {
                 self.unwitnessed = None;
                 let settles = matches!(self.settled(window), Some(Seen::Absent { .. }));
                 let doubt = if settles { self.settle() } else { None };
-                self.tentative = (testimony == Testimony::CountsForStaying).then_some((ended, doubt));
+                let for_all = witness.of(true).testimony(ended) == Testimony::Counts;
+                self.tentative = (!for_all).then_some((ended, doubt));
             }
             Testimony::Void => {
                 self.unwitnessed = None;

@@ -239,7 +239,9 @@ fn tells(config: &Config, state: &State, thing: &Thing, several: bool, asked: bo
     }
     let holds = live.is_some_and(|live| thing.held_id() == Some(live.id) && wish.holds(live.stored));
     match shown.reason {
-        Some(Reason::Synced) => shown.ready && !wish.invalid && (holds || (!asked && state.disturbed)),
+        Some(Reason::Synced) => {
+            shown.ready && !wish.invalid && (holds || (!asked && (state.disturbed || state.rewound)))
+        }
         Some(Reason::InvalidSpec) => wish.invalid,
         Some(Reason::Rejected) => shown.stalled,
         Some(Reason::ExternalIdConflict) => several,
@@ -252,6 +254,8 @@ fn tells(config: &Config, state: &State, thing: &Thing, several: bool, asked: bo
             };
             shown.stalled && !wish.invalid && ((!asked && state.disturbed) || live.is_some_and(loses))
         }
+        // Finalizer and claim were taken off three times (R16).
+        Some(Reason::NotConverging) => thing.tampered,
         Some(Reason::AlreadyExists) => {
             let told = |live: crate::unkey::Identity| {
                 live.maker == Some(thing.uid) && state.can_be_told(thing, live) && !state.is_excused(thing.uid)

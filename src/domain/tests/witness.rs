@@ -108,6 +108,12 @@ fn what_stands_in_for_a_witness_lets_nothing_go() {
     assert_eq!((witness.of(true).blind(), witness.of(false).blind()), (Some(&Cause::Unwitnessed), None));
     witness.shown(any.now.after(3));
     assert_eq!(witness.of(true).blind(), None);
+    // What counts for it while it stays, though a look was in vain for those that leave, does not count any more when it leaves itself.
+    let mut staying = nothing_found(&any);
+    staying.hear_witness(&witness, WINDOW, false);
+    assert!(!staying.lacks_witness());
+    staying.hear_witness(&witness, WINDOW, true);
+    assert_eq!(staying.seen, Seen::Nothing, "the read is made again");
     leaving.hear_witness(&witness, WINDOW, true);
     assert!(!leaving.lacks_witness() && leaving.seen == Seen::Nothing, "the read is made again");
 }
