@@ -94,7 +94,10 @@ impl World {
                 continue;
             }
             // A deletion that is blocked waits for a change, and each visit may look; here every round is a visit.
-            let blocked = state.kube.things().any(|thing| thing.is_deleting());
+            // So may one over what is contested, once an hour (R16).
+            let contested =
+                |thing: &Thing| thing.record().is_some_and(|record| record.shown.reason == Some(Reason::NotConverging));
+            let blocked = state.kube.things().any(|thing| thing.is_deleting() || contested(thing));
             let looks = if blocked { made.0 } else { state.calls };
             if (looks, state.sent, state.writes) != made {
                 return Some(Broken::Quiet);
@@ -239,9 +242,7 @@ fn tells(config: &Config, state: &State, thing: &Thing, several: bool, asked: bo
     }
     let holds = live.is_some_and(|live| thing.held_id() == Some(live.id) && wish.holds(live.stored));
     match shown.reason {
-        Some(Reason::Synced) => {
-            shown.ready && !wish.invalid && (holds || (!asked && (state.disturbed || state.rewound)))
-        }
+        Some(Reason::Synced) => shown.ready && !wish.invalid && (holds || (!asked && state.disturbed)),
         Some(Reason::InvalidSpec) => wish.invalid,
         Some(Reason::Rejected) => shown.stalled,
         Some(Reason::ExternalIdConflict) => several,

@@ -109,7 +109,7 @@ seeded! {
     /// Forgets a create in doubt when a get finds nothing, without a witness (R19).
     SettleUnwitnessed => Released in "a right is lost, never adopts",
     /// Lets the permission to create stand in for a deletion though recorded identities should show (R19).
-    StandsInForAll => Released in "a right is lost",
+    StandsInForAll => Released in "a key that may only create",
     /// Deletes what the policy would only have adopted (R7).
     DeleteAdoptable => OnlyOwn in "met, then edited",
     /// Says of what is at rest that it waits (R24).
