@@ -281,7 +281,7 @@ pub const ALL: &[Config] = &[
         fates: &[Fate::Lost],
         rights: &[Right::Get, Right::Update, Right::Delete, Right::All],
         budget: Budget { user: 1, rights: 1, denials: 2, ..NONE },
-        deep: Budget { user: 2, faults: 1, rights: 1, denials: 3, crashes: 1, ..NONE },
+        deep: Budget { user: 2, faults: 1, rights: 1, denials: 3, ..NONE },
         ..BASE
     },
     Config {
