@@ -257,11 +257,6 @@ impl Snapshot {
         self.deleted.is_some()
     }
 
-    /// Since when it is being deleted, in seconds since 1970.
-    pub fn deleted(&self) -> Option<i64> {
-        self.deleted
-    }
-
     /// How far it has come.
     pub fn progress(&self) -> Progress {
         let own = self.read_status().filter(|status| status.uid.as_deref() == Some(self.uid.as_str()));

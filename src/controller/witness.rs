@@ -63,9 +63,8 @@ pub async fn run(context: Arc<Context>) {
                     );
                 }
                 let now = context.clock.now();
-                let ms = backoff::delay(&Cause::Unwitnessed, failures, 0, context.dice()).unwrap_or(backoff::MAX_MS);
                 // Who read while the look was under way gets another one at once.
-                vain = Some((begun, Instant::now() + Duration::from_millis(ms)));
+                vain = Some((begun, next_look(&context, &Cause::Unwitnessed, failures)));
                 context.table.stood_in(current, begun, now);
             }
             Ok(Found::Shown(begun) | Found::StandsIn(begun)) => {
@@ -82,12 +81,17 @@ pub async fn run(context: Arc<Context>) {
                     );
                 }
                 let now = context.clock.now();
-                let ms = backoff::delay(&cause, failures, 0, context.dice()).unwrap_or(backoff::MAX_MS);
-                vain = Some((now, Instant::now() + Duration::from_millis(ms)));
+                vain = Some((now, next_look(&context, &cause, failures)));
                 context.table.showed_nothing(current, now, cause);
             }
         }
     }
+}
+
+/// When to look again after so many looks in vain in a row (R13).
+fn next_look(context: &Context, cause: &Cause, failures: u32) -> Instant {
+    let ms = backoff::delay(cause, failures, 0, context.dice()).unwrap_or(backoff::MAX_MS);
+    Instant::now() + Duration::from_millis(ms)
 }
 
 /// What a look found, and when the request began that shows it.

@@ -66,6 +66,7 @@ fn inherit(object: &Object, known: &mut Knowledge, visits: &mut Visits, policy: 
     let (held, claimed) = (object.held().is_some(), object.mark.own().is_some());
     let first = !std::mem::replace(&mut visits.seen_before, true);
     let long_over = policy.is_long_over(object);
+    let doubt = |over, create| if long_over { Doubt::long_over(create) } else { Doubt::new(over, false, create) };
     if first && long_over {
         known.others_are_long_over();
     } else if first && (claimed || held) {
@@ -87,11 +88,7 @@ fn inherit(object: &Object, known: &mut Knowledge, visits: &mut Visits, policy: 
     if strange {
         // Who sent it may have died a moment ago: the attempt lasts as long as one of ours.
         let create = Some(object.guard.uid.clone());
-        known.inherit(if long_over {
-            Doubt::long_over(create)
-        } else {
-            Doubt::new(now.after(policy.attempt), false, create)
-        });
+        known.inherit(doubt(now.after(policy.attempt), create));
     }
     // For a while after taking the lead a cache may still show what was before the last process's writes (S7): until
     // then each sight counts as the first.
@@ -110,7 +107,7 @@ fn inherit(object: &Object, known: &mut Knowledge, visits: &mut Visits, policy: 
         let settled = object.recorded.own().is_some_and(|record| record.shown.ready);
         let create = (!settled).then(|| object.guard.uid.clone());
         let over = now.max(Mono::ZERO.after(policy.attempt));
-        known.inherit(if long_over { Doubt::long_over(create) } else { Doubt::new(over, false, create) });
+        known.inherit(doubt(over, create));
     }
 }
 

@@ -19,12 +19,7 @@ impl Pass<'_> {
         let (policy, now) = (&self.access.policy, self.context.clock.now());
         let noted = domain::claiming(object, claim, &mut lock(&self.memory).visits, policy, now);
         let outcome = kube::patch(&self.context.client, &object.key, patch).await?;
-        let is_off = match &outcome {
-            Outcome::Stale(_) => true,
-            Outcome::Refused(answer) => (400..500).contains(&answer.code),
-            Outcome::Now(_) | Outcome::Gone => false,
-        };
-        if is_off {
+        if outcome.had_no_effect() {
             domain::not_claimed(claim, noted, &mut lock(&self.memory).visits);
         }
         if self.written(KubeWrite::Claim, object, outcome).await? {

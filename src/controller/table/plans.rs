@@ -17,8 +17,6 @@ const LATE_MS: u64 = 30_000;
 pub enum Plan {
     /// It was handed to the queue at that moment.
     Queued(Mono),
-    /// A pass over it is under way.
-    Running,
     /// The queue comes back to it at that moment.
     At(Mono),
     /// It waits for the turn on its externalId, and is woken when that is free.
@@ -56,7 +54,7 @@ impl Plan {
     fn is_lost(self, slot: &Slot, uid: &Uid, now: Mono, awake: Mono, waits_for_permit: &impl Fn(&Uid) -> bool) -> bool {
         let is_late = |at: Mono| now >= at.max(awake).after(LATE_MS);
         match self {
-            Self::Running | Self::Change => false,
+            Self::Change => false,
             Self::Queued(at) | Self::At(at) => is_late(at),
             Self::Turn => !slot.busy,
             // What was reserved for it may have gone to another meanwhile; the queue comes to it all the same.
@@ -87,7 +85,7 @@ impl Table {
 
     /// A pass over the object begins.
     pub fn runs(&self, external_id: &ExternalId, uid: &Uid) {
-        self.with_entry(external_id, uid, |entry| (entry.plan, entry.running) = (Plan::Running, true));
+        self.with_entry(external_id, uid, |entry| (entry.plan, entry.running) = (Plan::Nothing, true));
     }
 
     /// A pass over the object has ended like that. What was handed to the queue meanwhile stays there.
@@ -104,11 +102,9 @@ impl Table {
         let now = self.clock.now();
         self.with_entry(external_id, uid, |entry| {
             entry.running = false;
-            match &mut entry.plan {
-                Plan::Running => entry.plan = Plan::Nothing,
-                // The queue runs one pass at a time over an object: only now can it come to this one.
-                Plan::Queued(at) => *at = now,
-                _ => {}
+            // The queue runs one pass at a time over an object: only now can it come to this one.
+            if let Plan::Queued(at) = &mut entry.plan {
+                *at = now;
             }
         });
     }

@@ -127,11 +127,11 @@ pub(super) fn absent(
     known.saw_nothing(absent, telling.now);
     // The primary says that it exists, the replica does not show it yet: ask the primary again, in a while.
     let exists = matches!(&known.last, LastWrite::Exists { uid } if *uid == object.guard.uid);
-    if exists && object.held().is_some() {
-        // It was said before that id was recorded: of what is there now it says nothing.
+    if exists {
         known.last = LastWrite::None;
-    } else if exists {
-        known.last = LastWrite::None;
+    }
+    // An "exists" from before the recorded id is out of date.
+    if exists && object.held().is_none() {
         // Said so for longer than a replica is behind, it exists and is hidden (R19).
         if visits.exists_since.is_some_and(|since| telling.begun >= since.after(policy.window)) {
             return denied(object, Operation::Read, visits, policy, telling, failures);
