@@ -156,6 +156,8 @@ async fn s44_a_definition_that_cannot_be_read_is_told() {
         assert!(message.contains("Orphan"), "{message}");
         assert!(world.workspace.live(name).is_some());
         proxy.clear_faults();
+        // By itself it is tried again after a minute at most, which is longer than this test waits.
+        world.ask_for_check_if_there(name, "mended").await;
         world.gone(name).await;
         assert!(world.workspace.live(name).is_none(), "{name}");
     }
