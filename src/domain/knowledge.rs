@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 use super::content::{Applied, Content};
 use super::fields::Fields;
 use super::ids::{Confirmed, IdentityId, Mono, Uid};
+use super::object::Object;
 use super::witness::{Testimony, Witness};
 
 /// All of it. One per externalId (and root key); shared by every object that names it, one after the other.
@@ -93,6 +94,8 @@ pub enum LastWrite {
         identity: Confirmed,
         /// Hashes of the fields that were sent.
         applied: Applied,
+        /// The generation that the status spoke of when the first of those fields was sent.
+        told: i64,
         /// The status of the object shows it.
         noted: bool,
     },
@@ -270,6 +273,22 @@ impl Knowledge {
             Some(before) => before.and(doubt),
             None => doubt,
         });
+    }
+
+    /// The last write, once it is known that `identity` holds what `object` asked for with these hashes. What an earlier update put there and
+    /// no status shows yet stays known.
+    pub fn updated(&self, object: &Object, identity: &Confirmed, accepted: &Applied) -> LastWrite {
+        let uid = object.guard.uid.clone();
+        let told = object.recorded.own().map_or(object.generation, |record| record.generation);
+        let (applied, told) = match &self.last {
+            LastWrite::Updated { uid: of, identity: to, applied, told: before, noted: false }
+                if *of == uid && to == identity =>
+            {
+                (applied.overlaid(accepted), told.min(*before))
+            }
+            _ => (accepted.clone(), told),
+        };
+        LastWrite::Updated { uid, identity: identity.clone(), applied, told, noted: false }
     }
 
     /// A read that was answered now found nothing, and waits for its witness.

@@ -6,14 +6,14 @@
 mod reads;
 
 use super::backoff;
-use super::content::{Applied, Content};
+use super::content::Content;
 use super::desired::Desired;
 use super::fight;
 use super::ids::{Confirmed, IdentityId, Mono};
 use super::knowledge::{Doubt, InFlight, Knowledge, LastWrite, Seen, Unsure, Write};
 use super::object::Object;
 use super::report::{Cause, Note, Operation};
-use super::situation::{Call, Patch, Policy, Purpose};
+use super::situation::{Call, Policy, Purpose};
 use super::visits::{Trouble, Unfound, Visits};
 
 /// What Unkey answered.
@@ -144,23 +144,6 @@ pub fn begin(object: &Object, call: &Call, known: &mut Knowledge, visits: &mut V
     visits.met_deleting |= what == Write::Delete;
 }
 
-/// What is known to be accepted once an update of `to` with `patch` is.
-fn updated(to: &Confirmed, patch: &Patch, object: &Object, known: &Knowledge) -> Applied {
-    let applied = Applied {
-        meta: patch.meta.as_ref().map(super::content::Meta::hash),
-        limits: patch.limits.as_ref().map(super::content::Limits::hash),
-    };
-    // What an earlier update put there and no status shows yet stays known.
-    match &known.last {
-        LastWrite::Updated { uid, identity, applied: before, noted: false }
-            if *uid == object.guard.uid && identity == to =>
-        {
-            before.overlaid(&applied)
-        }
-        _ => applied,
-    }
-}
-
 /// Takes in the answer to a call. Returns what is worth an event.
 pub fn learn(
     object: &Object,
@@ -227,14 +210,13 @@ pub fn learn(
                 visits.trouble = Some(trouble(object, policy, Cause::Mismatch, None, true));
                 return None;
             }
-            let applied = updated(to, patch, object, known);
+            let last = known.updated(object, to, &patch.hashes());
             if *purpose == Purpose::Drift {
                 fight::corrected(object, &known.seen, visits, telling.now);
             }
             visits.drifted = false;
             visits.unfound = None;
-            let uid = object.guard.uid.clone();
-            known.last = LastWrite::Updated { uid, identity: to.clone(), applied, noted: false };
+            known.last = last;
             visits.suspicion = false;
             return (*purpose == Purpose::Drift).then(|| Note::DriftCorrected(to.id().clone()));
         }

@@ -170,13 +170,14 @@ fn note(object: &Object, known: &mut Knowledge) {
         LastWrite::Created { uid, identity, noted, .. } if *uid == object.guard.uid => {
             *noted |= held.is_some_and(|held| held.identity == *identity);
         }
-        LastWrite::Updated { uid, identity, applied, noted } if *uid == object.guard.uid => {
-            if let (Some(held), Ok(desired)) = (held.filter(|held| held.identity == *identity), &object.spec) {
-                let current = object.recorded.own().is_some_and(|record| record.generation == object.generation);
-                // What was released since, and the status says so, is not managed, whatever was accepted (R17, R18).
-                let released = |field: &Field, named: bool| current && !named && !field.is_named();
-                applied.meta.take_if(|_| released(&held.fields.meta, desired.meta.is_some()));
-                applied.limits.take_if(|_| released(&held.fields.limits, desired.limits.is_some()));
+        LastWrite::Updated { uid, identity, applied, told, noted } if *uid == object.guard.uid => {
+            if let Some(held) = held.filter(|held| held.identity == *identity) {
+                let later = object.recorded.own().is_some_and(|record| record.generation > *told);
+                // What was released since, and the status says so, is not managed, whatever was accepted and whatever the spec has come to name
+                // again (R17, R18).
+                let released = |field: &Field| later && !field.is_named();
+                applied.meta.take_if(|_| released(&held.fields.meta));
+                applied.limits.take_if(|_| released(&held.fields.limits));
             }
             *noted |=
                 held.is_some_and(|held| held.identity == *identity && held.fields.overlaid(applied) == held.fields);

@@ -1,7 +1,7 @@
 //! The question and the answer of a decision.
 
 use super::claim::{Claim, Mark};
-use super::content::{Limits, Meta};
+use super::content::{Applied, Limits, Meta};
 use super::crd::Crd;
 use super::desired::Desired;
 use super::ids::{Confirmed, ExternalId, IdentityId, Mono};
@@ -159,6 +159,13 @@ pub struct Patch {
     pub meta: Option<Meta>,
     /// Replaces the whole list.
     pub limits: Option<Limits>,
+}
+
+impl Patch {
+    /// The hashes of what it sends.
+    pub fn hashes(&self) -> Applied {
+        Applied { meta: self.meta.as_ref().map(Meta::hash), limits: self.limits.as_ref().map(Limits::hash) }
+    }
 }
 
 /// Why an update is sent.

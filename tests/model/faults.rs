@@ -315,6 +315,16 @@ impl Seeded {
                 known.settle();
             }
             (Self::ForgetCreated, Call::Create(_), Reply::Created { .. }) => known.last = LastWrite::None,
+            (Self::KeepsReleased, Call::Update { .. }, Reply::Updated { .. }) => {
+                if let LastWrite::Updated { told, .. } = &mut known.last {
+                    *told = i64::MAX;
+                }
+            }
+            (Self::ForgetsUnshown, Call::Read(_), Reply::Found { .. }) => {
+                if matches!(known.last, LastWrite::Updated { .. }) {
+                    known.last = LastWrite::None;
+                }
+            }
             (Self::IgnoreDrift, Call::Read(_), Reply::Found { .. }) => {
                 known.seen = Seen::Nothing;
                 visits.suspicion = false;

@@ -221,8 +221,26 @@ pub const ALL: &[Config] = &[
         start: Start::Settled,
         fates: &[Fate::Lost, Fate::EndedAfter],
         budget: Budget { user: 2, faults: 1, crashes: 1, ..NONE },
-        // Without cuts: see docs/model.md, "What is not explored".
-        deep: Budget { user: 3, faults: 1, crashes: 1, ..NONE },
+        deep: Budget { user: 3, faults: 1, crashes: 1, cuts: 1, ..NONE },
+        ..BASE
+    },
+    Config {
+        name: "managed, released, managed again",
+        first: &[EMPTY],
+        wishes: &[EMPTY, A, B],
+        start: Start::Settled,
+        budget: Budget { user: 3, cuts: 1, ..NONE },
+        fates: &[Fate::Lost],
+        deep: Budget { user: 4, faults: 1, crashes: 1, cuts: 2, ..NONE },
+        ..BASE
+    },
+    Config {
+        name: "changed, looked at, and back",
+        wishes: &[A, B],
+        start: Start::Settled,
+        fates: &[Fate::EndedAfter, Fate::Lost],
+        budget: Budget { user: 2, faults: 1, cuts: 1, ..NONE },
+        deep: Budget { user: 3, faults: 2, cuts: 2, ..NONE },
         ..BASE
     },
     Config {

@@ -98,6 +98,10 @@ seeded! {
     UnrecordedUpdate => Looked in "becomes managed",
     /// Forgets what it was about to write when the spec is edited (R18).
     ForgetsPending => Truth in "managed late, lost, edited",
+    /// Lays an accepted update over a status that was written since and releases the field (R17, R18).
+    KeepsReleased => Looked in "managed, released, managed again",
+    /// Forgets what a look has shown, or Unkey accepted, before a status shows it (R5).
+    ForgetsUnshown => Ready in "changed, looked at, and back",
     /// Takes a field whose update went unanswered for one that is not managed (R18).
     UnsureIsUnmanaged => Truth in "unanswered, then suspended",
     /// Takes the 404 of a delete for a proof (R19).

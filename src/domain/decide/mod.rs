@@ -117,7 +117,7 @@ impl Situation<'_> {
                 credential: credential.clone(),
             }),
             // An update of an identity that was given up since says nothing of the one recorded now.
-            LastWrite::Updated { uid, identity, applied, noted: false } if uid == ours => recorded.map(|held| {
+            LastWrite::Updated { uid, identity, applied, noted: false, .. } if uid == ours => recorded.map(|held| {
                 let fields =
                     if held.identity == *identity { held.fields.overlaid(applied) } else { held.fields.clone() };
                 Held { fields, ..held.clone() }

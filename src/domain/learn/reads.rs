@@ -1,10 +1,12 @@
 //! What a read of Unkey says: whether it is settled, what it proves, and what it contradicts (R4, R5, R9).
 
-use super::super::content::Content;
+use super::super::content::{Applied, Content, FieldHash};
+use super::super::desired::Desired;
+use super::super::fields::Field;
 use super::super::fight;
 use super::super::ids::{Confirmed, ExternalId, IdentityId};
 use super::super::knowledge::{Knowledge, LastWrite, Seen};
-use super::super::object::Object;
+use super::super::object::{Object, Phase};
 use super::super::report::{Cause, Operation};
 use super::super::situation::Policy;
 use super::super::takeover;
@@ -47,6 +49,7 @@ pub(super) fn found(
     if settled {
         // Until what was found is set right, it stays known that the status tells too much: this pass may be cut.
         visits.suspicion = contradicts(&known.seen, object, policy);
+        keep_what_is_shown(object, known, visits.suspicion);
         judged(object, visits, telling);
         if let Some(until) = fight::truce(object, &known.seen, visits, telling.now) {
             visits.trouble = Some(trouble(object, policy, Cause::Contested, Some(until), true));
@@ -77,6 +80,37 @@ fn outdated(last: &mut LastWrite, content: &Content, object: &Object) -> bool {
     // Of a field that it did not send, this says nothing: whether that is managed, the status tells (R18).
     *applied = applied.overlaid(&found.shared_with(applied));
     desired.missing_from(&then).is_none()
+}
+
+/// A settled read has shown that Unkey holds something else than the status records as accepted. Until the status shows that too, it is laid
+/// over it as an accepted update is: the status of this pass may be cut, and the spec may go back to what is recorded. What is suspected is
+/// looked at again anyway. A field that is only pending is looked at before it is written, and may hold anybody's (R18).
+fn keep_what_is_shown(object: &Object, known: &mut Knowledge, suspected: bool) {
+    let (Seen::Ours { identity, content, .. }, Some(held)) = (&known.seen, object.held()) else { return };
+    let recorded = match &known.last {
+        LastWrite::Updated { uid, identity, applied, noted: false, .. }
+            if *uid == object.guard.uid && *identity == held.identity =>
+        {
+            held.fields.overlaid(applied)
+        }
+        LastWrite::Created { noted: false, .. } | LastWrite::Deleted { .. } => return,
+        _ => held.fields.clone(),
+    };
+    if held.identity != *identity || object.phase != Phase::Live {
+        return;
+    }
+    let wanted = object.spec.as_ref().map(Desired::hashes).cloned().unwrap_or_default();
+    let kept = |field: &Field, found: FieldHash, wanted: &Option<FieldHash>| {
+        let judged = suspected && wanted.as_ref().is_some_and(|wanted| *wanted != found);
+        (field.is_managed() && !judged).then_some(found)
+    };
+    let found = Applied {
+        meta: kept(&recorded.meta, content.meta.hash(), &wanted.meta),
+        limits: kept(&recorded.limits, content.limits.hash(), &wanted.limits),
+    };
+    if recorded.overlaid(&found) != recorded {
+        known.last = known.updated(object, identity, &found);
+    }
 }
 
 /// True if what was found is not the identity that is recorded, or not what the spec asks for and may write.

@@ -166,11 +166,8 @@ fn knowledge() -> impl Strategy<Value = Knowledge> {
             credential: Some("key".to_owned()),
             noted
         }),
-        (uids(), identities(), desireds(), flag()).prop_map(|(uid, identity, d, noted)| LastWrite::Updated {
-            uid,
-            identity,
-            applied: d.hashes().clone(),
-            noted
+        (uids(), identities(), desireds(), 1_i64..4, flag()).prop_map(|(uid, identity, d, told, noted)| {
+            LastWrite::Updated { uid, identity, applied: d.hashes().clone(), told, noted }
         }),
         (uids(), identities()).prop_map(|(uid, identity)| LastWrite::Deleted { uid, identity }),
         uids().prop_map(|uid| LastWrite::Exists { uid }),

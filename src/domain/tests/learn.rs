@@ -130,11 +130,12 @@ fn an_update_is_laid_over_the_one_before_it() {
         ("u", "id_1", true, false),
     ] {
         let before = Applied { meta: None, limits: Some(wanted.clone()) };
-        let last = LastWrite::Updated { uid: uid(of), identity: confirmed(id), applied: before, noted };
+        let last = LastWrite::Updated { uid: uid(of), identity: confirmed(id), applied: before, told: 0, noted };
         let mut known = Knowledge { last, ..Knowledge::default() };
         answered(&update(true, false), "id_1", &mut known, &mut Visits::default());
         let applied = Applied { meta: Some(meta(A).hash()), limits: kept.then(|| wanted.clone()) };
-        let expected = LastWrite::Updated { uid: uid("u"), identity: confirmed("id_1"), applied, noted: false };
+        let told = if kept { 0 } else { 1 };
+        let expected = LastWrite::Updated { uid: uid("u"), identity: confirmed("id_1"), applied, told, noted: false };
         assert_eq!(known.last, expected, "{of} {id} {noted}");
     }
 }

@@ -1,13 +1,13 @@
 //! What a read changes in what is known.
 
-use super::any::WINDOW;
+use super::any::{Any, WINDOW, customer};
 use super::steps::{A, B, confirmed, desired, ready};
 use super::*;
 
 /// A read that begins and ends at `any.now`, and is settled unless `known` says otherwise.
-fn read(any: &mut super::any::Any, reply: &Reply) {
+fn read(any: &mut Any, reply: &Reply) {
     let telling = Telling { begun: any.now, now: any.now, dice: 0, thrives: None };
-    let call = Call::Read(super::any::customer());
+    let call = Call::Read(customer());
     learn(&any.object, &call, reply, &mut any.known, &mut any.visits, &any.policy, telling);
 }
 
@@ -21,7 +21,8 @@ fn an_update_that_no_status_shows_gives_way_to_what_a_settled_read_shows() {
     let after = |of: &str, sent: &str, holds: &str| {
         let mut any = ready();
         let applied = desired(sent).hashes().clone();
-        any.known.last = LastWrite::Updated { uid: uid(of), identity: confirmed("id_1"), applied, noted: false };
+        any.known.last =
+            LastWrite::Updated { uid: uid(of), identity: confirmed("id_1"), applied, told: 1, noted: false };
         read(&mut any, &found("id_1", holds));
         let LastWrite::Updated { applied, .. } = any.known.last else { panic!("{:?}", any.known.last) };
         (applied, any.visits.drifted)
@@ -32,6 +33,49 @@ fn an_update_that_no_status_shows_gives_way_to_what_a_settled_read_shows() {
     assert_eq!(after("u", A, A), (a.clone(), false), "as it was sent");
     assert_eq!(after("u", B, A), (a.clone(), false), "it had brought something else");
     assert_eq!(after("v", A, B), (a, false), "of another life");
+}
+
+/// R5: what a settled look shows, and the status records otherwise, is known until a status shows it: the one of this pass may be cut, and the
+/// spec may go back to what is recorded.
+#[test]
+fn r5_what_a_look_shows_outlives_a_status_that_is_cut() {
+    type Change<'a> = &'a dyn Fn(&mut Any);
+    let after = |changes: &[Change<'_>], holds: &str| {
+        let mut any = ready();
+        changes.iter().for_each(|change| change(&mut any));
+        read(&mut any, &found("id_1", holds));
+        any.known.last
+    };
+    let known = |text: &str| LastWrite::Updated {
+        uid: uid("u"),
+        identity: confirmed("id_1"),
+        applied: Applied { meta: desired(text).hashes().meta.clone(), limits: None },
+        told: 1,
+        noted: false,
+    };
+    let wants_b: Change<'_> = &|any| any.object.spec = Ok(desired(B));
+    let names_nothing: Change<'_> = &|any| any.object.spec = Ok(Desired::new(customer(), None, None));
+    let sent_a: Change<'_> = &|any| any.known.last = known(A);
+    let (other, leaves): (Change<'_>, Change<'_>) =
+        (&|any| held(any).identity = confirmed("id_2"), &|any| any.object.phase = Phase::Deleting);
+    let unmanaged: Change<'_> = &|any| held(any).fields.meta = Field::Unmanaged;
+    assert_eq!(after(&[wants_b], B), known(B), "a write of which nothing was known has brought it");
+    assert_eq!(after(&[names_nothing], B), known(B), "it is not named any more, and may be again");
+    assert_eq!(after(&[names_nothing, sent_a], B), known(B), "an accepted update was written over");
+    for (what, changes, holds) in [
+        ("as it is recorded", &[names_nothing][..], A),
+        ("suspected: it is looked at again before anything else", &[], B),
+        ("another identity", &[names_nothing, other], B),
+        ("not managed: it may be anybody's (R18)", &[names_nothing, unmanaged], B),
+        ("it is being deleted", &[names_nothing, leaves], B),
+    ] {
+        assert_eq!(after(changes, holds), LastWrite::None, "{what}");
+    }
+}
+
+fn held(any: &mut Any) -> &mut Held {
+    let Recorded::Own(record) = &mut any.object.recorded else { panic!("nothing recorded") };
+    record.held.as_mut().expect("an identity")
 }
 
 #[test]

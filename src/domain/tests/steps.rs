@@ -96,7 +96,7 @@ fn verdict(step: &Step) -> Option<&Verdict> {
 
 fn updated(of: &str, text: &str) -> LastWrite {
     let applied = desired(text).hashes().clone();
-    LastWrite::Updated { uid: uid(of), identity: confirmed("id_1"), applied, noted: false }
+    LastWrite::Updated { uid: uid(of), identity: confirmed("id_1"), applied, told: 1, noted: false }
 }
 
 fn doubt() -> Doubt {

@@ -14,7 +14,7 @@ fn created(of: &str, n: u32) -> LastWrite {
 
 fn updated(of: &str, n: u32, meta: Option<Meta>, limits: Option<Limits>) -> LastWrite {
     let applied = Desired::new(customer(), meta, limits).hashes().clone();
-    LastWrite::Updated { uid: uid(of), identity: confirmed(n), applied, noted: false }
+    LastWrite::Updated { uid: uid(of), identity: confirmed(n), applied, told: 1, noted: false }
 }
 
 fn after(last: LastWrite, scene: Scene) -> Scene {
@@ -64,6 +64,42 @@ fn an_update_is_noted_when_the_status_of_its_object_shows_each_field_that_it_sen
     }
     let behind = after(updated("u", 1, meta_shown, None), ready()).with(|scene| scene.record().held = None).look();
     assert!(is_noted(&behind), "a cache that is behind takes nothing back");
+}
+
+/// An accepted update that no status shows is forgotten field by field once a later status says that the field is not managed, although the
+/// spec may name it again by then: it becomes managed anew, with a look.
+#[test]
+fn r18_what_a_later_status_released_is_not_managed_for_an_update_before_it() {
+    let sent = desired().hashes().clone();
+    let field = |hash: &Option<FieldHash>| Field::Managed(hash.clone());
+    let both = Fields { meta: field(&sent.meta), limits: field(&sent.limits) };
+    let no_meta = Fields { meta: Field::Unmanaged, ..both.clone() };
+    let pending = Fields { meta: sent.meta.clone().map_or(Field::Unmanaged, Field::Pending), ..both.clone() };
+    let applied_after = |generation: i64, fields: &Fields, object: i64| {
+        let scene = ready().with(|scene| {
+            let record = scene.record();
+            record.generation = generation;
+            if let Some(held) = record.held.as_mut() {
+                held.fields = fields.clone();
+            }
+            scene.object.generation = object;
+        });
+        match after(updated("u", 1, desired().meta.clone(), desired().limits.clone()), scene).known.last {
+            LastWrite::Updated { applied, .. } => applied,
+            other => panic!("{other:?}"),
+        }
+    };
+    let no_meta_left = Applied { meta: None, ..sent.clone() };
+    for (what, generation, fields, left) in [
+        ("released since", 2, &no_meta, &no_meta_left),
+        ("not managed yet, before it was sent", 1, &no_meta, &sent),
+        ("the status allows it", 2, &pending, &sent),
+        ("managed", 2, &both, &sent),
+    ] {
+        for object in generation..=3 {
+            assert_eq!(applied_after(generation, fields, object), *left, "{what}, object of generation {object}");
+        }
+    }
 }
 
 #[test]
