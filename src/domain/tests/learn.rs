@@ -134,7 +134,7 @@ fn an_update_is_laid_over_the_one_before_it() {
         let mut known = Knowledge { last, ..Knowledge::default() };
         answered(&update(true, false), "id_1", &mut known, &mut Visits::default());
         let applied = Applied { meta: Some(meta(A).hash()), limits: kept.then(|| wanted.clone()) };
-        let told = if kept { 0 } else { 1 };
+        let told = i64::from(!kept);
         let expected = LastWrite::Updated { uid: uid("u"), identity: confirmed("id_1"), applied, told, noted: false };
         assert_eq!(known.last, expected, "{of} {id} {noted}");
     }

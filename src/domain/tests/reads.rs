@@ -42,7 +42,9 @@ fn r5_what_a_look_shows_outlives_a_status_that_is_cut() {
     type Change<'a> = &'a dyn Fn(&mut Any);
     let after = |changes: &[Change<'_>], holds: &str| {
         let mut any = ready();
-        changes.iter().for_each(|change| change(&mut any));
+        for change in changes {
+            change(&mut any);
+        }
         read(&mut any, &found("id_1", holds));
         any.known.last
     };
