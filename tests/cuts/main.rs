@@ -43,7 +43,7 @@ use name::{Case, Channel, Cut, Harm};
 use workflow::Workflow;
 
 /// Cases at a time.
-const AT_A_TIME: usize = 8;
+const AT_A_TIME: usize = 20;
 /// The same of those in which nothing happens most of the time.
 const SILENT_AT_A_TIME: usize = 48;
 
