@@ -71,9 +71,22 @@ fn known_word<'de, D: serde::Deserializer<'de>, T: serde::de::DeserializeOwned>(
 
 /// A condition that cannot be read is somebody else's, or counts as none: it must not make the whole status unreadable, the id included.
 fn readable<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<StatusCondition>, D::Error> {
-    let listed = serde_json::Value::deserialize(deserializer)?;
-    let listed = listed.as_array().map(Vec::as_slice).unwrap_or_default();
-    Ok(listed.iter().filter_map(|condition| StatusCondition::deserialize(condition).ok()).collect())
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Readable<T> {
+        Yes(T),
+        No(serde::de::IgnoredAny),
+    }
+    impl<T> Readable<T> {
+        fn ok(self) -> Option<T> {
+            match self {
+                Self::Yes(value) => Some(value),
+                Self::No(_) => None,
+            }
+        }
+    }
+    let listed = Readable::<Vec<Readable<StatusCondition>>>::deserialize(deserializer)?;
+    Ok(listed.ok().unwrap_or_default().into_iter().filter_map(Readable::ok).collect())
 }
 
 impl IdentityStatus {

@@ -13,7 +13,7 @@ use super::clock::millis;
 use super::context::Context;
 use super::kube::{KubeError, Outcome};
 use super::permits::{Need, Slot};
-use super::snapshot::Snapshot;
+use super::snapshot::{LastSpec, Snapshot};
 use super::stray::Again;
 use super::table::{Memory, Plan, Ref, Remembered, Turn, lock};
 use super::upstream::Answer;
@@ -36,6 +36,7 @@ pub struct Pass<'a> {
     external_id: ExternalId,
     uid: Uid,
     snapshot: Arc<Snapshot>,
+    spec: LastSpec,
     /// When the request to Kubernetes began that is under way, or was the last.
     asked: Mono,
     /// When the look began that allows a write to Unkey; `None`: a new one is needed (R11).
@@ -162,6 +163,7 @@ impl<'a> Pass<'a> {
             external_id,
             uid,
             snapshot,
+            spec: LastSpec::default(),
             asked: context.clock.now(),
             looked: None,
             crd,
@@ -285,12 +287,12 @@ impl<'a> Pass<'a> {
         self.context.present_key() != self.access.policy.credential
     }
 
-    fn decide(&self) -> (Object, Step) {
-        let now = self.context.clock.now();
+    fn decide(&mut self) -> (Object, Step) {
+        let (now, fresh) = (self.context.clock.now(), self.is_fresh());
         let role = self.context.table.role(&self.external_id, &self.uid);
         let mut memory = lock(&self.memory);
         let Memory { visits, pokes, .. } = &mut *memory;
-        let mut object = self.snapshot.read(self.is_fresh(), now, &self.context.walls, pokes);
+        let mut object = self.snapshot.read_again(&mut self.spec, fresh, now, &self.context.walls, pokes);
         if let Some(heirs) = self.gone {
             object.phase = Phase::Gone { heirs };
         }

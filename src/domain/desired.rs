@@ -113,7 +113,7 @@ impl Desired {
 }
 
 /// A spec as far as it can be read.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Spec {
     /// The identity's key; `None` only if the schema was tampered with.
     pub external_id: Option<ExternalId>,

@@ -111,6 +111,27 @@ fn what_did_not_change_is_kept_once_and_what_did_is_taken_in() {
 }
 
 #[test]
+fn a_spec_that_was_read_before_is_the_one_that_stands_there_now() {
+    let mut last = LastSpec::default();
+    let mut object = json!({"metadata": {"uid": "u"}, "spec": {"externalId": "e", "meta": {"a": 1}}});
+    let read = |value: &Value, last: &mut LastSpec| {
+        let mut pokes = Pokes::default();
+        let object = snapshot(value).read_again(last, false, Mono::ZERO, &WallClocks::default(), &mut pokes);
+        format!("{object:?}")
+    };
+    let fresh = |value: &Value| read(value, &mut LastSpec::default());
+    for (field, value) in [("meta", json!({"a": 1})), ("meta", json!({"a": 2})), ("suspend", json!(true))] {
+        object["spec"][field] = value;
+        assert_eq!(read(&object, &mut last), fresh(&object));
+        // Another status, the same spec.
+        object["status"] = json!({"uid": "u", "identityId": "id_1"});
+        assert_eq!(read(&object, &mut last), fresh(&object));
+    }
+    object["spec"] = Value::Null;
+    assert_eq!(read(&object, &mut last), fresh(&object));
+}
+
+#[test]
 fn a_poke_is_pending_until_it_is_echoed_and_remembers_when_it_was_first_seen() {
     let mut pokes = Pokes::default();
     let mut object =
