@@ -37,6 +37,10 @@ RUN cargo install --locked cargo-auditable@0.7.7
 # A layer of nothing but dependencies, good until a manifest changes. `--locked` wants the manifest of every member of the workspace, and
 # a manifest wants the targets that it names: files that stand in for them are enough.
 COPY Cargo.toml Cargo.lock ./
+COPY crates/api/Cargo.toml crates/api/
+COPY crates/core/Cargo.toml crates/core/
+COPY crates/text/Cargo.toml crates/text/
+COPY crates/unkey/Cargo.toml crates/unkey/
 COPY tests/support/controlplane/Cargo.toml tests/support/controlplane/
 COPY tests/support/demo/Cargo.toml tests/support/demo/
 COPY tests/support/emulator/Cargo.toml tests/support/emulator/
@@ -44,7 +48,7 @@ COPY tests/support/middlebox/Cargo.toml tests/support/middlebox/
 COPY tests/support/nodelet/Cargo.toml tests/support/nodelet/
 COPY tests/support/proxy/Cargo.toml tests/support/proxy/
 COPY tests/support/webhook/Cargo.toml tests/support/webhook/
-RUN for folder in src $(printf '%s/src ' tests/support/*) $(sed -n '/^\[\[bench\]\]/{n;s|^name = "\(.*\)"$|benches/\1|p}' Cargo.toml); do \
+RUN for folder in src $(printf '%s/src ' crates/* tests/support/*) $(sed -n '/^\[\[bench\]\]/{n;s|^name = "\(.*\)"$|benches/\1|p}' Cargo.toml); do \
       mkdir -p "$folder" \
       && echo '//! Stands in for what is compiled later.' > "$folder/lib.rs" \
       && printf '%s\n' '//! The same.' 'fn main() {}' > "$folder/main.rs" \
@@ -52,9 +56,10 @@ RUN for folder in src $(printf '%s/src ' tests/support/*) $(sed -n '/^\[\[bench\
     done \
     && cargo auditable build --release --locked --target "$(cat triple)" --bin unkey-operator
 
+COPY crates crates
 COPY src src
 # cargo goes by time, and what was checked out may be older than what stood in for it.
-RUN touch src/lib.rs src/main.rs \
+RUN touch crates/*/src/lib.rs src/lib.rs src/main.rs \
     && cargo auditable build --release --locked --target "$(cat triple)" --bin unkey-operator \
     && install -m 0755 "target/$(cat triple)/release/unkey-operator" /unkey-operator
 

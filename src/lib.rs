@@ -4,28 +4,28 @@
 //!
 //! | module | is |
 //! |---|---|
-//! | [`api`] | what users write and read: the resource. No IO |
-//! | [`domain`] | decides. Pure: no client, no clock, no async |
-//! | [`unkey`] | the client of the Unkey API. Knows no Kubernetes |
+//! | [`api`] (`crates/api`) | what users write and read: the resource. No IO |
+//! | [`domain`] (`crates/core`) | decides. Pure: no client, no clock, no async |
+//! | [`unkey`] (`crates/unkey`) | the client of the Unkey API. Knows no Kubernetes |
 //! | [`controller`] | the only place that talks to both worlds |
 //! | [`apiserver`] | how the API server of Kubernetes is reached. Knows no resource |
-//! | [`transport`] | words for what goes wrong below HTTP. Pure |
 //! | [`leader`] | of several operators, which one acts |
 //! | [`admin`], [`telemetry`] | probes, metrics, logs |
-//! | `text` | makes servers' text fit for people |
+//! | `unkey_text` (`crates/text`) | makes servers' text fit for people, and has words for what goes wrong below HTTP. Pure |
 //! | [`app`], [`cli`] | puts them together; the command line |
 //!
-//! Dependencies point one way, `api` ← `domain` ← `controller` → `unkey`; a test enforces it.
+//! Dependencies point one way, `api` ← `core` ← `controller` → `unkey`: the compiler enforces it between crates, a test between the modules here.
 
 pub mod admin;
-pub mod api;
 pub mod apiserver;
 pub mod app;
 pub mod cli;
 pub mod controller;
-pub mod domain;
 pub mod leader;
 pub mod telemetry;
-mod text;
-pub mod transport;
-pub mod unkey;
+
+pub use unkey;
+pub use unkey_operator_api as api;
+pub use unkey_operator_core as domain;
+use unkey_text as text;
+pub use unkey_text::transport;

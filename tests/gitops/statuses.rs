@@ -1,5 +1,5 @@
 //! Every status that the operator can write, by the shipped code: whatever it decides, it writes one of these. That a status speaks of the
-//! generation that was decided on is tested where that is done (`src/domain/tests/decide.rs`).
+//! generation that was decided on is tested where that is done (`crates/core/src/tests/decide.rs`).
 
 use k8s_openapi::jiff::Timestamp;
 use serde_json::{Value, json};

@@ -22,13 +22,13 @@ fn rows(table: &str) -> Vec<(u32, &str)> {
         .collect()
 }
 
-/// `domain/cut::s33_x` is a test in `tests/domain/cut.rs`; one that begins with `src/` lies there.
+/// `cluster/crash::s33_x` is a test in `tests/cluster/crash.rs`; one that begins with `src/` or `crates/` lies there.
 fn tests_in(cell: &str) -> Vec<(String, &str)> {
     let spans = cell.split('`').skip(1).step_by(2);
     spans
         .map(|span| {
             let (file, name) = span.split_once("::").unwrap_or((span, ""));
-            let folder = if file.starts_with("src/") { "" } else { "tests/" };
+            let folder = if file.starts_with("src/") || file.starts_with("crates/") { "" } else { "tests/" };
             (format!("{folder}{file}.rs"), name)
         })
         .collect()
@@ -98,7 +98,7 @@ fn every_test_named_after_a_scenario_is_in_its_row() {
     let table = std::fs::read_to_string(Path::new(ROOT).join(TABLE)).unwrap();
     let rows: BTreeMap<u32, &str> = rows(&table).into_iter().collect();
     let mut wrong = Vec::new();
-    for file in ["src", "tests"].into_iter().flat_map(|folder| files(&Path::new(ROOT).join(folder))) {
+    for file in ["crates", "src", "tests"].into_iter().flat_map(|folder| files(&Path::new(ROOT).join(folder))) {
         let Ok(source) = std::fs::read_to_string(&file) else { continue };
         for line in source.lines() {
             let name =
@@ -124,8 +124,8 @@ fn a_missing_test_is_noticed() {
         assert!(!has_test(source, name), "{name}");
     }
     assert_eq!(
-        tests_in("`domain/cut::a`, `src/x/y::b`"),
-        [("tests/domain/cut.rs".into(), "a"), ("src/x/y.rs".into(), "b")]
+        tests_in("`cluster/crash::a`, `src/x/y::b`, `crates/x/src/y::c`"),
+        [("tests/cluster/crash.rs".into(), "a"), ("src/x/y.rs".into(), "b"), ("crates/x/src/y.rs".into(), "c")]
     );
     assert_eq!(rows("| id | a |\n|---|---|\n| S1 | x | `y` |\n| S2 | z |"), [(1, "`y`"), (2, "z")]);
 }

@@ -1,19 +1,29 @@
 //! The custom resource as users write it and read it: types, schema rules, conditions and reasons.
 //!
 //! This is the only place that says what a manifest may hold. It does no IO and decides nothing: what a field leads
-//! to is the business of [`crate::domain`].
+//! to is the business of `unkey-operator-core`.
 
+#[cfg(feature = "kube")]
 mod absence;
+#[cfg(feature = "kube")]
 mod crd;
+#[cfg(feature = "kube")]
 mod identity;
+mod policies;
 mod reason;
+#[cfg(feature = "kube")]
 mod served;
 mod status;
 
+#[cfg(feature = "kube")]
 pub use absence::proves_absence;
+#[cfg(feature = "kube")]
 pub use crd::{CRD_HEADER, CrdError, crd, crd_yaml};
-pub use identity::{AdoptionPolicy, DeletionPolicy, Identity, IdentitySpec, RateLimit};
+#[cfg(feature = "kube")]
+pub use identity::{Identity, IdentitySpec, RateLimit};
+pub use policies::{AdoptionPolicy, DeletionPolicy};
 pub use reason::{EventReason, Reason};
+#[cfg(feature = "kube")]
 pub use served::{dropped_by_served, dropped_from};
 pub use status::{AppliedHashes, ConditionType, IdentityStatus, Origin, StatusCondition};
 

@@ -1,14 +1,13 @@
 //! The status of an `Identity`: what the operator knows, and for which object and generation it knows it.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::identity::DeletionPolicy;
+use super::policies::DeletionPolicy;
 
 /// What the operator last found and did. Written by the operator only, but for conditions of other types than its own.
-#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct IdentityStatus {
     /// The metadata.generation that this status speaks of; -1 before the first visit.
@@ -107,7 +106,7 @@ impl IdentityStatus {
 }
 
 /// A hash for each field: 'v1:' and a SHA-256 over canonical JSON.
-#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct AppliedHashes {
     /// Hash of the meta; absent if there is none or it is not known.
@@ -128,7 +127,7 @@ pub enum Origin {
 }
 
 /// One condition, in the shape that kubectl wait, Argo CD and Flux read (metav1.Condition).
-#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct StatusCondition {
     /// Ready, Stalled or Suspended; any other is another tool's.

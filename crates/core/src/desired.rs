@@ -14,7 +14,7 @@ use super::content::{Applied, Content, ContentHash, FieldHash, Limit, Limits, Me
 use super::ids::ExternalId;
 use super::losses::lossless;
 use super::object::Controls;
-use crate::api::{AdoptionPolicy, DeletionPolicy};
+use unkey_operator_api::{AdoptionPolicy, DeletionPolicy};
 
 /// Container levels of meta that Unkey's database takes; meta itself counts as one (measured on a running server).
 pub const MAX_DEPTH: usize = 100;

@@ -5,7 +5,7 @@
 
 use super::content::{Applied, FieldHash};
 use super::desired::Desired;
-use crate::api::AppliedHashes;
+use unkey_operator_api::AppliedHashes;
 
 /// The fields by their names in the spec.
 pub(super) const META: &str = "meta";

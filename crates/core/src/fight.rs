@@ -10,7 +10,7 @@ use super::object::Object;
 use super::report::Cause;
 use super::situation::Policy;
 use super::visits::{Trouble, Visits};
-use crate::api::Reason;
+use unkey_operator_api::Reason;
 
 /// So many times a difference is set right before it is left alone.
 pub(super) const CORRECTIONS: u32 = 3;

@@ -5,7 +5,7 @@ use super::desired::{Desired, SpecError};
 use super::ids::{ExternalId, Mono, ObjectKey, Uid};
 use super::report::{Held, Recorded};
 use super::situation::Policy;
-use crate::api::{AdoptionPolicy, DeletionPolicy};
+use unkey_operator_api::{AdoptionPolicy, DeletionPolicy};
 
 /// One object at one moment.
 #[derive(Clone, Debug)]

@@ -11,7 +11,7 @@ use super::refusal;
 use super::report::{Cause, Shown, Verdict};
 use super::situation::Policy;
 use super::visits::{Trouble, Visits};
-use crate::api::Reason;
+use unkey_operator_api::Reason;
 
 /// Takes in an object as it was just seen.
 pub fn observe(object: &Object, known: &mut Knowledge, visits: &mut Visits, policy: &Policy, now: Mono) {

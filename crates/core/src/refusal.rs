@@ -9,7 +9,7 @@ use super::object::{Guard, Object};
 use super::report::Cause;
 use super::situation::{Step, Wake};
 use super::visits::Visits;
-use crate::text::printable;
+use unkey_text::printable;
 
 /// Characters of the API server's words that are kept.
 const MAX_WORDS: usize = 500;

@@ -5,7 +5,7 @@ pub use super::permission::Operation;
 use super::refusal::Stripper;
 use super::{desired::SpecError, fields::Fields};
 use super::{losses::Losses, message};
-use crate::api::{ConditionType, DeletionPolicy, EventReason, IdentityStatus, Origin, Reason};
+use unkey_operator_api::{ConditionType, DeletionPolicy, EventReason, IdentityStatus, Origin, Reason};
 
 /// The identity that an object owns.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -16,7 +16,7 @@ use super::situation::Policy;
 use super::takeover;
 use super::visits::Visits;
 use super::workspace::KeyMark;
-use crate::api::{AdoptionPolicy, Reason};
+use unkey_operator_api::{AdoptionPolicy, Reason};
 
 /// A scan that misses more identities than this, and more than a tenth of those recorded, takes none of them for gone.
 const FEW: usize = 3;

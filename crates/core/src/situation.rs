@@ -13,7 +13,7 @@ use super::report::{Left, Note, Report};
 use super::visits::Visits;
 use super::witness::Witness;
 use super::workspace::Gate;
-use crate::api::{AdoptionPolicy, DeletionPolicy};
+use unkey_operator_api::{AdoptionPolicy, DeletionPolicy};
 
 /// All that a decision may look at.
 #[derive(Clone, Copy, Debug)]

@@ -5,7 +5,7 @@ use super::desired::Desired;
 use super::fields::{Field, Fields};
 use super::losses::Losses;
 use super::report::{Recorded, Report};
-use crate::api::{AdoptionPolicy, Origin};
+use unkey_operator_api::{AdoptionPolicy, Origin};
 
 /// A field that the spec names and that is not managed yet is not written before a look.
 pub fn needs_look(desired: &Desired, fields: &Fields) -> bool {

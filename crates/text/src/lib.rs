@@ -1,5 +1,7 @@
 //! Text of servers made fit for messages and logs. It knows no server.
 
+pub mod transport;
+
 use std::fmt::Write as _;
 
 /// No control or invisible formatting characters, at most `max` characters and one that says that more was there.

@@ -23,7 +23,6 @@ pub fn find<'e, E: Error + 'static>(error: &'e (dyn Error + 'static)) -> Option<
 
 /// Why no TLS session came about.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum TlsFault {
     /// No trusted authority has issued the certificate.
     UnknownIssuer,

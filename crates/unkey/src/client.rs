@@ -16,7 +16,7 @@ use super::url::{BaseUrl, BaseUrlError};
 use super::wire::{
     ByIdentity, CreateIdentity, Created, Identity, ListIdentities, Operation, Page, UpdateIdentity, Updated,
 };
-use crate::transport::TlsFault;
+use unkey_text::transport::TlsFault;
 
 /// Unkey closes a connection that idled for 10 s. A pool that keeps one longer sends into a closing connection, and the fate of
 /// that write is unknown.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::credentials::CredentialError;
 use super::wire::Operation;
-use crate::transport::TlsFault;
+use unkey_text::transport::TlsFault;
 
 /// A failed call. Its `Display` is one sentence without request id and without anything secret, the same for the same cause.
 #[derive(Debug, thiserror::Error)]
@@ -177,7 +177,8 @@ impl Permission {
 }
 
 impl Error {
-    pub(crate) fn new(operation: Operation, fault: Fault) -> Self {
+    /// A failure of `operation`, of which the server gave no request id: what the client makes, and a test of a caller.
+    pub fn new(operation: Operation, fault: Fault) -> Self {
         Self { operation, request_id: None, fault }
     }
 

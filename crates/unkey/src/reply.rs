@@ -7,7 +7,7 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 
 use super::error::{Error, Fault};
 use super::wire::{Created, Identity, Operation, Page, Updated};
-use crate::text::printable;
+use unkey_text::printable;
 
 /// The shortest pause that a 429 makes: Unkey floors `Retry-After` to whole seconds, so 0 means "under a second".
 pub const MIN_RETRY_AFTER: Duration = Duration::from_secs(1);

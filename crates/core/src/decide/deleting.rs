@@ -2,15 +2,15 @@
 
 use super::establish::{Judgement, judge};
 use super::{Situation, Step};
-use crate::api::DeletionPolicy;
-use crate::domain::claim::Mark;
-use crate::domain::crd::Crd;
-use crate::domain::ids::{Confirmed, IdentityId};
-use crate::domain::knowledge::{LastWrite, Seen};
-use crate::domain::ownership::Role;
-use crate::domain::report::{Cause, Verdict};
-use crate::domain::situation::{Call, Freed, KubeStep, Settled, Wake};
-use crate::domain::workspace::Gate;
+use crate::claim::Mark;
+use crate::crd::Crd;
+use crate::ids::{Confirmed, IdentityId};
+use crate::knowledge::{LastWrite, Seen};
+use crate::ownership::Role;
+use crate::report::{Cause, Verdict};
+use crate::situation::{Call, Freed, KubeStep, Settled, Wake};
+use crate::workspace::Gate;
+use unkey_operator_api::DeletionPolicy;
 
 /// How soon to look again whether the operator may read its CustomResourceDefinition by now.
 const CRD_RETRY_MS: u64 = 30_000;

@@ -1,17 +1,17 @@
 //! From nothing recorded to an identity owned: claim, create, and what to make of one that exists (R1, R2, R3).
 
 use super::{Situation, Step};
-use crate::api::{AdoptionPolicy, Origin, Reason};
-use crate::domain::claim::{Claim, Mark};
-use crate::domain::content::Content;
-use crate::domain::desired::Desired;
-use crate::domain::fields::Fields;
-use crate::domain::ids::Confirmed;
-use crate::domain::knowledge::{LastWrite, Seen};
-use crate::domain::report::{Cause, Held, Note, Stall, Verdict};
-use crate::domain::situation::{Call, Freed, KubeStep, Wake};
-use crate::domain::takeover;
-use crate::domain::workspace::Gate;
+use crate::claim::{Claim, Mark};
+use crate::content::Content;
+use crate::desired::Desired;
+use crate::fields::Fields;
+use crate::ids::Confirmed;
+use crate::knowledge::{LastWrite, Seen};
+use crate::report::{Cause, Held, Note, Stall, Verdict};
+use crate::situation::{Call, Freed, KubeStep, Wake};
+use crate::takeover;
+use crate::workspace::Gate;
+use unkey_operator_api::{AdoptionPolicy, Origin, Reason};
 
 /// What R3 makes of an identity that exists.
 pub(super) enum Judgement {

@@ -2,14 +2,14 @@
 //! (R5, R9, R18).
 
 use super::{Situation, Step};
-use crate::domain::claim::Claim;
-use crate::domain::content::Content;
-use crate::domain::desired::Desired;
-use crate::domain::ids::Mono;
-use crate::domain::knowledge::Seen;
-use crate::domain::report::{Cause, Held, Note, Stall, Verdict};
-use crate::domain::situation::{Call, KubeStep, Patch, Purpose, Wake};
-use crate::domain::takeover;
+use crate::claim::Claim;
+use crate::content::Content;
+use crate::desired::Desired;
+use crate::ids::Mono;
+use crate::knowledge::Seen;
+use crate::report::{Cause, Held, Note, Stall, Verdict};
+use crate::situation::{Call, KubeStep, Patch, Purpose, Wake};
+use crate::takeover;
 
 pub(super) fn maintain(s: &Situation<'_>, desired: &Desired, held: &Held) -> Step {
     if s.owes_id() {

@@ -24,7 +24,7 @@ use super::report::{Cause, Held, Note, Report, Stall, Verdict};
 use super::situation::{Call, Entry, Freed, KubeStep, Situation, Step, Wake};
 use super::takeover;
 use super::workspace::Gate;
-use crate::api::{AdoptionPolicy, DeletionPolicy, Reason};
+use unkey_operator_api::{AdoptionPolicy, DeletionPolicy, Reason};
 
 /// A view that is not complete this long after taking the lead is worth a status: until then it is a start like any other.
 const UNSEEN_TOLD_FROM: Mono = Mono(15_000);
@@ -112,7 +112,7 @@ impl Situation<'_> {
         let held = match &self.known.last {
             LastWrite::Created { uid, identity, applied, credential, noted: false } if uid == ours => Some(Held {
                 identity: identity.clone(),
-                origin: Some(crate::api::Origin::Created),
+                origin: Some(unkey_operator_api::Origin::Created),
                 fields: Fields::accepted(applied.clone()),
                 credential: credential.clone(),
             }),

@@ -2,10 +2,10 @@
 
 use super::establish::was_refused;
 use super::{Situation, decide};
-use crate::domain::object::Phase;
-use crate::domain::refusal::KubeWrite;
-use crate::domain::report::{Cause, Report, Verdict};
-use crate::domain::situation::{KubeStep, Step};
+use crate::object::Phase;
+use crate::refusal::KubeWrite;
+use crate::report::{Cause, Report, Verdict};
+use crate::situation::{KubeStep, Step};
 
 /// The status of an object whose work has waited for long; `None`: there is no work, the status tells of it already, or there is none of ours,
 /// which reads as in progress by itself. `holds_up`: why no call is answered under the root key, if none is.

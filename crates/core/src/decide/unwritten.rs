@@ -1,13 +1,13 @@
 //! What is done in place of a write that Kubernetes refuses, or that has no lasting effect there (R25, R16).
 
 use super::{Situation, Step};
-use crate::api::CLAIM_ANNOTATION;
-use crate::domain::claim::Claim;
-use crate::domain::ids::Mono;
-use crate::domain::object::Phase;
-use crate::domain::refusal::{KubeWrite, MAX_ANNOTATION_BYTES, Stripper};
-use crate::domain::report::{Cause, Stall, Verdict};
-use crate::domain::situation::{Call, KubeStep, Wake};
+use crate::claim::Claim;
+use crate::ids::Mono;
+use crate::object::Phase;
+use crate::refusal::{KubeWrite, MAX_ANNOTATION_BYTES, Stripper};
+use crate::report::{Cause, Stall, Verdict};
+use crate::situation::{Call, KubeStep, Wake};
+use unkey_operator_api::CLAIM_ANNOTATION;
 
 /// `step`, unless it is a claim or a release that is to be left alone for now: then that is told, and waited for.
 pub(super) fn held_back(s: &Situation<'_>, step: Step) -> Step {
@@ -25,7 +25,7 @@ pub(super) fn held_back(s: &Situation<'_>, step: Step) -> Step {
 }
 
 /// What is done in place of a status that is refused until `at`. Only a read does not rest on it.
-pub(in crate::domain) fn meanwhile(then: Step, at: Mono) -> Step {
+pub(crate) fn meanwhile(then: Step, at: Mono) -> Step {
     match then {
         Step::Wait(Wake::At(other)) => Step::Wait(Wake::At(at.min(other))),
         // A look for a witness ends in a wake, whether it was in vain or not.

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::api::{AdoptionPolicy, DeletionPolicy, Origin, Reason};
+use unkey_operator_api::{AdoptionPolicy, DeletionPolicy, Origin, Reason};
 
 /// All that a decision looks at, owned.
 #[derive(Clone, Debug)]

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::{Cause, Operation};
-use crate::domain::backoff::{MAX_MS, delay};
+use crate::backoff::{MAX_MS, delay};
 
 #[test]
 fn bounds() {

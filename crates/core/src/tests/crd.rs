@@ -1,7 +1,7 @@
 //! R10: a definition that is not there is believed only when a second read agrees.
 
 use super::any::WINDOW;
-use crate::domain::{Crd, CrdMemory, CrdSight, Mono};
+use crate::{Crd, CrdMemory, CrdSight, Mono};
 
 #[test]
 fn one_look_that_finds_none_proves_nothing() {

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::any::{Any, anything};
 use super::*;
-use crate::api::DeletionPolicy;
+use unkey_operator_api::DeletionPolicy;
 
 fn write(step: &Step) -> Option<&Call> {
     match step {

@@ -3,7 +3,7 @@
 use super::any::{Any, WINDOW};
 use super::steps::{A, B, confirmed, desired, ready};
 use super::*;
-use crate::api::AdoptionPolicy;
+use unkey_operator_api::AdoptionPolicy;
 
 /// Claimed, answered "exists", and this was found.
 fn met(content: &str) -> Any {

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::any::fields;
 use super::*;
-use crate::api::{AppliedHashes, IdentityStatus, Reason};
+use unkey_operator_api::{AppliedHashes, IdentityStatus, Reason};
 
 fn hash(text: &str) -> FieldHash {
     FieldHash::parse(text).expect("a hash of this version")

@@ -2,8 +2,8 @@
 
 use super::steps::{A, B, confirmed, desired, ready};
 use super::*;
-use crate::domain::backoff::HOUR_MS;
-use crate::domain::fight::{Fight, truce};
+use crate::backoff::HOUR_MS;
+use crate::fight::{Fight, truce};
 
 const LAST: Mono = Mono(5_000);
 

@@ -4,7 +4,7 @@ use super::{
     Cause, Confirmed, ExternalId, IdentityId, Left, Losses, Note, ObjectKey, Operation, Report, SpecError, Stall,
     Stripper, Verdict,
 };
-use crate::api::DeletionPolicy;
+use unkey_operator_api::DeletionPolicy;
 
 pub(super) fn causes() -> Vec<Cause> {
     [

@@ -6,7 +6,7 @@ mod others;
 use super::any::{WINDOW, customer};
 use super::message::report;
 use super::*;
-use crate::api::{AdoptionPolicy, DeletionPolicy, Reason};
+use unkey_operator_api::{AdoptionPolicy, DeletionPolicy, Reason};
 
 /// Another length than the window's: neither may stand for the other.
 const ATTEMPT: u64 = 20_000;

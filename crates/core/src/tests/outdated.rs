@@ -25,7 +25,7 @@ fn with_an_older_definition_what_is_owned_goes_on_and_nothing_new_is_claimed() {
 fn a_status_that_was_not_kept_is_written_again_when_the_definition_changes() {
     for (code, again) in [(200, true), (403, false)] {
         let mut any = ready();
-        any.object.controls.deletion = Some(crate::api::DeletionPolicy::Orphan);
+        any.object.controls.deletion = Some(unkey_operator_api::DeletionPolicy::Orphan);
         let answer = Refused { code, words: "no".to_owned(), retry_after: 0 };
         refused(&any.object, KubeWrite::Status, &answer, &mut any.visits, any.now, u16::MAX);
         assert!(matches!(decide(&any.situation()), Step::Wait(Wake::At(_))), "{:?}", decide(&any.situation()));

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::any::{Any, anything, customer};
 use super::steps::{A, B, desired, ready};
 use super::*;
-use crate::api::{DeletionPolicy, Reason};
+use unkey_operator_api::{DeletionPolicy, Reason};
 
 fn record(any: &mut Any) -> &mut Record {
     let Recorded::Own(record) = &mut any.object.recorded else { panic!("nothing recorded") };

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::message::{report, verdicts};
 use super::{Cause, ExternalId, Field, FieldHash, Fields, ObjectKey, Record, Recorded, Report, Shown, Verdict, uid};
-use crate::api::{DeletionPolicy, IdentityStatus, Origin, Reason};
+use unkey_operator_api::{DeletionPolicy, IdentityStatus, Origin, Reason};
 
 fn status() -> serde_json::Value {
     json!({

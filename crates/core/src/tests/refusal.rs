@@ -3,8 +3,8 @@
 use super::any::{Any, WINDOW};
 use super::steps::{A, confirmed, desired, ready};
 use super::*;
-use crate::api::{CLAIM_ANNOTATION, Reason};
-use crate::domain::backoff::HOUR_MS;
+use crate::backoff::HOUR_MS;
+use unkey_operator_api::{CLAIM_ANNOTATION, Reason};
 
 fn answer(code: u16, words: &str) -> Refused {
     Refused { code, words: words.to_owned(), retry_after: 0 }
@@ -90,7 +90,7 @@ fn a_release_that_is_refused_says_what_is_left_in_unkey() {
     assert!(message.starts_with("The identity is gone from Unkey already. Kubernetes refuses"), "{message}");
     told(&mut any);
     assert_eq!(step(&any), Step::Wait(Wake::At(any.now.after(1_000))));
-    any.object.controls.deletion = Some(crate::api::DeletionPolicy::Orphan);
+    any.object.controls.deletion = Some(unkey_operator_api::DeletionPolicy::Orphan);
     assert!(says(&any).expect("another status").1.starts_with("The identity stays in Unkey"));
     let left = [Freed::NotOurs, Freed::NeverSent, Freed::NeverClaimed].map(|because| because.left());
     assert_eq!(left, [Left::Others, Left::Nothing, Left::Nothing]);

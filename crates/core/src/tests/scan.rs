@@ -4,8 +4,8 @@ use proptest::prelude::*;
 
 use super::any::{Any, WINDOW, anything, contents, customer, desireds, mono};
 use super::*;
-use crate::api::{AdoptionPolicy, DeletionPolicy, Reason};
-use crate::domain::scan::{Finding, Saw, Sight, Subject, Summary, note};
+use crate::scan::{Finding, Saw, Sight, Subject, Summary, note};
+use unkey_operator_api::{AdoptionPolicy, DeletionPolicy, Reason};
 
 impl Any {
     fn subject(&self) -> Subject<'_> {

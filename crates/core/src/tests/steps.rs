@@ -2,7 +2,7 @@
 
 use super::any::{Any, WINDOW, customer};
 use super::*;
-use crate::api::{AdoptionPolicy, DeletionPolicy, Origin, Reason};
+use unkey_operator_api::{AdoptionPolicy, DeletionPolicy, Origin, Reason};
 
 pub(super) const A: &str = r#"{"plan":"a"}"#;
 pub(super) const B: &str = r#"{"plan":"b"}"#;

@@ -3,7 +3,7 @@
 use super::any::{WINDOW, customer};
 use super::steps::{A, confirmed, desired, ready, step};
 use super::*;
-use crate::api::AdoptionPolicy;
+use unkey_operator_api::AdoptionPolicy;
 
 const READ: Mono = Mono(100);
 

@@ -1,7 +1,7 @@
 //! What becomes of an identity that exists before ours (R3, R9): the adoption matrix and everyday conflicts.
 
-use unkey_operator::api::Origin;
-use unkey_operator::domain::{Cause, Note};
+use unkey_operator_api::Origin;
+use unkey_operator_core::{Cause, Note};
 
 use crate::lost::{NEVER, fates};
 use crate::sim::{Act, End, Script, Sim, content, wish};

@@ -1,6 +1,6 @@
 //! Flows cut after every step, and processes that follow on others.
 
-use unkey_operator::domain::Knowledge;
+use unkey_operator_core::Knowledge;
 
 use crate::lost::{NEVER, fates};
 use crate::sim::{Act, End, Script, Sim, content, wish};

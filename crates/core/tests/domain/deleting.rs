@@ -1,7 +1,7 @@
 //! How an object is let go (R7): never before its identity is gone or meant to stay.
 
-use unkey_operator::api::Reason;
-use unkey_operator::domain::{Cause, Role, Wake};
+use unkey_operator_api::Reason;
+use unkey_operator_core::{Cause, Role, Wake};
 
 use crate::sim::{Act, End, Script, Sim, content, wish};
 use crate::syncing::{A, B, synced};

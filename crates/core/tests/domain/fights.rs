@@ -1,7 +1,7 @@
 //! R16: what comes back after three corrections, and what Unkey cannot process, is tried once an hour.
 
-use unkey_operator::api::Reason;
-use unkey_operator::domain::{Cause, Wake};
+use unkey_operator_api::Reason;
+use unkey_operator_core::{Cause, Wake};
 
 use crate::sim::{Act, End, Script, Sim, Thing, content, wish};
 use crate::syncing::{A, B, synced};

@@ -1,7 +1,7 @@
 //! R15: a root key of another workspace. R10: the whole resource type goes. R8: not every object is known.
 
-use unkey_operator::api::Reason;
-use unkey_operator::domain::{Cause, Crd, Entry, Gate, Role, Wake};
+use unkey_operator_api::Reason;
+use unkey_operator_core::{Cause, Crd, Entry, Gate, Role, Wake};
 
 use crate::sim::{Act, End, Script, Sim, content, wish};
 use crate::syncing::{A, B, synced};
@@ -64,7 +64,7 @@ fn s04_a_404_of_another_workspace_lets_nothing_go() {
     assert_eq!(settle(&mut sim), ["Status DeletionBlocked"], "nor is a delete sent there");
     assert!(sim.record().shown.message.contains("--accept-workspace-change"), "{}", sim.record().shown.message);
     let mut orphan = wish(A);
-    orphan.controls.deletion = Some(unkey_operator::api::DeletionPolicy::Orphan);
+    orphan.controls.deletion = Some(unkey_operator_api::DeletionPolicy::Orphan);
     sim.apply(orphan);
     assert_eq!(sim.settle(), End::Done);
     assert_eq!(sim.taken(), ["Release Orphaned"]);

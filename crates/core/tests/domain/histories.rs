@@ -3,8 +3,8 @@
 
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
-use unkey_operator::api::{AdoptionPolicy, DeletionPolicy};
-use unkey_operator::domain::{Cause, Content, Controls, KubeWrite, Witness};
+use unkey_operator_api::{AdoptionPolicy, DeletionPolicy};
+use unkey_operator_core::{Cause, Content, Controls, KubeWrite, Witness};
 
 use crate::sim::{Act, End, Script, Sim, Thing, Wish, content, wish};
 use crate::world::{Fate, Rights};
@@ -209,7 +209,7 @@ fn comes_to_rest(sim: &mut Sim) {
 }
 
 /// The same histories in every run, so that a change fails its own run and no later one. To search, give other seeds and more
-/// cases: `PROPTEST_RNG_SEED=7 PROPTEST_CASES=40000 cargo test --test domain histories`.
+/// cases: `PROPTEST_RNG_SEED=7 PROPTEST_CASES=40000 cargo test -p unkey-operator-core --test domain histories`.
 pub fn config() -> ProptestConfig {
     let given = ProptestConfig::default();
     let rng_seed = match given.rng_seed {

@@ -1,7 +1,7 @@
 //! Answers that are lost, processes that die, futures that are dropped, caches that are behind.
 
-use unkey_operator::api::Origin;
-use unkey_operator::domain::{Note, Wake};
+use unkey_operator_api::Origin;
+use unkey_operator_core::{Note, Wake};
 
 use crate::sim::{Act, End, Script, Sim, content, wish};
 use crate::syncing::{A, B, synced};

@@ -1,7 +1,7 @@
 //! A field of an owned identity that becomes managed is looked at first (R18).
 
-use unkey_operator::api::Origin;
-use unkey_operator::domain::{Content, Field, Fields, Losses, Note, Stall, Verdict, Wake};
+use unkey_operator_api::Origin;
+use unkey_operator_core::{Content, Field, Fields, Losses, Note, Stall, Verdict, Wake};
 
 use crate::sim::{Act, End, Script, Sim, content, wish};
 use crate::syncing::{A, B, synced};
@@ -228,7 +228,7 @@ const FATES: [Fate; 7] = [
     Fate::Late(29_000),
     Fate::EndedBefore,
     Fate::EndedAfter,
-    Fate::Refused(unkey_operator::domain::Cause::RateLimited),
+    Fate::Refused(unkey_operator_core::Cause::RateLimited),
 ];
 
 /// An update goes unanswered, the process restarts, the spec is edited again: our own content is known again.
@@ -297,8 +297,7 @@ fn an_update_that_keeps_failing_is_looked_at_each_time_and_told_once() {
     sim.apply(wish(PRO));
     let refused = |fate: Fate| Script { fates: vec![Fate::Fine, fate], ..Script::default() };
     for _ in 0..5 {
-        let fate =
-            Fate::Refused(unkey_operator::domain::Cause::PermissionDenied(unkey_operator::domain::Operation::Update));
+        let fate = Fate::Refused(unkey_operator_core::Cause::PermissionDenied(unkey_operator_core::Operation::Update));
         let End::Wait(Wake::At(at)) = sim.pass_with(&refused(fate)) else { panic!("{:?}", sim.trace) };
         sim.sleep(at.0.saturating_sub(sim.mono().0) + 1);
     }

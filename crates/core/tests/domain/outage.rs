@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use unkey_operator::domain::{Cause, Role, Wake};
+use unkey_operator_core::{Cause, Role, Wake};
 
 use crate::sim::{Act, End, Script, Sim, content, wish};
 use crate::syncing::{A, B, synced};

@@ -1,6 +1,6 @@
 //! R12 and R3 where they save a call: stalls over a restart, and verdicts that need no look.
 
-use unkey_operator::domain::Cause;
+use unkey_operator_core::Cause;
 
 use super::sim::{Act, End, Script, Sim, content, wish};
 use super::world::{Fate, WINDOW};

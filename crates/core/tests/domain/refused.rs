@@ -1,7 +1,7 @@
 //! R25: Kubernetes refuses a claim, a status, a release. Nothing is lost or doubled by it, it is told where it can be, and when it ends so does the
 //! wait.
 
-use unkey_operator::domain::{KubeWrite, Wake};
+use unkey_operator_core::{KubeWrite, Wake};
 
 use crate::sim::{Act, End, Sim, wish};
 use crate::syncing::{A, B, synced};

@@ -1,7 +1,7 @@
 //! Another identity in the place of ours, or the shadow of a dead one (R9, S14, S23).
 
-use unkey_operator::api::Origin;
-use unkey_operator::domain::Note;
+use unkey_operator_api::Origin;
+use unkey_operator_core::Note;
 
 use crate::adopting::EMPTY;
 use crate::sim::{Act, End, Script, Sim, content, wish};

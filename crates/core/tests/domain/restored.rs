@@ -1,6 +1,6 @@
 //! S45: etcd is restored from a backup, so that the object is as it was before, and Unkey is not. S44: a definition that seems to be gone.
 
-use unkey_operator::domain::{Crd, Mono, Wake};
+use unkey_operator_core::{Crd, Mono, Wake};
 
 use crate::sim::{Act, End, Sim, content, wish};
 use crate::syncing::{A, B, synced};

@@ -7,8 +7,8 @@ mod words;
 
 use std::collections::{HashMap, HashSet};
 
-use unkey_operator::api::{AdoptionPolicy, DeletionPolicy};
-use unkey_operator::domain::{
+use unkey_operator_api::{AdoptionPolicy, DeletionPolicy};
+use unkey_operator_core::{
     Controls, Crd, Entry, FieldHash, Gate, Knowledge, KubeWrite, Limits, Meta, Mono, Note, Policy, Record, Role, Uid,
     Visits, Wake, Witness, rewound,
 };
@@ -94,8 +94,8 @@ pub enum Act {
     Delete,
     Strip,
     StrangerDeletes,
-    StrangerMakes(unkey_operator::domain::Content),
-    StrangerWrites(unkey_operator::domain::Content),
+    StrangerMakes(unkey_operator_core::Content),
+    StrangerWrites(unkey_operator_core::Content),
     /// The root key has these permissions from now on.
     Rights(Rights),
 }

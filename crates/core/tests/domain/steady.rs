@@ -1,6 +1,6 @@
 //! Pokes, drift, stalls, losers: what an object does that is there already.
 
-use unkey_operator::domain::{Cause, Note, Role, Wake};
+use unkey_operator_core::{Cause, Note, Role, Wake};
 
 use crate::sim::{Act, End, Script, Sim, content, wish};
 use crate::syncing::{A, B, synced};
@@ -110,7 +110,7 @@ fn a_new_key_that_meets_an_identity_goes_on_to_judge_it() {
 #[test]
 fn a_changed_default_deletion_policy_is_written_down_once() {
     let mut sim = synced(A);
-    sim.policy.deletion = unkey_operator::api::DeletionPolicy::Orphan;
+    sim.policy.deletion = unkey_operator_api::DeletionPolicy::Orphan;
     assert_eq!(sim.settle(), End::Done);
     assert_eq!(sim.taken(), ["Status Synced"]);
     sim.act(&Act::Delete);

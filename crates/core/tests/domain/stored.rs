@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use unkey_operator::api::AdoptionPolicy;
-use unkey_operator::domain::{Content, Controls, Field, Fields, Limit, Limits, Losses, Meta, Patch};
+use unkey_operator_api::AdoptionPolicy;
+use unkey_operator_core::{Content, Controls, Field, Fields, Limit, Limits, Losses, Meta, Patch};
 
 use crate::histories;
 use crate::managing::{NOTHING, adopted, fields};

@@ -1,7 +1,7 @@
 //! Create, update, drift, pokes, released fields, suspension: one process, nothing lost.
 
-use unkey_operator::api::Reason;
-use unkey_operator::domain::{Freed, Note, Stall, Wake};
+use unkey_operator_api::Reason;
+use unkey_operator_core::{Freed, Note, Stall, Wake};
 
 use crate::sim::{Act, End, Script, Sim, content, wish};
 use crate::world::{Fate, WINDOW};
@@ -226,6 +226,6 @@ fn vanished_while_unkey_fails_writes_one_status_per_cause() {
 
 #[test]
 fn reasons_are_stable() {
-    assert_eq!(unkey_operator::domain::Verdict::Stalled(Stall::ExistsNever).reason(), Reason::AlreadyExists);
+    assert_eq!(unkey_operator_core::Verdict::Stalled(Stall::ExistsNever).reason(), Reason::AlreadyExists);
     assert_ne!(Freed::NeverSent, Freed::NeverClaimed);
 }

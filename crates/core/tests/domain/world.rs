@@ -1,6 +1,6 @@
 //! A model of Unkey for one externalId: a primary, a replica that lags, and calls whose answers get lost.
 
-use unkey_operator::domain::{
+use unkey_operator_core::{
     Call, Cause, Confirmed, Content, Effect, ExternalId, Fault, Limits, Operation, Patch, Reply, Uid,
 };
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use unkey_operator::domain::Crd;
+use unkey_operator_core::Crd;
 
 use crate::kube::Kube;
 use crate::liveness;

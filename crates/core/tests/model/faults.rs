@@ -1,8 +1,8 @@
 //! Faults that are seeded into what the shipped functions are told or answer. No switch of the shipped code: each falsifies the
 //! situation before `decide`, its step after it, or what `learn` is told. `seeded` has their names.
 
-use unkey_operator::api::AdoptionPolicy;
-use unkey_operator::domain::{
+use unkey_operator_api::AdoptionPolicy;
+use unkey_operator_core::{
     Applied, Call, Claim, Crd, Effect, Entry, Fault, Field, Fields, Freed, Gate, Knowledge, KubeStep, KubeWrite,
     LastWrite, Mark, Mono, Object, Patch, Phase, Policy, Purpose, Recorded, Reply, Report, Role, Seen, Situation, Step,
     Verdict, Visits, Wake, Witness, decide,
@@ -160,7 +160,7 @@ impl Seeded {
                 let report = Report {
                     generation: object.generation,
                     held,
-                    deletion: unkey_operator::api::DeletionPolicy::Delete,
+                    deletion: unkey_operator_api::DeletionPolicy::Delete,
                     handled_poke: None,
                     verdict: Verdict::Synced,
                     external_id: object.external_id.clone(),
@@ -257,9 +257,9 @@ impl Seeded {
             (Self::TellsAtRest, None) if object.at_rest() && object.phase == Phase::Live => Some(Report {
                 generation: object.generation,
                 held: object.held().cloned(),
-                deletion: unkey_operator::api::DeletionPolicy::Delete,
+                deletion: unkey_operator_api::DeletionPolicy::Delete,
                 handled_poke: None,
-                verdict: Verdict::Waiting(unkey_operator::domain::Cause::Queued),
+                verdict: Verdict::Waiting(unkey_operator_core::Cause::Queued),
                 external_id: object.external_id.clone(),
             }),
             (Self::TellsWithoutId, Some(report)) => Some(Report { held: None, ..report }),

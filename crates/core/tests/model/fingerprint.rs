@@ -7,7 +7,7 @@
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use unkey_operator::domain::{
+use unkey_operator_core::{
     Content, Crd, Doubt, Evidence, Fight, InFlight, Knowledge, Mono, Refusal, Refusals, Seen, Stripped, Trouble,
     Visits, Witness,
 };

@@ -4,8 +4,8 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
-use unkey_operator::api::Origin;
-use unkey_operator::domain::{
+use unkey_operator_api::Origin;
+use unkey_operator_core::{
     Claim, Claimant, Guard, Held, Mark, Mono, Object, ObjectKey, Phase, Poke, Progress, Record, Recorded, Report,
     Shown, Verdict, begins_takeover,
 };

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use dashmap::DashSet;
-use unkey_operator::api::Reason;
+use unkey_operator_api::Reason;
 
 use crate::configs::Config;
 use crate::kube::Thing;
@@ -176,7 +176,7 @@ fn round(config: &Config, state: &mut State, way: Way, log: &mut impl FnMut(&Sta
             state.calls = calls;
         }
         if state.ops[op].can_forget(state.now) {
-            Arc::make_mut(&mut state.ops[op]).known = unkey_operator::domain::Knowledge::default();
+            Arc::make_mut(&mut state.ops[op]).known = unkey_operator_core::Knowledge::default();
         }
         if !sound {
             return false;

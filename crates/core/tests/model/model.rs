@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use stateright::{Model, Property};
-use unkey_operator::domain::{Call, Step};
+use unkey_operator_core::{Call, Step};
 
 use crate::configs::Config;
 use crate::liveness::Memo;
@@ -288,7 +288,7 @@ impl World {
                 state.left.rewinds -= 1;
                 state.rewind();
             }
-            Action::Sweep(op) => Arc::make_mut(&mut state.ops[op]).known = unkey_operator::domain::Knowledge::default(),
+            Action::Sweep(op) => Arc::make_mut(&mut state.ops[op]).known = unkey_operator_core::Knowledge::default(),
             Action::Crash { op, stale } => {
                 state.left.crashes -= 1;
                 state.crash(op, stale);

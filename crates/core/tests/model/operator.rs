@@ -3,8 +3,8 @@
 
 use std::sync::{Arc, LazyLock};
 
-use unkey_operator::api::{AdoptionPolicy, DeletionPolicy};
-use unkey_operator::domain::{
+use unkey_operator_api::{AdoptionPolicy, DeletionPolicy};
+use unkey_operator_core::{
     Call, Crd, CrdMemory, Entry, KeyMark, Knowledge, Look, Mono, Policy, Reply, Role, Visits, Workspace, begin_pass,
     ended, rewound, role,
 };

@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use unkey_operator::api::Origin;
-use unkey_operator::domain::{Call, Claim, Field, FieldHash, Freed, Held, Limits, Meta, Report, Role};
+use unkey_operator_api::Origin;
+use unkey_operator_core::{Call, Claim, Field, FieldHash, Freed, Held, Limits, Meta, Report, Role};
 
 use crate::kube::Thing;
 use crate::operator::{Operator, Pass};

@@ -1,6 +1,6 @@
 //! Who takes part in each configuration, what may go wrong and how often: in every test run, and in `make model`.
 
-use unkey_operator::api::AdoptionPolicy::{Always, Never};
+use unkey_operator_api::AdoptionPolicy::{Always, Never};
 
 use crate::configs::{Config, May, NONE, STILL, Start};
 use crate::state::Budget;

@@ -3,7 +3,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
-use unkey_operator::domain::{CrdSight, Entry};
+use unkey_operator_core::{CrdSight, Entry};
 
 use crate::kube::{Kube, Thing};
 use crate::operator::Operator;

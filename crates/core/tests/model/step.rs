@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use unkey_operator::domain::{
+use unkey_operator_core::{
     Call, Cause, Claim, CrdMemory, CrdSight, Effect, KubeStep, Look, Object, Operation, Refused, Reply, Situation,
     Step, Telling, Visits, Wake, accepted, begin, claimed, claiming, concluded, decide, learn, managers_seen,
     not_claimed, observe, proven_by, put_on, refused,

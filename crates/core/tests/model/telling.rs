@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use unkey_operator::domain::{Report, Situation, begin_pass, observe, overdue};
+use unkey_operator_core::{Report, Situation, begin_pass, observe, overdue};
 
 use crate::configs::Config;
 use crate::kube::{Patched, Thing};

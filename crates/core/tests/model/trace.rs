@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use stateright::Path;
-use unkey_operator::domain::{Call, Freed, KubeStep, Step};
+use unkey_operator_core::{Call, Freed, KubeStep, Step};
 
 use crate::kube::Thing;
 use crate::model::{Action, World};

@@ -1,7 +1,7 @@
 //! Unkey for one externalId: a primary, replicas that lag by less than the window, and requests that take effect late, twice or
 //! never. Time is a number of ticks.
 
-use unkey_operator::domain::{Call, Cause, Effect, Fault, Operation, Reply};
+use unkey_operator_core::{Call, Cause, Effect, Fault, Operation, Reply};
 
 use crate::words::{EXTERNAL_ID, LIMITS, META, Stored, id, limits_code, meta_code, named, number_of};
 

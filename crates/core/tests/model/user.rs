@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use unkey_operator::api::{DeletionPolicy, Reason};
-use unkey_operator::domain::{Cause, Claim, ContentHash, Effect, Fields, Held, Operation, Record, Shown};
+use unkey_operator_api::{DeletionPolicy, Reason};
+use unkey_operator_core::{Cause, Claim, ContentHash, Effect, Fields, Held, Operation, Record, Shown};
 
 use crate::configs::Config;
 use crate::kube::Thing;

@@ -2,8 +2,8 @@
 
 use std::sync::LazyLock;
 
-use unkey_operator::api::{AdoptionPolicy, DeletionPolicy};
-use unkey_operator::domain::{
+use unkey_operator_api::{AdoptionPolicy, DeletionPolicy};
+use unkey_operator_core::{
     Confirmed, Content, Controls, Desired, ExternalId, IdentityId, Limits, Meta, Spec, SpecError, Uid, lossless,
 };
 

@@ -204,7 +204,7 @@ fn another_key_is_not_refused_not_paused_and_has_its_own_limit() {
 #[test]
 fn a_missing_key_is_no_refusal_of_unkeys() {
     let mut budget = Budget::new(bounds(16, 0));
-    let missing = crate::unkey::CredentialError::Missing { origin: "file".to_owned() };
+    let missing = crate::CredentialError::Missing { origin: "file".to_owned() };
     let missing = Arc::new(Error::new(Operation::Create, Fault::Credential(missing)));
     call(&mut budget, ms(0), Operation::Create, Some(&missing));
     assert!(budget.standing(ms(0)).key.is_none());

@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::unkey::error::{Class, Effect, Permission};
+use crate::error::{Class, Effect, Permission};
 
 mod properties;
 mod recorded;

@@ -1,7 +1,7 @@
 //! Whole answers over the wire: what is sent, and what is made of good, strange and hostile replies.
 
 use serde_json::json;
-use unkey_operator::unkey::{Class, CreateIdentity, Effect, Fault, Operation, RatelimitSpec, UpdateIdentity};
+use unkey::{Class, CreateIdentity, Effect, Fault, Operation, RatelimitSpec, UpdateIdentity};
 
 use crate::server::{Server, http, ok};
 use crate::support::{KEY, PATIENT, assert_lost, call, client, failures};
@@ -174,7 +174,7 @@ async fn a_limit_tells_when_to_come_back() {
         http("429 Too Many Requests", "text/html", "").replace("\r\n\r\n", "\r\nRetry-After: 1000000000\r\n\r\n");
     let server = Server::saying(answer).await;
     for error in failures(&client(&server.url(), PATIENT)).await {
-        let retry_after = Some(unkey_operator::unkey::MAX_RETRY_AFTER);
+        let retry_after = Some(unkey::MAX_RETRY_AFTER);
         assert_eq!((error.class(), error.effect()), (Class::RateLimited { retry_after }, Effect::Refused));
         assert!(matches!(error.fault(), Fault::Foreign { status: 429, .. }));
     }

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use unkey_operator::unkey::{Class, Client, ConfigError, CredentialError, Credentials, Effect, Fault, Options};
+use unkey::{Class, Client, ConfigError, CredentialError, Credentials, Effect, Fault, Options};
 
 use crate::server::{Server, ok};
 use crate::support::{KEY, PATIENT, client, credentials, failures};

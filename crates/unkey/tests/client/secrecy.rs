@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::json;
 use tracing_subscriber::fmt::MakeWriter;
-use unkey_operator::unkey::Error;
+use unkey::Error;
 
 use crate::server::{Server, http, ok};
 use crate::support::{KEY, PATIENT, SHORT, client, credentials, failures};

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use secrecy::SecretString;
-use unkey_operator::unkey::{
+use unkey::{
     Class, Client, CreateIdentity, Credentials, Effect, Error, Operation, Options, RatelimitSpec, UpdateIdentity,
 };
 

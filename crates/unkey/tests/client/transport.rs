@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use unkey_operator::transport::TlsFault;
-use unkey_operator::unkey::{Class, Effect, Error, Fault, Operation, Unreached};
+use unkey::{Class, Effect, Error, Fault, Operation, Unreached};
+use unkey_text::transport::TlsFault;
 
 use crate::server::{Server, ok};
 use crate::support::{PATIENT, SHORT, assert_lost, call, client, failures};

@@ -1,7 +1,7 @@
 //! What must always hold, checked as each step is about to take effect.
 
-use unkey_operator::api::{AdoptionPolicy, DeletionPolicy};
-use unkey_operator::domain::{
+use unkey_operator_api::{AdoptionPolicy, DeletionPolicy};
+use unkey_operator_core::{
     Call, Claim, Crd, Field, FieldHash, Freed, Held, Limits, Meta, Object, Patch, Phase, Report, Role, Verdict,
     lossless,
 };

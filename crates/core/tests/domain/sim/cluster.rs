@@ -1,6 +1,6 @@
 //! The API server's side: patches with their tests, and the object as a process sees it.
 
-use unkey_operator::domain::{
+use unkey_operator_core::{
     Guard, KubeStep, Mark, Object, ObjectKey, Phase, Poke, Recorded, SpecError, begins_takeover,
 };
 

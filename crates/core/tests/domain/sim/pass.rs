@@ -1,6 +1,6 @@
 //! One pass of the simulated process, with what goes wrong in it by script.
 
-use unkey_operator::domain::{
+use unkey_operator_core::{
     Crd, Guard, Held, KubeStep, Object, Refused, Reply, Situation, Step, Telling, Wake, accepted, begin, begin_pass,
     claimed, claiming, concluded, decide, is_refusal, learn, managers_seen, not_claimed, observe, overdue, put_on,
     refused,

@@ -1,6 +1,6 @@
 //! Wishes as users write them, and steps as tests name them.
 
-use unkey_operator::domain::{Call, Content, Desired, Freed, ObjectKey, Record, Report, Shown, Spec, Verdict};
+use unkey_operator_core::{Call, Content, Desired, Freed, ObjectKey, Record, Report, Shown, Spec, Verdict};
 
 use super::Wish;
 use crate::world::{EXTERNAL_ID, external_id};

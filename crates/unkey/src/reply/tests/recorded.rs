@@ -3,7 +3,7 @@ use super::*;
 /// Answers of a real server, without what the recording leaves out: the request id and the error's detail.
 #[test]
 fn recorded_answers_are_understood() {
-    let recorded = include_str!("../../../../tests/contract/recorded.json");
+    let recorded = include_str!("../../../../../tests/contract/recorded.json");
     let cases: Vec<Value> = serde_json::from_str(recorded).unwrap();
     let mut counts = std::collections::BTreeMap::<String, usize>::new();
     for step in cases.iter().flat_map(|case| case["steps"].as_array().unwrap()) {
