@@ -51,15 +51,17 @@ bench-full: tools ## The same with 10,000 and 100,000 objects, under churn, nois
 mutants: ## Change the deciding code in some 900 small ways, one at a time: a unit or property test has to notice. Hours
 	@.ci/mutants
 
-# The operator's own crate is compiled for speed, its dependencies as they are: nothing is built twice.
-FAST := --config 'profile.dev.package.unkey-operator-core.opt-level=3' --config 'profile.dev.package.sha2.opt-level=3'
-
 .PHONY: model
 model: explore cuts ## All that is enumerated and too long for `make test`: the two below
 
 .PHONY: explore
 explore: ## Explore the deep bounds of the model: millions of states, up to half an hour (docs/model.md)
-	@MODEL_BOUNDS=deep $(CARGO) test -p unkey-operator-core $(FAST) --test model -- --nocapture --test-threads 1
+	@MODEL_BOUNDS=deep $(CARGO) test -p unkey-operator-core --test model -- --nocapture --test-threads 1
+
+.PHONY: nonsense
+nonsense: tools ## Simulate, explore the quick bounds, read statuses of 0.1 and inject every single fault with a program whose messages mean nothing
+	@$(CARGO) test -p unkey-operator-core --features nonsense-messages --test domain --test model
+	@RUST_TEST_THREADS=$(RUST_TEST_THREADS) $(CARGO) test --features unkey-operator-core/nonsense-messages --test compat --test cuts
 
 .PHONY: contract
 contract: ## Replay recorded answers of a real Unkey against BASE_URL, with ROOT_KEY, READONLY_KEY, CLEAN_KEY; against the emulator without

@@ -48,6 +48,7 @@ pub fn render(
         pending: held.and_then(|held| held.fields.pending()),
         deletion_policy: Some(report.deletion),
         credential: held.and_then(|held| held.credential.clone()),
+        cause: report.verdict.cause(),
         last_handled_reconcile_at: report.handled_poke.clone(),
         conditions,
     }

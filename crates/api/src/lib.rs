@@ -5,6 +5,7 @@
 
 #[cfg(feature = "kube")]
 mod absence;
+mod cause;
 #[cfg(feature = "kube")]
 mod crd;
 #[cfg(feature = "kube")]
@@ -17,6 +18,7 @@ mod status;
 
 #[cfg(feature = "kube")]
 pub use absence::proves_absence;
+pub use cause::StatusCause;
 #[cfg(feature = "kube")]
 pub use crd::{CRD_HEADER, CrdError, crd, crd_yaml};
 #[cfg(feature = "kube")]

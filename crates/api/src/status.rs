@@ -4,6 +4,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::cause::StatusCause;
 use super::policies::DeletionPolicy;
 
 /// What the operator last found and did. Written by the operator only, but for conditions of other types than its own.
@@ -49,6 +50,12 @@ pub struct IdentityStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credential: Option<String>,
 
+    /// Why 'Ready' is not True, where its reason stands for several causes ('Progressing', 'NotConverging'). Programs can rely on this word
+    /// and on reasons; messages may change at any time. Absent: the reason says it.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "known_word")]
+    #[allow(clippy::doc_markdown)] // users read this in `kubectl explain`, where backticks would be noise
+    pub cause: Option<StatusCause>,
+
     /// The last value of the annotation unkey.com/reconcile-requested-at that was acted on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_handled_reconcile_at: Option<String>,
@@ -90,7 +97,7 @@ fn readable<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<Sta
 
 impl IdentityStatus {
     /// The names of all fields, as they stand in JSON.
-    pub const FIELDS: [&'static str; 11] = [
+    pub const FIELDS: [&'static str; 12] = [
         "observedGeneration",
         "uid",
         "identityId",
@@ -100,6 +107,7 @@ impl IdentityStatus {
         "pending",
         "deletionPolicy",
         "credential",
+        "cause",
         "lastHandledReconcileAt",
         "conditions",
     ];

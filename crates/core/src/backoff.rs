@@ -1,6 +1,6 @@
 //! How long to wait after a failure (R13). Times in milliseconds; randomness comes in as an argument.
 
-use super::report::Cause;
+use super::verdict::Cause;
 
 /// First step of the usual backoff.
 const FIRST_MS: u64 = 1_000;

@@ -7,10 +7,10 @@ use super::content::Applied;
 use super::ids::Mono;
 use super::knowledge::Seen;
 use super::object::Object;
-use super::report::Cause;
 use super::situation::Policy;
+use super::verdict::Cause;
 use super::visits::{Trouble, Visits};
-use unkey_operator_api::Reason;
+use unkey_operator_api::{Reason, StatusCause};
 
 /// So many times a difference is set right before it is left alone.
 pub(super) const CORRECTIONS: u32 = 3;
@@ -71,7 +71,7 @@ pub(super) fn resume(object: &Object, visits: &mut Visits, policy: &Policy, now:
     if record.shown.reason != Some(Reason::NotConverging) || !marked {
         return;
     }
-    let cause = if record.shown.message == super::message::BROKEN { Cause::Broken } else { Cause::Contested };
+    let cause = if record.shown.cause == Some(StatusCause::Broken) { Cause::Broken } else { Cause::Contested };
     if cause == Cause::Contested {
         visits.suspicion = object.held().is_some();
         visits.fight = Some(Fight { generation: object.generation, found: None, corrections: CORRECTIONS, last: now });

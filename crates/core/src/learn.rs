@@ -11,9 +11,11 @@ use super::desired::Desired;
 use super::fight;
 use super::ids::{Confirmed, IdentityId, Mono};
 use super::knowledge::{Doubt, InFlight, Knowledge, LastWrite, Seen, Unsure, Write};
+use super::note::Note;
 use super::object::Object;
-use super::report::{Cause, Note, Operation};
+use super::permission::Operation;
 use super::situation::{Call, Policy, Purpose};
+use super::verdict::Cause;
 use super::visits::{Trouble, Unfound, Visits};
 
 /// What Unkey answered.

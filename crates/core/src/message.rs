@@ -3,12 +3,14 @@
 //! No secret, no name from another namespace, no request id and nothing that changes from one retry to the next.
 
 use super::ids::ObjectKey;
+use super::note::Note;
+use super::permission::Operation;
 use super::refusal::{MAX_ANNOTATION_BYTES, Stripper};
-use super::report::{Cause, Left, Note, Operation, Stall, Verdict};
+use super::verdict::{Cause, Left, Stall, Verdict};
 
-pub(super) const CONTESTED: &str = "What this spec asks for was sent to Unkey three times and found changed again each time: another client, or an \
+const CONTESTED: &str = "What this spec asks for was sent to Unkey three times and found changed again each time: another client, or an \
      operator in another cluster, writes something else. Find it and agree on one owner; until then this is tried once an hour.";
-pub(super) const BROKEN: &str = "Unkey answers this request with an internal error each time, while it answers others: something in this content breaks it. \
+const BROKEN: &str = "Unkey answers this request with an internal error each time, while it answers others: something in this content breaks it. \
      Change the spec or ask Unkey's support; until then this is tried once an hour.";
 
 const REMEDY: &str = "Change the policy, webhook, quota or role that refuses this, or change this resource; the operator tries again after \
@@ -16,7 +18,23 @@ const REMEDY: &str = "Change the policy, webhook, quota or role that refuses thi
 /// Written by a client-side apply; it holds the whole manifest once more.
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
+/// What people read. With the feature `nonsense-messages` it means nothing, and something else in each process, as if each were of another
+/// version: whatever works then takes no message for a protocol.
+fn for_people(text: String) -> String {
+    #[cfg(feature = "nonsense-messages")]
+    let text = {
+        use std::hash::BuildHasher;
+        static OF_THIS_PROCESS: std::sync::OnceLock<std::hash::RandomState> = std::sync::OnceLock::new();
+        format!("nonsense {:016x}", OF_THIS_PROCESS.get_or_init(Default::default).hash_one(text))
+    };
+    text
+}
+
 pub(super) fn of(verdict: &Verdict, key: &ObjectKey, external_id: &str) -> String {
+    for_people(of_verdict(verdict, key, external_id))
+}
+
+fn of_verdict(verdict: &Verdict, key: &ObjectKey, external_id: &str) -> String {
     match verdict {
         Verdict::Synced => "Unkey accepted this spec.".to_owned(),
         Verdict::Waiting(cause) | Verdict::Blocked(cause @ Cause::ReleaseRefused { .. }) => {
@@ -205,6 +223,10 @@ fn blocked(cause: &Cause, key: &ObjectKey, external_id: &str) -> String {
 }
 
 pub(super) fn of_note(note: &Note) -> String {
+    for_people(text_of_note(note))
+}
+
+fn text_of_note(note: &Note) -> String {
     match note {
         Note::Adopted(id) => format!("Took over the existing identity {id}."),
         Note::Recreated(id) => format!(

@@ -3,15 +3,15 @@
 use super::claim::Claim;
 use super::fields::Field;
 use super::fight;
-use super::ids::{ExternalId, IdentityId, Mono, Uid};
+use super::ids::{IdentityId, Mono, Uid};
 use super::knowledge::{Doubt, Knowledge, LastWrite, Seen};
-use super::message;
 use super::object::{Object, Phase};
 use super::refusal;
-use super::report::{Cause, Shown, Verdict};
+use super::report::Shown;
 use super::situation::Policy;
+use super::verdict::Cause;
 use super::visits::{Trouble, Visits};
-use unkey_operator_api::Reason;
+use unkey_operator_api::{Reason, StatusCause};
 
 /// Takes in an object as it was just seen.
 pub fn observe(object: &Object, known: &mut Knowledge, visits: &mut Visits, policy: &Policy, now: Mono) {
@@ -54,9 +54,9 @@ fn rejudge(object: &Object, visits: &mut Visits, policy: &Policy) {
     };
     let before = visits.credential.replace(policy.credential.clone());
     if before.is_some_and(|before| before != policy.credential) && policy.credential.is_some() {
-        visits.rejudge = shown.filter(answered).map(|shown| shown.message.clone());
+        visits.rejudge = shown.filter(answered).and_then(|shown| shown.reason);
     }
-    if visits.rejudge.as_ref() != shown.map(|shown| &shown.message) {
+    if visits.rejudge != shown.and_then(|shown| shown.reason) {
         visits.rejudge = None;
     }
 }
@@ -120,11 +120,11 @@ fn hear(object: &Object, known: &mut Knowledge, visits: &mut Visits, policy: &Po
     if vouched && known.inherited.as_ref().is_some_and(|doubt| doubt.creates.iter().all(|of| of == uid)) {
         known.inherited = None;
     }
-    let external_id = object.external_id.as_ref().map_or("?", ExternalId::as_str);
-    let settling = || message::of(&Verdict::Waiting(Cause::Settling), &object.key, external_id);
     let held_back = object.held().is_some()
         && object.recorded.own().is_some_and(|record| {
-            record.generation == object.generation && !record.shown.ready && record.shown.message == settling()
+            record.generation == object.generation
+                && !record.shown.ready
+                && record.shown.cause == Some(StatusCause::Settling)
         });
     if held_back && !visits.settling_met && known.doubt().is_none() {
         known.inherit(Doubt::new(now.after(policy.attempt), false, None));

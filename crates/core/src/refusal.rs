@@ -6,8 +6,8 @@ use super::claim::Claim;
 use super::fight::CORRECTIONS;
 use super::ids::Mono;
 use super::object::{Guard, Object};
-use super::report::Cause;
 use super::situation::{Step, Wake};
+use super::verdict::Cause;
 use super::visits::Visits;
 use unkey_text::printable;
 

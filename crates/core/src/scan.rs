@@ -11,9 +11,10 @@ use super::ids::{IdentityId, Mono};
 use super::knowledge::{Knowledge, Seen};
 use super::object::{Object, Phase};
 use super::ownership::Role;
-use super::report::{Cause, Held, Record};
+use super::report::{Held, Record};
 use super::situation::Policy;
 use super::takeover;
+use super::verdict::Cause;
 use super::visits::Visits;
 use super::workspace::KeyMark;
 use unkey_operator_api::{AdoptionPolicy, Reason};
@@ -207,7 +208,7 @@ pub fn note(object: &Object, sight: &Sight, known: &mut Knowledge, visits: &mut 
             (known.unwitnessed, known.tentative) = (None, Some((now, None)));
         }
     } else {
-        visits.rejudge = object.recorded.own().map(|record| record.shown.message.clone());
+        visits.rejudge = object.recorded.own().and_then(|record| record.shown.reason);
     }
 }
 

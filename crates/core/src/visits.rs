@@ -1,10 +1,13 @@
 //! What this process remembers about one life of one object. Keyed by uid, so that an heir of the name inherits nothing.
 
+use unkey_operator_api::Reason;
+
 use super::claim::Claim;
 use super::fight::Fight;
 use super::ids::{Confirmed, IdentityId, Mono};
+use super::permission::Operation;
 use super::refusal::{Refusals, Stripped};
-use super::report::{Cause, Operation};
+use super::verdict::Cause;
 
 /// The memory of one uid.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -42,8 +45,8 @@ pub struct Visits {
     /// The identity that a settled read found while a create of this object was in doubt: it may be our own. Kept
     /// until an id is recorded or the claim is off, since the pass that found it may end before it acts on it.
     pub maybe_own: Option<Confirmed>,
-    /// The message of a stall whose ground has changed (the root key): to be judged anew while the status shows it.
-    pub rejudge: Option<String>,
+    /// The reason of a stall whose ground has changed (the root key): to be judged anew while the status shows it.
+    pub rejudge: Option<Reason>,
     /// The fingerprint of the root key at the last visit; `None`: not visited yet.
     pub credential: Option<Option<String>>,
     /// The poke that a settled read has answered.

@@ -5,7 +5,7 @@
 //! with the same root key that shows any identity of the workspace, whoever made it.
 
 use super::ids::Mono;
-use super::report::Cause;
+use super::verdict::Cause;
 
 /// What is known of the root key in use: when it last showed an identity, and when it was last asked in vain.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

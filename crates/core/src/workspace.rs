@@ -11,8 +11,8 @@ use std::hash::{Hash, Hasher};
 use super::ids::Mono;
 use super::learn::Reply;
 use super::object::Object;
-use super::report::Cause;
 use super::situation::Call;
+use super::verdict::Cause;
 use super::witness::Witness;
 
 /// Fingerprint of the root key under which an id was recorded; `None`: the status does not say.

@@ -7,8 +7,8 @@ use crate::crd::Crd;
 use crate::ids::{Confirmed, IdentityId};
 use crate::knowledge::{LastWrite, Seen};
 use crate::ownership::Role;
-use crate::report::{Cause, Verdict};
 use crate::situation::{Call, Freed, KubeStep, Settled, Wake};
+use crate::verdict::{Cause, Verdict};
 use crate::workspace::Gate;
 use unkey_operator_api::DeletionPolicy;
 

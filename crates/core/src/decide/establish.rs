@@ -7,9 +7,11 @@ use crate::desired::Desired;
 use crate::fields::Fields;
 use crate::ids::Confirmed;
 use crate::knowledge::{LastWrite, Seen};
-use crate::report::{Cause, Held, Note, Stall, Verdict};
+use crate::note::Note;
+use crate::report::Held;
 use crate::situation::{Call, Freed, KubeStep, Wake};
 use crate::takeover;
+use crate::verdict::{Cause, Stall, Verdict};
 use crate::workspace::Gate;
 use unkey_operator_api::{AdoptionPolicy, Origin, Reason};
 

@@ -7,9 +7,11 @@ use crate::content::Content;
 use crate::desired::Desired;
 use crate::ids::Mono;
 use crate::knowledge::Seen;
-use crate::report::{Cause, Held, Note, Stall, Verdict};
+use crate::note::Note;
+use crate::report::Held;
 use crate::situation::{Call, KubeStep, Patch, Purpose, Wake};
 use crate::takeover;
+use crate::verdict::{Cause, Stall, Verdict};
 
 pub(super) fn maintain(s: &Situation<'_>, desired: &Desired, held: &Held) -> Step {
     if s.owes_id() {

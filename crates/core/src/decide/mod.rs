@@ -17,12 +17,14 @@ use super::claim::{Claim, Mark};
 use super::fields::{Fields, META, RATELIMITS};
 use super::ids::{Confirmed, Mono};
 use super::knowledge::{LastWrite, Seen};
+use super::note::Note;
 use super::object::Phase;
 use super::ownership::Role;
 use super::refusal::KubeWrite;
-use super::report::{Cause, Held, Note, Report, Stall, Verdict};
+use super::report::{Held, Report};
 use super::situation::{Call, Entry, Freed, KubeStep, Situation, Step, Wake};
 use super::takeover;
+use super::verdict::{Cause, Stall, Verdict};
 use super::workspace::Gate;
 use unkey_operator_api::{AdoptionPolicy, DeletionPolicy, Reason};
 

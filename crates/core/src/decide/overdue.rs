@@ -4,8 +4,9 @@ use super::establish::was_refused;
 use super::{Situation, decide};
 use crate::object::Phase;
 use crate::refusal::KubeWrite;
-use crate::report::{Cause, Report, Verdict};
+use crate::report::Report;
 use crate::situation::{KubeStep, Step};
+use crate::verdict::{Cause, Verdict};
 
 /// The status of an object whose work has waited for long; `None`: there is no work, the status tells of it already, or there is none of ours,
 /// which reads as in progress by itself. `holds_up`: why no call is answered under the root key, if none is.

@@ -5,8 +5,8 @@ use crate::claim::Claim;
 use crate::ids::Mono;
 use crate::object::Phase;
 use crate::refusal::{KubeWrite, MAX_ANNOTATION_BYTES, Stripper};
-use crate::report::{Cause, Stall, Verdict};
 use crate::situation::{Call, KubeStep, Wake};
+use crate::verdict::{Cause, Stall, Verdict};
 use unkey_operator_api::CLAIM_ANNOTATION;
 
 /// `step`, unless it is a claim or a release that is to be left alone for now: then that is told, and waited for.

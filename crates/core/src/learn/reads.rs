@@ -7,9 +7,10 @@ use super::super::fight;
 use super::super::ids::{Confirmed, ExternalId, IdentityId};
 use super::super::knowledge::{Knowledge, LastWrite, Seen};
 use super::super::object::{Object, Phase};
-use super::super::report::{Cause, Operation};
+use super::super::permission::Operation;
 use super::super::situation::Policy;
 use super::super::takeover;
+use super::super::verdict::Cause;
 use super::super::visits::Visits;
 use super::{Telling, denied, lag, owned_id, trouble};
 

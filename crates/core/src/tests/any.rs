@@ -106,7 +106,7 @@ fn records() -> impl Strategy<Value = Recorded> {
     let record = (0..3_i64, held, flag(), flag(), flag(), reason, flag()).prop_map(
         |(generation, held, ready, stalled, suspended, reason, orphan)| {
             let deletion = Some(if orphan { DeletionPolicy::Orphan } else { DeletionPolicy::Delete });
-            let shown = Shown { ready, stalled, suspended, reason, message: String::new() };
+            let shown = Shown { ready, stalled, suspended, reason, ..Shown::default() };
             Recorded::Own(Box::new(Record { generation, held, deletion, handled_poke: None, shown }))
         },
     );

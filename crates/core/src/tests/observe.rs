@@ -34,10 +34,8 @@ fn desired() -> Desired {
 }
 
 fn shown(verdict: Verdict) -> Shown {
-    let (ready, stalled, suspended) = (verdict.is_ready(), verdict.is_stalled(), verdict == Verdict::Suspended);
-    let reason = Some(verdict.reason());
     let key = ObjectKey { namespace: "shop".to_owned(), name: "customer".to_owned() };
-    Shown { ready, stalled, suspended, reason, message: report(verdict).message(&key) }
+    report(verdict).shown(&key)
 }
 
 fn trouble() -> Trouble {
@@ -263,8 +261,8 @@ fn r13_what_unkey_refused_is_judged_anew_under_another_key() {
     for stall in [Stall::Rejected("no".to_owned()), Stall::ExistsNever, Stall::IdentityMismatch] {
         for before in [other_key, no_key] {
             let mut scene = stalled(stall.clone()).with(before).look();
-            let message = scene.record().shown.message.clone();
-            assert_eq!(scene.visits.rejudge, Some(message), "{stall:?}");
+            let reason = scene.record().shown.reason;
+            assert_eq!((reason.is_some(), scene.visits.rejudge), (true, reason), "{stall:?}");
             scene = scene.look();
             assert!(scene.visits.rejudge.is_some(), "while the status shows it");
             assert_eq!(scene.clone().with(synced).look().visits.rejudge, None, "answered");

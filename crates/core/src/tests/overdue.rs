@@ -139,13 +139,7 @@ proptest! {
         let works = !matches!(decide(&any.situation()), Step::Done | Step::Kube(KubeStep::Status { .. }));
         prop_assert!(works, "there is nothing to wait for");
         let mut told = any;
-        let shown = Shown {
-            ready: false,
-            stalled: false,
-            suspended: false,
-            reason: Some(report.verdict.reason()),
-            message: report.message(&told.object.key),
-        };
+        let shown = report.shown(&told.object.key);
         let (generation, deletion) = (report.generation, Some(report.deletion));
         told.object.recorded = Recorded::Own(Box::new(Record { generation, deletion, shown, ..before }));
         prop_assert_eq!(overdue(&told.situation(), holds_up.as_ref()), None);

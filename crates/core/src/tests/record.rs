@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::message::{report, verdicts};
 use super::{Cause, ExternalId, Field, FieldHash, Fields, ObjectKey, Record, Recorded, Report, Shown, Verdict, uid};
+use unkey_operator_api::StatusCause;
 use unkey_operator_api::{DeletionPolicy, IdentityStatus, Origin, Reason};
 
 fn status() -> serde_json::Value {
@@ -48,9 +49,69 @@ fn all_of_it_is_read() {
         stalled: true,
         suspended: false,
         reason: Some(Reason::Rejected),
+        cause: None,
+        names_cause: false,
         message: "no".to_owned(),
     };
     assert_eq!(record.shown, shown);
+}
+
+/// Messages are for people: what a decision depends on has a word of its own. A status of 0.1 has none, and is read by what 0.1 wrote.
+#[test]
+fn the_cause_is_what_the_status_says_and_of_0_1_what_its_message_meant() {
+    let shown = |reason: &str, cause: Option<&str>, message: &str| {
+        let mut status = status();
+        status["conditions"] = json!([{"type": "Ready", "status": "False", "reason": reason, "message": message,
+            "lastTransitionTime": "2026-01-01T00:00:00Z"}]);
+        status["cause"] = json!(cause);
+        let shown = read(status).own().expect("own").shown.clone();
+        (shown.cause, shown.names_cause)
+    };
+    let unanswered =
+        "A request to Unkey went unanswered and may still take effect; a read after the consistency window will tell.";
+    let broken = "Unkey answers this request with an internal error each time, while it answers others: something in this content breaks \
+        it. Change the spec or ask Unkey's support; until then this is tried once an hour.";
+    let contested = "What this spec asks for was sent to Unkey three times and found changed again each time: another client, or an \
+        operator in another cluster, writes something else. Find it and agree on one owner; until then this is tried once an hour.";
+    for (reason, message, cause) in [
+        ("Progressing", unanswered, Some(StatusCause::Settling)),
+        ("NotConverging", broken, Some(StatusCause::Broken)),
+        ("NotConverging", contested, Some(StatusCause::Contested)),
+        ("Progressing", "anything else", None),
+        ("Rejected", unanswered, None),
+    ] {
+        assert_eq!(shown(reason, None, message), (cause, false), "{message}");
+        assert_eq!(shown(reason, Some("Later"), message), (cause, false), "a word of a later version: {message}");
+        assert_eq!(
+            shown(reason, Some("Lag"), message),
+            (Some(StatusCause::Lag), true),
+            "its own word counts: {message}"
+        );
+    }
+    assert_eq!(shown("Progressing", Some("Settling"), "xyzzy"), (Some(StatusCause::Settling), true));
+}
+
+/// One of 0.1 is written once more, with its cause.
+#[test]
+fn a_status_without_its_cause_is_not_what_would_be_written() {
+    let key = ObjectKey { namespace: "shop".to_owned(), name: "customer".to_owned() };
+    for verdict in verdicts() {
+        let report = report(verdict);
+        let mut record = written(&report, &key);
+        assert!(record.shows(&report, &key));
+        record.shown.names_cause = false;
+        assert_eq!(record.shows(&report, &key), report.verdict.cause().is_none(), "{:?}", report.verdict);
+    }
+}
+
+/// The reason alone says too little exactly where there is a cause.
+#[test]
+fn progressing_and_not_converging_have_a_cause_and_no_other_reason_has_one() {
+    for verdict in verdicts() {
+        let several = matches!(verdict.reason(), Reason::Progressing | Reason::NotConverging);
+        let leaving = matches!(verdict, Verdict::Conflict { .. } | Verdict::Blocked(_));
+        assert!(verdict.cause().is_some() == several || leaving, "{verdict:?}");
+    }
 }
 
 #[test]
@@ -91,13 +152,7 @@ fn written(report: &Report, key: &ObjectKey) -> Record {
         held: report.held.clone(),
         deletion: Some(report.deletion),
         handled_poke: report.handled_poke.clone(),
-        shown: Shown {
-            ready: report.verdict.is_ready(),
-            stalled: report.verdict.is_stalled(),
-            suspended: report.verdict == Verdict::Suspended,
-            reason: Some(report.verdict.reason()),
-            message: report.message(key),
-        },
+        shown: report.shown(key),
     }
 }
 

@@ -46,13 +46,7 @@ fn says(any: &Any) -> Option<(Reason, String)> {
 /// The status now says what `step` wanted it to.
 fn told(any: &mut Any) {
     let Step::Kube(KubeStep::Status { report, .. }) = step(any) else { panic!("{:?}", step(any)) };
-    let shown = Shown {
-        ready: report.verdict.is_ready(),
-        stalled: report.verdict.is_stalled(),
-        suspended: false,
-        reason: Some(report.verdict.reason()),
-        message: report.message(&any.object.key),
-    };
+    let shown = report.shown(&any.object.key);
     any.object.recorded = Recorded::Own(Box::new(Record {
         generation: report.generation,
         held: report.held,

@@ -71,7 +71,7 @@ fn at_rest(rest: Rest, desired: Desired, controls: Controls, adoption: AdoptionP
     };
     let held = holds.then(|| Held { identity: confirmed(1), origin: None, fields, credential: None });
     let (ready, stalled) = (rest == Rest::Ready, rest != Rest::Ready);
-    let shown = Shown { ready, stalled, suspended: false, reason: Some(rest.reason()), message: "m".to_owned() };
+    let shown = Shown { ready, stalled, reason: Some(rest.reason()), message: "m".to_owned(), ..Shown::default() };
     let deletion = Some(controls.deletion.unwrap_or(DeletionPolicy::Delete));
     let record = Record { generation: 1, held, deletion, handled_poke: None, shown };
     let claim = Claim { hash: desired.content_hash().clone(), given_up: None };
@@ -136,7 +136,7 @@ fn changes_the_verdict(rest: Rest, any: &Any, sight: &Sight) -> bool {
     let mut any = any.clone();
     let begun = sight.begun;
     any.visits.suspicion = any.object.held().is_some();
-    any.visits.rejudge = Some("m".to_owned());
+    any.visits.rejudge = Some(Reason::AlreadyExists);
     any.known.seen = match &sight.saw {
         Saw::There { id, content } => {
             let identity = Confirmed::from_create(&customer(), id.as_str()).expect("an id");
@@ -334,7 +334,7 @@ fn whatever_is_under_way_or_nobodys_business_is_skipped() {
         ("poked", |any| any.object.poke = Some(Poke { value: "p".to_owned(), since: Mono::ZERO })),
         ("not visited", |any| any.visits.seen_before = false),
         ("suspicious", |any| any.visits.suspicion = true),
-        ("to be judged anew", |any| any.visits.rejudge = Some("m".to_owned())),
+        ("to be judged anew", |any| any.visits.rejudge = Some(Reason::AlreadyExists)),
         ("in doubt", |any| any.known.doubt = Some(Doubt::new(Mono::ZERO, true, None))),
         ("restored", |any| any.object.recorded = Recorded::Restored),
         ("without a status", |any| any.object.recorded = Recorded::Nothing),

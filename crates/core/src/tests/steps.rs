@@ -26,8 +26,7 @@ pub(super) fn ready() -> Any {
         fields: Fields::accepted(spec.hashes().clone()),
         credential: Some("key".to_owned()),
     };
-    let shown =
-        Shown { ready: true, stalled: false, suspended: false, reason: Some(Reason::Synced), message: "m".to_owned() };
+    let shown = Shown { ready: true, reason: Some(Reason::Synced), message: "m".to_owned(), ..Shown::default() };
     let record =
         Record { generation: 1, held: Some(held), deletion: Some(DeletionPolicy::Delete), handled_poke: None, shown };
     Any {
@@ -162,7 +161,7 @@ fn what_ends_the_rest_of_a_stalled_object() {
             any.known.seen = Seen::Ours { begun: Mono(9 * WINDOW), identity, content };
         }),
         ("somebody else's was seen", |any| any.known.seen = Seen::Foreign { begun: Mono(9 * WINDOW) }),
-        ("another root key", |any| any.visits.rejudge = Some("m".to_owned())),
+        ("another root key", |any| any.visits.rejudge = Some(Reason::Rejected)),
         ("no claim", |any| any.object.mark = Mark::Absent),
     ];
     for (what, change) in ends {

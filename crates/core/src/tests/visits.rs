@@ -1,6 +1,7 @@
 //! What many objects have in common, and what is one object's own.
 
 use super::*;
+use unkey_operator_api::Reason;
 
 #[test]
 fn facts_are_common_and_all_that_has_a_value_is_ones_own() {
@@ -21,7 +22,7 @@ fn facts_are_common_and_all_that_has_a_value_is_ones_own() {
     assert!(Visits::default().is_plain() && plain.is_plain());
     let own: [fn(&mut Visits); 11] = [
         |visits| visits.maybe_own = Confirmed::from_create(&ExternalId::new("e"), "id_1"),
-        |visits| visits.rejudge = Some(String::new()),
+        |visits| visits.rejudge = Some(Reason::Rejected),
         |visits| visits.judged = Some(String::new()),
         |visits| visits.fight = Some(Fight { generation: 1, found: None, corrections: 1, last: Mono::ZERO }),
         |visits| visits.failures = 1,

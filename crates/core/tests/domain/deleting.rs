@@ -135,7 +135,7 @@ fn s26_suspended_while_deleting_waits_and_orphan_does_not() {
     sim.taken();
     assert_eq!(sim.settle(), End::Wait(Wake::Change));
     assert_eq!(sim.taken(), ["Status DeletionBlocked"]);
-    assert!(sim.record().shown.message.contains(
+    assert!(sim.says(
         r#"kubectl patch identities.unkey.com customer -n shop --type=merge -p '{"spec":{"deletionPolicy":"Orphan"}}'"#
     ));
     assert_eq!(sim.pass(), End::Wait(Wake::Change));
@@ -208,7 +208,7 @@ fn s38_a_newcomer_with_a_wrong_key() {
     sim.taken();
     assert!(matches!(sim.pass_with(&wrong()), End::Wait(Wake::At(_))));
     assert_eq!(sim.taken(), ["Read", "Status DeletionBlocked"]);
-    assert!(sim.record().shown.message.contains(r#"-p '{"spec":{"deletionPolicy":"Orphan"}}'"#));
+    assert!(sim.says(r#"-p '{"spec":{"deletionPolicy":"Orphan"}}'"#));
     assert_eq!(sim.settle(), End::Done);
     assert_eq!(sim.taken(), ["Read", "Look", "Release Gone"]);
 }

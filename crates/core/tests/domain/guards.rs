@@ -62,7 +62,7 @@ fn s04_a_404_of_another_workspace_lets_nothing_go() {
     elsewhere(&mut sim, Gate::Wrong);
     sim.act(&Act::Delete);
     assert_eq!(settle(&mut sim), ["Status DeletionBlocked"], "nor is a delete sent there");
-    assert!(sim.record().shown.message.contains("--accept-workspace-change"), "{}", sim.record().shown.message);
+    assert!(sim.says("--accept-workspace-change"), "{}", sim.record().shown.message);
     let mut orphan = wish(A);
     orphan.controls.deletion = Some(unkey_operator_api::DeletionPolicy::Orphan);
     sim.apply(orphan);
@@ -143,7 +143,7 @@ fn r10_what_cannot_be_known_waits_and_says_so() {
     sim.act(&Act::Delete);
     let End::Wait(Wake::At(at)) = sim.pass() else { panic!("{:?}", sim.trace) };
     assert_eq!(sim.taken(), ["LookAtCrd", "Status DeletionBlocked"]);
-    assert!(sim.record().shown.message.contains("CustomResourceDefinition"));
+    assert!(sim.says("CustomResourceDefinition"));
     sim.sleep(at.0 - sim.mono().0);
     sim.crd = Crd::Stays;
     assert_eq!(sim.settle(), End::Done);
@@ -218,7 +218,7 @@ fn r8_while_objects_are_unknown_nothing_is_adopted_and_nothing_that_is_not_owned
     assert_eq!(sim.settle(), End::Wait(Wake::Change));
     sim.act(&Act::Delete);
     assert_eq!(sim.settle(), End::Wait(Wake::Change));
-    assert!(sim.record().shown.message.contains("cannot watch every namespace"), "{}", sim.record().shown.message);
+    assert!(sim.says("cannot watch every namespace"), "{}", sim.record().shown.message);
     assert_eq!(sim.taken(), ["Status Progressing", "Status DeletionBlocked"]);
     assert!(sim.unkey.live.is_some());
 }

@@ -328,6 +328,11 @@ impl Sim {
         &self.thing.as_ref().expect("an object").status.as_ref().expect("a status").1
     }
 
+    /// The message for people holds these words, where messages have a meaning.
+    pub fn says(&self, words: &str) -> bool {
+        cfg!(feature = "nonsense-messages") || self.record().shown.message.contains(words)
+    }
+
     pub fn ready(&self) -> bool {
         self.thing
             .as_ref()

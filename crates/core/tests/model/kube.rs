@@ -7,7 +7,7 @@ use std::sync::Arc;
 use unkey_operator_api::Origin;
 use unkey_operator_core::{
     Claim, Claimant, Guard, Held, Mark, Mono, Object, ObjectKey, Phase, Poke, Progress, Record, Recorded, Report,
-    Shown, Verdict, begins_takeover,
+    begins_takeover,
 };
 
 use crate::unkey::TICK_MS;
@@ -264,12 +264,6 @@ fn record(report: &Report) -> Record {
         held: report.held.clone(),
         deletion: Some(report.deletion),
         handled_poke: report.handled_poke.clone(),
-        shown: Shown {
-            ready: report.verdict.is_ready(),
-            stalled: report.verdict.is_stalled(),
-            suspended: report.verdict == Verdict::Suspended,
-            reason: Some(report.verdict.reason()),
-            message: report.message(&key()),
-        },
+        shown: report.shown(&key()),
     }
 }

@@ -161,6 +161,8 @@ fn who_holds_ready_back_for_a_doubt_sent_something() {
     for (what, change) in says_nothing {
         assert_eq!(held_back().with(change).look().known.inherited, None, "{what}");
     }
+    let reworded = held_back().with(|scene| scene.record().shown.message = "xyzzy".to_owned()).look();
+    assert_eq!(reworded.known.inherited, theirs(NOW), "another version's words");
     let theirs_already = held_back().with(|scene| scene.known.inherited = Some(doubt(None))).look();
     assert_eq!(theirs_already.known.inherited, Some(doubt(None)), "that may be the one: nothing is prolonged");
 }

@@ -1,6 +1,6 @@
 //! Wishes as users write them, and steps as tests name them.
 
-use unkey_operator_core::{Call, Content, Desired, Freed, ObjectKey, Record, Report, Shown, Spec, Verdict};
+use unkey_operator_core::{Call, Content, Desired, Freed, ObjectKey, Record, Report, Spec};
 
 use super::Wish;
 use crate::world::{EXTERNAL_ID, external_id};
@@ -27,13 +27,7 @@ pub(super) fn shown(report: &Report, key: &ObjectKey) -> Record {
         held: report.held.clone(),
         deletion: Some(report.deletion),
         handled_poke: report.handled_poke.clone(),
-        shown: Shown {
-            ready: report.verdict.is_ready(),
-            stalled: report.verdict.is_stalled(),
-            suspended: report.verdict == Verdict::Suspended,
-            reason: Some(report.verdict.reason()),
-            message: report.message(key),
-        },
+        shown: report.shown(key),
     }
 }
 

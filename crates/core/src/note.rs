@@ -1,0 +1,54 @@
+//! What is worth an event: what a status cannot show.
+
+use unkey_operator_api::EventReason;
+
+use super::ids::{ExternalId, IdentityId};
+use super::message;
+
+/// Something worth an event: what the status cannot show.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Note {
+    /// An existing identity was taken over.
+    Adopted(IdentityId),
+    /// The identity had vanished and was created again.
+    Recreated(IdentityId),
+    /// Another identity stands under the externalId and was taken over.
+    Replaced(IdentityId),
+    /// Unkey held something else than the spec; it was set right.
+    DriftCorrected(IdentityId),
+    /// A field left the spec; Unkey keeps it.
+    Released {
+        /// `meta` or `ratelimits`.
+        field: &'static str,
+    },
+    /// The object is let go and its identity stays.
+    Orphaned(Option<ExternalId>),
+}
+
+impl Note {
+    /// The event's reason.
+    pub fn reason(&self) -> EventReason {
+        match self {
+            Self::Adopted(_) => EventReason::Adopted,
+            Self::Recreated(_) => EventReason::Recreated,
+            Self::Replaced(_) => EventReason::IdentityReplaced,
+            Self::DriftCorrected(_) => EventReason::DriftCorrected,
+            Self::Released { .. } => EventReason::FieldReleased,
+            Self::Orphaned(_) => EventReason::Orphaned,
+        }
+    }
+
+    /// The id, field or externalId that the text is about: two notes of one reason that differ in it are not the same.
+    pub fn about(&self) -> &str {
+        match self {
+            Self::Adopted(id) | Self::Recreated(id) | Self::Replaced(id) | Self::DriftCorrected(id) => id.as_str(),
+            Self::Released { field } => field,
+            Self::Orphaned(external_id) => external_id.as_ref().map_or("", ExternalId::as_str),
+        }
+    }
+
+    /// The event's text.
+    pub fn text(&self) -> String {
+        message::of_note(self)
+    }
+}
