@@ -16,7 +16,7 @@ const CONTESTED: &str = "What this spec asks for was sent to Unkey three times a
 /// What 0.1 had brought to this stall: the object `created`, with another name.
 fn stalled(name: &str, message: &str) -> Fixture {
     let mut fixture = all().into_iter().find(|it| it.release == "0.1" && it.name == "created").unwrap();
-    fixture.name = name.to_owned();
+    name.clone_into(&mut fixture.name);
     let object = &mut fixture.object;
     (object["metadata"]["name"], object["spec"]["externalId"]) = (json!(name), json!(name));
     let ready = condition(object, "Ready").clone();
