@@ -11,13 +11,20 @@ help: ## Print this
 
 .PHONY: demo
 demo: ## See it work: a real control plane, the Unkey emulator, the operator, kubectl. KEEP=1 leaves it running; API_URL=… ROOT_KEY_FILE=… uses a real Unkey
-	@$(CARGO) build --workspace --bins
+	@$(CARGO) build -q -p controlplane
+	@$(CARGO) run -q -p controlplane -- servers > /dev/null & servers=$$!; trap 'kill $$servers 2> /dev/null' EXIT; \
+	    $(CARGO) build --workspace --bins && wait $$servers
 	@$(CARGO) run -q -p demo -- $(if $(KEEP),--keep) $(if $(API_URL),--api-url '$(API_URL)') $(if $(ROOT_KEY_FILE),--root-key-file '$(ROOT_KEY_FILE)')
 
 .PHONY: demo-helm
 demo-helm: ## See the Helm chart work: two replicas, a crash of the leader, an upgrade without a gap, an uninstall that deletes no identity
 	@$(CARGO) build --workspace --bins
 	@$(CARGO) run -q -p demo --bin demo-helm
+
+.PHONY: check
+check: ## Run the tests that need no Go tool, in less than 2 minutes: unit tests, simulation, model (quick bounds), client, emulator, repository
+	@$(CARGO) test -q -p unkey-text -p unkey -p unkey-operator-api -p unkey-operator-core -p unkey-emulator
+	@$(CARGO) test -q --lib --test repo
 
 .PHONY: test
 test: tools ## Run all tests

@@ -50,10 +50,8 @@ pub struct IdentityStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credential: Option<String>,
 
-    /// Why 'Ready' is not True, where its reason stands for several causes ('Progressing', 'NotConverging'). Programs can rely on this word
-    /// and on reasons; messages may change at any time. Absent: the reason says it.
+    /// See [`StatusCause`]. Absent: the reason says it.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "known_word")]
-    #[allow(clippy::doc_markdown)] // users read this in `kubectl explain`, where backticks would be noise
     pub cause: Option<StatusCause>,
 
     /// The last value of the annotation unkey.com/reconcile-requested-at that was acted on.

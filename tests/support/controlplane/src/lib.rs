@@ -64,6 +64,8 @@ pub struct ControlPlane {
     audit: Option<AuditLog>,
     layout: Layout,
     directory: Directory,
+    /// Where kube-controller-manager comes from, when it is asked for.
+    resolver: Resolver,
 }
 
 /// The control plane of this process, started by the first who asks, with the audit log on; stopped when the process ends. Whoever needs
@@ -74,18 +76,24 @@ pub async fn shared() -> Result<&'static ControlPlane> {
     SHARED.get_or_try_init(|| ControlPlane::start(options)).await
 }
 
+/// Off the runtime's workers: it may build them.
+async fn look_for_servers(resolver: &Resolver, look: fn(&Resolver) -> Result<Tools>) -> Result<Tools> {
+    let resolver = resolver.clone();
+    tokio::task::spawn_blocking(move || look(&resolver))
+        .await
+        .map_err(|error| Error::Io { what: "look for the servers".to_owned(), source: error.into() })?
+}
+
 impl ControlPlane {
     /// Finds or builds the binaries and starts the servers; returns when the API is ready.
     pub async fn start(options: Options) -> Result<Self> {
         let resolver = options.tools.clone();
-        let tools = tokio::task::spawn_blocking(move || resolver.resolve())
-            .await
-            .map_err(|error| Error::Io { what: "look for the servers".to_owned(), source: error.into() })??;
+        let tools = look_for_servers(&resolver, Resolver::resolve).await?;
         let directory = Directory::create(&env::temporary(), "controlplane-")?;
         let layout = Layout::prepare(tools, &directory, &options)?;
         layout.write_admin_kubeconfig()?;
         let audit = options.audit.then(|| AuditLog::new(layout.audit_log()));
-        let this = Self { running: Mutex::default(), audit, layout, directory };
+        let this = Self { running: Mutex::default(), audit, layout, directory, resolver };
         this.start_server(Server::Etcd).await?;
         this.start_server(Server::ApiServer).await?;
         if options.controller_manager {
@@ -106,6 +114,9 @@ impl ControlPlane {
         let api_server = server == Server::ApiServer || self.with(Server::ApiServer, |_| Ok(())).is_ok();
         if server == Server::ControllerManager && !api_server {
             return Err(Error::NotRunning { server: Server::ApiServer.name() });
+        }
+        if server == Server::ControllerManager {
+            look_for_servers(&self.resolver, Resolver::resolve_controllers).await?;
         }
         self.spawn(server)?;
         if api_server { self.wait_until_ready(server).await } else { Ok(()) }

@@ -31,7 +31,9 @@ struct Arguments {
 enum Command {
     /// Runs a control plane until SIGINT or SIGTERM.
     Run(Run),
-    /// Finds the servers' binaries, builds them if need be, and prints the directory that holds them.
+    /// Finds etcd, kube-apiserver and kubectl, builds them if need be, and prints the directory that holds them.
+    Servers,
+    /// The same with kube-controller-manager.
     Tools,
     /// The same of helm4 and helm3, which no server needs.
     Helm,
@@ -65,7 +67,8 @@ fn main() -> ExitCode {
     }
     let outcome = match arguments.command {
         Command::Run(run) => block_on(run, tools),
-        Command::Tools => print(tools.resolve()),
+        Command::Servers => print(tools.resolve()),
+        Command::Tools => print(tools.resolve_controllers()),
         Command::Helm => print(tools.resolve_helm()),
         Command::Promtool => print(tools.resolve_promtool()),
     };

@@ -92,7 +92,7 @@ fn a_missing_go_is_one_sentence() {
     let error = scratch.resolver.resolve().unwrap_err();
     assert_eq!(
         error.to_string(),
-        "building kube-apiserver, kube-controller-manager, kubectl needs Go 1.26.0 or newer, and PATH has no `go`: install Go \
+        "building kube-apiserver, kubectl needs Go 1.26.0 or newer, and PATH has no `go`: install Go \
          (https://go.dev/dl) or set KUBEBUILDER_ASSETS to a directory that holds these binaries"
     );
 }
@@ -117,7 +117,7 @@ fn builds_into_a_directory_named_by_the_versions_and_then_finds_it() {
     let scratch = Scratch::new(BUILDS);
     let tools = scratch.resolver.resolve().unwrap();
     assert_eq!(tools.directory(), scratch.cache());
-    assert_eq!(names(tools.directory()), [".lock", "etcd", "kube-apiserver", "kube-controller-manager", "kubectl"]);
+    assert_eq!(names(tools.directory()), [".lock", "etcd", "kube-apiserver", "kubectl"]);
     let name = tools.directory().file_name().unwrap().to_str().unwrap().to_owned();
     assert!(name.starts_with("kubernetes-v1.") && name.contains("_etcd-v3."), "{name}");
     let calls = fs::read_to_string(scratch.calls()).unwrap();
@@ -129,6 +129,20 @@ fn builds_into_a_directory_named_by_the_versions_and_then_finds_it() {
     scratch.resolver.resolve().unwrap();
     scratch.resolver.resolve().unwrap();
     assert_eq!(fs::read_to_string(scratch.calls()).unwrap().lines().count(), 3);
+}
+
+/// The demo needs none, and should not wait for it.
+#[test]
+fn kube_controller_manager_is_built_on_demand_beside_the_servers() {
+    let scratch = Scratch::new(BUILDS);
+    let servers = scratch.resolver.resolve().unwrap();
+    let all = scratch.resolver.resolve_controllers().unwrap();
+    assert_eq!(all.directory(), servers.directory());
+    assert_eq!(names(all.directory()), [".lock", "etcd", "kube-apiserver", "kube-controller-manager", "kubectl"]);
+    let calls = fs::read_to_string(scratch.calls()).unwrap();
+    assert_eq!(calls.matches("gitVersion=v1.").count(), 2, "{calls}");
+    scratch.resolver.resolve_controllers().unwrap();
+    assert_eq!(fs::read_to_string(scratch.calls()).unwrap(), calls, "nothing is missing");
 }
 
 #[test]
