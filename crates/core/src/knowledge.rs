@@ -337,6 +337,16 @@ impl Knowledge {
         self.unwitnessed.is_some() && matches!(self.seen, Seen::Absent { .. })
     }
 
+    /// What a create for `uid` has made, or may have made, stays in Unkey: its object was let go so.
+    pub fn let_stay(&mut self, uid: &Uid) {
+        for doubt in [&mut self.doubt, &mut self.inherited].into_iter().flatten() {
+            doubt.creates.remove(uid);
+        }
+        if matches!(&self.last, LastWrite::Created { uid: of, noted: false, .. } if of == uid) {
+            self.last = LastWrite::None;
+        }
+    }
+
     /// A settled read has answered what was in doubt.
     pub fn settle(&mut self) -> Option<Doubt> {
         self.doubt.take().into_iter().chain(self.inherited.take()).reduce(Doubt::and)

@@ -48,7 +48,9 @@ pub use learn::{Effect, Fault, Reply, Telling, begin, begin_pass, learn};
 pub use losses::{Losses, lossless};
 pub use note::Note;
 pub use object::{Controls, Crowd, Guard, Object, Phase, Poke};
-pub use observe::{LeftBehind, claimed, claiming, ended, left_behind, not_claimed, observe, released, rewound};
+pub use observe::{
+    LeftBehind, claimed, claiming, ended, left_behind, not_claimed, not_released, observe, released, releasing, rewound,
+};
 pub use ownership::{Claimant, Role, owner, role};
 pub use permission::Operation;
 pub use progress::Progress;

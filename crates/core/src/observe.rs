@@ -8,7 +8,7 @@ use super::knowledge::{Doubt, Knowledge, LastWrite, Seen};
 use super::object::{Object, Phase};
 use super::refusal;
 use super::report::Shown;
-use super::situation::Policy;
+use super::situation::{Freed, Policy};
 use super::verdict::Cause;
 use super::visits::{Trouble, Visits};
 use unkey_operator_api::{Reason, StatusCause};
@@ -26,6 +26,7 @@ pub fn observe(object: &Object, known: &mut Knowledge, visits: &mut Visits, poli
         visits.maybe_own = None;
     }
     visits.met_exists &= claimed || !object.fresh;
+    visits.keeping &= !(object.fresh && object.finalizer);
     // It ends with the suspicion: found as it should be, or set right.
     visits.drifted &= visits.suspicion;
     // What was given up needs no judgement any more.
@@ -189,6 +190,10 @@ fn note(object: &Object, known: &mut Knowledge) {
 /// Takes in that an object is gone. If a read had found what a create of it may have made, and nothing was done about it, that is
 /// in doubt again: the memory that it was found goes with the object (R2). `recorded`: the identity that its status named.
 pub fn ended(uid: &Uid, recorded: Option<&IdentityId>, known: &mut Knowledge, visits: &Visits, now: Mono) {
+    if visits.keeping {
+        known.let_stay(uid);
+        return;
+    }
     let Some(found) = &visits.maybe_own else { return };
     let deleted = matches!(&known.last, LastWrite::Deleted { uid: of, identity } if of == uid && identity == found);
     if recorded != Some(found.id()) && !deleted {
@@ -231,10 +236,24 @@ pub fn left_behind(uid: &Uid, id: &IdentityId, known: &Knowledge, window: u64) -
     }
 }
 
-/// Notes that our patch took the claim off: nothing is left to be dealt with.
-pub fn released(visits: &mut Visits) {
+/// Notes a release before it is sent: the watch may show the end before the answer is here, and there may be none.
+pub fn releasing(because: &Freed, visits: &mut Visits) {
+    visits.keeping |= *because == Freed::Orphaned;
+}
+
+/// Notes that this release was surely not carried out.
+pub fn not_released(visits: &mut Visits) {
+    visits.keeping = false;
+}
+
+/// Notes that our patch took the claim off: nothing is left to be dealt with. If the identity is to stay, what a create in doubt has made is
+/// nothing to be cleared up either: that doubt may only come from a restart while the object was not Ready.
+pub fn released(uid: &Uid, known: &mut Knowledge, visits: &mut Visits) {
     visits.maybe_own = None;
     visits.stripped = None;
+    if std::mem::take(&mut visits.keeping) {
+        known.let_stay(uid);
+    }
 }
 
 /// Notes a claim before it is sent; `before` is the object that the patch is made from. While a cache may still show what was before the last

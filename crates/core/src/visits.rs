@@ -35,6 +35,9 @@ pub struct Visits {
     /// A create was answered "exists" under the claim that is on. Unkey repeats a transaction that it thinks has failed, so that what
     /// exists may come from that very request.
     pub met_exists: bool,
+    /// A release that keeps the identity was sent, and no look has shown since that the object is still held: its end, whoever tells of it,
+    /// leaves nothing to be cleared up (R7, R10).
+    pub keeping: bool,
     /// Something suggested that the identity is not as recorded; a settled read has to judge it.
     pub suspicion: bool,
     /// A write by id was answered with a 404. That proves nothing: a settled read tells whether the identity is gone or a permission
@@ -82,6 +85,7 @@ impl Visits {
             drifted: self.drifted,
             sent: self.sent,
             met_exists: self.met_exists,
+            keeping: self.keeping,
             suspicion: self.suspicion,
             credential: self.credential.clone(),
             ..Self::default()

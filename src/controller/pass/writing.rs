@@ -38,11 +38,18 @@ impl Pass<'_> {
         let patch = patch::release(&self.snapshot, &object.guard);
         let before = Arc::clone(&self.snapshot);
         // Before it is sent: the watch may show the end before the answer is here, and there may be none.
-        let tried = std::mem::replace(&mut lock(&self.memory).released, true);
+        let tried = {
+            let mut memory = lock(&self.memory);
+            domain::releasing(because, &mut memory.visits);
+            std::mem::replace(&mut memory.released, true)
+        };
         let context = self.context;
         let outcome = self.ask(kube::patch(&context.client, &object.key, patch).boxed()).await?;
         // Taken back only if it was surely not carried out: without an answer it may have been, or still be.
         let had_no_effect = outcome.had_no_effect();
+        if had_no_effect {
+            domain::not_released(&mut lock(&self.memory).visits);
+        }
         if !self.written(KubeWrite::Release, object, outcome).await? {
             lock(&self.memory).released = tried || !had_no_effect;
             return Ok(());
@@ -51,7 +58,7 @@ impl Pass<'_> {
             self.is_refused(KubeWrite::Release, object, &kube::without_effect("the finalizer is still there"));
             return Ok(());
         }
-        domain::released(&mut lock(&self.memory).visits);
+        domain::released(&self.uid, &mut self.turn.known(), &mut lock(&self.memory).visits);
         tracing::info!(because = because.name(), deleting = object.phase == Phase::Deleting, "released");
         if let Some(note) = because.leaves(object) {
             self.tell(&before, &note).await;

@@ -178,7 +178,8 @@ fn sent_without_claim(s: &Situation<'_>, identity: &Confirmed) -> bool {
 /// other trace than this process's memory (R2). With an heir of the externalId it is left to the heir's adoption policy.
 pub(super) fn gone(s: &Situation<'_>, heirs: bool) -> Step {
     let ours = &s.object.guard.uid;
-    if heirs {
+    // R7: under Orphan the identity stays, however the object went.
+    if heirs || s.deletion() == DeletionPolicy::Orphan {
         return Step::Done;
     }
     // A delete that is answered 404 says nothing of what another create made; a settled read does, and leaves no doubt of one.

@@ -361,7 +361,7 @@ fn what_is_no_stripping() {
     let mut released_by_us = new();
     for _ in 0..9 {
         round(&mut released_by_us, true);
-        released(&mut released_by_us.visits);
+        released(&uid("u"), &mut released_by_us.known, &mut released_by_us.visits);
     }
     assert!(matches!(step(&released_by_us), Step::Kube(KubeStep::Claim(_))));
     let mut edited = new();

@@ -15,6 +15,7 @@ fn facts_are_common_and_all_that_has_a_value_is_ones_own() {
         drifted: true,
         sent: true,
         met_exists: true,
+        keeping: true,
         suspicion: true,
         credential: Some(Some("key".to_owned())),
         ..Visits::default()

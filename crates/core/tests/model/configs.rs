@@ -142,6 +142,7 @@ impl Config {
             ops: (0..self.operators).map(|_| Arc::new(Operator::start(now - 50, [None, None], 0))).collect(),
             left: NONE,
             excused: 0,
+            kept: 0,
             deleted: [0; 2],
             asked: 0,
             unanswered: 0,

@@ -33,6 +33,7 @@ impl Hash for State {
             ops,
             left,
             excused,
+            kept,
             deleted,
             asked,
             unanswered,
@@ -68,7 +69,7 @@ impl Hash for State {
         for op in ops {
             Print { op, state: self }.hash(h);
         }
-        (left, excused, deleted, asked, unanswered, met, going, lost, disturbed, broken).hash(h);
+        (left, excused, kept, deleted, asked, unanswered, met, going, lost, disturbed, broken).hash(h);
         (outdated, was_blind).hash(h);
         past.len().hash(h);
         for (at, slot, thing) in past {
@@ -260,6 +261,7 @@ impl Print<'_> {
             drifted,
             sent,
             met_exists,
+            keeping,
             suspicion,
             unfound,
             exists_since,
@@ -280,7 +282,8 @@ impl Print<'_> {
         (seen_before, met_deleting, claimed_here, claim_met, undone_met, settling_met).hash(h);
         claiming.hash(h);
         (unfound, exists_since.map(|at| self.time(at))).hash(h);
-        (drifted, sent, met_exists, suspicion, maybe_own, rejudge, credential, judged, failures, broken).hash(h);
+        (drifted, sent, met_exists, keeping, suspicion, maybe_own, rejudge, credential, judged, failures, broken)
+            .hash(h);
         fight.is_some().hash(h);
         if let Some(Fight { generation, found, corrections, last }) = fight {
             (generation, found, corrections, self.time(*last)).hash(h);

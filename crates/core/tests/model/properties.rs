@@ -182,7 +182,7 @@ impl State {
             Wire::Delete(id) => {
                 let alive = gone && self.kube.find(thing.uid).is_some() && !self.rewound;
                 self.check((gone || thing.is_deleting()) && !alive, Broken::Live);
-                self.check(gone || !thing.wish.keeps_on_delete(), Broken::Orphan);
+                self.check(!thing.wish.keeps_on_delete() && self.kept & (1 << thing.uid) == 0, Broken::Orphan);
                 // What is given up is recorded still: it may only have been hidden.
                 let held = thing.record().and_then(|record| record.held.as_ref());
                 let recorded = held.is_some_and(|held| number_of(held.identity.id()) == id);
@@ -268,6 +268,7 @@ impl State {
             let goes = self.going || self.denied_type >= 2;
             self.check(before.wish.keeps_on_delete() || goes, Broken::Released);
             self.excuse(before.uid);
+            self.kept |= 1 << before.uid;
             return;
         }
         if before.is_deleting() && before.wish.controls.suspend {

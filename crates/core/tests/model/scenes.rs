@@ -117,6 +117,16 @@ pub const ALL: &[Config] = &[
         ..BASE
     },
     Config {
+        name: "orphaned after a restart",
+        wishes: &[A_INVALID, A_ORPHAN],
+        may: DELETE,
+        start: Start::Settled,
+        fates: &[Fate::Refused],
+        budget: Budget { user: 3, crashes: 1, ..NONE },
+        deep: Budget { user: 3, crashes: 1, cuts: 1, refusals: 1, ..NONE },
+        ..BASE
+    },
+    Config {
         name: "two objects, one externalId",
         slots: 2,
         first: &[A, B],

@@ -48,6 +48,8 @@ pub struct State {
     pub left: Budget,
     /// Objects whose identity may stay in Unkey: released by `Orphan`, or their finalizer taken off by hand. By bit.
     pub excused: u32,
+    /// Objects that were let go with their identity kept: it stays (R7, R10). By bit.
+    pub kept: u32,
     /// Identities for which a process in this place has sent a delete that no look has shown since. By bit.
     pub deleted: [u32; 2],
     /// Objects for which a create was sent, and those of them whose answer somebody may lack. By bit.

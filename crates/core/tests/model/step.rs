@@ -6,7 +6,7 @@ use std::sync::Arc;
 use unkey_operator_core::{
     Call, Cause, Claim, CrdMemory, CrdSight, Effect, KubeStep, Look, Object, Operation, Refused, Reply, Situation,
     Step, Telling, Visits, Wake, accepted, begin, claimed, claiming, concluded, decide, learn, managers_seen,
-    not_claimed, observe, proven_by, put_on, refused,
+    not_claimed, not_released, observe, proven_by, put_on, refused, released, releasing,
 };
 
 use crate::configs::Config;
@@ -16,6 +16,7 @@ use crate::properties::Broken;
 use crate::seeded::Seeded;
 use crate::state::State;
 use crate::unkey::{ATTEMPT, Pending, TICK_MS, Unkey, Wire, failed};
+use crate::words::uid;
 
 /// What becomes of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -176,7 +177,13 @@ impl State {
             KubeStep::Claim(claim) => self.put_on_claim(op, &pass, object, claim, before.as_deref()),
             KubeStep::Release(because) => {
                 silent = because.leaves(object).is_none();
+                let mut visits = op.take_memory();
+                releasing(because, &mut visits);
                 let done = self.kube.release(pass.slot, &object.guard);
+                if matches!(done, Patched::Refused) {
+                    not_released(&mut visits);
+                }
+                op.put_memory(visits);
                 if let (Patched::Done(_), Some(before)) = (&done, &before) {
                     self.check_release(at, before, because);
                 }
@@ -212,8 +219,12 @@ impl State {
                     put_on(object, claim, true, &mut visits, op.mono(self.now));
                     claimed(object, &mut visits);
                 }
+                if matches!(step, KubeStep::Release(_)) {
+                    released(&uid(pass.thing.uid), &mut op.known, &mut visits);
+                }
                 op.put_memory(visits);
-                Some(thing)
+                // The answer that takes the last finalizer off is taken for its end, and not for how it stands.
+                Some(thing).filter(|thing| self.kube.find(thing.uid).is_some())
             }
             // A read, or a read after a test that failed.
             Patched::Refused => {
@@ -270,6 +281,7 @@ impl State {
         let answer = Refused { code: 403, words: "no".to_owned(), retry_after: 0 };
         let now = op.mono(self.now);
         let mut visits = op.take_memory();
+        not_released(&mut visits);
         refused(object, write, &answer, &mut visits, now, 0);
         op.put_memory(visits);
         let pass = op.pass.as_mut().expect("a pass");

@@ -128,9 +128,45 @@ fn r2_what_was_found_and_not_dealt_with_is_in_doubt_again_when_its_object_is_gon
 
 #[test]
 fn a_release_leaves_nothing_to_be_dealt_with() {
+    let mut known = Knowledge { doubt: Some(doubt(Some("u"))), last: created("u", 1), ..Knowledge::default() };
+    let before = known.clone();
     let mut visits = Visits { maybe_own: Some(confirmed(1)), sent: true, ..Visits::default() };
-    released(&mut visits);
+    releasing(&Freed::NotOurs, &mut visits);
+    released(&uid("u"), &mut known, &mut visits);
     assert_eq!(visits, Visits { sent: true, ..Visits::default() });
+    assert_eq!(known, before, "a create in doubt is looked after, unless what it made is to stay");
+}
+
+/// R7, R10: what is to stay is not taken for what a create has left behind, whether the answer to the release was heard or not.
+#[test]
+fn r7_what_stays_is_not_cleared_up_after() {
+    let doubted = || Knowledge {
+        doubt: Some(Doubt { creates: [uid("u"), uid("v")].into(), ..doubt(None) }),
+        inherited: Some(doubt(Some("u"))),
+        last: created("u", 1),
+        ..Knowledge::default()
+    };
+    let stays = |known: &Knowledge| {
+        assert!(known.owes(&uid("v")), "another object's create is in doubt still");
+        !known.owes(&uid("u")) && known.last == LastWrite::None && known.inherited.is_some()
+    };
+    let sent = || {
+        let mut visits = Visits { maybe_own: Some(confirmed(1)), ..Visits::default() };
+        releasing(&Freed::Orphaned, &mut visits);
+        visits
+    };
+    let (mut known, mut visits) = (doubted(), sent());
+    released(&uid("u"), &mut known, &mut visits);
+    assert!(stays(&known) && visits == Visits::default(), "answered");
+    let mut known = doubted();
+    ended(&uid("u"), None, &mut known, &sent(), NOW);
+    assert!(stays(&known), "not answered, and the watch shows its end");
+    let (mut known, mut visits) = (doubted(), sent());
+    not_released(&mut visits);
+    ended(&uid("u"), None, &mut known, &visits, NOW);
+    assert!(known.owes(&uid("u")), "refused: it went by another hand");
+    let held_still = ready().met().with(|scene| scene.visits.keeping = true).look();
+    assert!(!held_still.visits.keeping, "a look shows that it was not carried out");
 }
 
 #[test]
