@@ -59,7 +59,7 @@ pub async fn run(cached: Arc<Snapshot>, context: &Arc<Context>) -> Result<Action
         if !context.table.is_telling(&external_id) {
             context.permits.forget(&uid);
         }
-        context.table.plans(&external_id, &uid, Plan::Turn);
+        context.table.waits_for_turn(&external_id, &uid);
         return Ok(Action::await_change());
     };
     context.table.runs(&external_id, &uid);

@@ -97,6 +97,11 @@ impl Table {
         });
     }
 
+    /// The queue has come to the object, and another pass has the turn: for as long as that takes, which may be longer than the queue ever is late.
+    pub fn waits_for_turn(&self, external_id: &ExternalId, uid: &Uid) {
+        self.with_entry(external_id, uid, |entry| entry.plan = Plan::Turn);
+    }
+
     /// The pass is over. If it was dropped in the middle, nothing is planned any more.
     pub fn drops(&self, external_id: &ExternalId, uid: &Uid) {
         let now = self.clock.now();

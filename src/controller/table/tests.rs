@@ -161,8 +161,10 @@ fn what_is_planned_is_left_alone_until_it_is_late() {
     with(Plan::Permit);
     assert_eq!([rescued(&table, LATER, true), rescued(&table, LATER, false)], [0, 1]);
     let turn = table.try_turn(&external_id, &Ref::new("b")).unwrap();
-    with(Plan::Turn);
-    assert_eq!(rescued(&table, LATER, false), 0, "another one has the turn");
+    // It was handed to the queue, which has come to it: it waits for the turn now, and not for the queue.
+    table.wake_all();
+    table.waits_for_turn(&external_id, &uid);
+    assert_eq!(rescued(&table, Mono(u64::MAX), false), 0, "another one has the turn, for however long");
     drop(turn);
     assert_eq!(rescued(&table, Mono::ZERO, false), 0, "its end hands it to the queue");
     assert_eq!(rescued(&table, LATER, false), 1);
