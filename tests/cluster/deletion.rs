@@ -7,6 +7,7 @@ use k8s_openapi::api::core::v1::Namespace;
 use kube::Api;
 use kube::api::DeleteParams;
 use serde_json::{Value, json};
+use unkey_emulator::{Fault, FaultKind};
 
 use super::harness::{Cost, World, eventually, succeeded};
 
@@ -214,4 +215,27 @@ async fn namespace_deleted() {
     assert_eq!(world.upstream("foreign"), foreign);
     let [create, _, update, delete, _] = world.calls();
     assert_eq!((create, update, delete), (3, 0, 1), "owner, orphan, and one that was refused");
+}
+
+/// An Identity that is not Ready, a restart, then Orphan and a deletion. The new process reckons with a create of the one before (S37), and must
+/// not take what is to stay for what that create has left behind.
+#[tokio::test]
+async fn s69_what_was_not_ready_before_a_restart_stays_under_orphan() {
+    let world = World::in_order("orphan-after-restart").await;
+    let operator = world.start().await;
+    world.create("x", &json!({"externalId": "x", "meta": {"n": 1}})).await;
+    let id = world.ready("x").await["status"]["identityId"].clone();
+    let outage = world.workspace.order(Fault::new(FaultKind::html(503)));
+    world.edit("x", &json!({"meta": {"n": 2}})).await;
+    world.reason("x", "UpstreamUnavailable").await;
+    operator.kill();
+    assert!(world.workspace.clear_fault(outage));
+    world.edit("x", &json!({"deletionPolicy": "Orphan"})).await;
+    world.delete("x").await;
+    let operator = world.start().await;
+    world.gone("x").await;
+    // Nothing is looked after: what would be is deleted within a window.
+    world.barrier().await;
+    assert!(!operator.log().contains("looking after what it left"), "{}", operator.log());
+    assert_eq!(world.upstream("x")["id"], id);
 }
