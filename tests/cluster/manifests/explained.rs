@@ -49,6 +49,7 @@ async fn every_field_has_a_description() {
             "identity.status",
             &[
                 "applied",
+                "cause",
                 "conditions",
                 "credential",
                 "deletionPolicy",
