@@ -4,9 +4,9 @@
 use std::sync::Arc;
 
 use unkey_operator_core::{
-    Call, Cause, Claim, CrdMemory, CrdSight, Effect, KubeStep, Look, Object, Operation, Refused, Reply, Situation,
-    Step, Telling, Visits, Wake, accepted, begin, claimed, claiming, concluded, decide, learn, managers_seen,
-    not_claimed, not_released, observe, proven_by, put_on, refused, released, releasing,
+    Call, Cause, Claim, CrdMemory, CrdSight, Effect, Freed, KubeStep, Look, Object, Operation, Refused, Reply,
+    Situation, Step, Telling, Visits, Wake, accepted, begin, claimed, claiming, concluded, decide, learn,
+    managers_seen, not_claimed, not_released, observe, proven_by, put_on, refused, released, releasing,
 };
 
 use crate::configs::Config;
@@ -177,13 +177,7 @@ impl State {
             KubeStep::Claim(claim) => self.put_on_claim(op, &pass, object, claim, before.as_deref()),
             KubeStep::Release(because) => {
                 silent = because.leaves(object).is_none();
-                let mut visits = op.take_memory();
-                releasing(because, &mut visits);
-                let done = self.kube.release(pass.slot, &object.guard);
-                if matches!(done, Patched::Refused) {
-                    not_released(&mut visits);
-                }
-                op.put_memory(visits);
+                let done = self.take_off(op, &pass, object, because);
                 if let (Patched::Done(_), Some(before)) = (&done, &before) {
                     self.check_release(at, before, because);
                 }
@@ -252,6 +246,17 @@ impl State {
             // An event is published in between.
             pass.fresh = pass.gone.is_some();
         }
+    }
+
+    fn take_off(&mut self, op: &mut Operator, pass: &Pass, object: &Object, because: &Freed) -> Patched {
+        let mut visits = op.take_memory();
+        releasing(because, &mut visits);
+        let done = self.kube.release(pass.slot, &object.guard);
+        if matches!(done, Patched::Refused) {
+            not_released(&mut visits);
+        }
+        op.put_memory(visits);
+        done
     }
 
     fn put_on_claim(
