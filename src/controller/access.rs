@@ -1,5 +1,7 @@
 //! The root key in use together with the policies, as one pass sees them.
 
+use std::sync::Arc;
+
 use crate::domain::Policy;
 use crate::unkey;
 
@@ -7,7 +9,7 @@ use crate::unkey;
 /// nothing is sent with another key than the one it was decided for.
 pub struct Access {
     /// Policies, and the key's fingerprint.
-    pub policy: Policy,
+    pub policy: Arc<Policy>,
     /// A client that uses this key only; else, why there is none.
     pub unkey: Result<unkey::Client, String>,
 }
@@ -19,6 +21,6 @@ impl Access {
             Ok((client, mark)) => (Ok(client), Some(mark)),
             Err(missing) => (Err(missing.to_string()), None),
         };
-        Self { policy: Policy { credential, ..policy.clone() }, unkey }
+        Self { policy: Arc::new(Policy { credential, ..policy.clone() }), unkey }
     }
 }

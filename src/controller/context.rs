@@ -272,8 +272,8 @@ impl Context {
         let failing = u64::try_from(self.table.count_failing()).unwrap_or(u64::MAX);
         let access = self.access();
         let spread = failing.saturating_mul(1_000) / RESTART_RATE;
-        let policy = Policy { spread: spread.min(backoff::MAX_MS), ..access.policy.clone() };
-        self.set_access(Access { policy, unkey: access.unkey.clone() });
+        let policy = Policy { spread: spread.min(backoff::MAX_MS), ..Policy::clone(&access.policy) };
+        self.set_access(Access { policy: Arc::new(policy), unkey: access.unkey.clone() });
     }
 
     /// How long an object waits after so many failures of Kubernetes requests in a row (R13).

@@ -14,6 +14,7 @@ use super::answer::{self, Answer};
 use super::snapshot::Snapshot;
 use crate::api::{CRD_NAME, GROUP, PLURAL, proves_absence};
 use crate::apiserver::{self, Silent, WRITE_SILENCE};
+use crate::domain::session::Misuse;
 use crate::domain::{CrdSight, ExternalId, LOOK_MS, ObjectKey, Refused, Uid};
 use crate::transport;
 
@@ -52,7 +53,7 @@ impl Outcome {
     pub fn had_no_effect(&self) -> bool {
         match self {
             Self::Stale(_) => true,
-            Self::Refused(answer) => (400..500).contains(&answer.code),
+            Self::Refused(answer) => answer.had_no_effect(),
             Self::Now(_) | Self::Gone => false,
         }
     }
@@ -67,6 +68,9 @@ pub enum KubeError {
     /// The answer to a look came too late to rest on. It is tried again.
     #[error("the API server took more than {} s to show the object", LOOK_MS / 1_000)]
     Slow,
+    /// The session was driven wrongly.
+    #[error("this is a bug of the operator: {0}")]
+    Misused(#[from] Misuse),
     /// The API server refused what only a bug of ours can send.
     #[error("this is a bug of the operator: {}", words(.0))]
     Bug(#[source] ::kube::Error),
@@ -179,12 +183,6 @@ async fn written(
 /// A webhook or the storage may hang: that is told as what else is refused. Whether it took effect, the next try shows.
 fn unanswered(words: &str) -> Outcome {
     Outcome::Refused(Refused { code: 504, words: words.to_owned(), retry_after: 0 })
-}
-
-/// The answer that a write gives when it was accepted and has no effect.
-pub fn without_effect(what: &str) -> Refused {
-    let words = format!("the API server accepted the write, but {what}; a mutating admission webhook may change it");
-    Refused { code: 200, words, retry_after: 0 }
 }
 
 /// The field manager that last wrote the object itself, no longer ago than `ago`, as its managedFields tell. `None`: they do not.

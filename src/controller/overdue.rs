@@ -16,10 +16,12 @@ use tracing::Instrument;
 
 use super::context::Context;
 use super::kube::{self, KubeError, Outcome};
+use super::pass::Around;
 use super::snapshot::Snapshot;
 use super::table::{Memory, Overdue, Turn, lock};
 use super::{patch, status, upstream};
-use crate::domain::{self, Cause, Report, Situation};
+use crate::domain::session;
+use crate::domain::{self, Cause, Report};
 use crate::telemetry::Told;
 use crate::unkey::Operation;
 
@@ -157,35 +159,19 @@ fn report(context: &Context, turn: &Turn<'_>, memory: &Mutex<Memory>, object: &S
     let (now, access) = (context.clock.now(), context.access());
     let (object, mut visits, crd_unread) = {
         let mut memory = lock(memory);
-        let object = object.read(false, now, &context.walls, &mut memory.pokes);
+        let object = object.read(now, &context.walls, &mut memory.pokes);
         (object, memory.visits.clone(), memory.crd_unread.clone())
     };
     let mut known = turn.known().clone();
-    domain::begin_pass(&mut known);
-    domain::observe(&object, &mut known, &mut visits, &access.policy, now);
-    let witness = &context.table.witness();
-    known.hear_witness(witness, access.policy.window, object.is_leaving());
     let holds_up = match &access.unkey {
         // It comes first: without it nothing is asked in Unkey.
         _ if crd_unread.is_some() => crd_unread.map(Cause::CrdUnread),
         Ok(_) => upstream::held_up_by(&context.standing().0, next_call(&object)),
         Err(missing) => Some(Cause::CredentialsMissing(missing.clone())),
     };
-    let role = context.table.role(object.external_id.as_ref()?, &object.guard.uid);
-    let gate = &context.table.gate(&object);
-    let situation = Situation {
-        object: &object,
-        role,
-        known: &known,
-        visits: &visits,
-        gate,
-        witness,
-        crd: context.crd,
-        entry: context.coverage.entry(),
-        policy: &access.policy,
-        now,
-    };
-    domain::overdue(&situation, holds_up.as_ref())
+    let around = Around::looking(context, object.external_id.as_ref()?, &object.guard.uid);
+    let memory = session::Memory { known: &mut known, visits: &mut visits };
+    session::waiting(&object, memory, &around, (&access.policy, context.crd), holds_up.as_ref())
 }
 
 /// The call that the object is most likely to wait for.

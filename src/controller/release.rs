@@ -226,7 +226,7 @@ async fn one(client: &Client, held: Held) -> (ObjectKey, Result<(), ReleaseError
         let answer = match kube::patch(client, &key, patch.clone()).await {
             Ok(Outcome::Gone) => return (key, Ok(())),
             Ok(Outcome::Now(object)) if Held::of(&object).is_none() => return (key, Ok(())),
-            Ok(Outcome::Now(_)) => return (key, Err(refused(&kube::without_effect("both are still there")))),
+            Ok(Outcome::Now(_)) => return (key, Err(refused(&Refused::without_effect("both are still there")))),
             Ok(Outcome::Refused(answer)) => return (key, Err(refused(&answer))),
             Ok(Outcome::Stale(answer)) => answer,
             Err(error) => return (key, Err(error.into())),

@@ -330,19 +330,13 @@ impl Snapshot {
     }
 
     /// The object as a decision sees it. `pokes` remembers when a poke was first seen; `walls` tell how long it has been leaving.
-    pub fn read(&self, fresh: bool, now: Mono, walls: &WallClocks, pokes: &mut Pokes) -> Object {
-        self.read_again(&mut LastSpec::default(), fresh, now, walls, pokes)
+    /// How fresh that is, and whether the object is gone, its session knows.
+    pub fn read(&self, now: Mono, walls: &WallClocks, pokes: &mut Pokes) -> Object {
+        self.read_again(&mut LastSpec::default(), now, walls, pokes)
     }
 
     /// The same, for one that has been read before: reading its spec and hashing what that asks for is a third of all work.
-    pub fn read_again(
-        &self,
-        last: &mut LastSpec,
-        fresh: bool,
-        now: Mono,
-        walls: &WallClocks,
-        pokes: &mut Pokes,
-    ) -> Object {
+    pub fn read_again(&self, last: &mut LastSpec, now: Mono, walls: &WallClocks, pokes: &mut Pokes) -> Object {
         let uid = &self.uid;
         let spec = last.read(self.spec.as_ref());
         let status = self.read_status();
@@ -357,7 +351,7 @@ impl Snapshot {
             key: self.key(),
             phase: if self.is_leaving() { Phase::Deleting } else { Phase::Live },
             leaving_for: self.deleted.map_or(0, |then| walls.since(then)),
-            fresh,
+            fresh: false,
             finalizer: self.finalizers.ours().is_some(),
             mark: Mark::parse(self.claim(), uid),
             crowd: self.crowd.as_deref().cloned(),

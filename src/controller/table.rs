@@ -33,7 +33,9 @@ pub use self::{owners::Owner, unwritten::Unwritten};
 use super::clock::Clock;
 use super::snapshot::Snapshot;
 use crate::api::Reason;
-use crate::domain::{self, Claimant, Evidence, ExternalId, Knowledge, Mono, Role, Uid, Workspace, role};
+use crate::domain::{
+    self, ClaimEntry, Claims, Evidence, ExternalId, Forgets, Knowledge, Mono, Role, Source, Taken, Uid, Workspace,
+};
 
 /// A reference by which the controller's queue knows an object.
 pub type Ref = ObjectRef<Snapshot>;
@@ -61,22 +63,10 @@ pub struct Table {
 
 #[derive(Debug, Default)]
 struct Slot {
-    entries: Vec<Entry>,
-    busy: bool,
-    /// It is busy only for a status to be written.
-    telling: bool,
+    claims: Claims<Facts>,
     parked: Vec<Ref>,
     /// `None`: what is known of one that nothing was done to, as of nearly all.
     known: Option<Arc<Mutex<Knowledge>>>,
-}
-
-/// Where a version of an object comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Source {
-    Watch,
-    /// A watch that lists anew.
-    Listing,
-    Reply,
 }
 
 /// What is known when nothing is: a read counts if it began when this root key was in use.
@@ -84,11 +74,13 @@ fn nothing_known(workspace: &Workspace) -> Knowledge {
     Knowledge { evidence_from: Evidence::Since(workspace.since()), ..Knowledge::default() }
 }
 
+/// An object that claims an externalId.
+type Entry = ClaimEntry<Facts>;
+
+/// What the table keeps of an object beside its claim.
 #[derive(Debug)]
-struct Entry {
-    claimant: Claimant,
+struct Facts {
     at: Place,
-    version: u64,
     reason: Option<Reason>,
     /// Since when this process knows it to be out of step: changed, new, leaving or failing, and not waiting for a person.
     unsynced: Option<Instant>,
@@ -117,32 +109,31 @@ impl Place {
     }
 }
 
-impl Entry {
-    fn of(object: &Snapshot) -> Self {
-        let status = object.read_status();
-        let ready = status.as_ref().and_then(|status| status.conditions.iter().find(|c| c.type_ == "Ready"));
-        let reason = ready.and_then(|ready| Reason::parse(&ready.reason));
-        let claimant = object.claimant(status.as_ref());
-        let is_told = status.as_ref().is_some_and(|status| status.observed_generation == Some(object.generation()));
-        let is_retried = reason.is_none_or(Reason::is_retried);
-        let unsynced = claimant.leaving || !is_told || is_retried;
-        // A word of another version says nothing of a retry; what rests under it is left so (R12).
-        let is_pending = ready.is_none() || reason.is_some_and(Reason::is_retried);
-        let behind = plans::is_behind(object, is_told, is_pending);
-        let untold = untold::is_untold(object, status.as_ref(), &claimant) && (!claimant.leaving || behind);
-        Self {
-            claimant,
-            at: Place::of(object),
-            version: object.version(),
-            reason,
-            unsynced: unsynced.then(Instant::now),
-            behind,
-            plan: Plan::Nothing,
-            running: false,
-            untold,
-        }
-    }
+fn entry_of(object: &Snapshot) -> Entry {
+    let status = object.read_status();
+    let ready = status.as_ref().and_then(|status| status.conditions.iter().find(|c| c.type_ == "Ready"));
+    let reason = ready.and_then(|ready| Reason::parse(&ready.reason));
+    let claimant = object.claimant(status.as_ref());
+    let is_told = status.as_ref().is_some_and(|status| status.observed_generation == Some(object.generation()));
+    let is_retried = reason.is_none_or(Reason::is_retried);
+    let unsynced = claimant.leaving || !is_told || is_retried;
+    // A word of another version says nothing of a retry; what rests under it is left so (R12).
+    let is_pending = ready.is_none() || reason.is_some_and(Reason::is_retried);
+    let behind = plans::is_behind(object, is_told, is_pending);
+    let untold = untold::is_untold(object, status.as_ref(), &claimant) && (!claimant.leaving || behind);
+    let extra = Facts {
+        at: Place::of(object),
+        reason,
+        unsynced: unsynced.then(Instant::now),
+        behind,
+        plan: Plan::Nothing,
+        running: false,
+        untold,
+    };
+    Entry { claimant, version: object.version(), extra }
+}
 
+impl Facts {
     /// Takes the place of what was known of the object. Returns how long it was out of step, if that ended.
     fn follow(mut self, known: &mut Self) -> Option<Duration> {
         (self.plan, self.running) = (self.plan.or(known.plan), known.running);
@@ -208,41 +199,31 @@ impl Table {
     }
 
     fn put(&self, object: &Snapshot, source: Source) -> Option<Duration> {
-        let mut entry = Entry::of(object);
-        let may_add = source != Source::Reply;
-        if may_add {
-            entry.plan = Plan::Queued(self.clock.now());
+        let mut entry = entry_of(object);
+        if source != Source::Reply {
+            entry.extra.plan = Plan::Queued(self.clock.now());
         }
         if let Some(mark) = &mut entry.claimant.credential {
             self.share(mark);
         }
-        let mut ended = None;
-        let is_untold = entry.untold;
+        let (plan, is_untold, mut ended) = (entry.extra.plan, entry.extra.untold, None);
         let mut slots = lock(&self.slots);
         let slot = slots.entry(object.external_id().clone()).or_default();
-        match slot.entries.iter_mut().find(|known| known.claimant.uid == entry.claimant.uid) {
-            Some(known) if known.version > entry.version && source != Source::Listing => {
-                known.plan = entry.plan.or(known.plan);
+        let follow = |known: &mut Facts, new: Facts| ended = new.follow(known);
+        let taken = slot.claims.put(entry, source, &mut lock(&self.workspace), follow);
+        match taken {
+            Taken::Unknown => return None,
+            Taken::Older => {
+                if let Some(known) = slot.claims.get_mut(object.uid()) {
+                    known.extra.plan = plan.or(known.extra.plan);
+                }
                 return None;
             }
-            Some(known) if known.claimant == entry.claimant => {
-                self.untold.follow(object, is_untold);
-                return entry.follow(known);
-            }
-            Some(known) => {
-                self.count(Some(&entry.claimant), Some(&known.claimant));
-                ended = entry.follow(known);
-            }
-            None if may_add => {
-                self.count(Some(&entry.claimant), None);
-                // Almost always the only one, and a vector begins with room for four.
-                slot.entries.reserve_exact(1);
-                slot.entries.push(entry);
-            }
-            None => return None,
+            Taken::Same | Taken::Changed => self.untold.follow(object, is_untold),
         }
-        self.untold.follow(object, is_untold);
-        self.wake_others(slot, object.uid());
+        if taken == Taken::Changed {
+            self.wake_others(slot, object.uid());
+        }
         ended
     }
 
@@ -262,13 +243,7 @@ impl Table {
             let recorded = object.claimant(object.read_status().as_ref()).recorded;
             domain::ended(uid, recorded.as_ref(), &mut lock(&self.known(slot)), &visits, now);
             self.forget_nothing(slot);
-            slot.entries.retain(|entry| {
-                let stays = entry.claimant.uid != *uid;
-                if !stays {
-                    self.count(None, Some(&entry.claimant));
-                }
-                stays
-            });
+            slot.claims.remove(uid, &mut lock(&self.workspace));
             self.wake_others(slot, uid);
         }
     }
@@ -282,32 +257,15 @@ impl Table {
         }
     }
 
-    /// Keeps account of the keys under which ids are recorded.
-    fn count(&self, comes: Option<&Claimant>, goes: Option<&Claimant>) {
-        let (comes, goes) = (comes.and_then(Claimant::mark), goes.and_then(Claimant::mark));
-        if comes == goes {
-            return;
-        }
-        let mut workspace = lock(&self.workspace);
-        if let Some(comes) = comes {
-            workspace.recorded(&comes);
-        }
-        if let Some(goes) = goes {
-            workspace.dropped(&goes);
-        }
-    }
-
     fn wake_others(&self, slot: &mut Slot, uid: &Uid) {
-        for entry in slot.entries.iter_mut().filter(|entry| entry.claimant.uid != *uid) {
-            self.hand_over(entry);
+        for entry in slot.claims.entries_mut().iter_mut().filter(|entry| entry.claimant.uid != *uid) {
+            self.hand_over(&mut entry.extra);
         }
     }
 
     /// True as long as the watch shows `uid`.
     pub fn knows(&self, external_id: &ExternalId, uid: &Uid) -> bool {
-        lock(&self.slots)
-            .get(external_id)
-            .is_some_and(|slot| slot.entries.iter().any(|entry| entry.claimant.uid == *uid))
+        lock(&self.slots).get(external_id).is_some_and(|slot| slot.claims.knows(uid))
     }
 
     /// True if a create for `uid` may have left an identity that no status records.
@@ -319,9 +277,7 @@ impl Table {
 
     /// The role of `uid` (R8).
     pub fn role(&self, external_id: &ExternalId, uid: &Uid) -> Role {
-        lock(&self.slots)
-            .get(external_id)
-            .map_or(Role::Owner, |slot| role(uid, slot.entries.iter().map(|entry| &entry.claimant)))
+        lock(&self.slots).get(external_id).map_or(Role::Owner, |slot| slot.claims.role(uid))
     }
 
     /// The memory of `uid`, made if need be.
@@ -351,7 +307,7 @@ impl Table {
     pub fn try_turn(&self, external_id: &ExternalId, me: &Ref) -> Option<Turn<'_>> {
         let mut slots = lock(&self.slots);
         let slot = slots.entry(external_id.clone()).or_default();
-        if slot.busy {
+        if !slot.claims.try_turn() {
             if !slot.parked.contains(me) {
                 slot.parked.push(me.clone());
             }
@@ -361,7 +317,6 @@ impl Table {
     }
 
     fn turn(&self, external_id: &ExternalId, slot: &mut Slot) -> Turn<'_> {
-        slot.busy = true;
         Turn { table: self, external_id: external_id.clone(), known: self.known(slot) }
     }
 
@@ -371,16 +326,20 @@ impl Table {
         let alive: HashSet<Uid> = {
             let mut slots = lock(&self.slots);
             slots.retain(|_, slot| {
-                let idle = !slot.busy && slot.parked.is_empty();
-                let makes_no_difference =
-                    |known: &Arc<Mutex<Knowledge>>| lock(known).makes_no_difference(now, self.window);
-                if idle && slot.known.as_ref().is_some_and(makes_no_difference) {
-                    slot.known = None;
+                let forgets = {
+                    let known = slot.known.as_ref().map(|known| lock(known));
+                    slot.claims.forgets(known.as_deref(), now, self.window)
+                };
+                match forgets {
+                    _ if !slot.parked.is_empty() => {}
+                    Forgets::Nothing => {}
+                    Forgets::Known => slot.known = None,
+                    Forgets::All => return false,
                 }
-                let spent = slot.known.as_ref().is_none_or(|known| lock(known).is_spent(now, self.window));
-                !(idle && slot.entries.is_empty() && spent)
+                true
             });
-            slots.values().flat_map(|slot| slot.entries.iter().map(|entry| entry.claimant.uid.clone())).collect()
+            let entries = slots.values().flat_map(|slot| slot.claims.entries());
+            entries.map(|entry| entry.claimant.uid.clone()).collect()
         };
         self.memories.sweep(&alive);
         lock(&self.marks).retain(|mark| Arc::strong_count(mark) > 1);
@@ -389,9 +348,9 @@ impl Table {
     /// How many objects show each reason (`None`: no status yet), and how long the longest has been out of step.
     pub fn survey(&self) -> (HashMap<Option<Reason>, i64>, Duration) {
         let (mut counts, mut oldest) = (HashMap::new(), None);
-        for entry in lock(&self.slots).values().flat_map(|slot| &slot.entries) {
-            *counts.entry(entry.reason).or_default() += 1;
-            oldest = oldest.into_iter().chain(entry.unsynced).min();
+        for entry in lock(&self.slots).values().flat_map(|slot| slot.claims.entries()) {
+            *counts.entry(entry.extra.reason).or_default() += 1;
+            oldest = oldest.into_iter().chain(entry.extra.unsynced).min();
         }
         (counts, oldest.map_or(Duration::ZERO, |since| since.elapsed()))
     }
@@ -407,10 +366,10 @@ impl Turn<'_> {
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
         if let Some(slot) = lock(&self.table.slots).get_mut(&self.external_id) {
-            (slot.busy, slot.telling) = (false, false);
+            slot.claims.ends_turn();
             self.table.forget_nothing(slot);
-            for entry in slot.entries.iter_mut().filter(|entry| entry.plan == Plan::Turn) {
-                entry.plan = Plan::Queued(self.table.clock.now());
+            for entry in slot.claims.entries_mut().iter_mut().filter(|entry| entry.extra.plan == Plan::Turn) {
+                entry.extra.plan = Plan::Queued(self.table.clock.now());
             }
             for parked in std::mem::take(&mut slot.parked) {
                 self.table.wake(parked);

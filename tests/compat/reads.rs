@@ -12,7 +12,7 @@ use super::harness::condition;
 #[allow(clippy::default_trait_access)] // the type of what remembers pokes has no name out here
 pub fn read(object: &Value) -> Object {
     let snapshot: Snapshot = serde_json::from_value(object.clone()).unwrap();
-    snapshot.read(true, Mono::ZERO, &Default::default(), &mut Default::default())
+    snapshot.read(Mono::ZERO, &Default::default(), &mut Default::default())
 }
 
 fn text<'a>(object: &'a Value, pointer: &str) -> Option<&'a str> {

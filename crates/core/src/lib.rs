@@ -7,6 +7,7 @@
 
 pub mod backoff;
 mod claim;
+mod claims;
 mod content;
 mod crd;
 mod decide;
@@ -28,6 +29,7 @@ mod progress;
 mod refusal;
 mod report;
 pub mod scan;
+pub mod session;
 mod situation;
 mod takeover;
 mod verdict;
@@ -36,6 +38,7 @@ mod witness;
 mod workspace;
 
 pub use claim::{Claim, Mark};
+pub use claims::{Claims, Entry as ClaimEntry, Forgets, Source, Taken};
 pub use content::{Applied, Content, ContentHash, FieldHash, Limit, Limits, Meta};
 pub use crd::{Crd, CrdMemory, CrdSight};
 pub use decide::{decide, overdue};

@@ -56,6 +56,20 @@ pub struct Refused {
     pub retry_after: u64,
 }
 
+impl Refused {
+    /// The answer to a write that was accepted and has no effect.
+    pub fn without_effect(what: &str) -> Self {
+        let words =
+            format!("the API server accepted the write, but {what}; a mutating admission webhook may change it");
+        Self { code: 200, words, retry_after: 0 }
+    }
+
+    /// True if the write was surely not carried out: the API server says itself that it did not take it.
+    pub fn had_no_effect(&self) -> bool {
+        (400..500).contains(&self.code)
+    }
+}
+
 /// A write that is refused.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Refusal {

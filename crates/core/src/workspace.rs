@@ -87,6 +87,19 @@ impl Workspace {
         self.since
     }
 
+    /// Of an object that is shown, or gone: the key that it comes to name, and the one that it names no longer.
+    pub fn moves(&mut self, comes: Option<KeyMark>, goes: Option<KeyMark>) {
+        if comes == goes {
+            return;
+        }
+        if let Some(comes) = comes {
+            self.recorded(&comes);
+        }
+        if let Some(goes) = goes {
+            self.dropped(&goes);
+        }
+    }
+
     /// An id recorded under `mark` appeared in the table.
     pub fn recorded(&mut self, mark: &KeyMark) {
         match self.recorded.get_mut(mark) {

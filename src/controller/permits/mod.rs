@@ -260,6 +260,17 @@ impl Slot {
         Self { permits: Arc::clone(permits), works: false, call: false, sent: false }
     }
 
+    /// Becomes a permit for `need` if there is one at once. What it allowed before is given back.
+    pub fn enters(&mut self, need: Need) -> bool {
+        self.give_back();
+        let now = self.permits.clock.elapsed();
+        let entered = lock(&self.permits.desk).try_take(now, need);
+        if entered {
+            *self = Self::of(&self.permits, need);
+        }
+        entered
+    }
+
     /// Takes all that it allows; nothing is left.
     pub fn take(&mut self) -> Self {
         let empty = Self::empty(&self.permits);

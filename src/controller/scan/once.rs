@@ -240,7 +240,7 @@ impl<'a> Scan<'a> {
         let cached = self.store.get(&owner.at).filter(|cached| *cached.uid() == owner.uid)?;
         let memory = self.context.table.memory(&owner.uid);
         let snapshot = lock(&memory).newest(cached);
-        let object = snapshot.read(false, self.context.clock.now(), &self.context.walls, &mut lock(&memory).pokes);
+        let object = snapshot.read(self.context.clock.now(), &self.context.walls, &mut lock(&memory).pokes);
         Some((object, memory))
     }
 

@@ -29,7 +29,7 @@ fn s24_a_deep_object_fails_nobody_else() {
         let event = format!(r#"{{"type":"ADDED","object":{}}}"#, deep(levels));
         let event: WatchEvent<Snapshot> = serde_json::from_str(&event).unwrap();
         let WatchEvent::Added(object) = event else { panic!("{event:?}") };
-        let read = object.read(false, Mono::ZERO, &WallClocks::default(), &mut Pokes::default());
+        let read = object.read(Mono::ZERO, &WallClocks::default(), &mut Pokes::default());
         assert_eq!(read.spec, Err(crate::domain::SpecError::MetaTooDeep { levels }));
     }
 }
@@ -116,7 +116,7 @@ fn a_spec_that_was_read_before_is_the_one_that_stands_there_now() {
     let mut object = json!({"metadata": {"uid": "u"}, "spec": {"externalId": "e", "meta": {"a": 1}}});
     let read = |value: &Value, last: &mut LastSpec| {
         let mut pokes = Pokes::default();
-        let object = snapshot(value).read_again(last, false, Mono::ZERO, &WallClocks::default(), &mut pokes);
+        let object = snapshot(value).read_again(last, Mono::ZERO, &WallClocks::default(), &mut pokes);
         format!("{object:?}")
     };
     let fresh = |value: &Value| read(value, &mut LastSpec::default());
@@ -136,14 +136,11 @@ fn a_poke_is_pending_until_it_is_echoed_and_remembers_when_it_was_first_seen() {
     let mut pokes = Pokes::default();
     let mut object =
         json!({"metadata": {"uid": "u", "annotations": {RECONCILE_ANNOTATION: "1"}}, "spec": {"externalId": "e"}});
-    let first = snapshot(&object).read(false, Mono(5), &WallClocks::default(), &mut pokes);
-    let again = snapshot(&object).read(false, Mono(9), &WallClocks::default(), &mut pokes);
+    let first = snapshot(&object).read(Mono(5), &WallClocks::default(), &mut pokes);
+    let again = snapshot(&object).read(Mono(9), &WallClocks::default(), &mut pokes);
     assert_eq!((first.poke.clone().unwrap().since, again.poke), (Mono(5), first.poke));
     object["status"] = json!({"uid": "u", "lastHandledReconcileAt": "1"});
-    assert_eq!(snapshot(&object).read(false, Mono(9), &WallClocks::default(), &mut pokes).poke, None);
+    assert_eq!(snapshot(&object).read(Mono(9), &WallClocks::default(), &mut pokes).poke, None);
     object["metadata"]["annotations"][RECONCILE_ANNOTATION] = json!("2");
-    assert_eq!(
-        snapshot(&object).read(false, Mono(11), &WallClocks::default(), &mut pokes).poke.unwrap().since,
-        Mono(11)
-    );
+    assert_eq!(snapshot(&object).read(Mono(11), &WallClocks::default(), &mut pokes).poke.unwrap().since, Mono(11));
 }

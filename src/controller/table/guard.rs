@@ -1,12 +1,12 @@
 //! The workspace guard's part of the table (R15): what is recorded under which key, and who waits for a proof.
 
 use super::{Table, lock};
-use crate::domain::{CANARIES, ExternalId, Gate, IdentityId, KeyMark, Look, Mono, Object};
+use crate::domain::{CANARIES, ExternalId, Gate, IdentityId, KeyMark, Look, Mono};
 
 impl Table {
-    /// What `object` may do.
-    pub fn gate(&self, object: &Object) -> Gate {
-        lock(&self.workspace).gate(object.held().map(|held| &held.credential))
+    /// What an object may do whose id was recorded under `mark`; `None`: it has no id.
+    pub fn gate(&self, mark: Option<&KeyMark>) -> Gate {
+        lock(&self.workspace).gate(mark)
     }
 
     /// Somebody cannot go on without a proof.
@@ -39,7 +39,9 @@ impl Table {
         let slots = lock(&self.slots);
         let mut found: Vec<_> = slots
             .iter()
-            .flat_map(|(external_id, slot)| slot.entries.iter().map(move |entry| (external_id, &entry.claimant)))
+            .flat_map(|(external_id, slot)| {
+                slot.claims.entries().iter().map(move |entry| (external_id, &entry.claimant))
+            })
             .filter(|(_, claimant)| claimant.credential.as_deref() == mark.as_deref())
             .filter_map(|(external_id, claimant)| {
                 Some(((claimant.leaving, claimant.born), external_id, claimant.recorded.as_ref()?))

@@ -1,8 +1,8 @@
 //! The scan's part of the table: who acts for an externalId, and a look at what nobody is working on.
 
-use super::{Ref, Slot, Table, Turn, lock};
+use super::{Entry, Ref, Slot, Table, Turn, lock};
 use crate::api::Reason;
-use crate::domain::{ExternalId, IdentityId, KeyMark, Uid, owner};
+use crate::domain::{ExternalId, IdentityId, KeyMark, Uid};
 
 /// The object that acts for an externalId (R8).
 #[derive(Debug)]
@@ -23,14 +23,13 @@ pub struct Owner {
 
 impl Owner {
     fn of(external_id: &ExternalId, slot: &Slot) -> Option<Self> {
-        let claimant = owner(slot.entries.iter().map(|entry| &entry.claimant))?;
-        let entry = slot.entries.iter().find(|entry| entry.claimant.uid == claimant.uid)?;
+        let Entry { claimant, extra, .. } = slot.claims.owner()?;
         Some(Self {
             external_id: external_id.clone(),
-            at: entry.at.to_ref(),
+            at: extra.at.to_ref(),
             uid: claimant.uid.clone(),
             recorded: claimant.recorded.clone().zip(claimant.mark()),
-            reason: entry.reason,
+            reason: extra.reason,
             leaving: claimant.leaving,
         })
     }
@@ -44,9 +43,7 @@ impl Table {
 
     /// True if an object records `id`.
     pub fn is_recorded(&self, external_id: &ExternalId, id: &IdentityId) -> bool {
-        let slots = lock(&self.slots);
-        let entries = slots.get(external_id).map(|slot| slot.entries.as_slice()).unwrap_or_default();
-        entries.iter().any(|entry| entry.claimant.recorded.as_ref() == Some(id))
+        lock(&self.slots).get(external_id).is_some_and(|slot| slot.claims.records(id))
     }
 
     /// The objects that act for the externalIds that `wanted` takes.
@@ -62,7 +59,10 @@ impl Table {
     /// The turn on `external_id` if nobody has it, for a look of moments; who does not get it is not woken for it.
     pub fn idle_turn(&self, external_id: &ExternalId) -> Option<Turn<'_>> {
         let mut slots = lock(&self.slots);
-        let slot = slots.get_mut(external_id).filter(|slot| !slot.busy)?;
+        let slot = slots.get_mut(external_id)?;
+        if !slot.claims.try_turn() {
+            return None;
+        }
         Some(self.turn(external_id, slot))
     }
 
@@ -71,8 +71,10 @@ impl Table {
         let slots = lock(&self.slots);
         slots
             .values()
-            .flat_map(|slot| &slot.entries)
-            .filter(|entry| entry.reason.is_some_and(|reason| reason.is_retried() && reason != Reason::Progressing))
+            .flat_map(|slot| slot.claims.entries())
+            .filter(|entry| {
+                entry.extra.reason.is_some_and(|reason| reason.is_retried() && reason != Reason::Progressing)
+            })
             .count()
     }
 }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::{Entry, Ref, Slot, Table, lock};
+use super::{Entry, Facts, Ref, Slot, Table, lock};
 use crate::controller::clock::millis;
 use crate::controller::snapshot::Snapshot;
 use crate::domain::{ExternalId, Mono, Uid};
@@ -56,7 +56,7 @@ impl Plan {
         match self {
             Self::Change => false,
             Self::Queued(at) | Self::At(at) => is_late(at),
-            Self::Turn => !slot.busy,
+            Self::Turn => slot.claims.is_free(),
             // What was reserved for it may have gone to another meanwhile; the queue comes to it all the same.
             Self::Permit => !waits_for_permit(uid) && (awake == Mono::ZERO || is_late(awake)),
             Self::Nothing => true,
@@ -67,8 +67,8 @@ impl Plan {
 impl Table {
     /// Has everything looked at again.
     pub fn wake_all(&self) {
-        for entry in lock(&self.slots).values_mut().flat_map(|slot| &mut slot.entries) {
-            self.hand_over(entry);
+        for entry in lock(&self.slots).values_mut().flat_map(|slot| slot.claims.entries_mut()) {
+            self.hand_over(&mut entry.extra);
         }
     }
 
@@ -78,37 +78,37 @@ impl Table {
         let _ = self.wake.send(at);
     }
 
-    pub(super) fn hand_over(&self, entry: &mut Entry) {
+    pub(super) fn hand_over(&self, entry: &mut Facts) {
         entry.plan = Plan::Queued(self.clock.now());
         self.wake(entry.at.to_ref());
     }
 
     /// A pass over the object begins.
     pub fn runs(&self, external_id: &ExternalId, uid: &Uid) {
-        self.with_entry(external_id, uid, |entry| (entry.plan, entry.running) = (Plan::Nothing, true));
+        self.with_entry(external_id, uid, |entry| (entry.extra.plan, entry.extra.running) = (Plan::Nothing, true));
     }
 
     /// A pass over the object has ended like that. What was handed to the queue meanwhile stays there.
     pub fn plans(&self, external_id: &ExternalId, uid: &Uid, plan: Plan) {
         self.with_entry(external_id, uid, |entry| {
-            if !matches!(entry.plan, Plan::Queued(_)) {
-                entry.plan = plan;
+            if !matches!(entry.extra.plan, Plan::Queued(_)) {
+                entry.extra.plan = plan;
             }
         });
     }
 
     /// The queue has come to the object, and another pass has the turn: for as long as that takes, which may be longer than the queue ever is late.
     pub fn waits_for_turn(&self, external_id: &ExternalId, uid: &Uid) {
-        self.with_entry(external_id, uid, |entry| entry.plan = Plan::Turn);
+        self.with_entry(external_id, uid, |entry| entry.extra.plan = Plan::Turn);
     }
 
     /// The pass is over. If it was dropped in the middle, nothing is planned any more.
     pub fn drops(&self, external_id: &ExternalId, uid: &Uid) {
         let now = self.clock.now();
         self.with_entry(external_id, uid, |entry| {
-            entry.running = false;
+            entry.extra.running = false;
             // The queue runs one pass at a time over an object: only now can it come to this one.
-            if let Plan::Queued(at) = &mut entry.plan {
+            if let Plan::Queued(at) = &mut entry.extra.plan {
                 *at = now;
             }
         });
@@ -121,8 +121,7 @@ impl Table {
 
     pub(super) fn with_entry(&self, external_id: &ExternalId, uid: &Uid, change: impl FnOnce(&mut Entry)) {
         let mut slots = lock(&self.slots);
-        let entries = slots.get_mut(external_id).map(|slot| &mut slot.entries);
-        if let Some(entry) = entries.into_iter().flatten().find(|entry| entry.claimant.uid == *uid) {
+        if let Some(entry) = slots.get_mut(external_id).and_then(|slot| slot.claims.get_mut(uid)) {
             change(entry);
         }
     }
@@ -132,16 +131,16 @@ impl Table {
     pub fn rescue(&self, now: Mono, awake: Mono, waits_for_permit: impl Fn(&Uid) -> bool) -> Vec<Rescued> {
         let mut rescued = Vec::new();
         for slot in lock(&self.slots).values_mut() {
-            for at in 0..slot.entries.len() {
-                let entry = &slot.entries[at];
-                if !entry.behind
-                    || entry.running
-                    || !entry.plan.is_lost(slot, &entry.claimant.uid, now, awake, &waits_for_permit)
+            for at in 0..slot.claims.entries().len() {
+                let entry = &slot.claims.entries()[at];
+                if !entry.extra.behind
+                    || entry.extra.running
+                    || !entry.extra.plan.is_lost(slot, &entry.claimant.uid, now, awake, &waits_for_permit)
                 {
                     continue;
                 }
-                let plan = entry.plan;
-                let entry = &mut slot.entries[at];
+                let plan = entry.extra.plan;
+                let entry = &mut slot.claims.entries_mut()[at].extra;
                 entry.plan = Plan::Queued(now);
                 rescued.push(Rescued { at: entry.at.to_ref(), plan });
             }

@@ -103,13 +103,15 @@ impl Table {
     /// reserved for it.
     pub fn telling_turn(&self, external_id: &ExternalId) -> Option<Turn<'_>> {
         let mut slots = lock(&self.slots);
-        let slot = slots.get_mut(external_id).filter(|slot| !slot.busy)?;
-        slot.telling = true;
+        let slot = slots.get_mut(external_id)?;
+        if !slot.claims.try_telling() {
+            return None;
+        }
         Some(self.turn(external_id, slot))
     }
 
     /// The turn is taken only for a status to be written.
     pub fn is_telling(&self, external_id: &ExternalId) -> bool {
-        lock(&self.slots).get(external_id).is_some_and(|slot| slot.telling)
+        lock(&self.slots).get(external_id).is_some_and(|slot| slot.claims.is_telling())
     }
 }

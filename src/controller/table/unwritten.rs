@@ -32,8 +32,8 @@ impl Table {
         // No place is looked up unless there is something to tell.
         let place = |uid: &Uid| {
             let slots = lock(&self.slots);
-            let entries = slots.values().flat_map(|slot| &slot.entries);
-            entries.into_iter().find(|entry| entry.claimant.uid == *uid).map(|entry| entry.at.0.to_string())
+            let entries = slots.values().flat_map(|slot| slot.claims.entries());
+            entries.into_iter().find(|entry| entry.claimant.uid == *uid).map(|entry| entry.extra.at.0.to_string())
         };
         let mut untold: Vec<_> = untold.into_iter().filter_map(|(uid, words)| Some((place(&uid)?, words))).collect();
         untold.sort_unstable();

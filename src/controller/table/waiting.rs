@@ -79,8 +79,8 @@ impl Table {
     pub fn expects_identities(&self) -> bool {
         let slots = lock(&self.slots);
         let marks = lock(&self.workspace).marks_to_show();
-        let rests = |entry: &Entry| matches!(entry.reason, Some(Reason::Suspended | Reason::InvalidSpec));
-        let mut entries = slots.values().flat_map(|slot| &slot.entries);
+        let rests = |entry: &Entry| matches!(entry.extra.reason, Some(Reason::Suspended | Reason::InvalidSpec));
+        let mut entries = slots.values().flat_map(|slot| slot.claims.entries());
         entries.any(|entry| !entry.claimant.leaving && !rests(entry) && has_to_show(entry, &marks))
     }
 
@@ -137,8 +137,10 @@ impl Table {
         let mut waiting = lock(&self.waiting);
         // As many as there are externalIds at most.
         waiting.vain.retain(|external_id| slots.contains_key(external_id));
-        let likely = |entry: &Entry| has_to_show(entry, &marks) && !waiting.objects.contains_key(&entry.at.to_ref());
-        let entries = slots.iter().flat_map(|(external_id, slot)| slot.entries.iter().map(move |it| (external_id, it)));
+        let likely =
+            |entry: &Entry| has_to_show(entry, &marks) && !waiting.objects.contains_key(&entry.extra.at.to_ref());
+        let entries =
+            slots.iter().flat_map(|(external_id, slot)| slot.claims.entries().iter().map(move |it| (external_id, it)));
         let rank =
             |it: &ExternalId, entry: &Entry| (waiting.vain.contains(it), entry.claimant.leaving, entry.claimant.born);
         let mut best: Vec<_> = Vec::with_capacity(CANARIES + 1);

@@ -4,6 +4,7 @@
 mod any;
 mod backoff;
 mod claim;
+mod claims;
 mod content;
 mod crd;
 mod decide;
@@ -26,6 +27,7 @@ mod record;
 mod refusal;
 mod rewound;
 mod scan;
+mod session;
 mod situation;
 mod steps;
 mod visits;

@@ -25,7 +25,8 @@ fn meets(spec: &str, policy: &str, stored: &str) -> Sim {
 #[test]
 fn the_matrix() {
     let adopted: &[&str] = &["Claim", "Create", "Read", "Status Synced"];
-    let changed: &[&str] = &["Claim", "Create", "Read", "Status Progressing", "Update", "Status Synced"];
+    // The event that tells of the adoption takes its time.
+    let changed: &[&str] = &["Claim", "Create", "Read", "Status Progressing", "Refresh", "Update", "Status Synced"];
     let refused: &[&str] = &["Claim", "Create", "Read", "Release NotOurs", "Status AlreadyExists"];
     let looked: &[&str] = &["Read", "Status AlreadyExists"];
     let wide = r#""meta":{"plan":"a","more":1}"#;
@@ -105,8 +106,8 @@ fn s01_a_crash_between_the_update_of_an_adopted_identity_and_the_status() {
     sim.unkey.stranger_makes(now, content(EMPTY));
     sim.sleep(WINDOW);
     sim.apply(wish(A));
-    // Claim, Create, Read, Status, Update: dies as that took effect.
-    assert_eq!(sim.pass_with(&Script { crash_after: Some(4), ..Script::default() }), End::Cut);
+    // Claim, Create, Read, Status, Refresh, Update: dies as that took effect.
+    assert_eq!(sim.pass_with(&Script { crash_after: Some(5), ..Script::default() }), End::Cut);
     assert_eq!(sim.unkey.accepted_updates, 1);
     assert_eq!(sim.settle(), End::Done);
     assert!(sim.ready());

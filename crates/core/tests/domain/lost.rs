@@ -300,7 +300,7 @@ fn s37_the_late_create_stays_known_though_the_spec_is_edited_before_the_dead_id_
         sim.taken();
         // The edit comes right before the claim: the patch is refused, and the object looked at again.
         sim.pass_with(&Script { meanwhile: Some((1, Act::Wish(wish(spec)))), ..Script::default() });
-        assert_eq!(sim.taken()[..2], ["Read", "Claim"]);
+        assert_eq!(sim.taken()[..3], ["Read", "Refresh", "Claim"]);
         assert_eq!(sim.settle(), End::Done);
         assert!(sim.ready(), "{:?}", sim.trace);
         assert_eq!(sim.record().held.as_ref().unwrap().origin, Some(Origin::Created));

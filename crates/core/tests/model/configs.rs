@@ -71,6 +71,10 @@ pub struct Config {
     pub alone: bool,
     /// Statuses say that work waits (R24).
     pub tells: bool,
+    /// A permit for a call is never there at once.
+    pub permits: bool,
+    /// A process may be told to end.
+    pub drains: bool,
     pub seeded: Option<Seeded>,
 }
 
@@ -113,6 +117,8 @@ impl Config {
         masks: true,
         alone: false,
         tells: false,
+        permits: false,
+        drains: false,
         seeded: None,
     };
 

@@ -1,6 +1,8 @@
 //! Faults that are seeded into what the shipped functions are told or answer. No switch of the shipped code: each falsifies the
 //! situation before `decide`, its step after it, or what `learn` is told. `seeded` has their names.
 
+use std::sync::Arc;
+
 use unkey_operator_api::AdoptionPolicy;
 use unkey_operator_core::{
     Applied, Call, Claim, Crd, Effect, Entry, Fault, Field, Fields, Freed, Gate, Knowledge, KubeStep, KubeWrite,
@@ -9,7 +11,6 @@ use unkey_operator_core::{
 };
 
 use crate::kube::Thing;
-use crate::operator::Operator;
 use crate::seeded::Seeded;
 use crate::words::{Fill, uid};
 
@@ -26,6 +27,15 @@ fn changed(fields: &Fields, change: impl Fn(Field) -> Field) -> Fields {
     Fields { meta: change(fields.meta.clone()), limits: change(fields.limits.clone()) }
 }
 
+/// What a decision is told.
+struct Told {
+    object: Object,
+    role: Role,
+    known: Knowledge,
+    visits: Visits,
+    policy: Policy,
+}
+
 impl Seeded {
     /// What is made of an object before it is taken in.
     pub fn before_observing(self, object: &mut Object) {
@@ -35,41 +45,31 @@ impl Seeded {
     }
 
     /// Decides on a falsified situation, or falsifies the decision.
-    pub fn decide(
-        self,
-        object: &mut Object,
-        role: &mut Role,
-        (gate, entry): (&Gate, Entry),
-        op: &Operator,
-        visits: &Visits,
-        now: Mono,
-    ) -> Step {
-        let pass = op.pass.as_ref().expect("a pass");
-        let (thing, crd) = (pass.thing.clone(), pass.crd);
+    pub fn decide(self, s: &Situation<'_>, thing: &Arc<Thing>, cache: &[Option<Arc<Thing>>; 2]) -> Step {
+        let entry = s.entry;
         let enters =
             matches!((self, entry), (Self::EntersUnseen, Entry::Unseen) | (Self::EntersOutdated, Entry::Outdated));
         let entry = if enters { Entry::Open } else { entry };
-        let (mut known, mut visits, mut policy) =
-            (op.known.clone(), visits.clone(), Operator::policy(pass.key).clone());
-        self.falsify(object, role, op, &mut known, &mut visits, &mut policy);
+        let mut told = Told {
+            object: s.object.clone(),
+            role: s.role,
+            known: s.known.clone(),
+            visits: s.visits.clone(),
+            policy: s.policy.clone(),
+        };
+        self.falsify(&mut told, thing, cache);
+        let Told { object, role, known, visits, policy } = &told;
         let open = Gate::Open;
-        let gate = if self == Self::AnyWorkspace { &open } else { gate };
-        let (known, visits, policy) = (&known, &visits, &policy);
-        let crd = if self == Self::MissingIsGoing && matches!(crd, Crd::Doubtful(_)) { Crd::Going } else { crd };
-        let witness = op.workspace.witness();
-        let step = decide(&Situation { object, role: *role, known, visits, gate, witness, crd, entry, policy, now });
-        self.twist(step, object, *role, known, visits, &thing)
+        let gate = if self == Self::AnyWorkspace { &open } else { s.gate };
+        let doubtful = matches!(s.crd, Crd::Doubtful(_));
+        let crd = if self == Self::MissingIsGoing && doubtful { Crd::Going } else { s.crd };
+        let (role, witness, now) = (*role, s.witness, s.now);
+        let step = decide(&Situation { object, role, known, visits, gate, witness, crd, entry, policy, now });
+        self.twist(step, object, role, known, visits, thing)
     }
 
-    fn falsify(
-        self,
-        object: &mut Object,
-        role: &mut Role,
-        op: &Operator,
-        known: &mut Knowledge,
-        visits: &mut Visits,
-        policy: &mut Policy,
-    ) {
+    fn falsify(self, told: &mut Told, thing: &Thing, cache: &[Option<Arc<Thing>>; 2]) {
+        let Told { object, role, known, visits, policy } = told;
         let live = object.phase == Phase::Live;
         match self {
             Self::OldClaim if live && object.held().is_none() => {
@@ -108,13 +108,13 @@ impl Seeded {
             }
             Self::AdoptAlways => object.controls.adoption = Some(AdoptionPolicy::Always),
             Self::TrustRestored => {
-                if let Some((_, record)) = &op.pass.as_ref().expect("a pass").thing.status {
+                if let Some((_, record)) = &thing.status {
                     object.recorded = Recorded::Own(Box::new(record.clone()));
                     object.mark = Mark::Own(Claim { hash: Fill::A.desired().content_hash().clone(), given_up: None });
                 }
             }
             Self::OldestWins => {
-                let oldest = op.cache.iter().flatten().min_by_key(|thing| thing.born);
+                let oldest = cache.iter().flatten().min_by_key(|thing| thing.born);
                 if oldest.is_some_and(|oldest| uid(oldest.uid) == object.guard.uid) {
                     *role = Role::Owner;
                 }

@@ -8,8 +8,8 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use unkey_operator_core::{
-    Content, Crd, Doubt, Evidence, Fight, InFlight, Knowledge, Mono, Refusal, Refusals, Seen, Stripped, Trouble,
-    Visits, Witness,
+    ClaimEntry, Claimant, Content, Doubt, Evidence, Fight, InFlight, Knowledge, Mono, Refusal, Refusals, Seen,
+    Stripped, Trouble, Visits, Witness,
 };
 
 use crate::kube::{Kube, Thing};
@@ -117,8 +117,26 @@ impl Print<'_> {
     }
 
     fn hash<H: Hasher>(&self, h: &mut H) {
-        let Operator { since, stale, blind, cache, behind, known, visits, pass, strays, key, workspace, crd } = self.op;
-        ((self.state.now - since).min(LONG_AGO), stale, blind, behind, key).hash(h);
+        let Operator {
+            since,
+            stale,
+            blind,
+            cache,
+            behind,
+            known,
+            visits,
+            claims,
+            pass,
+            other,
+            strays,
+            key,
+            workspace,
+            crd,
+            draining,
+            late,
+        } = self.op;
+        ((self.state.now - since).min(LONG_AGO), stale, blind, behind, key, draining).hash(h);
+        format!("{late:?}").hash(h);
         for cached in cache {
             cached.is_some().hash(h);
             if let Some(thing) = cached {
@@ -131,9 +149,17 @@ impl Print<'_> {
             uid.hash(h);
             self.visits(visits, h);
         }
-        pass.is_some().hash(h);
-        if let Some(pass) = pass {
-            self.pass(pass, h);
+        for ClaimEntry { claimant, version: _, extra: () } in claims.entries() {
+            // `version`: that of the cache, but for the last one of what has ended.
+            let Claimant { uid, recorded, credential, claimed, created, born, leaving } = claimant;
+            (uid, recorded, credential, claimed, created, born, leaving).hash(h);
+        }
+        // Whose turn it is: his who has a session.
+        for pass in [pass.as_ref(), other.as_deref()] {
+            pass.is_some().hash(h);
+            if let Some(pass) = pass {
+                self.pass(pass, h);
+            }
         }
         strays.len().hash(h);
         for thing in strays {
@@ -163,16 +189,14 @@ impl Print<'_> {
     }
 
     fn pass<H: Hasher>(&self, pass: &Pass, h: &mut H) {
-        let Pass { slot, thing, fresh, gone, stray, key, crd, waiting, read } = pass;
-        (slot, fresh, gone, stray, key, read, waiting.is_some()).hash(h);
-        match crd {
-            // Another look is due or not.
-            Crd::Doubtful(again) => (true, self.time(*again).max(0)).hash(h),
-            Crd::Unguarded | Crd::Unseen | Crd::Stays | Crd::Going | Crd::Hidden => (false, crd).hash(h),
-        }
+        let Pass { slot, thing, session, key, permitted, waiting, read, saw } = pass;
+        (slot, key, permitted, read, saw, waiting.is_some()).hash(h);
+        let now = self.op.mono(self.state.now);
+        session.fingerprint(|at| self.time(at), |at| at == now, h);
         hash_thing(thing, self.state, h);
-        if let Some(Waiting { call, reply, begun }) = waiting.as_deref() {
-            (format!("{call:?}{reply:?}"), self.state.now - begun).hash(h);
+        // `call`: the session has it. `ticket`: that of its request under way.
+        if let Some(Waiting { ticket: _, call: _, reply, begun }) = waiting.as_deref() {
+            (format!("{reply:?}"), self.state.now - begun).hash(h);
         }
     }
 

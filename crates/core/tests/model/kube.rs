@@ -5,8 +5,9 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use unkey_operator_api::Origin;
+use unkey_operator_core::session::ObjectView;
 use unkey_operator_core::{
-    Claim, Claimant, Guard, Held, Mark, Mono, Object, ObjectKey, Phase, Poke, Progress, Record, Recorded, Report,
+    Claim, Claimant, Guard, Held, Mark, Mono, Object, ObjectKey, Phase, Poke, Progress, Record, Recorded, Report, Uid,
     begins_takeover,
 };
 
@@ -141,8 +142,8 @@ impl Thing {
         }
     }
 
-    /// The object as a decision sees it.
-    pub fn view(&self, fresh: bool, gone: Option<bool>, since: Mono, now: u32) -> Object {
+    /// The object as a session is shown it.
+    pub fn view(&self, since: Mono, now: u32) -> Object {
         let recorded = match &self.status {
             None => Recorded::Nothing,
             Some((of, _)) if *of != self.uid => Recorded::Restored,
@@ -150,16 +151,12 @@ impl Thing {
         };
         let handled = recorded.own().and_then(|record| record.handled_poke.as_deref());
         let poke = self.poke.map(|n| n.to_string()).filter(|value| Some(value.as_str()) != handled);
-        let phase = match (gone, self.is_deleting()) {
-            (Some(heirs), _) => Phase::Gone { heirs },
-            (None, true) => Phase::Deleting,
-            (None, false) => Phase::Live,
-        };
+        let phase = if self.is_deleting() { Phase::Deleting } else { Phase::Live };
         Object {
             key: key(),
             guard: Guard { uid: uid(self.uid), resource_version: self.version.to_string() },
             phase,
-            fresh,
+            fresh: false,
             finalizer: self.finalizer,
             mark: self.mark(),
             crowd: None,
@@ -171,6 +168,28 @@ impl Thing {
             spec: self.wish.spec(),
             recorded,
         }
+    }
+}
+
+impl ObjectView for Thing {
+    fn is(&self, of: &Uid) -> bool {
+        uid(self.uid) == *of
+    }
+
+    fn guard(&self) -> Guard {
+        Guard { uid: uid(self.uid), resource_version: self.version.to_string() }
+    }
+
+    fn has_finalizer(&self) -> bool {
+        self.finalizer
+    }
+
+    fn is_claimed(&self) -> bool {
+        self.finalizer && self.mark().own().is_some()
+    }
+
+    fn lacks(&self, _: &Report) -> Option<Vec<String>> {
+        None
     }
 }
 
@@ -241,7 +260,7 @@ impl Kube {
                 .as_ref()
                 .map(|(_, record)| (record.generation, record.held.as_ref().map(|held| held.identity.id().clone())))
         };
-        let recorded = from.view(false, None, Mono::ZERO, 0).recorded;
+        let recorded = from.view(Mono::ZERO, 0).recorded;
         let unwanted = thing.is_deleting() && begins_takeover(report, &recorded);
         if fenced && (thing.uid != from.uid || basis(&thing) != basis(from) || unwanted) {
             return Patched::Refused;

@@ -20,8 +20,8 @@ use crate::user::Act;
 
 /// Rounds after which it is taken never to rest. The longest way: a deletion of an identity that was re-created under doubt.
 const ROUNDS: usize = 60;
-/// Steps after which a pass runs in circles (`controller::pass::MAX_STEPS`).
-const STEPS: usize = 64;
+/// Steps after which a pass runs in circles: fewer than those after which its session ends by itself.
+const STEPS: usize = 60;
 
 /// Fingerprints of states that are known to come to a good end.
 pub type Memo = DashSet<u64>;
@@ -154,6 +154,10 @@ fn round(config: &Config, state: &mut State, way: Way, log: &mut impl FnMut(&Sta
             state.arrive(config, op);
         }
         let mut sound = finish(config, state, op, Target::On, way, log);
+        if state.ops[op].draining {
+            log(state, Action::Crash { op, stale: None });
+            state.crash(op, None);
+        }
         for slot in 0..2 {
             if state.ops[op].cache[slot].is_some() {
                 sound &= finish(config, state, op, Target::Object(slot), way, log);

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)] // a test says what it expects by failing
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)] // it tells how long it takes
 
+mod around;
 mod configs;
 mod faults;
 mod fingerprint;

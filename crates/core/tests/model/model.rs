@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use stateright::{Model, Property};
-use unkey_operator_core::{Call, Step};
+use unkey_operator_core::Call;
+use unkey_operator_core::session::Next;
 
 use crate::configs::Config;
 use crate::liveness::Memo;
 use crate::operator::{Operator, Target};
-use crate::properties::Broken;
+use crate::properties;
+use crate::seeded::Seeded;
 use crate::state::State;
 use crate::step::Fate;
 use crate::unkey::{Right, Wire};
@@ -43,6 +45,10 @@ pub enum Action {
         op: usize,
         slot: usize,
     },
+    /// The second session of a process goes on: only where a seeded fault ignores turns.
+    Switch(usize),
+    /// The process is told to end, and ends when its pass has.
+    Drain(usize),
     NewKey(usize),
     /// A look for an identity recorded under an earlier key.
     Look {
@@ -100,6 +106,13 @@ impl World {
             let blind = if self.config.blind_start { self.config.slots } else { 0 };
             actions.extend((0..blind).map(|slot| Action::CrashBlind { op, slot }));
         }
+        if process.draining && process.pass.is_none() {
+            actions.push(Action::Crash { op, stale: None });
+            return;
+        }
+        if self.config.drains && state.left.crashes > 0 && !process.draining {
+            actions.push(Action::Drain(op));
+        }
         if state.left.keys > 0 {
             actions.push(Action::NewKey(op));
         }
@@ -125,15 +138,18 @@ impl World {
         match &process.pass {
             Some(pass) if pass.waiting.is_some() => actions.push(Action::Arrive(op)),
             Some(_) => self.next_of(state, op, Target::On, actions),
-            None => {
-                for slot in 0..2 {
-                    if process.cache[slot].is_some() {
-                        self.next_of(state, op, Target::Object(slot), actions);
-                    }
+            None => {}
+        }
+        if process.other.is_some() {
+            actions.push(Action::Switch(op));
+        } else if process.claims.is_free() || self.config.seeded == Some(Seeded::TurnIgnored) {
+            for slot in 0..2 {
+                if process.cache[slot].is_some() {
+                    self.next_of(state, op, Target::Object(slot), actions);
                 }
-                for stray in 0..process.strays.len() {
-                    self.next_of(state, op, Target::Stray(stray), actions);
-                }
+            }
+            for stray in 0..process.strays.len() {
+                self.next_of(state, op, Target::Stray(stray), actions);
             }
         }
     }
@@ -144,14 +160,19 @@ impl World {
         if let Some(seeded) = self.config.seeded.filter(|_| target != Target::On) {
             seeded.before_pass(&mut process.known);
         }
-        if !process.begin(target, &state.kube, self.config.crd(), false) {
+        if !process.begin(target, self.config.crd()) {
             actions.push(go(Fate::Fine, 0));
             return;
         }
-        let mut visits = process.take_memory();
-        match state.ponder(&self.config, &mut process, &mut visits).step {
-            Step::Done | Step::Wait(_) => actions.push(go(Fate::Fine, 0)),
-            Step::Kube(kube) => {
+        match state.next(&self.config, &mut process) {
+            Next::End(_) | Next::LookForEnd | Next::Publish(_) => actions.push(go(Fate::Fine, 0)),
+            Next::Acquire(_) => {
+                actions.push(go(Fate::Fine, 0));
+                if state.left.cuts > 0 {
+                    actions.push(go(Fate::CutBefore, 0));
+                }
+            }
+            Next::Kube(kube) => {
                 actions.push(go(Fate::Fine, 0));
                 if state.left.cuts > 0 {
                     actions.extend([go(Fate::Cut, 0), go(Fate::CutBefore, 0)]);
@@ -163,16 +184,12 @@ impl World {
                     actions.push(go(Fate::Refused, 0));
                 }
             }
-            // The pass ends without it.
-            Step::Call(_) if process.pass.as_ref().is_some_and(|pass| pass.key != process.key) => {
-                actions.push(go(Fate::Fine, 0));
-            }
-            Step::Call(call) if state.lost.is_some_and(|lost| lost.denies(&call).is_some()) => {
+            Next::Call(call) if state.lost.is_some_and(|lost| lost.denies(&call).is_some()) => {
                 if state.left.denials > 0 {
                     actions.push(go(Fate::Fine, 0));
                 }
             }
-            Step::Call(call) => {
+            Next::Call(call) => {
                 let views = if matches!(call, Call::Create(_)) { 1 } else { state.unkey.visible(state.now).len() };
                 actions.extend((0..views).map(|view| go(Fate::Fine, view)));
                 if state.left.cuts > 0 {
@@ -250,17 +267,7 @@ impl Model for World {
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
-        macro_rules! always {
-            ($($name:ident)*) => {
-                vec![$(Property::always(Broken::$name.name(), |_: &World, state: &State| {
-                    state.broken != Some(Broken::$name)
-                }),)*]
-            };
-        }
-        always!(
-            FreshLook Suspended Loser Claimed OnlyOwn AsAsked Looked Lawful Orphan Live Released InDoubt GivenUp OneOwner OtherUid
-            Ready Protected Patient Keeps ClaimOnly Entered Again Elsewhere Rests Truth Equal NothingLeft Quiet
-        )
+        properties::all()
     }
 }
 
@@ -290,8 +297,14 @@ impl World {
             }
             Action::Sweep(op) => Arc::make_mut(&mut state.ops[op]).known = unkey_operator_core::Knowledge::default(),
             Action::Crash { op, stale } => {
-                state.left.crashes -= 1;
+                // What was told to end is counted already.
+                state.left.crashes -= u8::from(!state.ops[op].draining);
                 state.crash(op, stale);
+            }
+            Action::Switch(op) => Arc::make_mut(&mut state.ops[op]).switch(),
+            Action::Drain(op) => {
+                state.left.crashes -= 1;
+                Arc::make_mut(&mut state.ops[op]).draining = true;
             }
             Action::CrashBlind { op, slot } => {
                 state.left.crashes -= 1;

@@ -4,24 +4,28 @@
 use std::sync::{Arc, LazyLock};
 
 use unkey_operator_api::{AdoptionPolicy, DeletionPolicy};
+use unkey_operator_core::session::{End, KubeReply, Memory, Moment, Session, Ticket};
 use unkey_operator_core::{
-    Call, Crd, CrdMemory, Entry, KeyMark, Knowledge, Look, Mono, Policy, Reply, Role, Visits, Workspace, begin_pass,
-    ended, rewound, role,
+    Call, ClaimEntry, Claims, Crd, CrdMemory, Entry, Forgets, KeyMark, Knowledge, Look, Mono, Policy, Reply, Role,
+    Source, Taken, Visits, Workspace, ended, rewound, role,
 };
 
 use crate::kube::{Kube, Thing};
 use crate::seeded::Seeded;
-use crate::unkey::{ATTEMPT, Identity, TICK_MS, WINDOW};
+use crate::step::Fate;
+use crate::unkey::{ATTEMPT, Identity, TICK_MS, Unkey, WINDOW};
 use crate::words::uid;
 
-static POLICIES: LazyLock<Vec<Policy>> = LazyLock::new(|| {
-    let policy = |key: u8| Policy {
-        adoption: AdoptionPolicy::IfLossless,
-        deletion: DeletionPolicy::Delete,
-        window: u64::from(WINDOW) * TICK_MS,
-        attempt: u64::from(ATTEMPT) * TICK_MS,
-        spread: 0,
-        credential: Some(format!("key-{key}")),
+static POLICIES: LazyLock<Vec<Arc<Policy>>> = LazyLock::new(|| {
+    let policy = |key: u8| {
+        Arc::new(Policy {
+            adoption: AdoptionPolicy::IfLossless,
+            deletion: DeletionPolicy::Delete,
+            window: u64::from(WINDOW) * TICK_MS,
+            attempt: u64::from(ATTEMPT) * TICK_MS,
+            spread: 0,
+            credential: Some(format!("key-{key}")),
+        })
     };
     (0..KEYS).map(policy).collect()
 });
@@ -43,7 +47,11 @@ pub struct Operator {
     pub behind: [u8; 2],
     pub known: Knowledge,
     pub visits: Vec<(u8, Visits)>,
+    /// Who claims the externalId, and whose turn it is.
+    pub claims: Claims<()>,
     pub pass: Option<Pass>,
+    /// Only where a seeded fault ignores turns: a second session, which rests.
+    pub other: Option<Box<Pass>>,
     /// Objects that went in the middle of a create, to be cleared up after.
     pub strays: Vec<Arc<Thing>>,
     /// Which root key is in use.
@@ -52,27 +60,33 @@ pub struct Operator {
     pub workspace: Workspace,
     /// What looks have shown of the CustomResourceDefinition (R10).
     pub crd: CrdMemory,
+    /// It is about to end.
+    pub draining: bool,
+    /// For a seeded fault alone: an answer that came too late.
+    pub late: Option<Reply>,
 }
 
-/// A pass over one object.
+/// A session over one object, and what its performer keeps beside it.
 #[derive(Clone, Debug)]
 pub struct Pass {
     pub slot: usize,
+    /// The object as it was last seen.
     pub thing: Arc<Thing>,
-    pub fresh: bool,
-    pub gone: Option<bool>,
-    /// It clears up after an object that is gone.
-    pub stray: bool,
+    pub session: Session,
     pub key: u8,
-    pub crd: Crd,
+    /// It has a permit for a call, where one has to be waited for.
+    pub permitted: bool,
     /// A call that Unkey has performed and whose answer is still on its way.
     pub waiting: Option<Box<Waiting>>,
     /// What the last read of this pass was truly answered: no decision sees it, the properties do.
     pub read: Option<Identity>,
+    /// The object was truly seen and nothing came in between since: the same.
+    pub saw: bool,
 }
 
 #[derive(Clone, Debug)]
 pub struct Waiting {
+    pub ticket: Ticket,
     pub call: Call,
     pub reply: Reply,
     pub begun: u32,
@@ -95,27 +109,17 @@ impl Operator {
         let workspace = Workspace::new(Self::policy(key).credential.clone(), false);
         let mut process = Self { since: now, key, workspace, ..Self::default() };
         for (slot, thing) in cache.into_iter().enumerate() {
-            process.cached(slot, thing);
+            if let Some(thing) = &thing {
+                process.claims_are_shown(thing, Source::Watch);
+            }
+            process.cache[slot] = thing;
         }
         process
     }
 
-    /// Takes a version into the cache, and keeps account of the keys under which ids are recorded, as `Table::count` does.
-    fn cached(&mut self, slot: usize, thing: Option<Arc<Thing>>) {
-        let mark = |thing: &Option<Arc<Thing>>| {
-            thing.as_ref().and_then(|thing| thing.held().map(|held| held.credential.clone()))
-        };
-        let (comes, goes) = (mark(&thing), mark(&self.cache[slot]));
-        self.cache[slot] = thing;
-        if comes == goes {
-            return;
-        }
-        if let Some(comes) = comes {
-            self.workspace.recorded(&comes);
-        }
-        if let Some(goes) = goes {
-            self.workspace.dropped(&goes);
-        }
+    fn claims_are_shown(&mut self, thing: &Thing, source: Source) -> Taken {
+        let entry = ClaimEntry { claimant: thing.claimant(), version: u64::from(thing.version), extra: () };
+        self.claims.put(entry, source, &mut self.workspace, |(), ()| ())
     }
 
     /// One look for an identity recorded under an earlier key (R15); `shown` is what Unkey answers.
@@ -143,13 +147,12 @@ impl Operator {
         if self.blind.is_some() { Entry::Unseen } else { Entry::Open }
     }
 
-    pub fn policy(key: u8) -> &'static Policy {
+    pub fn policy(key: u8) -> &'static Arc<Policy> {
         &POLICIES[usize::from(key)]
     }
 
     pub fn role(&self, of: u8) -> Role {
-        let claimants: Vec<_> = self.cache.iter().flatten().map(|thing| thing.claimant()).collect();
-        role(&uid(of), &claimants)
+        self.claims.role(&uid(of))
     }
 
     /// The role of an object as the pass last saw it. The table may have dropped it meanwhile: then it is gone, and the pass has
@@ -170,15 +173,37 @@ impl Operator {
         &mut self.visits[at].1
     }
 
-    /// Takes out the memory that the pass under way uses, to be put back.
-    pub fn take_memory(&mut self) -> Visits {
-        let of = self.pass.as_ref().expect("a pass").thing.uid;
-        std::mem::take(self.memory(of))
+    /// Runs `work` with the pass under way and what outlives it.
+    pub fn working<T>(&mut self, work: impl FnOnce(&mut Pass, &mut Memory<'_>) -> T) -> T {
+        let mut pass = self.pass.take().expect("a pass");
+        let of = pass.thing.uid;
+        let mut visits = std::mem::take(self.memory(of));
+        let done = work(&mut pass, &mut Memory { known: &mut self.known, visits: &mut visits });
+        *self.memory(of) = visits;
+        self.pass = Some(pass);
+        done
     }
 
-    pub fn put_memory(&mut self, visits: Visits) {
-        let of = self.pass.as_ref().expect("a pass").thing.uid;
-        *self.memory(of) = visits;
+    /// What was asked for is about to be sent.
+    pub fn sent(&mut self, seeded: Option<Seeded>, now: u32) -> Ticket {
+        let now = self.mono(now);
+        let deadline = now.after(u64::from(ATTEMPT) * TICK_MS);
+        self.working(|pass, memory| {
+            let keeping = memory.visits.keeping;
+            let ticket = pass.session.sent(memory, now, deadline).expect("it was asked for");
+            match seeded {
+                Some(Seeded::CallUnnoted) => memory.known.in_flight = None,
+                Some(Seeded::ReleaseUnnoted) => memory.visits.keeping = keeping,
+                _ => {}
+            }
+            ticket
+        })
+    }
+
+    /// Kubernetes has answered.
+    pub fn replied(&mut self, now: u32, ticket: Ticket, reply: KubeReply<'_>) {
+        let moment = Moment { now: self.mono(now), dice: 0, thrives: None };
+        self.working(|pass, memory| pass.session.replied(ticket, reply, memory, moment)).expect("its own answer");
     }
 
     /// The watch shows what the API server holds now.
@@ -188,6 +213,7 @@ impl Operator {
         if self.blind == Some(slot) {
             self.blind = None;
         }
+        let mut source = Source::Watch;
         if let Some(newest) = newest.as_ref().filter(|newest| self.went_back(slot, newest, kube)) {
             if seeded == Some(Seeded::DropsOlder) {
                 return;
@@ -195,17 +221,22 @@ impl Operator {
             if seeded != Some(Seeded::KeepsMemory) {
                 self.rewind(newest, now);
             }
+            source = Source::Listing;
         }
         if let Some(before) = &self.cache[slot]
             && newest.as_ref().is_none_or(|newest| newest.uid != before.uid)
         {
             let before = Arc::clone(before);
+            self.claims.remove(&uid(before.uid), &mut self.workspace);
             self.leaves(&before, now);
             if self.pass.is_none() {
                 self.tidy();
             }
         }
-        self.cached(slot, newest);
+        if let Some(newest) = &newest {
+            self.claims_are_shown(newest, source);
+        }
+        self.cache[slot] = newest;
     }
 
     /// A listing shows an older version than was there before, as `controller::intake` finds it.
@@ -222,8 +253,9 @@ impl Operator {
         let mut visits = std::mem::take(self.memory(thing.uid));
         rewound(&uid(thing.uid), &mut self.known, &mut visits, mono);
         *self.memory(thing.uid) = visits;
-        if let Some(pass) = self.pass.as_mut().filter(|pass| !pass.stray) {
-            pass.fresh = false;
+        if let Some(pass) = &mut self.pass {
+            pass.session.look_again();
+            pass.saw &= pass.session.clears_up();
         }
     }
 
@@ -241,9 +273,9 @@ impl Operator {
 
     /// Takes in what a reply shows: of an object that the table knows.
     pub fn shown(&mut self, slot: usize, thing: &Arc<Thing>) {
-        let older = |cached: &Arc<Thing>| cached.uid == thing.uid && cached.version < thing.version;
-        if self.cache[slot].as_ref().is_some_and(older) {
-            self.cached(slot, Some(Arc::clone(thing)));
+        let taken = self.claims_are_shown(thing, Source::Reply);
+        if matches!(taken, Taken::Same | Taken::Changed) && self.stores(slot, thing) {
+            self.cache[slot] = Some(Arc::clone(thing));
         }
     }
 
@@ -253,16 +285,43 @@ impl Operator {
         self.leaves(&thing, now);
     }
 
+    /// The session has ended so.
+    pub fn ends(&mut self, end: End, now: u32) {
+        if end == End::Lives
+            && let Some(pass) = &self.pass
+        {
+            let of = pass.thing.uid;
+            self.strays.retain(|thing| thing.uid != of);
+        }
+        self.end_pass(end.is_cleared(), now);
+    }
+
+    /// A seeded fault: the answer to a read that was lost is taken for that to the next one.
+    pub fn confuses(&mut self, seeded: Option<Seeded>, call: &Call, fate: Fate, reply: Reply) -> Reply {
+        if seeded != Some(Seeded::ReplyToAnother) || !matches!(call, Call::Read(_)) {
+            return reply;
+        }
+        if fate == Fate::Lost {
+            self.late = Some(Unkey::read(self.pass.as_ref().and_then(|pass| pass.read)));
+            return reply;
+        }
+        self.late.take().unwrap_or(reply)
+    }
+
     /// The pass is over.
     pub fn end_pass(&mut self, cleared: bool, now: u32) {
         let Some(pass) = self.pass.take() else { return };
-        if pass.stray && cleared {
+        self.pass = self.other.take().map(|other| *other);
+        if self.pass.is_none() {
+            self.claims.ends_turn();
+        }
+        if pass.session.clears_up() && cleared {
             self.known.cleared_up();
             self.strays.retain(|thing| thing.uid != pass.thing.uid);
         }
-        let known = self.cache.iter().flatten().any(|thing| thing.uid == pass.thing.uid);
+        let known = self.claims.knows(&uid(pass.thing.uid));
         // What a read alone denies is left to the watch (R26).
-        if !pass.stray && !known {
+        if !pass.session.clears_up() && !known {
             self.leaves(&pass.thing, now);
         }
         self.tidy();
@@ -270,21 +329,18 @@ impl Operator {
 
     /// The sweep: memory of objects that no table names and no stray needs.
     fn tidy(&mut self) {
-        let Self { visits, cache, strays, pass, .. } = self;
+        let Self { visits, cache, strays, pass, other, .. } = self;
         visits.retain(|(uid, _)| {
             cache.iter().flatten().chain(strays.iter()).any(|thing| thing.uid == *uid)
-                || pass.as_ref().is_some_and(|pass| pass.thing.uid == *uid)
+                || pass.iter().chain(other.as_deref()).any(|pass| pass.thing.uid == *uid)
         });
         visits.sort_by_key(|(uid, _)| *uid);
     }
 
     /// The sweep forgets what is known of an externalId that no object names any more.
     pub fn can_forget(&self, now: u32) -> bool {
-        self.cache.iter().all(Option::is_none)
-            && self.pass.is_none()
-            && self.strays.is_empty()
-            && self.known != Knowledge::default()
-            && self.known.is_spent(self.mono(now), u64::from(WINDOW) * TICK_MS)
+        let forgets = self.claims.forgets(Some(&self.known), self.mono(now), u64::from(WINDOW) * TICK_MS);
+        forgets != Forgets::Nothing && self.strays.is_empty() && self.known != Knowledge::default()
     }
 
     pub fn new_key(&mut self, now: u32) {
@@ -294,9 +350,34 @@ impl Operator {
         self.workspace.key_changed(Self::policy(self.key).credential.clone(), mono);
     }
 
+    fn takes_turn(&mut self, thing: &Thing) -> bool {
+        if self.claims.try_turn() {
+            return true;
+        }
+        // Only a seeded fault comes here while another session has the turn.
+        let can = self.other.is_none() && self.pass.as_ref().is_some_and(|pass| pass.thing.uid != thing.uid);
+        if can {
+            self.other = self.pass.take().map(Box::new);
+        }
+        can
+    }
+
+    /// The other session goes on. Only where a seeded fault ignores turns.
+    pub fn switch(&mut self) {
+        if let (Some(pass), Some(other)) = (self.pass.take(), self.other.take()) {
+            (self.pass, self.other) = (Some(*other), Some(Box::new(pass)));
+        }
+    }
+
+    /// The store has room for what a reply shows: the version without the last finalizer is never stored.
+    fn stores(&self, slot: usize, thing: &Thing) -> bool {
+        let ends = thing.is_deleting() && !thing.finalizer;
+        let older = |cached: &Arc<Thing>| cached.uid == thing.uid && cached.version < thing.version;
+        !ends && self.cache[slot].as_ref().is_some_and(older)
+    }
+
     /// Begins a pass. False: there is nothing to begin with.
-    /// `believes`: a seeded fault takes what is to be cleared up after for gone without a look.
-    pub fn begin(&mut self, target: Target, kube: &Kube, crd: Crd, believes: bool) -> bool {
+    pub fn begin(&mut self, target: Target, crd: Crd) -> bool {
         let (slot, thing, stray) = match target {
             Target::On => return self.pass.is_some(),
             Target::Object(slot) => match &self.cache[slot] {
@@ -305,24 +386,18 @@ impl Operator {
             },
             Target::Stray(at) => (0, Arc::clone(&self.strays[at]), true),
         };
-        begin_pass(&mut self.known);
-        let mut pass =
-            Pass { slot, fresh: false, gone: None, stray, key: self.key, crd, waiting: None, read: None, thing };
-        if stray {
-            if self.blind.is_some() {
-                // Heirs are looked for in every namespace.
-                return false;
-            }
-            if kube.find(pass.thing.uid).is_some() && !believes {
-                let of = pass.thing.uid;
-                self.strays.retain(|thing| thing.uid != of);
-                return false;
-            }
-            pass.gone = Some(kube.has_heirs(pass.thing.uid));
-            pass.fresh = true;
+        if stray && self.blind.is_some() {
+            // Heirs are looked for in every namespace.
+            return false;
         }
-        self.memory(pass.thing.uid);
-        self.pass = Some(pass);
+        if !self.takes_turn(&thing) {
+            return false;
+        }
+        let begin = if stray { Session::clear_up } else { Session::start };
+        let session = begin(uid(thing.uid), Arc::clone(Self::policy(self.key)), crd, &mut self.known);
+        self.memory(thing.uid);
+        let (key, permitted) = (self.key, false);
+        self.pass = Some(Pass { slot, thing, session, key, permitted, waiting: None, read: None, saw: false });
         true
     }
 }

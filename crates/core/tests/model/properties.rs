@@ -3,10 +3,12 @@
 
 use std::sync::Arc;
 
+use stateright::Property;
 use unkey_operator_api::Origin;
 use unkey_operator_core::{Call, Claim, Field, FieldHash, Freed, Held, Limits, Meta, Report, Role};
 
 use crate::kube::Thing;
+use crate::model::World;
 use crate::operator::{Operator, Pass};
 use crate::state::State;
 use crate::unkey::{Identity, Wire};
@@ -22,6 +24,11 @@ macro_rules! broken {
             pub fn name(self) -> &'static str {
                 match self { $(Self::$name => $text,)* }
             }
+        }
+
+        /// Every one, as the checker asks for it.
+        pub fn all() -> Vec<Property<World>> {
+            vec![$(Property::always($text, |_: &World, state: &State| state.broken != Some(Broken::$name)),)*]
         }
     };
 }
@@ -73,6 +80,10 @@ broken! {
     Entered = "who owns nothing comes to own nothing while the definition in the cluster is older",
     /// R15
     Elsewhere = "nothing is created in another workspace than that of what is recorded",
+    /// R15
+    OldKey = "nothing is asked under a root key that is no longer in use",
+    /// S42
+    Drained = "a process that is about to end creates only what it has just claimed",
     /// Liveness.
     Rests = "left alone, it comes to rest",
     /// Liveness.
@@ -158,11 +169,14 @@ impl State {
     /// A call is about to be sent.
     pub fn check_call(&mut self, at: usize, op: &Operator, pass: &Pass, call: &Call) {
         let thing = &*pass.thing;
-        let gone = pass.gone.is_some();
+        let gone = pass.session.gone().is_some();
         self.check(gone || !thing.wish.controls.suspend, Broken::Suspended);
         self.check(gone || op.role_of(thing) == Role::Owner, Broken::Loser);
+        self.check(pass.key == op.key, Broken::OldKey);
+        let creates = matches!(call, Call::Create(_)) && thing.mark().own().is_some();
+        self.check(!op.draining || gone || creates, Broken::Drained);
         let Some(wire) = Wire::of(call) else { return };
-        self.check(pass.fresh, Broken::FreshLook);
+        self.check(pass.saw, Broken::FreshLook);
         match wire {
             Wire::Create(_) => {
                 self.check(!gone && !thing.is_deleting(), Broken::Live);

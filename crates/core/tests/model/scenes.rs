@@ -370,6 +370,16 @@ pub const ALL: &[Config] = &[
         ..BASE
     },
     Config {
+        name: "the type is removed after a restart",
+        wishes: &[A_INVALID],
+        may: DELETE,
+        start: Start::Settled,
+        guarded: true,
+        budget: Budget { user: 2, crashes: 1, ..NONE },
+        deep: Budget { user: 2, crashes: 1, cuts: 1, ..NONE },
+        ..BASE
+    },
+    Config {
         name: "an API server that answers wrongly",
         wishes: &[A, B],
         may: DELETE,
@@ -404,6 +414,36 @@ pub const ALL: &[Config] = &[
         fates: &[Fate::Lost],
         budget: Budget { user: 1, refusals: 2, ..NONE },
         deep: Budget { user: 2, faults: 1, refusals: 3, crashes: 1, ..NONE },
+        ..BASE
+    },
+    Config {
+        name: "late answers",
+        may: DELETE,
+        fates: &[Fate::Lost, Fate::Slow],
+        budget: Budget { user: 1, faults: 2, ..NONE },
+        deep: Budget { user: 1, faults: 3, cuts: 1, ..NONE },
+        ..BASE
+    },
+    Config {
+        name: "permits run out",
+        permits: true,
+        wishes: &[B],
+        may: DELETE,
+        start: Start::Taken(Stored { meta: 0, limits: 0 }),
+        fates: &[Fate::Lost],
+        strangers: &[Stranger::Deletes],
+        budget: Budget { user: 1, cuts: 1, ..NONE },
+        deep: Budget { user: 2, faults: 1, strangers: 1, cuts: 1, ..NONE },
+        ..BASE
+    },
+    Config {
+        name: "told to end",
+        drains: true,
+        wishes: &[B],
+        may: DELETE,
+        fates: &[Fate::Lost],
+        budget: Budget { user: 1, crashes: 1, ..NONE },
+        deep: Budget { user: 2, faults: 1, crashes: 2, ..NONE },
         ..BASE
     },
 ];

@@ -140,4 +140,24 @@ seeded! {
     RefusedForGood => Truth in "Kubernetes refuses",
     /// Deletes once more because the release was refused (R6, R25).
     DeleteRefused => Again in "Kubernetes refuses",
+    /// Protocol: a permit that was waited for leaves the look of before in force (R11).
+    LateKeepsLook => FreshLook in "permits run out",
+    /// Protocol: so does an event that was published (R11).
+    EventKeepsLook => FreshLook in "strangers and adoption",
+    /// Protocol: so does a call (R11).
+    CallKeepsLook => FreshLook in "lost requests",
+    /// Protocol: so does a process that stood still (R11).
+    StandstillKeepsLook => FreshLook in "lost requests",
+    /// Protocol: goes on under a root key that is no longer in use (R15).
+    KeyIgnored => OldKey in "root key swapped",
+    /// Protocol: goes on as if the process were not about to end (S42).
+    DrainIgnored => Drained in "told to end",
+    /// Protocol: takes the answer to another request for its own (R4).
+    ReplyToAnother => Released in "late answers",
+    /// Protocol: begins a session although another one has the turn on the externalId (R8).
+    TurnIgnored => Lawful in "recreate and replace",
+    /// Protocol: sends a call and does not note it before (R4).
+    CallUnnoted => InDoubt in "lost requests",
+    /// Protocol: lets an object go whose identity is to stay and does not note it before (R7).
+    ReleaseUnnoted => Orphan in "the type is removed after a restart",
 }

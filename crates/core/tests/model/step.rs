@@ -1,22 +1,21 @@
-//! One step of a pass, as `controller::pass` performs it: decide, ONE request, learn. Each is one transition, and what happens
-//! to that request (its answer lost, the process dead) is another choice of the checker.
+//! Performs the steps of the shipped session, as `controller::pass` does. Each request is one transition, and what happens
+//! to it (its answer lost, the process dead) is another choice of the checker.
 
 use std::sync::Arc;
 
+use unkey_operator_core::session::{KubeReply, Memory, Moment, Next, Ticket};
 use unkey_operator_core::{
-    Call, Cause, Claim, CrdMemory, CrdSight, Effect, Freed, KubeStep, Look, Object, Operation, Refused, Reply,
-    Situation, Step, Telling, Visits, Wake, accepted, begin, claimed, claiming, concluded, decide, learn,
-    managers_seen, not_claimed, not_released, observe, proven_by, put_on, refused, released, releasing,
+    Call, Cause, CrdMemory, CrdSight, Effect, KubeStep, Look, Object, Operation, Refused, Reply,
 };
 
+use crate::around::Around;
 use crate::configs::Config;
 use crate::kube::{Patched, Thing};
-use crate::operator::{Operator, Pass, Target, Waiting};
+use crate::operator::{Operator, Target, Waiting};
 use crate::properties::Broken;
 use crate::seeded::Seeded;
 use crate::state::State;
-use crate::unkey::{ATTEMPT, Pending, TICK_MS, Unkey, Wire, failed};
-use crate::words::uid;
+use crate::unkey::{ATTEMPT, Pending, Unkey, Wire, failed};
 
 /// What becomes of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,37 +47,70 @@ pub enum Fate {
     Refused,
 }
 
-/// What a pass would do next.
-pub struct Next {
-    pub object: Object,
-    pub step: Step,
+/// Why the API server does not take a write.
+fn no(code: u16) -> Refused {
+    Refused { code, words: "no".to_owned(), retry_after: 0 }
 }
 
 impl State {
-    /// Decides. Takes in what is seen, so it changes the memory of the process.
-    pub fn ponder(&self, config: &Config, op: &mut Operator, visits: &mut Visits) -> Next {
-        let pass = op.pass.as_ref().expect("a pass");
-        let now = op.mono(self.now);
-        let policy = Operator::policy(pass.key);
-        let mut object = pass.thing.view(pass.fresh, pass.gone, now, self.now);
-        let mut role = op.role(pass.thing.uid);
-        let (crd, entry) = (pass.crd, self.entry(op));
+    /// What the session under way wants next. A look for the end of an object and the events are performed at once.
+    pub fn next(&self, config: &Config, op: &mut Operator) -> Next {
+        loop {
+            match self.asks(config, op) {
+                Next::LookForEnd => self.look_for_end(config, op),
+                Next::Publish(_) => op.working(|pass, memory| {
+                    let before = config.seeded.map(|_| pass.session.clone());
+                    pass.session.published(true, memory).expect("it was asked for");
+                    pass.saw &= pass.session.gone().is_some();
+                    if let Some(before) = before.filter(|_| config.seeded == Some(Seeded::EventKeepsLook)) {
+                        pass.session.keeps_look(&before);
+                    }
+                }),
+                next => return next,
+            }
+        }
+    }
+
+    fn asks(&self, config: &Config, op: &mut Operator) -> Next {
+        let mut pass = op.pass.take().expect("a pass");
+        let (now, uid) = (op.mono(self.now), pass.thing.uid);
+        let (role, entry) = (op.role(uid), self.entry(op));
+        let mut visits = std::mem::take(op.memory(uid));
+        let Operator { known, workspace, cache, key, draining, .. } = op;
+        let mut object = pass.thing.view(now, self.now);
         if let Some(seeded) = config.seeded {
-            seeded.before_witness(&mut op.known, op.workspace.witness(), policy, now);
+            seeded.before_witness(known, workspace.witness(), Operator::policy(pass.key), now);
             seeded.before_observing(&mut object);
         }
-        op.known.hear_witness(op.workspace.witness(), policy.window, object.is_leaving());
-        observe(&object, &mut op.known, visits, policy, now);
-        let gate = op.workspace.gate(object.held().map(|held| &held.credential));
-        let step = match config.seeded {
-            None => {
-                let known = &op.known;
-                let (gate, witness) = (&gate, op.workspace.witness());
-                decide(&Situation { object: &object, role, known, visits, gate, witness, crd, entry, policy, now })
-            }
-            Some(seeded) => seeded.decide(&mut object, &mut role, (&gate, entry), op, visits, now),
+        let key = if config.seeded == Some(Seeded::KeyIgnored) { pass.key } else { *key };
+        let mut around = Around {
+            now,
+            role,
+            entry,
+            workspace,
+            cache,
+            thing: &pass.thing,
+            key_in_use: &Operator::policy(key).credential,
+            drains: *draining,
+            permitted: pass.permitted || !config.permits,
+            seeded: config.seeded,
         };
-        Next { object, step }
+        let memory = &mut Memory { known, visits: &mut visits };
+        let next = pass.session.next(object, memory, &mut around).expect("nothing is on its way");
+        *op.memory(uid) = visits;
+        op.pass = Some(pass);
+        next
+    }
+
+    /// Looks whether the object is gone, and for its heirs.
+    fn look_for_end(&self, config: &Config, op: &mut Operator) {
+        let of = op.pass.as_ref().expect("a pass").thing.uid;
+        let ticket = op.sent(config.seeded, self.now);
+        // A seeded fault takes what is to be cleared up after for gone without a look.
+        let lives = self.kube.find(of).is_some() && config.seeded != Some(Seeded::GoneOnDenial);
+        let heirs = self.kube.has_heirs(of);
+        op.replied(self.now, ticket, if lives { KubeReply::Lives } else { KubeReply::Ended { heirs } });
+        op.pass.as_mut().expect("a pass").saw = !lives;
     }
 
     /// Takes one step of a pass of process `at`. False: there is none to take.
@@ -87,45 +119,162 @@ impl State {
         if let Some(seeded) = config.seeded.filter(|_| target != Target::On) {
             seeded.before_pass(&mut op.known);
         }
-        let believes = config.seeded == Some(Seeded::GoneOnDenial);
-        if !op.begin(target, &self.kube, config.crd(), believes) {
+        if !op.begin(target, config.crd()) {
             self.ops[at] = Arc::new(op);
             return target != Target::On;
         }
-        let mut visits = op.take_memory();
-        let next = self.ponder(config, &mut op, &mut visits);
-        concluded(&next.step, &mut visits);
-        op.put_memory(visits);
-        match next.step {
-            Step::Done | Step::Wait(_) => {}
-            // Another root key has come into use: the pass ends, and the next one begins with it.
-            Step::Call(_) if op.pass.as_ref().is_some_and(|pass| pass.key != op.key) => op.end_pass(false, self.now),
-            Step::Call(call) if fate == Fate::Cut && Wire::of(&call).is_none() => op.end_pass(false, self.now),
-            Step::Kube(_) if fate == Fate::CutBefore => op.end_pass(false, self.now),
-            Step::Kube(_) if fate == Fate::Denied => self.denied(config, &mut op),
-            Step::Kube(step) if fate == Fate::Refused => self.refused(&mut op, &next.object, &step),
-            Step::Kube(step) => self.perform_kube(config, at, &mut op, &next.object, &step, fate),
-            Step::Call(call) => self.perform_call(config, at, &mut op, &next.object, &call, fate, view),
+        match self.next(config, &mut op) {
+            Next::End(_) | Next::LookForEnd | Next::Publish(_) => {}
+            Next::Acquire(_) => self.acquire(config, &mut op, fate),
+            Next::Call(call) if fate == Fate::Cut && Wire::of(&call).is_none() => op.end_pass(false, self.now),
+            Next::Kube(step) => self.perform_kube(config, at, &mut op, &step, fate),
+            Next::Call(call) => self.perform_call(config, at, &mut op, &call, fate, view),
         }
         self.settle(config, &mut op);
         self.ops[at] = Arc::new(op);
         true
     }
 
+    /// A permit is there, after a wait; or the pass ends, and waits in the queue.
+    fn acquire(&self, config: &Config, op: &mut Operator, fate: Fate) {
+        if fate != Fate::Fine {
+            return op.end_pass(false, self.now);
+        }
+        op.working(|pass, _| {
+            pass.session.granted(config.seeded != Some(Seeded::LateKeepsLook));
+            pass.permitted = true;
+            pass.saw = false;
+        });
+    }
+
     /// Takes in what the step has shown, as the loop of a pass does at once, and ends the pass if nothing is left to do.
     fn settle(&self, config: &Config, op: &mut Operator) {
-        let Some(pass) = op.pass.as_ref().filter(|pass| pass.waiting.is_none()) else { return };
-        let (gone, stray) = (pass.gone.is_some(), pass.stray);
-        let mut visits = op.take_memory();
-        let next = self.ponder(config, op, &mut visits);
-        concluded(&next.step, &mut visits);
-        op.put_memory(visits);
-        if gone && !stray {
-            // Its end is the stray's task.
-            op.end_pass(false, self.now);
-        } else if matches!(next.step, Step::Done | Step::Wait(_)) {
-            op.end_pass(matches!(next.step, Step::Done | Step::Wait(Wake::Change)), self.now);
+        if op.pass.as_ref().is_none_or(|pass| pass.waiting.is_some()) {
+            return;
         }
+        if let Next::End(end) = self.next(config, op) {
+            return op.ends(end, self.now);
+        }
+        op.working(|pass, _| pass.session.reconsiders());
+    }
+
+    fn perform_kube(&mut self, config: &Config, at: usize, op: &mut Operator, step: &KubeStep, fate: Fate) {
+        let object = op.pass.as_ref().and_then(|pass| pass.session.object()).expect("a step was asked for").clone();
+        let before = self.kube.slots[op.pass.as_ref().expect("a pass").slot].clone();
+        let ticket = op.sent(config.seeded, self.now);
+        match (step, fate) {
+            (_, Fate::CutBefore) => return op.end_pass(false, self.now),
+            (_, Fate::Denied) => return self.denied(config, op),
+            (_, Fate::Refused) => return self.refused(op, ticket),
+            (KubeStep::LookAtCrd, _) => return self.look_at_crd(config, op, ticket, fate == Fate::Lied),
+            (KubeStep::LookAtManagers, _) => return op.replied(self.now, ticket, KubeReply::Manager(None)),
+            (KubeStep::Refresh, Fate::Lied) => return op.replied(self.now, ticket, KubeReply::Gone),
+            (_, Fate::Lied) => {
+                // The read after it says so too: the pass ends, and the watch has the last word.
+                op.replied(self.now, ticket, KubeReply::Stale(no(404)));
+                let ticket = self.looks_after(config, op);
+                return op.replied(self.now, ticket, KubeReply::Gone);
+            }
+            _ => {}
+        }
+        let done = self.write(config, at, op, &object, step, before.as_deref());
+        if let (Patched::Done(_), Some(before)) = (&done, before) {
+            self.writes += 1;
+            let slot = op.pass.as_ref().expect("a pass").slot;
+            self.supersede(config, slot, &before);
+        }
+        if fate == Fate::Cut {
+            // Who finds a claim of unknown origin has to reckon with a create.
+            self.unanswered |= self.asked;
+            return op.end_pass(false, self.now);
+        }
+        match done {
+            Patched::Done(thing) => self.shows(op, ticket, Some(thing)),
+            Patched::Refused if *step == KubeStep::Refresh => self.shows_what_is(op, ticket),
+            Patched::Refused => {
+                op.replied(self.now, ticket, KubeReply::Stale(no(409)));
+                let ticket = self.looks_after(config, op);
+                self.shows_what_is(op, ticket);
+            }
+        }
+    }
+
+    /// A write to an object, or a read.
+    fn write(
+        &mut self,
+        config: &Config,
+        at: usize,
+        op: &Operator,
+        object: &Object,
+        step: &KubeStep,
+        before: Option<&Thing>,
+    ) -> Patched {
+        let pass = op.pass.as_ref().expect("a pass").clone();
+        match step {
+            KubeStep::Refresh | KubeStep::LookAtCrd | KubeStep::LookAtManagers => Patched::Refused,
+            KubeStep::Claim(claim) => {
+                let done = self.kube.claim(pass.slot, &object.guard, claim);
+                if let (Patched::Done(_), Some(before)) = (&done, before) {
+                    self.check_claim(op, before, claim);
+                }
+                done
+            }
+            KubeStep::Release(because) => {
+                let done = self.kube.release(pass.slot, &object.guard);
+                if let (Patched::Done(_), Some(before)) = (&done, before) {
+                    self.check_release(at, before, because);
+                }
+                done
+            }
+            KubeStep::Status { report, .. } => {
+                let fenced = !config.seeded.is_some_and(Seeded::drops_fences);
+                let done = self.kube.status(pass.slot, &pass.thing, report, fenced);
+                if let (Patched::Done(_), Some(before)) = (&done, before) {
+                    self.check_status(&pass, before, report);
+                }
+                done
+            }
+        }
+    }
+
+    fn look_at_crd(&mut self, config: &Config, op: &mut Operator, ticket: Ticket, lies: bool) {
+        let (now, window) = (op.mono(self.now), Operator::policy(0).window);
+        let sight = self.crd_sight(lies);
+        self.denied_type = if lies { self.denied_type + 1 } else { 0 };
+        let forgets = config.seeded == Some(Seeded::KeepsMissing) && sight != CrdSight::Missing;
+        let crd = if forgets { CrdMemory::default().sees(sight, now, window) } else { op.crd.sees(sight, now, window) };
+        op.replied(self.now, ticket, KubeReply::Definition(crd));
+    }
+
+    /// The look that tells a failed test from a refusal.
+    fn looks_after(&self, config: &Config, op: &mut Operator) -> Ticket {
+        assert_eq!(self.asks(config, op), Next::Kube(KubeStep::Refresh), "a look after a test that failed");
+        op.sent(config.seeded, self.now)
+    }
+
+    fn shows_what_is(&self, op: &mut Operator, ticket: Ticket) {
+        let slot = op.pass.as_ref().expect("a pass").slot;
+        self.shows(op, ticket, self.kube.slots[slot].clone());
+    }
+
+    /// An answer shows the object; `None`: there is none.
+    fn shows(&self, op: &mut Operator, ticket: Ticket, shown: Option<Arc<Thing>>) {
+        let pass = op.pass.as_ref().expect("a pass");
+        let (slot, seen) = (pass.slot, Arc::clone(&pass.thing));
+        let same = shown.clone().filter(|thing| thing.uid == seen.uid);
+        // A reply undoes what was seen before: etcd was restored, and the watch has not shown it yet.
+        if let Some(thing) = same.as_ref().filter(|thing| seen.progress().is_undone(&thing.progress())) {
+            op.rewind(thing, self.now);
+        }
+        // The watch shows the end of an object with the version before: the one without the last finalizer is never stored.
+        if let Some(thing) = same.as_ref().filter(|thing| self.kube.find(thing.uid).is_some()) {
+            op.shown(slot, thing);
+        }
+        let reply = shown.as_deref().map_or(KubeReply::Gone, |thing| KubeReply::Shown(thing));
+        op.replied(self.now, ticket, reply);
+        let pass = op.pass.as_mut().expect("a pass");
+        pass.thing = same.unwrap_or(seen);
+        pass.saw = true;
     }
 
     /// The API server answered 404 without proof: the pass ends with an error, and comes again.
@@ -136,161 +285,11 @@ impl State {
         op.end_pass(false, self.now);
     }
 
-    fn perform_kube(
-        &mut self,
-        config: &Config,
-        at: usize,
-        op: &mut Operator,
-        object: &Object,
-        step: &KubeStep,
-        fate: Fate,
-    ) {
-        let pass = op.pass.as_ref().expect("a pass").clone();
-        let before = self.kube.slots[pass.slot].clone();
-        let mut silent = true;
-        let done = match step {
-            KubeStep::LookAtCrd => {
-                let (now, window) = (op.mono(self.now), Operator::policy(pass.key).window);
-                let sight = self.crd_sight(fate == Fate::Lied);
-                self.denied_type = if fate == Fate::Lied { self.denied_type + 1 } else { 0 };
-                let forgets = config.seeded == Some(Seeded::KeepsMissing) && sight != CrdSight::Missing;
-                let crd = if forgets {
-                    CrdMemory::default().sees(sight, now, window)
-                } else {
-                    op.crd.sees(sight, now, window)
-                };
-                op.pass.as_mut().expect("a pass").crd = crd;
-                return;
-            }
-            _ if fate == Fate::Lied => {
-                // A read says so too: the pass ends, and the watch has the last word.
-                op.pass.as_mut().expect("a pass").gone = Some(true);
-                return;
-            }
-            KubeStep::LookAtManagers => {
-                let mut visits = op.take_memory();
-                managers_seen(None, &mut visits);
-                op.put_memory(visits);
-                return;
-            }
-            KubeStep::Refresh => Patched::Refused,
-            KubeStep::Claim(claim) => self.put_on_claim(op, &pass, object, claim, before.as_deref()),
-            KubeStep::Release(because) => {
-                silent = because.leaves(object).is_none();
-                let done = self.take_off(op, &pass, object, because);
-                if let (Patched::Done(_), Some(before)) = (&done, &before) {
-                    self.check_release(at, before, because);
-                }
-                done
-            }
-            KubeStep::Status { report, notes } => {
-                silent = notes.is_empty();
-                let fenced = !config.seeded.is_some_and(crate::seeded::Seeded::drops_fences);
-                let done = self.kube.status(pass.slot, &pass.thing, report, fenced);
-                if let (Patched::Done(_), Some(before)) = (&done, &before) {
-                    self.check_status(&pass, before, report);
-                }
-                done
-            }
-        };
-        if let (Patched::Done(_), Some(before)) = (&done, before) {
-            self.writes += 1;
-            self.supersede(config, pass.slot, &before);
-        }
-        if fate == Fate::Cut {
-            // Who finds a claim of unknown origin has to reckon with a create.
-            self.unanswered |= self.asked;
-            op.end_pass(false, self.now);
-            return;
-        }
-        let shown = match done {
-            Patched::Done(thing) => {
-                let mut visits = op.take_memory();
-                if let Some(write) = step.write() {
-                    accepted(write, &mut visits);
-                }
-                if let KubeStep::Claim(claim) = step {
-                    put_on(object, claim, true, &mut visits, op.mono(self.now));
-                    claimed(object, &mut visits);
-                }
-                if matches!(step, KubeStep::Release(_)) {
-                    released(&uid(pass.thing.uid), &mut op.known, &mut visits);
-                }
-                op.put_memory(visits);
-                // The answer that takes the last finalizer off is taken for its end, and not for how it stands.
-                Some(thing).filter(|thing| self.kube.find(thing.uid).is_some())
-            }
-            // A read, or a read after a test that failed.
-            Patched::Refused => {
-                silent = true;
-                self.kube.slots[pass.slot].clone()
-            }
-        };
-        let same = shown.filter(|thing| thing.uid == pass.thing.uid);
-        // A reply undoes what was seen before: etcd was restored, and the watch has not shown it yet.
-        if let Some(thing) = same.as_ref().filter(|thing| pass.thing.progress().is_undone(&thing.progress())) {
-            op.rewind(thing, self.now);
-        }
-        if let Some(thing) = &same {
-            op.shown(pass.slot, thing);
-        }
-        let pass = op.pass.as_mut().expect("a pass");
-        match same {
-            Some(thing) => {
-                pass.thing = thing;
-                pass.fresh = true;
-            }
-            None => pass.gone = Some(true),
-        }
-        if !silent {
-            // An event is published in between.
-            pass.fresh = pass.gone.is_some();
-        }
-    }
-
-    fn take_off(&mut self, op: &mut Operator, pass: &Pass, object: &Object, because: &Freed) -> Patched {
-        let mut visits = op.take_memory();
-        releasing(because, &mut visits);
-        let done = self.kube.release(pass.slot, &object.guard);
-        if matches!(done, Patched::Refused) {
-            not_released(&mut visits);
-        }
-        op.put_memory(visits);
-        done
-    }
-
-    fn put_on_claim(
-        &mut self,
-        op: &mut Operator,
-        pass: &Pass,
-        object: &Object,
-        claim: &Claim,
-        before: Option<&Thing>,
-    ) -> Patched {
-        let mut visits = op.take_memory();
-        let noted = claiming(object, claim, &mut visits, Operator::policy(pass.key), op.mono(self.now));
-        let done = self.kube.claim(pass.slot, &object.guard, claim);
-        if matches!(done, Patched::Refused) {
-            not_claimed(claim, noted, &mut visits);
-        }
-        op.put_memory(visits);
-        if let (Patched::Done(_), Some(before)) = (&done, before) {
-            self.check_claim(op, before, claim);
-        }
-        done
-    }
-
     /// The API server refuses a write, whatever it says: nothing happens, and nothing is seen of the object.
-    fn refused(&self, op: &mut Operator, object: &Object, step: &KubeStep) {
-        let Some(write) = step.write() else { return };
-        let answer = Refused { code: 403, words: "no".to_owned(), retry_after: 0 };
-        let now = op.mono(self.now);
-        let mut visits = op.take_memory();
-        not_released(&mut visits);
-        refused(object, write, &answer, &mut visits, now, 0);
-        op.put_memory(visits);
+    fn refused(&self, op: &mut Operator, ticket: Ticket) {
+        op.replied(self.now, ticket, KubeReply::Refused(no(403)));
         let pass = op.pass.as_mut().expect("a pass");
-        pass.fresh = pass.gone.is_some();
+        pass.saw &= pass.session.gone().is_some();
     }
 
     /// Keeps what a cache that starts now may still show.
@@ -300,17 +299,7 @@ impl State {
         }
     }
 
-    #[allow(clippy::too_many_arguments)] // the request and its circumstances
-    fn perform_call(
-        &mut self,
-        config: &Config,
-        at: usize,
-        op: &mut Operator,
-        object: &Object,
-        call: &Call,
-        fate: Fate,
-        view: usize,
-    ) {
+    fn perform_call(&mut self, config: &Config, at: usize, op: &mut Operator, call: &Call, fate: Fate, view: usize) {
         let pass = op.pass.as_ref().expect("a pass").clone();
         let deleted = self.deleted[at];
         self.check_call(at, op, &pass, call);
@@ -321,10 +310,8 @@ impl State {
         }
         self.calls += 1;
         self.sent += u32::from(Wire::of(call).is_some());
-        let deadline = op.mono(self.now).after(u64::from(ATTEMPT) * TICK_MS);
-        let mut visits = op.take_memory();
-        begin(object, call, &mut op.known, &mut visits, deadline);
-        op.put_memory(visits);
+        let ticket = op.sent(config.seeded, self.now);
+        op.pass.as_mut().expect("a pass").permitted = false;
         let uid = pass.thing.uid;
         if matches!(call, Call::Create(_)) && (fate != Fate::Fine || self.ops.len() > 1) {
             self.unanswered |= 1 << uid;
@@ -364,43 +351,46 @@ impl State {
         }
         let pass = op.pass.as_mut().expect("a pass");
         if fate == Fate::Slow {
-            pass.waiting = Some(Box::new(Waiting { call: call.clone(), reply, begun: self.now }));
+            pass.waiting = Some(Box::new(Waiting { ticket, call: call.clone(), reply, begun: self.now }));
             return;
         }
-        self.learn(config, op, object, call, reply, self.now);
+        let reply = op.confuses(config.seeded, call, fate, reply);
+        self.learn(config, op, ticket, call, &reply);
     }
 
     /// The answer to a call that took its time is there.
     pub fn arrive(&mut self, config: &Config, at: usize) -> bool {
         let mut op = Operator::clone(&self.ops[at]);
         let Some(waiting) = op.pass.as_mut().and_then(|pass| pass.waiting.take()) else { return false };
-        let pass = op.pass.as_ref().expect("a pass");
-        let object = pass.thing.view(pass.fresh, pass.gone, op.mono(self.now), self.now);
-        self.learn(config, &mut op, &object, &waiting.call, waiting.reply, waiting.begun);
+        let Waiting { ticket, call, reply, begun: _ } = *waiting;
+        self.learn(config, &mut op, ticket, &call, &reply);
         self.settle(config, &mut op);
         self.ops[at] = Arc::new(op);
         true
     }
 
-    fn learn(&self, config: &Config, op: &mut Operator, object: &Object, call: &Call, reply: Reply, begun: u32) {
-        let reply = config.seeded.map_or(reply.clone(), |seeded| seeded.reply(reply));
-        let telling = Telling { begun: op.mono(begun), now: op.mono(self.now), dice: 0, thrives: None };
-        let mut visits = op.take_memory();
-        let policy = Operator::policy(op.pass.as_ref().expect("a pass").key);
-        learn(object, call, &reply, &mut op.known, &mut visits, policy, telling);
-        if let Some(seeded) = config.seeded {
-            seeded.after_learning(call, &reply, &mut op.known, &mut visits);
+    fn learn(&self, config: &Config, op: &mut Operator, ticket: Ticket, call: &Call, reply: &Reply) {
+        let reply = config.seeded.map_or(reply.clone(), |seeded| seeded.reply(reply.clone()));
+        let moment = Moment { now: op.mono(self.now), dice: 0, thrives: None };
+        let learned = op.working(|pass, memory| {
+            let before = config.seeded.map(|_| pass.session.clone());
+            let learned = pass.session.answered(ticket, &reply, memory, moment).expect("its own answer");
+            if let Some(seeded) = config.seeded {
+                seeded.after_learning(call, &reply, memory.known, memory.visits);
+            }
+            pass.saw &= pass.session.gone().is_some();
+            if let Some(before) = before.filter(|_| config.seeded == Some(Seeded::CallKeepsLook)) {
+                pass.session.keeps_look(&before);
+            }
+            learned
+        });
+        let used = op.pass.as_ref().expect("a pass").key;
+        let credential = &Operator::policy(used).credential;
+        if let Some(begun) = learned.shown {
+            op.workspace.showed(credential, begun);
         }
-        op.put_memory(visits);
-        let pass = op.pass.as_mut().expect("a pass");
-        pass.fresh = pass.gone.is_some();
-        let used = pass.key;
-        if matches!(reply, Reply::Found { .. }) {
-            let begun = op.mono(begun);
-            op.workspace.showed(&Operator::policy(used).credential, begun);
-        }
-        if let Some(mark) = proven_by(object, call, &reply).filter(|_| used == op.key) {
-            op.looked(mark, &Look::Hit);
+        if let Some(mark) = learned.proven {
+            op.workspace.looked(credential, &mark, &Look::Hit, Operator::policy(used).window);
         }
     }
 

@@ -3,38 +3,45 @@
 
 use std::sync::Arc;
 
-use unkey_operator_core::{Report, Situation, begin_pass, observe, overdue};
+use unkey_operator_core::Report;
+use unkey_operator_core::session::{Memory, Session, waiting};
 
+use crate::around::Around;
 use crate::configs::Config;
 use crate::kube::{Patched, Thing};
 use crate::operator::{Operator, Pass};
 use crate::state::State;
+use crate::words::uid;
 
 impl State {
     /// What a process would say of the object in this slot, and the version that it has in view.
     pub fn overdue(&self, config: &Config, op: &Operator, slot: usize) -> Option<(Arc<Thing>, Report)> {
         let (thing, key) = match &op.pass {
             None => (op.cache[slot].clone()?, op.key),
-            Some(pass) if pass.waiting.is_some() && pass.slot == slot && !pass.stray && pass.gone.is_none() => {
+            Some(pass) if pass.waiting.is_some() && pass.slot == slot && can_tell(&pass.session) => {
                 (Arc::clone(&pass.thing), pass.key)
             }
             Some(_) => return None,
         };
         let now = op.mono(self.now);
-        let policy = Operator::policy(key);
-        let object = thing.view(false, None, now, self.now);
+        let object = thing.view(now, self.now);
         let mut known = op.known.clone();
-        begin_pass(&mut known);
         let visits = op.visits.iter().find(|(uid, _)| *uid == thing.uid).map(|(_, visits)| visits.clone());
         let mut visits = visits.unwrap_or_default();
-        observe(&object, &mut known, &mut visits, policy, now);
-        let gate = &op.workspace.gate(object.held().map(|held| &held.credential));
-        let role = op.role(thing.uid);
-        let witness = op.workspace.witness();
-        known.hear_witness(witness, policy.window, object.is_leaving());
-        let (known, visits, crd, entry) = (&known, &visits, config.crd(), self.entry(op));
-        let situation = Situation { object: &object, role, known, visits, gate, witness, crd, entry, policy, now };
-        let report = overdue(&situation, None);
+        let around = Around {
+            now,
+            role: op.role(thing.uid),
+            entry: self.entry(op),
+            workspace: &op.workspace,
+            cache: &op.cache,
+            thing: &thing,
+            key_in_use: &Operator::policy(op.key).credential,
+            drains: false,
+            permitted: true,
+            seeded: None,
+        };
+        let memory = Memory { known: &mut known, visits: &mut visits };
+        let report = waiting(&object, memory, &around, (Operator::policy(key), config.crd()), None);
         let report = match config.seeded {
             None => report,
             Some(seeded) => seeded.overdue(report, &object),
@@ -52,16 +59,17 @@ impl State {
             return;
         };
         self.writes += 1;
+        let mut known = op.known.clone();
+        let policy = Arc::clone(Operator::policy(op.key));
         let view = Pass {
             slot,
             thing: Arc::clone(&thing),
-            fresh: false,
-            gone: None,
-            stray: false,
+            session: Session::start(uid(thing.uid), policy, config.crd(), &mut known),
             key: op.key,
-            crd: config.crd(),
+            permitted: false,
             waiting: None,
             read: None,
+            saw: false,
         };
         self.check_status(&view, &before, &report);
         self.check_telling(&before, &report);
@@ -74,4 +82,9 @@ impl State {
         }
         self.ops[at] = Arc::new(op);
     }
+}
+
+/// The object has a status to say it in.
+fn can_tell(session: &Session) -> bool {
+    !session.clears_up() && session.gone().is_none()
 }

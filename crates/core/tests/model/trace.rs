@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 
 use stateright::Path;
-use unkey_operator_core::{Call, Freed, KubeStep, Step};
+use unkey_operator_core::session::{End, Next};
+use unkey_operator_core::{Call, Freed, KubeStep};
 
 use crate::kube::Thing;
 use crate::model::{Action, World};
@@ -51,9 +52,8 @@ fn words(world: &World, state: &State, action: Action) -> String {
                 Target::Stray(_) => "clears up",
             };
             let mut process = Operator::clone(&state.ops[op]);
-            let step = if process.begin(target, &state.kube, world.config.crd(), false) {
-                let mut visits = process.take_memory();
-                name(&state.ponder(&world.config, &mut process, &mut visits).step)
+            let step = if process.begin(target, world.config.crd()) {
+                name(&state.next(&world.config, &mut process))
             } else {
                 "nothing".to_owned()
             };
@@ -71,6 +71,8 @@ fn words(world: &World, state: &State, action: Action) -> String {
         Action::Crash { op, stale } => {
             format!("operator {op} dies and starts anew{}", if stale.is_some() { ", its cache behind" } else { "" })
         }
+        Action::Switch(op) => format!("operator {op} goes on with its other session"),
+        Action::Drain(op) => format!("operator {op} is told to end"),
         Action::CrashBlind { op, slot } => {
             format!("operator {op} dies and starts anew without knowing object {slot}")
         }
@@ -107,26 +109,28 @@ fn wire(wire: Wire) -> String {
     }
 }
 
-fn name(step: &Step) -> String {
-    match step {
-        Step::Done => "nothing to do".to_owned(),
-        Step::Wait(wake) => format!("waits, {wake:?}"),
-        Step::Kube(KubeStep::LookAtCrd) => "looks at the CustomResourceDefinition".to_owned(),
-        Step::Kube(KubeStep::Refresh) => "looks at the object".to_owned(),
-        Step::Kube(KubeStep::LookAtManagers) => "looks who wrote the object last".to_owned(),
-        Step::Kube(KubeStep::Claim(claim)) => {
+fn name(next: &Next) -> String {
+    match next {
+        Next::End(End::Done) => "nothing to do".to_owned(),
+        Next::End(end) => format!("ends, {end:?}"),
+        Next::Acquire(permit) => format!("waits for a permit, {permit:?}"),
+        Next::LookForEnd | Next::Publish(_) => unreachable!("performed at once"),
+        Next::Kube(KubeStep::LookAtCrd) => "looks at the CustomResourceDefinition".to_owned(),
+        Next::Kube(KubeStep::Refresh) => "looks at the object".to_owned(),
+        Next::Kube(KubeStep::LookAtManagers) => "looks who wrote the object last".to_owned(),
+        Next::Kube(KubeStep::Claim(claim)) => {
             let given_up = claim.given_up.as_ref().map(|id| format!(", giving up {id}")).unwrap_or_default();
             format!("claims{given_up}")
         }
-        Step::Kube(KubeStep::Status { report, .. }) => {
+        Next::Kube(KubeStep::Status { report, .. }) => {
             let held = report.held.as_ref().map(|held| held.identity.id().to_string()).unwrap_or_default();
             format!("status {} of generation {} {held}", report.verdict.reason(), report.generation)
         }
-        Step::Kube(KubeStep::Release(because)) => format!("lets go: {}", Freed::name(because)),
-        Step::Call(Call::Read(_)) => "get".to_owned(),
-        Step::Call(Call::Create(_)) => "create".to_owned(),
-        Step::Call(Call::Update { to, .. }) => format!("update of id{}", number_of(to.id())),
-        Step::Call(Call::Delete(to)) => format!("delete of id{}", number_of(to.id())),
+        Next::Kube(KubeStep::Release(because)) => format!("lets go: {}", Freed::name(because)),
+        Next::Call(Call::Read(_)) => "get".to_owned(),
+        Next::Call(Call::Create(_)) => "create".to_owned(),
+        Next::Call(Call::Update { to, .. }) => format!("update of id{}", number_of(to.id())),
+        Next::Call(Call::Delete(to)) => format!("delete of id{}", number_of(to.id())),
     }
 }
 

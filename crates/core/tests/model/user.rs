@@ -253,7 +253,7 @@ impl State {
         let now = self.now;
         self.past.retain(|(at, ..)| now - at < WINDOW);
         for at in 0..self.ops.len() {
-            self.stand_still(at);
+            self.looks_age(at);
             self.time_out(config, at);
             self.catch_up(config, at);
             for slot in 0..2 {
@@ -279,25 +279,20 @@ impl State {
         op.stale = false;
         for slot in 0..2 {
             op.deliver(slot, &self.kube, self.now, config.seeded);
-            if op.begin(Target::Object(slot), &self.kube, config.crd(), false) {
-                let mut visits = op.take_memory();
-                self.ponder(config, &mut op, &mut visits);
-                op.put_memory(visits);
+            if op.begin(Target::Object(slot), config.crd()) {
+                self.next(config, &mut op);
                 op.end_pass(false, self.now);
             }
         }
         self.ops[at] = Arc::new(op);
     }
 
-    /// A tick is longer than the five seconds after which a look of before counts no more (`controller::clock`).
-    fn stand_still(&mut self, at: usize) {
-        let now = self.now;
-        let op = Arc::make_mut(&mut self.ops[at]);
-        match &mut op.pass {
-            Some(pass) if pass.waiting.is_some() => {}
-            Some(pass) if pass.stray => op.end_pass(false, now),
-            Some(pass) => pass.fresh = false,
-            None => {}
+    /// What was seen in a tick before is no fresh look.
+    fn looks_age(&mut self, at: usize) {
+        if self.ops[at].pass.is_some()
+            && let Some(pass) = &mut Arc::make_mut(&mut self.ops[at]).pass
+        {
+            pass.saw = false;
         }
     }
 

@@ -9,9 +9,8 @@ use super::{Sim, Thing};
 use crate::world::external_id;
 
 impl Sim {
-    /// `None`: refused. `Some(None)`: done and the object is gone.
-    #[allow(clippy::option_option)] // three outcomes, named above
-    pub(super) fn kube(&mut self, step: &KubeStep, object: &Object, computed_from: &Thing) -> Option<Option<Thing>> {
+    /// The object as the answer shows it, which may be its last version; `None`: a test failed, or it is a read.
+    pub(super) fn kube(&mut self, step: &KubeStep, object: &Object, computed_from: &Thing) -> Option<Thing> {
         if self.vanish_before_status && matches!(step, KubeStep::Status { .. }) {
             self.thing = None;
         }
@@ -33,7 +32,7 @@ impl Sim {
                 thing.finalizer = true;
                 thing.claim = (!self.strips).then(|| claim.render(&thing.uid));
             }
-            KubeStep::Status { report, notes } => {
+            KubeStep::Status { report, .. } => {
                 let guard = |t: &Thing| {
                     let record = t.status.as_ref().map(|(_, record)| record.clone());
                     record.map(|r| (r.generation, r.held.map(|h| h.identity)))
@@ -44,7 +43,6 @@ impl Sim {
                 }
                 self.check_status(report, object);
                 self.trace.push(format!("Status {}", report.verdict.reason()));
-                self.notes.extend(notes.iter().cloned());
                 thing.status = Some((thing.uid.clone(), shown(report, &object.key)));
             }
             KubeStep::Release(because) => {
@@ -57,12 +55,12 @@ impl Sim {
                 thing.claim = None;
                 if thing.is_deleting() {
                     self.thing = None;
-                    return Some(None);
+                    return Some(thing);
                 }
             }
         }
         self.put(thing);
-        Some(self.thing.clone())
+        self.thing.clone()
     }
 
     pub(super) fn put(&mut self, mut thing: Thing) {
@@ -74,7 +72,8 @@ impl Sim {
         self.thing = Some(thing);
     }
 
-    pub fn view(&mut self, thing: &Thing, fresh: bool, gone: bool) -> Object {
+    /// The object as a session is shown it, which knows itself how fresh that is.
+    pub fn view(&mut self, thing: &Thing) -> Object {
         let mono = self.mono();
         let recorded = match &thing.status {
             None => Recorded::Nothing,
@@ -86,16 +85,12 @@ impl Sim {
             let since = *self.process.pokes.entry(value.clone()).or_insert(mono);
             Poke { value, since }
         });
-        let phase = match (gone, thing.is_deleting()) {
-            (true, _) => Phase::Gone { heirs: self.heirs },
-            (_, true) => Phase::Deleting,
-            _ => Phase::Live,
-        };
+        let phase = if thing.is_deleting() { Phase::Deleting } else { Phase::Live };
         Object {
             key: ObjectKey { namespace: "shop".to_owned(), name: "customer".to_owned() },
             guard: Guard { uid: thing.uid.clone(), resource_version: thing.version.to_string() },
             phase,
-            fresh,
+            fresh: false,
             finalizer: thing.finalizer,
             mark: Mark::parse(thing.claim.as_deref(), &thing.uid),
             crowd: None,

@@ -1,71 +1,136 @@
-//! One pass of the simulated process, with what goes wrong in it by script.
+//! Performs the steps of the shipped session for the simulated process, with what goes wrong by script.
 
+use std::slice::Iter;
+use std::sync::Arc;
+
+use unkey_operator_core::session::{
+    self, Environment, Event, KubeReply, Learned, Memory, Moment, Next, ObjectView, Permit, Session, waiting,
+};
 use unkey_operator_core::{
-    Crd, Guard, Held, KubeStep, Object, Refused, Reply, Situation, Step, Telling, Wake, accepted, begin, begin_pass,
-    claimed, claiming, concluded, decide, is_refusal, learn, managers_seen, not_claimed, observe, overdue, put_on,
-    refused,
+    Call, Crd, Entry, Gate, Guard, Held, KeyMark, KubeStep, Mark, Mono, Refused, Report, Role, Situation, Step, Uid,
+    Wake, Witness, decide, ended,
 };
 
 use super::words::name;
 use super::{BEHIND, End, MANY, Script, Sim, Thing};
 use crate::world::{DEADLINE, Fate};
 
-impl Sim {
-    /// Takes in an answer that is no success. False: it looks like a test that failed, and a look shows that one may have.
-    fn is_refused(&mut self, step: &KubeStep, object: &Object, code: u16) -> bool {
-        let (now, dice) = (self.mono(), self.dice);
-        let after = self
-            .thing
-            .as_ref()
-            .map(|thing| Guard { uid: thing.uid.clone(), resource_version: thing.version.to_string() });
-        let visits = self.process.visits.entry(object.guard.uid.clone()).or_default();
-        if code == 409 && !is_refusal(&object.guard, after.as_ref(), visits) {
-            return false;
-        }
-        let answer = Refused { code, words: "no".to_owned(), retry_after: 0 };
-        refused(object, step.write().expect("a write"), &answer, visits, now, dice);
+/// The world around a session of the simulated process: it leads, has every permit, and works with one root key.
+struct Around {
+    now: Mono,
+    role: Role,
+    gate: Gate,
+    witness: Witness,
+    entry: Entry,
+    credential: KeyMark,
+}
+
+impl Environment for Around {
+    fn now(&self) -> Mono {
+        self.now
+    }
+
+    fn role(&self) -> Role {
+        self.role
+    }
+
+    fn gate(&self, _: Option<&KeyMark>) -> Gate {
+        self.gate.clone()
+    }
+
+    fn witness(&self) -> Witness {
+        self.witness.clone()
+    }
+
+    fn entry(&self) -> Entry {
+        self.entry
+    }
+
+    fn leads(&self) -> bool {
         true
     }
 
-    /// What is decided on what was last seen.
-    fn decided(&mut self, thing: &Thing, fresh: bool, gone: bool, crd: Crd) -> (Object, Step) {
-        let object = self.view(thing, fresh, gone);
-        let mono = self.mono();
-        let visits = self.process.visits.entry(thing.uid.clone()).or_default();
-        self.process.known.hear_witness(&self.process.witness, self.policy.window, object.is_leaving());
-        observe(&object, &mut self.process.known, visits, &self.policy, mono);
-        let situation = Situation {
-            object: &object,
+    fn drains(&self) -> bool {
+        false
+    }
+
+    fn key_in_use(&self) -> KeyMark {
+        self.credential.clone()
+    }
+
+    fn awake_since(&self) -> Mono {
+        Mono::ZERO
+    }
+
+    fn is_paused(&self) -> bool {
+        false
+    }
+
+    fn permits(&mut self, _: Permit) -> bool {
+        true
+    }
+
+    fn decide(&self, situation: &Situation<'_>) -> Step {
+        let step = decide(situation);
+        assert_eq!(step, decide(situation), "decide is a function");
+        step
+    }
+}
+
+impl ObjectView for Thing {
+    fn is(&self, uid: &Uid) -> bool {
+        self.uid == *uid
+    }
+
+    fn guard(&self) -> Guard {
+        Guard { uid: self.uid.clone(), resource_version: self.version.to_string() }
+    }
+
+    fn has_finalizer(&self) -> bool {
+        self.finalizer
+    }
+
+    fn is_claimed(&self) -> bool {
+        self.finalizer && Mark::parse(self.claim.as_deref(), &self.uid).own().is_some()
+    }
+
+    fn lacks(&self, _: &Report) -> Option<Vec<String>> {
+        None
+    }
+}
+
+/// One session under way, and the object as it was last seen.
+struct Run {
+    session: Session,
+    thing: Thing,
+}
+
+impl Sim {
+    fn around(&self) -> Around {
+        Around {
+            now: self.mono(),
             role: self.role,
-            known: &self.process.known,
-            visits,
-            gate: &self.gate,
-            witness: &self.process.witness,
-            crd,
+            gate: self.gate.clone(),
+            witness: self.process.witness.clone(),
             entry: self.entry,
-            policy: &self.policy,
-            now: mono,
-        };
-        let step = decide(&situation);
-        assert_eq!(step, decide(&situation), "decide is a function");
-        let visits = self.process.visits.entry(thing.uid.clone()).or_default();
-        concluded(&step, visits);
-        (object, step)
+            credential: self.policy.credential.clone(),
+        }
+    }
+
+    /// Runs `work` with what outlives a session over the object `uid`.
+    fn remembering<T>(&mut self, uid: &Uid, work: impl FnOnce(&mut Memory<'_>) -> T) -> T {
+        let visits = self.process.visits.entry(uid.clone()).or_default();
+        work(&mut Memory { known: &mut self.process.known, visits })
     }
 
     /// Says that work waits, between two passes, as whoever has the turn does (R24).
     pub fn tell(&mut self) {
         let Some(thing) = self.thing.clone() else { return };
-        let (object, now) = (self.view(&thing, false, false), self.mono());
-        let (mut known, witness) = (self.process.known.clone(), &self.process.witness);
+        let object = self.view(&thing);
+        let mut known = self.process.known.clone();
         let mut visits = self.process.visits.get(&thing.uid).cloned().unwrap_or_default();
-        begin_pass(&mut known);
-        known.hear_witness(witness, self.policy.window, object.is_leaving());
-        observe(&object, &mut known, &mut visits, &self.policy, now);
-        let (known, visits, gate, policy) = (&known, &visits, &self.gate, &self.policy);
-        let (role, crd, entry) = (self.role, self.crd, self.entry);
-        let situation = Situation { object: &object, role, known, visits, gate, witness, crd, entry, policy, now };
-        let Some(report) = overdue(&situation, None) else { return };
+        let memory = Memory { known: &mut known, visits: &mut visits };
+        let Some(report) = waiting(&object, memory, &self.around(), (&self.policy, self.crd), None) else { return };
         let at = || format!("{report:?}\n{}", self.trace.join("\n"));
         assert!(!report.verdict.is_ready() && !report.verdict.is_stalled(), "R24: it ends nothing: {}", at());
         let id = |held: Option<&Held>| held.map(|held| held.identity.clone());
@@ -87,126 +152,202 @@ impl Sim {
     }
 
     /// `done`: steps before this pass; `fates`: of the calls from here on.
-    #[allow(clippy::too_many_lines)] // the loop of a pass, as the controller has it
-    fn one_pass(&mut self, script: &Script, done: &mut usize, fates: &mut std::slice::Iter<'_, Fate>) -> End {
-        begin_pass(&mut self.process.known);
+    fn one_pass(&mut self, script: &Script, done: &mut usize, fates: &mut Iter<'_, Fate>) -> End {
         let stray = self.process.stray.take().filter(|_| self.thing.is_none());
-        let mut gone = stray.is_some();
-        let Some(mut thing) = self.thing.clone().or(stray) else { return End::NoObject };
-        for older in self.past.iter().rev().take(if *done == 0 { script.stale } else { 0 }) {
-            if self.now - thing.at >= BEHIND {
-                break;
+        let clears_up = stray.is_some();
+        let Some(thing) = self.thing.clone().or(stray) else { return End::NoObject };
+        let thing = if *done == 0 { self.cached(thing, script.stale) } else { thing };
+        let mut run = self.begin(thing, clears_up);
+        loop {
+            if *done >= MANY {
+                return End::Circles;
             }
-            thing = older.clone();
-        }
-        let mut fresh = false;
-        let mut crd = if self.crd == Crd::Unguarded { Crd::Unguarded } else { Crd::Unseen };
-        while *done < MANY {
+            let next = self.next(&mut run);
             let n = *done;
-            let mono = self.mono();
-            let (object, step) = self.decided(&thing, fresh, gone, crd);
-            if !matches!(step, Step::Wait(_) | Step::Done) {
-                *done += 1;
-            }
-            let (crash, drop) = (script.crash_after == Some(n), script.drop_after == Some(n));
+            *done += usize::from(matches!(next, Next::Kube(_) | Next::Call(_)));
             if let Some((_, act)) = script.meanwhile.as_ref().filter(|(at, _)| *at == n) {
                 self.act(act);
             }
-            match step {
-                Step::Wait(wake) => {
-                    self.process.stray = gone.then_some(thing);
-                    return End::Wait(wake);
+            let cut = match next {
+                Next::End(session::End::Gone) => {
+                    // The watch says so too.
+                    if !self.leaves(&run.thing) {
+                        return End::Done;
+                    }
+                    run = self.begin(run.thing, true);
+                    false
                 }
-                Step::Done => return End::Done,
-                Step::Kube(KubeStep::LookAtCrd) => {
-                    self.trace.push("LookAtCrd".to_owned());
-                    crd = self.crd;
+                Next::End(end) => return self.ends(run, end),
+                Next::Acquire(_) => unreachable!("there is a permit for everything"),
+                Next::Publish(event) => {
+                    self.publishes(&mut run, event);
+                    false
                 }
-                Step::Kube(KubeStep::LookAtManagers) => {
-                    self.trace.push("LookAtManagers".to_owned());
-                    managers_seen(None, self.process.visits.entry(thing.uid.clone()).or_default());
-                }
-                Step::Kube(step) => {
-                    match &mut self.kube_fails_after {
-                        Some(0) => {
-                            self.kube_fails_after = None;
-                            return End::Cut;
-                        }
-                        Some(left) => *left -= 1,
-                        None => {}
-                    }
-                    let noted = match &step {
-                        KubeStep::Claim(claim) => {
-                            let visits = self.process.visits.entry(thing.uid.clone()).or_default();
-                            claiming(&object, claim, visits, &self.policy, mono)
-                        }
-                        _ => false,
-                    };
-                    let ordered =
-                        script.refused.iter().chain(&self.refuses).find(|(write, _)| Some(*write) == step.write());
-                    let code = ordered.map(|(_, code)| *code);
-                    let done = if code.is_some() { None } else { self.kube(&step, &object, &thing) };
-                    if crash {
-                        self.restart();
-                    }
-                    if crash || drop {
-                        return End::Cut;
-                    }
-                    if let Some(code) = code {
-                        self.trace.push(format!("Refused {}", step.write().expect("a write").as_str()));
-                        if self.is_refused(&step, &object, code) {
-                            fresh = false;
-                            continue;
-                        }
-                    }
-                    let visits = self.process.visits.entry(thing.uid.clone()).or_default();
-                    if let (Some(write), Some(_)) = (step.write(), &done) {
-                        accepted(write, visits);
-                    }
-                    if let (KubeStep::Claim(claim), Some(Some(after))) = (&step, &done) {
-                        put_on(&object, claim, after.claim.is_some(), visits, mono);
-                        claimed(&object, visits);
-                    }
-                    if let (KubeStep::Claim(claim), None) = (&step, &done) {
-                        not_claimed(claim, noted, visits);
-                    }
-                    match (&step, done) {
-                        (KubeStep::Release(_), Some(None)) => return End::Done,
-                        (_, Some(Some(after))) => thing = after,
-                        // Refused by a test in the patch, or a refresh: look again.
-                        _ => match self.thing.clone().filter(|newest| newest.uid == thing.uid) {
-                            Some(newest) => thing = newest,
-                            None => gone = true,
-                        },
-                    }
-                    fresh = true;
-                }
-                Step::Call(call) => {
-                    fresh = false;
-                    self.sends(&call, &object);
-                    let begun = self.mono();
-                    let visits = self.process.visits.entry(thing.uid.clone()).or_default();
-                    begin(&object, &call, &mut self.process.known, visits, begun.after(DEADLINE));
-                    let fate = fates.next().cloned().unwrap_or(Fate::Fine);
-                    let (reply, took) = self.unkey.call(self.now, &thing.uid, &call, &fate);
-                    self.trace.push(name(&call).to_owned());
-                    if crash {
-                        self.restart();
-                    }
-                    if crash || drop {
-                        return End::Cut;
-                    }
-                    self.sleep(took);
-                    let telling = Telling { begun, now: self.mono(), dice: self.dice, thrives: self.thrives };
-                    let visits = self.process.visits.entry(thing.uid.clone()).or_default();
-                    let note = learn(&object, &call, &reply, &mut self.process.known, visits, &self.policy, telling);
-                    self.notes.extend(note);
-                    if matches!(reply, Reply::Found { .. }) {
-                        self.process.witness.shown(begun);
-                    }
-                }
+                Next::LookForEnd => self.looks_for_end(&mut run),
+                Next::Kube(step) => self.asks_kube(&mut run, &step, script, n),
+                Next::Call(call) => self.calls(&mut run, &call, script, n, fates.next().unwrap_or(&Fate::Fine)),
+            };
+            if cut {
+                return End::Cut;
             }
         }
-        End::Circles
+    }
+
+    fn begin(&mut self, thing: Thing, clears_up: bool) -> Run {
+        let crd = if self.crd == Crd::Unguarded { Crd::Unguarded } else { Crd::Unseen };
+        let begin = if clears_up { Session::clear_up } else { Session::start };
+        let session = begin(thing.uid.clone(), Arc::new(self.policy.clone()), crd, &mut self.process.known);
+        Run { session, thing }
+    }
+
+    /// The object as a cache shows it that is `behind` by so many versions, if it can be.
+    fn cached(&self, newest: Thing, behind: usize) -> Thing {
+        let can_be = |older: &&Thing| self.now - older.at < BEHIND;
+        self.past.iter().rev().take(behind).take_while(can_be).last().cloned().unwrap_or(newest)
+    }
+
+    /// What is decided on what was last seen.
+    fn next(&mut self, run: &mut Run) -> Next {
+        let (object, mut around) = (self.view(&run.thing), self.around());
+        self.remembering(&run.thing.uid, |memory| run.session.next(object, memory, &mut around))
+            .expect("nothing is on its way")
+    }
+
+    /// The object went: true if it may have left something in Unkey.
+    fn leaves(&mut self, thing: &Thing) -> bool {
+        let (uid, now) = (&thing.uid, self.mono());
+        let recorded = thing.status.as_ref().filter(|(of, _)| of == uid).and_then(|(_, record)| record.held.as_ref());
+        let recorded = recorded.map(|held| held.identity.id());
+        let visits = self.process.visits.get(uid).cloned().unwrap_or_default();
+        ended(uid, recorded, &mut self.process.known, &visits, now);
+        self.process.known.owes(uid)
+    }
+
+    fn ends(&mut self, run: Run, end: session::End) -> End {
+        let clears_up = run.session.clears_up();
+        match end {
+            session::End::Done => {
+                if clears_up {
+                    self.process.known.cleared_up();
+                }
+                End::Done
+            }
+            session::End::Wait(wake) => {
+                self.process.stray = clears_up.then_some(run.thing);
+                End::Wait(wake)
+            }
+            other => panic!("{other:?} in a world where it cannot be:\n{}", self.trace.join("\n")),
+        }
+    }
+
+    fn publishes(&mut self, run: &mut Run, event: Event) {
+        if let Event::Note(note) = event {
+            self.notes.push(note);
+        }
+        self.remembering(&run.thing.uid, |memory| run.session.published(true, memory)).expect("it was asked for");
+    }
+
+    fn looks_for_end(&mut self, run: &mut Run) -> bool {
+        let reply = if self.thing.as_ref().is_some_and(|thing| thing.uid == run.thing.uid) {
+            KubeReply::Lives
+        } else {
+            KubeReply::Ended { heirs: self.heirs }
+        };
+        self.replies(run, reply);
+        false
+    }
+
+    /// One request to Kubernetes; true if the pass ends in the middle of it.
+    fn asks_kube(&mut self, run: &mut Run, step: &KubeStep, script: &Script, n: usize) -> bool {
+        match step {
+            KubeStep::LookAtCrd => {
+                self.trace.push("LookAtCrd".to_owned());
+                self.replies(run, KubeReply::Definition(self.crd));
+                return false;
+            }
+            KubeStep::LookAtManagers => {
+                self.trace.push("LookAtManagers".to_owned());
+                self.replies(run, KubeReply::Manager(None));
+                return false;
+            }
+            KubeStep::Refresh | KubeStep::Claim(_) | KubeStep::Status { .. } | KubeStep::Release(_) => {}
+        }
+        match &mut self.kube_fails_after {
+            Some(0) => {
+                self.kube_fails_after = None;
+                return true;
+            }
+            Some(left) => *left -= 1,
+            None => {}
+        }
+        let object = run.session.object().expect("a step was asked for").clone();
+        let ticket = self.sends_to_kube(run);
+        let ordered = script.refused.iter().chain(&self.refuses).find(|(write, _)| Some(*write) == step.write());
+        let code = ordered.map(|(_, code)| *code);
+        let done = if code.is_some() { None } else { self.kube(step, &object, &run.thing) };
+        if self.is_cut(script, n) {
+            return true;
+        }
+        let answer = |code| Refused { code, words: "no".to_owned(), retry_after: 0 };
+        let newest = self.thing.clone().filter(|newest| newest.uid == run.thing.uid);
+        let reply = match (code, step, &done) {
+            (Some(code), ..) => {
+                self.trace.push(format!("Refused {}", step.write().expect("a write").as_str()));
+                if code == 409 { KubeReply::Stale(answer(code)) } else { KubeReply::Refused(answer(code)) }
+            }
+            (None, KubeStep::Refresh, _) => newest.as_ref().map_or(KubeReply::Gone, |thing| KubeReply::Shown(thing)),
+            (None, _, Some(after)) => KubeReply::Shown(after),
+            (None, _, None) => KubeReply::Stale(answer(409)),
+        };
+        let moment = Moment { now: self.mono(), dice: self.dice, thrives: self.thrives };
+        let uid = run.thing.uid.clone();
+        self.remembering(&uid, |memory| run.session.replied(ticket, reply, memory, moment)).expect("its own answer");
+        run.thing = done.or(newest).unwrap_or_else(|| run.thing.clone());
+        false
+    }
+
+    fn sends_to_kube(&mut self, run: &mut Run) -> session::Ticket {
+        let now = self.mono();
+        self.remembering(&run.thing.uid, |memory| run.session.sent(memory, now, now)).expect("it was asked for")
+    }
+
+    /// A request to Kubernetes that is answered so.
+    fn replies(&mut self, run: &mut Run, reply: KubeReply<'_>) {
+        let ticket = self.sends_to_kube(run);
+        let moment = Moment { now: self.mono(), dice: self.dice, thrives: self.thrives };
+        self.remembering(&run.thing.uid, |memory| run.session.replied(ticket, reply, memory, moment))
+            .expect("its own answer");
+    }
+
+    /// The process dies or the future is dropped, by script.
+    fn is_cut(&mut self, script: &Script, n: usize) -> bool {
+        if script.crash_after == Some(n) {
+            self.restart();
+        }
+        script.crash_after == Some(n) || script.drop_after == Some(n)
+    }
+
+    /// One call to Unkey; true if the pass ends in the middle of it.
+    fn calls(&mut self, run: &mut Run, call: &Call, script: &Script, n: usize, fate: &Fate) -> bool {
+        let object = run.session.object().expect("a step was asked for").clone();
+        self.sends(call, &object);
+        let (begun, uid) = (self.mono(), run.thing.uid.clone());
+        let ticket = self
+            .remembering(&uid, |memory| run.session.sent(memory, begun, begun.after(DEADLINE)))
+            .expect("it was asked for");
+        let (reply, took) = self.unkey.call(self.now, &uid, call, fate);
+        self.trace.push(name(call).to_owned());
+        if self.is_cut(script, n) {
+            return true;
+        }
+        self.sleep(took);
+        let moment = Moment { now: self.mono(), dice: self.dice, thrives: self.thrives };
+        let Learned { shown, .. } = self
+            .remembering(&uid, |memory| run.session.answered(ticket, &reply, memory, moment))
+            .expect("its own answer");
+        if let Some(begun) = shown {
+            self.process.witness.shown(begun);
+        }
+        false
     }
 }

@@ -1,0 +1,59 @@
+//! What a session asks of the world around it, each time that it decides.
+
+use super::super::decide::decide;
+use super::super::ids::Mono;
+use super::super::object::Object;
+use super::super::ownership::Role;
+use super::super::situation::{Entry, KubeStep, Situation, Step};
+use super::super::witness::Witness;
+use super::super::workspace::{Gate, KeyMark};
+
+/// What may be done beside looking at what is in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Permit {
+    /// Requests to Kubernetes.
+    Writes,
+    /// The same, and a call to Unkey.
+    Call,
+}
+
+/// The world around a session at one moment.
+pub trait Environment {
+    /// Now.
+    fn now(&self) -> Mono;
+    /// The object's standing among those of its externalId (R8).
+    fn role(&self) -> Role;
+    /// What an object may do whose id was recorded under `mark`; `None`: it has none (R15).
+    fn gate(&self, mark: Option<&KeyMark>) -> Gate;
+    /// Whether the root key in use shows anything at all (R19).
+    fn witness(&self) -> Witness;
+    /// Whether an object that owns nothing may come to own an identity.
+    fn entry(&self) -> Entry;
+    /// This process may act.
+    fn leads(&self) -> bool;
+    /// This process is about to end.
+    fn drains(&self) -> bool;
+    /// The root key that is in use by now.
+    fn key_in_use(&self) -> KeyMark;
+    /// What was seen earlier is void: this process stood still, or Kubernetes was restored from a backup.
+    fn awake_since(&self) -> Mono;
+    /// All calls wait for a pause that Unkey asked for.
+    fn is_paused(&self) -> bool;
+    /// The session has this permit, or gets it at once.
+    fn permits(&mut self, permit: Permit) -> bool;
+    /// [`decide()`]; tests of tests falsify it.
+    fn decide(&self, situation: &Situation<'_>) -> Step {
+        decide(situation)
+    }
+}
+
+/// What a step needs.
+pub(super) fn permit_for(step: &Step, object: &Object, env: &impl Environment) -> Option<Permit> {
+    match step {
+        Step::Done | Step::Wait(_) => None,
+        // Whether a call follows is not known yet, and a long pause must not hold back an orphan (R10).
+        Step::Kube(KubeStep::LookAtCrd) if env.is_paused() => Some(Permit::Writes),
+        step if step.is_for_a_call(object) => Some(Permit::Call),
+        Step::Kube(_) | Step::Call(_) => Some(Permit::Writes),
+    }
+}

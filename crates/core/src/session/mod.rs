@@ -1,0 +1,419 @@
+//! One reconcile of one object, without IO: which request comes next, what its answer means, and when what was seen is too old to act on.
+//!
+//! A performer (the controller, the simulation, the model checker, a plan) asks [`Session::next`] for a step, performs it, and hands the answer
+//! back. The session reads no clock and makes no request. It is plain data: whoever drops it in the middle of a request leaves an unknown outcome,
+//! because [`Session::sent`] writes that request into [`Knowledge`] before it is on the wire.
+//!
+//! | step | the performer then calls |
+//! |---|---|
+//! | [`Next::Acquire`] | [`Session::granted`], or ends |
+//! | [`Next::Kube`], [`Next::LookForEnd`] | [`Session::sent`], then [`Session::replied`], or drops the session |
+//! | [`Next::Call`] | [`Session::sent`], then [`Session::answered`], or drops the session |
+//! | [`Next::Publish`] | [`Session::published`] |
+//! | [`Next::End`] | nothing |
+
+mod answers;
+mod environment;
+#[cfg(feature = "testing")]
+mod testing;
+mod waiting;
+
+use std::sync::Arc;
+
+use super::crd::Crd;
+use super::ids::{Mono, Uid};
+use super::knowledge::Knowledge;
+use super::learn::{begin, begin_pass};
+use super::note::Note;
+use super::object::{Object, Phase};
+use super::observe::{claiming, observe, releasing};
+use super::refusal::{Refusal, Refused, concluded};
+use super::report::Report;
+use super::situation::{Call, KubeStep, LOOK_MS, Policy, Situation, Step, Wake};
+use super::visits::Visits;
+use super::workspace::KeyMark;
+
+pub use self::answers::{KubeReply, Learned, Moment, ObjectView};
+use self::environment::permit_for;
+pub use self::environment::{Environment, Permit};
+pub use self::waiting::waiting;
+
+/// A session makes a handful of requests; more than this mean that somebody edits the object all the time.
+const MAX_REQUESTS: u32 = 64;
+
+/// What outlives a session, in the claim index: each change is written through at once.
+#[derive(Debug)]
+pub struct Memory<'a> {
+    /// What is known of the externalId in Unkey.
+    pub known: &'a mut Knowledge,
+    /// What is remembered of the object.
+    pub visits: &'a mut Visits,
+}
+
+/// What to do next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Ask for a permit.
+    Acquire(Permit),
+    /// A request to Kubernetes.
+    Kube(KubeStep),
+    /// Look whether the object is gone, and for another object of its externalId: a read and a list.
+    LookForEnd,
+    /// A request to Unkey.
+    Call(Call),
+    /// An event.
+    Publish(Event),
+    /// The session is over.
+    End(End),
+}
+
+/// An event to publish. That may take seconds, in which the object may change: a write upstream needs a new look (R11).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// About the object as it stands.
+    Note(Note),
+    /// About the object as it stood before its release.
+    Released(Note),
+    /// A stall begins.
+    Stalled(Box<Report>),
+    /// What the status cannot say, since Kubernetes refuses it (R25).
+    Unwritten(Box<Report>, Refusal),
+}
+
+/// How a session ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// Nothing is left to do.
+    Done,
+    /// Until then, or until something changes.
+    Wait(Wake),
+    /// Anew, at once: another root key has come into use, or what was seen is too old.
+    Again,
+    /// A read shows that the object went meanwhile. Whether it did, the watch has to say too (R26).
+    Gone,
+    /// What was taken for gone lives.
+    Lives,
+    /// The answer to a read came too late to rest on.
+    Slow,
+    /// The object changes faster than it can be worked on.
+    Restless,
+}
+
+impl End {
+    /// A session that clears up has left nothing to be done.
+    pub fn is_cleared(self) -> bool {
+        matches!(self, Self::Done | Self::Gone | Self::Wait(Wake::Change | Wake::Proof))
+    }
+}
+
+/// The session was not driven as it has to be: a bug of the performer. Nothing was taken in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Misuse {
+    /// A request is under way, and another step was asked for.
+    #[error("a step was asked for while a request is under way")]
+    UnderWay,
+    /// There was no such request to send.
+    #[error("a request was sent that the session has not asked for")]
+    NotAsked,
+    /// An answer to a request that is not the one under way, or an answer of another kind.
+    #[error("an answer was handed in that is not of the request under way")]
+    NotSent,
+}
+
+/// Stands for one request that was sent, so that no other one's answer is taken for its own.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Ticket(u32);
+
+/// What was decided, and on what sight of the object.
+#[derive(Clone, Debug)]
+struct Request {
+    object: Object,
+    what: What,
+}
+
+#[derive(Clone, Debug)]
+enum What {
+    LookForEnd,
+    Kube(KubeStep),
+    Call(Call),
+}
+
+/// How far a request has come.
+#[derive(Clone, Debug)]
+enum Flight {
+    None,
+    /// It was asked for, and may still be given up.
+    Asked(Box<Request>),
+    /// It is on the wire. `noted`: a claim that is remembered as sent.
+    Sent {
+        request: Box<Request>,
+        noted: bool,
+    },
+}
+
+/// One reconcile of one object. See the module.
+#[derive(Clone, Debug)]
+pub struct Session {
+    uid: Uid,
+    policy: Arc<Policy>,
+    crd: Crd,
+    clears_up: bool,
+    /// It is gone; `true`: another object names its externalId.
+    gone: Option<bool>,
+    /// When the look began that allows a write to Unkey; `None`: a new one is needed (R11).
+    looked: Option<Mono>,
+    /// When the request began that is under way, or was the last.
+    asked_at: Mono,
+    /// It has put a claim on.
+    claimed: bool,
+    requests: u32,
+    flight: Flight,
+    /// A write that failed a test, or was refused in a way that looks like it: the look that follows tells which.
+    doubted: Option<Box<(Request, Refused)>>,
+    /// The last answer came too late to rest on.
+    slow: bool,
+    /// What was taken for gone lives.
+    lives: bool,
+    /// To be published.
+    events: Vec<Event>,
+}
+
+impl Session {
+    /// Begins. `crd`: what is known of the definition before a look (R10). What an earlier session saw to be there may be gone by now.
+    pub fn start(uid: Uid, policy: Arc<Policy>, crd: Crd, known: &mut Knowledge) -> Self {
+        begin_pass(known);
+        Self {
+            uid,
+            policy,
+            crd,
+            clears_up: false,
+            gone: None,
+            looked: None,
+            asked_at: Mono::ZERO,
+            claimed: false,
+            requests: 0,
+            flight: Flight::None,
+            doubted: None,
+            slow: false,
+            lives: false,
+            events: Vec::new(),
+        }
+    }
+
+    /// The same for an object that is gone and may have left something in Unkey (R2). It looks first whether the object is.
+    pub fn clear_up(uid: Uid, policy: Arc<Policy>, crd: Crd, known: &mut Knowledge) -> Self {
+        Self { clears_up: true, ..Self::start(uid, policy, crd, known) }
+    }
+
+    /// The policies and the root key that it keeps to from its beginning to its end.
+    pub fn policy(&self) -> &Arc<Policy> {
+        &self.policy
+    }
+
+    /// The root key that it works with.
+    pub fn credential(&self) -> &KeyMark {
+        &self.policy.credential
+    }
+
+    /// It clears up after an object that is gone.
+    pub fn clears_up(&self) -> bool {
+        self.clears_up
+    }
+
+    /// The object is gone, as a look has shown; `true`: another one names its externalId.
+    pub fn gone(&self) -> Option<bool> {
+        self.gone
+    }
+
+    /// The object as it was seen when the step was decided that is asked for, or under way.
+    pub fn object(&self) -> Option<&Object> {
+        match &self.flight {
+            Flight::None => None,
+            Flight::Asked(request) | Flight::Sent { request, .. } => Some(&request.object),
+        }
+    }
+
+    /// When the request began that is under way, or was the last.
+    pub fn asked_at(&self) -> Mono {
+        self.asked_at
+    }
+
+    /// What is to be done next for `object`, as it was last seen. Asked again without having been sent, a step is decided anew.
+    ///
+    /// # Errors
+    /// A request is under way.
+    pub fn next(
+        &mut self,
+        object: Object,
+        memory: &mut Memory<'_>,
+        env: &mut impl Environment,
+    ) -> Result<Next, Misuse> {
+        if matches!(self.flight, Flight::Sent { .. }) {
+            return Err(Misuse::UnderWay);
+        }
+        self.flight = Flight::None;
+        if let Some(event) = self.events.first() {
+            return Ok(Next::Publish(event.clone()));
+        }
+        if std::mem::take(&mut self.slow) {
+            return Ok(Next::End(End::Slow));
+        }
+        if self.lives {
+            return Ok(Next::End(End::Lives));
+        }
+        if self.doubted.is_some() {
+            return Ok(self.asks(object, What::Kube(KubeStep::Refresh)));
+        }
+        if !env.leads() {
+            // Another one may act already. This process is about to end.
+            return Ok(Next::End(End::Done));
+        }
+        if self.requests >= MAX_REQUESTS {
+            return Ok(Next::End(End::Restless));
+        }
+        if self.clears_up && self.gone.is_none() {
+            return Ok(self.asks(object, What::LookForEnd));
+        }
+        Ok(self.decided(object, memory, env))
+    }
+
+    fn decided(&mut self, mut object: Object, memory: &mut Memory<'_>, env: &mut impl Environment) -> Next {
+        let now = env.now();
+        let fresh = self.is_fresh(now, env.awake_since());
+        if self.clears_up && !fresh {
+            // Another object of the externalId may have come since.
+            return Next::End(End::Again);
+        }
+        object.fresh = fresh;
+        if let Some(heirs) = self.gone {
+            object.phase = Phase::Gone { heirs };
+        }
+        let step = think(&object, memory, env, &self.policy, self.crd, now);
+        if !self.clears_up && self.gone.is_some() {
+            return Next::End(End::Gone);
+        }
+        if env.drains() && !self.clears_up && !self.is_worth_ending(&step, memory, env) {
+            return Next::End(End::Done);
+        }
+        // Asked under a key that is no longer in use, Unkey says nothing of the workspace that counts by now, and what it says would be
+        // remembered as if it did (R15).
+        if matches!(step, Step::Call(_)) && env.key_in_use() != self.policy.credential {
+            return Next::End(End::Again);
+        }
+        if let Some(permit) = permit_for(&step, &object, env)
+            && !env.permits(permit)
+        {
+            return Next::Acquire(permit);
+        }
+        concluded(&step, memory.visits);
+        match step {
+            Step::Done => Next::End(End::Done),
+            Step::Wait(wake) => Next::End(End::Wait(wake)),
+            Step::Kube(step) => self.asks(object, What::Kube(step)),
+            Step::Call(call) => self.asks(object, What::Call(call)),
+        }
+    }
+
+    fn asks(&mut self, object: Object, what: What) -> Next {
+        let next = match &what {
+            What::LookForEnd => Next::LookForEnd,
+            What::Kube(step) => Next::Kube(step.clone()),
+            What::Call(call) => Next::Call(call.clone()),
+        };
+        self.flight = Flight::Asked(Box::new(Request { object, what }));
+        next
+    }
+
+    /// Whether a process that is about to end does this yet: it records what Unkey has done, and creates what it has just claimed. Whoever comes
+    /// upon that claim has to take the create for sent, and can call the object Ready only a window later.
+    fn is_worth_ending(&self, step: &Step, memory: &Memory<'_>, env: &mut impl Environment) -> bool {
+        let creates = self.claimed && matches!(step, Step::Call(Call::Create(_)));
+        // It begins now or never.
+        creates && env.permits(Permit::Call) || step.only_records(memory.known)
+    }
+
+    /// The permit is there. `waited`: it was not there at once, so what was seen before allows no write any more (R11), and another object of
+    /// the externalId may have come (R2).
+    pub fn granted(&mut self, waited: bool) {
+        if waited {
+            self.look_again();
+            if self.clears_up {
+                self.gone = None;
+                self.looked = None;
+            }
+        }
+    }
+
+    /// The request that was asked for is about to be sent. A call is over at `deadline` at the latest. Returns what its answer has to name.
+    ///
+    /// # Errors
+    /// None was asked for.
+    pub fn sent(&mut self, memory: &mut Memory<'_>, now: Mono, deadline: Mono) -> Result<Ticket, Misuse> {
+        let request = match std::mem::replace(&mut self.flight, Flight::None) {
+            Flight::Asked(request) => request,
+            other => {
+                self.flight = other;
+                return Err(Misuse::NotAsked);
+            }
+        };
+        let (object, visits) = (&request.object, &mut *memory.visits);
+        let mut noted = false;
+        match &request.what {
+            What::Call(call) => begin(object, call, memory.known, visits, deadline),
+            What::Kube(KubeStep::Claim(claim)) => noted = claiming(object, claim, visits, &self.policy, now),
+            // The watch may show the end before the answer is here, and there may be none.
+            What::Kube(KubeStep::Release(because)) => releasing(because, visits),
+            What::Kube(_) | What::LookForEnd => {}
+        }
+        self.asked_at = now;
+        self.requests += 1;
+        self.flight = Flight::Sent { request, noted };
+        Ok(Ticket(self.requests))
+    }
+
+    /// What was seen is as good as new: nothing was done since, this process has not stood still, and the answer took no time in which the user
+    /// may have thought better of it. What is gone does not come back.
+    fn is_fresh(&self, now: Mono, awake_since: Mono) -> bool {
+        let counts = |at: Mono| self.gone.is_some() || is_recent(at, now);
+        self.looked.is_some_and(|at| at >= awake_since && counts(at))
+    }
+
+    /// The object may have changed: a write to Unkey needs a new look (R11). What is gone stays gone.
+    pub fn look_again(&mut self) {
+        if self.gone.is_none() {
+            self.looked = None;
+        }
+    }
+}
+
+fn is_recent(asked: Mono, now: Mono) -> bool {
+    now <= asked.after(LOOK_MS)
+}
+
+/// Takes in what is seen, and decides.
+fn think(
+    object: &Object,
+    memory: &mut Memory<'_>,
+    env: &mut impl Environment,
+    policy: &Policy,
+    crd: Crd,
+    now: Mono,
+) -> Step {
+    let witness = env.witness();
+    memory.known.hear_witness(&witness, policy.window, object.is_leaving());
+    observe(object, memory.known, memory.visits, policy, now);
+    let gate = env.gate(object.held().map(|held| &held.credential));
+    let situation = Situation {
+        object,
+        role: env.role(),
+        known: memory.known,
+        visits: memory.visits,
+        gate: &gate,
+        witness: &witness,
+        crd,
+        entry: env.entry(),
+        policy,
+        now,
+    };
+    env.decide(&situation)
+}

@@ -1,0 +1,42 @@
+//! Events that a pass publishes, and what it only logs.
+
+use std::sync::Arc;
+
+use super::Pass;
+use crate::controller::kube::KubeError;
+use crate::controller::table::lock;
+use crate::domain::session::{self, Event};
+
+impl Pass<'_> {
+    pub(super) async fn publish(&mut self, event: &Event) -> Result<(), KubeError> {
+        let (events, about) = (&self.context.events, Arc::clone(&self.snapshot));
+        let accepted = match event {
+            Event::Note(note) => {
+                self.context.metrics.told(note.reason());
+                events.note(&about, note).await;
+                true
+            }
+            Event::Released(note) => {
+                self.context.metrics.told(note.reason());
+                events.note(self.before.as_ref().unwrap_or(&about), note).await;
+                true
+            }
+            Event::Stalled(report) => {
+                events.stalled(&about, report).await;
+                true
+            }
+            Event::Unwritten(report, refusal) => events.unwritten(&about, report, refusal).await,
+        };
+        let visits = &mut lock(&self.memory).visits;
+        let memory = &mut session::Memory { known: &mut self.turn.known(), visits };
+        Ok(self.session.published(accepted, memory)?)
+    }
+
+    /// However it came that a write is refused no more.
+    pub(super) fn tell_what_is_taken_again(&self) {
+        let memory = lock(&self.memory);
+        for write in self.refused.iter().filter(|write| memory.visits.refusals.of(**write).is_none()) {
+            tracing::info!(write = write.as_str(), "Kubernetes refuses this write no more");
+        }
+    }
+}
