@@ -34,6 +34,8 @@ pub struct Knowledge {
     pub limits_sent: Option<Mono>,
     /// The last read.
     pub seen: Seen,
+    /// When the latest read began that showed an identity. Whoever made it may have done so a moment before.
+    pub shown_at: Option<Mono>,
     /// When the last read was answered, if it found nothing and no witness has shown that this counts (R19).
     pub unwitnessed: Option<Mono>,
     /// The same, if it counts for an object that stays and not for one that is leaving (R19), with what it has settled.
@@ -246,6 +248,14 @@ impl Knowledge {
         self.evidence_from = self.evidence_from.max(Evidence::Since(at));
     }
 
+    /// A read that began then finds nothing. If another one showed an identity less than a window before, whoever made that may have done so a moment
+    /// before it, and a replica may be behind: only a read a window after that one tells (R4).
+    pub fn is_denied(&mut self, begun: Mono, window: u64) {
+        if let Some(shown) = self.shown_at.filter(|shown| begun < shown.after(window)) {
+            self.evidence_begins(shown);
+        }
+    }
+
     /// Nothing that an earlier process sent can take effect any more, or be hidden by a replica. What this process knows better stays.
     pub fn others_are_long_over(&mut self) {
         let untouched = self.evidence_from == Evidence::default()
@@ -375,6 +385,7 @@ impl Knowledge {
     /// Another root key is in use: nothing read so far proves anything, and a read has to begin a window from now.
     pub fn forget_reads(&mut self, now: Mono) {
         self.seen = Seen::Nothing;
+        self.shown_at = None;
         (self.unwitnessed, self.tentative) = (None, None);
         self.evidence_begins(now);
     }
@@ -408,6 +419,7 @@ impl Knowledge {
             unsure,
             limits_sent,
             seen,
+            shown_at,
             unwitnessed: _,
             tentative: _,
         } = self;
@@ -424,6 +436,7 @@ impl Knowledge {
             // What was there is looked for again in each pass; a row of reads that found nothing counts on.
             && !matches!(seen, Seen::Absent { .. })
             && limits_sent.is_none_or(|sent| now >= sent.after(window))
+            && shown_at.is_none_or(|shown| now >= shown.after(window))
             && now >= self.settles_at(window)
     }
 }

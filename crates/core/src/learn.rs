@@ -227,6 +227,7 @@ pub fn learn(
         }
         (Call::Delete(identity), Reply::Deleted) => {
             accepted(known, telling.now, policy, false, false);
+            known.shown_at = None;
             known.last = LastWrite::Deleted { uid: object.guard.uid.clone(), identity: identity.clone() };
             known.seen = Seen::Nothing;
             visits.unfound = None;

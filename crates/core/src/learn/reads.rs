@@ -29,6 +29,7 @@ pub(super) fn found(
 ) {
     // It was not gone: whose it is, the doubt tells.
     known.take_back_tentative();
+    known.shown_at = Some(telling.begun);
     let settled = telling.begun >= known.settles_at(policy.window);
     known.unwitnessed = None;
     visits.exists_since = None;
@@ -142,6 +143,7 @@ pub(super) fn absent(
     telling: Telling,
     failures: u32,
 ) {
+    known.is_denied(telling.begun, policy.window);
     let settles_at = known.settles_at(policy.window);
     let settled = telling.begun >= settles_at;
     if settled {

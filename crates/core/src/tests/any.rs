@@ -196,6 +196,7 @@ fn knowledge() -> impl Strategy<Value = Knowledge> {
             limits_sent,
             seen,
             unwitnessed,
+            shown_at: None,
             tentative: None,
         },
     )

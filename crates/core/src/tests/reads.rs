@@ -115,3 +115,16 @@ fn a_row_of_absences_goes_on_only_if_its_first_is_settled_and_of_the_same_id() {
     assert_eq!(first(Mono(settled.0 - 1), id.as_ref()), now, "not settled");
     assert_eq!(first(settled, None), now, "before the id was owned");
 }
+
+/// R4: what was shown a moment ago may have been made a moment before that, by whomever. A replica that does not show it proves nothing yet.
+#[test]
+fn what_was_just_shown_is_not_gone_for_a_read_that_finds_nothing() {
+    let after = |wait: u64| {
+        let mut any = ready();
+        read(&mut any, &found("id_1", A));
+        any.now = any.now.after(wait);
+        read(&mut any, &Reply::Absent);
+        any.known.settled(WINDOW).is_some()
+    };
+    assert_eq!([0, WINDOW - 1, WINDOW].map(after), [false, false, true]);
+}

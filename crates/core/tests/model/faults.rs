@@ -320,6 +320,7 @@ impl Seeded {
                     *told = i64::MAX;
                 }
             }
+            (Self::ForgetsShown, Call::Read(_), Reply::Found { .. }) => known.shown_at = None,
             (Self::ForgetsUnshown, Call::Read(_), Reply::Found { .. }) => {
                 if matches!(known.last, LastWrite::Updated { .. }) {
                     known.last = LastWrite::None;

@@ -218,6 +218,7 @@ impl Print<'_> {
             unsure,
             limits_sent,
             seen,
+            shown_at,
             unwitnessed: _,
             tentative: _,
         } = known;
@@ -233,7 +234,9 @@ impl Print<'_> {
         if let Some(InFlight { uid, what, deadline, fields, sent_before }) = in_flight {
             (uid, what, self.time(*deadline), fields, sent_before).hash(h);
         }
-        (unsure, limits_sent.map(|at| self.time(at))).hash(h);
+        // One that is longer ago than a window says nothing any more.
+        let shown_at = shown_at.map(|at| self.time(at)).filter(|ago| *ago > -i64::from(WINDOW) * 10_000);
+        (unsure, limits_sent.map(|at| self.time(at)), shown_at).hash(h);
         self.seen(seen, known, h);
     }
 

@@ -419,7 +419,8 @@ pub const ALL: &[Config] = &[
     Config {
         name: "late answers",
         may: DELETE,
-        fates: &[Fate::Lost, Fate::Slow],
+        fates: &[Fate::Lost, Fate::Twice, Fate::Slow],
+        lag: true,
         budget: Budget { user: 1, faults: 2, ..NONE },
         deep: Budget { user: 1, faults: 3, cuts: 1, ..NONE },
         ..BASE

@@ -154,6 +154,8 @@ seeded! {
     DrainIgnored => Drained in "told to end",
     /// Protocol: takes the answer to another request for its own (R4).
     ReplyToAnother => Released in "late answers",
+    /// Forgets when an identity was last shown, and believes a replica that is behind (R4).
+    ForgetsShown => Released in "late answers",
     /// Protocol: begins a session although another one has the turn on the externalId (R8).
     TurnIgnored => Lawful in "recreate and replace",
     /// Protocol: sends a call and does not note it before (R4).
