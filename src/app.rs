@@ -13,7 +13,7 @@ use crate::api::{AdoptionPolicy, DeletionPolicy};
 use crate::apiserver::{self, Access, ServerTime};
 use crate::controller::{self, Context, Scope, Settings};
 use crate::domain::Policy;
-use crate::leader::{Candidate, Lead, LeaderError, Place, Timing};
+use crate::leader::{LeaderElector, LeaderError, Leadership, LeaseRef, Timing};
 use crate::telemetry::Metrics;
 use crate::unkey::{self, Credentials};
 
@@ -147,15 +147,15 @@ pub async fn run(options: Options) -> Result<(), AppError> {
     let config = apiserver::config(options.kubeconfig.as_deref(), options.context.clone()).await?;
     let namespace = config.default_namespace.clone();
     let access = Access::new(config).await?;
-    let lead = if options.election.is_some() { Lead::to_be_won() } else { Lead::unrivalled() };
+    let lead = if options.election.is_some() { Leadership::to_be_won() } else { Leadership::unrivalled() };
     let mut candidate = match &options.election {
         Some(lease) => {
-            let place = Place {
+            let place = LeaseRef {
                 namespace: lease.namespace.clone().unwrap_or(namespace),
                 name: lease.name.clone(),
                 holder: lease.holder.clone(),
             };
-            Some(Candidate::new(access.client()?, &place, Timing::of(lease.duration), lead.clone()))
+            Some(LeaderElector::new(access.client()?, &place, Timing::of(lease.duration), lead.clone()))
         }
         None => None,
     };
@@ -223,7 +223,7 @@ pub async fn run(options: Options) -> Result<(), AppError> {
     Ok(())
 }
 
-fn settings(options: &Options, lead: Lead, server_time: ServerTime) -> Settings {
+fn settings(options: &Options, lead: Leadership, server_time: ServerTime) -> Settings {
     Settings {
         scope: Scope { namespaces: options.namespaces.clone(), selector: options.selector.clone() },
         workers: options.workers,

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use inside::{Inside, event};
 use kube::core::WatchEvent;
-use unkey_operator::controller::Snapshot;
+use unkey_operator::controller::RawIdentity;
 
 const OBJECTS: usize = 10_000;
 const ROUNDS: usize = 9;
@@ -33,7 +33,7 @@ fn main() {
         let (same, other) = (&both[round % 2], &both[(round + 1) % 2]);
         let begun = Instant::now();
         for text in same {
-            black_box(serde_json::from_str::<WatchEvent<Snapshot>>(text).unwrap());
+            black_box(serde_json::from_str::<WatchEvent<RawIdentity>>(text).unwrap());
         }
         read.push(each(begun.elapsed()));
         let begun = Instant::now();

@@ -11,9 +11,9 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 use unkey_operator::api::{AdoptionPolicy, DeletionPolicy};
 use unkey_operator::apiserver::ServerTime;
-use unkey_operator::controller::{self, Change, Context, Intake, Scope, Settings, Snapshot};
+use unkey_operator::controller::{self, Change, Context, EventHandler, RawIdentity, Scope, Settings};
 use unkey_operator::domain::{Claim, Desired, ExternalId, Limit, Limits, Meta, Policy, Uid};
-use unkey_operator::leader::Lead;
+use unkey_operator::leader::Leadership;
 use unkey_operator::telemetry::Metrics;
 use unkey_operator::unkey::{Bounds, Client, Credentials, Options};
 
@@ -93,8 +93,8 @@ fn managed_fields() -> Value {
 pub struct Inside {
     context: Arc<Context>,
     pub credential: String,
-    intake: Intake,
-    store: Store<Snapshot>,
+    intake: EventHandler,
+    store: Store<RawIdentity>,
 }
 
 impl Inside {
@@ -117,13 +117,13 @@ impl Inside {
             bounds: Bounds::default(),
             policy,
             accept_workspace_change: false,
-            lead: Lead::unrivalled(),
+            lead: Leadership::unrivalled(),
             resync: Duration::ZERO,
             server_time: ServerTime::default(),
         };
         let client = kube::Client::try_from(config).unwrap();
         let (context, _) = Context::new(client, unkey, &settings, Metrics::default());
-        let (intake, store) = Intake::new(&context);
+        let (intake, store) = EventHandler::new(&context);
         Self { context, credential, intake, store }
     }
 
@@ -134,7 +134,7 @@ impl Inside {
 
     /// Takes in an event as the watch does, and runs the pass that follows, if one does. True if one did.
     pub fn take(&mut self, text: &str) -> bool {
-        let event: WatchEvent<Snapshot> = serde_json::from_str(text).unwrap();
+        let event: WatchEvent<RawIdentity> = serde_json::from_str(text).unwrap();
         let WatchEvent::Modified(mut object) = event else { panic!("{text}") };
         object.prune();
         let Some(object) = self.intake.take(Change::Applied(object)) else { return false };

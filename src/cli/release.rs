@@ -9,7 +9,7 @@ use clap::Args;
 
 use crate::apiserver::{self, Access};
 use crate::app::AppError;
-use crate::controller::{Scope, StopError, Survey, SurveyError};
+use crate::controller::{Scope, StopError, SurveyError, UnmanagePlan};
 
 /// Let go of all Identities without touching Unkey, to leave the product.
 ///
@@ -70,7 +70,7 @@ enum Failure {
     #[error(transparent)]
     App(#[from] AppError),
     #[error(transparent)]
-    Survey(#[from] SurveyError),
+    UnmanagePlan(#[from] SurveyError),
     #[error("{0}{hint}", hint = if matches!(.0, StopError::AtWork(_)) { SCALE } else { "" })]
     Stopped(#[from] StopError),
     #[error("{0} of them could not be released; run this again")]
@@ -82,7 +82,7 @@ enum Failure {
 impl Failure {
     fn is_usage(&self) -> bool {
         match self {
-            Self::NobodyToAsk | Self::Survey(SurveyError::Selector(_)) => true,
+            Self::NobodyToAsk | Self::UnmanagePlan(SurveyError::Selector(_)) => true,
             Self::App(error) => error.is_usage(),
             _ => false,
         }
@@ -104,7 +104,7 @@ async fn release(args: ReleaseArgs) -> Result<(), Failure> {
     let config = apiserver::config(args.kubeconfig.as_deref(), args.context).await.map_err(AppError::from)?;
     let client = Access::new(config).await.and_then(|access| access.client()).map_err(AppError::from)?;
     let scope = Scope { namespaces: args.namespace, selector: args.selector };
-    let found = Survey::take(&client, &scope).await?;
+    let found = UnmanagePlan::take(&client, &scope).await?;
     if args.dry_run || found.is_empty() {
         let each = found.keys().map(|key| format!("{}/{} would be released\n", key.namespace, key.name));
         return tell(&format!("{}the {}\n", each.collect::<Vec<_>>().concat(), what(&found)));
@@ -133,7 +133,7 @@ fn identities(count: usize) -> String {
     format!("{count} {}", if count == 1 { "Identity" } else { "Identities" })
 }
 
-fn what(found: &Survey) -> String {
+fn what(found: &UnmanagePlan) -> String {
     let (namespaces, leaving) = (found.namespaces(), found.leaving());
     let places = if namespaces == 1 { "namespace" } else { "namespaces" };
     let leaving = if leaving == 0 { String::new() } else { format!(", {leaving} of them being deleted") };
@@ -141,7 +141,7 @@ fn what(found: &Survey) -> String {
 }
 
 /// Says what it means, and asks. Only a whole "yes" is one.
-fn confirmed(found: &Survey) -> std::io::Result<bool> {
+fn confirmed(found: &UnmanagePlan) -> std::io::Result<bool> {
     eprint!(
         "The {}.\nTo release them changes nothing in Unkey. Afterwards nobody keeps their identities in step, and deleting the resources leaves the \
          identities in Unkey; those that are being deleted are gone at once.\nThe operator must be scaled to 0, or it puts both back.\n\

@@ -7,14 +7,14 @@ use crate::unkey;
 
 /// The root key in use, and what is decided with it in view. A pass keeps to one from its beginning to its end, so that
 /// nothing is sent with another key than the one it was decided for.
-pub struct Access {
+pub struct PinnedClient {
     /// Policies, and the key's fingerprint.
     pub policy: Arc<Policy>,
     /// A client that uses this key only; else, why there is none.
     pub unkey: Result<unkey::Client, String>,
 }
 
-impl Access {
+impl PinnedClient {
     /// The key that is there now, under these policies.
     pub fn with(policy: &Policy, unkey: &unkey::Client) -> Self {
         let (unkey, credential) = match unkey.pinned() {

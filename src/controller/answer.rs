@@ -7,14 +7,14 @@ use ::kube::core::Status;
 use http::header::RETRY_AFTER;
 use http::{HeaderMap, Request};
 
-use super::snapshot::Snapshot;
+use super::snapshot::RawIdentity;
 use crate::domain::Refused;
 
 /// What became of a write.
 #[derive(Debug)]
 pub enum Answer {
     /// It was accepted; the object as it is now.
-    Now(Box<Snapshot>),
+    Now(Box<RawIdentity>),
     /// A test in the patch failed, or the object is gone, or it is refused in a way that looks like one of these.
     Stale(Refused),
     /// It was not accepted.
@@ -26,7 +26,7 @@ pub async fn send(client: &Client, request: Request<Vec<u8>>) -> ::kube::Result<
     let (head, body) = client.send(request.map(Body::from)).await?.into_parts();
     let body = body.collect_bytes().await?;
     if head.status.is_success() {
-        let mut object: Snapshot = serde_json::from_slice(&body).map_err(::kube::Error::SerdeError)?;
+        let mut object: RawIdentity = serde_json::from_slice(&body).map_err(::kube::Error::SerdeError)?;
         object.prune();
         return Ok(Answer::Now(Box::new(object)));
     }

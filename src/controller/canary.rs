@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::access::Access;
+use super::access::PinnedClient;
 use super::context::Context;
 use super::permits::Need;
 use super::upstream;
@@ -51,7 +51,7 @@ async fn look_for_all(context: &Context, failures: &mut u32) -> Option<Duration>
     Some(Duration::from_millis(wait))
 }
 
-fn tell(context: &Context, access: &Access, mark: &KeyMark, look: &Look) {
+fn tell(context: &Context, access: &PinnedClient, mark: &KeyMark, look: &Look) {
     if !context.table.looked(&access.policy.credential, mark, look) {
         return;
     }

@@ -53,7 +53,7 @@ impl Clock {
     }
 }
 
-/// How often [`Heart::beat`] is due.
+/// How often [`PauseDetector::beat`] is due.
 pub const BEAT: Duration = Duration::from_secs(1);
 /// Beats that far apart say that the process stood still: paused, frozen with its node, or starved.
 const GAP: u64 = 5_000;
@@ -61,13 +61,13 @@ const GAP: u64 = 5_000;
 /// Tells that this process stood still. What it saw before that may be long past: another operator may have worked on, and the
 /// user have thought better of a deletion (S8, S35).
 #[derive(Debug)]
-pub struct Heart {
+pub struct PauseDetector {
     clock: Clock,
     /// The last beat, and the last time the heart began to beat again.
     beats: Mutex<(Mono, Mono)>,
 }
 
-impl Heart {
+impl PauseDetector {
     /// Begins to beat.
     pub fn new(clock: Clock) -> Self {
         let now = clock.now();
@@ -135,7 +135,7 @@ mod tests {
         // A clock that began long ago, so that the beats can be set by hand.
         let clock = Clock::default();
         clock.0.set(Instant::now().checked_sub(Duration::from_mins(1)).unwrap()).unwrap();
-        let heart = Heart::new(clock.clone());
+        let heart = PauseDetector::new(clock.clone());
         let look = Mono(clock.now().0 - 1);
         assert!(look >= heart.beat());
         heart.beats.lock().unwrap().0 = Mono(look.0 - GAP);

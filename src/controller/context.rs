@@ -9,20 +9,20 @@ use ::kube::{Api, Client};
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::access::Access;
-use super::clock::{Clock, Heart, WallClocks};
+use super::access::PinnedClient;
+use super::clock::{Clock, PauseDetector, WallClocks};
 use super::coverage::Coverage;
 use super::definition::Definition;
 use super::events::Events;
-use super::permits::Permits;
-use super::snapshot::Snapshot;
-use super::stray::Strays;
-use super::table::{Ref, Rescued, Table, Unwritten};
+use super::permits::Dispatcher;
+use super::snapshot::RawIdentity;
+use super::stray::PendingCleanups;
+use super::table::{Index, Ref, Rescued, Unwritten};
 use super::watch::Scope;
 use crate::apiserver::ServerTime;
 use crate::domain::{Cause, Crd, CrdMemory, Entry, Mono, Policy, Workspace, backoff};
-use crate::leader::Lead;
-use crate::telemetry::{Metrics, View};
+use crate::leader::Leadership;
+use crate::telemetry::{Gauges, Metrics};
 use crate::unkey;
 
 /// How many objects a second are tried again after a restart that were failing before.
@@ -47,7 +47,7 @@ pub struct Settings {
     /// R15: ids recorded under another key need no proof that they are of this workspace.
     pub accept_workspace_change: bool,
     /// Whether this process may act.
-    pub lead: Lead,
+    pub lead: Leadership,
     /// What time it is at the API server.
     pub server_time: ServerTime,
 }
@@ -55,7 +55,7 @@ pub struct Settings {
 /// What every pass shares.
 pub struct Context {
     pub(super) client: Client,
-    pub(super) apis: Vec<Api<Snapshot>>,
+    pub(super) apis: Vec<Api<RawIdentity>>,
     /// Which of these are known.
     pub(super) coverage: Coverage,
     /// Whether the API server keeps all that is written.
@@ -65,18 +65,18 @@ pub struct Context {
     pub(super) crd: Crd,
     /// What looks have shown of it so far.
     pub(super) crd_memory: Mutex<CrdMemory>,
-    pub(super) table: Table,
+    pub(super) table: Index,
     pub(super) clock: Clock,
     pub(super) walls: WallClocks,
-    lead: Lead,
-    pub(super) heart: Heart,
+    lead: Leadership,
+    pub(super) heart: PauseDetector,
     pub(super) events: Events,
     pub(super) metrics: Metrics,
-    pub(super) strays: Strays,
+    pub(super) strays: PendingCleanups,
     /// Looks at a time whether an object that went is gone.
     pub(super) looks: Semaphore,
-    pub(super) permits: Arc<Permits>,
-    access: RwLock<Arc<Access>>,
+    pub(super) permits: Arc<Dispatcher>,
+    access: RwLock<Arc<PinnedClient>>,
     /// When a call last succeeded, in ms plus one; 0: never.
     thrived: AtomicU64,
     draining: AtomicBool,
@@ -93,13 +93,13 @@ impl Context {
         metrics: Metrics,
     ) -> (Arc<Self>, UnboundedReceiver<Ref>) {
         let (wake, woken) = tokio::sync::mpsc::unbounded_channel();
-        let access = Access::with(&settings.policy, &unkey);
+        let access = PinnedClient::with(&settings.policy, &unkey);
         let workspace = Workspace::new(access.policy.credential.clone(), settings.accept_workspace_change);
         let clock = Clock::default();
         if settings.lead.holds() {
             clock.begin();
         }
-        let permits = Permits::new(settings.bounds, settings.workers, wake.clone(), metrics.clone());
+        let permits = Dispatcher::new(settings.bounds, settings.workers, wake.clone(), metrics.clone());
         let apis = settings.scope.apis(&client);
         let context = Self {
             definition: Definition::default(),
@@ -108,15 +108,15 @@ impl Context {
             events: Events::new(client.clone()),
             client,
             unkey,
-            table: Table::new(wake, settings.policy.window, workspace, clock.clone()),
+            table: Index::new(wake, settings.policy.window, workspace, clock.clone()),
             crd: if settings.scope.namespaces.is_empty() { Crd::Unseen } else { Crd::Unguarded },
             crd_memory: Mutex::default(),
-            heart: Heart::new(clock.clone()),
+            heart: PauseDetector::new(clock.clone()),
             clock,
             walls: WallClocks(settings.server_time.clone()),
             lead: settings.lead.clone(),
             metrics,
-            strays: Strays::default(),
+            strays: PendingCleanups::default(),
             looks: Semaphore::new(LOOKS),
             permits,
             access: RwLock::new(Arc::new(access)),
@@ -139,23 +139,23 @@ impl Context {
     }
 
     /// What is shared between passes.
-    pub fn table(&self) -> &Table {
+    pub fn table(&self) -> &Index {
         &self.table
     }
 
     /// How things stand with the calls to Unkey, and how many wait in each lane.
-    pub fn standing(&self) -> (unkey::Standing, [(&'static str, usize); 3]) {
+    pub fn standing(&self) -> (unkey::LimiterSnapshot, [(&'static str, usize); 3]) {
         self.permits.standing()
     }
 
     /// What metrics show that nobody counts.
-    pub fn view(&self) -> View {
+    pub fn view(&self) -> Gauges {
         let (reasons, oldest_unsynced) = self.table.survey();
         let (calls, waiting) = self.standing();
         let Unwritten { refused, untold } = self.table.unwritten();
         let (leads, untold, watches) = (self.leads(), untold.len(), self.coverage.counts());
         let (dropped, unwitnessed) = (self.definition.dropped(), self.table.witness().of(true).shows_nothing());
-        View { reasons, oldest_unsynced, calls, waiting, unwitnessed, leads, watches, refused, untold, dropped }
+        Gauges { reasons, oldest_unsynced, calls, waiting, unwitnessed, leads, watches, refused, untold, dropped }
     }
 
     /// The objects of all watches are known: for whoever shows them to the table by hand, without a watch.
@@ -243,7 +243,7 @@ impl Context {
     }
 
     /// Whether this process may act, as it changes.
-    pub(super) fn lead(&self) -> &Lead {
+    pub(super) fn lead(&self) -> &Leadership {
         &self.lead
     }
 
@@ -251,11 +251,11 @@ impl Context {
         self.draining.load(Ordering::SeqCst)
     }
 
-    pub(super) fn access(&self) -> Arc<Access> {
+    pub(super) fn access(&self) -> Arc<PinnedClient> {
         Arc::clone(&self.access.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn set_access(&self, access: Access) {
+    fn set_access(&self, access: PinnedClient) {
         *self.access.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(access);
     }
 
@@ -273,7 +273,7 @@ impl Context {
         let access = self.access();
         let spread = failing.saturating_mul(1_000) / RESTART_RATE;
         let policy = Policy { spread: spread.min(backoff::MAX_MS), ..Policy::clone(&access.policy) };
-        self.set_access(Access { policy: Arc::new(policy), unkey: access.unkey.clone() });
+        self.set_access(PinnedClient { policy: Arc::new(policy), unkey: access.unkey.clone() });
     }
 
     /// How long an object waits after so many failures of Kubernetes requests in a row (R13).
@@ -292,7 +292,7 @@ impl Context {
     pub async fn follow_credentials(&self, mut changes: tokio::sync::watch::Receiver<u64>) {
         while changes.changed().await.is_ok() {
             let before = self.access();
-            let after = Access::with(&before.policy, &self.unkey);
+            let after = PinnedClient::with(&before.policy, &self.unkey);
             if before.policy.credential == after.policy.credential {
                 // There was no key and is none: why, is said anew.
                 if let Err(why) = &after.unkey

@@ -17,10 +17,10 @@ use serde_json::json;
 
 use self::series::{Said, Series};
 use super::kube::words;
-use super::snapshot::Snapshot;
+use super::snapshot::RawIdentity;
 use super::table::lock;
 use crate::api::Reason;
-use crate::domain::{Note, Refusal, Report};
+use crate::domain::{EventNote, Refusal, StatusUpdate};
 
 const DEADLINE: Duration = Duration::from_secs(5);
 /// The API server's limit of a note, in bytes.
@@ -47,34 +47,34 @@ impl Events {
     }
 
     /// What happened to the identity.
-    pub async fn note(&self, object: &Snapshot, note: &Note) {
+    pub async fn note(&self, object: &RawIdentity, note: &EventNote) {
         let said = said(object, false, note.reason().as_str(), note.about());
         self.publish(object, said, note.text()).await;
     }
 
     /// A person must act from now on.
-    pub async fn stalled(&self, object: &Snapshot, report: &Report) {
+    pub async fn stalled(&self, object: &RawIdentity, report: &StatusUpdate) {
         let about = format!("generation {}", report.generation);
         let said = said(object, true, report.verdict.reason().as_str(), &about);
         self.publish(object, said, report.message(&object.key())).await;
     }
 
     /// The status is refused, and this stands in its place. Returns true if it was published.
-    pub async fn unwritten(&self, object: &Snapshot, report: &Report, refusal: &Refusal) -> bool {
+    pub async fn unwritten(&self, object: &RawIdentity, report: &StatusUpdate, refusal: &Refusal) -> bool {
         let about = format!("status of generation {}, refused with {}", report.generation, refusal.code);
         let said = said(object, true, Reason::WriteRefused.as_str(), &about);
         // What refuses the status may refuse the event as well, for as long: a metric and the probe tell that.
         self.try_publish(object, said, report.unwritten(&object.key(), &refusal.words)).await.is_ok()
     }
 
-    async fn publish(&self, object: &Snapshot, said: Said, note: String) {
+    async fn publish(&self, object: &RawIdentity, said: Said, note: String) {
         let reason = said.reason.clone();
         if let Err(why) = self.try_publish(object, said, note).await {
             tracing::warn!(error = %why, reason, "an event could not be published");
         }
     }
 
-    async fn try_publish(&self, object: &Snapshot, said: Said, note: String) -> Result<(), String> {
+    async fn try_publish(&self, object: &RawIdentity, said: Said, note: String) -> Result<(), String> {
         match tokio::time::timeout(DEADLINE, self.tell(object, said, note)).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => Err(words(&error)),
@@ -82,7 +82,7 @@ impl Events {
         }
     }
 
-    async fn tell(&self, object: &Snapshot, said: Said, note: String) -> ::kube::Result<()> {
+    async fn tell(&self, object: &RawIdentity, said: Said, note: String) -> ::kube::Result<()> {
         let api = Api::namespaced(self.client.clone(), object.namespace());
         let again = lock(&self.series).again(&said, Instant::now());
         if let Some((name, count)) = again
@@ -97,7 +97,7 @@ impl Events {
     }
 
     /// A new event; its name.
-    async fn create(&self, api: &Api<Event>, object: &Snapshot, said: &Said, note: &str) -> ::kube::Result<String> {
+    async fn create(&self, api: &Api<Event>, object: &RawIdentity, said: &Said, note: &str) -> ::kube::Result<String> {
         let mut tries = 1;
         loop {
             let name = lock(&self.series).name(object.name(), nanos());
@@ -111,12 +111,12 @@ impl Events {
     }
 }
 
-fn said(object: &Snapshot, is_warning: bool, reason: &str, about: &str) -> Said {
+fn said(object: &RawIdentity, is_warning: bool, reason: &str, about: &str) -> Said {
     let action = shortened(format!("Reconcile {about}"), MAX_ACTION);
     Said { uid: object.uid().clone(), is_warning, reason: reason.to_owned(), action }
 }
 
-fn event(object: &Snapshot, said: &Said, note: &str, name: String) -> Event {
+fn event(object: &RawIdentity, said: &Said, note: &str, name: String) -> Event {
     Event {
         metadata: ObjectMeta {
             name: Some(name),

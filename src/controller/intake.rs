@@ -8,23 +8,23 @@ use ::kube::runtime::watcher;
 
 use super::context::Context;
 use super::merge::Change;
-use super::snapshot::Snapshot;
+use super::snapshot::RawIdentity;
 use super::{left_behind, stray};
 
 /// The way in for changes.
-pub struct Intake {
+pub struct EventHandler {
     context: Arc<Context>,
-    store: Store<Snapshot>,
-    writer: Writer<Snapshot>,
+    store: Store<RawIdentity>,
+    writer: Writer<RawIdentity>,
     /// The newest version that a watch has shown, of any object.
     newest: u64,
     /// The same of what watches are listing anew, and whether something in it went back in time.
     relisting: (u64, bool),
 }
 
-impl Intake {
+impl EventHandler {
     /// With an empty store, which it fills.
-    pub fn new(context: &Arc<Context>) -> (Self, Store<Snapshot>) {
+    pub fn new(context: &Arc<Context>) -> (Self, Store<RawIdentity>) {
         let (store, writer) = reflector::store();
         let intake =
             Self { context: Arc::clone(context), store: store.clone(), writer, newest: 0, relisting: (0, false) };
@@ -32,7 +32,7 @@ impl Intake {
     }
 
     /// Takes in a change; returns the object if a pass would see something new. What the first listing shows is new as a whole.
-    pub fn take(&mut self, mut change: Change) -> Option<Snapshot> {
+    pub fn take(&mut self, mut change: Change) -> Option<RawIdentity> {
         let is_news = match &mut change {
             Change::Listed(object) | Change::Applied(object) => self.applied(object, false),
             Change::Relisted(object) => {
@@ -61,7 +61,7 @@ impl Intake {
 
     /// True if a listing shows an older state of the object than was there before, or brings back one that is older than all that was shown: etcd was
     /// restored from a backup.
-    fn went_back(&mut self, object: &Snapshot) -> bool {
+    fn went_back(&mut self, object: &RawIdentity) -> bool {
         let version = object.version();
         let known = self.context.table.version(object);
         let before = self.store.get(&ObjectRef::from_obj(object));
@@ -86,7 +86,7 @@ impl Intake {
         }
     }
 
-    fn applied(&mut self, object: &mut Snapshot, went_back: bool) -> bool {
+    fn applied(&mut self, object: &mut RawIdentity, went_back: bool) -> bool {
         let context = &self.context;
         let before = self.store.get(&ObjectRef::from_obj(&*object));
         // A name can change hands while the watch looks away.
@@ -116,7 +116,7 @@ impl Intake {
     }
 
     /// An object is gone (or no longer selected). `before`: as it was until then, since what lets it go takes its claim off.
-    fn ended(&self, object: &Snapshot, before: &Snapshot) {
+    fn ended(&self, object: &RawIdentity, before: &RawIdentity) {
         let context = &self.context;
         context.table.remove(object, context.clock.now());
         context.permits.forget(object.uid());
@@ -125,7 +125,7 @@ impl Intake {
     }
 }
 
-impl std::fmt::Debug for Intake {
+impl std::fmt::Debug for EventHandler {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Intake").finish_non_exhaustive()
     }

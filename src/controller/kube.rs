@@ -11,7 +11,7 @@ use k8s_openapi::jiff::Timestamp;
 use serde_json::Value;
 
 use super::answer::{self, Answer};
-use super::snapshot::Snapshot;
+use super::snapshot::RawIdentity;
 use crate::api::{CRD_NAME, GROUP, PLURAL, proves_absence};
 use crate::apiserver::{self, Silent, WRITE_SILENCE};
 use crate::domain::session::Misuse;
@@ -38,7 +38,7 @@ pub const FIELD_MANAGER: &str = "unkey-operator";
 #[derive(Debug)]
 pub enum Outcome {
     /// The object as it is now.
-    Now(Box<Snapshot>),
+    Now(Box<RawIdentity>),
     /// A test in the patch failed, it seems, or the object seems to be gone: it is not what it was taken for. Look again, and keep the answer:
     /// it may be a refusal.
     Stale(Refused),
@@ -113,7 +113,7 @@ pub async fn patch_status(client: &Client, key: &ObjectKey, patch: Value) -> Res
 }
 
 /// True if an object other than `uid` names `external_id`, by a fresh list.
-pub async fn has_heirs(apis: &[Api<Snapshot>], external_id: &ExternalId, uid: &Uid) -> Result<bool, KubeError> {
+pub async fn has_heirs(apis: &[Api<RawIdentity>], external_id: &ExternalId, uid: &Uid) -> Result<bool, KubeError> {
     let params = ListParams::default().fields(&format!("spec.externalId={external_id}"));
     for api in apis {
         let found = within(api.list(&params)).await?.map_err(KubeError::Api)?;
@@ -139,12 +139,12 @@ pub async fn crd(client: &Client) -> Result<CrdSight, KubeError> {
     }
 }
 
-fn api(client: &Client, key: &ObjectKey) -> Api<Snapshot> {
+fn api(client: &Client, key: &ObjectKey) -> Api<RawIdentity> {
     Api::namespaced(client.clone(), &key.namespace)
 }
 
 fn requests(key: &ObjectKey) -> Request {
-    Request::new(Snapshot::url_path(&(), Some(&key.namespace)))
+    Request::new(RawIdentity::url_path(&(), Some(&key.namespace)))
 }
 
 fn params() -> PatchParams {
@@ -202,7 +202,7 @@ fn last_writer(entries: Vec<ManagedFieldsEntry>, since: Timestamp) -> Option<Str
     others.iter().all(|(other, _)| *other < at).then_some(last)
 }
 
-fn outcome(key: &ObjectKey, answer: Result<::kube::Result<Snapshot>, KubeError>) -> Result<Outcome, KubeError> {
+fn outcome(key: &ObjectKey, answer: Result<::kube::Result<RawIdentity>, KubeError>) -> Result<Outcome, KubeError> {
     match answer? {
         Ok(mut object) => {
             object.prune();

@@ -12,7 +12,7 @@ use tracing::Instrument;
 use super::clock::millis;
 use super::context::Context;
 use super::kube::{self, Outcome};
-use super::snapshot::Snapshot;
+use super::snapshot::RawIdentity;
 use super::table::{Ref, lock};
 use crate::domain::{IdentityId, LeftBehind, left_behind};
 
@@ -21,8 +21,8 @@ const BUSY: Duration = Duration::from_millis(200);
 
 /// An object is shown anew. Notices that somebody else has taken off finalizer and claim while it waits for another tool's finalizer: its end
 /// will look as if this operator had let it go.
-pub fn notice(before: &Snapshot, object: &Snapshot, context: &Context) {
-    let marked = |it: &Snapshot| it.finalizers().ours().is_some() || it.claim().is_some();
+pub fn notice(before: &RawIdentity, object: &RawIdentity, context: &Context) {
+    let marked = |it: &RawIdentity| it.finalizers().ours().is_some() || it.claim().is_some();
     if object.is_leaving() && before.uid() == object.uid() && marked(before) && !marked(object) && context.leads() {
         let memory = context.table.memory(object.uid());
         let mut memory = lock(&memory);
@@ -31,7 +31,7 @@ pub fn notice(before: &Snapshot, object: &Snapshot, context: &Context) {
 }
 
 /// An object is gone, or no longer selected. Tells what it leaves, in a task of its own if there is something to tell.
-pub fn look(object: &Snapshot, context: &Arc<Context>) {
+pub fn look(object: &RawIdentity, context: &Arc<Context>) {
     let claimant = object.claimant(object.read_status().as_ref());
     let memory = context.table.hold_memory(object.uid());
     let (released, stripped) = {
@@ -68,7 +68,7 @@ pub fn look(object: &Snapshot, context: &Arc<Context>) {
 }
 
 /// Looks whether the object is gone, and not only out of the selection of `--selector`.
-async fn is_gone(object: &Snapshot, context: &Context) -> bool {
+async fn is_gone(object: &RawIdentity, context: &Context) -> bool {
     // Closed only with the context.
     let Ok(_permit) = context.looks.acquire().await else { return false };
     let mut failures = 0;
@@ -90,7 +90,7 @@ async fn is_gone(object: &Snapshot, context: &Context) -> bool {
 }
 
 /// Tells of it, unless the pass that was under way has dealt with it.
-async fn tell(object: &Snapshot, id: &IdentityId, context: &Context) {
+async fn tell(object: &RawIdentity, id: &IdentityId, context: &Context) {
     let (uid, external_id) = (object.uid(), object.external_id());
     let turn = loop {
         match context.table.try_turn(external_id, &Ref::from_obj(object)) {

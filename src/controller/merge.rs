@@ -6,7 +6,7 @@ use std::sync::Arc;
 use ::kube::runtime::reflector::{ObjectRef, Store};
 use ::kube::runtime::watcher;
 
-use super::snapshot::Snapshot;
+use super::snapshot::RawIdentity;
 
 /// What the watches show, merged.
 #[derive(Debug)]
@@ -14,22 +14,22 @@ pub enum Change {
     /// The first listing begins. It comes first, and once.
     Init,
     /// The first listing shows this object.
-    Listed(Snapshot),
+    Listed(RawIdentity),
     /// The first listing is complete. It comes once.
     InitDone,
     /// An object was made or changed.
-    Applied(Snapshot),
+    Applied(RawIdentity),
     /// A watch that lists anew shows this object: its version says nothing about what was shown before.
-    Relisted(Snapshot),
+    Relisted(RawIdentity),
     /// A watch has listed anew to the end.
     RelistDone,
     /// An object is gone or no longer selected.
-    Deleted(Snapshot),
+    Deleted(RawIdentity),
 }
 
 impl Change {
     /// What the store has to take in.
-    pub fn into_event(self) -> Option<watcher::Event<Snapshot>> {
+    pub fn into_event(self) -> Option<watcher::Event<RawIdentity>> {
         match self {
             Self::Init => Some(watcher::Event::Init),
             Self::Listed(object) => Some(watcher::Event::InitApply(object)),
@@ -52,7 +52,7 @@ pub struct Merge {
     begun: bool,
     /// Those that have not listed are not waited for.
     late: bool,
-    store: Store<Snapshot>,
+    store: Store<RawIdentity>,
     known: Known,
 }
 
@@ -66,9 +66,9 @@ struct Part {
     /// It has ended a listing, and not begun another one.
     listed: bool,
     /// What it has shown, until the store gets it.
-    held: Option<HashMap<ObjectRef<Snapshot>, Box<Snapshot>>>,
+    held: Option<HashMap<ObjectRef<RawIdentity>, Box<RawIdentity>>>,
     /// What it shows anew, once the store has what it showed before.
-    listing: HashSet<ObjectRef<Snapshot>>,
+    listing: HashSet<ObjectRef<RawIdentity>>,
 }
 
 impl Part {
@@ -90,7 +90,7 @@ fn one(change: Change) -> Changes {
 
 impl Merge {
     /// One watch for each of these namespaces; `None`: all. `store` is what the events are reflected into.
-    pub fn new(namespaces: impl Iterator<Item = Option<String>>, store: Store<Snapshot>, known: Known) -> Self {
+    pub fn new(namespaces: impl Iterator<Item = Option<String>>, store: Store<RawIdentity>, known: Known) -> Self {
         let part = |namespace| Part { namespace, listed: false, held: Some(HashMap::new()), listing: HashSet::new() };
         Self { parts: namespaces.map(part).collect(), begun: false, late: false, store, known }
     }
@@ -102,7 +102,7 @@ impl Merge {
     }
 
     /// What comes of an event of this watch. The first changes are one `Listed` for each object and `InitDone`.
-    pub fn take(&mut self, index: usize, event: watcher::Event<Snapshot>) -> Changes {
+    pub fn take(&mut self, index: usize, event: watcher::Event<RawIdentity>) -> Changes {
         let Some(part) = self.parts.get_mut(index) else { return none() };
         match (event, &mut part.held) {
             (watcher::Event::Init, held) => {

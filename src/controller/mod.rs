@@ -53,11 +53,11 @@ mod witness;
 
 pub use clock::{Clock, millis};
 pub use context::{Context, Settings};
-pub use intake::Intake;
+pub use intake::EventHandler;
 pub use merge::Change;
-pub use release::{ReleaseError, Released, StopError, Survey, SurveyError};
+pub use release::{ReleaseError, Released, StopError, SurveyError, UnmanagePlan};
 pub use run::{RunError, run, visit};
-pub use snapshot::Snapshot;
+pub use snapshot::RawIdentity;
 pub use status::render as render_status;
 pub use watch::Scope;
 pub use witness::run as look_for_witnesses;

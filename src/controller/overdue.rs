@@ -17,11 +17,11 @@ use tracing::Instrument;
 use super::context::Context;
 use super::kube::{self, KubeError, Outcome};
 use super::pass::Around;
-use super::snapshot::Snapshot;
+use super::snapshot::RawIdentity;
 use super::table::{Memory, Overdue, Turn, lock};
 use super::{patch, status, upstream};
 use crate::domain::session;
-use crate::domain::{self, Cause, Report};
+use crate::domain::{self, Cause, StatusUpdate};
 use crate::telemetry::Told;
 use crate::unkey::Operation;
 
@@ -54,7 +54,7 @@ enum Came {
 }
 
 /// Runs for as long as it is polled, while this process leads.
-pub async fn run(context: Arc<Context>, store: Store<Snapshot>) {
+pub async fn run(context: Arc<Context>, store: Store<RawIdentity>) {
     let mut told = Told::default();
     loop {
         tokio::time::sleep(ROUND).await;
@@ -94,7 +94,7 @@ fn acts_since(context: &Context) -> Instant {
 }
 
 /// Tells of one object, if its turn is free and there is something to say. Returns why it could not be said.
-async fn tell(one: Overdue, told_of: &AtomicUsize, store: &Store<Snapshot>, context: &Context) -> Option<KubeError> {
+async fn tell(one: Overdue, told_of: &AtomicUsize, store: &Store<RawIdentity>, context: &Context) -> Option<KubeError> {
     if told_of.load(Ordering::Relaxed) >= IN_A_ROUND {
         return None;
     }
@@ -114,7 +114,7 @@ async fn tell(one: Overdue, told_of: &AtomicUsize, store: &Store<Snapshot>, cont
     failed
 }
 
-async fn under_turn(one: &Overdue, object: Arc<Snapshot>, context: &Context) -> Result<Came, KubeError> {
+async fn under_turn(one: &Overdue, object: Arc<RawIdentity>, context: &Context) -> Result<Came, KubeError> {
     let Some(turn) = context.table.telling_turn(&one.external_id) else { return Ok(Came::Nothing(SOON)) };
     let memory = context.table.memory(&one.uid);
     let newest = lock(&memory).newest(object);
@@ -136,7 +136,7 @@ async fn say(
     context: &Context,
     turn: &Turn<'_>,
     memory: &Mutex<Memory>,
-    object: &Snapshot,
+    object: &RawIdentity,
 ) -> Result<Option<Outcome>, KubeError> {
     let Some(report) = report(context, turn, memory, object) else { return Ok(None) };
     if !context.leads() {
@@ -155,12 +155,12 @@ async fn say(
 }
 
 /// What the status has to say, by what a pass would find now. It leaves no trace: what is taken in from the object is taken in by a pass.
-fn report(context: &Context, turn: &Turn<'_>, memory: &Mutex<Memory>, object: &Snapshot) -> Option<Report> {
+fn report(context: &Context, turn: &Turn<'_>, memory: &Mutex<Memory>, object: &RawIdentity) -> Option<StatusUpdate> {
     let (now, access) = (context.clock.now(), context.access());
-    let (object, mut visits, crd_unread) = {
+    let (object, mut object_state, crd_unread) = {
         let mut memory = lock(memory);
         let object = object.read(now, &context.walls, &mut memory.pokes);
-        (object, memory.visits.clone(), memory.crd_unread.clone())
+        (object, memory.object_state.clone(), memory.crd_unread.clone())
     };
     let mut known = turn.known().clone();
     let holds_up = match &access.unkey {
@@ -170,7 +170,7 @@ fn report(context: &Context, turn: &Turn<'_>, memory: &Mutex<Memory>, object: &S
         Err(missing) => Some(Cause::CredentialsMissing(missing.clone())),
     };
     let around = Around::looking(context, object.external_id.as_ref()?, &object.guard.uid);
-    let memory = session::Memory { known: &mut known, visits: &mut visits };
+    let memory = session::Memory { known: &mut known, object_state: &mut object_state };
     session::waiting(&object, memory, &around, (&access.policy, context.crd), holds_up.as_ref())
 }
 
@@ -190,7 +190,7 @@ pub async fn beside<T>(
     context: &Context,
     turn: &Turn<'_>,
     memory: &Mutex<Memory>,
-    object: &Snapshot,
+    object: &RawIdentity,
 ) -> (T, Option<Outcome>) {
     let mut work = pin!(work);
     tokio::select! {
@@ -210,7 +210,7 @@ pub async fn beside<T>(
 }
 
 /// Resolves when the status of an object has been out of date for too long.
-async fn until_overdue(context: &Context, object: &Snapshot) {
+async fn until_overdue(context: &Context, object: &RawIdentity) {
     let begun = Instant::now();
     loop {
         let due = context.table.untold_since(object.uid()).map(|since| {

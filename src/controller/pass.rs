@@ -10,13 +10,13 @@ use std::time::Duration;
 use ::kube::runtime::controller::Action;
 
 pub use self::around::Around;
-use super::access::Access;
+use super::access::PinnedClient;
 use super::clock::millis;
 use super::context::Context;
 use super::kube::{KubeError, Outcome};
 use super::overdue;
 use super::permits::Slot;
-use super::snapshot::{LastSpec, Snapshot};
+use super::snapshot::{LastSpec, RawIdentity};
 use super::stray::{self, Again};
 use super::table::{Memory, Plan, Ref, Remembered, Turn, lock};
 use crate::domain::session::{self, Moment, Next, Permit, Session, Ticket};
@@ -30,14 +30,14 @@ pub struct Pass<'a> {
     context: &'a Arc<Context>,
     turn: Turn<'a>,
     memory: Remembered<'a>,
-    access: Arc<Access>,
+    access: Arc<PinnedClient>,
     external_id: ExternalId,
     uid: Uid,
     /// The object as it was last seen.
-    snapshot: Arc<Snapshot>,
+    snapshot: Arc<RawIdentity>,
     spec: LastSpec,
     /// The object before it was released.
-    before: Option<Arc<Snapshot>>,
+    before: Option<Arc<RawIdentity>>,
     session: Session,
     /// What it may do beside looking at what is in memory.
     slot: Slot,
@@ -46,7 +46,7 @@ pub struct Pass<'a> {
 }
 
 /// Runs one pass over what the cache holds of an object.
-pub async fn run(cached: Arc<Snapshot>, context: &Arc<Context>) -> Result<Action, KubeError> {
+pub async fn run(cached: Arc<RawIdentity>, context: &Arc<Context>) -> Result<Action, KubeError> {
     let (uid, external_id) = (cached.uid().clone(), cached.external_id().clone());
     let Some(mut pass) = Pass::begin(cached, context, Session::start) else {
         // It comes back when the turn is free; others can go on meanwhile. That a status is being written takes moments.
@@ -86,7 +86,7 @@ pub async fn run(cached: Arc<Snapshot>, context: &Arc<Context>) -> Result<Action
 
 /// Runs one pass over an object that is gone. `None`: another pass has the turn; else how long to wait for the next one, if
 /// there has to be one.
-pub async fn clear_up(gone: Arc<Snapshot>, context: &Arc<Context>) -> Option<Result<Option<Again>, KubeError>> {
+pub async fn clear_up(gone: Arc<RawIdentity>, context: &Arc<Context>) -> Option<Result<Option<Again>, KubeError>> {
     let mut pass = Pass::begin(gone, context, Session::clear_up)?;
     let end = pass.steps().await;
     Some(end.map(|end| match end {
@@ -132,7 +132,7 @@ type Begin = fn(Uid, Arc<domain::Policy>, domain::Crd, &mut domain::Knowledge) -
 
 impl<'a> Pass<'a> {
     /// Takes the turn, if it is free.
-    fn begin(cached: Arc<Snapshot>, context: &'a Arc<Context>, begin: Begin) -> Option<Self> {
+    fn begin(cached: Arc<RawIdentity>, context: &'a Arc<Context>, begin: Begin) -> Option<Self> {
         let (external_id, uid) = (cached.external_id().clone(), cached.uid().clone());
         let turn = context.table.try_turn(&external_id, &Ref::from_obj(&*cached))?;
         let memory = context.table.memory(&uid);
@@ -140,7 +140,7 @@ impl<'a> Pass<'a> {
         let access = context.access();
         let session = begin(uid.clone(), Arc::clone(&access.policy), context.crd, &mut turn.known());
         let slot = context.permits.reserved(&uid);
-        let refused = lock(&memory).visits.refusals.iter().map(|refusal| refusal.write).collect();
+        let refused = lock(&memory).object_state.refusals.iter().map(|refusal| refusal.write).collect();
         Some(Self {
             context,
             turn,
@@ -179,10 +179,10 @@ impl<'a> Pass<'a> {
         let queued = !self.session.clears_up();
         let around = &mut Around::working(self.context, (&self.external_id, &self.uid), &mut self.slot, queued);
         let mut memory = lock(&self.memory);
-        let Memory { visits, pokes, .. } = &mut *memory;
+        let Memory { object_state, pokes, .. } = &mut *memory;
         let now = self.context.clock.now();
         let object = self.snapshot.read_again(&mut self.spec, now, &self.context.walls, pokes);
-        let memory = &mut session::Memory { known: &mut self.turn.known(), visits };
+        let memory = &mut session::Memory { known: &mut self.turn.known(), object_state };
         Ok(self.session.next(object, memory, around)?)
     }
 
@@ -249,8 +249,8 @@ impl<'a> Pass<'a> {
     fn sent(&mut self) -> Result<Ticket, KubeError> {
         let now = self.context.clock.now();
         let deadline = now.after(millis(self.context.request_timeout()));
-        let visits = &mut lock(&self.memory).visits;
-        Ok(self.session.sent(&mut session::Memory { known: &mut self.turn.known(), visits }, now, deadline)?)
+        let object_state = &mut lock(&self.memory).object_state;
+        Ok(self.session.sent(&mut session::Memory { known: &mut self.turn.known(), object_state }, now, deadline)?)
     }
 
     fn moment(&self) -> Moment {
@@ -276,7 +276,7 @@ impl<'a> Pass<'a> {
     }
 
     /// The object was seen anew.
-    fn is_shown(&mut self, now: Arc<Snapshot>) {
+    fn is_shown(&mut self, now: Arc<RawIdentity>) {
         self.context.metrics.synced(self.context.table.update(&now));
         lock(&self.memory).newest = Some(Arc::clone(&now));
         self.snapshot = now;
@@ -303,8 +303,8 @@ impl<'a> Pass<'a> {
     /// The object is gone: what it may have left in Unkey is looked after.
     fn leaves(&self) {
         let recorded = self.snapshot.claimant(self.snapshot.read_status().as_ref()).recorded;
-        let visits = lock(&self.memory).visits.clone();
-        domain::ended(&self.uid, recorded.as_ref(), &mut self.turn.known(), &visits, self.context.clock.now());
+        let object_state = lock(&self.memory).object_state.clone();
+        domain::ended(&self.uid, recorded.as_ref(), &mut self.turn.known(), &object_state, self.context.clock.now());
         stray::look(&self.snapshot, self.context);
     }
 }

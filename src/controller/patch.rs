@@ -6,7 +6,7 @@ mod status;
 use serde_json::{Value, json};
 
 pub use self::status::status;
-use super::snapshot::{Finalizers, Snapshot};
+use super::snapshot::{Finalizers, RawIdentity};
 use crate::api::{CLAIM_ANNOTATION, FINALIZER};
 use crate::domain::{Claim, Guard};
 
@@ -23,7 +23,7 @@ fn tests(guard: &Guard) -> Vec<Value> {
 }
 
 /// Finalizer and claim, in one patch (R1).
-pub fn claim(object: &Snapshot, guard: &Guard, claim: &Claim) -> Value {
+pub fn claim(object: &RawIdentity, guard: &Guard, claim: &Claim) -> Value {
     let mut patch = tests(guard);
     match object.finalizers() {
         Finalizers::Ours(_) => {}
@@ -47,7 +47,7 @@ pub fn if_not_deleted(mut patch: Value) -> Value {
 }
 
 /// Finalizer and claim off, in one patch.
-pub fn release(object: &Snapshot, guard: &Guard) -> Value {
+pub fn release(object: &RawIdentity, guard: &Guard) -> Value {
     let mut patch = tests(guard);
     if let Some(index) = object.finalizers().ours() {
         patch.push(json!({"op": "remove", "path": format!("/metadata/finalizers/{index}")}));

@@ -11,7 +11,7 @@ use futures::stream::FuturesUnordered;
 
 use super::kube::{self, KubeError, Outcome};
 use super::patch;
-use super::snapshot::Snapshot;
+use super::snapshot::RawIdentity;
 use super::watch::Scope;
 use crate::api::ConditionType;
 use crate::domain::{CrdSight, ObjectKey, Refused};
@@ -54,7 +54,7 @@ pub enum StopError {
     Unseen(#[from] KubeError),
     /// The list afterwards failed.
     #[error("all was tried, and what came of it cannot be seen: {0}")]
-    Survey(#[from] SurveyError),
+    UnmanagePlan(#[from] SurveyError),
 }
 
 /// Why one object could not be released.
@@ -73,7 +73,7 @@ pub enum ReleaseError {
 
 /// The Identities that carry our finalizer or claim.
 #[derive(Debug, Default)]
-pub struct Survey {
+pub struct UnmanagePlan {
     /// In the order of their names.
     held: Vec<Held>,
 }
@@ -100,7 +100,7 @@ pub struct Released {
 }
 
 impl Held {
-    fn of(object: &Snapshot) -> Option<Self> {
+    fn of(object: &RawIdentity) -> Option<Self> {
         let is_held = object.finalizers().ours().is_some() || object.claim().is_some();
         is_held.then(|| Self {
             key: object.key(),
@@ -111,7 +111,7 @@ impl Held {
     }
 }
 
-fn is_minded(object: &Snapshot) -> bool {
+fn is_minded(object: &RawIdentity) -> bool {
     let Some(status) = object.read_status().filter(|_| !object.is_leaving()) else { return false };
     let suspended = ConditionType::Suspended.as_str();
     status.uid.as_deref() == Some(object.uid().as_str())
@@ -119,7 +119,7 @@ fn is_minded(object: &Snapshot) -> bool {
         && !status.conditions.iter().any(|condition| condition.type_ == suspended && condition.status == "True")
 }
 
-impl Survey {
+impl UnmanagePlan {
     /// Lists what there is, page by page.
     pub async fn take(client: &Client, scope: &Scope) -> Result<Self, SurveyError> {
         let mut held = Vec::new();

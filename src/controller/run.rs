@@ -17,10 +17,10 @@ use tracing::Instrument;
 use super::canary;
 use super::clock::{BEAT, millis};
 use super::context::{Context, Settings};
-use super::intake::Intake;
+use super::intake::EventHandler;
 use super::kube::KubeError;
 use super::merge::Change;
-use super::snapshot::Snapshot;
+use super::snapshot::RawIdentity;
 use super::table::{Ref, lock};
 use super::watch::{changes, streams_lists, trouble};
 use super::{definition, overdue, pass, scan, witness};
@@ -61,7 +61,7 @@ pub async fn run(
     };
     // Before the first pass: where it is not published yet, or not to us, that is no reason to wait.
     let _ = definition::look(&context).await;
-    let (intake, store) = Intake::new(&context);
+    let (intake, store) = EventHandler::new(&context);
     let changes = changes(&context, &settings.scope, streaming, store.clone());
     let (listed, filled) = watch::channel(false);
     let ready = move || {
@@ -147,7 +147,7 @@ pub async fn run(
 /// Follows what happens and does nothing, until this process leads.
 async fn stands_by(
     context: &Context,
-    trigger: &mut (impl Stream<Item = watcher::Result<Snapshot>> + Unpin),
+    trigger: &mut (impl Stream<Item = watcher::Result<RawIdentity>> + Unpin),
     woken: &mut UnboundedReceiver<Ref>,
 ) -> Result<(), RunError> {
     let mut won = pin!(context.lead().won());
@@ -167,10 +167,10 @@ async fn stands_by(
 /// Takes the changes in, and passes on the objects to look at.
 fn triggers(
     changes: impl Stream<Item = Change> + Send + 'static,
-    mut intake: Intake,
+    mut intake: EventHandler,
     ready: impl FnOnce() + Send + 'static,
     context: Arc<Context>,
-) -> impl Stream<Item = watcher::Result<Snapshot>> + Send + 'static {
+) -> impl Stream<Item = watcher::Result<RawIdentity>> + Send + 'static {
     let mut ready = Some(ready);
     changes.filter_map(move |change| {
         let listed = matches!(change, Change::InitDone);
@@ -185,7 +185,7 @@ fn triggers(
 }
 
 /// All that is there once the store is `filled`, not in one go: the queue would keep the room for as many for good, some 900 bytes each.
-fn all_of(store: Store<Snapshot>, mut filled: watch::Receiver<bool>) -> impl Stream<Item = Ref> + Send + 'static {
+fn all_of(store: Store<RawIdentity>, mut filled: watch::Receiver<bool>) -> impl Stream<Item = Ref> + Send + 'static {
     let all = async move {
         // An error means that the controller is gone, which is who asks.
         let is_filled = filled.wait_for(|filled| *filled).await.is_ok();
@@ -216,11 +216,11 @@ enum FailureKind {
 }
 
 /// One pass over one object, as the queue runs it, and when to look again: for tests that drop it at every await.
-pub async fn visit(object: Arc<Snapshot>, context: Arc<Context>) -> Action {
+pub async fn visit(object: Arc<RawIdentity>, context: Arc<Context>) -> Action {
     reconcile(object, context).await.unwrap_or_else(|failure| Action::requeue(failure.retry))
 }
 
-async fn reconcile(object: Arc<Snapshot>, context: Arc<Context>) -> Result<Action, Failure> {
+async fn reconcile(object: Arc<RawIdentity>, context: Arc<Context>) -> Result<Action, Failure> {
     let span = tracing::info_span!(
         "reconcile",
         namespace = object.namespace(),

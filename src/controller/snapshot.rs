@@ -18,8 +18,8 @@ use self::annotations::Annotations;
 use super::clock::WallClocks;
 use crate::api::{FINALIZER, GROUP, IdentityStatus, KIND, PLURAL, VERSION};
 use crate::domain::{
-    Claimant, Crowd, ExternalId, Guard, Mark, Mono, Object, ObjectKey, Phase, Poke, Progress, Recorded, Report, Spec,
-    Uid, depth,
+    Claimant, Crowd, ExternalId, Guard, Mark, Mono, Object, ObjectKey, Phase, PriorStatus, Progress, ReconcileRequest,
+    Spec, StatusUpdate, Uid, depth,
 };
 
 /// A status is ours and shallow; one that is not cannot be read and counts as none.
@@ -29,7 +29,7 @@ const MAX_STATUS_DEPTH: usize = 16;
 /// others and all the rest would be most of what a large cluster costs in memory.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(from = "Wire")]
-pub struct Snapshot {
+pub struct RawIdentity {
     /// Name and namespace, by which the queue knows it; and the resourceVersion until [`prune`](Self::prune), for the watch to resume from.
     metadata: ObjectMeta,
     uid: Uid,
@@ -87,7 +87,7 @@ struct WireMeta {
     annotations: Option<Annotations>,
 }
 
-impl From<Wire> for Snapshot {
+impl From<Wire> for RawIdentity {
     fn from(wire: Wire) -> Self {
         let meta = wire.metadata;
         let (annotated, ours) = (meta.annotations.is_some(), meta.annotations);
@@ -136,7 +136,7 @@ fn text(value: Option<&Arc<RawValue>>) -> Option<&str> {
     value.map(|value| value.get())
 }
 
-impl Resource for Snapshot {
+impl Resource for RawIdentity {
     type DynamicType = ();
     type Scope = NamespaceResourceScope;
 
@@ -172,7 +172,7 @@ struct OnlyExternalId<'a> {
     external_id: Cow<'a, str>,
 }
 
-impl Snapshot {
+impl RawIdentity {
     /// Drops what only the watch needed. Each reference that the queue makes of the object would carry a copy.
     pub fn prune(&mut self) {
         self.metadata.resource_version = None;
@@ -247,8 +247,8 @@ impl Snapshot {
     }
 
     /// True if its status is what was written to say `report`.
-    pub fn shows(&self, report: &Report) -> bool {
-        let recorded = Recorded::read(self.read_status().as_ref(), &self.uid, report.external_id.as_ref());
+    pub fn shows(&self, report: &StatusUpdate) -> bool {
+        let recorded = PriorStatus::read(self.read_status().as_ref(), &self.uid, report.external_id.as_ref());
         recorded.own().is_some_and(|record| record.shows(report, &self.key()))
     }
 
@@ -340,13 +340,13 @@ impl Snapshot {
         let uid = &self.uid;
         let spec = last.read(self.spec.as_ref());
         let status = self.read_status();
-        let recorded = Recorded::read(status.as_ref(), uid, spec.external_id.as_ref());
+        let recorded = PriorStatus::read(status.as_ref(), uid, spec.external_id.as_ref());
         let handled = recorded.own().and_then(|record| record.handled_poke.as_deref());
         let poke = self
             .poke
             .as_deref()
             .filter(|value| Some(*value) != handled)
-            .map(|value| Poke { value: value.to_owned(), since: pokes.since(value, now) });
+            .map(|value| ReconcileRequest { value: value.to_owned(), since: pokes.since(value, now) });
         Object {
             key: self.key(),
             phase: if self.is_leaving() { Phase::Deleting } else { Phase::Live },

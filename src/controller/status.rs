@@ -4,11 +4,11 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 
 use crate::api::{ConditionType, IdentityStatus, StatusCondition};
-use crate::domain::{ObjectKey, Report, Uid, Verdict};
+use crate::domain::{ObjectKey, StatusUpdate, Uid, Verdict};
 
 /// The status that says `report`. Transition times move only where a condition's status does.
 pub fn render(
-    report: &Report,
+    report: &StatusUpdate,
     key: &ObjectKey,
     uid: &Uid,
     before: Option<&IdentityStatus>,

@@ -12,7 +12,7 @@ use tracing::Instrument;
 use super::clock::millis;
 use super::context::Context;
 use super::pass;
-use super::snapshot::Snapshot;
+use super::snapshot::RawIdentity;
 use crate::domain::{Mono, Uid};
 
 /// How soon to try again while a pass still has the turn.
@@ -28,15 +28,15 @@ pub enum Again {
 
 /// Those that are being cleared up after.
 #[derive(Debug)]
-pub struct Strays(watch::Sender<HashSet<Uid>>);
+pub struct PendingCleanups(watch::Sender<HashSet<Uid>>);
 
-impl Default for Strays {
+impl Default for PendingCleanups {
     fn default() -> Self {
         Self(watch::Sender::new(HashSet::new()))
     }
 }
 
-impl Strays {
+impl PendingCleanups {
     /// Resolves when there are none (any more).
     pub async fn none_left(&self) {
         // It fails only without a sender, which is here.
@@ -45,7 +45,7 @@ impl Strays {
 }
 
 /// The object is gone: clears up after it if it may have left something, in a task of its own.
-pub fn look(object: &Snapshot, context: &Arc<Context>) {
+pub fn look(object: &RawIdentity, context: &Arc<Context>) {
     let uid = object.uid().clone();
     if !context.table.owes(object.external_id(), &uid) {
         return;
@@ -73,7 +73,7 @@ pub fn look(object: &Snapshot, context: &Arc<Context>) {
     tokio::spawn(clearing.instrument(span));
 }
 
-async fn clear_up(object: &Arc<Snapshot>, context: &Arc<Context>) {
+async fn clear_up(object: &Arc<RawIdentity>, context: &Arc<Context>) {
     let mut failures = 0;
     loop {
         let mut news = pin!(context.table.witness_news());

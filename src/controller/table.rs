@@ -29,20 +29,20 @@ pub use self::plans::{Plan, Rescued};
 pub use self::untold::Overdue;
 use self::untold::Untold;
 use self::waiting::Waiting;
-pub use self::{owners::Owner, unwritten::Unwritten};
+pub use self::{owners::ClaimHolder, unwritten::Unwritten};
 use super::clock::Clock;
-use super::snapshot::Snapshot;
+use super::snapshot::RawIdentity;
 use crate::api::Reason;
 use crate::domain::{
     self, ClaimEntry, Claims, Evidence, ExternalId, Forgets, Knowledge, Mono, Role, Source, Taken, Uid, Workspace,
 };
 
 /// A reference by which the controller's queue knows an object.
-pub type Ref = ObjectRef<Snapshot>;
+pub type Ref = ObjectRef<RawIdentity>;
 
 /// The shared state. Cheap to lock: every operation is a few map look-ups.
 #[derive(Debug)]
-pub struct Table {
+pub struct Index {
     slots: Mutex<HashMap<ExternalId, Slot>>,
     memories: Memories,
     untold: Untold,
@@ -98,7 +98,7 @@ struct Facts {
 struct Place(Box<str>);
 
 impl Place {
-    fn of(object: &Snapshot) -> Self {
+    fn of(object: &RawIdentity) -> Self {
         Self(format!("{}/{}", object.namespace(), object.name()).into())
     }
 
@@ -109,7 +109,7 @@ impl Place {
     }
 }
 
-fn entry_of(object: &Snapshot) -> Entry {
+fn entry_of(object: &RawIdentity) -> Entry {
     let status = object.read_status();
     let ready = status.as_ref().and_then(|status| status.conditions.iter().find(|c| c.type_ == "Ready"));
     let reason = ready.and_then(|ready| Reason::parse(&ready.reason));
@@ -150,7 +150,7 @@ impl Facts {
 /// The turn on one externalId: while it lives no other pass acts on it.
 #[derive(Debug)]
 pub struct Turn<'a> {
-    table: &'a Table,
+    table: &'a Index,
     external_id: ExternalId,
     known: Arc<Mutex<Knowledge>>,
 }
@@ -160,7 +160,7 @@ pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Table {
+impl Index {
     /// An empty table. Objects to look at again are sent to `wake`; `window` is the consistency window in ms.
     pub fn new(wake: UnboundedSender<Ref>, window: u64, workspace: Workspace, clock: Clock) -> Self {
         Self {
@@ -182,23 +182,23 @@ impl Table {
 
     /// Takes in an object from the watch, to be looked at; a version older than the one known is ignored. Others of the same
     /// externalId are woken if what it says for its right has changed. Returns how long it was out of step, if that ended with this.
-    pub fn upsert(&self, object: &Snapshot) -> Option<Duration> {
+    pub fn upsert(&self, object: &RawIdentity) -> Option<Duration> {
         self.put(object, Source::Watch)
     }
 
     /// The same of an object that a watch lists anew. It is taken whatever its version says: versions are ordered within one watch only, and go
     /// back if etcd is restored from a backup.
-    pub fn relist(&self, object: &Snapshot) -> Option<Duration> {
+    pub fn relist(&self, object: &RawIdentity) -> Option<Duration> {
         self.put(object, Source::Listing)
     }
 
     /// Takes in an object from a reply. Only the watch adds objects and removes them: a reply that is taken in after
     /// the watch has shown the object's end must not bring it back. Returns the same.
-    pub fn update(&self, object: &Snapshot) -> Option<Duration> {
+    pub fn update(&self, object: &RawIdentity) -> Option<Duration> {
         self.put(object, Source::Reply)
     }
 
-    fn put(&self, object: &Snapshot, source: Source) -> Option<Duration> {
+    fn put(&self, object: &RawIdentity, source: Source) -> Option<Duration> {
         let mut entry = entry_of(object);
         if source != Source::Reply {
             entry.extra.plan = Plan::Queued(self.clock.now());
@@ -228,20 +228,20 @@ impl Table {
     }
 
     /// Takes in that the watch has shown this version of an object, which says nothing new.
-    pub fn touch(&self, object: &Snapshot) {
+    pub fn touch(&self, object: &RawIdentity) {
         let version = object.version();
         self.with_entry(object.external_id(), object.uid(), |known| known.version = known.version.max(version));
     }
 
     /// Takes an object out that is gone, and wakes those that waited for it.
-    pub fn remove(&self, object: &Snapshot, now: Mono) {
+    pub fn remove(&self, object: &RawIdentity, now: Mono) {
         let uid = object.uid();
         self.untold.remove(uid);
         // Left to the sweep: whoever clears up after the object goes on with it, and must know what has been sent (R6).
-        let visits = self.memories.let_go(uid);
+        let object_state = self.memories.let_go(uid);
         if let Some(slot) = lock(&self.slots).get_mut(object.external_id()) {
             let recorded = object.claimant(object.read_status().as_ref()).recorded;
-            domain::ended(uid, recorded.as_ref(), &mut lock(&self.known(slot)), &visits, now);
+            domain::ended(uid, recorded.as_ref(), &mut lock(&self.known(slot)), &object_state, now);
             self.forget_nothing(slot);
             slot.claims.remove(uid, &mut lock(&self.workspace));
             self.wake_others(slot, uid);

@@ -7,7 +7,8 @@ use crate::domain::{Call, Cause, Content, Effect, Fault, Limit, Limits, Meta, Op
 use crate::telemetry::{Metrics, Outcome};
 use crate::transport::TlsFault;
 use crate::unkey::{
-    self, Class, Client, CreateIdentity, Ear, Permission, RatelimitSpec, Refusal, Standing, Unreached, UpdateIdentity,
+    self, Class, Client, CreateIdentity, Ear, LimiterSnapshot, Permission, RatelimitSpec, Refusal, Unreached,
+    UpdateIdentity,
 };
 
 /// What was answered, and what is for the log only.
@@ -167,7 +168,7 @@ fn remedy(fault: &TlsFault) -> &'static str {
 }
 
 /// What holds up a call of `operation`, whoever makes it: what stops all calls under the root key, or all of that kind.
-pub fn held_up_by(standing: &Standing, operation: unkey::Operation) -> Option<Cause> {
+pub fn held_up_by(standing: &LimiterSnapshot, operation: unkey::Operation) -> Option<Cause> {
     let fault = standing.key.as_ref().and_then(|why| match refusal(why) {
         Reply::Failed(fault) => Some(fault.cause),
         _ => None,

@@ -20,7 +20,7 @@ use http::Request;
 use super::context::Context;
 use super::kube::words;
 use super::merge::{Change, Merge};
-use super::snapshot::Snapshot;
+use super::snapshot::RawIdentity;
 use super::table::lock;
 use crate::apiserver::WATCH_SECONDS;
 use crate::transport;
@@ -31,7 +31,7 @@ const HELD: Duration = Duration::from_secs(2);
 /// One that goes out later by more was not sent because this process stood still.
 const STILL: Duration = Duration::from_secs(5);
 /// An event of the watch of this number; `None`: those that have not listed have had their time.
-type Shown = Option<(usize, watcher::Event<Snapshot>)>;
+type Shown = Option<(usize, watcher::Event<RawIdentity>)>;
 
 /// How long those that have listed wait for the others.
 const LISTS_WITHIN: Duration = Duration::from_secs(5);
@@ -47,7 +47,7 @@ pub struct Scope {
 
 impl Scope {
     /// One API handle for each watch.
-    pub fn apis(&self, client: &Client) -> Vec<Api<Snapshot>> {
+    pub fn apis(&self, client: &Client) -> Vec<Api<RawIdentity>> {
         if self.namespaces.is_empty() {
             return vec![Api::all(client.clone())];
         }
@@ -112,7 +112,7 @@ pub fn changes(
     context: &Arc<Context>,
     scope: &Scope,
     streaming: bool,
-    store: Store<Snapshot>,
+    store: Store<RawIdentity>,
 ) -> impl Stream<Item = Change> + Send + use<> {
     let mut config = watcher::Config::default().timeout(WATCH_SECONDS);
     if let Some(selector) = &scope.selector {
@@ -128,7 +128,7 @@ pub fn changes(
             None => Api::all(client),
         };
         let context = Arc::clone(context);
-        let events = resumed(api, config.clone()).default_backoff().modify(Snapshot::prune);
+        let events = resumed(api, config.clone()).default_backoff().modify(RawIdentity::prune);
         let events = events.filter_map(move |event| {
             let event = event.map_err(|error| {
                 if transport::find::<KeptWaiting>(&error).is_none() {
@@ -154,9 +154,9 @@ pub fn changes(
 /// a version of the future: the API server then shows nothing until its versions have come so far (kubernetes#107457). No failure tells that this did
 /// not happen: a proxy, say, may have refused the watch while the API server was away.
 fn resumed(
-    api: Api<Snapshot>,
+    api: Api<RawIdentity>,
     config: watcher::Config,
-) -> impl Stream<Item = watcher::Result<watcher::Event<Snapshot>>> + Send {
+) -> impl Stream<Item = watcher::Result<watcher::Event<RawIdentity>>> + Send {
     let begin = move || watcher(api.clone(), config.clone()).boxed();
     futures::stream::unfold((begin(), begin), |(mut events, begin)| async move {
         let event = events.next().await?;

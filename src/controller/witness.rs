@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::access::Access;
+use super::access::PinnedClient;
 use super::context::Context;
 use super::permits::Need;
 use super::upstream;
@@ -104,7 +104,7 @@ pub enum Found {
 }
 
 /// One look; why there is none, if it was in vain. `missing`: what is not there, it seems.
-pub async fn look(context: &Context, access: &Access, missing: &HashSet<&ExternalId>) -> Result<Found, Cause> {
+pub async fn look(context: &Context, access: &PinnedClient, missing: &HashSet<&ExternalId>) -> Result<Found, Cause> {
     let client = access.unkey.as_ref().map_err(|missing| Cause::CredentialsMissing(missing.clone()))?;
     for external_id in context.table.likely_witnesses(missing) {
         match shows(context, client, external_id.as_str()).await {

@@ -32,17 +32,17 @@ use crate::telemetry::Told;
 
 /// Whether this process may act. Cheap to ask, so ask before every write.
 #[derive(Clone, Debug)]
-pub struct Lead(Arc<Term>);
+pub struct Leadership(Arc<LeaseTerm>);
 
 #[derive(Debug)]
-struct Term {
+struct LeaseTerm {
     origin: Instant,
     /// In ms since `origin`; `u64::MAX`: for ever.
     until: AtomicU64,
     leads: watch::Sender<bool>,
 }
 
-impl Lead {
+impl Leadership {
     /// Of a process that has no rivals.
     pub fn unrivalled() -> Self {
         Self::new(u64::MAX)
@@ -55,7 +55,7 @@ impl Lead {
 
     fn new(until: u64) -> Self {
         let leads = watch::Sender::new(until > 0);
-        Self(Arc::new(Term { origin: Instant::now(), until: AtomicU64::new(until), leads }))
+        Self(Arc::new(LeaseTerm { origin: Instant::now(), until: AtomicU64::new(until), leads }))
     }
 
     /// Resolves when this process leads.
@@ -64,7 +64,7 @@ impl Lead {
         let _ = self.subscribe().wait_for(|leads| *leads).await;
     }
 
-    /// Whether it leads, as it changes. It may say so a little too long: ask [`Lead::holds`] before a write.
+    /// Whether it leads, as it changes. It may say so a little too long: ask [`Leadership::holds`] before a write.
     pub fn subscribe(&self) -> watch::Receiver<bool> {
         self.0.leads.subscribe()
     }
@@ -99,7 +99,7 @@ pub enum LeaderError {
 
 /// Which lease, and who asks.
 #[derive(Clone, Debug)]
-pub struct Place {
+pub struct LeaseRef {
     /// `metadata.namespace`
     pub namespace: String,
     /// `metadata.name`
@@ -110,12 +110,12 @@ pub struct Place {
 
 /// A candidate for one lease.
 #[derive(Debug)]
-pub struct Candidate {
+pub struct LeaderElector {
     api: Api<Lease>,
     name: String,
     me: String,
     timing: Timing,
-    lead: Lead,
+    lead: Leadership,
     election: Election,
     /// As it was last read or written: labels and the like stay as they are.
     lease: Option<Lease>,
@@ -123,11 +123,11 @@ pub struct Candidate {
     dice: RandomState,
 }
 
-impl Candidate {
+impl LeaderElector {
     /// For the lease of that name. `client` should serve nothing else, so that no queue holds up a renewal.
-    pub fn new(client: Client, place: &Place, timing: Timing, lead: Lead) -> Self {
+    pub fn new(client: Client, place: &LeaseRef, timing: Timing, lead: Leadership) -> Self {
         let dice = RandomState::new();
-        let Place { namespace, name, holder } = place;
+        let LeaseRef { namespace, name, holder } = place;
         // Of this process alone: a restarted container must not take its predecessor's lease for its own.
         let me = format!("{holder}_{:016x}", dice.hash_one(std::process::id()));
         Self {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::Lead;
+use super::Leadership;
 use super::election::{Answer, Ask, Election, Record, Timing};
 
 const LEASE: Duration = Duration::from_secs(15);
@@ -31,7 +31,7 @@ fn having_read(record: Record) -> Election {
 /// As in a process that stood still: the passes wake before whoever renews.
 #[test]
 fn a_term_that_has_run_out_is_over_though_nobody_has_said_so() {
-    let lead = Lead::to_be_won();
+    let lead = Leadership::to_be_won();
     assert!(!lead.holds());
     lead.set(Some(lead.now() + secs(60)));
     assert!(lead.holds());
@@ -186,7 +186,7 @@ struct Asked {
 }
 
 /// A process with a clock of its own.
-struct Candidate {
+struct LeaderElector {
     election: Election,
     /// What its clock shows at the true time 0, and how many thousandths it goes wrong.
     offset: u64,
@@ -201,7 +201,7 @@ struct Candidate {
 const DEADLINE: u64 = 4_000;
 const RETRY: u64 = 2_000;
 
-impl Candidate {
+impl LeaderElector {
     fn clock(&self, at: u64) -> Duration {
         let wrong = i64::try_from(at).unwrap() * self.skew / 1_000;
         Duration::from_millis((self.offset + at).checked_add_signed(wrong).unwrap())
@@ -247,14 +247,14 @@ proptest! {
     #[test]
     fn never_two_may_act(fates in [fates(), fates(), fates()], offsets in prop::array::uniform3(0..9_000_000_u64), skews in prop::array::uniform3(-20..20_i64)) {
         let mut server = Server::default();
-        let mut candidates: Vec<Candidate> = fates
+        let mut candidates: Vec<LeaderElector> = fates
             .into_iter()
             .zip(offsets)
             .zip(skews)
             .enumerate()
             .map(|(n, ((fates, offset), skew))| {
                 let election = Election::new(n.to_string(), timing());
-                Candidate { election, offset, skew, fates: fates.into_iter(), wakes: 0, asked: None, has_seen_it: false }
+                LeaderElector { election, offset, skew, fates: fates.into_iter(), wakes: 0, asked: None, has_seen_it: false }
             })
             .collect();
         for now in (0..300_000).step_by(50) {

@@ -21,7 +21,7 @@ use super::watches::Watches;
 use super::words::{Outcome, PassEnd, WatchState};
 use crate::api::{EventReason, Reason};
 use crate::domain::KubeWrite;
-use crate::unkey::{Operation, Standing};
+use crate::unkey::{LimiterSnapshot, Operation};
 
 /// The operator's metrics. Clones share them.
 #[derive(Clone)]
@@ -50,13 +50,13 @@ struct Inner {
 
 /// What is shown as it is at the moment, and that nobody counts.
 #[derive(Debug)]
-pub struct View {
+pub struct Gauges {
     /// How many objects show each reason; `None`: not visited yet.
     pub reasons: HashMap<Option<Reason>, i64>,
     /// How long the longest has been out of step.
     pub oldest_unsynced: Duration,
     /// How things stand with the calls to Unkey.
-    pub calls: Standing,
+    pub calls: LimiterSnapshot,
     /// How many wait in each lane.
     pub waiting: [(&'static str, usize); 3],
     /// The root key was looked at, and shows nothing (R19).
@@ -284,7 +284,7 @@ impl Metrics {
     /// # Errors
     ///
     /// Only if a metric cannot be written as text, which is a bug.
-    pub fn render(&self, view: &View) -> Result<String, fmt::Error> {
+    pub fn render(&self, view: &Gauges) -> Result<String, fmt::Error> {
         self.0.permits.show(&view.calls, &view.waiting, view.unwitnessed);
         self.0.watches.show(&view.watches, view.dropped);
         self.0.leads.set(i64::from(view.leads));

@@ -9,6 +9,6 @@ mod watches;
 mod words;
 
 pub use log::{LogFormat, init};
-pub use metrics::{InFlight, Metrics, View};
+pub use metrics::{Gauges, InFlight, Metrics};
 pub use told::Told;
 pub use words::{Outcome, PassEnd, ScanEnd, WatchState};

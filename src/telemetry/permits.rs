@@ -10,7 +10,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::metrics::{ByOperation, Word, registered};
-use crate::unkey::{Operation, Standing};
+use crate::unkey::{LimiterSnapshot, Operation};
 
 /// Queues and budget.
 pub(super) struct Permits {
@@ -84,7 +84,7 @@ impl Permits {
         self.waits.get_or_create(&ByLane { lane: Word(lane) }).observe(waited.as_secs_f64());
     }
 
-    pub(super) fn show(&self, calls: &Standing, waiting: &[(&'static str, usize)], unwitnessed: bool) {
+    pub(super) fn show(&self, calls: &LimiterSnapshot, waiting: &[(&'static str, usize)], unwitnessed: bool) {
         for (lane, count) in waiting {
             self.waiting.get_or_create(&ByLane { lane: Word(lane) }).set(whole(*count));
         }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use unkey_operator::api::Reason;
-use unkey_operator::controller::Snapshot;
+use unkey_operator::controller::RawIdentity;
 use unkey_operator::domain::{FieldHash, Mark, Mono, Object, Phase};
 
 use super::fixtures::{Fixture, all};
@@ -11,7 +11,7 @@ use super::harness::condition;
 /// An object as a decision sees it.
 #[allow(clippy::default_trait_access)] // the type of what remembers pokes has no name out here
 pub fn read(object: &Value) -> Object {
-    let snapshot: Snapshot = serde_json::from_value(object.clone()).unwrap();
+    let snapshot: RawIdentity = serde_json::from_value(object.clone()).unwrap();
     snapshot.read(Mono::ZERO, &Default::default(), &mut Default::default())
 }
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use unkey_operator::api::{DeletionPolicy, IdentityStatus};
 use unkey_operator::controller::render_status;
 use unkey_operator::domain::{
-    Cause, ExternalId, Left, Losses, ObjectKey, Operation, Report, SpecError, Stall, Stripper, Uid, Verdict,
+    Cause, ExternalId, Left, Losses, ObjectKey, Operation, SpecError, Stall, StatusUpdate, Stripper, Uid, Verdict,
 };
 
 /// The generation that every status here speaks of.
@@ -93,7 +93,7 @@ pub fn verdicts() -> Vec<Verdict> {
 
 /// The status that says `verdict` of [`GENERATION`], written over another one.
 pub fn status(verdict: &Verdict, before: Option<&IdentityStatus>) -> IdentityStatus {
-    let report = Report {
+    let report = StatusUpdate {
         generation: GENERATION,
         held: None,
         deletion: DeletionPolicy::Delete,

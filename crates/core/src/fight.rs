@@ -7,9 +7,9 @@ use super::content::Applied;
 use super::ids::Mono;
 use super::knowledge::Seen;
 use super::object::Object;
+use super::object_state::{FailureState, ObjectState};
 use super::situation::Policy;
 use super::verdict::Cause;
-use super::visits::{Trouble, Visits};
 use unkey_operator_api::{Reason, StatusCause};
 
 /// So many times a difference is set right before it is left alone.
@@ -19,7 +19,7 @@ pub(super) const BROKEN: u32 = 5;
 
 /// A difference that comes back after it was set right.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fight {
+pub struct CorrectionLimit {
     /// The generation that is fought for.
     pub generation: i64,
     /// What stands in Unkey each time, of the managed fields; `None`: known only from a status, which does not say.
@@ -30,7 +30,7 @@ pub struct Fight {
     pub last: Mono,
 }
 
-impl Fight {
+impl CorrectionLimit {
     fn is_about(&self, object: &Object, found: &Applied) -> bool {
         self.generation == object.generation && self.found.as_ref().is_none_or(|before| before == found)
     }
@@ -47,24 +47,25 @@ fn held_there(object: &Object, seen: &Seen) -> Option<Applied> {
 }
 
 /// Counts a correction of what was seen.
-pub(super) fn corrected(object: &Object, seen: &Seen, visits: &mut Visits, now: Mono) {
+pub(super) fn corrected(object: &Object, seen: &Seen, object_state: &mut ObjectState, now: Mono) {
     let Some(found) = held_there(object, seen) else { return };
-    let before = visits.fight.take().filter(|fight| fight.is_about(object, &found));
+    let before = object_state.fight.take().filter(|fight| fight.is_about(object, &found));
     let corrections = before.map_or(0, |fight| fight.corrections) + 1;
-    visits.fight = Some(Fight { generation: object.generation, found: Some(found), corrections, last: now });
+    object_state.fight =
+        Some(CorrectionLimit { generation: object.generation, found: Some(found), corrections, last: now });
 }
 
 /// Until when what a settled read has just shown is to be left alone.
-pub(super) fn truce(object: &Object, seen: &Seen, visits: &Visits, now: Mono) -> Option<Mono> {
+pub(super) fn truce(object: &Object, seen: &Seen, object_state: &ObjectState, now: Mono) -> Option<Mono> {
     let found = held_there(object, seen)?;
     let differs = object.spec.as_ref().is_ok_and(|desired| desired.missing_from(&found).is_some());
-    let fight = visits.fight.as_ref().filter(|fight| differs && fight.is_about(object, &found))?;
+    let fight = object_state.fight.as_ref().filter(|fight| differs && fight.is_about(object, &found))?;
     let until = fight.last.after(backoff::HOUR_MS);
     (fight.corrections >= CORRECTIONS && now < until).then_some(until)
 }
 
 /// What a process finds given up for an hour it does not try at once, only because it began.
-pub(super) fn resume(object: &Object, visits: &mut Visits, policy: &Policy, now: Mono) {
+pub(super) fn resume(object: &Object, object_state: &mut ObjectState, policy: &Policy, now: Mono) {
     let Some(record) = object.recorded.own().filter(|record| record.generation == object.generation) else { return };
     // Whoever owns gets finalizer and claim back at once (R1): one that does not stay on is found out anew.
     let marked = object.finalizer && object.mark.own().is_some();
@@ -73,13 +74,14 @@ pub(super) fn resume(object: &Object, visits: &mut Visits, policy: &Policy, now:
     }
     let cause = if record.shown.cause == Some(StatusCause::Broken) { Cause::Broken } else { Cause::Contested };
     if cause == Cause::Contested {
-        visits.suspicion = object.held().is_some();
-        visits.fight = Some(Fight { generation: object.generation, found: None, corrections: CORRECTIONS, last: now });
+        object_state.suspicion = object.held().is_some();
+        object_state.fight =
+            Some(CorrectionLimit { generation: object.generation, found: None, corrections: CORRECTIONS, last: now });
     } else {
-        visits.broken = BROKEN;
+        object_state.broken = BROKEN;
     }
-    visits.failures = BROKEN;
-    visits.trouble = Some(Trouble {
+    object_state.failures = BROKEN;
+    object_state.trouble = Some(FailureState {
         cause,
         retry_at: Some(now.after(backoff::HOUR_MS)),
         lasting: true,

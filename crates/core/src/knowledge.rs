@@ -22,13 +22,13 @@ pub struct Knowledge {
     /// taking the lead, or first seeing an object that already carried a claim.
     pub evidence_from: Evidence,
     /// A write whose outcome is unknown and that no settled read has cleared.
-    pub doubt: Option<Doubt>,
+    pub doubt: Option<UnknownOutcome>,
     /// The same of writes that another process may have sent. One that says Ready has settled them.
-    pub inherited: Option<Doubt>,
+    pub inherited: Option<UnknownOutcome>,
     /// A write that was begun and has not been answered to [`learn()`](super::learn()). If a pass ends (or is dropped) with it, that is a doubt.
     pub in_flight: Option<InFlight>,
     /// Fields whose update has an unknown outcome: what Unkey last accepted of them is not known.
-    pub unsure: Option<Unsure>,
+    pub unsure: Option<UncertainFields>,
     /// When rate limits were last sent. Sent twice within a window they need a settled read: the server computes the
     /// difference against its replica.
     pub limits_sent: Option<Mono>,
@@ -39,7 +39,7 @@ pub struct Knowledge {
     /// When the last read was answered, if it found nothing and no witness has shown that this counts (R19).
     pub unwitnessed: Option<Mono>,
     /// The same, if it counts for an object that stays and not for one that is leaving (R19), with what it has settled.
-    pub tentative: Option<(Mono, Option<Doubt>)>,
+    pub tentative: Option<(Mono, Option<UnknownOutcome>)>,
 }
 
 /// From when on a read may count, but for the consistency window.
@@ -130,7 +130,7 @@ impl LastWrite {
 
 /// Writes whose outcome is unknown, taken together.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Doubt {
+pub struct UnknownOutcome {
     /// When the last of them is surely over.
     pub over: Evidence,
     /// All of them were answered (a 5xx of Unkey): nothing is on its way any more, and the next accepted write settles it.
@@ -141,7 +141,7 @@ pub struct Doubt {
 
 /// Fields that an update may have changed. The next accepted update that sends a field settles it, as does a settled read.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Unsure {
+pub struct UncertainFields {
     /// The object it was for.
     pub uid: Uid,
     /// Meta was sent.
@@ -160,8 +160,8 @@ pub struct InFlight {
     /// When it is over at the latest.
     pub deadline: Mono,
     /// The fields that an update sends.
-    pub fields: Option<Unsure>,
-    /// What [`Visits::sent`](super::visits::Visits::sent) was before: a definite refusal restores it.
+    pub fields: Option<UncertainFields>,
+    /// What [`ObjectState::sent`](super::visits::Visits::sent) was before: a definite refusal restores it.
     pub sent_before: bool,
 }
 
@@ -196,7 +196,7 @@ pub enum Seen {
     },
 }
 
-impl Doubt {
+impl UnknownOutcome {
     /// About one write; `create`: the object, if it was a create.
     pub fn new(over: Mono, ended: bool, create: Option<Uid>) -> Self {
         Self { over: Evidence::Since(over), ended, creates: create.into_iter().collect() }
@@ -216,12 +216,12 @@ impl Doubt {
 
 impl Knowledge {
     /// What is in doubt, an unanswered write included.
-    pub fn doubt(&self) -> Option<Doubt> {
+    pub fn doubt(&self) -> Option<UnknownOutcome> {
         let in_flight = self.in_flight.as_ref().map(|sent| {
             let create = (sent.what == Write::Create).then(|| sent.uid.clone());
-            Doubt::new(sent.deadline, false, create)
+            UnknownOutcome::new(sent.deadline, false, create)
         });
-        [self.doubt.clone(), self.inherited.clone(), in_flight].into_iter().flatten().reduce(Doubt::and)
+        [self.doubt.clone(), self.inherited.clone(), in_flight].into_iter().flatten().reduce(UnknownOutcome::and)
     }
 
     /// A create is in doubt, of whatever object: only a settled read says what it made.
@@ -237,7 +237,7 @@ impl Knowledge {
     /// What a status records as accepted, less what is not known any more.
     pub fn sure_of(&self, uid: &Uid, recorded: Fields) -> Fields {
         let in_flight = self.in_flight.as_ref().and_then(|sent| sent.fields.as_ref());
-        let unsure = |field: fn(&Unsure) -> bool| {
+        let unsure = |field: fn(&UncertainFields) -> bool| {
             self.unsure.iter().chain(in_flight).any(|unsure| unsure.uid == *uid && field(unsure))
         };
         recorded.unsure(unsure(|unsure| unsure.meta), unsure(|unsure| unsure.limits))
@@ -268,7 +268,7 @@ impl Knowledge {
     }
 
     /// Adds a doubt to what is known.
-    pub fn add_doubt(&mut self, doubt: Doubt) {
+    pub fn add_doubt(&mut self, doubt: UnknownOutcome) {
         self.evidence_from = self.evidence_from.max(doubt.over);
         self.doubt = Some(match self.doubt.take() {
             Some(before) => before.and(doubt),
@@ -277,7 +277,7 @@ impl Knowledge {
     }
 
     /// Adds a doubt about what another process may have sent.
-    pub fn inherit(&mut self, doubt: Doubt) {
+    pub fn inherit(&mut self, doubt: UnknownOutcome) {
         self.evidence_from = self.evidence_from.max(doubt.over);
         self.inherited = Some(match self.inherited.take() {
             Some(before) => before.and(doubt),
@@ -358,8 +358,8 @@ impl Knowledge {
     }
 
     /// A settled read has answered what was in doubt.
-    pub fn settle(&mut self) -> Option<Doubt> {
-        self.doubt.take().into_iter().chain(self.inherited.take()).reduce(Doubt::and)
+    pub fn settle(&mut self) -> Option<UnknownOutcome> {
+        self.doubt.take().into_iter().chain(self.inherited.take()).reduce(UnknownOutcome::and)
     }
 
     /// The moment from which on a read is settled, with a consistency window of `window` milliseconds.

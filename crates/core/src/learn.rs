@@ -10,13 +10,13 @@ use super::content::Content;
 use super::desired::Desired;
 use super::fight;
 use super::ids::{Confirmed, IdentityId, Mono};
-use super::knowledge::{Doubt, InFlight, Knowledge, LastWrite, Seen, Unsure, Write};
-use super::note::Note;
+use super::knowledge::{InFlight, Knowledge, LastWrite, Seen, UncertainFields, UnknownOutcome, Write};
+use super::note::EventNote;
 use super::object::Object;
+use super::object_state::{FailureState, ObjectState, Unfound};
 use super::permission::Operation;
 use super::situation::{Call, Policy, Purpose};
 use super::verdict::Cause;
-use super::visits::{Trouble, Unfound, Visits};
 
 /// What Unkey answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,7 +76,7 @@ pub enum Effect {
 
 /// The circumstances of an answer.
 #[derive(Clone, Copy, Debug)]
-pub struct Telling {
+pub struct ReplyContext {
     /// When the request began.
     pub begun: Mono,
     /// When the answer was there.
@@ -103,7 +103,7 @@ fn unknown(known: &mut Knowledge, sent: &InFlight) {
 
 fn in_doubt(known: &mut Knowledge, sent: &InFlight, over: Mono, ended: bool) {
     let create = (sent.what == Write::Create).then(|| sent.uid.clone());
-    known.add_doubt(Doubt::new(over, ended, create));
+    known.add_doubt(UnknownOutcome::new(over, ended, create));
     if sent.what == Write::Delete && matches!(known.seen, Seen::Ours { .. }) {
         // R6: what was seen before a delete that may have taken effect allows no other one.
         known.seen = Seen::Nothing;
@@ -111,7 +111,7 @@ fn in_doubt(known: &mut Knowledge, sent: &InFlight, over: Mono, ended: bool) {
     if let Some(fields) = &sent.fields {
         known.unsure = Some(match known.unsure.take().filter(|before| before.uid == fields.uid) {
             Some(before) => {
-                Unsure { meta: before.meta || fields.meta, limits: before.limits || fields.limits, ..before }
+                UncertainFields { meta: before.meta || fields.meta, limits: before.limits || fields.limits, ..before }
             }
             None => fields.clone(),
         });
@@ -119,7 +119,7 @@ fn in_doubt(known: &mut Knowledge, sent: &InFlight, over: Mono, ended: bool) {
 }
 
 /// What an accepted update sent is known again.
-fn sure_again(known: &mut Knowledge, sent: &Unsure) {
+fn sure_again(known: &mut Knowledge, sent: &UncertainFields) {
     if let Some(unsure) = known.unsure.as_mut().filter(|unsure| unsure.uid == sent.uid) {
         unsure.meta &= !sent.meta;
         unsure.limits &= !sent.limits;
@@ -127,7 +127,7 @@ fn sure_again(known: &mut Knowledge, sent: &Unsure) {
 }
 
 /// Notes a call before it is sent; it is over by `deadline` at the latest.
-pub fn begin(object: &Object, call: &Call, known: &mut Knowledge, visits: &mut Visits, deadline: Mono) {
+pub fn begin(object: &Object, call: &Call, known: &mut Knowledge, object_state: &mut ObjectState, deadline: Mono) {
     let what = match call {
         Call::Read(_) => return,
         Call::Create(_) => Write::Create,
@@ -137,13 +137,13 @@ pub fn begin(object: &Object, call: &Call, known: &mut Knowledge, visits: &mut V
     let uid = object.guard.uid.clone();
     let fields = match call {
         Call::Update { patch, .. } => {
-            Some(Unsure { uid: uid.clone(), meta: patch.meta.is_some(), limits: patch.limits.is_some() })
+            Some(UncertainFields { uid: uid.clone(), meta: patch.meta.is_some(), limits: patch.limits.is_some() })
         }
         _ => None,
     };
-    known.in_flight = Some(InFlight { uid, what, deadline, fields, sent_before: visits.sent });
-    visits.sent |= what == Write::Create;
-    visits.met_deleting |= what == Write::Delete;
+    known.in_flight = Some(InFlight { uid, what, deadline, fields, sent_before: object_state.sent });
+    object_state.sent |= what == Write::Create;
+    object_state.met_deleting |= what == Write::Delete;
 }
 
 /// Takes in the answer to a call. Returns what is worth an event.
@@ -152,38 +152,38 @@ pub fn learn(
     call: &Call,
     reply: &Reply,
     known: &mut Knowledge,
-    visits: &mut Visits,
+    object_state: &mut ObjectState,
     policy: &Policy,
-    telling: Telling,
-) -> Option<Note> {
+    telling: ReplyContext,
+) -> Option<EventNote> {
     let sent = known.in_flight.take();
     if let Reply::Failed(fault) = reply {
-        failed(object, call, fault, sent.as_ref(), known, visits, policy, telling);
+        failed(object, call, fault, sent.as_ref(), known, object_state, policy, telling);
         return None;
     }
-    let (failures, before) = (visits.failures, visits.trouble.take());
-    visits.failures = 0;
+    let (failures, before) = (object_state.failures, object_state.trouble.take());
+    object_state.failures = 0;
     if !matches!(call, Call::Read(_)) {
-        visits.broken = 0;
+        object_state.broken = 0;
     }
     if let (Call::Read(_), Some(trouble)) = (call, before.as_ref().filter(|trouble| trouble.write)) {
         // The row of failures goes on, or a repeated delete with its get would never be shown and never be slowed down (R13).
-        visits.failures = failures;
-        visits.trouble = Some(Trouble { retry_at: Some(telling.now), ..trouble.clone() });
+        object_state.failures = failures;
+        object_state.trouble = Some(FailureState { retry_at: Some(telling.now), ..trouble.clone() });
     }
     match (call, reply) {
         (Call::Read(external_id), Reply::Found { external_id: replied, id, content }) => {
-            if visits.suspicion {
+            if object_state.suspicion {
                 // Whether that is over only the write that follows can tell.
-                visits.failures = failures;
+                object_state.failures = failures;
             }
-            reads::found(external_id, replied, id, content, object, known, visits, policy, telling, failures);
+            reads::found(external_id, replied, id, content, object, known, object_state, policy, telling, failures);
         }
-        (Call::Read(_), Reply::Absent) => reads::absent(object, known, visits, policy, telling, failures),
+        (Call::Read(_), Reply::Absent) => reads::absent(object, known, object_state, policy, telling, failures),
         (Call::Create(desired), Reply::Created { id }) => match Confirmed::from_create(&desired.external_id, id) {
             Some(identity) => {
                 accepted(known, telling.now, policy, true, call.carries_limits());
-                created(object, desired, identity, known, visits, policy);
+                created(object, desired, identity, known, object_state, policy);
             }
             // Accepted, but nobody knows as what.
             None => {
@@ -195,10 +195,10 @@ pub fn learn(
         (Call::Create(_), Reply::Exists) => {
             known.last = LastWrite::Exists { uid: object.guard.uid.clone() };
             known.seen = Seen::Nothing;
-            visits.failures = failures;
-            visits.sent = sent.is_some_and(|sent| sent.sent_before);
-            visits.met_exists = true;
-            visits.exists_since.get_or_insert(telling.now);
+            object_state.failures = failures;
+            object_state.sent = sent.is_some_and(|sent| sent.sent_before);
+            object_state.met_exists = true;
+            object_state.exists_since.get_or_insert(telling.now);
         }
         (Call::Update { to, patch, purpose }, Reply::Updated { external_id, id }) => {
             accepted(known, telling.now, policy, true, call.carries_limits());
@@ -207,42 +207,42 @@ pub fn learn(
             }
             if Confirmed::from_reply(to.external_id(), external_id, id).as_ref() != Some(to) {
                 // It was written to, whatever it is: hold everything and say so.
-                visits.failures = failures + 1;
-                visits.rejudge = None;
-                visits.trouble = Some(trouble(object, policy, Cause::Mismatch, None, true));
+                object_state.failures = failures + 1;
+                object_state.rejudge = None;
+                object_state.trouble = Some(trouble(object, policy, Cause::Mismatch, None, true));
                 return None;
             }
             let last = known.updated(object, to, &patch.hashes());
             if *purpose == Purpose::Drift {
-                fight::corrected(object, &known.seen, visits, telling.now);
+                fight::corrected(object, &known.seen, object_state, telling.now);
             }
-            visits.drifted = false;
-            visits.unfound = None;
+            object_state.drifted = false;
+            object_state.unfound = None;
             known.last = last;
-            visits.suspicion = false;
-            return (*purpose == Purpose::Drift).then(|| Note::DriftCorrected(to.id().clone()));
+            object_state.suspicion = false;
+            return (*purpose == Purpose::Drift).then(|| EventNote::DriftCorrected(to.id().clone()));
         }
         (Call::Update { to, .. }, Reply::Absent) => {
-            update_found_nothing(object, to, known, visits, policy, telling, failures);
+            update_found_nothing(object, to, known, object_state, policy, telling, failures);
         }
         (Call::Delete(identity), Reply::Deleted) => {
             accepted(known, telling.now, policy, false, false);
             known.shown_at = None;
             known.last = LastWrite::Deleted { uid: object.guard.uid.clone(), identity: identity.clone() };
             known.seen = Seen::Nothing;
-            visits.unfound = None;
+            object_state.unfound = None;
         }
         (Call::Delete(identity), Reply::Absent) => {
-            unfound(identity, Operation::Delete, known, visits, policy, telling);
-            visits.failures = failures;
+            unfound(identity, Operation::Delete, known, object_state, policy, telling);
+            object_state.failures = failures;
         }
         // An answer that does not belong to the question: nothing was learned, and of a write nothing is known.
         _ => {
             if let Some(sent) = &sent {
                 unknown(known, sent);
             }
-            visits.failures = failures;
-            visits.trouble = before;
+            object_state.failures = failures;
+            object_state.trouble = before;
         }
     }
     None
@@ -254,7 +254,7 @@ fn created(
     desired: &Desired,
     identity: Confirmed,
     known: &mut Knowledge,
-    visits: &mut Visits,
+    object_state: &mut ObjectState,
     policy: &Policy,
 ) {
     let uid = object.guard.uid.clone();
@@ -262,9 +262,9 @@ fn created(
     known.last = LastWrite::Created { uid, identity, applied, credential, noted: false };
     // What was seen before is not about this identity, and lives no more.
     known.seen = Seen::Nothing;
-    visits.maybe_own = None;
-    visits.suspicion = false;
-    visits.exists_since = None;
+    object_state.maybe_own = None;
+    object_state.suspicion = false;
+    object_state.exists_since = None;
 }
 
 /// The identity is gone, a replica is behind, or the root key lacks the permission.
@@ -272,20 +272,20 @@ fn update_found_nothing(
     object: &Object,
     to: &Confirmed,
     known: &mut Knowledge,
-    visits: &mut Visits,
+    object_state: &mut ObjectState,
     policy: &Policy,
-    telling: Telling,
+    telling: ReplyContext,
     failures: u32,
 ) {
-    visits.suspicion = true;
-    visits.failures = failures;
-    if unfound(to, Operation::Update, known, visits, policy, telling) {
+    object_state.suspicion = true;
+    object_state.failures = failures;
+    if unfound(to, Operation::Update, known, object_state, policy, telling) {
         return;
     }
-    visits.failures += 1;
+    object_state.failures += 1;
     if failures > 0 {
         // A read shows it and an update does not find it: replicas that disagree must not drive a loop.
-        visits.trouble = Some(lag(object, visits, policy, telling));
+        object_state.trouble = Some(lag(object, object_state, policy, telling));
     }
 }
 
@@ -295,13 +295,13 @@ fn unfound(
     to: &Confirmed,
     operation: Operation,
     known: &mut Knowledge,
-    visits: &mut Visits,
+    object_state: &mut ObjectState,
     policy: &Policy,
-    telling: Telling,
+    telling: ReplyContext,
 ) -> bool {
     let settled = telling.begun >= known.settles_at(policy.window);
     known.seen = Seen::Nothing;
-    visits.unfound = Some(Unfound { id: to.id().clone(), operation, settled });
+    object_state.unfound = Some(Unfound { id: to.id().clone(), operation, settled });
     settled
 }
 
@@ -309,19 +309,19 @@ fn unfound(
 fn denied(
     object: &Object,
     operation: Operation,
-    visits: &mut Visits,
+    object_state: &mut ObjectState,
     policy: &Policy,
-    telling: Telling,
+    telling: ReplyContext,
     failures: u32,
 ) {
     if failures == 0 {
-        visits.failing_since = telling.begun;
+        object_state.failing_since = telling.begun;
     }
-    visits.failures = failures + 1;
+    object_state.failures = failures + 1;
     let cause = Cause::PermissionDenied(operation);
-    let delay = backoff::delay(&cause, visits.failures, 0, telling.dice);
+    let delay = backoff::delay(&cause, object_state.failures, 0, telling.dice);
     let trouble = trouble(object, policy, cause, delay.map(|ms| telling.now.after(ms)), true);
-    visits.trouble = Some(Trouble { write: true, ..trouble });
+    object_state.trouble = Some(FailureState { write: true, ..trouble });
 }
 
 fn accepted(known: &mut Knowledge, now: Mono, policy: &Policy, keeps: bool, limits: bool) {
@@ -333,7 +333,7 @@ fn accepted(known: &mut Knowledge, now: Mono, policy: &Policy, keeps: bool, limi
         let twice = known.limits_sent.is_some_and(|before| now < before.after(policy.window));
         known.limits_sent = Some(now);
         if twice {
-            known.add_doubt(Doubt::new(now, false, None));
+            known.add_doubt(UnknownOutcome::new(now, false, None));
         }
     }
     if !keeps {
@@ -342,9 +342,9 @@ fn accepted(known: &mut Knowledge, now: Mono, policy: &Policy, keeps: bool, limi
 }
 
 /// The primary and its replicas disagree: again in a while.
-fn lag(object: &Object, visits: &Visits, policy: &Policy, telling: Telling) -> Trouble {
-    let delay = backoff::delay(&Cause::Lag, visits.failures, 0, telling.dice);
-    trouble(object, policy, Cause::Lag, delay.map(|ms| telling.now.after(ms)), visits.failures > 1)
+fn lag(object: &Object, object_state: &ObjectState, policy: &Policy, telling: ReplyContext) -> FailureState {
+    let delay = backoff::delay(&Cause::Lag, object_state.failures, 0, telling.dice);
+    trouble(object, policy, Cause::Lag, delay.map(|ms| telling.now.after(ms)), object_state.failures > 1)
 }
 
 /// The id that the object owns, as its status shows it or, until it does, as this process knows better.
@@ -357,8 +357,8 @@ fn owned_id(object: &Object, known: &Knowledge) -> Option<IdentityId> {
     }
 }
 
-fn trouble(object: &Object, policy: &Policy, cause: Cause, retry_at: Option<Mono>, lasting: bool) -> Trouble {
-    Trouble {
+fn trouble(object: &Object, policy: &Policy, cause: Cause, retry_at: Option<Mono>, lasting: bool) -> FailureState {
+    FailureState {
         cause,
         retry_at,
         lasting,
@@ -376,13 +376,13 @@ fn failed(
     fault: &Fault,
     sent: Option<&InFlight>,
     known: &mut Knowledge,
-    visits: &mut Visits,
+    object_state: &mut ObjectState,
     policy: &Policy,
-    telling: Telling,
+    telling: ReplyContext,
 ) {
     if let Some(sent) = sent {
         match fault.effect {
-            Effect::None => visits.sent = sent.sent_before,
+            Effect::None => object_state.sent = sent.sent_before,
             Effect::Ended => {
                 in_doubt(known, sent, telling.now, true);
                 // It may have changed the limits, as the server's primary holds them: that counts as sent.
@@ -393,25 +393,29 @@ fn failed(
             Effect::Unknown => unknown(known, sent),
         }
     }
-    if visits.failures == 0 {
-        visits.failing_since = telling.begun;
+    if object_state.failures == 0 {
+        object_state.failing_since = telling.begun;
     }
-    visits.failures += 1;
+    object_state.failures += 1;
     if sent.is_some() {
-        visits.broken = if fault.effect == Effect::Ended { visits.broken + 1 } else { 0 };
+        object_state.broken = if fault.effect == Effect::Ended { object_state.broken + 1 } else { 0 };
     }
     // R16: if others get answers, it is not Unkey that is down.
-    let broken = visits.broken >= fight::BROKEN && telling.thrives.is_some_and(|at| at > visits.failing_since);
+    let broken =
+        object_state.broken >= fight::BROKEN && telling.thrives.is_some_and(|at| at > object_state.failing_since);
     let cause = if broken { Cause::Broken } else { fault.cause.clone() };
-    let delay = backoff::delay(&cause, visits.failures, fault.retry_after, telling.dice);
+    let delay = backoff::delay(&cause, object_state.failures, fault.retry_after, telling.dice);
     if delay.is_none() {
-        visits.rejudge = None;
+        object_state.rejudge = None;
     }
     // Causes that alternate (429, 5xx, 429 …) are not worth a write each: what is shown stays until another one comes twice (S30).
     let alternates = cause.is_passing()
-        && visits.trouble.as_ref().is_some_and(|last| last.lasting && last.cause.is_passing() && last.cause != cause);
-    let lasts = visits.failures > 1 || !cause.is_passing() || delay.is_none_or(|ms| ms >= 10_000);
+        && object_state
+            .trouble
+            .as_ref()
+            .is_some_and(|last| last.lasting && last.cause.is_passing() && last.cause != cause);
+    let lasts = object_state.failures > 1 || !cause.is_passing() || delay.is_none_or(|ms| ms >= 10_000);
     let lasting = lasts && !alternates;
     let trouble = trouble(object, policy, cause, delay.map(|ms| telling.now.after(ms)), lasting);
-    visits.trouble = Some(Trouble { write: sent.is_some(), ..trouble });
+    object_state.trouble = Some(FailureState { write: sent.is_some(), ..trouble });
 }

@@ -1,7 +1,7 @@
 //! Decides. Pure: no Kubernetes client, no HTTP, no clock, no randomness, no async.
 //!
 //! A pass over an object is a loop: [`decide()`] looks at a [`Situation`] and names ONE request, the controller performs
-//! it, [`learn()`] takes the answer into [`Knowledge`] and [`Visits`], and `decide` is asked again. Each step is one
+//! it, [`learn()`] takes the answer into [`Knowledge`] and [`ObjectState`], and `decide` is asked again. Each step is one
 //! request and so one crash point, which is what lets tests and the model checker enumerate them all (see
 //! docs/adr/0001). Rule numbers (R1…) in comments are those of docs/rules.md.
 
@@ -22,6 +22,7 @@ mod losses;
 mod message;
 mod note;
 mod object;
+mod object_state;
 mod observe;
 mod ownership;
 mod permission;
@@ -33,7 +34,6 @@ pub mod session;
 mod situation;
 mod takeover;
 mod verdict;
-mod visits;
 mod witness;
 mod workspace;
 
@@ -44,13 +44,14 @@ pub use crd::{Crd, CrdMemory, CrdSight};
 pub use decide::{decide, overdue};
 pub use desired::{Desired, MAX_DEPTH, MAX_KEY_BYTES, MAX_META_BYTES, Spec, SpecError, depth};
 pub use fields::{Field, Fields};
-pub use fight::Fight;
+pub use fight::CorrectionLimit;
 pub use ids::{Confirmed, ExternalId, IdentityId, Mono, ObjectKey, Uid};
-pub use knowledge::{Doubt, Evidence, InFlight, Knowledge, LastWrite, Seen, Unsure, Write};
-pub use learn::{Effect, Fault, Reply, Telling, begin, begin_pass, learn};
+pub use knowledge::{Evidence, InFlight, Knowledge, LastWrite, Seen, UncertainFields, UnknownOutcome, Write};
+pub use learn::{Effect, Fault, Reply, ReplyContext, begin, begin_pass, learn};
 pub use losses::{Losses, lossless};
-pub use note::Note;
-pub use object::{Controls, Crowd, Guard, Object, Phase, Poke};
+pub use note::EventNote;
+pub use object::{Controls, Crowd, Guard, Object, Phase, ReconcileRequest};
+pub use object_state::{FailureState, ObjectState, Unfound};
 pub use observe::{
     LeftBehind, claimed, claiming, ended, left_behind, not_claimed, not_released, observe, released, releasing, rewound,
 };
@@ -61,11 +62,12 @@ pub use refusal::{
     KubeWrite, MAX_ANNOTATION_BYTES, Refusal, Refusals, Refused, Stripped, Stripper, accepted, concluded,
     definition_changed, is_refusal, managers_seen, put_on, refused, told,
 };
-pub use report::{Held, Record, Recorded, Report, Shown};
-pub use situation::{Call, Entry, Freed, KubeStep, LOOK_MS, Patch, Policy, Purpose, Settled, Situation, Step, Wake};
+pub use report::{OwnedIdentity, PriorStatus, Record, Shown, StatusUpdate};
+pub use situation::{
+    Call, Entry, KubeStep, LOOK_MS, Patch, Policy, Purpose, ReleaseProof, Settled, Situation, Step, Wake,
+};
 pub use takeover::begins as begins_takeover;
 pub use verdict::{Cause, Left, Stall, Verdict};
-pub use visits::{Trouble, Unfound, Visits};
 pub use witness::{Testimony, Witness};
 pub use workspace::{CANARIES, Gate, KeyMark, Look, Workspace, proven_by};
 

@@ -3,7 +3,7 @@
 //! No secret, no name from another namespace, no request id and nothing that changes from one retry to the next.
 
 use super::ids::ObjectKey;
-use super::note::Note;
+use super::note::EventNote;
 use super::permission::Operation;
 use super::refusal::{MAX_ANNOTATION_BYTES, Stripper};
 use super::verdict::{Cause, Left, Stall, Verdict};
@@ -222,28 +222,28 @@ fn blocked(cause: &Cause, key: &ObjectKey, external_id: &str) -> String {
     )
 }
 
-pub(super) fn of_note(note: &Note) -> String {
+pub(super) fn of_note(note: &EventNote) -> String {
     for_people(text_of_note(note))
 }
 
-fn text_of_note(note: &Note) -> String {
+fn text_of_note(note: &EventNote) -> String {
     match note {
-        Note::Adopted(id) => format!("Took over the existing identity {id}."),
-        Note::Recreated(id) => format!(
+        EventNote::Adopted(id) => format!("Took over the existing identity {id}."),
+        EventNote::Recreated(id) => format!(
             "The identity had vanished from Unkey and was created again as {id}; keys of the old one are not linked to it."
         ),
-        Note::Replaced(id) => {
+        EventNote::Replaced(id) => {
             format!("Another identity, {id}, stands in Unkey under this externalId; it was taken over.")
         }
-        Note::DriftCorrected(id) => format!("Identity {id} held something else than the spec; it was set right."),
-        Note::Released { field } => {
+        EventNote::DriftCorrected(id) => format!("Identity {id} held something else than the spec; it was set right."),
+        EventNote::Released { field } => {
             let empty = if *field == "meta" { "{}" } else { "[]" };
             format!(
                 "{field} left the spec and is no longer managed; Unkey keeps what it holds. To clear it, set {field}: {empty} and \
                  adoptionPolicy: Always."
             )
         }
-        Note::Orphaned(external_id) => format!(
+        EventNote::Orphaned(external_id) => format!(
             "The identity '{}' stays in Unkey.",
             external_id.as_ref().map_or("?", super::ids::ExternalId::as_str)
         ),

@@ -7,7 +7,7 @@ use super::message;
 
 /// Something worth an event: what the status cannot show.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Note {
+pub enum EventNote {
     /// An existing identity was taken over.
     Adopted(IdentityId),
     /// The identity had vanished and was created again.
@@ -25,7 +25,7 @@ pub enum Note {
     Orphaned(Option<ExternalId>),
 }
 
-impl Note {
+impl EventNote {
     /// The event's reason.
     pub fn reason(&self) -> EventReason {
         match self {

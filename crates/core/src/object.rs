@@ -3,7 +3,7 @@
 use super::claim::Mark;
 use super::desired::{Desired, SpecError};
 use super::ids::{ExternalId, Mono, ObjectKey, Uid};
-use super::report::{Held, Recorded};
+use super::report::{OwnedIdentity, PriorStatus};
 use super::situation::Policy;
 use unkey_operator_api::{AdoptionPolicy, DeletionPolicy};
 
@@ -30,7 +30,7 @@ pub struct Object {
     /// `metadata.generation`.
     pub generation: i64,
     /// An unanswered request for a check, by annotation.
-    pub poke: Option<Poke>,
+    pub poke: Option<ReconcileRequest>,
     /// The identity's key; `None` only if the schema was tampered with.
     pub external_id: Option<ExternalId>,
     /// Policies and suspension.
@@ -38,7 +38,7 @@ pub struct Object {
     /// The content asked for.
     pub spec: Result<Desired, SpecError>,
     /// The status.
-    pub recorded: Recorded,
+    pub recorded: PriorStatus,
 }
 
 /// The life an object is in and the version of it that was seen.
@@ -77,7 +77,7 @@ pub enum Phase {
 
 /// A value of the annotation `unkey.com/reconcile-requested-at` that the status does not echo.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Poke {
+pub struct ReconcileRequest {
     /// The annotation's value.
     pub value: String,
     /// When this process first saw that value.
@@ -109,7 +109,7 @@ impl Object {
     }
 
     /// The identity recorded under this very uid, unless the claim gives it up (R9).
-    pub fn held(&self) -> Option<&Held> {
+    pub fn held(&self) -> Option<&OwnedIdentity> {
         let held = self.recorded.own()?.held.as_ref()?;
         let given_up = self.mark.own().and_then(|claim| claim.given_up.as_ref());
         (given_up != Some(held.identity.id())).then_some(held)

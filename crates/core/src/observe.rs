@@ -4,88 +4,90 @@ use super::claim::Claim;
 use super::fields::Field;
 use super::fight;
 use super::ids::{IdentityId, Mono, Uid};
-use super::knowledge::{Doubt, Knowledge, LastWrite, Seen};
+use super::knowledge::{Knowledge, LastWrite, Seen, UnknownOutcome};
 use super::object::{Object, Phase};
+use super::object_state::{FailureState, ObjectState};
 use super::refusal;
 use super::report::Shown;
-use super::situation::{Freed, Policy};
+use super::situation::{Policy, ReleaseProof};
 use super::verdict::Cause;
-use super::visits::{Trouble, Visits};
 use unkey_operator_api::{Reason, StatusCause};
 
 /// Takes in an object as it was just seen.
-pub fn observe(object: &Object, known: &mut Knowledge, visits: &mut Visits, policy: &Policy, now: Mono) {
-    inherit(object, known, visits, policy, now);
-    hear(object, known, visits, policy, now);
+pub fn observe(object: &Object, known: &mut Knowledge, object_state: &mut ObjectState, policy: &Policy, now: Mono) {
+    inherit(object, known, object_state, policy, now);
+    hear(object, known, object_state, policy, now);
     // A cache may be behind; only a fresh object shows that the question is answered: by this very id, since another one that
     // is recorded may be dead. One that is being deleted has to look for a second identity besides the recorded one.
     let (held, claimed) = (object.held().is_some(), object.mark.own().is_some());
-    let recorded = object.held().is_some_and(|held| visits.maybe_own.as_ref() == Some(&held.identity));
+    let recorded = object.held().is_some_and(|held| object_state.maybe_own.as_ref() == Some(&held.identity));
     let off = !claimed && !object.finalizer;
     if object.fresh && (off || (recorded && object.phase == Phase::Live)) {
-        visits.maybe_own = None;
+        object_state.maybe_own = None;
     }
-    visits.met_exists &= claimed || !object.fresh;
-    visits.keeping &= !(object.fresh && object.finalizer);
+    object_state.met_exists &= claimed || !object.fresh;
+    object_state.keeping &= !(object.fresh && object.finalizer);
     // It ends with the suspicion: found as it should be, or set right.
-    visits.drifted &= visits.suspicion;
+    object_state.drifted &= object_state.suspicion;
     // What was given up needs no judgement any more.
-    visits.suspicion &= held || !object.fresh;
+    object_state.suspicion &= held || !object.fresh;
     note(object, known);
-    let stale = visits.trouble.as_ref().is_some_and(|trouble| {
+    let stale = object_state.trouble.as_ref().is_some_and(|trouble| {
         trouble.generation != object.generation
             // A poke that is echoed meanwhile is answered, and no reason to try again.
             || object.poke.as_ref().is_some_and(|poke| trouble.poke.as_ref() != Some(&poke.value))
             || trouble.credential != policy.credential
     });
     if stale {
-        visits.trouble = None;
-        visits.failures = 0;
+        object_state.trouble = None;
+        object_state.failures = 0;
     }
-    rejudge(object, visits, policy);
-    refusal::observe(object, visits, now);
+    rejudge(object, object_state, policy);
+    refusal::observe(object, object_state, now);
 }
 
 /// Under another root key Unkey may answer otherwise: what it said is judged anew (R13). A restart alone is no other key.
-fn rejudge(object: &Object, visits: &mut Visits, policy: &Policy) {
+fn rejudge(object: &Object, object_state: &mut ObjectState, policy: &Policy) {
     let shown = object.recorded.own().map(|record| &record.shown);
     let answered = |shown: &&Shown| {
         let own = [Reason::Rejected, Reason::AlreadyExists, Reason::IdentityMismatch, Reason::WouldLose];
         shown.stalled && shown.reason.is_some_and(|reason| own.contains(&reason))
     };
-    let before = visits.credential.replace(policy.credential.clone());
+    let before = object_state.credential.replace(policy.credential.clone());
     if before.is_some_and(|before| before != policy.credential) && policy.credential.is_some() {
-        visits.rejudge = shown.filter(answered).and_then(|shown| shown.reason);
+        object_state.rejudge = shown.filter(answered).and_then(|shown| shown.reason);
     }
-    if visits.rejudge != shown.and_then(|shown| shown.reason) {
-        visits.rejudge = None;
+    if object_state.rejudge != shown.and_then(|shown| shown.reason) {
+        object_state.rejudge = None;
     }
 }
 
 /// Accounts for what another process may have sent for this object, and may still have on its way.
-fn inherit(object: &Object, known: &mut Knowledge, visits: &mut Visits, policy: &Policy, now: Mono) {
+fn inherit(object: &Object, known: &mut Knowledge, object_state: &mut ObjectState, policy: &Policy, now: Mono) {
     let (held, claimed) = (object.held().is_some(), object.mark.own().is_some());
-    let first = !std::mem::replace(&mut visits.seen_before, true);
+    let first = !std::mem::replace(&mut object_state.seen_before, true);
     let long_over = policy.is_long_over(object);
-    let doubt = |over, create| if long_over { Doubt::long_over(create) } else { Doubt::new(over, false, create) };
+    let doubt = |over, create| {
+        if long_over { UnknownOutcome::long_over(create) } else { UnknownOutcome::new(over, false, create) }
+    };
     if first && long_over {
         known.others_are_long_over();
     } else if first && (claimed || held) {
         known.evidence_begins(now);
     }
     if first {
-        fight::resume(object, visits, policy, now);
-        spread(object, visits, policy, now);
+        fight::resume(object, object_state, policy, now);
+        spread(object, object_state, policy, now);
     }
     // The answer to our own claim was lost: that no other process put it on is as sure as that only one acts. Who took it for another's
     // would take what was there before for a create of that one, and delete it.
-    let ours = object.mark.own().is_some_and(|claim| visits.claiming.contains(claim));
+    let ours = object.mark.own().is_some_and(|claim| object_state.claiming.contains(claim));
     if ours {
-        visits.claiming.clear();
+        object_state.claiming.clear();
     }
     // A claim without an id that this process did not put on: a create may be on its way.
-    let strange = claimed && !held && !visits.claimed_here && !visits.claim_met && !ours;
-    visits.claim_met |= claimed;
+    let strange = claimed && !held && !object_state.claimed_here && !object_state.claim_met && !ours;
+    object_state.claim_met |= claimed;
     if strange {
         // Who sent it may have died a moment ago: the attempt lasts as long as one of ours.
         let create = Some(object.guard.uid.clone());
@@ -94,16 +96,16 @@ fn inherit(object: &Object, known: &mut Knowledge, visits: &mut Visits, policy: 
     // For a while after taking the lead a cache may still show what was before the last process's writes (S7): until
     // then each sight counts as the first.
     let early = now < Mono::ZERO.after(policy.window);
-    if visits.claimed_here || !(first || early) {
+    if object_state.claimed_here || !(first || early) {
         return;
     }
-    visits.met_deleting |= object.phase == Phase::Deleting;
+    object_state.met_deleting |= object.phase == Phase::Deleting;
     if !held {
         return;
     }
     known.limits_sent = known.limits_sent.max(Some(Mono::ZERO));
-    if !object.at_rest() && !visits.undone_met {
-        visits.undone_met = true;
+    if !object.at_rest() && !object_state.undone_met {
+        object_state.undone_met = true;
         // Work was left undone: a write may be on its way; and even a create, if Ready was not yet true (S37).
         let settled = object.recorded.own().is_some_and(|record| record.shown.ready);
         let create = (!settled).then(|| object.guard.uid.clone());
@@ -115,7 +117,7 @@ fn inherit(object: &Object, known: &mut Knowledge, visits: &mut Visits, policy: 
 /// Two processes at work hear of each other by the status alone; neither may write again and again what the other then
 /// takes back (S32). Who says Ready has nothing in doubt, what it inherited included. Who holds Ready back for a doubt that
 /// is not ours sent something: it is in doubt here too, until it is over or the other one says Ready.
-fn hear(object: &Object, known: &mut Knowledge, visits: &mut Visits, policy: &Policy, now: Mono) {
+fn hear(object: &Object, known: &mut Knowledge, object_state: &mut ObjectState, policy: &Policy, now: Mono) {
     let uid = &object.guard.uid;
     let vouched = object.fresh && object.phase == Phase::Live && object.held().is_some() && object.at_rest();
     if vouched && known.inherited.as_ref().is_some_and(|doubt| doubt.creates.iter().all(|of| of == uid)) {
@@ -127,26 +129,26 @@ fn hear(object: &Object, known: &mut Knowledge, visits: &mut Visits, policy: &Po
                 && !record.shown.ready
                 && record.shown.cause == Some(StatusCause::Settling)
         });
-    if held_back && !visits.settling_met && known.doubt().is_none() {
-        known.inherit(Doubt::new(now.after(policy.attempt), false, None));
+    if held_back && !object_state.settling_met && known.doubt().is_none() {
+        known.inherit(UnknownOutcome::new(now.after(policy.attempt), false, None));
     }
-    visits.settling_met = held_back;
+    object_state.settling_met = held_back;
 }
 
 /// R13: what was failing before a restart is not tried again all at once because of it.
-fn spread(object: &Object, visits: &mut Visits, policy: &Policy, now: Mono) {
+fn spread(object: &Object, object_state: &mut ObjectState, policy: &Policy, now: Mono) {
     // What was under way, or waited for its turn, was not failing (R24).
     let failing =
         |shown: &Shown| !shown.ready && !shown.stalled && !shown.suspended && shown.reason != Some(Reason::Progressing);
     let record = object.recorded.own().filter(|record| record.generation == object.generation);
     if policy.spread == 0
-        || visits.trouble.is_some()
+        || object_state.trouble.is_some()
         || object.poke.is_some()
         || !record.is_some_and(|record| failing(&record.shown))
     {
         return;
     }
-    visits.trouble = Some(Trouble {
+    object_state.trouble = Some(FailureState {
         cause: Cause::Unavailable,
         retry_at: Some(now.after(share(&object.guard.uid, policy.spread))),
         lasting: false,
@@ -189,23 +191,23 @@ fn note(object: &Object, known: &mut Knowledge) {
 
 /// Takes in that an object is gone. If a read had found what a create of it may have made, and nothing was done about it, that is
 /// in doubt again: the memory that it was found goes with the object (R2). `recorded`: the identity that its status named.
-pub fn ended(uid: &Uid, recorded: Option<&IdentityId>, known: &mut Knowledge, visits: &Visits, now: Mono) {
-    if visits.keeping {
+pub fn ended(uid: &Uid, recorded: Option<&IdentityId>, known: &mut Knowledge, object_state: &ObjectState, now: Mono) {
+    if object_state.keeping {
         known.let_stay(uid);
         return;
     }
-    let Some(found) = &visits.maybe_own else { return };
+    let Some(found) = &object_state.maybe_own else { return };
     let deleted = matches!(&known.last, LastWrite::Deleted { uid: of, identity } if of == uid && identity == found);
     if recorded != Some(found.id()) && !deleted {
-        known.add_doubt(Doubt::new(now, false, Some(uid.clone())));
+        known.add_doubt(UnknownOutcome::new(now, false, Some(uid.clone())));
     }
 }
 
 /// Takes in that Kubernetes was restored from a backup and shows an older state of the object: what this process remembers belongs to a time that did
 /// not happen. All is judged anew as after a restart, and the identity is looked at once.
-pub fn rewound(uid: &Uid, known: &mut Knowledge, visits: &mut Visits, now: Mono) {
+pub fn rewound(uid: &Uid, known: &mut Knowledge, object_state: &mut ObjectState, now: Mono) {
     // A delete that was sent was sent, whatever time says (R6).
-    *visits = Visits { suspicion: true, met_deleting: visits.met_deleting, ..Visits::default() };
+    *object_state = ObjectState { suspicion: true, met_deleting: object_state.met_deleting, ..ObjectState::default() };
     known.forget_reads(now);
     // An id that no status has shown yet is known to nobody else.
     let owed = known.owes(uid) || !known.last.is_for(uid);
@@ -237,47 +239,47 @@ pub fn left_behind(uid: &Uid, id: &IdentityId, known: &Knowledge, window: u64) -
 }
 
 /// Notes a release before it is sent: the watch may show the end before the answer is here, and there may be none.
-pub fn releasing(because: &Freed, visits: &mut Visits) {
-    visits.keeping |= *because == Freed::Orphaned;
+pub fn releasing(because: &ReleaseProof, object_state: &mut ObjectState) {
+    object_state.keeping |= *because == ReleaseProof::Orphaned;
 }
 
 /// Notes that this release was surely not carried out.
-pub fn not_released(visits: &mut Visits) {
-    visits.keeping = false;
+pub fn not_released(object_state: &mut ObjectState) {
+    object_state.keeping = false;
 }
 
 /// Notes that our patch took the claim off: nothing is left to be dealt with. If the identity is to stay, what a create in doubt has made is
 /// nothing to be cleared up either: that doubt may only come from a restart while the object was not Ready.
-pub fn released(uid: &Uid, known: &mut Knowledge, visits: &mut Visits) {
-    visits.maybe_own = None;
-    visits.stripped = None;
-    if std::mem::take(&mut visits.keeping) {
+pub fn released(uid: &Uid, known: &mut Knowledge, object_state: &mut ObjectState) {
+    object_state.maybe_own = None;
+    object_state.stripped = None;
+    if std::mem::take(&mut object_state.keeping) {
         known.let_stay(uid);
     }
 }
 
 /// Notes a claim before it is sent; `before` is the object that the patch is made from. While a cache may still show what was before the last
 /// process's claim, it may be that one's that is seen then. Returns true if it is noted and was not before.
-pub fn claiming(before: &Object, claim: &Claim, visits: &mut Visits, policy: &Policy, now: Mono) -> bool {
-    let first = !visits.claim_met && before.mark.own().is_none() && before.held().is_none();
-    let is_new = first && now >= Mono::ZERO.after(policy.window) && !visits.claiming.contains(claim);
+pub fn claiming(before: &Object, claim: &Claim, object_state: &mut ObjectState, policy: &Policy, now: Mono) -> bool {
+    let first = !object_state.claim_met && before.mark.own().is_none() && before.held().is_none();
+    let is_new = first && now >= Mono::ZERO.after(policy.window) && !object_state.claiming.contains(claim);
     if is_new {
-        visits.claiming.push(claim.clone());
+        object_state.claiming.push(claim.clone());
     }
     is_new
 }
 
 /// Notes that this patch of a claim was refused, or a test in it failed. `noted`: what [`claiming`] returned. What was sent before may be on all
 /// the same.
-pub fn not_claimed(claim: &Claim, noted: bool, visits: &mut Visits) {
+pub fn not_claimed(claim: &Claim, noted: bool, object_state: &mut ObjectState) {
     if noted {
-        visits.claiming.retain(|sent| sent != claim);
+        object_state.claiming.retain(|sent| sent != claim);
     }
 }
 
 /// Notes that our patch put the claim on; `before` is the object that the patch was made from, whose version it tested.
 /// A claim that replaces one found there, or that comes back to an owner, does not prove that no other process acted.
-pub fn claimed(before: &Object, visits: &mut Visits) {
-    visits.claimed_here |= !visits.claim_met && before.mark.own().is_none() && before.held().is_none();
-    visits.claiming.clear();
+pub fn claimed(before: &Object, object_state: &mut ObjectState) {
+    object_state.claimed_here |= !object_state.claim_met && before.mark.own().is_none() && before.held().is_none();
+    object_state.claiming.clear();
 }

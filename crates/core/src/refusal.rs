@@ -6,9 +6,9 @@ use super::claim::Claim;
 use super::fight::CORRECTIONS;
 use super::ids::Mono;
 use super::object::{Guard, Object};
+use super::object_state::ObjectState;
 use super::situation::{Step, Wake};
 use super::verdict::Cause;
-use super::visits::Visits;
 use unkey_text::printable;
 
 /// Characters of the API server's words that are kept.
@@ -155,9 +155,9 @@ impl Refusals {
 }
 
 /// The definition in the cluster is another one: a status that the API server accepted and did not keep may be written again.
-pub fn definition_changed(visits: &mut Visits) {
-    if visits.refusals.of(KubeWrite::Status).is_some_and(|refusal| refusal.code == 200) {
-        visits.refusals.take(KubeWrite::Status);
+pub fn definition_changed(object_state: &mut ObjectState) {
+    if object_state.refusals.of(KubeWrite::Status).is_some_and(|refusal| refusal.code == 200) {
+        object_state.refusals.take(KubeWrite::Status);
     }
 }
 
@@ -207,8 +207,15 @@ impl Stripped {
 }
 
 /// Takes in that the API server refused a write. Returns true if that begins with this.
-pub fn refused(object: &Object, write: KubeWrite, answer: &Refused, visits: &mut Visits, now: Mono, dice: u16) -> bool {
-    let before = visits.refusals.take(write);
+pub fn refused(
+    object: &Object,
+    write: KubeWrite,
+    answer: &Refused,
+    object_state: &mut ObjectState,
+    now: Mono,
+    dice: u16,
+) -> bool {
+    let before = object_state.refusals.take(write);
     let begins = before.is_none();
     let failures = before.as_ref().map_or(0, |before| before.failures) + 1;
     let latest = printable(&answer.words, MAX_WORDS);
@@ -224,7 +231,7 @@ pub fn refused(object: &Object, write: KubeWrite, answer: &Refused, visits: &mut
     };
     // Every cause that passes by itself has the same delays.
     let wait = backoff::delay(&Cause::Unavailable, failures, answer.retry_after, dice).unwrap_or(backoff::MAX_MS);
-    visits.refusals.0.push(Refusal {
+    object_state.refusals.0.push(Refusal {
         write,
         code: answer.code,
         words,
@@ -241,44 +248,44 @@ pub fn refused(object: &Object, write: KubeWrite, answer: &Refused, visits: &mut
 }
 
 /// Takes in that the API server took a write.
-pub fn accepted(write: KubeWrite, visits: &mut Visits) {
-    visits.refusals.take(write);
-    visits.stale = 0;
+pub fn accepted(write: KubeWrite, object_state: &mut ObjectState) {
+    object_state.refusals.take(write);
+    object_state.stale = 0;
 }
 
 /// Takes in that a write was answered as if a test in its patch had failed: 409, or 422 without causes. `after` is what a read showed then;
 /// `None`: the object is gone. Returns true if that is no failed test but a refusal: nothing has changed that could have failed one, or
 /// something changes each time.
-pub fn is_refusal(before: &Guard, after: Option<&Guard>, visits: &mut Visits) -> bool {
+pub fn is_refusal(before: &Guard, after: Option<&Guard>, object_state: &mut ObjectState) -> bool {
     let Some(after) = after.filter(|after| after.uid == before.uid) else { return false };
-    visits.stale = visits.stale.saturating_add(1);
-    after.resource_version == before.resource_version || visits.stale >= STALE
+    object_state.stale = object_state.stale.saturating_add(1);
+    after.resource_version == before.resource_version || object_state.stale >= STALE
 }
 
 /// Takes in how a pass ends: where nothing is left to be written, what was refused is not wanted any more.
-pub fn concluded(end: &Step, visits: &mut Visits) {
+pub fn concluded(end: &Step, object_state: &mut ObjectState) {
     if matches!(end, Step::Done | Step::Wait(Wake::Change | Wake::Proof)) {
-        visits.refusals.0.clear();
-        visits.stale = 0;
+        object_state.refusals.0.clear();
+        object_state.stale = 0;
     }
 }
 
 /// An event tells that this write is refused.
-pub fn told(write: KubeWrite, visits: &mut Visits) {
-    if let Some(refusal) = visits.refusals.0.iter_mut().find(|refusal| refusal.write == write) {
+pub fn told(write: KubeWrite, object_state: &mut ObjectState) {
+    if let Some(refusal) = object_state.refusals.0.iter_mut().find(|refusal| refusal.write == write) {
         refusal.told = true;
     }
 }
 
 /// Notes that our patch put a claim on `before`, the object that the patch was made from. `stays`: the API server's reply shows it.
 /// Nothing is kept of one that is put on for the first time and stays.
-pub fn put_on(before: &Object, claim: &Claim, stays: bool, visits: &mut Visits, now: Mono) {
-    let was_on = visits.claim_met || visits.claimed_here;
+pub fn put_on(before: &Object, claim: &Claim, stays: bool, object_state: &mut ObjectState, now: Mono) {
+    let was_on = object_state.claim_met || object_state.claimed_here;
     let is_off = !before.finalizer || before.mark.own().is_none();
     if stays && !(was_on && is_off) {
         return;
     }
-    let known = visits.stripped.take().filter(|known| known.claim == *claim);
+    let known = object_state.stripped.take().filter(|known| known.claim == *claim);
     // One that stayed on for long is not taken off for having been put on.
     let known = known.filter(|known| known.times >= CORRECTIONS || now < known.last.after(HOUR_MS));
     let (times, by) = known.map_or((0, Stripper::Unasked), |known| (known.times, known.by));
@@ -287,7 +294,7 @@ pub fn put_on(before: &Object, claim: &Claim, stays: bool, visits: &mut Visits, 
         Stripper::Admission => Stripper::Unasked,
         by => by,
     };
-    visits.stripped = Some(Stripped {
+    object_state.stripped = Some(Stripped {
         claim: claim.clone(),
         generation: before.generation,
         poke: before.poke.as_ref().map(|poke| poke.value.clone()),
@@ -298,16 +305,16 @@ pub fn put_on(before: &Object, claim: &Claim, stays: bool, visits: &mut Visits, 
 }
 
 /// Takes in which manager wrote the object last, as its managedFields tell.
-pub fn managers_seen(manager: Option<&str>, visits: &mut Visits) {
-    if let Some(stripped) = &mut visits.stripped {
+pub fn managers_seen(manager: Option<&str>, object_state: &mut ObjectState) {
+    if let Some(stripped) = &mut object_state.stripped {
         stripped.by = manager.map_or(Stripper::Unknown, |name| Stripper::Manager(printable(name, MAX_WORDS)));
     }
 }
 
 /// What a change of the object ends, and what time does.
-pub(super) fn observe(object: &Object, visits: &mut Visits, now: Mono) {
-    visits.refusals.0.retain(|refusal| refusal.is_of(object));
-    for refusal in &mut visits.refusals.0 {
+pub(super) fn observe(object: &Object, object_state: &mut ObjectState, now: Mono) {
+    object_state.refusals.0.retain(|refusal| refusal.is_of(object));
+    for refusal in &mut object_state.refusals.0 {
         refusal.follow(object);
     }
     let marked = object.finalizer && object.mark.own().is_some();
@@ -316,7 +323,7 @@ pub(super) fn observe(object: &Object, visits: &mut Visits, now: Mono) {
         let stayed = marked && now >= stripped.last.after(HOUR_MS);
         stripped.generation != object.generation || poked || stayed
     };
-    if visits.stripped.as_ref().is_some_and(ends) {
-        visits.stripped = None;
+    if object_state.stripped.as_ref().is_some_and(ends) {
+        object_state.stripped = None;
     }
 }

@@ -10,7 +10,7 @@ use super::verdict::Verdict;
 
 /// The identity that an object owns.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Held {
+pub struct OwnedIdentity {
     /// Its id, confirmed.
     pub identity: Confirmed,
     /// Created or adopted; `None`: an older status does not say.
@@ -23,11 +23,11 @@ pub struct Held {
 
 /// The content of a status, but for transition times.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Report {
+pub struct StatusUpdate {
     /// The generation it speaks of.
     pub generation: i64,
     /// The identity owned.
-    pub held: Option<Held>,
+    pub held: Option<OwnedIdentity>,
     /// The deletion policy in force.
     pub deletion: DeletionPolicy,
     /// Echo of the last poke judged.
@@ -38,9 +38,9 @@ pub struct Report {
     pub external_id: Option<ExternalId>,
 }
 
-impl Report {
+impl StatusUpdate {
     /// True if a person must act from now on: worth a warning, once.
-    pub fn begins_stall(&self, before: &Recorded) -> bool {
+    pub fn begins_stall(&self, before: &PriorStatus) -> bool {
         self.verdict.is_stalled() && !before.own().is_some_and(|record| record.shown.stalled)
     }
 
@@ -72,7 +72,7 @@ impl Report {
 
 /// What the status of an object says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Recorded {
+pub enum PriorStatus {
     /// Nothing yet.
     #[default]
     Nothing,
@@ -88,7 +88,7 @@ pub struct Record {
     /// `status.observedGeneration`
     pub generation: i64,
     /// The identity recorded.
-    pub held: Option<Held>,
+    pub held: Option<OwnedIdentity>,
     /// `status.deletionPolicy`
     pub deletion: Option<DeletionPolicy>,
     /// `status.lastHandledReconcileAt`
@@ -129,7 +129,7 @@ pub(crate) fn rests(ready: bool, stalled: bool, suspended: bool, reason: Option<
     ready || suspended || (stalled && reason != Some(Reason::NotConverging))
 }
 
-impl Recorded {
+impl PriorStatus {
     /// Reads the status of the object `uid`.
     pub fn read(status: Option<&IdentityStatus>, uid: &Uid, external_id: Option<&ExternalId>) -> Self {
         let Some(status) = status else { return Self::Nothing };
@@ -158,7 +158,7 @@ impl Recorded {
             let [hashes, pending] = [&status.applied, &status.pending].map(|it| it.clone().unwrap_or_default());
             Fields::read(&hashes, &pending, status.managed.as_deref(), shown.rests())
         };
-        let held = identity.map(|identity| Held {
+        let held = identity.map(|identity| OwnedIdentity {
             identity,
             origin: status.origin,
             fields: fields(),
@@ -184,7 +184,7 @@ impl Recorded {
 
 impl Record {
     /// True if writing `report` would change nothing that a reader could see.
-    pub fn shows(&self, report: &Report, key: &ObjectKey) -> bool {
+    pub fn shows(&self, report: &StatusUpdate, key: &ObjectKey) -> bool {
         self.generation == report.generation
             && self.held == report.held
             && self.deletion == Some(report.deletion)

@@ -10,12 +10,12 @@ use super::desired::Desired;
 use super::ids::{IdentityId, Mono};
 use super::knowledge::{Knowledge, Seen};
 use super::object::{Object, Phase};
+use super::object_state::ObjectState;
 use super::ownership::Role;
-use super::report::{Held, Record};
+use super::report::{OwnedIdentity, Record};
 use super::situation::Policy;
 use super::takeover;
 use super::verdict::Cause;
-use super::visits::Visits;
 use super::workspace::KeyMark;
 use unkey_operator_api::{AdoptionPolicy, Reason};
 
@@ -85,7 +85,7 @@ pub struct Subject<'a> {
     /// What is known of that externalId in Unkey.
     pub known: &'a Knowledge,
     /// What is remembered of this object.
-    pub visits: &'a Visits,
+    pub object_state: &'a ObjectState,
     /// How this operator is set up.
     pub policy: &'a Policy,
 }
@@ -94,15 +94,15 @@ impl Subject<'_> {
     /// True if something seen could be news: the object rests, and says something of what Unkey holds. What is not at rest
     /// is being worked on, and what is suspended, invalid or another's is not looked at.
     pub fn is_open(&self) -> bool {
-        let (object, visits) = (self.object, self.visits);
+        let (object, object_state) = (self.object, self.object_state);
         let Some(record) = self.record() else { return false };
-        let in_flux = !visits.seen_before
-            || visits.suspicion
-            || visits.rejudge.is_some()
+        let in_flux = !object_state.seen_before
+            || object_state.suspicion
+            || object_state.rejudge.is_some()
             || object.poke.is_some()
             || self.known.doubt().is_some()
             || self.known.owes(&object.guard.uid);
-        let held_back = match &visits.trouble {
+        let held_back = match &object_state.trouble {
             None => false,
             // What waits for a time goes on by itself.
             Some(trouble) => trouble.retry_at.is_some() || !record.shown.stalled,
@@ -170,11 +170,11 @@ impl Subject<'_> {
     }
 
     fn was_mistaken(&self) -> bool {
-        self.visits.trouble.as_ref().is_some_and(|trouble| trouble.cause == Cause::Mismatch)
+        self.object_state.trouble.as_ref().is_some_and(|trouble| trouble.cause == Cause::Mismatch)
     }
 
     /// R18: what is stored no longer stands in the way of managing it.
-    fn may_take_over(&self, desired: &Desired, held: &Held, content: &Content) -> bool {
+    fn may_take_over(&self, desired: &Desired, held: &OwnedIdentity, content: &Content) -> bool {
         takeover::would_lose(desired, &held.fields, content, self.object.controls.adoption(self.policy)).is_none()
     }
 
@@ -195,12 +195,12 @@ fn holds(desired: &Desired, saw: &Saw) -> bool {
 
 /// Notes a finding, so that the next pass over the object looks for itself. An absence counts as one of the two settled
 /// reads that it takes to prove it (R9), and as the first of its row.
-pub fn note(object: &Object, sight: &Sight, known: &mut Knowledge, visits: &mut Visits, now: Mono) {
-    visits.trouble = None;
+pub fn note(object: &Object, sight: &Sight, known: &mut Knowledge, object_state: &mut ObjectState, now: Mono) {
+    object_state.trouble = None;
     // What an earlier read showed is older than this.
     known.seen = Seen::Nothing;
     if let Some(held) = object.held() {
-        visits.suspicion = true;
+        object_state.suspicion = true;
         if sight.saw == Saw::Missing {
             // Its witness came with it: without one nothing counts as missing (R19).
             known.seen = Seen::Absent { first: sight.begun, last: sight.begun, of: Some(held.identity.id().clone()) };
@@ -208,7 +208,7 @@ pub fn note(object: &Object, sight: &Sight, known: &mut Knowledge, visits: &mut 
             (known.unwitnessed, known.tentative) = (None, Some((now, None)));
         }
     } else {
-        visits.rejudge = object.recorded.own().and_then(|record| record.shown.reason);
+        object_state.rejudge = object.recorded.own().and_then(|record| record.shown.reason);
     }
 }
 

@@ -6,13 +6,13 @@ use super::crd::Crd;
 use super::desired::Desired;
 use super::ids::{Confirmed, ExternalId, IdentityId, Mono};
 use super::knowledge::{Knowledge, LastWrite, Seen};
-use super::note::Note;
+use super::note::EventNote;
 use super::object::{Object, Phase};
+use super::object_state::ObjectState;
 use super::ownership::Role;
 use super::refusal::KubeWrite;
-use super::report::Report;
+use super::report::StatusUpdate;
 use super::verdict::Left;
-use super::visits::Visits;
 use super::witness::Witness;
 use super::workspace::Gate;
 use unkey_operator_api::{AdoptionPolicy, DeletionPolicy};
@@ -27,7 +27,7 @@ pub struct Situation<'a> {
     /// What is known of that externalId in Unkey.
     pub known: &'a Knowledge,
     /// What is remembered of this object.
-    pub visits: &'a Visits,
+    pub object_state: &'a ObjectState,
     /// Whether the root key leads to the workspace of what is recorded (R15).
     pub gate: &'a Gate,
     /// Whether the root key shows anything at all (R19).
@@ -113,12 +113,12 @@ pub enum KubeStep {
     /// The status, whole.
     Status {
         /// What it says.
-        report: Box<Report>,
+        report: Box<StatusUpdate>,
         /// Events that go with it.
-        notes: Vec<Note>,
+        notes: Vec<EventNote>,
     },
     /// Finalizer and claim off, in one patch.
-    Release(Freed),
+    Release(ReleaseProof),
     /// An uncached read of who wrote the object last: somebody takes the claim off again and again.
     LookAtManagers,
 }
@@ -181,7 +181,7 @@ pub enum Purpose {
 
 /// Proof that no identity of ours is left behind: there is no release without one (R7).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Freed {
+pub enum ReleaseProof {
     /// The object never claimed anything.
     NeverClaimed,
     /// This process put the claim on and every create was definitely refused.
@@ -275,15 +275,15 @@ impl Step {
     }
 }
 
-impl Freed {
+impl ReleaseProof {
     /// What a release leaves in Unkey although the object goes: worth an event.
-    pub fn leaves(&self, object: &Object) -> Option<Note> {
+    pub fn leaves(&self, object: &Object) -> Option<EventNote> {
         let left = match self {
             Self::Orphaned | Self::NeverAdopted => object.phase == Phase::Deleting,
             Self::NotOurs => object.phase == Phase::Deleting && object.mark == Mark::Foreign,
             Self::NeverClaimed | Self::NeverSent | Self::Deleted(_) | Self::Gone(_) => false,
         };
-        left.then(|| Note::Orphaned(object.external_id.clone()))
+        left.then(|| EventNote::Orphaned(object.external_id.clone()))
     }
 
     /// What is left in Unkey.

@@ -22,7 +22,7 @@ mod reply;
 mod url;
 mod wire;
 
-pub use budget::{Bounds, Budget, Heard, RateLimit, Ready, Refusal, Sent, Standing};
+pub use budget::{Bounds, Budget, Heard, LimiterSnapshot, RateLimit, Ready, Refusal, Sent};
 pub use client::{Client, ConfigError, Ear, Options};
 pub use credentials::{CredentialError, Credentials, ROOT_KEY_ENV};
 pub use error::{Class, Effect, Error, Fault, Permission, Unreached};

@@ -9,7 +9,7 @@ use watcher::Event;
 use super::super::snapshot::tests::snapshot;
 use super::*;
 
-fn object(namespace: &str, name: &str) -> Snapshot {
+fn object(namespace: &str, name: &str) -> RawIdentity {
     snapshot(&json!({"metadata": {"namespace": namespace, "name": name, "uid": format!("{namespace}/{name}")}}))
 }
 
@@ -26,10 +26,10 @@ fn word(change: &Change) -> String {
 }
 
 /// An event of a watch, or that they have had their time.
-type Shown = Option<(usize, Event<Snapshot>)>;
+type Shown = Option<(usize, Event<RawIdentity>)>;
 
 #[allow(clippy::unnecessary_wraps)] // as one shows among others
-fn event(watch: usize, event: Event<Snapshot>) -> Shown {
+fn event(watch: usize, event: Event<RawIdentity>) -> Shown {
     Some((watch, event))
 }
 
@@ -42,7 +42,7 @@ struct Out {
 
 /// Feeds what watches 0 and 1 show through a merge and reflects what comes out, as the controller does.
 fn fed(shown: Vec<Shown>) -> Out {
-    let (store, mut writer) = reflector::store::<Snapshot>();
+    let (store, mut writer) = reflector::store::<RawIdentity>();
     let namespaces = ["a", "b"].map(|namespace| Some(namespace.to_owned()));
     let told: Arc<Mutex<Vec<(usize, usize, bool)>>> = Arc::default();
     let (tells, seen) = (Arc::clone(&told), store.clone());
@@ -68,7 +68,7 @@ fn fed(shown: Vec<Shown>) -> Out {
     Out { changes: out, held, known }
 }
 
-fn listed(watch: usize, objects: Vec<Snapshot>) -> Vec<Shown> {
+fn listed(watch: usize, objects: Vec<RawIdentity>) -> Vec<Shown> {
     let objects = objects.into_iter().map(Event::InitApply);
     [Event::Init].into_iter().chain(objects).chain([Event::InitDone]).map(|it| event(watch, it)).collect()
 }

@@ -11,7 +11,7 @@ impl Pass<'_> {
     pub(super) async fn publish(&mut self, event: &Event) -> Result<(), KubeError> {
         let (events, about) = (&self.context.events, Arc::clone(&self.snapshot));
         let accepted = match event {
-            Event::Note(note) => {
+            Event::EventNote(note) => {
                 self.context.metrics.told(note.reason());
                 events.note(&about, note).await;
                 true
@@ -27,15 +27,15 @@ impl Pass<'_> {
             }
             Event::Unwritten(report, refusal) => events.unwritten(&about, report, refusal).await,
         };
-        let visits = &mut lock(&self.memory).visits;
-        let memory = &mut session::Memory { known: &mut self.turn.known(), visits };
+        let object_state = &mut lock(&self.memory).object_state;
+        let memory = &mut session::Memory { known: &mut self.turn.known(), object_state };
         Ok(self.session.published(accepted, memory)?)
     }
 
     /// However it came that a write is refused no more.
     pub(super) fn tell_what_is_taken_again(&self) {
         let memory = lock(&self.memory);
-        for write in self.refused.iter().filter(|write| memory.visits.refusals.of(**write).is_none()) {
+        for write in self.refused.iter().filter(|write| memory.object_state.refusals.of(**write).is_none()) {
             tracing::info!(write = write.as_str(), "Kubernetes refuses this write no more");
         }
     }

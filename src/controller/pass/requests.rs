@@ -13,12 +13,12 @@ use crate::api::dropped_from;
 use crate::controller::context::Context;
 use crate::controller::kube::{self, KubeError, Outcome};
 use crate::controller::permits::Slot;
-use crate::controller::snapshot::Snapshot;
+use crate::controller::snapshot::RawIdentity;
 use crate::controller::table::lock;
 use crate::controller::upstream::Answer;
 use crate::controller::{patch, status, upstream};
 use crate::domain::session::{self, KubeReply, Learned, Moment, ObjectView, Ticket};
-use crate::domain::{self, Call, Claim, Freed, Guard, KubeStep, Look, Object, Report, Uid};
+use crate::domain::{self, Call, Claim, Guard, KubeStep, Look, Object, ReleaseProof, StatusUpdate, Uid};
 use crate::text::printable;
 use crate::unkey;
 
@@ -27,7 +27,7 @@ const MAX_WORDS: usize = 300;
 
 /// An object as an answer shows it.
 struct View<'a> {
-    snapshot: &'a Snapshot,
+    snapshot: &'a RawIdentity,
     /// What it lacks of the status that was written; `None`: nothing.
     lacks: Option<Vec<String>>,
 }
@@ -49,7 +49,7 @@ impl ObjectView for View<'_> {
         self.snapshot.is_claimed()
     }
 
-    fn lacks(&self, _: &Report) -> Option<Vec<String>> {
+    fn lacks(&self, _: &StatusUpdate) -> Option<Vec<String>> {
         self.lacks.clone()
     }
 }
@@ -106,7 +106,7 @@ impl Pass<'_> {
     /// Looks who wrote the object since its claim was last put on, as its managedFields tell.
     async fn look_at_managers(&mut self) -> Result<(), KubeError> {
         let (context, key, ticket) = (self.context, self.snapshot.key(), self.sent()?);
-        let put_on = lock(&self.memory).visits.stripped.as_ref().map(|stripped| stripped.last);
+        let put_on = lock(&self.memory).object_state.stripped.as_ref().map(|stripped| stripped.last);
         let manager = match put_on {
             None => None,
             Some(put_on) => {
@@ -133,7 +133,7 @@ impl Pass<'_> {
         Ok(())
     }
 
-    async fn release(&mut self, because: &Freed) -> Result<(), KubeError> {
+    async fn release(&mut self, because: &ReleaseProof) -> Result<(), KubeError> {
         let object = self.decided_on()?;
         let (key, patch) = (object.key.clone(), patch::release(&self.snapshot, &object.guard));
         let deleting = object.phase == domain::Phase::Deleting;
@@ -152,7 +152,7 @@ impl Pass<'_> {
         Ok(())
     }
 
-    async fn write_status(&mut self, report: &Report) -> Result<(), KubeError> {
+    async fn write_status(&mut self, report: &StatusUpdate) -> Result<(), KubeError> {
         let before = self.snapshot.read_status();
         let raw = self.snapshot.raw_status();
         let object = self.decided_on()?;
@@ -184,7 +184,7 @@ impl Pass<'_> {
         self.said(said);
         Ok(match answer? {
             Outcome::Now(now) if was_said && *now.uid() == self.uid && now.version() < self.snapshot.version() => {
-                Outcome::Now(Box::new(Snapshot::clone(&self.snapshot)))
+                Outcome::Now(Box::new(RawIdentity::clone(&self.snapshot)))
             }
             answer => answer,
         })
@@ -195,9 +195,9 @@ impl Pass<'_> {
         &mut self,
         ticket: Ticket,
         outcome: Outcome,
-        sent: Option<(&Report, &Value)>,
+        sent: Option<(&StatusUpdate, &Value)>,
     ) -> Result<Learned, KubeError> {
-        let now: Arc<Snapshot> = match outcome {
+        let now: Arc<RawIdentity> = match outcome {
             Outcome::Now(now) => Arc::from(now),
             Outcome::Gone => return self.replied(ticket, KubeReply::Gone),
             Outcome::Stale(answer) => return self.replied(ticket, KubeReply::Stale(answer)),
@@ -225,8 +225,8 @@ impl Pass<'_> {
     fn replied(&mut self, ticket: Ticket, reply: KubeReply<'_>) -> Result<Learned, KubeError> {
         let moment = self.moment();
         let learned = {
-            let visits = &mut lock(&self.memory).visits;
-            let memory = &mut session::Memory { known: &mut self.turn.known(), visits };
+            let object_state = &mut lock(&self.memory).object_state;
+            let memory = &mut session::Memory { known: &mut self.turn.known(), object_state };
             self.session.replied(ticket, reply, memory, moment)?
         };
         if let Some(refusal) = &learned.refusal {
@@ -255,8 +255,8 @@ impl Pass<'_> {
         let now = context.clock.now();
         let moment = Moment { now, thrives: context.thrives(answer.is_failure(), now), ..self.moment() };
         let learned = {
-            let visits = &mut lock(&self.memory).visits;
-            let memory = &mut session::Memory { known: &mut self.turn.known(), visits };
+            let object_state = &mut lock(&self.memory).object_state;
+            let memory = &mut session::Memory { known: &mut self.turn.known(), object_state };
             self.session.answered(ticket, &answer.reply, memory, moment)?
         };
         let current = self.session.credential();

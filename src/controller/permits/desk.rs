@@ -68,7 +68,7 @@ struct Reserved {
 
 /// The state of it all. `W` is how to tell a waiting one that its turn has come.
 #[derive(Debug)]
-pub struct Desk<W> {
+pub struct Scheduler<W> {
     budget: Budget,
     workers: usize,
     /// Passes that hold a place or have one reserved.
@@ -84,7 +84,7 @@ pub struct Desk<W> {
     writes_first: bool,
 }
 
-impl<W> Desk<W> {
+impl<W> Scheduler<W> {
     /// Nobody waits. So many `workers` pass at a time.
     pub fn new(budget: Budget, workers: usize) -> Self {
         Self {

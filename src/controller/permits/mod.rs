@@ -1,4 +1,4 @@
-//! Permits: who may go on, handed out by a [`Desk`] under a lock that is held for moments.
+//! Permits: who may go on, handed out by a [`Scheduler`] under a lock that is held for moments.
 //!
 //! A pass that finds no place ends; it is woken as if its object had changed, and finds the place reserved. So waiting costs no
 //! worker, holds no turn on an externalId, and whatever happens to the object meanwhile is seen first.
@@ -19,20 +19,20 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::{Notify, oneshot};
 
 pub use self::desk::Need;
-use self::desk::{Desk, Key};
+use self::desk::{Key, Scheduler};
 use super::clock::{Clock, millis};
 use super::table::{Ref, lock};
 use crate::domain::Uid;
 use crate::telemetry::Metrics;
-use crate::unkey::{self, Bounds, Budget, Heard, Operation, Refusal, Sent, Standing};
+use crate::unkey::{self, Bounds, Budget, Heard, LimiterSnapshot, Operation, Refusal, Sent};
 
 /// The timer goes off at least so often; nothing depends on it.
 const LONGEST: Duration = Duration::from_secs(60);
 
 /// Hands out permits. One for the process.
 #[derive(Debug)]
-pub struct Permits {
-    desk: Mutex<Desk<Waiter>>,
+pub struct Dispatcher {
+    desk: Mutex<Scheduler<Waiter>>,
     clock: Clock,
     /// When the timer goes off, in ms, and that it has to be set anew.
     alarm: AtomicU64,
@@ -58,10 +58,10 @@ enum Tell {
     Task(oneshot::Sender<bool>),
 }
 
-impl Permits {
+impl Dispatcher {
     /// Objects whose turn has come are sent to `wake`.
     pub fn new(bounds: Bounds, workers: u16, wake: UnboundedSender<Ref>, metrics: Metrics) -> Arc<Self> {
-        let desk = Desk::new(Budget::new(bounds), usize::from(workers));
+        let desk = Scheduler::new(Budget::new(bounds), usize::from(workers));
         Arc::new(Self {
             desk: Mutex::new(desk),
             clock: Clock::start(),
@@ -217,7 +217,7 @@ impl Permits {
     }
 
     /// How things stand, and how many wait in each lane.
-    pub fn standing(&self) -> (Standing, [(&'static str, usize); 3]) {
+    pub fn standing(&self) -> (LimiterSnapshot, [(&'static str, usize); 3]) {
         let mut desk = lock(&self.desk);
         (desk.budget().standing(self.clock.elapsed()), desk.waiting())
     }
@@ -225,7 +225,7 @@ impl Permits {
 
 /// A place in line; given up if nobody waits in it any more.
 struct Place<'a> {
-    permits: &'a Permits,
+    permits: &'a Dispatcher,
     key: Key,
 }
 
@@ -239,7 +239,7 @@ impl Drop for Place<'_> {
 /// A permit in use. What of it is not used when it is dropped is given back.
 #[derive(Debug)]
 pub struct Slot {
-    permits: Arc<Permits>,
+    permits: Arc<Dispatcher>,
     works: bool,
     call: bool,
     /// A call was sent with it.
@@ -247,7 +247,7 @@ pub struct Slot {
 }
 
 impl Slot {
-    fn of(permits: &Arc<Permits>, need: Need) -> Self {
+    fn of(permits: &Arc<Dispatcher>, need: Need) -> Self {
         Self {
             permits: Arc::clone(permits),
             works: need != Need::Scan,
@@ -256,7 +256,7 @@ impl Slot {
         }
     }
 
-    fn empty(permits: &Arc<Permits>) -> Self {
+    fn empty(permits: &Arc<Dispatcher>) -> Self {
         Self { permits: Arc::clone(permits), works: false, call: false, sent: false }
     }
 
@@ -336,7 +336,7 @@ impl Drop for Slot {
 /// A call on its way. Dropped without an answer, it counts as sent all the same.
 #[derive(Debug)]
 pub struct Sending {
-    permits: Arc<Permits>,
+    permits: Arc<Dispatcher>,
     sent: Option<Sent>,
 }
 

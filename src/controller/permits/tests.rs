@@ -7,7 +7,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use unkey_emulator::state::limiter::Window;
 
-use super::desk::{Desk, Key, Need};
+use super::desk::{Key, Need, Scheduler};
 use super::fair::FairQueue;
 use crate::domain::{Cause, Uid, backoff};
 use crate::unkey::{Bounds, Budget, Error, Fault, Heard, Operation, RateLimit, Ready};
@@ -16,8 +16,8 @@ const fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
 
-fn desk(concurrent: u16, per_second: u32, workers: usize) -> Desk<u32> {
-    Desk::new(Budget::new(Bounds { concurrent, per_second, share: 0.5 }), workers)
+fn desk(concurrent: u16, per_second: u32, workers: usize) -> Scheduler<u32> {
+    Scheduler::new(Budget::new(Bounds { concurrent, per_second, share: 0.5 }), workers)
 }
 
 fn key(number: u32) -> Key {
@@ -162,7 +162,7 @@ fn ten_thousand_of_one_namespace_delay_another_by_one() {
 }
 
 /// Grants, answers everything 20 ms later, and moves on to when there may be more.
-fn step(desk: &mut Desk<u32>, now: Duration, tell: &mut dyn FnMut(u32)) -> Duration {
+fn step(desk: &mut Scheduler<u32>, now: Duration, tell: &mut dyn FnMut(u32)) -> Duration {
     for number in desk.grant(now) {
         tell(number);
         assert!(desk.take(&key(number)).is_some());
@@ -240,7 +240,7 @@ fn drained(bad: Duration, count: u32) -> Duration {
 
 /// A world of calls to a workspace with a limit, in virtual time.
 struct Calls {
-    desk: Desk<u32>,
+    desk: Scheduler<u32>,
     window: Window,
     limit: u64,
     under_way: Vec<(Duration, crate::unkey::Sent)>,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::super::access::Access;
+use super::super::access::PinnedClient;
 use super::super::context::Context;
 use super::super::permits::Need;
 use super::super::{clock, upstream};
@@ -72,7 +72,7 @@ pub enum Answer<T> {
 /// Asks Unkey with one root key, and counts the failures in a row.
 pub struct Asker<'a> {
     context: &'a Context,
-    access: Arc<Access>,
+    access: Arc<PinnedClient>,
     failures: u32,
 }
 
@@ -83,7 +83,7 @@ impl<'a> Asker<'a> {
     }
 
     /// That key, and the policies.
-    pub fn access(&self) -> &Arc<Access> {
+    pub fn access(&self) -> &Arc<PinnedClient> {
         &self.access
     }
 

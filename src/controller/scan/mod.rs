@@ -26,7 +26,7 @@ use self::ask::End;
 use self::once::Scan;
 use super::clock::millis;
 use super::context::Context;
-use super::snapshot::Snapshot;
+use super::snapshot::RawIdentity;
 use crate::domain::scan::Summary;
 use crate::domain::{KeyMark, Look};
 use crate::telemetry::Told;
@@ -48,7 +48,7 @@ pub struct Schedule {
 /// Scans for as long as it is polled: not before the cache is `filled`, and only while `leading`.
 pub async fn run(
     context: Arc<Context>,
-    store: Store<Snapshot>,
+    store: Store<RawIdentity>,
     schedule: Schedule,
     mut filled: watch::Receiver<bool>,
     mut leading: watch::Receiver<bool>,
@@ -69,7 +69,7 @@ pub async fn run(
 
 async fn again_and_again(
     context: &Arc<Context>,
-    store: &Store<Snapshot>,
+    store: &Store<RawIdentity>,
     schedule: Schedule,
     findings: &Arc<Semaphore>,
 ) {

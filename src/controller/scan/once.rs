@@ -7,8 +7,8 @@ use ::kube::runtime::reflector::Store;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::super::context::Context;
-use super::super::snapshot::Snapshot;
-use super::super::table::{Owner, Remembered, lock};
+use super::super::snapshot::RawIdentity;
+use super::super::table::{ClaimHolder, Remembered, lock};
 use super::super::{upstream, witness};
 use super::ask::{Answer, Asker, End};
 use super::listing::Listing;
@@ -20,13 +20,13 @@ use crate::unkey::{self, Operation};
 /// One scan in progress.
 pub struct Scan<'a> {
     context: &'a Arc<Context>,
-    store: &'a Store<Snapshot>,
+    store: &'a Store<RawIdentity>,
     slots: &'a Arc<Semaphore>,
     asker: Asker<'a>,
     /// What was seen, or asked for.
     seen: HashSet<ExternalId>,
     /// Those that a get did not find, and when it began.
-    absent: Vec<(Owner, Mono)>,
+    absent: Vec<(ClaimHolder, Mono)>,
     /// Those that were asked for and could not be read: they may be there or not.
     unread: HashSet<ExternalId>,
     /// Lower-case externalIds that another identity answers to, as far as it matters: to the objects that say so.
@@ -39,7 +39,7 @@ pub struct Scan<'a> {
 
 impl<'a> Scan<'a> {
     /// A scan that has not begun. What it finds waits for one of the `slots`.
-    pub fn new(context: &'a Arc<Context>, store: &'a Store<Snapshot>, slots: &'a Arc<Semaphore>) -> Self {
+    pub fn new(context: &'a Arc<Context>, store: &'a Store<RawIdentity>, slots: &'a Arc<Semaphore>) -> Self {
         Self {
             context,
             store,
@@ -129,7 +129,7 @@ impl<'a> Scan<'a> {
         self.there(&owner, begun, identity).await;
     }
 
-    async fn there(&mut self, owner: &Owner, begun: Mono, identity: &unkey::Identity) {
+    async fn there(&mut self, owner: &ClaimHolder, begun: Mono, identity: &unkey::Identity) {
         let id = IdentityId::new(&identity.id);
         if let Some((_, mark)) = owner.recorded.as_ref().filter(|(recorded, _)| *recorded == id) {
             *self.summary.found.entry(mark.clone()).or_default() += 1;
@@ -196,7 +196,7 @@ impl<'a> Scan<'a> {
             !owner.leaving && !self.seen.contains(&owner.external_id)
         });
         if let Some(begun) = listed_since {
-            let shadowed = |owner: &Owner| self.shadowed.get(&lower(&owner.external_id));
+            let shadowed = |owner: &ClaimHolder| self.shadowed.get(&lower(&owner.external_id));
             absent
                 .extend(unseen.into_iter().filter(|owner| shadowed(owner) != Some(&true)).map(|owner| (owner, begun)));
         }
@@ -206,7 +206,7 @@ impl<'a> Scan<'a> {
                 && table.idle_turn(&owner.external_id).is_some_and(|turn| *begun >= turn.known().settles_at(window))
         });
         let missing = Sight { begun: self.context.clock.now(), saw: Saw::Missing };
-        let matters = |owner: &Owner| {
+        let matters = |owner: &ClaimHolder| {
             owner.recorded.is_some() || self.with(owner, |subject| subject.finds(&missing)).flatten().is_some()
         };
         if absent.iter().any(|(owner, _)| matters(owner)) {
@@ -236,7 +236,7 @@ impl<'a> Scan<'a> {
     }
 
     /// The object as it is known now, and its memory.
-    fn read(&self, owner: &Owner) -> Option<(Object, Remembered<'a>)> {
+    fn read(&self, owner: &ClaimHolder) -> Option<(Object, Remembered<'a>)> {
         let cached = self.store.get(&owner.at).filter(|cached| *cached.uid() == owner.uid)?;
         let memory = self.context.table.memory(&owner.uid);
         let snapshot = lock(&memory).newest(cached);
@@ -244,22 +244,22 @@ impl<'a> Scan<'a> {
         Some((object, memory))
     }
 
-    fn is_worth_a_get(&self, owner: &Owner) -> bool {
+    fn is_worth_a_get(&self, owner: &ClaimHolder) -> bool {
         let now = self.context.clock.now();
         self.with(owner, |subject| subject.is_open() && subject.settles(now)).unwrap_or(false)
     }
 
     /// Looks at an object that nobody is working on.
-    fn with<T>(&self, owner: &Owner, judge: impl FnOnce(&Subject<'_>) -> T) -> Option<T> {
+    fn with<T>(&self, owner: &ClaimHolder, judge: impl FnOnce(&Subject<'_>) -> T) -> Option<T> {
         let turn = self.context.table.idle_turn(&owner.external_id)?;
         let (object, memory) = self.read(owner)?;
         let role = self.context.table.role(&owner.external_id, &owner.uid);
         let (memory, known, policy) = (lock(&memory), turn.known(), &self.asker.access().policy);
-        Some(judge(&Subject { object: &object, role, known: &known, visits: &memory.visits, policy }))
+        Some(judge(&Subject { object: &object, role, known: &known, object_state: &memory.object_state, policy }))
     }
 
     /// Holds a sight against an object; what it finds waits for a slot, so that few findings are worked on at a time.
-    async fn compare(&mut self, owner: &Owner, sight: &Sight) {
+    async fn compare(&mut self, owner: &ClaimHolder, sight: &Sight) {
         if self.with(owner, |subject| subject.finds(sight)).flatten().is_none() {
             return;
         }
@@ -274,14 +274,14 @@ impl<'a> Scan<'a> {
     }
 
     /// Judges once more, since waiting for the slot may have taken long, and notes what is found.
-    fn hand_on(&self, owner: &Owner, sight: &Sight, slot: OwnedSemaphorePermit) -> Option<Finding> {
+    fn hand_on(&self, owner: &ClaimHolder, sight: &Sight, slot: OwnedSemaphorePermit) -> Option<Finding> {
         let turn = self.context.table.idle_turn(&owner.external_id)?;
         let (object, memory) = self.read(owner)?;
         let role = self.context.table.role(&owner.external_id, &owner.uid);
         let (mut memory, mut known, policy) = (lock(&memory), turn.known(), &self.asker.access().policy);
-        let subject = Subject { object: &object, role, known: &known, visits: &memory.visits, policy };
+        let subject = Subject { object: &object, role, known: &known, object_state: &memory.object_state, policy };
         let finding = subject.finds(sight)?;
-        note(&object, sight, &mut known, &mut memory.visits, self.context.clock.now());
+        note(&object, sight, &mut known, &mut memory.object_state, self.context.clock.now());
         memory.finding = Some(slot);
         self.context.table.wake(owner.at.clone());
         Some(finding)
@@ -294,7 +294,7 @@ fn lower(external_id: &ExternalId) -> String {
 }
 
 /// What rests with something to say of Unkey, or records an identity there.
-fn is_of_interest(owner: &Owner) -> bool {
+fn is_of_interest(owner: &ClaimHolder) -> bool {
     let stands_in_the_way = matches!(owner.reason, Some(Reason::AlreadyExists | Reason::IdentityMismatch));
     (owner.recorded.is_some() || stands_in_the_way) && owner.reason != Some(Reason::Suspended)
 }

@@ -8,7 +8,7 @@ use crate::api::{AdoptionPolicy, DeletionPolicy};
 use crate::apiserver::ServerTime;
 use crate::controller::{Scope, Settings};
 use crate::domain::Policy;
-use crate::leader::Lead;
+use crate::leader::Leadership;
 use crate::telemetry::Metrics;
 use crate::unkey::{Bounds, Client, Credentials, Options};
 
@@ -31,7 +31,7 @@ fn context(metrics: Metrics) -> Arc<Context> {
         bounds: Bounds::default(),
         policy,
         accept_workspace_change: false,
-        lead: Lead::unrivalled(),
+        lead: Leadership::unrivalled(),
         resync: Duration::ZERO,
         server_time: ServerTime::default(),
     };

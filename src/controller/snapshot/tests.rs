@@ -8,7 +8,7 @@ use crate::api::{CLAIM_ANNOTATION, RECONCILE_ANNOTATION};
 use crate::controller::clock::WallClocks;
 
 /// An object as the API server would show it.
-pub(in crate::controller) fn snapshot(value: &Value) -> Snapshot {
+pub(in crate::controller) fn snapshot(value: &Value) -> RawIdentity {
     serde_json::from_value(value.clone()).unwrap()
 }
 
@@ -24,10 +24,10 @@ fn deep(levels: usize) -> String {
 fn s24_a_deep_object_fails_nobody_else() {
     for levels in [150, 5_000] {
         let list = format!(r#"{{"apiVersion":"v1","kind":"List","metadata":{{}},"items":[{}]}}"#, deep(levels));
-        let list: ObjectList<Snapshot> = serde_json::from_str(&list).unwrap();
+        let list: ObjectList<RawIdentity> = serde_json::from_str(&list).unwrap();
         assert_eq!(list.items[0].external_id().as_str(), "e");
         let event = format!(r#"{{"type":"ADDED","object":{}}}"#, deep(levels));
-        let event: WatchEvent<Snapshot> = serde_json::from_str(&event).unwrap();
+        let event: WatchEvent<RawIdentity> = serde_json::from_str(&event).unwrap();
         let WatchEvent::Added(object) = event else { panic!("{event:?}") };
         let read = object.read(Mono::ZERO, &WallClocks::default(), &mut Pokes::default());
         assert_eq!(read.spec, Err(crate::domain::SpecError::MetaTooDeep { levels }));

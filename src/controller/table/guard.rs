@@ -1,9 +1,9 @@
 //! The workspace guard's part of the table (R15): what is recorded under which key, and who waits for a proof.
 
-use super::{Table, lock};
+use super::{Index, lock};
 use crate::domain::{CANARIES, ExternalId, Gate, IdentityId, KeyMark, Look, Mono};
 
-impl Table {
+impl Index {
     /// What an object may do whose id was recorded under `mark`; `None`: it has no id.
     pub fn gate(&self, mark: Option<&KeyMark>) -> Gate {
         lock(&self.workspace).gate(mark)

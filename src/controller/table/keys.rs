@@ -1,9 +1,9 @@
 //! What a root key that changes means for what is remembered. It reads no key.
 
-use super::{Table, lock};
+use super::{Index, lock};
 use crate::domain::{KeyMark, Mono};
 
-impl Table {
+impl Index {
     /// Another root key comes into use. What was read under the old one proves nothing under this one, which may be another
     /// workspace's.
     pub fn credential_changes(&self, credential: KeyMark, now: Mono) {
@@ -22,7 +22,7 @@ impl Table {
 
     /// There is still no root key, and now for this reason: what waits for one says so.
     pub fn missing_key_changes(&self, why: &str) {
-        self.memories.for_each_in_use(|memory| memory.visits.missing_key_changes(why));
+        self.memories.for_each_in_use(|memory| memory.object_state.missing_key_changes(why));
         self.wake_all();
     }
 }

@@ -6,19 +6,19 @@ use std::sync::{Arc, Mutex};
 
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::{Table, lock};
-use crate::controller::snapshot::{Pokes, Snapshot};
-use crate::domain::{self, Uid, Visits};
+use super::{Index, lock};
+use crate::controller::snapshot::{Pokes, RawIdentity};
+use crate::domain::{self, ObjectState, Uid};
 
 /// What is remembered of one life of one object.
 #[derive(Debug, Default)]
 pub struct Memory {
     /// For decisions.
-    pub visits: Visits,
+    pub object_state: ObjectState,
     /// When its last poke was first seen.
     pub pokes: Pokes,
     /// The newest version that a reply showed; the watch may lag behind it.
-    pub newest: Option<Arc<Snapshot>>,
+    pub newest: Option<Arc<RawIdentity>>,
     /// Failures of Kubernetes requests in a row.
     pub kube_failures: u32,
     /// Why the CustomResourceDefinition could not be read last, which its deletion waits for (R10); `None`: it could.
@@ -33,7 +33,7 @@ pub struct Memory {
 
 impl Memory {
     /// The cache may be older than what a reply has shown.
-    pub fn newest(&mut self, cached: Arc<Snapshot>) -> Arc<Snapshot> {
+    pub fn newest(&mut self, cached: Arc<RawIdentity>) -> Arc<RawIdentity> {
         match &self.newest {
             Some(newest) if newest.version() > cached.version() => Arc::clone(newest),
             _ => {
@@ -45,9 +45,9 @@ impl Memory {
 
     /// Holds nothing but visits, and those nothing of their own.
     fn is_plain(&self) -> bool {
-        let Self { visits, pokes, newest, kube_failures, crd_unread, released, stripped, finding } = self;
+        let Self { object_state, pokes, newest, kube_failures, crd_unread, released, stripped, finding } = self;
         let nothing_begun = *kube_failures == 0 && !released && !stripped && finding.is_none();
-        visits.is_plain() && pokes.is_empty() && newest.is_none() && crd_unread.is_none() && nothing_begun
+        object_state.is_plain() && pokes.is_empty() && newest.is_none() && crd_unread.is_none() && nothing_begun
     }
 }
 
@@ -59,13 +59,13 @@ pub struct Memories(Mutex<Kept>);
 struct Kept {
     by_uid: HashMap<Uid, One>,
     /// What those at rest share: as many as there are combinations of a few facts.
-    alike: Vec<Arc<Visits>>,
+    alike: Vec<Arc<ObjectState>>,
 }
 
 #[derive(Debug)]
 enum One {
     InUse(Arc<Mutex<Memory>>),
-    AtRest(Arc<Visits>),
+    AtRest(Arc<ObjectState>),
 }
 
 /// The memory of an object, in use. Where nothing of its own is left in it at the end, it is laid to rest.
@@ -95,9 +95,9 @@ impl Kept {
         let one = self.by_uid.entry(uid.clone()).or_insert_with(|| One::InUse(Arc::default()));
         match one {
             One::InUse(memory) => Arc::clone(memory),
-            One::AtRest(visits) => {
-                let visits = Visits::clone(visits);
-                let memory = Arc::new(Mutex::new(Memory { visits, ..Memory::default() }));
+            One::AtRest(object_state) => {
+                let object_state = ObjectState::clone(object_state);
+                let memory = Arc::new(Mutex::new(Memory { object_state, ..Memory::default() }));
                 *one = One::InUse(Arc::clone(&memory));
                 memory
             }
@@ -114,16 +114,17 @@ impl Kept {
         if !memory.is_plain() {
             return;
         }
-        let visits = self.alike.iter().find(|alike| ***alike == memory.visits).cloned().unwrap_or_else(|| {
-            let visits = Arc::new(memory.visits.clone());
-            self.alike.push(Arc::clone(&visits));
-            visits
-        });
-        *one = One::AtRest(visits);
+        let object_state =
+            self.alike.iter().find(|alike| ***alike == memory.object_state).cloned().unwrap_or_else(|| {
+                let object_state = Arc::new(memory.object_state.clone());
+                self.alike.push(Arc::clone(&object_state));
+                object_state
+            });
+        *one = One::AtRest(object_state);
     }
 }
 
-impl Table {
+impl Index {
     /// What the API server did not keep may be written again.
     pub fn forget_unkept(&self) {
         self.memories.forget_unkept();
@@ -142,7 +143,7 @@ impl Memories {
     }
 
     /// The newest version of the object that a reply has shown, if the watch lags behind it.
-    pub fn newest(&self, uid: &Uid) -> Option<Arc<Snapshot>> {
+    pub fn newest(&self, uid: &Uid) -> Option<Arc<RawIdentity>> {
         let memory = match lock(&self.0).by_uid.get(uid) {
             Some(One::InUse(memory)) => Arc::clone(memory),
             Some(One::AtRest(_)) | None => return None,
@@ -171,21 +172,21 @@ impl Memories {
         for one in lock(&self.0).by_uid.values() {
             // What is at rest holds nothing of its own.
             if let One::InUse(memory) = one {
-                domain::definition_changed(&mut lock(memory).visits);
+                domain::definition_changed(&mut lock(memory).object_state);
             }
         }
     }
 
     /// What is remembered for decisions, after a finding of a scan is let go.
-    pub fn let_go(&self, uid: &Uid) -> Visits {
+    pub fn let_go(&self, uid: &Uid) -> ObjectState {
         let memory = match lock(&self.0).by_uid.get(uid) {
-            None => return Visits::default(),
-            Some(One::AtRest(visits)) => return Visits::clone(visits),
+            None => return ObjectState::default(),
+            Some(One::AtRest(object_state)) => return ObjectState::clone(object_state),
             Some(One::InUse(memory)) => Arc::clone(memory),
         };
         let mut memory = lock(&memory);
         memory.finding = None;
-        memory.visits.clone()
+        memory.object_state.clone()
     }
 
     /// Changes each that is in use: one at rest has nothing of its own to change.
@@ -205,7 +206,7 @@ impl Memories {
         let mut kept = lock(&self.0);
         let in_use = |one: &One| matches!(one, One::InUse(memory) if Arc::strong_count(memory) > 1);
         kept.by_uid.retain(|uid, one| alive.contains(uid) || in_use(one));
-        kept.alike.retain(|visits| Arc::strong_count(visits) > 1);
+        kept.alike.retain(|object_state| Arc::strong_count(object_state) > 1);
     }
 }
 
@@ -213,9 +214,9 @@ impl Memories {
 mod tests {
     use super::*;
 
-    fn at_rest(memories: &Memories, uid: &Uid) -> Option<Arc<Visits>> {
+    fn at_rest(memories: &Memories, uid: &Uid) -> Option<Arc<ObjectState>> {
         match lock(&memories.0).by_uid.get(uid) {
-            Some(One::AtRest(visits)) => Some(Arc::clone(visits)),
+            Some(One::AtRest(object_state)) => Some(Arc::clone(object_state)),
             _ => None,
         }
     }
@@ -225,14 +226,17 @@ mod tests {
         let memories = Memories::default();
         let uids = ["a", "b"].map(Uid::new);
         for uid in &uids {
-            lock(&memories.of(uid)).visits.claim_met = true;
+            lock(&memories.of(uid)).object_state.claim_met = true;
         }
         let [a, b] = uids.each_ref().map(|uid| at_rest(&memories, uid).unwrap());
         assert!(Arc::ptr_eq(&a, &b));
-        lock(&memories.of(&uids[0])).visits.drifted = true;
-        let changed = lock(&memories.of(&uids[0])).visits.clone();
-        assert_eq!(changed, Visits { claim_met: true, drifted: true, ..Visits::default() });
-        assert_eq!(lock(&memories.of(&uids[1])).visits, Visits { claim_met: true, ..Visits::default() });
+        lock(&memories.of(&uids[0])).object_state.drifted = true;
+        let changed = lock(&memories.of(&uids[0])).object_state.clone();
+        assert_eq!(changed, ObjectState { claim_met: true, drifted: true, ..ObjectState::default() });
+        assert_eq!(
+            lock(&memories.of(&uids[1])).object_state,
+            ObjectState { claim_met: true, ..ObjectState::default() }
+        );
     }
 
     #[test]
@@ -255,7 +259,7 @@ mod tests {
         let memories = Memories::default();
         let uids = ["dead", "alive", "held"].map(Uid::new);
         for uid in &uids {
-            lock(&memories.of(uid)).visits.claim_met = true;
+            lock(&memories.of(uid)).object_state.claim_met = true;
         }
         let held = memories.hold(&uids[2]);
         memories.sweep(&HashSet::from([uids[1].clone()]));

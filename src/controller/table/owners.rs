@@ -1,12 +1,12 @@
 //! The scan's part of the table: who acts for an externalId, and a look at what nobody is working on.
 
-use super::{Entry, Ref, Slot, Table, Turn, lock};
+use super::{Entry, Index, Ref, Slot, Turn, lock};
 use crate::api::Reason;
 use crate::domain::{ExternalId, IdentityId, KeyMark, Uid};
 
 /// The object that acts for an externalId (R8).
 #[derive(Debug)]
-pub struct Owner {
+pub struct ClaimHolder {
     /// The externalId.
     pub external_id: ExternalId,
     /// The object.
@@ -21,7 +21,7 @@ pub struct Owner {
     pub leaving: bool,
 }
 
-impl Owner {
+impl ClaimHolder {
     fn of(external_id: &ExternalId, slot: &Slot) -> Option<Self> {
         let Entry { claimant, extra, .. } = slot.claims.owner()?;
         Some(Self {
@@ -35,10 +35,10 @@ impl Owner {
     }
 }
 
-impl Table {
+impl Index {
     /// The object that acts for `external_id`.
-    pub fn owner(&self, external_id: &ExternalId) -> Option<Owner> {
-        lock(&self.slots).get_key_value(external_id).and_then(|(external_id, slot)| Owner::of(external_id, slot))
+    pub fn owner(&self, external_id: &ExternalId) -> Option<ClaimHolder> {
+        lock(&self.slots).get_key_value(external_id).and_then(|(external_id, slot)| ClaimHolder::of(external_id, slot))
     }
 
     /// True if an object records `id`.
@@ -47,11 +47,11 @@ impl Table {
     }
 
     /// The objects that act for the externalIds that `wanted` takes.
-    pub fn owners(&self, mut wanted: impl FnMut(&Owner) -> bool) -> Vec<Owner> {
+    pub fn owners(&self, mut wanted: impl FnMut(&ClaimHolder) -> bool) -> Vec<ClaimHolder> {
         let slots = lock(&self.slots);
         slots
             .iter()
-            .filter_map(|(external_id, slot)| Owner::of(external_id, slot))
+            .filter_map(|(external_id, slot)| ClaimHolder::of(external_id, slot))
             .filter(|owner| wanted(owner))
             .collect()
     }

@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
-use super::{Entry, Facts, Ref, Slot, Table, lock};
+use super::{Entry, Facts, Index, Ref, Slot, lock};
 use crate::controller::clock::millis;
-use crate::controller::snapshot::Snapshot;
+use crate::controller::snapshot::RawIdentity;
 use crate::domain::{ExternalId, Mono, Uid};
 
 /// So many milliseconds after its time a plan that has not come about is lost. The queue is never so late, unless the whole process stood still: then
@@ -40,7 +40,7 @@ pub struct Rescued {
 
 /// True if there is something left to do for the object: its status does not speak of its spec, or says that it is retried; or it is being deleted
 /// and waits for our finalizer.
-pub(super) fn is_behind(object: &Snapshot, is_told: bool, is_retried: bool) -> bool {
+pub(super) fn is_behind(object: &RawIdentity, is_told: bool, is_retried: bool) -> bool {
     if object.is_leaving() { object.finalizers().ours().is_some() } else { !is_told || is_retried }
 }
 
@@ -64,7 +64,7 @@ impl Plan {
     }
 }
 
-impl Table {
+impl Index {
     /// Has everything looked at again.
     pub fn wake_all(&self) {
         for entry in lock(&self.slots).values_mut().flat_map(|slot| slot.claims.entries_mut()) {

@@ -1,19 +1,19 @@
 //! Time that went back: etcd was restored from a backup. What is remembered of an object is compared with what is shown of it, and judged anew.
 
-use super::{Table, lock};
-use crate::controller::snapshot::Snapshot;
+use super::{Index, lock};
+use crate::controller::snapshot::RawIdentity;
 use crate::domain;
 
-impl Table {
+impl Index {
     /// The newest version of the object that the watch or a reply has shown; `None`: it is not known.
-    pub fn version(&self, object: &Snapshot) -> Option<u64> {
+    pub fn version(&self, object: &RawIdentity) -> Option<u64> {
         let mut version = None;
         self.with_entry(object.external_id(), object.uid(), |known| version = Some(known.version));
         version
     }
 
     /// True if a listing that shows `object` undoes what a reply or the watch has shown of it: `before`, as the watch last showed it.
-    pub fn is_undone(&self, object: &Snapshot, before: Option<&Snapshot>) -> bool {
+    pub fn is_undone(&self, object: &RawIdentity, before: Option<&RawIdentity>) -> bool {
         let replied = self.memories.newest(object.uid());
         let known = [replied.as_deref(), before.filter(|before| before.uid() == object.uid())];
         let now = object.progress();
@@ -22,13 +22,13 @@ impl Table {
 
     /// A listing shows an older version of the object than was there before: Kubernetes was restored from a backup. What is remembered of it is
     /// judged anew, as after a restart of this process.
-    pub fn rewind(&self, object: &Snapshot) {
+    pub fn rewind(&self, object: &RawIdentity) {
         let memory = self.memory(object.uid());
         let mut memory = lock(&memory);
         (memory.newest, memory.released, memory.stripped) = (None, false, false);
         let mut slots = lock(&self.slots);
         let slot = slots.entry(object.external_id().clone()).or_default();
         let known = self.known(slot);
-        domain::rewound(object.uid(), &mut lock(&known), &mut memory.visits, self.clock.now());
+        domain::rewound(object.uid(), &mut lock(&known), &mut memory.object_state, self.clock.now());
     }
 }

@@ -7,12 +7,12 @@ use super::super::snapshot::tests::snapshot;
 use super::*;
 use crate::domain::IdentityId;
 
-fn table() -> (Table, UnboundedReceiver<Ref>) {
+fn table() -> (Index, UnboundedReceiver<Ref>) {
     let (wake, woken) = unbounded_channel();
-    (Table::new(wake, 30_000, Workspace::default(), Clock::default()), woken)
+    (Index::new(wake, 30_000, Workspace::default(), Clock::default()), woken)
 }
 
-fn object(name: &str, version: u64, status: &Value) -> Snapshot {
+fn object(name: &str, version: u64, status: &Value) -> RawIdentity {
     snapshot(&json!({
         "metadata": {"namespace": "n", "name": name, "uid": name, "resourceVersion": version.to_string(),
                      "creationTimestamp": "2026-01-01T00:00:00Z"},
@@ -115,7 +115,7 @@ fn one_acts_for_each_external_id() {
 }
 
 /// A table whose clock runs, an object that is behind, and nobody who waits for a permit.
-fn behind() -> (Table, UnboundedReceiver<Ref>, ExternalId, Uid) {
+fn behind() -> (Index, UnboundedReceiver<Ref>, ExternalId, Uid) {
     let (table, mut woken) = table();
     table.upsert(&object("a", 1, &json!({})));
     names(&mut woken);
@@ -124,11 +124,11 @@ fn behind() -> (Table, UnboundedReceiver<Ref>, ExternalId, Uid) {
 
 const LATER: Mono = Mono(30_000);
 
-fn rescued(table: &Table, now: Mono, permits: bool) -> usize {
+fn rescued(table: &Index, now: Mono, permits: bool) -> usize {
     rescued_after(table, now, Mono::ZERO, permits)
 }
 
-fn rescued_after(table: &Table, now: Mono, awake: Mono, permits: bool) -> usize {
+fn rescued_after(table: &Index, now: Mono, awake: Mono, permits: bool) -> usize {
     table.rescue(now, awake, |_| permits).len()
 }
 
@@ -226,7 +226,7 @@ fn a_listing_is_taken_whatever_its_version_says() {
     let external_id = ExternalId::new("e");
     table.upsert(&object("a", 1, &json!({})));
     table.upsert(&object("b", 9, &json!({"uid": "b", "identityId": "id_1"})));
-    lock(&table.memory(&Uid::new("b"))).visits.sent = true;
+    lock(&table.memory(&Uid::new("b"))).object_state.sent = true;
     let older = object("b", 2, &json!({}));
     table.upsert(&older);
     assert_eq!(table.role(&external_id, &Uid::new("b")), Role::Owner);
@@ -234,14 +234,14 @@ fn a_listing_is_taken_whatever_its_version_says() {
     table.rewind(&older);
     assert_eq!(table.version(&older), Some(2));
     assert_eq!(table.role(&external_id, &Uid::new("a")), Role::Owner, "it has recorded nothing");
-    let visits = lock(&table.memory(&Uid::new("b"))).visits.clone();
-    assert!(!visits.sent && visits.suspicion);
+    let object_state = lock(&table.memory(&Uid::new("b"))).object_state.clone();
+    assert!(!object_state.sent && object_state.suspicion);
     table.update(&object("b", 3, &json!({"uid": "b", "identityId": "id_2"})));
     assert_eq!(table.version(&older), Some(3));
 }
 
 /// An object of generation 2 with a status of ours of this generation.
-fn told(name: &str, version: u64, generation: i64, ready: &str) -> Snapshot {
+fn told(name: &str, version: u64, generation: i64, ready: &str) -> RawIdentity {
     snapshot(&json!({
         "metadata": {"namespace": "n", "name": name, "uid": name, "resourceVersion": version.to_string(), "generation": 2,
                      "creationTimestamp": "2026-01-01T00:00:00Z"},

@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use super::{Place, Ref, Table, Turn, lock};
+use super::{Index, Place, Ref, Turn, lock};
 use crate::api::{ConditionType, IdentityStatus};
-use crate::controller::snapshot::Snapshot;
+use crate::controller::snapshot::RawIdentity;
 use crate::domain::{Claimant, ExternalId, Uid};
 
 /// By uid.
@@ -35,7 +35,7 @@ pub struct Overdue {
 }
 
 /// True if there is a status of ours that does not speak of what the object asks for now: of another generation, or ready without an identity.
-pub(super) fn is_untold(object: &Snapshot, status: Option<&IdentityStatus>, claimant: &Claimant) -> bool {
+pub(super) fn is_untold(object: &RawIdentity, status: Option<&IdentityStatus>, claimant: &Claimant) -> bool {
     let Some(status) = status.filter(|status| status.uid.as_deref() == Some(object.uid().as_str())) else {
         return false;
     };
@@ -46,7 +46,7 @@ pub(super) fn is_untold(object: &Snapshot, status: Option<&IdentityStatus>, clai
 
 impl Untold {
     /// The status of the object is, or is not, out of date.
-    pub(super) fn follow(&self, object: &Snapshot, is_untold: bool) {
+    pub(super) fn follow(&self, object: &RawIdentity, is_untold: bool) {
         let mut all = lock(&self.0);
         if !is_untold {
             all.remove(object.uid());
@@ -65,7 +65,7 @@ impl Untold {
     }
 }
 
-impl Table {
+impl Index {
     /// Those whose status has been out of date for `patience` or longer, the longest first, `limit` at most. Time counts from `from` on.
     pub fn overdue(&self, patience: Duration, from: Instant, limit: usize) -> Vec<Overdue> {
         let (all, now) = (lock(&self.untold.0), Instant::now());

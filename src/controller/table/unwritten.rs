@@ -1,6 +1,6 @@
 //! What Kubernetes refuses at the moment, over all objects (R25).
 
-use super::{Table, lock};
+use super::{Index, lock};
 use crate::domain::{KubeWrite, Uid};
 
 /// Writes that are refused.
@@ -12,10 +12,10 @@ pub struct Unwritten {
     pub untold: Vec<(String, String)>,
 }
 
-impl Table {
+impl Index {
     /// True if Kubernetes refuses a write to the object at the moment.
     pub fn is_refused(&self, uid: &Uid) -> bool {
-        self.memories.peek(uid, |memory| !memory.visits.refusals.is_empty())
+        self.memories.peek(uid, |memory| !memory.object_state.refusals.is_empty())
     }
 
     /// What is refused at the moment.
@@ -23,7 +23,7 @@ impl Table {
         let mut refused = KubeWrite::ALL.map(|write| (write, 0));
         let mut untold: Vec<(Uid, String)> = Vec::new();
         self.memories.each(|uid, memory| {
-            let refusals = &memory.visits.refusals;
+            let refusals = &memory.object_state.refusals;
             for (write, count) in &mut refused {
                 *count += usize::from(refusals.of(*write).is_some());
             }

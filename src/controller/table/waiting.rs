@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use tokio::sync::futures::Notified;
 
-use super::{Entry, Ref, Table, lock};
+use super::{Entry, Index, Ref, lock};
 use crate::api::Reason;
 use crate::domain::{CANARIES, Cause, ExternalId, KeyMark, Mono, Testimony, Witness};
 
@@ -19,7 +19,7 @@ pub(super) struct Waiting {
     vain: HashSet<ExternalId>,
 }
 
-impl Table {
+impl Index {
     /// Whether the root key in use shows anything at all.
     pub fn witness(&self) -> Witness {
         lock(&self.workspace).witness().clone()
@@ -176,7 +176,7 @@ mod tests {
     #[test]
     fn who_was_asked_in_vain_is_asked_last() {
         let (wake, _woken) = unbounded_channel();
-        let table = Table::new(wake, 30_000, Workspace::default(), Clock::default());
+        let table = Index::new(wake, 30_000, Workspace::default(), Clock::default());
         for at in 0..5 {
             let name = format!("e{at}");
             table.upsert(&snapshot(&json!({

@@ -18,9 +18,9 @@ use tokio::task::JoinHandle;
 use unkey_emulator::Operation;
 use unkey_operator::api::{AdoptionPolicy, DeletionPolicy};
 use unkey_operator::apiserver::ServerTime;
-use unkey_operator::controller::{self, Context, Scope, Settings, Snapshot};
+use unkey_operator::controller::{self, Context, RawIdentity, Scope, Settings};
 use unkey_operator::domain::{Mono, Policy};
-use unkey_operator::leader::Lead;
+use unkey_operator::leader::Leadership;
 use unkey_operator::telemetry::Metrics;
 use unkey_operator::unkey::{Bounds, Client, Credentials, Options};
 
@@ -64,12 +64,12 @@ pub struct Life {
     pub world: World,
     settings: Settings,
     context: Arc<Context>,
-    woken: Option<UnboundedReceiver<ObjectRef<Snapshot>>>,
+    woken: Option<UnboundedReceiver<ObjectRef<RawIdentity>>>,
     pub running: Option<JoinHandle<()>>,
     /// Looks for a witness of what is absent (R19), as long as passes are driven by hand.
     witness: JoinHandle<()>,
     /// Objects that were shown to the memory.
-    shown: BTreeMap<String, Snapshot>,
+    shown: BTreeMap<String, RawIdentity>,
     /// How often a pass of the workflow has returned `Pending`.
     pub pending: usize,
 }
@@ -109,7 +109,7 @@ impl Life {
             workers: 4,
             policy,
             accept_workspace_change: false,
-            lead: Lead::unrivalled(),
+            lead: Leadership::unrivalled(),
             resync: Duration::ZERO,
             server_time: ServerTime::default(),
             bounds: Bounds::default(),
@@ -125,10 +125,10 @@ impl Life {
     }
 
     /// Shows the memory what is there, as the watch would.
-    async fn look(&mut self) -> Vec<Snapshot> {
-        let api: Api<Snapshot> = Api::namespaced(self.world.client.clone(), &self.world.namespace);
+    async fn look(&mut self) -> Vec<RawIdentity> {
+        let api: Api<RawIdentity> = Api::namespaced(self.world.client.clone(), &self.world.namespace);
         let all = api.list(&ListParams::default()).await.unwrap().items;
-        let now: BTreeMap<String, Snapshot> =
+        let now: BTreeMap<String, RawIdentity> =
             all.iter().map(|object| (object.uid().to_string(), object.clone())).collect();
         for (_, gone) in self.shown.iter().filter(|(uid, _)| !now.contains_key(*uid)) {
             self.context.table().remove(gone, Mono::ZERO);
@@ -162,7 +162,7 @@ impl Life {
     }
 
     /// One pass. `None`: it was dropped.
-    async fn pass(&mut self, object: Snapshot, cut: Option<Cut>) -> Option<Action> {
+    async fn pass(&mut self, object: RawIdentity, cut: Option<Cut>) -> Option<Action> {
         let woken = Arc::new(Woken(Notify::new()));
         let waker = Waker::from(Arc::clone(&woken));
         let mut pass = pin!(controller::visit(Arc::new(object), Arc::clone(&self.context)));

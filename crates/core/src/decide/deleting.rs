@@ -7,7 +7,7 @@ use crate::crd::Crd;
 use crate::ids::{Confirmed, IdentityId};
 use crate::knowledge::{LastWrite, Seen};
 use crate::ownership::Role;
-use crate::situation::{Call, Freed, KubeStep, Settled, Wake};
+use crate::situation::{Call, KubeStep, ReleaseProof, Settled, Wake};
 use crate::verdict::{Cause, Verdict};
 use crate::workspace::Gate;
 use unkey_operator_api::DeletionPolicy;
@@ -23,16 +23,21 @@ pub(super) fn deleting(s: &Situation<'_>) -> Step {
     let held = s.held();
     match (&s.object.mark, &held) {
         // A copied manifest or a restore. What this very object has recorded under its uid outweighs it.
-        (Mark::Foreign, None) => return release(Freed::NotOurs),
+        (Mark::Foreign, None) => return release(ReleaseProof::NotOurs),
         // A finalizer that was copied along without the claim.
-        (Mark::Absent, None) if !s.visits.sent => return release(Freed::NeverClaimed),
+        (Mark::Absent, None) if !s.object_state.sent => return release(ReleaseProof::NeverClaimed),
         _ => {}
     }
-    if held.is_none() && s.given_up().is_none() && s.visits.claimed_here && !s.visits.sent && !s.visits.met_exists {
-        return release(Freed::NeverSent);
+    if held.is_none()
+        && s.given_up().is_none()
+        && s.object_state.claimed_here
+        && !s.object_state.sent
+        && !s.object_state.met_exists
+    {
+        return release(ReleaseProof::NeverSent);
     }
     if s.deletion() == DeletionPolicy::Orphan {
-        return release(Freed::Orphaned);
+        return release(ReleaseProof::Orphaned);
     }
     // Another process may have recorded another identity since.
     let removed = match &s.known.last {
@@ -46,7 +51,7 @@ pub(super) fn deleting(s: &Situation<'_>) -> Step {
         Crd::Unguarded | Crd::Stays => {}
         // R10: first of all, whether it is the user who deletes it.
         Crd::Unseen => return Step::Kube(KubeStep::LookAtCrd),
-        Crd::Going => return release(Freed::Orphaned),
+        Crd::Going => return release(ReleaseProof::Orphaned),
         // Nothing is said of it yet: while the API server does not serve the type, a status cannot be written either.
         Crd::Doubtful(again) => return Step::Wait(Wake::At(again)),
         Crd::Hidden => {
@@ -57,7 +62,7 @@ pub(super) fn deleting(s: &Situation<'_>) -> Step {
         return s.say(Verdict::Blocked(Cause::Suspended), Step::Wait(Wake::Change));
     }
     match s.role {
-        Role::Loser { owner_recorded: true, .. } => return release(Freed::NotOurs),
+        Role::Loser { owner_recorded: true, .. } => return release(ReleaseProof::NotOurs),
         // What stands upstream may be the owner's: it has to say so first.
         Role::Loser { .. } if held.is_none() => {
             return s.say(Verdict::Blocked(Cause::OwnerPending), Step::Wait(Wake::Change));
@@ -75,19 +80,19 @@ pub(super) fn deleting(s: &Situation<'_>) -> Step {
 fn deleted(s: &Situation<'_>, identity: &Confirmed) -> Step {
     let doubt = s.known.doubts_a_create();
     // What a settled look found of that create is still to be deleted, though that look has cleared the doubt: its pass ended.
-    let found = s.visits.maybe_own.as_ref().is_some_and(|found| found != identity);
+    let found = s.object_state.maybe_own.as_ref().is_some_and(|found| found != identity);
     if !doubt && !found && s.known.seen == Seen::Nothing {
-        return release(Freed::Deleted(identity.clone()));
+        return release(ReleaseProof::Deleted(identity.clone()));
     }
     match s.settled() {
         // Only what that create has made: an application may have made the identity anew.
         Some(Seen::Ours { identity: found, .. }) if found != identity => match judge(s, s.object.spec.as_ref().ok()) {
             Judgement::Own => s.call(Call::Delete(found.clone())),
-            _ => release(Freed::Deleted(identity.clone())),
+            _ => release(ReleaseProof::Deleted(identity.clone())),
         },
         // What that create made may be hidden (R19).
         Some(Seen::Absent { .. }) if s.known.lacks_witness() => s.await_witness(),
-        Some(_) => release(Freed::Deleted(identity.clone())),
+        Some(_) => release(ReleaseProof::Deleted(identity.clone())),
         None => s.read_settled(),
     }
 }
@@ -111,24 +116,24 @@ fn remove(s: &Situation<'_>, identity: &Confirmed) -> Step {
 fn not_there(s: &Situation<'_>, identity: &Confirmed, seen: &Seen) -> Step {
     match seen {
         Seen::Absent { .. } => match Settled::absence(s.known, s.policy.window, Some(identity.id())) {
-            Some(proof) => release(Freed::Gone(proof)),
+            Some(proof) => release(ReleaseProof::Gone(proof)),
             None => s.read_settled(),
         },
         // A create of ours that landed after the recorded identity had vanished.
         Seen::Ours { identity: found, .. } if matches!(judge(s, None), Judgement::Own) => {
             s.call(Call::Delete(found.clone()))
         }
-        _ => release(Freed::NotOurs),
+        _ => release(ReleaseProof::NotOurs),
     }
 }
 
 /// R6: a delete is repeated only after a read that shows this very id under our externalId. After one that was answered with a 404
 /// only a settled one tells more (R19).
 fn first_or_repeated(s: &Situation<'_>, identity: &Confirmed) -> Step {
-    if s.visits.unfound.is_some() {
+    if s.object_state.unfound.is_some() {
         return s.read_settled();
     }
-    if s.visits.met_deleting { s.read() } else { s.call(Call::Delete(identity.clone())) }
+    if s.object_state.met_deleting { s.read() } else { s.call(Call::Delete(identity.clone())) }
 }
 
 /// No id is recorded, but a create may have been sent. What that create made is deleted; what the policy would only have adopted was
@@ -142,8 +147,8 @@ fn look_up(s: &Situation<'_>) -> Step {
         return s.in_this_workspace(Step::Done);
     }
     // A root key without the permission to read may only have hidden it. A delete by its id costs one call, and tells (R19).
-    let unfound = |id: &IdentityId| s.visits.unfound.as_ref().is_some_and(|unfound| unfound.id == *id);
-    if let Some(identity) = s.given_up().filter(|it| !s.visits.met_deleting && !unfound(it.id())) {
+    let unfound = |id: &IdentityId| s.object_state.unfound.as_ref().is_some_and(|unfound| unfound.id == *id);
+    if let Some(identity) = s.given_up().filter(|it| !s.object_state.met_deleting && !unfound(it.id())) {
         return s.call(Call::Delete(identity.clone()));
     }
     let given_up = s.object.mark.own().and_then(|claim| claim.given_up.as_ref());
@@ -151,15 +156,15 @@ fn look_up(s: &Situation<'_>) -> Step {
     match s.settled() {
         // Of nothing recorded, or of the id that the claim gives up.
         Some(Seen::Absent { .. }) => match absence(None).or_else(|| absence(given_up)) {
-            Some(proof) => release(Freed::Gone(proof)),
+            Some(proof) => release(ReleaseProof::Gone(proof)),
             None => s.read_settled(),
         },
-        Some(Seen::Foreign { .. }) => release(Freed::NotOurs),
+        Some(Seen::Foreign { .. }) => release(ReleaseProof::NotOurs),
         Some(Seen::Ours { identity, .. }) => match judge(s, s.object.spec.as_ref().ok()) {
             Judgement::Own => s.call(Call::Delete(identity.clone())),
             Judgement::Adopt if sent_without_claim(s, identity) => s.call(Call::Delete(identity.clone())),
-            Judgement::Adopt => release(Freed::NeverAdopted),
-            Judgement::Refuse(_) => release(Freed::NotOurs),
+            Judgement::Adopt => release(ReleaseProof::NeverAdopted),
+            Judgement::Refuse(_) => release(ReleaseProof::NotOurs),
             Judgement::Unsettled => s.read_settled(),
         },
         Some(Seen::Nothing) | None => s.read_settled(),
@@ -170,8 +175,8 @@ fn look_up(s: &Situation<'_>) -> Step {
 fn sent_without_claim(s: &Situation<'_>, identity: &Confirmed) -> bool {
     let Seen::Ours { content, .. } = &s.known.seen else { return false };
     let wanted = s.object.spec.as_ref().is_ok_and(|desired| *desired.content_hash() == content.hash());
-    let maybe_own = s.visits.maybe_own.as_ref() == Some(identity);
-    s.object.mark == Mark::Absent && s.visits.sent && maybe_own && wanted && !content.is_empty()
+    let maybe_own = s.object_state.maybe_own.as_ref() == Some(identity);
+    s.object.mark == Mark::Absent && s.object_state.sent && maybe_own && wanted && !content.is_empty()
 }
 
 /// The object went in the middle of its first create (its finalizer was taken off by hand). What that create made has no
@@ -199,7 +204,7 @@ pub(super) fn gone(s: &Situation<'_>, heirs: bool) -> Step {
         _ => None,
     };
     // What was deleted may be of a later create, while the one that was found landed after it.
-    if !s.known.owes(ours) && s.visits.maybe_own.as_ref().is_none_or(|found| deleted == Some(found)) {
+    if !s.known.owes(ours) && s.object_state.maybe_own.as_ref().is_none_or(|found| deleted == Some(found)) {
         return Step::Done;
     }
     match (settled, judge(s, None)) {
@@ -210,6 +215,6 @@ pub(super) fn gone(s: &Situation<'_>, heirs: bool) -> Step {
     }
 }
 
-fn release(because: Freed) -> Step {
+fn release(because: ReleaseProof) -> Step {
     Step::Kube(KubeStep::Release(because))
 }

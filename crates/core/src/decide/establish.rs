@@ -7,9 +7,9 @@ use crate::desired::Desired;
 use crate::fields::Fields;
 use crate::ids::Confirmed;
 use crate::knowledge::{LastWrite, Seen};
-use crate::note::Note;
-use crate::report::Held;
-use crate::situation::{Call, Freed, KubeStep, Wake};
+use crate::note::EventNote;
+use crate::report::OwnedIdentity;
+use crate::situation::{Call, KubeStep, ReleaseProof, Wake};
 use crate::takeover;
 use crate::verdict::{Cause, Stall, Verdict};
 use crate::workspace::Gate;
@@ -51,7 +51,7 @@ pub(super) fn establish(s: &Situation<'_>, desired: &Desired) -> Step {
             // With a create of ours in doubt only a settled read can tell whose it is: save the one that cannot.
             return s.read_settled();
         }
-        let surely_foreign = s.visits.claimed_here && !s.visits.sent && !was_refused(s);
+        let surely_foreign = s.object_state.claimed_here && !s.object_state.sent && !was_refused(s);
         if surely_foreign && s.adoption() == AdoptionPolicy::Never {
             // No look could change the verdict, and the shorter the claim stands, the less a crash can confuse (S36).
             return refuse(s, Stall::ExistsNever);
@@ -68,7 +68,7 @@ pub(super) fn establish(s: &Situation<'_>, desired: &Desired) -> Step {
         // The spec changed while a create of the old content is in doubt, or was found and not recorded yet. A new claim
         // would forget what that create sent, and its identity could no longer be told to be ours: settle it first.
         Some(_) if s.known.doubt().is_some_and(|doubt| doubt.creates.contains(&s.object.guard.uid)) => s.read_settled(),
-        Some(_) if s.visits.maybe_own.is_some() && s.known.seen == Seen::Nothing => s.read(),
+        Some(_) if s.object_state.maybe_own.is_some() && s.known.seen == Seen::Nothing => s.read(),
         _ => {
             let given_up = own.and_then(|claim| claim.given_up.clone());
             Step::Kube(KubeStep::Claim(Claim { hash: hash.clone(), given_up }))
@@ -102,12 +102,12 @@ pub(super) fn judge(s: &Situation<'_>, desired: Option<&Desired>) -> Judgement {
     }
     let claimed = s.object.mark.own().map(|claim| &claim.hash);
     let as_claimed = claimed == Some(&content.hash());
-    let maybe_own = s.visits.maybe_own.as_ref() == Some(identity);
+    let maybe_own = s.object_state.maybe_own.as_ref() == Some(identity);
     if maybe_own && !content.is_empty() && as_claimed {
         return Judgement::Own;
     }
     // It met the create of the content that it holds: an edit between that answer and this look does not make it another's.
-    let met = s.visits.met_exists && as_claimed;
+    let met = s.object_state.met_exists && as_claimed;
     match (s.adoption(), desired) {
         (AdoptionPolicy::Always, Some(_)) => Judgement::Adopt,
         (AdoptionPolicy::IfLossless, Some(desired)) if met || desired.keeps(content) => Judgement::Adopt,
@@ -136,13 +136,17 @@ fn take(s: &Situation<'_>, desired: &Desired, identity: &Confirmed, content: &Co
         return Step::Wait(Wake::At(s.settles_at()));
     }
     let fields = taken(s, desired, identity, content);
-    let held =
-        Held { identity: identity.clone(), origin: Some(origin), fields, credential: s.policy.credential.clone() };
+    let held = OwnedIdentity {
+        identity: identity.clone(),
+        origin: Some(origin),
+        fields,
+        credential: s.policy.credential.clone(),
+    };
     let replaces = s.object.mark.own().is_some_and(|claim| claim.given_up.is_some());
     let note = match (origin, replaces) {
-        (Origin::Adopted, true) => Some(Note::Replaced(identity.id().clone())),
-        (Origin::Adopted, false) => Some(Note::Adopted(identity.id().clone())),
-        (Origin::Created, true) => Some(Note::Recreated(identity.id().clone())),
+        (Origin::Adopted, true) => Some(EventNote::Replaced(identity.id().clone())),
+        (Origin::Adopted, false) => Some(EventNote::Adopted(identity.id().clone())),
+        (Origin::Created, true) => Some(EventNote::Recreated(identity.id().clone())),
         (Origin::Created, false) => None,
     };
     let verdict = if differs { Verdict::Waiting(Cause::Updating) } else { Verdict::Synced };
@@ -170,7 +174,7 @@ fn taken(s: &Situation<'_>, desired: &Desired, identity: &Confirmed, content: &C
 /// Claim off first, verdict second: a claim without an id always means that a create may have been sent (R1).
 fn refuse(s: &Situation<'_>, stall: Stall) -> Step {
     if s.object.finalizer || s.object.mark != Mark::Absent {
-        let release = Step::Kube(KubeStep::Release(Freed::NotOurs));
+        let release = Step::Kube(KubeStep::Release(ReleaseProof::NotOurs));
         // The claim says that the recorded id is given up; without it the dead one would be owned again (R9).
         let recorded = s.object.recorded.own().is_some_and(|record| record.held.is_some());
         let verdict = Verdict::Waiting(Cause::Vanished);

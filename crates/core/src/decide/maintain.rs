@@ -7,13 +7,13 @@ use crate::content::Content;
 use crate::desired::Desired;
 use crate::ids::Mono;
 use crate::knowledge::Seen;
-use crate::note::Note;
-use crate::report::Held;
+use crate::note::EventNote;
+use crate::report::OwnedIdentity;
 use crate::situation::{Call, KubeStep, Patch, Purpose, Wake};
 use crate::takeover;
 use crate::verdict::{Cause, Stall, Verdict};
 
-pub(super) fn maintain(s: &Situation<'_>, desired: &Desired, held: &Held) -> Step {
+pub(super) fn maintain(s: &Situation<'_>, desired: &Desired, held: &OwnedIdentity) -> Step {
     if s.owes_id() {
         return created(s, desired, held);
     }
@@ -42,15 +42,15 @@ pub(super) fn maintain(s: &Situation<'_>, desired: &Desired, held: &Held) -> Ste
         }
         Evidence::None => (held.fields.clone(), false),
     };
-    let suspicious = s.visits.suspicion && !judged;
+    let suspicious = s.object_state.suspicion && !judged;
     if !suspicious && let Some((meta, limits)) = desired.missing_from(&fields.applied()) {
         if !s.object.held().is_some_and(|recorded| takeover::is_recorded(desired, &recorded.fields)) {
             // What is about to be written for the first time is recorded first, so that it is known again if the answer is lost.
-            let recorded = Some(Held { fields, ..held.clone() });
+            let recorded = Some(OwnedIdentity { fields, ..held.clone() });
             return s.say_with(recorded, Verdict::Waiting(Cause::Updating), Vec::new(), Step::Done);
         }
         // What the spec asks for was accepted once: then Unkey was changed behind our back.
-        let accepted = s.visits.drifted || desired.missing_from(&held.fields.applied()).is_none();
+        let accepted = s.object_state.drifted || desired.missing_from(&held.fields.applied()).is_none();
         let purpose = if judged && accepted { Purpose::Drift } else { Purpose::Spec };
         return s.call(Call::Update { to: held.identity.clone(), patch: Patch { meta, limits }, purpose });
     }
@@ -67,19 +67,19 @@ pub(super) fn maintain(s: &Situation<'_>, desired: &Desired, held: &Held) -> Ste
             next if doubt && ready && current => s.say(Verdict::Waiting(Cause::Settling), next),
             // A poke alone does not hold back that a new generation was accepted.
             Step::Wait(_) | Step::Call(_) if !doubt && !suspicious && !current => {
-                s.say_holding(Some(Held { fields, ..held.clone() }), Verdict::Synced, next)
+                s.say_holding(Some(OwnedIdentity { fields, ..held.clone() }), Verdict::Synced, next)
             }
             next => next,
         };
     }
-    let held = Held { fields, ..held.clone() };
+    let held = OwnedIdentity { fields, ..held.clone() };
     s.say_holding(Some(held), Verdict::Synced, Step::Done)
 }
 
 /// An accepted create: its id is recorded before anything else, ready or not.
-fn created(s: &Situation<'_>, desired: &Desired, held: &Held) -> Step {
+fn created(s: &Situation<'_>, desired: &Desired, held: &OwnedIdentity) -> Step {
     let replaces = s.object.mark.own().is_some_and(|claim| claim.given_up.is_some());
-    let notes = if replaces { vec![Note::Recreated(held.identity.id().clone())] } else { Vec::new() };
+    let notes = if replaces { vec![EventNote::Recreated(held.identity.id().clone())] } else { Vec::new() };
     let verdict = if desired.missing_from(&held.fields.applied()).is_some() {
         Verdict::Waiting(Cause::Updating)
     } else if s.known.doubt().is_some() {
@@ -109,7 +109,7 @@ enum Evidence<'a> {
     Foreign,
 }
 
-fn evidence<'a>(s: &'a Situation<'_>, held: &Held) -> Evidence<'a> {
+fn evidence<'a>(s: &'a Situation<'_>, held: &OwnedIdentity) -> Evidence<'a> {
     match s.settled() {
         Some(Seen::Ours { identity, content, .. }) if *identity == held.identity => Evidence::Holds(content),
         Some(Seen::Ours { .. }) => Evidence::Elsewhere,
@@ -128,10 +128,10 @@ fn evidence<'a>(s: &'a Situation<'_>, held: &Held) -> Evidence<'a> {
 }
 
 /// R9: the dead id is given up by claim before anything is made or taken in its place, so that no crash confuses them.
-fn give_up(s: &Situation<'_>, desired: &Desired, held: &Held) -> Step {
+fn give_up(s: &Situation<'_>, desired: &Desired, held: &OwnedIdentity) -> Step {
     let given_up = Some(held.identity.id().clone());
     // What stands in its place may be a late create of ours (S37): the claim still has to say what that one sent.
-    let sent = s.object.mark.own().filter(|_| s.visits.maybe_own.is_some()).map(|claim| &claim.hash);
+    let sent = s.object.mark.own().filter(|_| s.object_state.maybe_own.is_some()).map(|claim| &claim.hash);
     let hash = sent.unwrap_or(desired.content_hash()).clone();
     Step::Kube(KubeStep::Claim(Claim { hash, given_up }))
 }

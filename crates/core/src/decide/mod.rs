@@ -17,12 +17,12 @@ use super::claim::{Claim, Mark};
 use super::fields::{Fields, META, RATELIMITS};
 use super::ids::{Confirmed, Mono};
 use super::knowledge::{LastWrite, Seen};
-use super::note::Note;
+use super::note::EventNote;
 use super::object::Phase;
 use super::ownership::Role;
 use super::refusal::KubeWrite;
-use super::report::{Held, Report};
-use super::situation::{Call, Entry, Freed, KubeStep, Situation, Step, Wake};
+use super::report::{OwnedIdentity, StatusUpdate};
+use super::situation::{Call, Entry, KubeStep, ReleaseProof, Situation, Step, Wake};
 use super::takeover;
 use super::verdict::{Cause, Stall, Verdict};
 use super::workspace::Gate;
@@ -78,7 +78,7 @@ fn live(s: &Situation<'_>) -> Step {
 fn loser(s: &Situation<'_>, owner_leaving: bool, owner_recorded: bool) -> Step {
     let claimed = s.object.finalizer || s.object.mark != Mark::Absent;
     if claimed && owner_recorded {
-        return Step::Kube(KubeStep::Release(Freed::NotOurs));
+        return Step::Kube(KubeStep::Release(ReleaseProof::NotOurs));
     }
     let verdict = Verdict::Conflict { owner_leaving };
     // What it may have recorded is the owner's now.
@@ -108,25 +108,27 @@ impl Situation<'_> {
     }
 
     /// The identity this object owns: as recorded, or as this process knows better.
-    fn held(&self) -> Option<Held> {
+    fn held(&self) -> Option<OwnedIdentity> {
         let recorded = self.object.held();
         let ours = &self.object.guard.uid;
         let held = match &self.known.last {
-            LastWrite::Created { uid, identity, applied, credential, noted: false } if uid == ours => Some(Held {
-                identity: identity.clone(),
-                origin: Some(unkey_operator_api::Origin::Created),
-                fields: Fields::accepted(applied.clone()),
-                credential: credential.clone(),
-            }),
+            LastWrite::Created { uid, identity, applied, credential, noted: false } if uid == ours => {
+                Some(OwnedIdentity {
+                    identity: identity.clone(),
+                    origin: Some(unkey_operator_api::Origin::Created),
+                    fields: Fields::accepted(applied.clone()),
+                    credential: credential.clone(),
+                })
+            }
             // An update of an identity that was given up since says nothing of the one recorded now.
             LastWrite::Updated { uid, identity, applied, noted: false, .. } if uid == ours => recorded.map(|held| {
                 let fields =
                     if held.identity == *identity { held.fields.overlaid(applied) } else { held.fields.clone() };
-                Held { fields, ..held.clone() }
+                OwnedIdentity { fields, ..held.clone() }
             }),
             _ => recorded.cloned(),
         };
-        held.map(|held| Held { fields: self.known.sure_of(ours, held.fields), ..held })
+        held.map(|held| OwnedIdentity { fields: self.known.sure_of(ours, held.fields), ..held })
     }
 
     /// The identity that the status records and the claim gives up (R9).
@@ -150,7 +152,7 @@ impl Situation<'_> {
 
     /// A poke is pending that no settled read has answered.
     fn poked(&self) -> bool {
-        self.object.poke.as_ref().is_some_and(|poke| self.visits.judged.as_ref() != Some(&poke.value))
+        self.object.poke.as_ref().is_some_and(|poke| self.object_state.judged.as_ref() != Some(&poke.value))
     }
 
     /// R12: nothing to do, nothing to ask.
@@ -162,7 +164,7 @@ impl Situation<'_> {
             && record.deletion == Some(self.deletion())
             && !self.owes_id()
             && !self.overwrote()
-            && !self.visits.suspicion;
+            && !self.object_state.suspicion;
         let at_rest = if record.shown.ready {
             object.held().is_some() && self.known.doubt().is_none()
         } else {
@@ -173,7 +175,7 @@ impl Situation<'_> {
             let truce = record.shown.reason == Some(Reason::NotConverging);
             // What this pass has read is judged, whatever the status says.
             let looked = matches!(self.known.seen, Seen::Ours { .. } | Seen::Foreign { .. });
-            record.shown.stalled && !conflict && !truce && !looked && self.visits.rejudge.is_none()
+            record.shown.stalled && !conflict && !truce && !looked && self.object_state.rejudge.is_none()
         };
         // Whoever owns is protected, stalled or not (R1, S15).
         let protected = object.held().is_none() || (object.finalizer && object.mark.own().is_some());
@@ -198,11 +200,11 @@ impl Situation<'_> {
         self.say_holding(self.held().or_else(given_up), verdict, then)
     }
 
-    fn say_holding(&self, held: Option<Held>, verdict: Verdict, then: Step) -> Step {
+    fn say_holding(&self, held: Option<OwnedIdentity>, verdict: Verdict, then: Step) -> Step {
         self.say_with(held, verdict, Vec::new(), then)
     }
 
-    fn say_with(&self, held: Option<Held>, verdict: Verdict, mut notes: Vec<Note>, then: Step) -> Step {
+    fn say_with(&self, held: Option<OwnedIdentity>, verdict: Verdict, mut notes: Vec<EventNote>, then: Step) -> Step {
         let object = self.object;
         let record = object.recorded.own();
         // R5: an accepted update does not say what a poke asks; an accepted create, or a stall, does.
@@ -217,15 +219,15 @@ impl Situation<'_> {
             if let Some(before) = record.and_then(|record| record.held.as_ref()) {
                 let released = |was: bool, is: bool| was && !is;
                 if released(before.fields.meta.is_named(), desired.meta.is_some()) {
-                    notes.push(Note::Released { field: META });
+                    notes.push(EventNote::Released { field: META });
                 }
                 if released(before.fields.limits.is_named(), desired.limits.is_some()) {
-                    notes.push(Note::Released { field: RATELIMITS });
+                    notes.push(EventNote::Released { field: RATELIMITS });
                 }
             }
             held.fields = kept;
         }
-        let report = Report {
+        let report = StatusUpdate {
             generation: object.generation,
             held,
             deletion: self.deletion(),
@@ -237,7 +239,7 @@ impl Situation<'_> {
             return then;
         }
         // R25: the status is refused. That holds up nothing else, and is tried again in time.
-        match self.visits.refusals.holding(KubeWrite::Status, self.now) {
+        match self.object_state.refusals.holding(KubeWrite::Status, self.now) {
             Some(refusal) => unwritten::meanwhile(then, refusal.retry_at),
             None => Step::Kube(KubeStep::Status { report: Box::new(report), notes }),
         }
@@ -246,7 +248,7 @@ impl Situation<'_> {
     /// A call, unless a failure holds it back (R13) or the object has to be looked at first (R11).
     fn call(&self, call: Call) -> Step {
         let gone = matches!(self.object.phase, Phase::Gone { .. });
-        if let Some(trouble) = &self.visits.trouble {
+        if let Some(trouble) = &self.object_state.trouble {
             let waits = match trouble.retry_at {
                 None => Some(Wake::Change),
                 Some(at) if self.now < at => Some(Wake::At(at)),
@@ -304,7 +306,7 @@ impl Situation<'_> {
 
     /// This pass has read the identity and recorded what it was then allowed to write for the first time: the update follows (R18). A
     /// take-over comes here with a read that need not be settled (R3).
-    fn has_looked(&self, desired: &super::desired::Desired, held: &Held) -> bool {
+    fn has_looked(&self, desired: &super::desired::Desired, held: &OwnedIdentity) -> bool {
         let read = matches!(&self.known.seen, Seen::Ours { identity, .. } if *identity == held.identity);
         read && takeover::is_recorded(desired, &held.fields)
     }

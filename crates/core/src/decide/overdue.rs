@@ -4,7 +4,7 @@ use super::establish::was_refused;
 use super::{Situation, decide};
 use crate::object::Phase;
 use crate::refusal::KubeWrite;
-use crate::report::Report;
+use crate::report::StatusUpdate;
 use crate::situation::{KubeStep, Step};
 use crate::verdict::{Cause, Verdict};
 
@@ -12,7 +12,7 @@ use crate::verdict::{Cause, Verdict};
 /// which reads as in progress by itself. `holds_up`: why no call is answered under the root key, if none is.
 ///
 /// It takes nothing back and promises nothing: id, hashes and echo stay as they are recorded.
-pub fn overdue(s: &Situation<'_>, holds_up: Option<&Cause>) -> Option<Report> {
+pub fn overdue(s: &Situation<'_>, holds_up: Option<&Cause>) -> Option<StatusUpdate> {
     let record = s.object.recorded.own()?;
     let leaving = match s.object.phase {
         Phase::Live => false,
@@ -25,7 +25,7 @@ pub fn overdue(s: &Situation<'_>, holds_up: Option<&Cause>) -> Option<Report> {
         return None;
     }
     // Kubernetes refuses it; another try is the pass's (R25).
-    if s.visits.refusals.holding(KubeWrite::Status, s.now).is_some() {
+    if s.object_state.refusals.holding(KubeWrite::Status, s.now).is_some() {
         return None;
     }
     // That it was refused decides what comes first. It says that the object is not ready, and stays.
@@ -37,10 +37,10 @@ pub fn overdue(s: &Situation<'_>, holds_up: Option<&Cause>) -> Option<Report> {
         Step::Done | Step::Kube(KubeStep::Status { .. }) => return None,
         Step::Kube(_) | Step::Call(_) | Step::Wait(_) => {}
     }
-    let cause = s.visits.trouble.as_ref().map(|trouble| &trouble.cause).or(holds_up);
+    let cause = s.object_state.trouble.as_ref().map(|trouble| &trouble.cause).or(holds_up);
     let verdict = cause.map(|cause| s.verdict_of(cause)).filter(|verdict| !verdict.is_stalled());
     let verdict = verdict.unwrap_or(Verdict::Waiting(Cause::Queued));
-    Some(Report {
+    Some(StatusUpdate {
         generation: s.object.generation,
         held: record.held.clone(),
         deletion: s.deletion(),

@@ -35,7 +35,7 @@ pub(crate) fn meanwhile(then: Step, at: Mono) -> Step {
 }
 
 fn is_refused(s: &Situation<'_>, write: KubeWrite, cause: impl FnOnce(String) -> Cause) -> Option<Step> {
-    let refusal = s.visits.refusals.holding(write, s.now)?;
+    let refusal = s.object_state.refusals.holding(write, s.now)?;
     let wait = Step::Wait(Wake::At(refusal.retry_at));
     let verdict = s.verdict_of(&cause(refusal.words.clone()));
     Some(if refusal.lasts() { s.say(verdict, wait) } else { wait })
@@ -54,7 +54,7 @@ fn does_not_fit(s: &Situation<'_>, claim: &Claim) -> Option<Step> {
 
 /// The claim was put on a few times and taken off again by somebody else each time.
 fn does_not_stay(s: &Situation<'_>, claim: &Claim) -> Option<Step> {
-    let stripped = s.visits.stripped.as_ref()?;
+    let stripped = s.object_state.stripped.as_ref()?;
     let until = stripped.truce(claim, s.now)?;
     if stripped.by == Stripper::Unasked && !matches!(s.object.phase, Phase::Gone { .. }) {
         return Some(Step::Kube(KubeStep::LookAtManagers));

@@ -7,12 +7,12 @@ use super::super::fight;
 use super::super::ids::{Confirmed, ExternalId, IdentityId};
 use super::super::knowledge::{Knowledge, LastWrite, Seen};
 use super::super::object::{Object, Phase};
+use super::super::object_state::ObjectState;
 use super::super::permission::Operation;
 use super::super::situation::Policy;
 use super::super::takeover;
 use super::super::verdict::Cause;
-use super::super::visits::Visits;
-use super::{Telling, denied, lag, owned_id, trouble};
+use super::{ReplyContext, denied, lag, owned_id, trouble};
 
 #[allow(clippy::too_many_arguments)] // each is one fact about one answer; a struct would only rename them
 pub(super) fn found(
@@ -22,9 +22,9 @@ pub(super) fn found(
     content: &Content,
     object: &Object,
     known: &mut Knowledge,
-    visits: &mut Visits,
+    object_state: &mut ObjectState,
     policy: &Policy,
-    telling: Telling,
+    telling: ReplyContext,
     failures: u32,
 ) {
     // It was not gone: whose it is, the doubt tells.
@@ -32,34 +32,34 @@ pub(super) fn found(
     known.shown_at = Some(telling.begun);
     let settled = telling.begun >= known.settles_at(policy.window);
     known.unwitnessed = None;
-    visits.exists_since = None;
+    object_state.exists_since = None;
     let doubt = if settled { known.settle() } else { None };
     if settled {
         known.unsure = None;
-        visits.drifted |= outdated(&mut known.last, content, object);
+        object_state.drifted |= outdated(&mut known.last, content, object);
     }
     known.seen = match Confirmed::from_reply(ours, replied, id) {
         Some(identity) => {
             if doubt.is_some_and(|doubt| doubt.creates.contains(&object.guard.uid)) {
-                visits.maybe_own = Some(identity.clone());
+                object_state.maybe_own = Some(identity.clone());
             }
             Seen::Ours { begun: telling.begun, identity, content: content.clone() }
         }
         None => Seen::Foreign { begun: telling.begun },
     };
-    visits.rejudge = None;
+    object_state.rejudge = None;
     if settled {
         // Until what was found is set right, it stays known that the status tells too much: this pass may be cut.
-        visits.suspicion = contradicts(&known.seen, object, policy);
-        keep_what_is_shown(object, known, visits.suspicion);
-        judged(object, visits, telling);
-        if let Some(until) = fight::truce(object, &known.seen, visits, telling.now) {
-            visits.trouble = Some(trouble(object, policy, Cause::Contested, Some(until), true));
+        object_state.suspicion = contradicts(&known.seen, object, policy);
+        keep_what_is_shown(object, known, object_state.suspicion);
+        judged(object, object_state, telling);
+        if let Some(until) = fight::truce(object, &known.seen, object_state, telling.now) {
+            object_state.trouble = Some(trouble(object, policy, Cause::Contested, Some(until), true));
         }
         // It is there, and a write to it was answered as if it were not.
-        let hidden = visits.unfound.take().filter(|unfound| unfound.settled && shows(&known.seen, &unfound.id));
+        let hidden = object_state.unfound.take().filter(|unfound| unfound.settled && shows(&known.seen, &unfound.id));
         if let Some(unfound) = hidden {
-            denied(object, unfound.operation, visits, policy, telling, failures);
+            denied(object, unfound.operation, object_state, policy, telling, failures);
         }
     }
 }
@@ -129,18 +129,18 @@ fn contradicts(seen: &Seen, object: &Object, policy: &Policy) -> bool {
 }
 
 /// A poke asks for one settled read that began after it was seen.
-fn judged(object: &Object, visits: &mut Visits, telling: Telling) {
+fn judged(object: &Object, object_state: &mut ObjectState, telling: ReplyContext) {
     if let Some(poke) = object.poke.as_ref().filter(|poke| telling.begun >= poke.since) {
-        visits.judged = Some(poke.value.clone());
+        object_state.judged = Some(poke.value.clone());
     }
 }
 
 pub(super) fn absent(
     object: &Object,
     known: &mut Knowledge,
-    visits: &mut Visits,
+    object_state: &mut ObjectState,
     policy: &Policy,
-    telling: Telling,
+    telling: ReplyContext,
     failures: u32,
 ) {
     known.is_denied(telling.begun, policy.window);
@@ -148,10 +148,10 @@ pub(super) fn absent(
     let settled = telling.begun >= settles_at;
     if settled {
         // What is in doubt stays so until a witness shows that the read counts (R19).
-        visits.unfound = None;
+        object_state.unfound = None;
         // Only of an identity that is recorded can it be a surprise.
-        visits.suspicion |= object.held().is_some();
-        judged(object, visits, telling);
+        object_state.suspicion |= object.held().is_some();
+        judged(object, object_state, telling);
     }
     let of = owned_id(object, known);
     let counts = !known.lacks_witness();
@@ -170,10 +170,10 @@ pub(super) fn absent(
     // An "exists" from before the recorded id is out of date.
     if exists && object.held().is_none() {
         // Said so for longer than a replica is behind, it exists and is hidden (R19).
-        if visits.exists_since.is_some_and(|since| telling.begun >= since.after(policy.window)) {
-            return denied(object, Operation::Read, visits, policy, telling, failures);
+        if object_state.exists_since.is_some_and(|since| telling.begun >= since.after(policy.window)) {
+            return denied(object, Operation::Read, object_state, policy, telling, failures);
         }
-        visits.failures = failures + 1;
-        visits.trouble = Some(lag(object, visits, policy, telling));
+        object_state.failures = failures + 1;
+        object_state.trouble = Some(lag(object, object_state, policy, telling));
     }
 }

@@ -2,11 +2,11 @@
 
 use super::super::crd::Crd;
 use super::super::ids::{Mono, Uid};
-use super::super::learn::{Reply, Telling, learn};
+use super::super::learn::{Reply, ReplyContext, learn};
 use super::super::object::Guard;
 use super::super::observe::{claimed, not_claimed, not_released, released};
 use super::super::refusal::{Refusal, Refused, accepted, is_refusal, managers_seen, put_on, refused, told};
-use super::super::report::Report;
+use super::super::report::StatusUpdate;
 use super::super::situation::KubeStep;
 use super::super::workspace::{KeyMark, proven_by};
 use super::{Event, Flight, Memory, Misuse, Request, Session, Ticket, What, is_recent};
@@ -45,7 +45,7 @@ pub trait ObjectView {
     /// Our finalizer is on, and a claim of its own.
     fn is_claimed(&self) -> bool;
     /// The fields that its status lacks of `report`, which was just written, as far as they can be named; `None`: it shows all of it.
-    fn lacks(&self, report: &Report) -> Option<Vec<String>>;
+    fn lacks(&self, report: &StatusUpdate) -> Option<Vec<String>>;
 }
 
 /// The circumstances of an answer.
@@ -119,7 +119,7 @@ impl Session {
             }
             KubeReply::Lives => self.lives = true,
             KubeReply::Definition(crd) => self.crd = *crd,
-            KubeReply::Manager(manager) => managers_seen(*manager, memory.visits),
+            KubeReply::Manager(manager) => managers_seen(*manager, memory.object_state),
             KubeReply::Shown(_) | KubeReply::Gone | KubeReply::Stale(_) | KubeReply::Refused(_) => {}
         }
     }
@@ -138,9 +138,10 @@ impl Session {
         let (request, _) = self.lands(&ticket, |what| matches!(what, What::Call(_)))?;
         let Request { object, what: What::Call(call) } = &*request else { return Err(Misuse::NotSent) };
         self.look_again();
-        let telling = Telling { begun: self.asked_at, now: moment.now, dice: moment.dice, thrives: moment.thrives };
-        let note = learn(object, call, reply, memory.known, memory.visits, &self.policy, telling);
-        self.events.extend(note.map(Event::Note));
+        let telling =
+            ReplyContext { begun: self.asked_at, now: moment.now, dice: moment.dice, thrives: moment.thrives };
+        let note = learn(object, call, reply, memory.known, memory.object_state, &self.policy, telling);
+        self.events.extend(note.map(Event::EventNote));
         Ok(Learned {
             proven: proven_by(object, call, reply).cloned(),
             shown: matches!(reply, Reply::Found { .. }).then_some(self.asked_at),
@@ -159,7 +160,7 @@ impl Session {
         if let Event::Unwritten(_, refusal) = self.events.remove(0)
             && accepted
         {
-            told(refusal.write, memory.visits);
+            told(refusal.write, memory.object_state);
         }
         self.look_again();
         Ok(())
@@ -203,7 +204,7 @@ impl Session {
             KubeReply::Shown(view) if self.gone.is_none() => Some(view.guard()),
             _ => None,
         };
-        if is_refusal(&request.object.guard, after.as_ref(), memory.visits) {
+        if is_refusal(&request.object.guard, after.as_ref(), memory.object_state) {
             return self.refuses(&request, &answer, memory, moment);
         }
         self.tells_unwritten(&request, memory);
@@ -220,14 +221,14 @@ impl Session {
     ) -> Learned {
         let Request { object, what: What::Kube(step) } = request else { return Learned::default() };
         if let Some(write) = step.write() {
-            accepted(write, memory.visits);
+            accepted(write, memory.object_state);
         }
         let same = self.gone.is_none();
         match step {
             KubeStep::Claim(claim) => {
                 let stays = if same { view.is_claimed() } else { object.finalizer && object.mark.own().is_some() };
-                put_on(object, claim, stays, memory.visits, moment.now);
-                claimed(object, memory.visits);
+                put_on(object, claim, stays, memory.object_state, moment.now);
+                claimed(object, memory.object_state);
                 self.claimed = true;
             }
             KubeStep::Release(because) => {
@@ -235,7 +236,7 @@ impl Session {
                     let answer = Refused::without_effect("the finalizer is still there");
                     return self.refuses(request, &answer, memory, moment);
                 }
-                released(&self.uid, memory.known, memory.visits);
+                released(&self.uid, memory.known, memory.object_state);
                 self.events.extend(because.leaves(object).map(Event::Released));
             }
             KubeStep::Status { report, notes } => {
@@ -243,7 +244,7 @@ impl Session {
                     let answer = Refused::without_effect(&without(&dropped));
                     return self.refuses(request, &answer, memory, moment);
                 }
-                self.events.extend(notes.iter().cloned().map(Event::Note));
+                self.events.extend(notes.iter().cloned().map(Event::EventNote));
                 if report.begins_stall(&object.recorded) {
                     self.events.push(Event::Stalled(report.clone()));
                 }
@@ -257,18 +258,18 @@ impl Session {
     fn refuses(&mut self, request: &Request, answer: &Refused, memory: &mut Memory<'_>, moment: Moment) -> Learned {
         let What::Kube(step) = &request.what else { return Learned::default() };
         let Some(write) = step.write() else { return Learned::default() };
-        let begins = refused(&request.object, write, answer, memory.visits, moment.now, moment.dice);
+        let begins = refused(&request.object, write, answer, memory.object_state, moment.now, moment.dice);
         // The answer shows nothing of the object.
         self.look_again();
         self.tells_unwritten(request, memory);
-        let refusal = memory.visits.refusals.of(write).filter(|_| begins).cloned();
+        let refusal = memory.object_state.refusals.of(write).filter(|_| begins).cloned();
         Learned { refusal, ..Learned::default() }
     }
 
     /// What the status cannot say, an event does, once.
     fn tells_unwritten(&mut self, request: &Request, memory: &Memory<'_>) {
         let What::Kube(KubeStep::Status { report, .. }) = &request.what else { return };
-        let refusal = memory.visits.refusals.untold().cloned();
+        let refusal = memory.object_state.refusals.untold().cloned();
         self.events.extend(refusal.map(|refusal| Event::Unwritten(report.clone(), refusal)));
     }
 }
@@ -288,8 +289,8 @@ fn answers(what: &What, reply: &KubeReply<'_>) -> bool {
 /// A write was surely not carried out.
 fn taken_back(step: &KubeStep, noted: bool, memory: &mut Memory<'_>) {
     match step {
-        KubeStep::Claim(claim) => not_claimed(claim, noted, memory.visits),
-        KubeStep::Release(_) => not_released(memory.visits),
+        KubeStep::Claim(claim) => not_claimed(claim, noted, memory.object_state),
+        KubeStep::Release(_) => not_released(memory.object_state),
         _ => {}
     }
 }

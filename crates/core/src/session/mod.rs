@@ -24,13 +24,13 @@ use super::crd::Crd;
 use super::ids::{Mono, Uid};
 use super::knowledge::Knowledge;
 use super::learn::{begin, begin_pass};
-use super::note::Note;
+use super::note::EventNote;
 use super::object::{Object, Phase};
+use super::object_state::ObjectState;
 use super::observe::{claiming, observe, releasing};
 use super::refusal::{Refusal, Refused, concluded};
-use super::report::Report;
+use super::report::StatusUpdate;
 use super::situation::{Call, KubeStep, LOOK_MS, Policy, Situation, Step, Wake};
-use super::visits::Visits;
 use super::workspace::KeyMark;
 
 pub use self::answers::{KubeReply, Learned, Moment, ObjectView};
@@ -47,7 +47,7 @@ pub struct Memory<'a> {
     /// What is known of the externalId in Unkey.
     pub known: &'a mut Knowledge,
     /// What is remembered of the object.
-    pub visits: &'a mut Visits,
+    pub object_state: &'a mut ObjectState,
 }
 
 /// What to do next.
@@ -71,13 +71,13 @@ pub enum Next {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// About the object as it stands.
-    Note(Note),
+    EventNote(EventNote),
     /// About the object as it stood before its release.
-    Released(Note),
+    Released(EventNote),
     /// A stall begins.
-    Stalled(Box<Report>),
+    Stalled(Box<StatusUpdate>),
     /// What the status cannot say, since Kubernetes refuses it (R25).
-    Unwritten(Box<Report>, Refusal),
+    Unwritten(Box<StatusUpdate>, Refusal),
 }
 
 /// How a session ends.
@@ -305,7 +305,7 @@ impl Session {
         {
             return Next::Acquire(permit);
         }
-        concluded(&step, memory.visits);
+        concluded(&step, memory.object_state);
         match step {
             Step::Done => Next::End(End::Done),
             Step::Wait(wake) => Next::End(End::Wait(wake)),
@@ -356,13 +356,13 @@ impl Session {
                 return Err(Misuse::NotAsked);
             }
         };
-        let (object, visits) = (&request.object, &mut *memory.visits);
+        let (object, object_state) = (&request.object, &mut *memory.object_state);
         let mut noted = false;
         match &request.what {
-            What::Call(call) => begin(object, call, memory.known, visits, deadline),
-            What::Kube(KubeStep::Claim(claim)) => noted = claiming(object, claim, visits, &self.policy, now),
+            What::Call(call) => begin(object, call, memory.known, object_state, deadline),
+            What::Kube(KubeStep::Claim(claim)) => noted = claiming(object, claim, object_state, &self.policy, now),
             // The watch may show the end before the answer is here, and there may be none.
-            What::Kube(KubeStep::Release(because)) => releasing(because, visits),
+            What::Kube(KubeStep::Release(because)) => releasing(because, object_state),
             What::Kube(_) | What::LookForEnd => {}
         }
         self.asked_at = now;
@@ -401,13 +401,13 @@ fn think(
 ) -> Step {
     let witness = env.witness();
     memory.known.hear_witness(&witness, policy.window, object.is_leaving());
-    observe(object, memory.known, memory.visits, policy, now);
+    observe(object, memory.known, memory.object_state, policy, now);
     let gate = env.gate(object.held().map(|held| &held.credential));
     let situation = Situation {
         object,
         role: env.role(),
         known: memory.known,
-        visits: memory.visits,
+        object_state: memory.object_state,
         gate: &gate,
         witness: &witness,
         crd,

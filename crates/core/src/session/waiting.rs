@@ -5,7 +5,7 @@ use super::super::decide::overdue;
 use super::super::learn::begin_pass;
 use super::super::object::Object;
 use super::super::observe::observe;
-use super::super::report::Report;
+use super::super::report::StatusUpdate;
 use super::super::situation::{Policy, Situation};
 use super::super::verdict::Cause;
 use super::{Environment, Memory};
@@ -18,18 +18,18 @@ pub fn waiting(
     env: &impl Environment,
     (policy, crd): (&Policy, Crd),
     holds_up: Option<&Cause>,
-) -> Option<Report> {
-    let Memory { known, visits } = memory;
+) -> Option<StatusUpdate> {
+    let Memory { known, object_state } = memory;
     let (now, witness) = (env.now(), env.witness());
     begin_pass(known);
-    observe(object, known, visits, policy, now);
+    observe(object, known, object_state, policy, now);
     known.hear_witness(&witness, policy.window, object.is_leaving());
     let gate = env.gate(object.held().map(|held| &held.credential));
     let situation = Situation {
         object,
         role: env.role(),
         known,
-        visits,
+        object_state,
         gate: &gate,
         witness: &witness,
         crd,

@@ -11,7 +11,7 @@ pub(super) struct Any {
     pub object: Object,
     pub role: Role,
     pub known: Knowledge,
-    pub visits: Visits,
+    pub object_state: ObjectState,
     pub gate: Gate,
     pub witness: Witness,
     pub crd: Crd,
@@ -26,7 +26,7 @@ impl Any {
             object: &self.object,
             role: self.role,
             known: &self.known,
-            visits: &self.visits,
+            object_state: &self.object_state,
             gate: &self.gate,
             witness: &self.witness,
             crd: self.crd,
@@ -93,9 +93,9 @@ pub(super) fn fields() -> impl Strategy<Value = Fields> {
     })
 }
 
-fn records() -> impl Strategy<Value = Recorded> {
+fn records() -> impl Strategy<Value = PriorStatus> {
     let held = prop::option::weighted(0.7, (identities(), fields())).prop_map(|held| {
-        held.map(|(identity, fields)| Held {
+        held.map(|(identity, fields)| OwnedIdentity {
             identity,
             origin: Some(Origin::Created),
             fields,
@@ -107,10 +107,10 @@ fn records() -> impl Strategy<Value = Recorded> {
         |(generation, held, ready, stalled, suspended, reason, orphan)| {
             let deletion = Some(if orphan { DeletionPolicy::Orphan } else { DeletionPolicy::Delete });
             let shown = Shown { ready, stalled, suspended, reason, ..Shown::default() };
-            Recorded::Own(Box::new(Record { generation, held, deletion, handled_poke: None, shown }))
+            PriorStatus::Own(Box::new(Record { generation, held, deletion, handled_poke: None, shown }))
         },
     );
-    prop_oneof![1 => Just(Recorded::Nothing), 1 => Just(Recorded::Restored), 4 => record]
+    prop_oneof![1 => Just(PriorStatus::Nothing), 1 => Just(PriorStatus::Restored), 4 => record]
 }
 
 fn controls() -> impl Strategy<Value = Controls> {
@@ -134,8 +134,8 @@ fn objects() -> impl Strategy<Value = Object> {
         1 => flag().prop_map(|heirs| Phase::Gone { heirs }),
     ];
     let spec = prop_oneof![5 => desireds().prop_map(Ok), 1 => Just(Err(SpecError::Unreadable { field: "meta" }))];
-    let poke =
-        prop::option::weighted(0.2, mono()).prop_map(|since| since.map(|since| Poke { value: "p".to_owned(), since }));
+    let poke = prop::option::weighted(0.2, mono())
+        .prop_map(|since| since.map(|since| ReconcileRequest { value: "p".to_owned(), since }));
     (phase, flag(), flag(), marks(), 0..3_i64, poke, controls(), spec, records(), prop::bool::weighted(0.95)).prop_map(
         |(phase, fresh, finalizer, mark, generation, poke, controls, spec, recorded, named)| Object {
             key: ObjectKey { namespace: "shop".to_owned(), name: "customer".to_owned() },
@@ -174,7 +174,7 @@ fn knowledge() -> impl Strategy<Value = Knowledge> {
     ];
     let doubt = || {
         prop::option::weighted(0.3, (mono(), flag(), prop::option::of(uids())))
-            .prop_map(|doubt| doubt.map(|(over, ended, create)| Doubt::new(over, ended, create)))
+            .prop_map(|doubt| doubt.map(|(over, ended, create)| UnknownOutcome::new(over, ended, create)))
     };
     let seen = prop_oneof![
         2 => Just(Seen::Nothing),
@@ -237,9 +237,9 @@ fn stripped() -> impl Strategy<Value = Stripped> {
     })
 }
 
-fn visits() -> impl Strategy<Value = Visits> {
+fn object_state() -> impl Strategy<Value = ObjectState> {
     let trouble = (prop::sample::select(message::causes()), prop::option::of(mono()), flag()).prop_map(
-        |(cause, retry_at, lasting)| Trouble {
+        |(cause, retry_at, lasting)| FailureState {
             write: false,
             cause,
             retry_at,
@@ -264,7 +264,7 @@ fn visits() -> impl Strategy<Value = Visits> {
                 (judged, met_exists),
                 (refusals, stripped),
             )| {
-                Visits {
+                ObjectState {
                     seen_before: true,
                     met_deleting,
                     claimed_here,
@@ -278,7 +278,7 @@ fn visits() -> impl Strategy<Value = Visits> {
                     trouble,
                     refusals,
                     stripped,
-                    ..Visits::default()
+                    ..ObjectState::default()
                 }
             },
         )
@@ -313,8 +313,8 @@ pub(super) fn anything() -> impl Strategy<Value = Any> {
     ];
     let entry = prop_oneof![4 => Just(Entry::Open), 1 => Just(Entry::Unseen), 1 => Just(Entry::Outdated)];
     let missed = prop::option::weighted(0.2, mono());
-    (objects(), role, knowledge(), visits(), policy, mono(), (gate, crd, entry, missed)).prop_map(
-        |(object, role, mut known, visits, policy, now, (gate, crd, entry, missed))| {
+    (objects(), role, knowledge(), object_state(), policy, mono(), (gate, crd, entry, missed)).prop_map(
+        |(object, role, mut known, object_state, policy, now, (gate, crd, entry, missed))| {
             // A read began in the past, and one that is settled has cleared every doubt, unless it waits for its witness.
             match &mut known.seen {
                 Seen::Nothing => {}
@@ -328,7 +328,7 @@ pub(super) fn anything() -> impl Strategy<Value = Any> {
             if let Some(missed) = missed {
                 witness.missed(missed.min(now), Cause::Unwitnessed);
             }
-            Any { object, role, known, visits, gate, witness, crd, entry, policy, now }
+            Any { object, role, known, object_state, gate, witness, crd, entry, policy, now }
         },
     )
 }

@@ -25,7 +25,7 @@ fn own(any: &Any) -> Vec<Confirmed> {
 }
 
 fn checked(any: &Any) -> Result<(), TestCaseError> {
-    let (object, known, visits) = (&any.object, &any.known, &any.visits);
+    let (object, known, object_state) = (&any.object, &any.known, &any.object_state);
     let step = decide(&any.situation());
     prop_assert_eq!(&step, &decide(&any.situation()));
     if write(&step).is_some() {
@@ -34,14 +34,14 @@ fn checked(any: &Any) -> Result<(), TestCaseError> {
         let gone = matches!(object.phase, Phase::Gone { .. });
         let loser = any.role != Role::Owner;
         prop_assert!(!loser || gone || object.phase == Phase::Deleting, "R8: a live loser makes no call");
-        let held_back = visits.trouble.as_ref().is_some_and(|t| t.retry_at.is_none_or(|at| any.now < at));
+        let held_back = object_state.trouble.as_ref().is_some_and(|t| t.retry_at.is_none_or(|at| any.now < at));
         prop_assert!(!held_back, "R13");
         prop_assert!(any.gate != Gate::Wrong || gone, "R15: a write into another workspace");
     }
     if any.entry != Entry::Open && !matches!(object.phase, Phase::Gone { .. }) {
         held_at_entry(any, &step)?;
     }
-    let refused = |write| visits.refusals.of(write).is_some_and(|refusal| any.now < refusal.retry_at);
+    let refused = |write| object_state.refusals.of(write).is_some_and(|refusal| any.now < refusal.retry_at);
     if let Step::Kube(request) = &step
         && let Some(write) = request.write()
     {
@@ -77,9 +77,9 @@ fn checked(any: &Any) -> Result<(), TestCaseError> {
             // What is given up is recorded still: it may only have been hidden (R19).
             let recorded = object.recorded.own().and_then(|record| record.held.as_ref());
             let recorded = recorded.is_some_and(|held| held.identity == *identity);
-            let found = found && (object.mark.own().is_some() || visits.sent);
+            let found = found && (object.mark.own().is_some() || object_state.sent);
             prop_assert!(own(any).contains(identity) || recorded || found);
-            let repeated = visits.met_deleting;
+            let repeated = object_state.met_deleting;
             let seen = matches!(&known.seen, Seen::Ours { identity: seen, .. } if seen == identity);
             prop_assert!(!repeated || seen, "R6: repeated without a look");
         }
@@ -112,11 +112,11 @@ fn checked(any: &Any) -> Result<(), TestCaseError> {
                 prop_assert!(object.spec.is_ok() && report.held.is_some());
                 prop_assert!(object.finalizer && object.mark.own().is_some());
                 prop_assert!(known.doubt().is_none(), "R5: Ready with a write in doubt");
-                prop_assert!(!visits.suspicion || known.seen != Seen::Nothing || known.last != LastWrite::None);
+                prop_assert!(!object_state.suspicion || known.seen != Seen::Nothing || known.last != LastWrite::None);
             }
         }
         Step::Kube(KubeStep::Refresh) => prop_assert!(!object.fresh),
-        Step::Kube(KubeStep::LookAtManagers) => prop_assert!(visits.stripped.is_some()),
+        Step::Kube(KubeStep::LookAtManagers) => prop_assert!(object_state.stripped.is_some()),
         Step::Wait(Wake::At(at)) if object.phase == Phase::Live => {
             prop_assert!(*at > any.now || known.settled(any.policy.window).is_none(), "a wait for the past");
         }
@@ -137,7 +137,7 @@ fn held_at_entry(any: &Any, step: &Step) -> Result<(), TestCaseError> {
         }
         Step::Kube(KubeStep::Status { report, .. }) => {
             let recorded = any.object.recorded.own().and_then(|record| record.held.as_ref());
-            let kept = |held: &Held| recorded.is_some_and(|before| before.identity == held.identity);
+            let kept = |held: &OwnedIdentity| recorded.is_some_and(|before| before.identity == held.identity);
             let owned = report.held.as_ref().is_none_or(|held| own(any).contains(&held.identity) || kept(held));
             prop_assert!(owned, "an adoption");
         }
@@ -147,45 +147,47 @@ fn held_at_entry(any: &Any, step: &Step) -> Result<(), TestCaseError> {
 }
 
 /// No release without its proof (R7).
-fn released(any: &Any, because: &Freed) -> Result<(), TestCaseError> {
-    let (object, known, visits) = (&any.object, &any.known, &any.visits);
+fn released(any: &Any, because: &ReleaseProof) -> Result<(), TestCaseError> {
+    let (object, known, object_state) = (&any.object, &any.known, &any.object_state);
     match because {
-        Freed::Deleted(identity) => {
+        ReleaseProof::Deleted(identity) => {
             let last = LastWrite::Deleted { uid: object.guard.uid.clone(), identity: identity.clone() };
             prop_assert_eq!(&known.last, &last);
             let doubt = known.doubt().is_some_and(|doubt| !doubt.creates.is_empty());
             prop_assert!(!doubt || known.settled(any.policy.window).is_some(), "S37");
             prop_assert!(!doubt || !known.lacks_witness(), "R19");
         }
-        Freed::Gone(_) => {
+        ReleaseProof::Gone(_) => {
             let absent = matches!(known.settled(any.policy.window), Some(Seen::Absent { .. }));
             prop_assert!(absent, "R4");
             prop_assert!(!known.lacks_witness(), "R19");
             prop_assert_eq!(&any.gate, &Gate::Open, "R15: a 404 of another workspace");
         }
-        Freed::NeverAdopted => {
+        ReleaseProof::NeverAdopted => {
             let there = matches!(known.settled(any.policy.window), Some(Seen::Ours { .. }));
             prop_assert!(there && own(any).is_empty() && object.phase == Phase::Deleting, "R7");
         }
-        Freed::NeverSent => {
-            prop_assert!(visits.claimed_here && !visits.sent && !visits.met_exists && own(any).is_empty());
+        ReleaseProof::NeverSent => {
+            prop_assert!(
+                object_state.claimed_here && !object_state.sent && !object_state.met_exists && own(any).is_empty()
+            );
         }
-        Freed::NeverClaimed => {
-            prop_assert!(object.mark == Mark::Absent && !visits.sent && own(any).is_empty());
+        ReleaseProof::NeverClaimed => {
+            prop_assert!(object.mark == Mark::Absent && !object_state.sent && own(any).is_empty());
         }
-        Freed::Orphaned => {
+        ReleaseProof::Orphaned => {
             let policy = object.controls.deletion.unwrap_or(any.policy.deletion);
             let going = any.crd == Crd::Going && object.phase == Phase::Deleting;
             prop_assert!(policy == DeletionPolicy::Orphan || going);
         }
-        Freed::NotOurs => {
+        ReleaseProof::NotOurs => {
             let settled = known.settled(any.policy.window).is_some();
             let loser = matches!(any.role, Role::Loser { owner_recorded: true, .. });
             let foreign = object.mark == Mark::Foreign && own(any).is_empty();
             let refused = object.phase == Phase::Live && known.seen != Seen::Nothing;
             // A definite 409 under `Never` needs no look: it is surely not ours.
             let exists = known.last == LastWrite::Exists { uid: object.guard.uid.clone() };
-            let surely_foreign = exists && visits.claimed_here && !visits.sent && known.doubt().is_none();
+            let surely_foreign = exists && object_state.claimed_here && !object_state.sent && known.doubt().is_none();
             prop_assert!(settled || loser || foreign || refused || surely_foreign);
         }
     }
@@ -205,14 +207,14 @@ fn accepted_once(any: &Any) -> Result<(), TestCaseError> {
         Call::Delete(_) => Reply::Deleted,
     };
     let now = any.now.after(20);
-    begin(&any.object, &call, &mut after.known, &mut after.visits, now.after(any.policy.attempt));
+    begin(&any.object, &call, &mut after.known, &mut after.object_state, now.after(any.policy.attempt));
     prop_assert!(after.known.doubt().is_some(), "in flight is in doubt");
-    let telling = Telling { begun: any.now, now, dice: 0, thrives: None };
-    learn(&any.object, &call, &reply, &mut after.known, &mut after.visits, &any.policy, telling);
+    let telling = ReplyContext { begun: any.now, now, dice: 0, thrives: None };
+    learn(&any.object, &call, &reply, &mut after.known, &mut after.object_state, &any.policy, telling);
     after.now = now;
     for fresh in [false, true] {
         after.object.fresh = fresh;
-        observe(&after.object, &mut after.known, &mut after.visits, &after.policy, now);
+        observe(&after.object, &mut after.known, &mut after.object_state, &after.policy, now);
         prop_assert_ne!(decide(&after.situation()), Step::Call(call.clone()));
     }
     Ok(())
@@ -229,13 +231,13 @@ proptest! {
     #[test]
     fn accepted_is_not_sent_again(mut any in anything()) {
         any.object.fresh = true;
-        any.visits.trouble = None;
+        any.object_state.trouble = None;
         accepted_once(&any)?;
     }
 
     #[test]
     fn equal_content_is_no_update(mut any in anything()) {
-        if let (Ok(desired), Recorded::Own(record)) = (&any.object.spec, &mut any.object.recorded)
+        if let (Ok(desired), PriorStatus::Own(record)) = (&any.object.spec, &mut any.object.recorded)
             && let Some(held) = &mut record.held
         {
             held.fields = Fields::accepted(desired.hashes().clone());
@@ -254,7 +256,7 @@ fn the_proof_of_absence_is_made_only_from_a_settled_read() {
         |last| Knowledge { evidence_from: Evidence::Since(Mono(1_000)), seen: seen(last), ..Knowledge::default() };
     assert!(Settled::absence(&known(Mono(30_999)), 30_000, None).is_none());
     assert!(Settled::absence(&known(Mono(31_000)), 30_000, None).is_some());
-    let doubtful = Doubt::new(Mono(2_000), true, None);
+    let doubtful = UnknownOutcome::new(Mono(2_000), true, None);
     let mut in_doubt = known(Mono(31_000));
     in_doubt.add_doubt(doubtful);
     assert!(Settled::absence(&in_doubt, 30_000, None).is_none());

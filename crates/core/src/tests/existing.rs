@@ -8,7 +8,7 @@ use unkey_operator_api::AdoptionPolicy;
 /// Claimed, answered "exists", and this was found.
 fn met(content: &str) -> Any {
     let mut any = ready();
-    any.object.recorded = Recorded::Nothing;
+    any.object.recorded = PriorStatus::Nothing;
     any.known.last = LastWrite::Exists { uid: uid("u") };
     let content = Content { meta: meta(content), limits: Limits::default() };
     any.known.seen = Seen::Ours { begun: Mono(9 * WINDOW), identity: confirmed("id_2"), content };
@@ -35,7 +35,7 @@ fn what_is_left_to_somebody_else_is_told_when_the_claim_is_off() {
         if !claimed {
             any.object.mark = Mark::Absent;
         }
-        assert_eq!(step(&any), Step::Kube(KubeStep::Release(Freed::NotOurs)), "{finalizer} {claimed}");
+        assert_eq!(step(&any), Step::Kube(KubeStep::Release(ReleaseProof::NotOurs)), "{finalizer} {claimed}");
     }
     let mut any = met(B);
     (any.object.finalizer, any.object.mark) = (false, Mark::Absent);
@@ -48,7 +48,7 @@ fn the_refusal_names_its_reason() {
     let refused = |content: &str, maybe_own: bool| {
         let mut any = met(content);
         any.object.controls.adoption = Some(AdoptionPolicy::Never);
-        any.visits.maybe_own = maybe_own.then(|| confirmed("id_2"));
+        any.object_state.maybe_own = maybe_own.then(|| confirmed("id_2"));
         (any.object.finalizer, any.object.mark) = (false, Mark::Absent);
         says(&any)
     };
@@ -83,9 +83,9 @@ fn an_id_that_is_given_up_and_recorded_no_more_is_judged_by_the_policy() {
     any.object.controls.adoption = Some(AdoptionPolicy::Never);
     let content = Content { meta: meta(B), limits: Limits::default() };
     any.known.seen = Seen::Ours { begun: Mono(9 * WINDOW), identity: confirmed("id_1"), content };
-    if let Recorded::Own(record) = &mut any.object.recorded {
+    if let PriorStatus::Own(record) = &mut any.object.recorded {
         record.held = None;
         record.shown.ready = false;
     }
-    assert_eq!(step(&any), Step::Kube(KubeStep::Release(Freed::NotOurs)));
+    assert_eq!(step(&any), Step::Kube(KubeStep::Release(ReleaseProof::NotOurs)));
 }

@@ -89,7 +89,7 @@ fn a_status_of_0_1_says_managed_if_an_update_may_have_been_sent() {
         let status = json!({"uid": "u", "observedGeneration": 1, "identityId": "id_1",
             "applied": {"ratelimits": "v1:bb"}, "conditions": conditions});
         let status: IdentityStatus = serde_json::from_value(status).expect("a status");
-        let recorded = Recorded::read(Some(&status), &uid("u"), Some(&ExternalId::new("customer-1")));
+        let recorded = PriorStatus::read(Some(&status), &uid("u"), Some(&ExternalId::new("customer-1")));
         let fields = &recorded.own().expect("own").held.as_ref().expect("held").fields;
         assert_eq!(fields.limits, Field::Managed(Some(hash("v1:bb"))), "{reason}");
         assert_eq!(fields.meta, if managed { Field::Managed(None) } else { Field::Unmanaged }, "{reason}");

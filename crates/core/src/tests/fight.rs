@@ -3,7 +3,7 @@
 use super::steps::{A, B, confirmed, desired, ready};
 use super::*;
 use crate::backoff::HOUR_MS;
-use crate::fight::{Fight, truce};
+use crate::fight::{CorrectionLimit, truce};
 
 const LAST: Mono = Mono(5_000);
 
@@ -17,8 +17,8 @@ fn three_corrections_of_the_same_difference_earn_an_hour() {
     let object = ready().object;
     let found = desired(B).hashes().clone();
     let after = |corrections: u32, found: Option<Applied>, seen: &Seen, now: u64| {
-        let fight = Fight { generation: 1, found, corrections, last: LAST };
-        truce(&object, seen, &Visits { fight: Some(fight), ..Visits::default() }, Mono(now))
+        let fight = CorrectionLimit { generation: 1, found, corrections, last: LAST };
+        truce(&object, seen, &ObjectState { fight: Some(fight), ..ObjectState::default() }, Mono(now))
     };
     let until = LAST.after(HOUR_MS);
     let just_before = until.0 - 1;
@@ -50,14 +50,14 @@ fn only_what_was_accepted_and_is_seen_to_be_gone_is_corrected() {
         any.known.seen = Seen::Ours { begun: any.now, identity: confirmed("id_1"), content };
     };
     let mut drift = ready();
-    drift.visits.suspicion = true;
+    drift.object_state.suspicion = true;
     seen(B, &mut drift);
     assert_eq!(purpose(&drift), Purpose::Drift);
     let mut edited = ready();
     (edited.object.generation, edited.object.spec) = (2, Ok(desired(B)));
     seen(A, &mut edited);
     assert_eq!(purpose(&edited), Purpose::Spec);
-    edited.visits.drifted = true;
+    edited.object_state.drifted = true;
     assert_eq!(purpose(&edited), Purpose::Drift, "the update that brought it was accepted, and no status shows it");
     edited.known.seen = Seen::Nothing;
     assert_eq!(purpose(&edited), Purpose::Spec);

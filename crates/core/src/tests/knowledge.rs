@@ -5,11 +5,11 @@ use proptest::prelude::*;
 use super::any::{Any, WINDOW, anything, contents, customer};
 use super::*;
 
-fn doubt(over: u64, ended: bool, create: Option<&str>) -> Doubt {
-    Doubt::new(Mono(over), ended, create.map(uid))
+fn doubt(over: u64, ended: bool, create: Option<&str>) -> UnknownOutcome {
+    UnknownOutcome::new(Mono(over), ended, create.map(uid))
 }
 
-fn in_flight(what: Write, fields: Option<Unsure>) -> Knowledge {
+fn in_flight(what: Write, fields: Option<UncertainFields>) -> Knowledge {
     let sent = InFlight { uid: uid("u"), what, deadline: Mono(500), fields, sent_before: false };
     Knowledge { in_flight: Some(sent), ..Knowledge::default() }
 }
@@ -77,7 +77,7 @@ fn r5_a_field_whose_update_went_unanswered_is_not_known_to_be_accepted() {
     for (of, meta, limits) in
         [("u", true, false), ("u", false, true), ("u", true, true), ("u", false, false), ("v", true, true)]
     {
-        let unsure = Unsure { uid: uid(of), meta, limits };
+        let unsure = UncertainFields { uid: uid(of), meta, limits };
         let known = Knowledge { unsure: Some(unsure.clone()), ..Knowledge::default() };
         for known in [known, in_flight(Write::Update, Some(unsure))] {
             let sure = known.sure_of(&uid("u"), both.clone());
@@ -86,8 +86,8 @@ fn r5_a_field_whose_update_went_unanswered_is_not_known_to_be_accepted() {
             assert!(sure.meta.is_managed() && sure.limits.is_managed(), "R18: not known is not unmanaged");
         }
     }
-    let one = Some(Unsure { uid: uid("u"), meta: true, limits: false });
-    let other = Some(Unsure { uid: uid("u"), meta: false, limits: true });
+    let one = Some(UncertainFields { uid: uid("u"), meta: true, limits: false });
+    let other = Some(UncertainFields { uid: uid("u"), meta: false, limits: true });
     let known = Knowledge { unsure: one, ..in_flight(Write::Update, other) };
     assert_eq!(known.sure_of(&uid("u"), both.clone()).applied(), Applied::default());
     assert_eq!(Knowledge::default().sure_of(&uid("u"), both.clone()), both);
@@ -179,7 +179,7 @@ fn what_is_recorded_and_past_its_window_makes_no_difference() {
     let sent = Knowledge { limits_sent: Some(Mono(1)), ..Knowledge::default() };
     assert!(!sent.makes_no_difference(later, WINDOW) && sent.makes_no_difference(Mono(WINDOW + 1), WINDOW));
     let of = |last| Knowledge { last, ..Knowledge::default() };
-    let fields = Unsure { uid: uid("u"), meta: true, limits: false };
+    let fields = UncertainFields { uid: uid("u"), meta: true, limits: false };
     for (what, known) in [
         ("a create to record", created(false)),
         ("a delete", of(LastWrite::Deleted { uid: uid("u"), identity: identity() })),
@@ -210,7 +210,7 @@ proptest! {
         let mut pass = [known, Knowledge::default()].map(|known| Any { known, now, ..any.clone() });
         for any in &mut pass {
             begin_pass(&mut any.known);
-            observe(&any.object, &mut any.known, &mut any.visits, &any.policy, any.now);
+            observe(&any.object, &mut any.known, &mut any.object_state, &any.policy, any.now);
         }
         prop_assert_eq!(decide(&pass[0].situation()), decide(&pass[1].situation()));
         for any in &mut pass {

@@ -9,14 +9,14 @@ fn update(with_meta: bool, with_limits: bool) -> Call {
     Call::Update { to: confirmed("id_1"), patch, purpose: Purpose::Spec }
 }
 
-fn unsure(of: &str, meta: bool, limits: bool) -> Unsure {
-    Unsure { uid: uid(of), meta, limits }
+fn unsure(of: &str, meta: bool, limits: bool) -> UncertainFields {
+    UncertainFields { uid: uid(of), meta, limits }
 }
 
 /// Its answer never comes.
 fn lost(known: &mut Knowledge, call: &Call) {
     let any = ready();
-    begin(&any.object, call, known, &mut Visits::default(), any.now);
+    begin(&any.object, call, known, &mut ObjectState::default(), any.now);
     begin_pass(known);
 }
 
@@ -40,11 +40,11 @@ fn what_an_accepted_update_sent_is_sure_again_and_nothing_else() {
     let answered = |of: &str, call: &Call| {
         let any = ready();
         let mut known = Knowledge { unsure: Some(unsure(of, true, true)), ..Knowledge::default() };
-        let mut visits = Visits::default();
-        begin(&any.object, call, &mut known, &mut visits, any.now);
+        let mut object_state = ObjectState::default();
+        begin(&any.object, call, &mut known, &mut object_state, any.now);
         let reply = Reply::Updated { external_id: "customer-1".to_owned(), id: "id_1".to_owned() };
-        let telling = Telling { begun: any.now, now: any.now, dice: 0, thrives: None };
-        learn(&any.object, call, &reply, &mut known, &mut visits, &any.policy, telling);
+        let telling = ReplyContext { begun: any.now, now: any.now, dice: 0, thrives: None };
+        learn(&any.object, call, &reply, &mut known, &mut object_state, &any.policy, telling);
         known.unsure.expect("a lost update")
     };
     assert_eq!(answered("u", &update(true, false)), unsure("u", false, true));
@@ -58,12 +58,16 @@ fn an_update_that_finds_nothing_is_not_repeated_at_once_for_ever() {
     let any = ready();
     // A replica may be behind.
     let mut known = Knowledge { evidence_from: Evidence::Since(any.now), ..Knowledge::default() };
-    let mut visits = Visits::default();
+    let mut object_state = ObjectState::default();
     let mut absent = || {
-        begin(&any.object, &update(true, false), &mut known, &mut visits, any.now);
-        let telling = Telling { begun: any.now, now: any.now, dice: 0, thrives: None };
-        learn(&any.object, &update(true, false), &Reply::Absent, &mut known, &mut visits, &any.policy, telling);
-        (visits.suspicion, visits.failures, visits.trouble.as_ref().map(|trouble| trouble.cause.clone()))
+        begin(&any.object, &update(true, false), &mut known, &mut object_state, any.now);
+        let telling = ReplyContext { begun: any.now, now: any.now, dice: 0, thrives: None };
+        learn(&any.object, &update(true, false), &Reply::Absent, &mut known, &mut object_state, &any.policy, telling);
+        (
+            object_state.suspicion,
+            object_state.failures,
+            object_state.trouble.as_ref().map(|trouble| trouble.cause.clone()),
+        )
     };
     assert_eq!(absent(), (true, 1, None));
     assert_eq!(absent(), (true, 2, Some(Cause::Lag)));
@@ -78,11 +82,11 @@ fn a_lost_delete_needs_another_look() {
     let seen = Seen::Ours { begun: any.now, identity: confirmed("id_1"), content };
     let after = |call: &Call| {
         let mut known = Knowledge { seen: seen.clone(), ..Knowledge::default() };
-        let mut visits = Visits::default();
-        begin(&any.object, call, &mut known, &mut visits, any.now);
+        let mut object_state = ObjectState::default();
+        begin(&any.object, call, &mut known, &mut object_state, any.now);
         let fault = Fault { effect: Effect::Unknown, cause: Cause::Unavailable, retry_after: 0 };
-        let telling = Telling { begun: any.now, now: any.now, dice: 0, thrives: None };
-        learn(&any.object, call, &Reply::Failed(fault), &mut known, &mut visits, &any.policy, telling);
+        let telling = ReplyContext { begun: any.now, now: any.now, dice: 0, thrives: None };
+        learn(&any.object, call, &Reply::Failed(fault), &mut known, &mut object_state, &any.policy, telling);
         known.seen
     };
     assert_eq!(after(&Call::Delete(confirmed("id_1"))), Seen::Nothing);
@@ -93,7 +97,7 @@ fn a_lost_delete_needs_another_look() {
 #[test]
 fn a_look_between_two_failing_deletes_does_not_end_the_row() {
     let any = ready();
-    let before = Trouble {
+    let before = FailureState {
         cause: Cause::Unavailable,
         retry_at: Some(Mono(7)),
         lasting: true,
@@ -102,21 +106,24 @@ fn a_look_between_two_failing_deletes_does_not_end_the_row() {
         poke: None,
         credential: Some("key".to_owned()),
     };
-    let mut visits = Visits { failures: 4, trouble: Some(before.clone()), ..Visits::default() };
+    let mut object_state = ObjectState { failures: 4, trouble: Some(before.clone()), ..ObjectState::default() };
     let (call, mut known) = (Call::Read(super::any::customer()), Knowledge::default());
-    let telling = Telling { begun: any.now, now: any.now, dice: 0, thrives: None };
+    let telling = ReplyContext { begun: any.now, now: any.now, dice: 0, thrives: None };
     let content = Content { meta: meta(A), limits: Limits::default() };
     let reply = Reply::Found { external_id: "customer-1".to_owned(), id: "id_1".to_owned(), content };
-    learn(&any.object, &call, &reply, &mut known, &mut visits, &any.policy, telling);
-    assert_eq!((visits.failures, visits.trouble), (4, Some(Trouble { retry_at: Some(any.now), ..before })));
+    learn(&any.object, &call, &reply, &mut known, &mut object_state, &any.policy, telling);
+    assert_eq!(
+        (object_state.failures, object_state.trouble),
+        (4, Some(FailureState { retry_at: Some(any.now), ..before }))
+    );
 }
 
-fn answered(call: &Call, id: &str, known: &mut Knowledge, visits: &mut Visits) {
+fn answered(call: &Call, id: &str, known: &mut Knowledge, object_state: &mut ObjectState) {
     let any = ready();
-    begin(&any.object, call, known, visits, any.now);
+    begin(&any.object, call, known, object_state, any.now);
     let reply = Reply::Updated { external_id: "customer-1".to_owned(), id: id.to_owned() };
-    let telling = Telling { begun: any.now, now: any.now, dice: 0, thrives: None };
-    learn(&any.object, call, &reply, known, visits, &any.policy, telling);
+    let telling = ReplyContext { begun: any.now, now: any.now, dice: 0, thrives: None };
+    learn(&any.object, call, &reply, known, object_state, &any.policy, telling);
 }
 
 /// What an earlier update put there, and no status shows yet, stays known: of this object and this identity.
@@ -132,7 +139,7 @@ fn an_update_is_laid_over_the_one_before_it() {
         let before = Applied { meta: None, limits: Some(wanted.clone()) };
         let last = LastWrite::Updated { uid: uid(of), identity: confirmed(id), applied: before, told: 0, noted };
         let mut known = Knowledge { last, ..Knowledge::default() };
-        answered(&update(true, false), "id_1", &mut known, &mut Visits::default());
+        answered(&update(true, false), "id_1", &mut known, &mut ObjectState::default());
         let applied = Applied { meta: Some(meta(A).hash()), limits: kept.then(|| wanted.clone()) };
         let told = i64::from(!kept);
         let expected = LastWrite::Updated { uid: uid("u"), identity: confirmed("id_1"), applied, told, noted: false };
@@ -143,10 +150,10 @@ fn an_update_is_laid_over_the_one_before_it() {
 /// It was written to, whatever it is: everything is held, and each time counts.
 #[test]
 fn an_update_that_hit_another_identity_holds_everything() {
-    let mut visits = Visits { failures: 3, ..Visits::default() };
-    answered(&update(true, false), "id_2", &mut Knowledge::default(), &mut visits);
-    assert_eq!(visits.failures, 4);
-    let trouble = visits.trouble.expect("a trouble");
+    let mut object_state = ObjectState { failures: 3, ..ObjectState::default() };
+    answered(&update(true, false), "id_2", &mut Knowledge::default(), &mut object_state);
+    assert_eq!(object_state.failures, 4);
+    let trouble = object_state.trouble.expect("a trouble");
     assert_eq!((trouble.cause, trouble.retry_at, trouble.lasting), (Cause::Mismatch, None, true));
 }
 
@@ -159,12 +166,12 @@ fn limits_sent_twice_within_a_window_are_in_doubt() {
         let mut any = ready();
         let mut known = Knowledge { limits_sent: Some(at), ..Knowledge::default() };
         any.now = at.after(after);
-        let telling = Telling { begun: any.now, now: any.now, dice: 0, thrives: None };
-        let (call, mut visits) = (update(false, true), Visits::default());
-        begin(&any.object, &call, &mut known, &mut visits, any.now);
+        let telling = ReplyContext { begun: any.now, now: any.now, dice: 0, thrives: None };
+        let (call, mut object_state) = (update(false, true), ObjectState::default());
+        begin(&any.object, &call, &mut known, &mut object_state, any.now);
         let reply = Reply::Updated { external_id: "customer-1".to_owned(), id: "id_1".to_owned() };
-        learn(&any.object, &call, &reply, &mut known, &mut visits, &any.policy, telling);
-        assert_eq!(known.doubt, doubted.then(|| Doubt::new(any.now, false, None)), "{after}");
+        learn(&any.object, &call, &reply, &mut known, &mut object_state, &any.policy, telling);
+        assert_eq!(known.doubt, doubted.then(|| UnknownOutcome::new(any.now, false, None)), "{after}");
         assert_eq!(known.limits_sent, Some(any.now));
     }
 }
@@ -173,15 +180,15 @@ fn limits_sent_twice_within_a_window_are_in_doubt() {
 #[test]
 fn a_replica_that_is_late_once_is_not_worth_a_condition() {
     let mut any = ready();
-    any.object.recorded = Recorded::Nothing;
+    any.object.recorded = PriorStatus::Nothing;
     let (create, read) = (Call::Create(steps::desired(A)), Call::Read(super::any::customer()));
-    let (mut known, mut visits) = (Knowledge::default(), Visits::default());
+    let (mut known, mut object_state) = (Knowledge::default(), ObjectState::default());
     let mut round = || {
-        let telling = Telling { begun: any.now, now: any.now, dice: 0, thrives: None };
-        begin(&any.object, &create, &mut known, &mut visits, any.now);
-        learn(&any.object, &create, &Reply::Exists, &mut known, &mut visits, &any.policy, telling);
-        learn(&any.object, &read, &Reply::Absent, &mut known, &mut visits, &any.policy, telling);
-        visits.trouble.as_ref().map(|trouble| (trouble.cause.clone(), trouble.lasting))
+        let telling = ReplyContext { begun: any.now, now: any.now, dice: 0, thrives: None };
+        begin(&any.object, &create, &mut known, &mut object_state, any.now);
+        learn(&any.object, &create, &Reply::Exists, &mut known, &mut object_state, &any.policy, telling);
+        learn(&any.object, &read, &Reply::Absent, &mut known, &mut object_state, &any.policy, telling);
+        object_state.trouble.as_ref().map(|trouble| (trouble.cause.clone(), trouble.lasting))
     };
     assert_eq!(round(), Some((Cause::Lag, false)));
     assert_eq!(round(), Some((Cause::Lag, true)));
@@ -196,9 +203,9 @@ fn absence_is_of_the_id_that_this_object_owns() {
         let (applied, credential) = (Applied { meta: None, limits: None }, None);
         let last = LastWrite::Created { uid: uid(of), identity: confirmed("id_2"), applied, credential, noted: false };
         let mut known = Knowledge { last, ..Knowledge::default() };
-        let telling = Telling { begun: any.now, now: any.now, dice: 0, thrives: None };
+        let telling = ReplyContext { begun: any.now, now: any.now, dice: 0, thrives: None };
         let read = Call::Read(super::any::customer());
-        learn(&any.object, &read, &Reply::Absent, &mut known, &mut Visits::default(), &any.policy, telling);
+        learn(&any.object, &read, &Reply::Absent, &mut known, &mut ObjectState::default(), &any.policy, telling);
         let expected = confirmed(owned).id().clone();
         assert_eq!(known.seen, Seen::Absent { first: any.now, last: any.now, of: Some(expected) });
     }
@@ -209,12 +216,12 @@ fn absence_is_of_the_id_that_this_object_owns() {
 fn a_first_failure_is_told_if_it_will_last() {
     let told = |cause: Cause, retry_after: u64| {
         let any = ready();
-        let (mut known, mut visits) = (Knowledge::default(), Visits::default());
-        let telling = Telling { begun: any.now, now: any.now, dice: 0, thrives: None };
+        let (mut known, mut object_state) = (Knowledge::default(), ObjectState::default());
+        let telling = ReplyContext { begun: any.now, now: any.now, dice: 0, thrives: None };
         let reply = Reply::Failed(Fault { effect: Effect::None, cause, retry_after });
         let read = Call::Read(super::any::customer());
-        learn(&any.object, &read, &reply, &mut known, &mut visits, &any.policy, telling);
-        visits.trouble.expect("a trouble").lasting
+        learn(&any.object, &read, &reply, &mut known, &mut object_state, &any.policy, telling);
+        object_state.trouble.expect("a trouble").lasting
     };
     assert!(!told(Cause::Unavailable, 0) && !told(Cause::RateLimited, 9_999));
     assert!(told(Cause::RateLimited, 10_000), "a long wait");
@@ -226,14 +233,15 @@ fn a_first_failure_is_told_if_it_will_last() {
 fn what_fails_while_nothing_else_is_answered_is_not_broken() {
     let cause = |thrives: Option<Mono>| {
         let any = ready();
-        let mut visits = Visits { failures: 9, broken: 9, failing_since: Mono(50), ..Visits::default() };
+        let mut object_state =
+            ObjectState { failures: 9, broken: 9, failing_since: Mono(50), ..ObjectState::default() };
         let mut known = Knowledge::default();
-        begin(&any.object, &update(true, false), &mut known, &mut visits, any.now);
+        begin(&any.object, &update(true, false), &mut known, &mut object_state, any.now);
         let fault = Fault { effect: Effect::Ended, cause: Cause::Unavailable, retry_after: 0 };
-        let telling = Telling { begun: any.now, now: any.now, dice: 0, thrives };
+        let telling = ReplyContext { begun: any.now, now: any.now, dice: 0, thrives };
         let reply = Reply::Failed(fault);
-        learn(&any.object, &update(true, false), &reply, &mut known, &mut visits, &any.policy, telling);
-        visits.trouble.expect("a trouble").cause
+        learn(&any.object, &update(true, false), &reply, &mut known, &mut object_state, &any.policy, telling);
+        object_state.trouble.expect("a trouble").cause
     };
     assert_eq!(cause(None), Cause::Unavailable);
     assert_eq!(cause(Some(Mono(50))), Cause::Unavailable);

@@ -14,7 +14,7 @@ fn leaving() -> Any {
 fn gone() -> Any {
     let mut any = ready();
     any.object.phase = Phase::Gone { heirs: false };
-    any.object.recorded = Recorded::Nothing;
+    any.object.recorded = PriorStatus::Nothing;
     any.known.last = LastWrite::Created {
         uid: uid("u"),
         identity: confirmed("id_1"),
@@ -45,7 +45,7 @@ fn the_type_is_looked_at_before_the_delete_and_not_after_it() {
     any.crd = Crd::Unseen;
     assert_eq!(step(&any), Step::Kube(KubeStep::LookAtCrd));
     any.known.last = LastWrite::Deleted { uid: uid("u"), identity: confirmed("id_1") };
-    assert!(matches!(step(&any), Step::Kube(KubeStep::Release(Freed::Deleted(_)))), "{:?}", step(&any));
+    assert!(matches!(step(&any), Step::Kube(KubeStep::Release(ReleaseProof::Deleted(_)))), "{:?}", step(&any));
 }
 
 /// What a loser holds is its own, whatever the owner of the externalId will record.
@@ -60,9 +60,9 @@ fn a_loser_that_holds_an_identity_deletes_it() {
 fn what_was_deleted_is_not_deleted_again_though_a_replica_shows_it() {
     let mut any = leaving();
     any.known.last = LastWrite::Deleted { uid: uid("u"), identity: confirmed("id_1") };
-    any.visits.maybe_own = Some(confirmed("id_1"));
+    any.object_state.maybe_own = Some(confirmed("id_1"));
     any.known.seen = ours("id_1", A, SETTLED);
-    assert!(matches!(step(&any), Step::Kube(KubeStep::Release(Freed::Deleted(_)))), "{:?}", step(&any));
+    assert!(matches!(step(&any), Step::Kube(KubeStep::Release(ReleaseProof::Deleted(_)))), "{:?}", step(&any));
 }
 
 #[test]
@@ -76,11 +76,11 @@ fn an_absence_from_before_the_id_was_recorded_says_nothing_of_it() {
 fn what_stands_in_its_place_is_deleted_only_if_a_create_of_ours_made_it() {
     let mut any = leaving();
     any.known.seen = ours("id_2", A, SETTLED);
-    assert_eq!(step(&any), Step::Kube(KubeStep::Release(Freed::NotOurs)));
-    any.visits.maybe_own = Some(confirmed("id_2"));
+    assert_eq!(step(&any), Step::Kube(KubeStep::Release(ReleaseProof::NotOurs)));
+    any.object_state.maybe_own = Some(confirmed("id_2"));
     assert_eq!(step(&any), deletes("id_2"));
     any.known.seen = ours("id_2", B, SETTLED);
-    assert_eq!(step(&any), Step::Kube(KubeStep::Release(Freed::NotOurs)), "it holds what nobody sent");
+    assert_eq!(step(&any), Step::Kube(KubeStep::Release(ReleaseProof::NotOurs)), "it holds what nobody sent");
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn what_a_create_made_is_deleted_after_its_object() {
     let mut any = gone();
     assert_eq!(step(&any), deletes("id_1"));
     // Its id was answered, so a look need not be settled to show that very one.
-    any.visits.met_deleting = true;
+    any.object_state.met_deleting = true;
     any.known.evidence_from = Evidence::Since(Mono(10 * WINDOW));
     any.known.seen = ours("id_1", A, SETTLED);
     assert_eq!(step(&any), deletes("id_1"));
@@ -99,9 +99,9 @@ fn another_one_in_its_place_is_left_or_settled_first() {
     let mut any = gone();
     any.known.seen = ours("id_2", A, SETTLED);
     assert_eq!(step(&any), Step::Done, "somebody else's");
-    any.visits.maybe_own = Some(confirmed("id_2"));
+    any.object_state.maybe_own = Some(confirmed("id_2"));
     assert_eq!(step(&any), deletes("id_2"), "of a create before it");
-    any.visits.maybe_own = None;
+    any.object_state.maybe_own = None;
     any.known.evidence_from = Evidence::Since(SETTLED);
     assert!(matches!(step(&any), Step::Call(Call::Read(_))), "{:?}", step(&any));
 }
@@ -110,10 +110,10 @@ fn another_one_in_its_place_is_left_or_settled_first() {
 fn it_is_over_when_what_was_found_is_deleted_and_no_create_is_in_doubt() {
     let after = |of: &str, found: Option<&str>, doubt: bool| {
         let mut any = gone();
-        any.visits.met_deleting = true;
+        any.object_state.met_deleting = true;
         any.known.last = LastWrite::Deleted { uid: uid(of), identity: confirmed("id_1") };
-        any.visits.maybe_own = found.map(confirmed);
-        any.known.doubt = doubt.then(|| Doubt::new(Mono::ZERO, false, Some(uid("u"))));
+        any.object_state.maybe_own = found.map(confirmed);
+        any.known.doubt = doubt.then(|| UnknownOutcome::new(Mono::ZERO, false, Some(uid("u"))));
         step(&any) == Step::Done
     };
     assert!(after("u", None, false));
@@ -143,7 +143,7 @@ fn what_an_object_leaves_that_was_not_let_go() {
     };
     let deleted = |of: &str, id: &str| LastWrite::Deleted { uid: uid(of), identity: confirmed(id) };
     let absent = |of: &str, at: Mono| Seen::Absent { first: at, last: at, of: Some(confirmed(of).id().clone()) };
-    let doubt = || Some(Doubt::new(SETTLED, false, None));
+    let doubt = || Some(UnknownOutcome::new(SETTLED, false, None));
     assert_eq!(leaves(&|_| {}), LeftBehind::Identity);
     assert_eq!(leaves(&|known| known.last = deleted("u", "id_1")), LeftBehind::Nothing);
     assert_eq!(leaves(&|known| known.last = deleted("v", "id_1")), LeftBehind::Identity, "another life's delete");

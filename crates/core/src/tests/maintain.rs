@@ -11,7 +11,7 @@ fn says_settling(step: &Step) -> bool {
 #[test]
 fn ready_is_taken_back_while_a_write_of_its_own_is_in_doubt() {
     let mut any = ready();
-    any.known.doubt = Some(Doubt::new(any.now, false, None));
+    any.known.doubt = Some(UnknownOutcome::new(any.now, false, None));
     assert!(says_settling(&decide(&any.situation())));
     // Nor does it wait for the look that settles it.
     any.now = any.now.after(2 * WINDOW);
@@ -24,13 +24,13 @@ fn ready_is_taken_back_while_a_write_of_its_own_is_in_doubt() {
 #[test]
 fn what_another_process_may_have_sent_is_looked_up_in_kubernetes_first() {
     let mut any = ready();
-    any.known.inherited = Some(Doubt::new(any.now, false, None));
+    any.known.inherited = Some(UnknownOutcome::new(any.now, false, None));
     any.object.fresh = false;
     assert_eq!(decide(&any.situation()), Step::Kube(KubeStep::Refresh));
     any.object.fresh = true;
     assert!(says_settling(&decide(&any.situation())), "it still says Ready, and nobody knows");
     let mut own = any.clone();
-    (own.object.fresh, own.known.doubt) = (false, Some(Doubt::new(own.now, false, None)));
+    (own.object.fresh, own.known.doubt) = (false, Some(UnknownOutcome::new(own.now, false, None)));
     assert!(says_settling(&decide(&own.situation())), "no look at Kubernetes settles a write of ours");
 }
 
@@ -40,8 +40,8 @@ fn the_status_records_what_was_seen() {
     for poked in [false, true] {
         let mut any = ready();
         any.object.generation = 2;
-        any.object.poke = poked.then(|| Poke { value: "p".to_owned(), since: any.now });
-        any.known.unsure = Some(Unsure { uid: uid("u"), meta: true, limits: false });
+        any.object.poke = poked.then(|| ReconcileRequest { value: "p".to_owned(), since: any.now });
+        any.known.unsure = Some(UncertainFields { uid: uid("u"), meta: true, limits: false });
         let content = Content { meta: meta(A), limits: Limits::default() };
         any.known.seen = Seen::Ours { begun: any.now, identity: confirmed("id_1"), content };
         let Step::Kube(KubeStep::Status { report, .. }) = decide(&any.situation()) else { panic!("{any:?}") };
@@ -55,7 +55,7 @@ fn the_status_records_what_was_seen() {
 #[test]
 fn an_absence_of_another_id_gives_nothing_up() {
     let mut any = ready();
-    any.visits.suspicion = true;
+    any.object_state.suspicion = true;
     let id = confirmed("id_1").id().clone();
     let absent = |of: Option<&IdentityId>| Seen::Absent { first: Mono(3 * WINDOW), last: any.now, of: of.cloned() };
     let (ours, other) = (absent(Some(&id)), absent(None));

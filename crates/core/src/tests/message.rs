@@ -1,8 +1,8 @@
 //! What users read: there is always something, in one line, and it says what to do.
 
 use super::{
-    Cause, Confirmed, ExternalId, IdentityId, Left, Losses, Note, ObjectKey, Operation, Report, SpecError, Stall,
-    Stripper, Verdict,
+    Cause, Confirmed, EventNote, ExternalId, IdentityId, Left, Losses, ObjectKey, Operation, SpecError, Stall,
+    StatusUpdate, Stripper, Verdict,
 };
 use unkey_operator_api::DeletionPolicy;
 
@@ -80,8 +80,8 @@ pub(super) fn verdicts() -> Vec<Verdict> {
     all
 }
 
-pub(super) fn report(verdict: Verdict) -> Report {
-    Report {
+pub(super) fn report(verdict: Verdict) -> StatusUpdate {
+    StatusUpdate {
         generation: 1,
         held: None,
         deletion: DeletionPolicy::Delete,
@@ -102,7 +102,7 @@ fn every_verdict_has_a_message_of_one_line() {
         assert!(message.len() > 15 && message.len() < 1_000, "{verdict:?}: {message}");
         assert!(!message.chars().any(char::is_control), "{verdict:?}: {message:?}");
         assert!(!message.contains("..") && !message.contains("  "), "{verdict:?}: {message}");
-        let nameless = Report { external_id: None, ..report(verdict) };
+        let nameless = StatusUpdate { external_id: None, ..report(verdict) };
         assert!(!nameless.message(&key()).is_empty());
     }
 }
@@ -130,17 +130,22 @@ fn a_denied_permission_is_named() {
 #[test]
 fn events_say_which_identity() {
     let id = || IdentityId::new("id_123456789");
-    for note in [Note::Adopted(id()), Note::Recreated(id()), Note::Replaced(id()), Note::DriftCorrected(id())] {
+    for note in [
+        EventNote::Adopted(id()),
+        EventNote::Recreated(id()),
+        EventNote::Replaced(id()),
+        EventNote::DriftCorrected(id()),
+    ] {
         assert!(note.text().contains("id_123456789"), "{note:?}");
         assert_eq!(note.about(), "id_123456789");
     }
     for (field, empty) in [("meta", "meta: {}"), ("ratelimits", "ratelimits: []")] {
-        assert!(Note::Released { field }.text().contains(empty));
-        assert_eq!(Note::Released { field }.about(), field);
+        assert!(EventNote::Released { field }.text().contains(empty));
+        assert_eq!(EventNote::Released { field }.about(), field);
     }
-    assert_eq!(Note::Orphaned(Some(ExternalId::new("customer-1"))).about(), "customer-1");
-    assert!(Note::Orphaned(Some(ExternalId::new("customer-1"))).text().contains("customer-1"));
-    assert!(!Note::Orphaned(None).text().is_empty());
+    assert_eq!(EventNote::Orphaned(Some(ExternalId::new("customer-1"))).about(), "customer-1");
+    assert!(EventNote::Orphaned(Some(ExternalId::new("customer-1"))).text().contains("customer-1"));
+    assert!(!EventNote::Orphaned(None).text().is_empty());
 }
 
 #[test]

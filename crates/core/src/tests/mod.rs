@@ -18,6 +18,7 @@ mod leaving;
 mod losses;
 mod maintain;
 mod message;
+mod object_state;
 mod observe;
 mod outdated;
 mod overdue;
@@ -30,7 +31,6 @@ mod scan;
 mod session;
 mod situation;
 mod steps;
-mod visits;
 mod witness;
 mod workspace;
 

@@ -18,7 +18,7 @@ const NOW: Mono = Mono(10 * WINDOW);
 struct Scene {
     object: Object,
     known: Knowledge,
-    visits: Visits,
+    object_state: ObjectState,
     policy: Policy,
     now: Mono,
 }
@@ -38,8 +38,8 @@ fn shown(verdict: Verdict) -> Shown {
     report(verdict).shown(&key)
 }
 
-fn trouble() -> Trouble {
-    Trouble {
+fn trouble() -> FailureState {
+    FailureState {
         cause: Cause::Unavailable,
         retry_at: None,
         lasting: false,
@@ -51,12 +51,12 @@ fn trouble() -> Trouble {
 }
 
 /// One that is over by now: that alone settles nothing.
-fn doubt(create: Option<&str>) -> Doubt {
-    Doubt::new(Mono::ZERO, false, create.map(uid))
+fn doubt(create: Option<&str>) -> UnknownOutcome {
+    UnknownOutcome::new(Mono::ZERO, false, create.map(uid))
 }
 
-fn poke() -> Poke {
-    Poke { value: "p".to_owned(), since: Mono::ZERO }
+fn poke() -> ReconcileRequest {
+    ReconcileRequest { value: "p".to_owned(), since: Mono::ZERO }
 }
 
 impl Scene {
@@ -77,10 +77,10 @@ impl Scene {
                 external_id: Some(customer()),
                 controls: Controls::default(),
                 spec: Ok(desired()),
-                recorded: Recorded::Nothing,
+                recorded: PriorStatus::Nothing,
             },
             known: Knowledge::default(),
-            visits: Visits::default(),
+            object_state: ObjectState::default(),
             policy: Policy {
                 adoption: AdoptionPolicy::IfLossless,
                 deletion: DeletionPolicy::Delete,
@@ -102,10 +102,10 @@ impl Scene {
     /// It has a claim and an id, and its status says this of its generation.
     fn recorded(verdict: Verdict) -> Self {
         let fields = Fields::accepted(desired().hashes().clone());
-        let held = Held { identity: confirmed(1), origin: None, fields, credential: None };
+        let held = OwnedIdentity { identity: confirmed(1), origin: None, fields, credential: None };
         let (deletion, shown) = (Some(DeletionPolicy::Delete), shown(verdict));
         let record = Record { generation: 1, held: Some(held), deletion, handled_poke: None, shown };
-        Self::claimed().with(|scene| scene.object.recorded = Recorded::Own(Box::new(record)))
+        Self::claimed().with(|scene| scene.object.recorded = PriorStatus::Own(Box::new(record)))
     }
 
     fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
@@ -116,8 +116,8 @@ impl Scene {
     /// This process has met it before, as it is.
     fn met(self) -> Self {
         self.with(|scene| {
-            scene.visits.seen_before = true;
-            scene.visits.claim_met = scene.object.mark.own().is_some();
+            scene.object_state.seen_before = true;
+            scene.object_state.claim_met = scene.object.mark.own().is_some();
         })
     }
 
@@ -126,13 +126,13 @@ impl Scene {
     }
 
     fn look(mut self) -> Self {
-        observe(&self.object, &mut self.known, &mut self.visits, &self.policy, self.now);
+        observe(&self.object, &mut self.known, &mut self.object_state, &self.policy, self.now);
         self
     }
 
     fn record(&mut self) -> &mut Record {
         match &mut self.object.recorded {
-            Recorded::Own(record) => record,
+            PriorStatus::Own(record) => record,
             other => panic!("{other:?}"),
         }
     }
@@ -167,7 +167,11 @@ fn r2_what_may_be_our_own_create_is_kept_until_its_id_is_recorded_or_the_claim_i
     let cases: [(&str, Scene, bool); 9] = [
         ("this very id is recorded", ready(), false),
         ("it is, and given up", ready().with(given_up), true),
-        ("another one is: it may be dead", ready().with(|scene| scene.visits.maybe_own = Some(confirmed(2))), true),
+        (
+            "another one is: it may be dead",
+            ready().with(|scene| scene.object_state.maybe_own = Some(confirmed(2))),
+            true,
+        ),
         ("none is", Scene::claimed(), true),
         ("the claim is off, and the finalizer", Scene::new().with(bare), false),
         ("the claim alone is off, by hand", Scene::new(), true),
@@ -176,9 +180,9 @@ fn r2_what_may_be_our_own_create_is_kept_until_its_id_is_recorded_or_the_claim_i
         ("off, as a cache shows", Scene::new().with(|scene| scene.object.fresh = false), true),
     ];
     for (what, scene, kept) in cases {
-        let found = scene.visits.maybe_own.clone().or(Some(confirmed(1)));
-        let scene = scene.met().with(|scene| scene.visits.maybe_own.clone_from(&found)).look();
-        assert_eq!(scene.visits.maybe_own, found.filter(|_| kept), "{what}");
+        let found = scene.object_state.maybe_own.clone().or(Some(confirmed(1)));
+        let scene = scene.met().with(|scene| scene.object_state.maybe_own.clone_from(&found)).look();
+        assert_eq!(scene.object_state.maybe_own, found.filter(|_| kept), "{what}");
     }
 }
 
@@ -188,9 +192,9 @@ fn an_answer_exists_counts_for_the_claim_that_is_on() {
     {
         let scene = if claimed { Scene::claimed() } else { Scene::new() };
         let scene = scene.met().with(|scene| scene.object.fresh = fresh);
-        assert!(!scene.clone().look().visits.met_exists, "it is not made up");
-        let met = scene.with(|scene| scene.visits.met_exists = true).look();
-        assert_eq!(met.visits.met_exists, stays, "claimed {claimed}, fresh {fresh}");
+        assert!(!scene.clone().look().object_state.met_exists, "it is not made up");
+        let met = scene.with(|scene| scene.object_state.met_exists = true).look();
+        assert_eq!(met.object_state.met_exists, stays, "claimed {claimed}, fresh {fresh}");
     }
 }
 
@@ -199,17 +203,17 @@ fn a_suspicion_ends_with_the_identity_given_up_as_a_fresh_look_shows() {
     for (held, fresh, stays) in [(true, true, true), (true, false, true), (false, false, true), (false, true, false)] {
         let scene = if held { ready() } else { Scene::claimed() };
         let scene = scene.met().with(|scene| scene.object.fresh = fresh);
-        assert!(!scene.clone().look().visits.suspicion, "it is not made up");
-        let suspicious = scene.with(|scene| scene.visits.suspicion = true).look();
-        assert_eq!(suspicious.visits.suspicion, stays, "held {held}, fresh {fresh}");
+        assert!(!scene.clone().look().object_state.suspicion, "it is not made up");
+        let suspicious = scene.with(|scene| scene.object_state.suspicion = true).look();
+        assert_eq!(suspicious.object_state.suspicion, stays, "held {held}, fresh {fresh}");
     }
 }
 
 #[test]
 fn drift_ends_with_the_suspicion() {
     for (drifted, suspicion) in [(true, true), (true, false), (false, true), (false, false)] {
-        let set = |scene: &mut Scene| (scene.visits.drifted, scene.visits.suspicion) = (drifted, suspicion);
-        assert_eq!(ready().met().with(set).look().visits.drifted, drifted && suspicion);
+        let set = |scene: &mut Scene| (scene.object_state.drifted, scene.object_state.suspicion) = (drifted, suspicion);
+        assert_eq!(ready().met().with(set).look().object_state.drifted, drifted && suspicion);
     }
 }
 
@@ -217,18 +221,18 @@ fn drift_ends_with_the_suspicion() {
 fn r13_a_failure_holds_work_back_until_the_spec_the_annotation_or_the_key_changes() {
     let failed = || {
         ready().met().with(|scene| {
-            scene.visits.failures = 4;
-            scene.visits.trouble = Some(trouble());
+            scene.object_state.failures = 4;
+            scene.object_state.trouble = Some(trouble());
         })
     };
     let stays: [(&str, Change); 3] = [
         ("nothing", |_| ()),
         ("the same poke", |scene| {
             scene.object.poke = Some(poke());
-            scene.visits.trouble.as_mut().expect("trouble").poke = Some("p".to_owned());
+            scene.object_state.trouble.as_mut().expect("trouble").poke = Some("p".to_owned());
         }),
         ("the poke echoed", |scene| {
-            scene.visits.trouble.as_mut().expect("trouble").poke = Some("p".to_owned());
+            scene.object_state.trouble.as_mut().expect("trouble").poke = Some("p".to_owned());
         }),
     ];
     let ends: [(&str, Change); 4] = [
@@ -240,45 +244,49 @@ fn r13_a_failure_holds_work_back_until_the_spec_the_annotation_or_the_key_change
     for (what, change) in stays {
         let scene = failed().with(change);
         let looked = scene.clone().look();
-        assert_eq!((looked.visits.trouble, looked.visits.failures), (scene.visits.trouble, 4), "{what}");
+        assert_eq!(
+            (looked.object_state.trouble, looked.object_state.failures),
+            (scene.object_state.trouble, 4),
+            "{what}"
+        );
     }
     for (what, change) in ends {
         let looked = failed().with(change).look();
-        assert_eq!((looked.visits.trouble, looked.visits.failures), (None, 0), "{what}");
+        assert_eq!((looked.object_state.trouble, looked.object_state.failures), (None, 0), "{what}");
     }
 }
 
 /// It was last visited under another key than the one in use.
 fn stalled(stall: Stall) -> Scene {
     let before = Some(Some("another".to_owned()));
-    Scene::recorded(Verdict::Stalled(stall)).met().with(|scene| scene.visits.credential = before)
+    Scene::recorded(Verdict::Stalled(stall)).met().with(|scene| scene.object_state.credential = before)
 }
 
 #[test]
 fn r13_what_unkey_refused_is_judged_anew_under_another_key() {
     let other_key: Change = |_| ();
-    let no_key: Change = |scene| scene.visits.credential = Some(None);
+    let no_key: Change = |scene| scene.object_state.credential = Some(None);
     for stall in [Stall::Rejected("no".to_owned()), Stall::ExistsNever, Stall::IdentityMismatch] {
         for before in [other_key, no_key] {
             let mut scene = stalled(stall.clone()).with(before).look();
             let reason = scene.record().shown.reason;
-            assert_eq!((reason.is_some(), scene.visits.rejudge), (true, reason), "{stall:?}");
+            assert_eq!((reason.is_some(), scene.object_state.rejudge), (true, reason), "{stall:?}");
             scene = scene.look();
-            assert!(scene.visits.rejudge.is_some(), "while the status shows it");
-            assert_eq!(scene.clone().with(synced).look().visits.rejudge, None, "answered");
-            let taken_away = scene.with(|scene| scene.object.recorded = Recorded::Nothing);
-            assert_eq!(taken_away.look().visits.rejudge, None, "nothing is left to be judged");
+            assert!(scene.object_state.rejudge.is_some(), "while the status shows it");
+            assert_eq!(scene.clone().with(synced).look().object_state.rejudge, None, "answered");
+            let taken_away = scene.with(|scene| scene.object.recorded = PriorStatus::Nothing);
+            assert_eq!(taken_away.look().object_state.rejudge, None, "nothing is left to be judged");
         }
     }
     let stays: [(&str, Change); 4] = [
-        ("the same key", |scene| scene.visits.credential = Some(scene.policy.credential.clone())),
-        ("a restart is no other key", |scene| scene.visits.credential = None),
+        ("the same key", |scene| scene.object_state.credential = Some(scene.policy.credential.clone())),
+        ("a restart is no other key", |scene| scene.object_state.credential = None),
         ("without a key nothing can be asked", |scene| scene.policy.credential = None),
         ("no stall", |scene| scene.record().shown.stalled = false),
     ];
     for (what, change) in stays {
         let scene = stalled(Stall::ExistsNever).with(change).look();
-        assert_eq!(scene.visits.rejudge, None, "{what}");
+        assert_eq!(scene.object_state.rejudge, None, "{what}");
     }
 }
 
@@ -288,18 +296,18 @@ fn r13_only_what_was_unkeys_word_is_judged_anew() {
         let scene = stalled(Stall::ExistsNever).with(|scene| scene.record().shown.reason = Some(reason)).look();
         let unkeys =
             [Reason::Rejected, Reason::AlreadyExists, Reason::IdentityMismatch, Reason::WouldLose].contains(&reason);
-        assert_eq!(scene.visits.rejudge.is_some(), unkeys, "{reason}");
+        assert_eq!(scene.object_state.rejudge.is_some(), unkeys, "{reason}");
     }
 }
 
 #[test]
 fn r13_it_is_judged_anew_once_for_each_key() {
     let first = stalled(Stall::ExistsNever).look();
-    assert!(first.visits.rejudge.is_some());
-    let judged = first.with(|scene| scene.visits.rejudge = None).look();
-    assert_eq!(judged.visits.rejudge, None);
+    assert!(first.object_state.rejudge.is_some());
+    let judged = first.with(|scene| scene.object_state.rejudge = None).look();
+    assert_eq!(judged.object_state.rejudge, None);
     let again = judged.with(|scene| scene.policy.credential = Some("a third".to_owned())).look();
-    assert!(again.visits.rejudge.is_some());
+    assert!(again.object_state.rejudge.is_some());
 }
 
 /// R4: what is long over by both clocks is in no doubt; the last millisecond counts.
@@ -313,7 +321,7 @@ fn r4_of_what_is_leaving_for_long_nothing_is_in_doubt() {
         let over = scene.clone().with(leaving(long)).look();
         // A create may have been sent, and what it made is there to be seen: the first read says so.
         assert!(over.known.doubts_a_create() && over.known.settles_at(WINDOW) == Mono::ZERO);
-        assert!(over.visits.met_deleting, "an earlier process may have sent a delete");
+        assert!(over.object_state.met_deleting, "an earlier process may have sent a delete");
         let young = scene.clone().with(leaving(long - 1)).look();
         assert!(young.known.doubts_a_create() && young.known.settles_at(WINDOW) > NOW);
         // An object that is not being deleted has no such age.
@@ -327,7 +335,7 @@ fn r4_of_what_is_leaving_for_long_nothing_is_in_doubt() {
 fn r4_what_this_process_knows_outlives_a_long_deletion() {
     let changes: [(&str, Change); 4] = [
         ("a write", |scene| scene.known.last = LastWrite::Exists { uid: uid("u") }),
-        ("a doubt", |scene| scene.known.add_doubt(Doubt::new(NOW, false, Some(uid("other"))))),
+        ("a doubt", |scene| scene.known.add_doubt(UnknownOutcome::new(NOW, false, Some(uid("other"))))),
         ("another object that was met", |scene| scene.known.evidence_begins(NOW)),
         ("another root key", |scene| scene.known.forget_reads(NOW)),
     ];
@@ -345,21 +353,21 @@ fn r4_what_this_process_knows_outlives_a_long_deletion() {
 fn r4_a_claim_that_went_unanswered_stays_our_own_when_a_later_one_is_out_of_date() {
     let Mark::Own(claim) = Scene::claimed().object.mark else { panic!("a claim") };
     let mut scene = Scene::new().look();
-    let Scene { object, visits, policy, now, .. } = &mut scene;
-    assert!(claiming(object, &claim, visits, policy, *now));
-    let noted = claiming(object, &claim, visits, policy, *now);
-    not_claimed(&claim, noted, visits);
+    let Scene { object, object_state, policy, now, .. } = &mut scene;
+    assert!(claiming(object, &claim, object_state, policy, *now));
+    let noted = claiming(object, &claim, object_state, policy, *now);
+    not_claimed(&claim, noted, object_state);
     let ours = scene.clone().with(|scene| scene.object.mark = Mark::Own(claim.clone())).look();
-    assert_eq!((ours.known.doubt(), ours.visits.claiming.len()), (None, 0));
+    assert_eq!((ours.known.doubt(), ours.object_state.claiming.len()), (None, 0));
     // One that was refused for sure is nobody's.
     let mut refused = Scene::new().look();
-    let Scene { object, visits, policy, now, .. } = &mut refused;
-    let noted = claiming(object, &claim, visits, policy, *now);
-    not_claimed(&claim, noted, visits);
+    let Scene { object, object_state, policy, now, .. } = &mut refused;
+    let noted = claiming(object, &claim, object_state, policy, *now);
+    not_claimed(&claim, noted, object_state);
     let strange = refused.with(|scene| scene.object.mark = Mark::Own(claim.clone())).look();
     assert!(strange.known.doubts_a_create());
     // And for a window after the start a cache may be behind another process's.
     let mut early = Scene::new().at(Mono(1)).look();
-    let Scene { object, visits, policy, now, .. } = &mut early;
-    assert!(!claiming(object, &claim, visits, policy, *now));
+    let Scene { object, object_state, policy, now, .. } = &mut early;
+    assert!(!claiming(object, &claim, object_state, policy, *now));
 }

@@ -12,7 +12,7 @@ fn with_an_older_definition_what_is_owned_goes_on_and_nothing_new_is_claimed() {
     any.object.spec = Ok(desired(B));
     any.now = Mono(10 * WINDOW);
     assert!(matches!(decide(&any.situation()), Step::Call(Call::Update { .. })), "{:?}", decide(&any.situation()));
-    any.object.recorded = Recorded::Nothing;
+    any.object.recorded = PriorStatus::Nothing;
     any.object.mark = Mark::Absent;
     any.object.finalizer = false;
     let Step::Kube(KubeStep::Status { report, .. }) = decide(&any.situation()) else {
@@ -27,9 +27,9 @@ fn a_status_that_was_not_kept_is_written_again_when_the_definition_changes() {
         let mut any = ready();
         any.object.controls.deletion = Some(unkey_operator_api::DeletionPolicy::Orphan);
         let answer = Refused { code, words: "no".to_owned(), retry_after: 0 };
-        refused(&any.object, KubeWrite::Status, &answer, &mut any.visits, any.now, u16::MAX);
+        refused(&any.object, KubeWrite::Status, &answer, &mut any.object_state, any.now, u16::MAX);
         assert!(matches!(decide(&any.situation()), Step::Wait(Wake::At(_))), "{:?}", decide(&any.situation()));
-        definition_changed(&mut any.visits);
+        definition_changed(&mut any.object_state);
         assert_eq!(matches!(decide(&any.situation()), Step::Kube(KubeStep::Status { .. })), again, "{code}");
     }
 }

@@ -8,7 +8,7 @@ use super::*;
 use unkey_operator_api::{DeletionPolicy, Reason};
 
 fn record(any: &mut Any) -> &mut Record {
-    let Recorded::Own(record) = &mut any.object.recorded else { panic!("nothing recorded") };
+    let PriorStatus::Own(record) = &mut any.object.recorded else { panic!("nothing recorded") };
     record
 }
 
@@ -32,9 +32,9 @@ fn verdict(any: &Any, holds_up: Option<&Cause>) -> Option<Verdict> {
     overdue(&any.situation(), holds_up).map(|report| report.verdict)
 }
 
-fn failed(cause: Cause) -> Trouble {
+fn failed(cause: Cause) -> FailureState {
     let (generation, credential) = (2, Some("key".to_owned()));
-    Trouble { cause, retry_at: None, lasting: false, generation, write: true, poke: None, credential }
+    FailureState { cause, retry_at: None, lasting: false, generation, write: true, poke: None, credential }
 }
 
 #[test]
@@ -46,7 +46,7 @@ fn it_says_what_holds_the_work_up() {
         assert_eq!(verdict(&deleted(), Some(&cause)), Some(Verdict::Blocked(cause.clone())));
         // What the object has met itself says more.
         let mut any = deleted();
-        any.visits.trouble = Some(failed(Cause::Lag));
+        any.object_state.trouble = Some(failed(Cause::Lag));
         assert_eq!(verdict(&any, Some(&cause)), Some(Verdict::Blocked(Cause::Lag)));
     }
     let reasons = [edited(), deleted()].map(|any| verdict(&any, None).map(|verdict| verdict.reason()));
@@ -57,7 +57,7 @@ fn it_says_what_holds_the_work_up() {
 fn it_changes_nothing_but_what_is_said() {
     for mut any in [edited(), deleted()] {
         record(&mut any).handled_poke = Some("earlier".to_owned());
-        any.object.poke = Some(Poke { value: "now".to_owned(), since: Mono::ZERO });
+        any.object.poke = Some(ReconcileRequest { value: "now".to_owned(), since: Mono::ZERO });
         // A field that has left the spec is told of when the spec is carried out (R17).
         any.object.spec = Ok(Desired::new(customer(), None, Some(Limits::default())));
         let report = overdue(&any.situation(), None).expect("it waits");
@@ -73,9 +73,9 @@ fn it_says_nothing_where_nothing_waits() {
     let silent: Vec<(&str, Any, Change)> = vec![
         ("at rest", ready(), |_| {}),
         ("a check was asked for", ready(), |any| {
-            any.object.poke = Some(Poke { value: "p".to_owned(), since: Mono::ZERO });
+            any.object.poke = Some(ReconcileRequest { value: "p".to_owned(), since: Mono::ZERO });
         }),
-        ("the scan has found something", ready(), |any| any.visits.suspicion = true),
+        ("the scan has found something", ready(), |any| any.object_state.suspicion = true),
         ("an edit from which no call follows", edited(), |any| any.object.spec = Ok(desired(A))),
         ("another policy", edited(), |any| {
             any.object.spec = Ok(desired(A));
@@ -85,8 +85,8 @@ fn it_says_nothing_where_nothing_waits() {
         ("another one owns", edited(), |any| {
             any.role = Role::Loser { owner_leaving: false, owner_recorded: false };
         }),
-        ("no status of ours", edited(), |any| any.object.recorded = Recorded::Nothing),
-        ("a status of another object", deleted(), |any| any.object.recorded = Recorded::Restored),
+        ("no status of ours", edited(), |any| any.object.recorded = PriorStatus::Nothing),
+        ("a status of another object", deleted(), |any| any.object.recorded = PriorStatus::Restored),
         ("it says so already", edited(), |any| {
             let record = record(any);
             record.generation = 2;
@@ -141,7 +141,7 @@ proptest! {
         let mut told = any;
         let shown = report.shown(&told.object.key);
         let (generation, deletion) = (report.generation, Some(report.deletion));
-        told.object.recorded = Recorded::Own(Box::new(Record { generation, deletion, shown, ..before }));
+        told.object.recorded = PriorStatus::Own(Box::new(Record { generation, deletion, shown, ..before }));
         prop_assert_eq!(overdue(&told.situation(), holds_up.as_ref()), None);
     }
 }

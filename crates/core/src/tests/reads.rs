@@ -6,9 +6,9 @@ use super::*;
 
 /// A read that begins and ends at `any.now`, and is settled unless `known` says otherwise.
 fn read(any: &mut Any, reply: &Reply) {
-    let telling = Telling { begun: any.now, now: any.now, dice: 0, thrives: None };
+    let telling = ReplyContext { begun: any.now, now: any.now, dice: 0, thrives: None };
     let call = Call::Read(customer());
-    learn(&any.object, &call, reply, &mut any.known, &mut any.visits, &any.policy, telling);
+    learn(&any.object, &call, reply, &mut any.known, &mut any.object_state, &any.policy, telling);
 }
 
 fn found(id: &str, text: &str) -> Reply {
@@ -25,7 +25,7 @@ fn an_update_that_no_status_shows_gives_way_to_what_a_settled_read_shows() {
             LastWrite::Updated { uid: uid(of), identity: confirmed("id_1"), applied, told: 1, noted: false };
         read(&mut any, &found("id_1", holds));
         let LastWrite::Updated { applied, .. } = any.known.last else { panic!("{:?}", any.known.last) };
-        (applied, any.visits.drifted)
+        (applied, any.object_state.drifted)
     };
     let (a, b) = (desired(A).hashes().clone(), desired(B).hashes().clone());
     // It had brought what the spec asks for, so that somebody has changed it.
@@ -75,8 +75,8 @@ fn r5_what_a_look_shows_outlives_a_status_that_is_cut() {
     }
 }
 
-fn held(any: &mut Any) -> &mut Held {
-    let Recorded::Own(record) = &mut any.object.recorded else { panic!("nothing recorded") };
+fn held(any: &mut Any) -> &mut OwnedIdentity {
+    let PriorStatus::Own(record) = &mut any.object.recorded else { panic!("nothing recorded") };
     record.held.as_mut().expect("an identity")
 }
 
@@ -85,16 +85,16 @@ fn what_does_not_fit_the_status_is_a_suspicion_until_it_is_set_right() {
     let suspicion = |reply: &Reply| {
         let mut any = ready();
         read(&mut any, reply);
-        any.visits.suspicion
+        any.object_state.suspicion
     };
     assert!(!suspicion(&found("id_1", A)));
     assert!(suspicion(&found("id_1", B)), "another content");
     assert!(suspicion(&found("id_2", A)), "another identity");
     assert!(suspicion(&Reply::Absent), "none");
     let mut nothing_recorded = ready();
-    nothing_recorded.object.recorded = Recorded::Nothing;
+    nothing_recorded.object.recorded = PriorStatus::Nothing;
     read(&mut nothing_recorded, &Reply::Absent);
-    assert!(!nothing_recorded.visits.suspicion);
+    assert!(!nothing_recorded.object_state.suspicion);
 }
 
 /// R9: absence counts from the first settled look at this very id.

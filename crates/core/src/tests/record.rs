@@ -3,7 +3,9 @@
 use serde_json::json;
 
 use super::message::{report, verdicts};
-use super::{Cause, ExternalId, Field, FieldHash, Fields, ObjectKey, Record, Recorded, Report, Shown, Verdict, uid};
+use super::{
+    Cause, ExternalId, Field, FieldHash, Fields, ObjectKey, PriorStatus, Record, Shown, StatusUpdate, Verdict, uid,
+};
 use unkey_operator_api::StatusCause;
 use unkey_operator_api::{DeletionPolicy, IdentityStatus, Origin, Reason};
 
@@ -25,9 +27,9 @@ fn status() -> serde_json::Value {
     })
 }
 
-fn read(status: serde_json::Value) -> Recorded {
+fn read(status: serde_json::Value) -> PriorStatus {
     let status: IdentityStatus = serde_json::from_value(status).expect("a status");
-    Recorded::read(Some(&status), &uid("u"), Some(&ExternalId::new("customer-1")))
+    PriorStatus::read(Some(&status), &uid("u"), Some(&ExternalId::new("customer-1")))
 }
 
 #[test]
@@ -118,13 +120,13 @@ fn progressing_and_not_converging_have_a_cause_and_no_other_reason_has_one() {
 fn s16_of_another_object_it_is_a_hint_at_best() {
     let mut other = status();
     other["uid"] = json!("v");
-    assert_eq!(read(other), Recorded::Restored);
+    assert_eq!(read(other), PriorStatus::Restored);
     let mut none = status();
     none.as_object_mut().expect("an object").remove("uid");
-    assert_eq!(read(none), Recorded::Nothing);
-    assert_eq!(Recorded::read(None, &uid("u"), None), Recorded::Nothing);
+    assert_eq!(read(none), PriorStatus::Nothing);
+    assert_eq!(PriorStatus::read(None, &uid("u"), None), PriorStatus::Nothing);
     // The schema's default.
-    assert_eq!(read(json!({"observedGeneration": -1})), Recorded::Nothing);
+    assert_eq!(read(json!({"observedGeneration": -1})), PriorStatus::Nothing);
 }
 
 #[test]
@@ -133,7 +135,7 @@ fn without_an_id_or_an_external_id_nothing_is_held() {
     empty["identityId"] = json!("");
     assert_eq!(read(empty).own().expect("own").held, None);
     let status: IdentityStatus = serde_json::from_value(status()).expect("a status");
-    assert_eq!(Recorded::read(Some(&status), &uid("u"), None).own().expect("own").held, None);
+    assert_eq!(PriorStatus::read(Some(&status), &uid("u"), None).own().expect("own").held, None);
 }
 
 #[test]
@@ -146,7 +148,7 @@ fn unknown_words_are_read_leniently() {
     assert_eq!(read(json!({"uid": "u"})).own().expect("own").generation, -1);
 }
 
-fn written(report: &Report, key: &ObjectKey) -> Record {
+fn written(report: &StatusUpdate, key: &ObjectKey) -> Record {
     Record {
         generation: report.generation,
         held: report.held.clone(),
@@ -161,7 +163,7 @@ fn a_status_shows_its_own_report_and_no_other() {
     let key = ObjectKey { namespace: "shop".to_owned(), name: "customer".to_owned() };
     let all: Vec<_> = verdicts().into_iter().map(report).collect();
     // A release that is refused reads alike, whatever it was for.
-    let refused = |report: &Report| match &report.verdict {
+    let refused = |report: &StatusUpdate| match &report.verdict {
         Verdict::Waiting(cause @ Cause::ReleaseRefused { .. })
         | Verdict::Blocked(cause @ Cause::ReleaseRefused { .. }) => Some(cause.clone()),
         _ => None,
@@ -172,9 +174,9 @@ fn a_status_shows_its_own_report_and_no_other() {
             let alike = i == j || refused(one).is_some_and(|cause| refused(other) == Some(cause));
             assert_eq!(record.shows(other, &key), alike, "{:?} {:?}", one.verdict, other.verdict);
         }
-        assert!(!record.shows(&Report { generation: 2, ..one.clone() }, &key));
-        assert!(!record.shows(&Report { deletion: DeletionPolicy::Orphan, ..one.clone() }, &key));
-        assert!(!record.shows(&Report { handled_poke: Some("p".to_owned()), ..one.clone() }, &key));
+        assert!(!record.shows(&StatusUpdate { generation: 2, ..one.clone() }, &key));
+        assert!(!record.shows(&StatusUpdate { deletion: DeletionPolicy::Orphan, ..one.clone() }, &key));
+        assert!(!record.shows(&StatusUpdate { handled_poke: Some("p".to_owned()), ..one.clone() }, &key));
     }
 }
 
@@ -192,14 +194,14 @@ fn reasons_can_be_read_back() {
 fn a_stall_begins_once() {
     let stalled = |now: bool| {
         let mut record = read(status());
-        if let Recorded::Own(record) = &mut record {
+        if let PriorStatus::Own(record) = &mut record {
             record.shown.stalled = now;
         }
         record
     };
     let stall = report(Verdict::Stalled(super::Stall::ExistsNever));
-    assert!(stall.begins_stall(&Recorded::Nothing) && stall.begins_stall(&stalled(false)));
+    assert!(stall.begins_stall(&PriorStatus::Nothing) && stall.begins_stall(&stalled(false)));
     assert!(!stall.begins_stall(&stalled(true)));
     let synced = report(Verdict::Synced);
-    assert!(!synced.begins_stall(&Recorded::Nothing) && !synced.begins_stall(&stalled(true)));
+    assert!(!synced.begins_stall(&PriorStatus::Nothing) && !synced.begins_stall(&stalled(true)));
 }

@@ -13,7 +13,7 @@ fn answer(code: u16, words: &str) -> Refused {
 /// A new object, looked at, that is to be claimed.
 fn new() -> Any {
     let mut any = ready();
-    any.object.recorded = Recorded::Nothing;
+    any.object.recorded = PriorStatus::Nothing;
     (any.object.finalizer, any.object.mark) = (false, Mark::Absent);
     any
 }
@@ -28,7 +28,7 @@ fn leaving() -> Any {
 
 /// The same, after the API server has refused that write.
 fn after(mut any: Any, write: KubeWrite, code: u16) -> Any {
-    refused(&any.object, write, &answer(code, "no."), &mut any.visits, any.now, u16::MAX);
+    refused(&any.object, write, &answer(code, "no."), &mut any.object_state, any.now, u16::MAX);
     any
 }
 
@@ -47,7 +47,7 @@ fn says(any: &Any) -> Option<(Reason, String)> {
 fn told(any: &mut Any) {
     let Step::Kube(KubeStep::Status { report, .. }) = step(any) else { panic!("{:?}", step(any)) };
     let shown = report.shown(&any.object.key);
-    any.object.recorded = Recorded::Own(Box::new(Record {
+    any.object.recorded = PriorStatus::Own(Box::new(Record {
         generation: report.generation,
         held: report.held,
         deletion: Some(report.deletion),
@@ -72,7 +72,7 @@ fn a_claim_that_is_refused_is_told_and_tried_again_in_time() {
     assert_eq!(step(&any), claim);
     any = after(any, KubeWrite::Claim, 403);
     assert_eq!(step(&any), Step::Wait(Wake::At(any.now.after(2_000))), "nothing new to say");
-    accepted(KubeWrite::Claim, &mut any.visits);
+    accepted(KubeWrite::Claim, &mut any.object_state);
     assert_eq!(step(&any), claim);
 }
 
@@ -86,7 +86,8 @@ fn a_release_that_is_refused_says_what_is_left_in_unkey() {
     assert_eq!(step(&any), Step::Wait(Wake::At(any.now.after(1_000))));
     any.object.controls.deletion = Some(unkey_operator_api::DeletionPolicy::Orphan);
     assert!(says(&any).expect("another status").1.starts_with("The identity stays in Unkey"));
-    let left = [Freed::NotOurs, Freed::NeverSent, Freed::NeverClaimed].map(|because| because.left());
+    let left =
+        [ReleaseProof::NotOurs, ReleaseProof::NeverSent, ReleaseProof::NeverClaimed].map(|because| because.left());
     assert_eq!(left, [Left::Others, Left::Nothing, Left::Nothing]);
 }
 
@@ -107,7 +108,7 @@ fn what_usually_passes_is_told_when_it_lasts() {
 fn a_server_that_asks_to_wait_is_heeded() {
     let mut any = new();
     let slowly = Refused { retry_after: 7_000, ..answer(429, "slowly") };
-    refused(&any.object, KubeWrite::Claim, &slowly, &mut any.visits, any.now, 0);
+    refused(&any.object, KubeWrite::Claim, &slowly, &mut any.object_state, any.now, 0);
     assert_eq!(step(&any), Step::Wait(Wake::At(any.now.after(7_000))));
 }
 
@@ -131,7 +132,7 @@ fn a_status_that_is_refused_holds_up_only_what_rests_on_it() {
     let cause = Cause::Unavailable;
     let credential = failing.policy.credential.clone();
     let soon = failing.now.after(300);
-    failing.visits.trouble = Some(Trouble {
+    failing.object_state.trouble = Some(FailureState {
         cause,
         retry_at: Some(soon),
         lasting: true,
@@ -154,7 +155,7 @@ fn a_status_that_is_refused_holds_up_only_what_rests_on_it() {
 fn what_may_be_done_in_place_of_a_status() {
     let (at, sooner, later) = (Mono(50), Mono(40), Mono(60));
     let read = Step::Call(Call::Read(ExternalId::new("e")));
-    let release = Step::Kube(KubeStep::Release(Freed::NotOurs));
+    let release = Step::Kube(KubeStep::Release(ReleaseProof::NotOurs));
     let create = Step::Call(Call::Create(desired(A)));
     for (then, wanted) in [
         (Step::Done, Step::Wait(Wake::At(at))),
@@ -180,7 +181,7 @@ fn a_change_of_labels_brings_the_next_try_forward() {
     told(&mut any);
     let tried = any.now;
     let due = |any: &mut Any| {
-        observe(&any.object, &mut any.known, &mut any.visits, &any.policy, any.now);
+        observe(&any.object, &mut any.known, &mut any.object_state, &any.policy, any.now);
         match step(any) {
             Step::Wait(Wake::At(at)) => at.0 - tried.0,
             step => panic!("{step:?}"),
@@ -201,17 +202,17 @@ fn a_change_of_labels_brings_the_next_try_forward() {
 
 #[test]
 fn what_ends_a_refusal() {
-    let refusals = |any: &Any| any.visits.refusals.iter().count();
+    let refusals = |any: &Any| any.object_state.refusals.iter().count();
     let before = after(after(new(), KubeWrite::Claim, 403), KubeWrite::Status, 403);
     let look = |change: fn(&mut Object)| {
         let mut any = before.clone();
         change(&mut any.object);
-        observe(&any.object, &mut any.known, &mut any.visits, &any.policy, any.now);
+        observe(&any.object, &mut any.known, &mut any.object_state, &any.policy, any.now);
         refusals(&any)
     };
     assert_eq!(look(|object| object.guard.resource_version = "2".to_owned()), 2, "a label, say");
     assert_eq!(look(|object| object.generation = 2), 0);
-    assert_eq!(look(|object| object.poke = Some(Poke { value: "p".to_owned(), since: Mono::ZERO })), 0);
+    assert_eq!(look(|object| object.poke = Some(ReconcileRequest { value: "p".to_owned(), since: Mono::ZERO })), 0);
     for (end, left) in [
         (Step::Done, 0),
         (Step::Wait(Wake::Change), 0),
@@ -220,7 +221,7 @@ fn what_ends_a_refusal() {
         (Step::Kube(KubeStep::Refresh), 2),
     ] {
         let mut any = before.clone();
-        concluded(&end, &mut any.visits);
+        concluded(&end, &mut any.object_state);
         assert_eq!(refusals(&any), left, "{end:?}: nothing is left to be written, or something is");
     }
 }
@@ -230,10 +231,10 @@ fn what_ends_a_refusal() {
 fn the_words_stay_while_each_answer_brings_others() {
     let mut any = new();
     let mut hear = |code: u16, words: &str| {
-        let begins = refused(&any.object, KubeWrite::Status, &answer(code, words), &mut any.visits, any.now, 0);
-        let refusal = any.visits.refusals.of(KubeWrite::Status).expect("a refusal");
-        let shown = (begins, refusal.words.clone(), any.visits.refusals.untold().is_some());
-        super::told(KubeWrite::Status, &mut any.visits);
+        let begins = refused(&any.object, KubeWrite::Status, &answer(code, words), &mut any.object_state, any.now, 0);
+        let refusal = any.object_state.refusals.of(KubeWrite::Status).expect("a refusal");
+        let shown = (begins, refusal.words.clone(), any.object_state.refusals.untold().is_some());
+        super::told(KubeWrite::Status, &mut any.object_state);
         shown
     };
     let is = |begins: bool, words: &str, untold: bool| (begins, words.to_owned(), untold);
@@ -255,17 +256,17 @@ fn the_words_stay_while_each_answer_brings_others() {
 #[test]
 fn what_looks_like_a_patch_that_is_out_of_date() {
     let guard = |of: &str, version: u32| Guard { uid: uid(of), resource_version: version.to_string() };
-    let mut visits = Visits::default();
-    assert!(is_refusal(&guard("u", 1), Some(&guard("u", 1)), &mut visits));
-    let mut visits = Visits::default();
+    let mut object_state = ObjectState::default();
+    assert!(is_refusal(&guard("u", 1), Some(&guard("u", 1)), &mut object_state));
+    let mut object_state = ObjectState::default();
     for version in 1..8 {
-        assert!(!is_refusal(&guard("u", version), Some(&guard("u", version + 1)), &mut visits), "{version}");
+        assert!(!is_refusal(&guard("u", version), Some(&guard("u", version + 1)), &mut object_state), "{version}");
     }
-    assert!(is_refusal(&guard("u", 8), Some(&guard("u", 9)), &mut visits));
-    accepted(KubeWrite::Claim, &mut visits);
-    assert!(!is_refusal(&guard("u", 9), Some(&guard("u", 10)), &mut visits));
-    assert!(!is_refusal(&guard("u", 1), None, &mut Visits::default()), "it is gone");
-    assert!(!is_refusal(&guard("u", 1), Some(&guard("v", 1)), &mut Visits::default()), "another one has its name");
+    assert!(is_refusal(&guard("u", 8), Some(&guard("u", 9)), &mut object_state));
+    accepted(KubeWrite::Claim, &mut object_state);
+    assert!(!is_refusal(&guard("u", 9), Some(&guard("u", 10)), &mut object_state));
+    assert!(!is_refusal(&guard("u", 1), None, &mut ObjectState::default()), "it is gone");
+    assert!(!is_refusal(&guard("u", 1), Some(&guard("v", 1)), &mut ObjectState::default()), "another one has its name");
 }
 
 #[test]
@@ -285,7 +286,7 @@ fn a_claim_that_does_not_fit_is_not_tried() {
     told(&mut any);
     assert_eq!(step(&any), Step::Wait(Wake::Change), "no time makes room");
     // Kubernetes would refuse the status too: then that is tried in time.
-    any.object.recorded = Recorded::Nothing;
+    any.object.recorded = PriorStatus::Nothing;
     any = after(any, KubeWrite::Status, 403);
     assert_eq!(step(&any), Step::Wait(Wake::At(any.now.after(1_000))));
 }
@@ -293,16 +294,16 @@ fn a_claim_that_does_not_fit_is_not_tried() {
 /// Puts the claim on that is wanted, and has it taken off again.
 fn round(any: &mut Any, stays: bool) {
     let Step::Kube(KubeStep::Claim(claim)) = step(any) else { panic!("no claim: {:?}", step(any)) };
-    put_on(&any.object, &claim, stays, &mut any.visits, any.now);
-    claimed(&any.object, &mut any.visits);
+    put_on(&any.object, &claim, stays, &mut any.object_state, any.now);
+    claimed(&any.object, &mut any.object_state);
     if stays {
         let bare = any.object.clone();
         any.object.finalizer = true;
         any.object.mark = Mark::Own(claim);
-        observe(&any.object, &mut any.known, &mut any.visits, &any.policy, any.now);
+        observe(&any.object, &mut any.known, &mut any.object_state, &any.policy, any.now);
         any.object = bare;
     }
-    observe(&any.object, &mut any.known, &mut any.visits, &any.policy, any.now);
+    observe(&any.object, &mut any.known, &mut any.object_state, &any.policy, any.now);
 }
 
 #[test]
@@ -322,11 +323,11 @@ fn a_claim_that_does_not_stay_on_is_left_off_for_an_hour() {
     assert_eq!(step(&any), Step::Wait(Wake::At(until.after(HOUR_MS))), "one try an hour");
     // An edit, and a poke, are tried at once.
     for change in [(|object: &mut Object| object.generation = 2) as fn(&mut Object), |object| {
-        object.poke = Some(Poke { value: "p".to_owned(), since: Mono::ZERO });
+        object.poke = Some(ReconcileRequest { value: "p".to_owned(), since: Mono::ZERO });
     }] {
         let mut any = any.clone();
         change(&mut any.object);
-        observe(&any.object, &mut any.known, &mut any.visits, &any.policy, any.now);
+        observe(&any.object, &mut any.known, &mut any.object_state, &any.policy, any.now);
         assert!(matches!(step(&any), Step::Kube(KubeStep::Claim(_))));
     }
 }
@@ -335,15 +336,15 @@ fn a_claim_that_does_not_stay_on_is_left_off_for_an_hour() {
 fn who_takes_a_claim_off_later_is_looked_for_once() {
     let mut any = new();
     round(&mut any, true);
-    assert!(any.visits.is_plain(), "most claims are put on once, and nothing is kept of that");
+    assert!(any.object_state.is_plain(), "most claims are put on once, and nothing is kept of that");
     for _ in 0..3 {
         round(&mut any, true);
     }
     assert_eq!(step(&any), Step::Kube(KubeStep::LookAtManagers));
     let mut unknown = any.clone();
-    managers_seen(None, &mut unknown.visits);
+    managers_seen(None, &mut unknown.object_state);
     assert!(says(&unknown).expect("a status").1.contains("another client removes them"));
-    managers_seen(Some("prun\u{7}er"), &mut any.visits);
+    managers_seen(Some("prun\u{7}er"), &mut any.object_state);
     let (reason, message) = says(&any).expect("a status");
     assert_eq!(reason, Reason::NotConverging);
     assert!(message.contains("the field manager 'prun\\u{7}er'"), "{message}");
@@ -361,13 +362,13 @@ fn what_is_no_stripping() {
     let mut released_by_us = new();
     for _ in 0..9 {
         round(&mut released_by_us, true);
-        released(&uid("u"), &mut released_by_us.known, &mut released_by_us.visits);
+        released(&uid("u"), &mut released_by_us.known, &mut released_by_us.object_state);
     }
     assert!(matches!(step(&released_by_us), Step::Kube(KubeStep::Claim(_))));
     let mut edited = new();
     for generation in 1..9 {
         edited.object.generation = generation;
-        observe(&edited.object, &mut edited.known, &mut edited.visits, &edited.policy, edited.now);
+        observe(&edited.object, &mut edited.known, &mut edited.object_state, &edited.policy, edited.now);
         round(&mut edited, true);
     }
     assert!(matches!(step(&edited), Step::Kube(KubeStep::Claim(_))));
@@ -379,6 +380,6 @@ fn what_is_no_stripping() {
     kept.object.finalizer = true;
     kept.object.mark = Mark::Own(Claim { hash: desired(A).content_hash().clone(), given_up: None });
     kept.now = kept.now.after(HOUR_MS.max(WINDOW));
-    observe(&kept.object, &mut kept.known, &mut kept.visits, &kept.policy, kept.now);
-    assert_eq!(kept.visits.stripped, None);
+    observe(&kept.object, &mut kept.known, &mut kept.object_state, &kept.policy, kept.now);
+    assert_eq!(kept.object_state.stripped, None);
 }

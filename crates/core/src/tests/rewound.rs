@@ -25,9 +25,9 @@ fn created(noted: bool) -> LastWrite {
 fn what_happened_to_it_after_the_backup_is_forgotten_but_for_an_id_that_nobody_else_knows() {
     let rest = |last: LastWrite| {
         let mut known = Knowledge { last, ..Knowledge::default() };
-        let mut visits = Visits { sent: true, claimed_here: true, ..Visits::default() };
-        rewound(&uid("u"), &mut known, &mut visits, Mono(WINDOW));
-        assert_eq!(visits, Visits { suspicion: true, ..Visits::default() }, "a settled look follows");
+        let mut object_state = ObjectState { sent: true, claimed_here: true, ..ObjectState::default() };
+        rewound(&uid("u"), &mut known, &mut object_state, Mono(WINDOW));
+        assert_eq!(object_state, ObjectState { suspicion: true, ..ObjectState::default() }, "a settled look follows");
         assert_eq!(known.evidence_from, Evidence::Since(Mono(WINDOW)));
         known.last
     };

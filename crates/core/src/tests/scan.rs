@@ -13,7 +13,7 @@ impl Any {
             object: &self.object,
             role: self.role,
             known: &self.known,
-            visits: &self.visits,
+            object_state: &self.object_state,
             policy: &self.policy,
         }
     }
@@ -69,7 +69,7 @@ fn at_rest(rest: Rest, desired: Desired, controls: Controls, adoption: AdoptionP
         Rest::WouldLose => Fields::default(),
         Rest::Ready | Rest::Exists | Rest::Mismatch | Rest::MismatchHeld => Fields::accepted(desired.hashes().clone()),
     };
-    let held = holds.then(|| Held { identity: confirmed(1), origin: None, fields, credential: None });
+    let held = holds.then(|| OwnedIdentity { identity: confirmed(1), origin: None, fields, credential: None });
     let (ready, stalled) = (rest == Rest::Ready, rest != Rest::Ready);
     let shown = Shown { ready, stalled, reason: Some(rest.reason()), message: "m".to_owned(), ..Shown::default() };
     let deletion = Some(controls.deletion.unwrap_or(DeletionPolicy::Delete));
@@ -89,7 +89,7 @@ fn at_rest(rest: Rest, desired: Desired, controls: Controls, adoption: AdoptionP
         external_id: Some(customer()),
         controls: Controls { suspend: false, ..controls },
         spec: Ok(desired),
-        recorded: Recorded::Own(Box::new(record)),
+        recorded: PriorStatus::Own(Box::new(record)),
     };
     let policy = Policy {
         adoption,
@@ -99,13 +99,13 @@ fn at_rest(rest: Rest, desired: Desired, controls: Controls, adoption: AdoptionP
         spread: 0,
         credential: None,
     };
-    let visits = Visits { seen_before: true, credential: Some(None), ..Visits::default() };
+    let object_state = ObjectState { seen_before: true, credential: Some(None), ..ObjectState::default() };
     let now = Mono(3 * WINDOW);
     Any {
         object,
         role: Role::Owner,
         known: Knowledge::default(),
-        visits,
+        object_state,
         gate: Gate::Open,
         witness: Witness::default(),
         crd: Crd::Stays,
@@ -135,8 +135,8 @@ fn resting() -> impl Strategy<Value = (Rest, Any, Sight)> {
 fn changes_the_verdict(rest: Rest, any: &Any, sight: &Sight) -> bool {
     let mut any = any.clone();
     let begun = sight.begun;
-    any.visits.suspicion = any.object.held().is_some();
-    any.visits.rejudge = Some(Reason::AlreadyExists);
+    any.object_state.suspicion = any.object.held().is_some();
+    any.object_state.rejudge = Some(Reason::AlreadyExists);
     any.known.seen = match &sight.saw {
         Saw::There { id, content } => {
             let identity = Confirmed::from_create(&customer(), id.as_str()).expect("an id");
@@ -164,7 +164,7 @@ proptest! {
             prop_assert!(record.shown.ready || record.shown.stalled);
             prop_assert!(any.object.phase == Phase::Live && !any.object.controls.suspend && any.object.poke.is_none());
             prop_assert!(any.role == Role::Owner && any.object.spec.is_ok());
-            prop_assert!(any.known.doubt().is_none() && !any.visits.suspicion);
+            prop_assert!(any.known.doubt().is_none() && !any.object_state.suspicion);
             prop_assert!(sight.begun >= any.known.settles_at(WINDOW), "R4");
         }
     }
@@ -191,10 +191,10 @@ proptest! {
         if any.subject().finds(&sight).is_none() {
             return Ok(());
         }
-        note(&any.object, &sight, &mut any.known, &mut any.visits, any.now);
+        note(&any.object, &sight, &mut any.known, &mut any.object_state, any.now);
         prop_assert!(any.subject().finds(&sight).is_none(), "once is enough");
         begin_pass(&mut any.known);
-        observe(&any.object, &mut any.known, &mut any.visits, &any.policy, any.now);
+        observe(&any.object, &mut any.known, &mut any.object_state, &any.policy, any.now);
         let held = any.object.held().is_some();
         for _ in 0..3 {
             match decide(&any.situation()) {
@@ -244,7 +244,7 @@ fn each_kind_of_difference_has_its_name() {
 #[test]
 fn after_an_update_that_hit_another_identity_none_is_provoked() {
     let mut any = wanting(r#"{"a":1}"#, Rest::MismatchHeld);
-    any.visits.trouble = Some(Trouble {
+    any.object_state.trouble = Some(FailureState {
         cause: Cause::Mismatch,
         retry_at: None,
         lasting: true,
@@ -265,9 +265,9 @@ fn after_an_update_that_hit_another_identity_none_is_provoked() {
     let mut noted = any.clone();
     let content = Content { meta: meta(r#"{"a":1}"#), limits: Limits::default() };
     let sight = Sight { begun, saw: Saw::There { id: id(1), content } };
-    note(&noted.object, &sight, &mut noted.known, &mut noted.visits, noted.now);
+    note(&noted.object, &sight, &mut noted.known, &mut noted.object_state, noted.now);
     assert_eq!(decide(&noted.situation()), Step::Call(Call::Read(customer())), "it waits for a change no longer");
-    any.visits.trouble = None;
+    any.object_state.trouble = None;
     assert_eq!(finds(&any, r#"{"a":2}"#), Some(Finding::Verdict));
 }
 
@@ -322,7 +322,7 @@ fn too_many_missing_are_not_believed() {
 fn whatever_is_under_way_or_nobodys_business_is_skipped() {
     type Change = fn(&mut Any);
     let record = |any: &mut Any, change: fn(&mut Record)| match &mut any.object.recorded {
-        Recorded::Own(record) => change(record),
+        PriorStatus::Own(record) => change(record),
         other => panic!("{other:?}"),
     };
     let changes: Vec<(&str, Change)> = vec![
@@ -331,13 +331,13 @@ fn whatever_is_under_way_or_nobodys_business_is_skipped() {
         ("invalid", |any| any.object.spec = Err(SpecError::Unreadable { field: "meta" })),
         ("a loser", |any| any.role = Role::Loser { owner_leaving: false, owner_recorded: true }),
         ("edited", |any| any.object.generation += 1),
-        ("poked", |any| any.object.poke = Some(Poke { value: "p".to_owned(), since: Mono::ZERO })),
-        ("not visited", |any| any.visits.seen_before = false),
-        ("suspicious", |any| any.visits.suspicion = true),
-        ("to be judged anew", |any| any.visits.rejudge = Some(Reason::AlreadyExists)),
-        ("in doubt", |any| any.known.doubt = Some(Doubt::new(Mono::ZERO, true, None))),
-        ("restored", |any| any.object.recorded = Recorded::Restored),
-        ("without a status", |any| any.object.recorded = Recorded::Nothing),
+        ("poked", |any| any.object.poke = Some(ReconcileRequest { value: "p".to_owned(), since: Mono::ZERO })),
+        ("not visited", |any| any.object_state.seen_before = false),
+        ("suspicious", |any| any.object_state.suspicion = true),
+        ("to be judged anew", |any| any.object_state.rejudge = Some(Reason::AlreadyExists)),
+        ("in doubt", |any| any.known.doubt = Some(UnknownOutcome::new(Mono::ZERO, true, None))),
+        ("restored", |any| any.object.recorded = PriorStatus::Restored),
+        ("without a status", |any| any.object.recorded = PriorStatus::Nothing),
         ("written to since", |any| any.known.evidence_begins(Mono(any.known.settles_at(WINDOW).0 - WINDOW + 1))),
         ("owing an id", |any| {
             let (uid, applied) = (any.object.guard.uid.clone(), Applied::default());
@@ -360,7 +360,7 @@ fn whatever_is_under_way_or_nobodys_business_is_skipped() {
             assert_eq!(any.subject().finds(&sight), None, "{rest:?}, {what}");
         }
         let mut waits = any.clone();
-        waits.visits.trouble = Some(Trouble {
+        waits.object_state.trouble = Some(FailureState {
             cause: Cause::Unavailable,
             retry_at: Some(Mono(1)),
             lasting: true,
@@ -370,14 +370,14 @@ fn whatever_is_under_way_or_nobodys_business_is_skipped() {
             credential: None,
         });
         assert_eq!(waits.subject().finds(&sight), None, "{rest:?}, goes on by itself");
-        waits.visits.trouble.as_mut().expect("trouble").retry_at = None;
+        waits.object_state.trouble.as_mut().expect("trouble").retry_at = None;
         assert_eq!(waits.subject().finds(&sight).is_some(), rest != Rest::Ready, "{rest:?}, waits for a change");
         // What else a status can say is no standing that Unkey's content could change.
         for reason in Reason::ALL {
             let mut any = any.clone();
             let stood = reason == rest.reason();
             match &mut any.object.recorded {
-                Recorded::Own(record) => {
+                PriorStatus::Own(record) => {
                     record.shown.reason = Some(reason);
                     record.shown.ready = false;
                     record.shown.stalled = stood && rest != Rest::Ready;

@@ -86,7 +86,7 @@ impl ObjectView for Object {
         self.finalizer && self.mark.own().is_some()
     }
 
-    fn lacks(&self, _: &Report) -> Option<Vec<String>> {
+    fn lacks(&self, _: &StatusUpdate) -> Option<Vec<String>> {
         None
     }
 }
@@ -101,16 +101,16 @@ impl Driven {
     }
 
     fn remembering<T>(&mut self, work: impl FnOnce(&mut Session, &mut Memory<'_>, Mono) -> T) -> T {
-        let Any { known, visits, now, .. } = &mut self.around.any;
-        work(&mut self.session, &mut Memory { known, visits }, *now)
+        let Any { known, object_state, now, .. } = &mut self.around.any;
+        work(&mut self.session, &mut Memory { known, object_state }, *now)
     }
 
     fn next(&mut self) -> Result<Next, Misuse> {
         let object = self.around.any.object.clone();
-        let (mut known, mut visits) = (self.around.any.known.clone(), self.around.any.visits.clone());
-        let memory = &mut Memory { known: &mut known, visits: &mut visits };
+        let (mut known, mut object_state) = (self.around.any.known.clone(), self.around.any.object_state.clone());
+        let memory = &mut Memory { known: &mut known, object_state: &mut object_state };
         let next = self.session.next(object, memory, &mut self.around);
-        (self.around.any.known, self.around.any.visits) = (known, visits);
+        (self.around.any.known, self.around.any.object_state) = (known, object_state);
         next
     }
 
@@ -143,7 +143,7 @@ fn leaving() -> Driven {
     let mut any = ready();
     any.object.phase = Phase::Deleting;
     any.object.generation = 2;
-    any.visits.claimed_here = true;
+    any.object_state.claimed_here = true;
     Driven::over(any)
 }
 
@@ -182,7 +182,7 @@ fn a_step_that_was_not_sent_is_decided_anew() {
     driven.looks();
     assert_eq!(driven.next(), Ok(delete()));
     driven.around.any.object.controls.deletion = Some(unkey_operator_api::DeletionPolicy::Orphan);
-    assert_eq!(driven.next(), Ok(Next::Kube(KubeStep::Release(Freed::Orphaned))));
+    assert_eq!(driven.next(), Ok(Next::Kube(KubeStep::Release(ReleaseProof::Orphaned))));
 }
 
 #[test]
@@ -252,14 +252,14 @@ fn an_answer_that_may_be_a_refusal_is_followed_by_a_look() {
     for changed in [false, true] {
         let mut driven = leaving();
         driven.around.any.object.controls.deletion = Some(unkey_operator_api::DeletionPolicy::Orphan);
-        assert_eq!(driven.next(), Ok(Next::Kube(KubeStep::Release(Freed::Orphaned))));
+        assert_eq!(driven.next(), Ok(Next::Kube(KubeStep::Release(ReleaseProof::Orphaned))));
         let ticket = driven.sent().unwrap();
         driven.replied(ticket, KubeReply::Stale(answer())).unwrap();
         if changed {
             driven.around.any.object.guard.resource_version = "2".to_owned();
         }
         driven.looks();
-        assert_eq!(driven.around.any.visits.refusals.of(KubeWrite::Release).is_some(), !changed);
+        assert_eq!(driven.around.any.object_state.refusals.of(KubeWrite::Release).is_some(), !changed);
     }
 }
 
@@ -267,7 +267,7 @@ fn an_answer_that_may_be_a_refusal_is_followed_by_a_look() {
 #[test]
 fn who_clears_up_looks_for_heirs() {
     let mut any = ready();
-    any.object.recorded = Recorded::Nothing;
+    any.object.recorded = PriorStatus::Nothing;
     any.known.last = LastWrite::Created {
         uid: uid("u"),
         identity: confirmed("id_1"),

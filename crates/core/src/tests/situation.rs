@@ -43,7 +43,7 @@ fn r4_absence_says_nothing_of_an_id_that_is_owned_since_then() {
 #[test]
 fn absence_is_no_proof_while_a_create_is_in_doubt() {
     for (create, proven) in [(Some(uid("u")), false), (None, true)] {
-        let doubt = Some(Doubt::new(Mono::ZERO, false, create));
+        let doubt = Some(UnknownOutcome::new(Mono::ZERO, false, create));
         let seen = Seen::Absent { first: Mono(WINDOW), last: Mono(WINDOW), of: None };
         let known = Knowledge { doubt, seen, ..Knowledge::default() };
         assert_eq!(Settled::absence(&known, WINDOW, None).is_some(), proven);
@@ -60,7 +60,7 @@ fn a_process_that_is_to_end_only_records_what_unkey_has_done() {
     let claim = Claim { hash: Content::default().hash(), given_up: None };
     for (step, records) in [
         (Step::Kube(KubeStep::Status { report, notes: Vec::new() }), true),
-        (Step::Kube(KubeStep::Release(Freed::Deleted(identity()))), true),
+        (Step::Kube(KubeStep::Release(ReleaseProof::Deleted(identity()))), true),
         (Step::Kube(KubeStep::Claim(claim)), false),
         (Step::Kube(KubeStep::LookAtCrd), false),
         (Step::Kube(KubeStep::LookAtManagers), false),
@@ -81,7 +81,7 @@ fn a_process_that_is_to_end_only_records_what_unkey_has_done() {
 fn what_leads_to_a_call_waits_for_one_and_nothing_else_does() {
     let owner = super::steps::ready().object;
     let mut new = owner.clone();
-    new.recorded = Recorded::Nothing;
+    new.recorded = PriorStatus::Nothing;
     let report = Box::new(super::message::report(Verdict::Synced));
     let claim = KubeStep::Claim(Claim { hash: Content::default().hash(), given_up: None });
     for (step, of_new, of_owner) in [
@@ -91,7 +91,7 @@ fn what_leads_to_a_call_waits_for_one_and_nothing_else_does() {
         (Step::Kube(KubeStep::LookAtManagers), false, false),
         (Step::Kube(claim), true, false),
         (Step::Kube(KubeStep::Status { report, notes: Vec::new() }), false, false),
-        (Step::Kube(KubeStep::Release(Freed::Orphaned)), false, false),
+        (Step::Kube(KubeStep::Release(ReleaseProof::Orphaned)), false, false),
         (Step::Wait(Wake::Change), false, false),
         (Step::Done, false, false),
     ] {
@@ -99,11 +99,19 @@ fn what_leads_to_a_call_waits_for_one_and_nothing_else_does() {
     }
 }
 
-fn proofs() -> Vec<Freed> {
+fn proofs() -> Vec<ReleaseProof> {
     let seen = Seen::Absent { first: Mono::ZERO, last: Mono::ZERO, of: None };
     let settled = Settled::absence(&Knowledge { seen, ..Knowledge::default() }, 0, None).expect("settled");
-    let (deleted, gone) = (Freed::Deleted(identity()), Freed::Gone(settled));
-    vec![Freed::NeverClaimed, Freed::NeverSent, Freed::Orphaned, Freed::NotOurs, Freed::NeverAdopted, deleted, gone]
+    let (deleted, gone) = (ReleaseProof::Deleted(identity()), ReleaseProof::Gone(settled));
+    vec![
+        ReleaseProof::NeverClaimed,
+        ReleaseProof::NeverSent,
+        ReleaseProof::Orphaned,
+        ReleaseProof::NotOurs,
+        ReleaseProof::NeverAdopted,
+        deleted,
+        gone,
+    ]
 }
 
 proptest! {
@@ -115,13 +123,13 @@ proptest! {
         for because in proofs() {
             let object = &any.object;
             let may_leave = match because {
-                Freed::Orphaned | Freed::NeverAdopted => true,
+                ReleaseProof::Orphaned | ReleaseProof::NeverAdopted => true,
                 // A copy of another object's manifest: who made what is there is not known.
-                Freed::NotOurs => object.mark == Mark::Foreign,
+                ReleaseProof::NotOurs => object.mark == Mark::Foreign,
                 _ => false,
             };
             let left = may_leave && object.phase == Phase::Deleting;
-            prop_assert_eq!(because.leaves(object), left.then(|| Note::Orphaned(object.external_id.clone())));
+            prop_assert_eq!(because.leaves(object), left.then(|| EventNote::Orphaned(object.external_id.clone())));
         }
     }
 }
@@ -135,13 +143,13 @@ fn steps_and_proofs_have_a_name_each() {
         KubeStep::LookAtCrd,
         KubeStep::Claim(claim),
         KubeStep::Status { report, notes: Vec::new() },
-        KubeStep::Release(Freed::Orphaned),
+        KubeStep::Release(ReleaseProof::Orphaned),
         KubeStep::LookAtManagers,
     ];
     let names: Vec<_> = steps.iter().map(KubeStep::name).collect();
     assert_eq!(names, ["refresh", "look at the CRD", "claim", "status", "release", "look at the managers"]);
     let writes: Vec<_> = steps.iter().filter_map(KubeStep::write).map(KubeWrite::as_str).collect();
     assert_eq!(writes, ["claim", "status", "release"]);
-    let names: Vec<_> = proofs().iter().map(Freed::name).collect();
+    let names: Vec<_> = proofs().iter().map(ReleaseProof::name).collect();
     assert_eq!(names, ["never claimed", "never sent", "orphaned", "not ours", "never adopted", "deleted", "gone"]);
 }

@@ -20,7 +20,7 @@ pub(super) fn confirmed(id: &str) -> Confirmed {
 /// An object whose identity is as it should be, long after the last write.
 pub(super) fn ready() -> Any {
     let spec = desired(A);
-    let held = Held {
+    let held = OwnedIdentity {
         identity: confirmed("id_1"),
         origin: Some(Origin::Created),
         fields: Fields::accepted(spec.hashes().clone()),
@@ -44,11 +44,11 @@ pub(super) fn ready() -> Any {
             external_id: Some(customer()),
             controls: Controls::default(),
             spec: Ok(spec),
-            recorded: Recorded::Own(Box::new(record)),
+            recorded: PriorStatus::Own(Box::new(record)),
         },
         role: Role::Owner,
         known: Knowledge::default(),
-        visits: Visits { seen_before: true, ..Visits::default() },
+        object_state: ObjectState { seen_before: true, ..ObjectState::default() },
         gate: Gate::Open,
         witness: Witness::default(),
         crd: Crd::Unguarded,
@@ -67,7 +67,7 @@ pub(super) fn ready() -> Any {
 
 fn record(any: &mut Any) -> &mut Record {
     match &mut any.object.recorded {
-        Recorded::Own(record) => record,
+        PriorStatus::Own(record) => record,
         _ => panic!("nothing recorded"),
     }
 }
@@ -98,8 +98,8 @@ fn updated(of: &str, text: &str) -> LastWrite {
     LastWrite::Updated { uid: uid(of), identity: confirmed("id_1"), applied, told: 1, noted: false }
 }
 
-fn doubt() -> Doubt {
-    Doubt::new(Mono::ZERO, false, None)
+fn doubt() -> UnknownOutcome {
+    UnknownOutcome::new(Mono::ZERO, false, None)
 }
 
 /// R12: each of these alone ends the rest of an object that is Ready.
@@ -107,16 +107,16 @@ fn doubt() -> Doubt {
 fn what_ends_the_rest_of_a_ready_object() {
     assert_eq!(step(&ready()), Step::Done);
     let changes: [(&str, Change); 13] = [
-        ("never reported", |any| any.object.recorded = Recorded::Nothing),
+        ("never reported", |any| any.object.recorded = PriorStatus::Nothing),
         ("an edit", |any| any.object.generation = 2),
-        ("a poke", |any| any.object.poke = Some(Poke { value: "p".to_owned(), since: Mono::ZERO })),
+        ("a poke", |any| any.object.poke = Some(ReconcileRequest { value: "p".to_owned(), since: Mono::ZERO })),
         ("another policy", |any| any.object.controls.deletion = Some(DeletionPolicy::Orphan)),
         ("an id that nothing records", |any| {
             let (identity, applied) = (confirmed("id_2"), desired(A).hashes().clone());
             any.known.last = LastWrite::Created { uid: uid("u"), identity, applied, credential: None, noted: false };
         }),
         ("an update that nothing records", |any| any.known.last = updated("u", B)),
-        ("a suspicion", |any| any.visits.suspicion = true),
+        ("a suspicion", |any| any.object_state.suspicion = true),
         ("a doubt", |any| any.known.doubt = Some(doubt())),
         ("an inherited doubt", |any| any.known.inherited = Some(doubt())),
         ("no id", |any| record(any).held = None),
@@ -152,7 +152,7 @@ fn what_ends_the_rest_of_a_stalled_object() {
     }
     let ends: [(&str, Change); 9] = [
         ("an edit", |any| any.object.generation = 2),
-        ("a suspicion", |any| any.visits.suspicion = true),
+        ("a suspicion", |any| any.object_state.suspicion = true),
         ("the owner of the externalId has gone", |any| record(any).shown.reason = Some(Reason::ExternalIdConflict)),
         ("the hour of a truce is over", |any| record(any).shown.reason = Some(Reason::NotConverging)),
         ("it does not stall", |any| record(any).shown.stalled = false),
@@ -161,7 +161,7 @@ fn what_ends_the_rest_of_a_stalled_object() {
             any.known.seen = Seen::Ours { begun: Mono(9 * WINDOW), identity, content };
         }),
         ("somebody else's was seen", |any| any.known.seen = Seen::Foreign { begun: Mono(9 * WINDOW) }),
-        ("another root key", |any| any.visits.rejudge = Some(Reason::Rejected)),
+        ("another root key", |any| any.object_state.rejudge = Some(Reason::Rejected)),
         ("no claim", |any| any.object.mark = Mark::Absent),
     ];
     for (what, change) in ends {
@@ -184,10 +184,10 @@ fn s41_an_update_that_was_overtaken_is_set_right() {
 #[test]
 fn what_was_found_is_judged_before_the_claim_follows_an_edit() {
     let mut any = ready();
-    any.object.recorded = Recorded::Nothing;
+    any.object.recorded = PriorStatus::Nothing;
     any.object.spec = Ok(desired(B));
     assert!(matches!(step(&any), Step::Kube(KubeStep::Claim(_))), "{:?}", step(&any));
-    any.visits.maybe_own = Some(confirmed("id_2"));
+    any.object_state.maybe_own = Some(confirmed("id_2"));
     assert!(matches!(step(&any), Step::Call(Call::Read(_))), "{:?}", step(&any));
 }
 
@@ -232,7 +232,7 @@ fn a_loser_lets_go_of_what_is_on() {
         any.role = Role::Loser { owner_leaving: false, owner_recorded };
         (any.object.finalizer, any.object.mark) = (finalizer, mark);
         let step = step(&any);
-        assert_eq!(matches!(step, Step::Kube(KubeStep::Release(Freed::NotOurs))), releases, "{step:?}");
+        assert_eq!(matches!(step, Step::Kube(KubeStep::Release(ReleaseProof::NotOurs))), releases, "{step:?}");
         if !releases {
             assert_eq!(verdict(&step), Some(&Verdict::Conflict { owner_leaving: false }));
         }
@@ -244,14 +244,14 @@ fn a_loser_lets_go_of_what_is_on() {
 fn having_deleted_one_identity_is_no_reason_to_leave_another() {
     let mut any = ready();
     any.object.phase = Phase::Deleting;
-    any.visits.met_deleting = true;
+    any.object_state.met_deleting = true;
     any.known.last = LastWrite::Deleted { uid: uid("u"), identity: confirmed("id_1") };
-    assert!(matches!(step(&any), Step::Kube(KubeStep::Release(Freed::Deleted(_)))), "{:?}", step(&any));
+    assert!(matches!(step(&any), Step::Kube(KubeStep::Release(ReleaseProof::Deleted(_)))), "{:?}", step(&any));
     record(&mut any).held.as_mut().expect("held").identity = confirmed("id_2");
     assert!(matches!(step(&any), Step::Call(Call::Read(_))), "{:?}", step(&any));
 }
 
-fn report(step: &Step) -> (&Report, &[Note]) {
+fn report(step: &Step) -> (&StatusUpdate, &[EventNote]) {
     match step {
         Step::Kube(KubeStep::Status { report, notes }) => (report, notes),
         other => panic!("{other:?}"),
@@ -264,12 +264,12 @@ fn a_poke_is_echoed_when_it_is_answered() {
     let poked = |change: fn(&mut Any)| {
         let mut any = ready();
         record(&mut any).handled_poke = Some("before".to_owned());
-        any.object.poke = Some(Poke { value: "now".to_owned(), since: Mono::ZERO });
+        any.object.poke = Some(ReconcileRequest { value: "now".to_owned(), since: Mono::ZERO });
         any.object.generation = 2;
         change(&mut any);
         report(&step(&any)).0.handled_poke.clone()
     };
-    assert_eq!(poked(|any| any.visits.judged = Some("now".to_owned())).as_deref(), Some("now"));
+    assert_eq!(poked(|any| any.object_state.judged = Some("now".to_owned())).as_deref(), Some("now"));
     assert_eq!(poked(|any| any.object.spec = Err(SpecError::MetaTooDeep { levels: 101 })).as_deref(), Some("now"));
     assert_eq!(poked(|any| any.object.controls.suspend = true).as_deref(), Some("before"));
 }

@@ -67,7 +67,7 @@ fn it_shows_nothing_only_if_a_look_was_answered_so() {
 /// Knowledge of a read that found nothing under the id that the object owns, answered at `any.now`, with a create in doubt before it.
 fn nothing_found(any: &super::any::Any) -> Knowledge {
     let of = Some(confirmed("id_1").id().clone());
-    let doubt = Some(Doubt::new(Mono::ZERO, false, Some(uid("u"))));
+    let doubt = Some(UnknownOutcome::new(Mono::ZERO, false, Some(uid("u"))));
     let mut known = Knowledge { doubt, ..Knowledge::default() };
     known.saw_nothing(Seen::Absent { first: any.now, last: any.now, of }, any.now);
     known
@@ -130,20 +130,20 @@ fn a_deletion_waits_for_the_witness_and_says_why_it_does_not_come() {
     assert_eq!(report.verdict, Verdict::Blocked(Cause::Unwitnessed));
     any.known.unwitnessed = None;
     any.known.doubt = None;
-    assert!(matches!(step(&any), Step::Kube(KubeStep::Release(Freed::Gone(_)))), "{:?}", step(&any));
+    assert!(matches!(step(&any), Step::Kube(KubeStep::Release(ReleaseProof::Gone(_)))), "{:?}", step(&any));
 }
 
 #[test]
 fn an_identity_is_not_given_up_without_a_witness() {
     let mut any = ready();
-    any.visits.suspicion = true;
+    any.object_state.suspicion = true;
     any.known = Knowledge { doubt: None, ..nothing_found(&any) };
     assert_eq!(step(&any), Step::Wait(Wake::Witness));
     any.witness = witness(None, Some(any.now.0));
     let Step::Kube(KubeStep::Status { report, .. }) = step(&any) else { panic!("{:?}", step(&any)) };
     assert_eq!(report.verdict, Verdict::Waiting(Cause::Unwitnessed));
     // A poke asks for another read, and that for another look.
-    any.object.poke = Some(Poke { value: "p".to_owned(), since: any.now });
+    any.object.poke = Some(ReconcileRequest { value: "p".to_owned(), since: any.now });
     assert_eq!(step(&any), Step::Call(Call::Read(customer())));
 }
 
@@ -163,9 +163,9 @@ fn a_row_of_absences_goes_on_only_after_a_witness() {
 
 /// A call that begins and ends now.
 fn answer(any: &mut super::any::Any, call: &Call, reply: &Reply) {
-    let telling = Telling { begun: any.now, now: any.now, dice: 0, thrives: None };
-    begin(&any.object, call, &mut any.known, &mut any.visits, any.now);
-    learn(&any.object, call, reply, &mut any.known, &mut any.visits, &any.policy, telling);
+    let telling = ReplyContext { begun: any.now, now: any.now, dice: 0, thrives: None };
+    begin(&any.object, call, &mut any.known, &mut any.object_state, any.now);
+    learn(&any.object, call, reply, &mut any.known, &mut any.object_state, &any.policy, telling);
 }
 
 fn shown() -> Reply {
@@ -188,7 +188,7 @@ fn a_write_that_finds_nothing_while_a_read_shows_the_identity_lacks_its_permissi
             assert_eq!(any.known.seen, Seen::Nothing, "it proves nothing");
             any.now = any.now.after(2 * WINDOW);
             answer(&mut any, &Call::Read(customer()), &shown());
-            let cause = any.visits.trouble.map(|trouble| trouble.cause);
+            let cause = any.object_state.trouble.map(|trouble| trouble.cause);
             assert_eq!(cause == Some(Cause::PermissionDenied(operation)), denied, "{operation:?} {cause:?}");
         }
     }
@@ -212,7 +212,7 @@ fn a_refusal_that_no_answer_names_is_retried_as_slowly_as_a_403() {
         answer(&mut any, &Call::Delete(confirmed("id_1")), &Reply::Absent);
         assert_eq!(step(&any), Step::Call(Call::Read(customer())));
         answer(&mut any, &Call::Read(customer()), &shown());
-        let retry_at = any.visits.trouble.as_ref().and_then(|trouble| trouble.retry_at).expect("a time");
+        let retry_at = any.object_state.trouble.as_ref().and_then(|trouble| trouble.retry_at).expect("a time");
         waits.push(any.now.until(retry_at));
         any.now = retry_at;
     }
@@ -222,13 +222,13 @@ fn a_refusal_that_no_answer_names_is_retried_as_slowly_as_a_403() {
 #[test]
 fn what_exists_and_is_not_shown_for_longer_than_a_replica_is_behind_is_hidden() {
     let mut any = ready();
-    any.object.recorded = Recorded::Nothing;
+    any.object.recorded = PriorStatus::Nothing;
     let create = Call::Create(desired(A));
     let mut round = |after: u64| {
         any.now = any.now.after(after);
         answer(&mut any, &create, &Reply::Exists);
         answer(&mut any, &Call::Read(customer()), &Reply::Absent);
-        any.visits.trouble.as_ref().map(|trouble| trouble.cause.clone())
+        any.object_state.trouble.as_ref().map(|trouble| trouble.cause.clone())
     };
     assert_eq!(round(0), Some(Cause::Lag));
     assert_eq!(round(WINDOW - 1), Some(Cause::Lag));
@@ -241,11 +241,11 @@ fn what_is_given_up_unseen_stays_recorded_and_is_taken_back() {
     for adoption in [AdoptionPolicy::Never, AdoptionPolicy::IfLossless, AdoptionPolicy::Always] {
         let mut any = ready();
         any.policy.adoption = adoption;
-        let Recorded::Own(record) = &any.object.recorded else { panic!("{:?}", any.object.recorded) };
+        let PriorStatus::Own(record) = &any.object.recorded else { panic!("{:?}", any.object.recorded) };
         let held = record.held.clone().unwrap();
         let claim = Claim { hash: desired(A).content_hash().clone(), given_up: Some(held.identity.id().clone()) };
         any.object.mark = Mark::Own(claim.clone());
-        any.visits.trouble = Some(Trouble {
+        any.object_state.trouble = Some(FailureState {
             cause: Cause::PermissionDenied(Operation::Read),
             retry_at: Some(any.now.after(1)),
             lasting: true,
@@ -256,7 +256,7 @@ fn what_is_given_up_unseen_stays_recorded_and_is_taken_back() {
         });
         let Step::Kube(KubeStep::Status { report, .. }) = step(&any) else { panic!("{:?}", step(&any)) };
         assert_eq!(report.held.as_ref(), Some(&held), "{adoption:?}");
-        any.visits.trouble = None;
+        any.object_state.trouble = None;
         let content = Content { meta: meta(A), limits: Limits::default() };
         any.known.seen = Seen::Ours { begun: any.now, identity: held.identity, content };
         assert_eq!(step(&any), Step::Kube(KubeStep::Claim(Claim { given_up: None, ..claim })), "{adoption:?}");

@@ -1,7 +1,7 @@
 //! What becomes of an identity that exists before ours (R3, R9): the adoption matrix and everyday conflicts.
 
 use unkey_operator_api::Origin;
-use unkey_operator_core::{Cause, Note};
+use unkey_operator_core::{Cause, EventNote};
 
 use crate::lost::{NEVER, fates};
 use crate::sim::{Act, End, Script, Sim, content, wish};
@@ -54,7 +54,7 @@ fn the_matrix() {
         let case = format!("{spec} meets {stored} under {policy}");
         assert_eq!(sim.taken(), steps, "{case}");
         let owned = steps.last() == Some(&"Status Synced");
-        let notes = sim.notes.iter().filter(|note| matches!(note, Note::Adopted(_))).count();
+        let notes = sim.notes.iter().filter(|note| matches!(note, EventNote::Adopted(_))).count();
         assert_eq!(notes, usize::from(owned), "{case}");
         assert_eq!(sim.record().held.as_ref().and_then(|held| held.origin), owned.then_some(Origin::Adopted), "{case}");
         assert_eq!(sim.thing.as_ref().unwrap().finalizer, owned, "{case}");
@@ -113,7 +113,7 @@ fn s01_a_crash_between_the_update_of_an_adopted_identity_and_the_status() {
     assert!(sim.ready());
     assert_eq!(sim.record().held.as_ref().unwrap().origin, Some(Origin::Adopted));
     assert!(sim.unkey.accepted_updates <= 2);
-    assert_eq!(sim.notes.iter().filter(|note| matches!(note, Note::Adopted(_))).count(), 1);
+    assert_eq!(sim.notes.iter().filter(|note| matches!(note, EventNote::Adopted(_))).count(), 1);
 }
 
 #[test]
@@ -216,9 +216,9 @@ fn adopted_then_vanished_is_not_called_lag() {
     let mut sim = meets(A, "IfLossless", A);
     sim.sleep(2 * WINDOW);
     sim.act(&Act::StrangerDeletes);
-    sim.act(&Act::Poke);
+    sim.act(&Act::ReconcileRequest);
     sim.pass();
-    let trouble = sim.visits().trouble.clone();
+    let trouble = sim.object_state().trouble.clone();
     assert!(trouble.is_none_or(|trouble| trouble.cause != Cause::Lag));
     assert_eq!(sim.settle(), End::Done);
     assert!(sim.ready());

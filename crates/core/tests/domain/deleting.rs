@@ -392,7 +392,7 @@ fn what_was_given_up_unseen_is_deleted_by_its_id() {
     let mut sim = synced(A);
     sim.act(&Act::Rights(Rights { get: false, list: false, ..Rights::ALL }));
     sim.sleep(2 * WINDOW);
-    sim.act(&Act::Poke);
+    sim.act(&Act::ReconcileRequest);
     sim.go_on();
     assert!(sim.thing.as_ref().unwrap().claim.as_ref().unwrap().contains("id_"), "it gives the id up: {:?}", sim.trace);
     sim.act(&Act::Delete);

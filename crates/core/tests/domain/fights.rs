@@ -13,7 +13,7 @@ const HOUR: u64 = 3_600_000;
 fn overwritten(sim: &mut Sim, spec: &str) -> End {
     sim.sleep(2 * WINDOW);
     sim.unkey.stranger_writes(sim.now, content(spec));
-    sim.act(&Act::Poke);
+    sim.act(&Act::ReconcileRequest);
     sim.taken();
     sim.pass()
 }
@@ -59,7 +59,7 @@ fn s21_another_identity_in_its_place_is_no_part_of_the_fight() {
     sim.sleep(2 * WINDOW);
     sim.act(&Act::StrangerDeletes);
     sim.act(&Act::StrangerMakes(content(B)));
-    sim.act(&Act::Poke);
+    sim.act(&Act::ReconcileRequest);
     assert_eq!(sim.settle(), End::Done);
     assert!(sim.ready(), "{:?}", sim.trace);
     assert_eq!(sim.unkey.live.as_ref().unwrap().content, content(A));

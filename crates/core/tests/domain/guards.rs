@@ -39,7 +39,7 @@ fn s04_what_is_ready_there_is_not_created_again() {
     let there = sim.unkey.live.clone().unwrap();
     elsewhere(&mut sim, Gate::Wrong);
     assert_eq!(sim.pass(), End::Done, "R12: it needs no call");
-    sim.act(&Act::Poke);
+    sim.act(&Act::ReconcileRequest);
     assert_eq!(settle(&mut sim), ["Read", "Status WorkspaceMismatch"]);
     assert_eq!(sim.record().handled_poke, None);
     assert!(sim.record().held.is_some(), "the id stays recorded");
@@ -227,7 +227,7 @@ fn r8_while_objects_are_unknown_nothing_is_adopted_and_nothing_that_is_not_owned
 fn r8_while_objects_are_unknown_a_vanished_identity_is_not_created_again() {
     let mut sim = blind(synced(A));
     sim.unkey.stranger_deletes(sim.now);
-    sim.act(&Act::Poke);
+    sim.act(&Act::ReconcileRequest);
     assert_eq!(sim.settle(), End::Wait(Wake::Change));
     assert!(!sim.ready() && sim.record().held.is_some(), "{:?}", sim.trace);
     assert_eq!(sim.unkey.accepted_creates, 1);
@@ -265,7 +265,7 @@ fn while_the_definition_is_older_nothing_new_is_claimed_and_what_is_owned_goes_o
     assert_eq!(owned.settle(), End::Done);
     assert_eq!(owned.taken(), ["Refresh", "Update", "Status Synced"]);
     owned.unkey.stranger_deletes(owned.now);
-    owned.act(&Act::Poke);
+    owned.act(&Act::ReconcileRequest);
     assert_eq!(owned.settle(), End::Wait(Wake::Change));
     assert_eq!(owned.unkey.accepted_creates, 1, "it is not created again");
     owned.entry = Entry::Open;

@@ -85,7 +85,7 @@ fn rights() -> impl Strategy<Value = Rights> {
 }
 
 fn acts(strangers: bool) -> BoxedStrategy<Act> {
-    let user = prop_oneof![2 => wishes().prop_map(Act::Wish), 1 => Just(Act::Poke), 1 => Just(Act::Delete)];
+    let user = prop_oneof![2 => wishes().prop_map(Act::Wish), 1 => Just(Act::ReconcileRequest), 1 => Just(Act::Delete)];
     if !strangers {
         return user.boxed();
     }

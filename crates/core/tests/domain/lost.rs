@@ -1,7 +1,7 @@
 //! Answers that are lost, processes that die, futures that are dropped, caches that are behind.
 
 use unkey_operator_api::Origin;
-use unkey_operator_core::{Note, Wake};
+use unkey_operator_core::{EventNote, Wake};
 
 use crate::sim::{Act, End, Script, Sim, content, wish};
 use crate::syncing::{A, B, synced};
@@ -123,7 +123,7 @@ fn s19_an_update_that_lands_after_its_successor() {
     assert_eq!(sim.settle(), End::Done);
     assert!(sim.ready());
     assert_eq!(sim.unkey.live.as_ref().unwrap().content, content(c), "{:?}", sim.trace);
-    assert!(matches!(sim.notes.as_slice(), [Note::DriftCorrected(_)]), "{:?}", sim.notes);
+    assert!(matches!(sim.notes.as_slice(), [EventNote::DriftCorrected(_)]), "{:?}", sim.notes);
 }
 
 #[test]
@@ -169,7 +169,7 @@ fn s11_recreated_crashed_deleted_with_the_old_id_in_the_status() {
         let mut sim = synced(spec);
         sim.sleep(2 * WINDOW);
         sim.act(&Act::StrangerDeletes);
-        sim.act(&Act::Poke);
+        sim.act(&Act::ReconcileRequest);
         sim.pass();
         sim.sleep(WINDOW);
         // Read, Claim, Create: and the process dies as that took effect.

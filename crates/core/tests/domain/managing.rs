@@ -1,7 +1,7 @@
 //! A field of an owned identity that becomes managed is looked at first (R18).
 
 use unkey_operator_api::Origin;
-use unkey_operator_core::{Content, Field, Fields, Losses, Note, Stall, Verdict, Wake};
+use unkey_operator_core::{Content, EventNote, Field, Fields, Losses, Stall, Verdict, Wake};
 
 use crate::sim::{Act, End, Script, Sim, content, wish};
 use crate::syncing::{A, B, synced};
@@ -142,7 +142,7 @@ fn after_a_create_with_only_an_external_id_meta_is_not_managed() {
 fn what_was_released_and_comes_back_is_looked_at() {
     let mut sim = rested(synced(A));
     assert_eq!(edited(&mut sim, NOTHING), ["Status Synced"]);
-    assert!(matches!(sim.notes.as_slice(), [Note::Released { field: "meta" }]));
+    assert!(matches!(sim.notes.as_slice(), [EventNote::Released { field: "meta" }]));
     assert_eq!(*fields(&sim), Fields::default());
     assert_eq!(edited(&mut sim, B), ["Read", "Status WouldLose"], "what was ours is what is stored");
     assert_eq!(edited(&mut sim, A), ["Read", "Status Synced"]);
@@ -189,14 +189,14 @@ fn a_stop_ends_with_the_spec_or_the_policy() {
 fn a_stop_is_judged_anew_when_somebody_asks() {
     let mut sim = adopted(EMAIL);
     edited(&mut sim, PRO);
-    sim.act(&Act::Poke);
+    sim.act(&Act::ReconcileRequest);
     assert_eq!(sim.settle(), End::Done);
     assert_eq!(sim.taken(), ["Read", "Status WouldLose"], "the echo");
     sim.act(&Act::StrangerWrites(content(r#""meta":{"other":1}"#)));
     sim.sleep(2 * WINDOW);
     sim.pass();
     assert_eq!(sim.taken(), [""; 0], "R12");
-    sim.act(&Act::Poke);
+    sim.act(&Act::ReconcileRequest);
     assert_eq!(sim.settle(), End::Done);
     assert_eq!(sim.taken(), ["Read", "Status WouldLose"]);
     assert!(sim.says("meta.other"), "what it would lose now");
@@ -208,14 +208,14 @@ fn a_stop_is_judged_anew_when_somebody_asks() {
     sim.pass();
     assert_eq!(sim.taken(), [""; 0], "R12");
     sim.act(&Act::StrangerWrites(content(NOTHING)));
-    sim.act(&Act::Poke);
+    sim.act(&Act::ReconcileRequest);
     assert_eq!(sim.settle(), End::Done);
     assert_eq!(sim.taken(), ["Read", "Status Progressing", "Update", "Status Synced"]);
     // Whatever becomes of the identity itself goes its own way.
     let mut sim = adopted(EMAIL);
     edited(&mut sim, PRO);
     sim.act(&Act::StrangerDeletes);
-    sim.act(&Act::Poke);
+    sim.act(&Act::ReconcileRequest);
     assert_eq!(sim.settle(), End::Done);
     assert!(sim.ready() && *holds(&sim) == content(PRO), "{:?}", sim.trace);
 }

@@ -63,7 +63,7 @@ fn what_was_given_up_and_is_there_after_all_is_ours_again() {
         let hidden = sim.unkey.live.clone().unwrap();
         sim.act(&Act::StrangerDeletes);
         sim.sleep(2 * WINDOW);
-        sim.act(&Act::Poke);
+        sim.act(&Act::ReconcileRequest);
         sim.pass();
         sim.sleep(2 * WINDOW);
         sim.taken();
@@ -114,7 +114,7 @@ fn absence_from_before_a_record_is_no_ground_for_a_release() {
     sim.settle();
     sim.act(&Act::StrangerDeletes);
     sim.sleep(2 * WINDOW);
-    sim.act(&Act::Poke);
+    sim.act(&Act::ReconcileRequest);
     sim.pass();
     assert_eq!(sim.taken().iter().filter(|step| *step == "Read").count(), 1, "absent once");
     // Another process, with a memory of its own, goes through with it: gives up, creates, records.

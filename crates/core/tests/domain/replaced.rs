@@ -1,7 +1,7 @@
 //! Another identity in the place of ours, or the shadow of a dead one (R9, S14, S23).
 
 use unkey_operator_api::Origin;
-use unkey_operator_core::Note;
+use unkey_operator_core::EventNote;
 
 use crate::adopting::EMPTY;
 use crate::sim::{Act, End, Script, Sim, content, wish};
@@ -17,11 +17,11 @@ fn s23_replaced_by_create_key_is_taken_over_by_policy() {
         sim.sleep(2 * WINDOW);
         sim.act(&Act::StrangerDeletes);
         sim.act(&Act::StrangerMakes(content(stored)));
-        sim.act(&Act::Poke);
+        sim.act(&Act::ReconcileRequest);
         assert_eq!(sim.settle(), End::Done);
         let case = format!("{stored} under {policy}: {:?}", sim.trace);
         assert_eq!(sim.ready(), taken, "{case}");
-        assert_eq!(sim.notes.iter().any(|note| matches!(note, Note::Replaced(_))), taken, "{case}");
+        assert_eq!(sim.notes.iter().any(|note| matches!(note, EventNote::Replaced(_))), taken, "{case}");
         let live = sim.unkey.live.clone().unwrap();
         assert_eq!(live.content, content(if taken { A } else { stored }), "{case}");
         assert_eq!(sim.unkey.accepted_creates, 1, "{case}");
@@ -37,7 +37,7 @@ fn a_given_up_id_stays_given_up_when_the_finalizer_is_dropped() {
     sim.sleep(2 * WINDOW);
     sim.act(&Act::StrangerDeletes);
     sim.act(&Act::StrangerMakes(content(B)));
-    sim.act(&Act::Poke);
+    sim.act(&Act::ReconcileRequest);
     // Read, Claim (which gives the old id up), and the process ends.
     assert_eq!(sim.pass_with(&Script { crash_after: Some(1), ..Script::default() }), End::Cut);
     sim.thing.as_mut().unwrap().finalizer = false;
@@ -86,7 +86,7 @@ fn an_identity_that_vanishes_between_the_look_and_the_update_drives_no_loop() {
     let mut sim = synced(A);
     sim.sleep(2 * WINDOW);
     sim.act(&Act::StrangerWrites(content(B)));
-    sim.act(&Act::Poke);
+    sim.act(&Act::ReconcileRequest);
     // Read (drift), Refresh, and it is gone.
     let end = sim.pass_with(&Script { meanwhile: Some((2, Act::StrangerDeletes)), ..Script::default() });
     assert!(matches!(end, End::Wait(_)), "{end:?} {:?}", sim.trace);

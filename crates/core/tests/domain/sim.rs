@@ -9,8 +9,8 @@ use std::collections::{HashMap, HashSet};
 
 use unkey_operator_api::{AdoptionPolicy, DeletionPolicy};
 use unkey_operator_core::{
-    Controls, Crd, Entry, FieldHash, Gate, Knowledge, KubeWrite, Limits, Meta, Mono, Note, Policy, Record, Role, Uid,
-    Visits, Wake, Witness, rewound,
+    Controls, Crd, Entry, EventNote, FieldHash, Gate, Knowledge, KubeWrite, Limits, Meta, Mono, ObjectState, Policy,
+    Record, Role, Uid, Wake, Witness, rewound,
 };
 
 use crate::world::{DEADLINE, Fate, Rights, Unkey, WINDOW};
@@ -61,7 +61,7 @@ impl Thing {
 #[derive(Debug, Default)]
 pub struct Process {
     pub known: Knowledge,
-    pub visits: HashMap<Uid, Visits>,
+    pub object_state: HashMap<Uid, ObjectState>,
     pub witness: Witness,
     pub since: u64,
     pokes: HashMap<String, Mono>,
@@ -90,7 +90,7 @@ pub struct Script {
 #[derive(Clone, Debug)]
 pub enum Act {
     Wish(Wish),
-    Poke,
+    ReconcileRequest,
     Delete,
     Strip,
     StrangerDeletes,
@@ -138,7 +138,7 @@ pub struct Sim {
     pub sent: HashSet<FieldHash>,
     /// Every request that was made.
     pub trace: Vec<String>,
-    pub notes: Vec<Note>,
+    pub notes: Vec<EventNote>,
     past: Vec<Thing>,
     born: u32,
     version: u64,
@@ -222,7 +222,7 @@ impl Sim {
                 thing.wish = wish.clone();
                 thing.generation += 1;
             }
-            Act::Poke => {
+            Act::ReconcileRequest => {
                 self.pokes += 1;
                 thing.poke = Some(format!("poke-{}", self.pokes));
             }
@@ -257,8 +257,8 @@ impl Sim {
         self.past.clear();
         self.thing = Some(thing.clone());
         let mono = self.mono();
-        let visits = self.process.visits.entry(thing.uid.clone()).or_default();
-        rewound(&thing.uid, &mut self.process.known, visits, mono);
+        let object_state = self.process.object_state.entry(thing.uid.clone()).or_default();
+        rewound(&thing.uid, &mut self.process.known, object_state, mono);
     }
 
     pub fn sleep(&mut self, ms: u64) {
@@ -339,8 +339,8 @@ impl Sim {
             .is_some_and(|t| t.status.as_ref().is_some_and(|(_, r)| r.shown.ready && r.generation == t.generation))
     }
 
-    pub fn visits(&mut self) -> &mut Visits {
+    pub fn object_state(&mut self) -> &mut ObjectState {
         let uid = self.thing.as_ref().expect("an object").uid.clone();
-        self.process.visits.entry(uid).or_default()
+        self.process.object_state.entry(uid).or_default()
     }
 }

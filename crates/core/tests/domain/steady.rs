@@ -1,6 +1,6 @@
 //! Pokes, drift, stalls, losers: what an object does that is there already.
 
-use unkey_operator_core::{Cause, Note, Role, Wake};
+use unkey_operator_core::{Cause, EventNote, Role, Wake};
 
 use crate::sim::{Act, End, Script, Sim, content, wish};
 use crate::syncing::{A, B, synced};
@@ -11,17 +11,17 @@ fn drift_is_found_by_a_poke_and_corrected_without_ready_turning_false() {
     let mut sim = synced(A);
     sim.sleep(2 * WINDOW);
     sim.act(&Act::StrangerWrites(content(B)));
-    sim.act(&Act::Poke);
+    sim.act(&Act::ReconcileRequest);
     assert_eq!(sim.pass(), End::Done);
     assert_eq!(sim.taken(), ["Read", "Refresh", "Update", "Status Synced"]);
-    assert!(matches!(sim.notes.as_slice(), [Note::DriftCorrected(_)]));
+    assert!(matches!(sim.notes.as_slice(), [EventNote::DriftCorrected(_)]));
     assert_eq!(sim.record().handled_poke.as_deref(), Some("poke-1"));
 }
 
 #[test]
 fn a_poke_is_one_settled_read_and_is_echoed_then() {
     let mut sim = synced(A);
-    sim.act(&Act::Poke);
+    sim.act(&Act::ReconcileRequest);
     let End::Wait(Wake::At(at)) = sim.pass() else { panic!("{:?}", sim.trace) };
     assert_eq!(sim.record().handled_poke, None);
     sim.sleep(at.0 - sim.mono().0);
@@ -36,7 +36,7 @@ fn a_poke_is_one_settled_read_and_is_echoed_then() {
 fn ready_follows_an_update_at_once_though_a_poke_waits() {
     let mut sim = synced(A);
     sim.apply(wish(B));
-    sim.act(&Act::Poke);
+    sim.act(&Act::ReconcileRequest);
     assert!(matches!(sim.pass(), End::Wait(Wake::At(_))));
     assert_eq!(sim.taken(), ["Refresh", "Update", "Status Synced"]);
     assert!(sim.ready());
@@ -160,7 +160,7 @@ fn drift_or_a_stranger_found_and_not_dealt_with_is_not_forgotten() {
             } else {
                 sim.act(&Act::StrangerWrites(content(B)));
             }
-            sim.act(&Act::Poke);
+            sim.act(&Act::ReconcileRequest);
             // Read, then a refresh or a claim, then the write: cut or refused on the way.
             sim.pass_with(&script);
             assert_eq!(sim.settle(), End::Done);
@@ -186,7 +186,7 @@ fn a_stall_is_judged_anew_only_on_its_own_ground() {
     sim.apply(wish(&format!(r#"{A},"adoptionPolicy":"Never""#)));
     sim.settle();
     assert!(sim.record().shown.stalled);
-    sim.act(&Act::Poke);
+    sim.act(&Act::ReconcileRequest);
     let rejected = Fate::Refused(Cause::Rejected("no".to_owned()));
     sim.pass_with(&Script { fates: vec![rejected], ..Script::default() });
     sim.act(&Act::Wish(wish(&format!(r#"{B},"adoptionPolicy":"Never""#))));

@@ -1,7 +1,7 @@
 //! Create, update, drift, pokes, released fields, suspension: one process, nothing lost.
 
 use unkey_operator_api::Reason;
-use unkey_operator_core::{Freed, Note, Stall, Wake};
+use unkey_operator_core::{EventNote, ReleaseProof, Stall, Wake};
 
 use crate::sim::{Act, End, Script, Sim, content, wish};
 use crate::world::{Fate, WINDOW};
@@ -96,7 +96,7 @@ fn s05_back_and_forth_while_the_replica_is_behind() {
     sim.sleep(1_000);
     sim.apply(wish(BOTH));
     sim.pass();
-    sim.act(&Act::Poke);
+    sim.act(&Act::ReconcileRequest);
     assert_eq!(sim.settle(), End::Done);
     assert_eq!(sim.unkey.live.as_ref().unwrap().content, content(BOTH));
     assert!(sim.ready());
@@ -108,7 +108,7 @@ fn s25_a_field_that_leaves_the_spec_is_released_once_and_kept() {
     sim.apply(wish(r#""meta":{"plan":"a"}"#));
     assert_eq!(sim.settle(), End::Done);
     assert_eq!(sim.taken(), ["Status Synced"], "R17: no call");
-    assert!(matches!(sim.notes.as_slice(), [Note::Released { field: "ratelimits" }]));
+    assert!(matches!(sim.notes.as_slice(), [EventNote::Released { field: "ratelimits" }]));
     assert_eq!(sim.unkey.live.as_ref().unwrap().content, content(BOTH));
     sim.pass();
     assert!(sim.taken().is_empty() && sim.notes.len() == 1);
@@ -165,13 +165,13 @@ fn r9_recreated_after_two_settled_reads_a_window_apart() {
     let mut sim = synced(A);
     sim.sleep(2 * WINDOW);
     sim.act(&Act::StrangerDeletes);
-    sim.act(&Act::Poke);
+    sim.act(&Act::ReconcileRequest);
     let End::Wait(Wake::At(at)) = sim.pass() else { panic!("{:?}", sim.trace) };
     assert_eq!(sim.taken(), ["Read", "Look", "Status Progressing"]);
     assert!(at.0 - sim.mono().0 >= WINDOW - 1_000);
     assert_eq!(sim.settle(), End::Done);
     assert_eq!(sim.taken(), ["Read", "Look", "Claim", "Create", "Status Synced"]);
-    assert!(matches!(sim.notes.as_slice(), [Note::Recreated(_)]));
+    assert!(matches!(sim.notes.as_slice(), [EventNote::Recreated(_)]));
     assert_eq!(sim.unkey.accepted_creates, 2);
     for _ in 0..3 {
         sim.sleep(2 * WINDOW);
@@ -209,7 +209,7 @@ fn vanished_while_unkey_fails_writes_one_status_per_cause() {
     let mut sim = synced(A);
     sim.sleep(2 * WINDOW);
     sim.act(&Act::StrangerDeletes);
-    sim.act(&Act::Poke);
+    sim.act(&Act::ReconcileRequest);
     sim.pass();
     sim.sleep(2 * WINDOW);
     sim.taken();
@@ -227,5 +227,5 @@ fn vanished_while_unkey_fails_writes_one_status_per_cause() {
 #[test]
 fn reasons_are_stable() {
     assert_eq!(unkey_operator_core::Verdict::Stalled(Stall::ExistsNever).reason(), Reason::AlreadyExists);
-    assert_ne!(Freed::NeverSent, Freed::NeverClaimed);
+    assert_ne!(ReleaseProof::NeverSent, ReleaseProof::NeverClaimed);
 }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use unkey_operator_api::AdoptionPolicy;
 use unkey_operator_core::{
-    Applied, Call, Claim, Crd, Effect, Entry, Fault, Field, Fields, Freed, Gate, Knowledge, KubeStep, KubeWrite,
-    LastWrite, Mark, Mono, Object, Patch, Phase, Policy, Purpose, Recorded, Reply, Report, Role, Seen, Situation, Step,
-    Verdict, Visits, Wake, Witness, decide,
+    Applied, Call, Claim, Crd, Effect, Entry, Fault, Field, Fields, Gate, Knowledge, KubeStep, KubeWrite, LastWrite,
+    Mark, Mono, Object, ObjectState, Patch, Phase, Policy, PriorStatus, Purpose, ReleaseProof, Reply, Role, Seen,
+    Situation, StatusUpdate, Step, Verdict, Wake, Witness, decide,
 };
 
 use crate::kube::Thing;
@@ -16,7 +16,7 @@ use crate::words::{Fill, uid};
 
 /// Falsifies what the status says of each field.
 fn each_field(object: &mut Object, change: impl Fn(Field) -> Field) {
-    if let Recorded::Own(record) = &mut object.recorded
+    if let PriorStatus::Own(record) = &mut object.recorded
         && let Some(held) = &mut record.held
     {
         held.fields = changed(&held.fields, change);
@@ -32,7 +32,7 @@ struct Told {
     object: Object,
     role: Role,
     known: Knowledge,
-    visits: Visits,
+    object_state: ObjectState,
     policy: Policy,
 }
 
@@ -54,22 +54,22 @@ impl Seeded {
             object: s.object.clone(),
             role: s.role,
             known: s.known.clone(),
-            visits: s.visits.clone(),
+            object_state: s.object_state.clone(),
             policy: s.policy.clone(),
         };
         self.falsify(&mut told, thing, cache);
-        let Told { object, role, known, visits, policy } = &told;
+        let Told { object, role, known, object_state, policy } = &told;
         let open = Gate::Open;
         let gate = if self == Self::AnyWorkspace { &open } else { s.gate };
         let doubtful = matches!(s.crd, Crd::Doubtful(_));
         let crd = if self == Self::MissingIsGoing && doubtful { Crd::Going } else { s.crd };
         let (role, witness, now) = (*role, s.witness, s.now);
-        let step = decide(&Situation { object, role, known, visits, gate, witness, crd, entry, policy, now });
-        self.twist(step, object, role, known, visits, thing)
+        let step = decide(&Situation { object, role, known, object_state, gate, witness, crd, entry, policy, now });
+        self.twist(step, object, role, known, object_state, thing)
     }
 
     fn falsify(self, told: &mut Told, thing: &Thing, cache: &[Option<Arc<Thing>>; 2]) {
-        let Told { object, role, known, visits, policy } = told;
+        let Told { object, role, known, object_state, policy } = told;
         let live = object.phase == Phase::Live;
         match self {
             Self::OldClaim if live && object.held().is_none() => {
@@ -77,14 +77,14 @@ impl Seeded {
                     claim.hash = desired.content_hash().clone();
                 }
             }
-            Self::TrustDelete if visits.unfound.is_some() => {
+            Self::TrustDelete if object_state.unfound.is_some() => {
                 let at = known.settles_at(policy.window);
                 let of = object.held().map(|held| held.identity.id().clone());
                 (known.seen, known.unwitnessed) = (Seen::Absent { first: at, last: at, of }, None);
             }
             Self::NoWitness => known.unwitnessed = None,
             Self::NoFreshLook => object.fresh = true,
-            Self::NoLookAfterLoss if visits.failures > 0 && visits.broken == 0 && known.doubt.is_none() => {
+            Self::NoLookAfterLoss if object_state.failures > 0 && object_state.broken == 0 && known.doubt.is_none() => {
                 object.fresh = true;
             }
             Self::OldSpec if object.spec.is_ok() => object.spec = Ok(Fill::A.desired().clone()),
@@ -92,7 +92,7 @@ impl Seeded {
                 known.doubt = None;
                 known.in_flight = None;
             }
-            Self::TrustAbsence if visits.unfound.is_some() || matches!(known.seen, Seen::Absent { .. }) => {
+            Self::TrustAbsence if object_state.unfound.is_some() || matches!(known.seen, Seen::Absent { .. }) => {
                 policy.window = 0;
             }
             Self::GiveUpAtOnce if live && object.held().is_some() => policy.window = 0,
@@ -100,7 +100,7 @@ impl Seeded {
                 if let (Seen::Ours { identity, content, .. }, Ok(desired)) = (&known.seen, &object.spec)
                     && content.hash() == *desired.content_hash()
                 {
-                    visits.maybe_own = Some(identity.clone());
+                    object_state.maybe_own = Some(identity.clone());
                     object.mark = Mark::Own(Claim { hash: content.hash(), given_up: None });
                     known.doubt = None;
                     policy.window = 0;
@@ -109,7 +109,7 @@ impl Seeded {
             Self::AdoptAlways => object.controls.adoption = Some(AdoptionPolicy::Always),
             Self::TrustRestored => {
                 if let Some((_, record)) = &thing.status {
-                    object.recorded = Recorded::Own(Box::new(record.clone()));
+                    object.recorded = PriorStatus::Own(Box::new(record.clone()));
                     object.mark = Mark::Own(Claim { hash: Fill::A.desired().content_hash().clone(), given_up: None });
                 }
             }
@@ -140,15 +140,23 @@ impl Seeded {
                 let old = |field: &Field| matches!(field, Field::Pending(_)) && !wanted.contains(&Some(field.clone()));
                 each_field(object, |field| if old(&field) { Field::Unmanaged } else { field });
             }
-            Self::RepeatBlindly => visits.met_deleting = false,
+            Self::RepeatBlindly => object_state.met_deleting = false,
             Self::CreateLeaving if object.phase == Phase::Deleting => object.phase = Phase::Live,
             _ => {}
         }
     }
 
     #[allow(clippy::too_many_lines)] // one line or two for each fault
-    fn twist(self, step: Step, object: &Object, role: Role, known: &Knowledge, visits: &Visits, thing: &Thing) -> Step {
-        let refused = |write: KubeWrite| visits.refusals.of(write).is_some();
+    fn twist(
+        self,
+        step: Step,
+        object: &Object,
+        role: Role,
+        known: &Knowledge,
+        object_state: &ObjectState,
+        thing: &Thing,
+    ) -> Step {
+        let refused = |write: KubeWrite| object_state.refusals.of(write).is_some();
         let look = || if object.fresh { None } else { Some(Step::Kube(KubeStep::Refresh)) };
         match (self, step) {
             (Self::SkipClaim, Step::Kube(KubeStep::Claim(claim))) => match &object.spec {
@@ -157,7 +165,7 @@ impl Seeded {
             },
             (Self::ReadyEarly, Step::Call(Call::Update { .. })) if !thing.is_ready() => {
                 let held = object.held().cloned();
-                let report = Report {
+                let report = StatusUpdate {
                     generation: object.generation,
                     held,
                     deletion: unkey_operator_api::DeletionPolicy::Delete,
@@ -168,14 +176,14 @@ impl Seeded {
                 Step::Kube(KubeStep::Status { report: Box::new(report), notes: Vec::new() })
             }
             (Self::ReleaseOn404, step) if object.phase == Phase::Deleting => {
-                let absent = visits.unfound.is_some() || matches!(known.seen, Seen::Absent { .. });
-                if absent && object.finalizer { Step::Kube(KubeStep::Release(Freed::NotOurs)) } else { step }
+                let absent = object_state.unfound.is_some() || matches!(known.seen, Seen::Absent { .. });
+                if absent && object.finalizer { Step::Kube(KubeStep::Release(ReleaseProof::NotOurs)) } else { step }
             }
-            (Self::DeleteAdoptable, Step::Kube(KubeStep::Release(Freed::NeverAdopted))) => {
+            (Self::DeleteAdoptable, Step::Kube(KubeStep::Release(ReleaseProof::NeverAdopted))) => {
                 let Seen::Ours { identity, .. } = &known.seen else { unreachable!("it was looked at") };
                 look().unwrap_or_else(|| Step::Call(Call::Delete(identity.clone())))
             }
-            (Self::ReleaseFirst, Step::Call(Call::Delete(_))) => Step::Kube(KubeStep::Release(Freed::NotOurs)),
+            (Self::ReleaseFirst, Step::Call(Call::Delete(_))) => Step::Kube(KubeStep::Release(ReleaseProof::NotOurs)),
             (Self::WriteFirst, Step::Kube(KubeStep::Status { report, notes })) => {
                 let new = report.held.as_ref().filter(|_| object.held().is_none() && object.fresh);
                 match (new, &object.spec) {
@@ -252,9 +260,9 @@ impl Seeded {
     }
 
     /// What is said while work waits.
-    pub fn overdue(self, report: Option<Report>, object: &Object) -> Option<Report> {
+    pub fn overdue(self, report: Option<StatusUpdate>, object: &Object) -> Option<StatusUpdate> {
         match (self, report) {
-            (Self::TellsAtRest, None) if object.at_rest() && object.phase == Phase::Live => Some(Report {
+            (Self::TellsAtRest, None) if object.at_rest() && object.phase == Phase::Live => Some(StatusUpdate {
                 generation: object.generation,
                 held: object.held().cloned(),
                 deletion: unkey_operator_api::DeletionPolicy::Delete,
@@ -262,8 +270,8 @@ impl Seeded {
                 verdict: Verdict::Waiting(unkey_operator_core::Cause::Queued),
                 external_id: object.external_id.clone(),
             }),
-            (Self::TellsWithoutId, Some(report)) => Some(Report { held: None, ..report }),
-            (Self::TellsReady, Some(report)) => Some(Report { verdict: Verdict::Synced, ..report }),
+            (Self::TellsWithoutId, Some(report)) => Some(StatusUpdate { held: None, ..report }),
+            (Self::TellsReady, Some(report)) => Some(StatusUpdate { verdict: Verdict::Synced, ..report }),
             (_, report) => report,
         }
     }
@@ -302,7 +310,7 @@ impl Seeded {
     }
 
     /// What is made of what was learned.
-    pub fn after_learning(self, call: &Call, reply: &Reply, known: &mut Knowledge, visits: &mut Visits) {
+    pub fn after_learning(self, call: &Call, reply: &Reply, known: &mut Knowledge, object_state: &mut ObjectState) {
         match (self, call, reply) {
             (
                 Self::ForgetDoubt,
@@ -328,7 +336,7 @@ impl Seeded {
             }
             (Self::IgnoreDrift, Call::Read(_), Reply::Found { .. }) => {
                 known.seen = Seen::Nothing;
-                visits.suspicion = false;
+                object_state.suspicion = false;
             }
             _ => {}
         }

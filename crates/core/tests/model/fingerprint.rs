@@ -8,8 +8,8 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use unkey_operator_core::{
-    ClaimEntry, Claimant, Content, Doubt, Evidence, Fight, InFlight, Knowledge, Mono, Refusal, Refusals, Seen,
-    Stripped, Trouble, Visits, Witness,
+    ClaimEntry, Claimant, Content, CorrectionLimit, Evidence, FailureState, InFlight, Knowledge, Mono, ObjectState,
+    Refusal, Refusals, Seen, Stripped, UnknownOutcome, Witness,
 };
 
 use crate::kube::{Kube, Thing};
@@ -98,7 +98,9 @@ fn hash_thing<H: Hasher>(thing: &Thing, state: &State, h: &mut H) {
 
 /// How long ago it was deleted: that is read only when a process sees the object for the first time.
 fn age(thing: &Thing, state: &State) -> Option<u32> {
-    let seen = |op: &Arc<Operator>| op.visits.iter().any(|(uid, visits)| *uid == thing.uid && visits.seen_before);
+    let seen = |op: &Arc<Operator>| {
+        op.object_state.iter().any(|(uid, object_state)| *uid == thing.uid && object_state.seen_before)
+    };
     let read = state.left.crashes > 0 || !state.ops.iter().all(seen);
     thing.deleted.filter(|_| read).map(|at| (state.now - at).min(LONG_DELETED))
 }
@@ -124,7 +126,7 @@ impl Print<'_> {
             cache,
             behind,
             known,
-            visits,
+            object_state,
             claims,
             pass,
             other,
@@ -144,10 +146,10 @@ impl Print<'_> {
             }
         }
         self.known(known, h);
-        visits.len().hash(h);
-        for (uid, visits) in visits {
+        object_state.len().hash(h);
+        for (uid, object_state) in object_state {
             uid.hash(h);
-            self.visits(visits, h);
+            self.object_state(object_state, h);
         }
         for ClaimEntry { claimant, version: _, extra: () } in claims.entries() {
             // `version`: that of the cache, but for the last one of what has ended.
@@ -176,7 +178,7 @@ impl Print<'_> {
         let ended = known.unwitnessed.filter(|_| known.lacks_witness());
         let tentative = known.tentative.as_ref().filter(|_| matches!(known.seen, Seen::Absent { .. }));
         for doubt in tentative.iter().filter_map(|(_, doubt)| doubt.as_ref()) {
-            let Doubt { over, ended, creates } = doubt;
+            let UnknownOutcome { over, ended, creates } = doubt;
             (self.evidence(*over), ended, creates).hash(h);
         }
         let tentative = tentative.map(|(ended, _)| *ended);
@@ -226,7 +228,7 @@ impl Print<'_> {
         self.evidence(*evidence_from).hash(h);
         for doubt in [doubt, inherited] {
             doubt.is_some().hash(h);
-            if let Some(Doubt { over, ended, creates }) = doubt {
+            if let Some(UnknownOutcome { over, ended, creates }) = doubt {
                 (self.evidence(*over), ended, creates).hash(h);
             }
         }
@@ -276,8 +278,8 @@ impl Print<'_> {
         }
     }
 
-    fn visits<H: Hasher>(&self, visits: &Visits, h: &mut H) {
-        let Visits {
+    fn object_state<H: Hasher>(&self, object_state: &ObjectState, h: &mut H) {
+        let ObjectState {
             seen_before,
             met_deleting,
             claimed_here,
@@ -305,14 +307,14 @@ impl Print<'_> {
             refusals,
             stale,
             stripped,
-        } = visits;
+        } = object_state;
         (seen_before, met_deleting, claimed_here, claim_met, undone_met, settling_met).hash(h);
         claiming.hash(h);
         (unfound, exists_since.map(|at| self.time(at))).hash(h);
         (drifted, sent, met_exists, keeping, suspicion, maybe_own, rejudge, credential, judged, failures, broken)
             .hash(h);
         fight.is_some().hash(h);
-        if let Some(Fight { generation, found, corrections, last }) = fight {
+        if let Some(CorrectionLimit { generation, found, corrections, last }) = fight {
             (generation, found, corrections, self.time(*last)).hash(h);
         }
         self.refusals(refusals, h);
@@ -321,7 +323,7 @@ impl Print<'_> {
             (claim, generation, poke, times, self.time(*last), by).hash(h);
         }
         trouble.is_some().hash(h);
-        if let Some(Trouble { cause, retry_at, lasting, generation, write, poke, credential }) = trouble {
+        if let Some(FailureState { cause, retry_at, lasting, generation, write, poke, credential }) = trouble {
             // What is due is due.
             let retry = retry_at.map(|at| self.time(at).max(0));
             (cause, retry, lasting, generation, write, poke, credential).hash(h);

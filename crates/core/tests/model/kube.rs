@@ -7,8 +7,8 @@ use std::sync::Arc;
 use unkey_operator_api::Origin;
 use unkey_operator_core::session::ObjectView;
 use unkey_operator_core::{
-    Claim, Claimant, Guard, Held, Mark, Mono, Object, ObjectKey, Phase, Poke, Progress, Record, Recorded, Report, Uid,
-    begins_takeover,
+    Claim, Claimant, Guard, Mark, Mono, Object, ObjectKey, OwnedIdentity, Phase, PriorStatus, Progress,
+    ReconcileRequest, Record, StatusUpdate, Uid, begins_takeover,
 };
 
 use crate::unkey::TICK_MS;
@@ -105,7 +105,7 @@ impl Thing {
     }
 
     /// The identity recorded under this uid, unless the claim gives it up.
-    pub fn held(&self) -> Option<&Held> {
+    pub fn held(&self) -> Option<&OwnedIdentity> {
         let held = self.record()?.held.as_ref()?;
         let given_up =
             self.claim.as_ref().filter(|(of, _)| *of == self.uid).and_then(|(_, claim)| claim.given_up.as_ref());
@@ -145,9 +145,9 @@ impl Thing {
     /// The object as a session is shown it.
     pub fn view(&self, since: Mono, now: u32) -> Object {
         let recorded = match &self.status {
-            None => Recorded::Nothing,
-            Some((of, _)) if *of != self.uid => Recorded::Restored,
-            Some((_, record)) => Recorded::Own(Box::new(record.clone())),
+            None => PriorStatus::Nothing,
+            Some((of, _)) if *of != self.uid => PriorStatus::Restored,
+            Some((_, record)) => PriorStatus::Own(Box::new(record.clone())),
         };
         let handled = recorded.own().and_then(|record| record.handled_poke.as_deref());
         let poke = self.poke.map(|n| n.to_string()).filter(|value| Some(value.as_str()) != handled);
@@ -162,7 +162,7 @@ impl Thing {
             crowd: None,
             leaving_for: self.deleted.map_or(0, |at| u64::from(now.saturating_sub(at)) * TICK_MS),
             generation: self.generation,
-            poke: poke.map(|value| Poke { value, since }),
+            poke: poke.map(|value| ReconcileRequest { value, since }),
             external_id: Some(external_id()),
             controls: self.wish.controls,
             spec: self.wish.spec(),
@@ -188,7 +188,7 @@ impl ObjectView for Thing {
         self.finalizer && self.mark().own().is_some()
     }
 
-    fn lacks(&self, _: &Report) -> Option<Vec<String>> {
+    fn lacks(&self, _: &StatusUpdate) -> Option<Vec<String>> {
         None
     }
 }
@@ -252,7 +252,7 @@ impl Kube {
     }
 
     /// The whole status, in a patch that tests the uid and what it was computed from. `fenced`: false only in a seeded fault.
-    pub fn status(&mut self, slot: usize, from: &Thing, report: &Report, fenced: bool) -> Patched {
+    pub fn status(&mut self, slot: usize, from: &Thing, report: &StatusUpdate, fenced: bool) -> Patched {
         let Some(thing) = self.slots[slot].clone() else { return Patched::Refused };
         let basis = |thing: &Thing| {
             thing
@@ -277,7 +277,7 @@ impl Kube {
     }
 }
 
-fn record(report: &Report) -> Record {
+fn record(report: &StatusUpdate) -> Record {
     Record {
         generation: report.generation,
         held: report.held.clone(),

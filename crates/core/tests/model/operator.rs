@@ -6,8 +6,8 @@ use std::sync::{Arc, LazyLock};
 use unkey_operator_api::{AdoptionPolicy, DeletionPolicy};
 use unkey_operator_core::session::{End, KubeReply, Memory, Moment, Session, Ticket};
 use unkey_operator_core::{
-    Call, ClaimEntry, Claims, Crd, CrdMemory, Entry, Forgets, KeyMark, Knowledge, Look, Mono, Policy, Reply, Role,
-    Source, Taken, Visits, Workspace, ended, rewound, role,
+    Call, ClaimEntry, Claims, Crd, CrdMemory, Entry, Forgets, KeyMark, Knowledge, Look, Mono, ObjectState, Policy,
+    Reply, Role, Source, Taken, Workspace, ended, rewound, role,
 };
 
 use crate::kube::{Kube, Thing};
@@ -46,7 +46,7 @@ pub struct Operator {
     /// Ticks that the cache has been behind.
     pub behind: [u8; 2],
     pub known: Knowledge,
-    pub visits: Vec<(u8, Visits)>,
+    pub object_state: Vec<(u8, ObjectState)>,
     /// Who claims the externalId, and whose turn it is.
     pub claims: Claims<()>,
     pub pass: Option<Pass>,
@@ -165,21 +165,21 @@ impl Operator {
     }
 
     /// The memory of an object, made if need be.
-    pub fn memory(&mut self, of: u8) -> &mut Visits {
-        let at = self.visits.iter().position(|(uid, _)| *uid == of).unwrap_or_else(|| {
-            self.visits.push((of, Visits::default()));
-            self.visits.len() - 1
+    pub fn memory(&mut self, of: u8) -> &mut ObjectState {
+        let at = self.object_state.iter().position(|(uid, _)| *uid == of).unwrap_or_else(|| {
+            self.object_state.push((of, ObjectState::default()));
+            self.object_state.len() - 1
         });
-        &mut self.visits[at].1
+        &mut self.object_state[at].1
     }
 
     /// Runs `work` with the pass under way and what outlives it.
     pub fn working<T>(&mut self, work: impl FnOnce(&mut Pass, &mut Memory<'_>) -> T) -> T {
         let mut pass = self.pass.take().expect("a pass");
         let of = pass.thing.uid;
-        let mut visits = std::mem::take(self.memory(of));
-        let done = work(&mut pass, &mut Memory { known: &mut self.known, visits: &mut visits });
-        *self.memory(of) = visits;
+        let mut object_state = std::mem::take(self.memory(of));
+        let done = work(&mut pass, &mut Memory { known: &mut self.known, object_state: &mut object_state });
+        *self.memory(of) = object_state;
         self.pass = Some(pass);
         done
     }
@@ -189,11 +189,11 @@ impl Operator {
         let now = self.mono(now);
         let deadline = now.after(u64::from(ATTEMPT) * TICK_MS);
         self.working(|pass, memory| {
-            let keeping = memory.visits.keeping;
+            let keeping = memory.object_state.keeping;
             let ticket = pass.session.sent(memory, now, deadline).expect("it was asked for");
             match seeded {
                 Some(Seeded::CallUnnoted) => memory.known.in_flight = None,
-                Some(Seeded::ReleaseUnnoted) => memory.visits.keeping = keeping,
+                Some(Seeded::ReleaseUnnoted) => memory.object_state.keeping = keeping,
                 _ => {}
             }
             ticket
@@ -250,9 +250,9 @@ impl Operator {
     /// What is remembered of an object belongs to a time that did not happen.
     pub fn rewind(&mut self, thing: &Thing, now: u32) {
         let mono = self.mono(now);
-        let mut visits = std::mem::take(self.memory(thing.uid));
-        rewound(&uid(thing.uid), &mut self.known, &mut visits, mono);
-        *self.memory(thing.uid) = visits;
+        let mut object_state = std::mem::take(self.memory(thing.uid));
+        rewound(&uid(thing.uid), &mut self.known, &mut object_state, mono);
+        *self.memory(thing.uid) = object_state;
         if let Some(pass) = &mut self.pass {
             pass.session.look_again();
             pass.saw &= pass.session.clears_up();
@@ -263,8 +263,8 @@ impl Operator {
     fn leaves(&mut self, thing: &Arc<Thing>, now: u32) {
         let (of, mono) = (uid(thing.uid), self.mono(now));
         let recorded = thing.record().and_then(|record| record.held.as_ref()).map(|held| held.identity.id());
-        let visits = self.memory(thing.uid).clone();
-        ended(&of, recorded, &mut self.known, &visits, mono);
+        let object_state = self.memory(thing.uid).clone();
+        ended(&of, recorded, &mut self.known, &object_state, mono);
         let known = self.strays.iter().any(|stray| stray.uid == thing.uid);
         if !known && self.known.owes(&of) {
             self.strays.push(Arc::clone(thing));
@@ -329,12 +329,12 @@ impl Operator {
 
     /// The sweep: memory of objects that no table names and no stray needs.
     fn tidy(&mut self) {
-        let Self { visits, cache, strays, pass, other, .. } = self;
-        visits.retain(|(uid, _)| {
+        let Self { object_state, cache, strays, pass, other, .. } = self;
+        object_state.retain(|(uid, _)| {
             cache.iter().flatten().chain(strays.iter()).any(|thing| thing.uid == *uid)
                 || pass.iter().chain(other.as_deref()).any(|pass| pass.thing.uid == *uid)
         });
-        visits.sort_by_key(|(uid, _)| *uid);
+        object_state.sort_by_key(|(uid, _)| *uid);
     }
 
     /// The sweep forgets what is known of an externalId that no object names any more.

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use stateright::Property;
 use unkey_operator_api::Origin;
-use unkey_operator_core::{Call, Claim, Field, FieldHash, Freed, Held, Limits, Meta, Report, Role};
+use unkey_operator_core::{
+    Call, Claim, Field, FieldHash, Limits, Meta, OwnedIdentity, ReleaseProof, Role, StatusUpdate,
+};
 
 use crate::kube::Thing;
 use crate::model::World;
@@ -122,7 +124,7 @@ fn may_write(pass: &Pass, id: u8, call: &Call, taken: u8) -> bool {
     }
 }
 
-fn is_adopted(held: &Held) -> bool {
+fn is_adopted(held: &OwnedIdentity) -> bool {
     held.origin == Some(Origin::Adopted)
 }
 
@@ -221,7 +223,7 @@ impl State {
     }
 
     /// A status has been written over that of `before`.
-    pub fn check_status(&mut self, pass: &Pass, before: &Thing, report: &Report) {
+    pub fn check_status(&mut self, pass: &Pass, before: &Thing, report: &StatusUpdate) {
         self.check(before.uid == pass.thing.uid, Broken::OtherUid);
         if let Some(id) = report.held.as_ref().map(|held| number_of(held.identity.id())) {
             let recorded =
@@ -241,7 +243,7 @@ impl State {
     }
 
     /// R18: a status says managed only of what was written, or found as it is wanted; and what it gives up is nobody's.
-    fn check_fields(&mut self, pass: &Pass, before: &Thing, report: &Report, same: bool) {
+    fn check_fields(&mut self, pass: &Pass, before: &Thing, report: &StatusUpdate, same: bool) {
         let Some(held) = &report.held else { return };
         let (uid, id) = (before.uid, number_of(held.identity.id()));
         if !same && self.maker(id) != Some(uid) {
@@ -269,7 +271,7 @@ impl State {
     }
 
     /// It was written over the status of `before` that work waits.
-    pub fn check_telling(&mut self, before: &Thing, report: &Report) {
+    pub fn check_telling(&mut self, before: &Thing, report: &StatusUpdate) {
         let recorded = before.record().and_then(|record| record.held.as_ref()).map(|held| &held.identity);
         self.check(recorded == report.held.as_ref().map(|held| &held.identity), Broken::Keeps);
         let rests = before.is_ready() && !before.is_deleting() && before.held().is_some();
@@ -277,8 +279,8 @@ impl State {
     }
 
     /// Finalizer and claim have been taken off `before`.
-    pub fn check_release(&mut self, at: usize, before: &Thing, because: &Freed) {
-        if *because == Freed::Orphaned {
+    pub fn check_release(&mut self, at: usize, before: &Thing, because: &ReleaseProof) {
+        if *because == ReleaseProof::Orphaned {
             let goes = self.going || self.denied_type >= 2;
             self.check(before.wish.keeps_on_delete() || goes, Broken::Released);
             self.excuse(before.uid);
@@ -286,7 +288,8 @@ impl State {
             return;
         }
         if before.is_deleting() && before.wish.controls.suspend {
-            let harmless = self.going || matches!(because, Freed::NeverSent | Freed::NeverClaimed | Freed::NotOurs);
+            let harmless = self.going
+                || matches!(because, ReleaseProof::NeverSent | ReleaseProof::NeverClaimed | ReleaseProof::NotOurs);
             self.check(harmless, Broken::Suspended);
         }
         // Taken off by hand before: what is then left is left by the user's hand (docs/rules.md).
@@ -295,8 +298,9 @@ impl State {
         }
         // Two leaders: what the other one has made or found and not recorded, it clears up after itself (S35). That it does is
         // checked where the world is left alone.
-        let found =
-            |op: &Operator| op.visits.iter().any(|(of, visits)| *of == before.uid && visits.maybe_own.is_some());
+        let found = |op: &Operator| {
+            op.object_state.iter().any(|(of, object_state)| *of == before.uid && object_state.maybe_own.is_some())
+        };
         let other =
             |(place, op): (usize, &Arc<Operator>)| place != at && (op.known.owes(&uid(before.uid)) || found(op));
         if self.ops.iter().enumerate().any(other) {

@@ -20,7 +20,7 @@ seeded! {
     OldClaim => Claimed in "lost requests",
     /// Takes its own cache for a fresh look (R11).
     NoFreshLook => FreshLook in "lost requests",
-    /// The same, but only while failures are counted that were no 5xx (R11): what tells those states apart is `Visits::broken` alone.
+    /// The same, but only while failures are counted that were no 5xx (R11): what tells those states apart is `ObjectState::broken` alone.
     NoLookAfterLoss => FreshLook in "lost requests",
     /// Patches without their tests (R11).
     IgnoreUid => OtherUid in "replaced in the middle",

@@ -75,7 +75,7 @@ impl State {
         let mut pass = op.pass.take().expect("a pass");
         let (now, uid) = (op.mono(self.now), pass.thing.uid);
         let (role, entry) = (op.role(uid), self.entry(op));
-        let mut visits = std::mem::take(op.memory(uid));
+        let mut object_state = std::mem::take(op.memory(uid));
         let Operator { known, workspace, cache, key, draining, .. } = op;
         let mut object = pass.thing.view(now, self.now);
         if let Some(seeded) = config.seeded {
@@ -95,9 +95,9 @@ impl State {
             permitted: pass.permitted || !config.permits,
             seeded: config.seeded,
         };
-        let memory = &mut Memory { known, visits: &mut visits };
+        let memory = &mut Memory { known, object_state: &mut object_state };
         let next = pass.session.next(object, memory, &mut around).expect("nothing is on its way");
-        *op.memory(uid) = visits;
+        *op.memory(uid) = object_state;
         op.pass = Some(pass);
         next
     }
@@ -376,7 +376,7 @@ impl State {
             let before = config.seeded.map(|_| pass.session.clone());
             let learned = pass.session.answered(ticket, &reply, memory, moment).expect("its own answer");
             if let Some(seeded) = config.seeded {
-                seeded.after_learning(call, &reply, memory.known, memory.visits);
+                seeded.after_learning(call, &reply, memory.known, memory.object_state);
             }
             pass.saw &= pass.session.gone().is_some();
             if let Some(before) = before.filter(|_| config.seeded == Some(Seeded::CallKeepsLook)) {

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use unkey_operator_core::Report;
+use unkey_operator_core::StatusUpdate;
 use unkey_operator_core::session::{Memory, Session, waiting};
 
 use crate::around::Around;
@@ -15,7 +15,7 @@ use crate::words::uid;
 
 impl State {
     /// What a process would say of the object in this slot, and the version that it has in view.
-    pub fn overdue(&self, config: &Config, op: &Operator, slot: usize) -> Option<(Arc<Thing>, Report)> {
+    pub fn overdue(&self, config: &Config, op: &Operator, slot: usize) -> Option<(Arc<Thing>, StatusUpdate)> {
         let (thing, key) = match &op.pass {
             None => (op.cache[slot].clone()?, op.key),
             Some(pass) if pass.waiting.is_some() && pass.slot == slot && can_tell(&pass.session) => {
@@ -26,8 +26,9 @@ impl State {
         let now = op.mono(self.now);
         let object = thing.view(now, self.now);
         let mut known = op.known.clone();
-        let visits = op.visits.iter().find(|(uid, _)| *uid == thing.uid).map(|(_, visits)| visits.clone());
-        let mut visits = visits.unwrap_or_default();
+        let object_state =
+            op.object_state.iter().find(|(uid, _)| *uid == thing.uid).map(|(_, object_state)| object_state.clone());
+        let mut object_state = object_state.unwrap_or_default();
         let around = Around {
             now,
             role: op.role(thing.uid),
@@ -40,7 +41,7 @@ impl State {
             permitted: true,
             seeded: None,
         };
-        let memory = Memory { known: &mut known, visits: &mut visits };
+        let memory = Memory { known: &mut known, object_state: &mut object_state };
         let report = waiting(&object, memory, &around, (Operator::policy(key), config.crd()), None);
         let report = match config.seeded {
             None => report,

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use stateright::Path;
 use unkey_operator_core::session::{End, Next};
-use unkey_operator_core::{Call, Freed, KubeStep};
+use unkey_operator_core::{Call, KubeStep, ReleaseProof};
 
 use crate::kube::Thing;
 use crate::model::{Action, World};
@@ -126,7 +126,7 @@ fn name(next: &Next) -> String {
             let held = report.held.as_ref().map(|held| held.identity.id().to_string()).unwrap_or_default();
             format!("status {} of generation {} {held}", report.verdict.reason(), report.generation)
         }
-        Next::Kube(KubeStep::Release(because)) => format!("lets go: {}", Freed::name(because)),
+        Next::Kube(KubeStep::Release(because)) => format!("lets go: {}", ReleaseProof::name(because)),
         Next::Call(Call::Read(_)) => "get".to_owned(),
         Next::Call(Call::Create(_)) => "create".to_owned(),
         Next::Call(Call::Update { to, .. }) => format!("update of id{}", number_of(to.id())),
@@ -171,8 +171,8 @@ fn picture(state: &State) -> String {
     }
     for (at, op) in state.ops.iter().enumerate() {
         let _ = writeln!(text, "    operator {at}: {:?}", op.known);
-        for (uid, visits) in &op.visits {
-            let _ = writeln!(text, "      of u{uid}: {visits:?}");
+        for (uid, object_state) in &op.object_state {
+            let _ = writeln!(text, "      of u{uid}: {object_state:?}");
         }
     }
     text

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use unkey_operator_api::{DeletionPolicy, Reason};
-use unkey_operator_core::{Cause, Claim, ContentHash, Effect, Fields, Held, Operation, Record, Shown};
+use unkey_operator_core::{Cause, Claim, ContentHash, Effect, Fields, Operation, OwnedIdentity, Record, Shown};
 
 use crate::configs::Config;
 use crate::kube::Thing;
@@ -123,7 +123,7 @@ impl State {
         thing.claim = Some((ELSEWHERE, Claim { hash, given_up: None }));
         if let Some(live) = self.unkey.live {
             let desired = wish.fill.desired();
-            let held = Held {
+            let held = OwnedIdentity {
                 identity: confirmed(live.id),
                 origin: None,
                 fields: Fields::accepted(desired.managed_of(live.stored.content())),

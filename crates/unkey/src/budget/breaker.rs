@@ -8,7 +8,7 @@ const LONGEST: Duration = Duration::from_secs(60);
 
 /// `R` says why it is refused.
 #[derive(Clone, Debug)]
-pub(super) struct Breaker<R> {
+pub(super) struct CircuitBreaker<R> {
     /// So many refusals in a row open it.
     opens_at: u32,
     row: u32,
@@ -23,7 +23,7 @@ struct Open<R> {
     probing: bool,
 }
 
-impl<R: Clone> Breaker<R> {
+impl<R: Clone> CircuitBreaker<R> {
     pub(super) fn new(opens_at: u32) -> Self {
         Self { opens_at, row: 0, open: None }
     }

@@ -25,7 +25,7 @@ pub(super) enum Signal {
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct Flow {
+pub(super) struct AdaptiveConcurrency {
     max: f64,
     allowed: f64,
     in_flight: u32,
@@ -37,7 +37,7 @@ pub(super) struct Flow {
     failures: u32,
 }
 
-impl Flow {
+impl AdaptiveConcurrency {
     pub(super) fn new(max: u16) -> Self {
         let max = f64::from(max.max(1));
         Self { max, allowed: max, in_flight: 0, cut_at: None, usual: None, failures: 0 }

@@ -18,10 +18,10 @@ mod pace;
 use std::sync::Arc;
 use std::time::Duration;
 
-use self::breaker::Breaker;
-use self::flow::{Flow, Signal};
+use self::breaker::CircuitBreaker;
+use self::flow::{AdaptiveConcurrency, Signal};
 use self::gcra::Gcra;
-use self::pace::Pace;
+use self::pace::QuotaPacer;
 pub use self::pace::{Heard, RateLimit};
 use super::error::{Class, Error, Fault};
 use super::reply::MIN_RETRY_AFTER;
@@ -52,11 +52,11 @@ impl Default for Bounds {
 pub struct Budget {
     bounds: Bounds,
     rate: Gcra,
-    pace: Pace,
-    flow: Flow,
+    pace: QuotaPacer,
+    flow: AdaptiveConcurrency,
     paused_until: Duration,
-    key: Breaker<Arc<Error>>,
-    operations: [Breaker<Arc<Error>>; Operation::ALL.len()],
+    key: CircuitBreaker<Arc<Error>>,
+    operations: [CircuitBreaker<Arc<Error>>; Operation::ALL.len()],
 }
 
 /// When a call may be sent.
@@ -90,7 +90,7 @@ pub struct Sent {
 
 /// How things stand, for metrics and readiness.
 #[derive(Clone, Debug)]
-pub struct Standing {
+pub struct LimiterSnapshot {
     /// Calls that may be sent at once by the rates; `None`: any number.
     pub tokens: Option<f64>,
     /// Calls that may wait for an answer at a time.
@@ -119,11 +119,11 @@ impl Budget {
         Self {
             bounds,
             rate,
-            pace: Pace::new(bounds.share),
-            flow: Flow::new(bounds.concurrent),
+            pace: QuotaPacer::new(bounds.share),
+            flow: AdaptiveConcurrency::new(bounds.concurrent),
             paused_until: Duration::ZERO,
-            key: Breaker::new(1),
-            operations: std::array::from_fn(|_| Breaker::new(REFUSALS_OF_AN_OPERATION)),
+            key: CircuitBreaker::new(1),
+            operations: std::array::from_fn(|_| CircuitBreaker::new(REFUSALS_OF_AN_OPERATION)),
         }
     }
 
@@ -234,10 +234,10 @@ impl Budget {
     }
 
     /// How things stand.
-    pub fn standing(&self, now: Duration) -> Standing {
+    pub fn standing(&self, now: Duration) -> LimiterSnapshot {
         let tokens = [self.rate.tokens(now), self.pace.tokens(now)].into_iter().flatten().reduce(f64::min);
         let refused = |operation: &Operation| self.operations[index(*operation)].why().is_some();
-        Standing {
+        LimiterSnapshot {
             tokens: if self.is_paused(now) { Some(0.0) } else { tokens },
             concurrency: self.flow.allowed(),
             in_flight: self.flow.in_flight(),

@@ -37,7 +37,7 @@ pub enum Heard {
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct Pace {
+pub(super) struct QuotaPacer {
     share: f64,
     told: Option<RateLimit>,
     bucket: Gcra,
@@ -47,7 +47,7 @@ pub(super) struct Pace {
     held: u32,
 }
 
-impl Pace {
+impl QuotaPacer {
     /// `share` of the limit is ours, above 0 and at most 1.
     pub(super) fn new(share: f64) -> Self {
         let bucket = Gcra::new(Duration::ZERO, 1);

@@ -105,7 +105,7 @@ fn r18_what_a_later_status_released_is_not_managed_for_an_update_before_it() {
 #[test]
 fn r2_what_was_found_and_not_dealt_with_is_in_doubt_again_when_its_object_is_gone() {
     let deleted = |of: &str, n: u32| LastWrite::Deleted { uid: uid(of), identity: confirmed(n) };
-    let left = Doubt::new(NOW, false, Some(uid("u")));
+    let left = UnknownOutcome::new(NOW, false, Some(uid("u")));
     for (what, found, recorded, last, doubted) in [
         ("left behind", Some(1), None, LastWrite::None, true),
         ("nothing found", None, None, LastWrite::None, false),
@@ -117,10 +117,10 @@ fn r2_what_was_found_and_not_dealt_with_is_in_doubt_again_when_its_object_is_gon
         ("another one deleted", Some(1), None, deleted("u", 2), true),
         ("deleted for another object", Some(1), None, deleted("v", 1), true),
     ] {
-        let visits = Visits { maybe_own: found.map(confirmed), ..Visits::default() };
+        let object_state = ObjectState { maybe_own: found.map(confirmed), ..ObjectState::default() };
         let mut known = Knowledge { last, ..Knowledge::default() };
         let recorded = recorded.map(|n| confirmed(n).id().clone());
-        ended(&uid("u"), recorded.as_ref(), &mut known, &visits, NOW);
+        ended(&uid("u"), recorded.as_ref(), &mut known, &object_state, NOW);
         assert_eq!(known.doubt, doubted.then(|| left.clone()), "{what}");
         assert_eq!(known.owes(&uid("u")), doubted, "{what}");
     }
@@ -130,10 +130,10 @@ fn r2_what_was_found_and_not_dealt_with_is_in_doubt_again_when_its_object_is_gon
 fn a_release_leaves_nothing_to_be_dealt_with() {
     let mut known = Knowledge { doubt: Some(doubt(Some("u"))), last: created("u", 1), ..Knowledge::default() };
     let before = known.clone();
-    let mut visits = Visits { maybe_own: Some(confirmed(1)), sent: true, ..Visits::default() };
-    releasing(&Freed::NotOurs, &mut visits);
-    released(&uid("u"), &mut known, &mut visits);
-    assert_eq!(visits, Visits { sent: true, ..Visits::default() });
+    let mut object_state = ObjectState { maybe_own: Some(confirmed(1)), sent: true, ..ObjectState::default() };
+    releasing(&ReleaseProof::NotOurs, &mut object_state);
+    released(&uid("u"), &mut known, &mut object_state);
+    assert_eq!(object_state, ObjectState { sent: true, ..ObjectState::default() });
     assert_eq!(known, before, "a create in doubt is looked after, unless what it made is to stay");
 }
 
@@ -141,7 +141,7 @@ fn a_release_leaves_nothing_to_be_dealt_with() {
 #[test]
 fn r7_what_stays_is_not_cleared_up_after() {
     let doubted = || Knowledge {
-        doubt: Some(Doubt { creates: [uid("u"), uid("v")].into(), ..doubt(None) }),
+        doubt: Some(UnknownOutcome { creates: [uid("u"), uid("v")].into(), ..doubt(None) }),
         inherited: Some(doubt(Some("u"))),
         last: created("u", 1),
         ..Knowledge::default()
@@ -151,37 +151,37 @@ fn r7_what_stays_is_not_cleared_up_after() {
         !known.owes(&uid("u")) && known.last == LastWrite::None && known.inherited.is_some()
     };
     let sent = || {
-        let mut visits = Visits { maybe_own: Some(confirmed(1)), ..Visits::default() };
-        releasing(&Freed::Orphaned, &mut visits);
-        visits
+        let mut object_state = ObjectState { maybe_own: Some(confirmed(1)), ..ObjectState::default() };
+        releasing(&ReleaseProof::Orphaned, &mut object_state);
+        object_state
     };
-    let (mut known, mut visits) = (doubted(), sent());
-    released(&uid("u"), &mut known, &mut visits);
-    assert!(stays(&known) && visits == Visits::default(), "answered");
+    let (mut known, mut object_state) = (doubted(), sent());
+    released(&uid("u"), &mut known, &mut object_state);
+    assert!(stays(&known) && object_state == ObjectState::default(), "answered");
     let mut known = doubted();
     ended(&uid("u"), None, &mut known, &sent(), NOW);
     assert!(stays(&known), "not answered, and the watch shows its end");
-    let (mut known, mut visits) = (doubted(), sent());
-    not_released(&mut visits);
-    ended(&uid("u"), None, &mut known, &visits, NOW);
+    let (mut known, mut object_state) = (doubted(), sent());
+    not_released(&mut object_state);
+    ended(&uid("u"), None, &mut known, &object_state, NOW);
     assert!(known.owes(&uid("u")), "refused: it went by another hand");
-    let held_still = ready().met().with(|scene| scene.visits.keeping = true).look();
-    assert!(!held_still.visits.keeping, "a look shows that it was not carried out");
+    let held_still = ready().met().with(|scene| scene.object_state.keeping = true).look();
+    assert!(!held_still.object_state.keeping, "a look shows that it was not carried out");
 }
 
 #[test]
 fn r4_only_a_first_claim_proves_that_no_other_process_acted() {
     let put_on = |before: Scene| {
-        let mut visits = before.visits;
-        claimed(&before.object, &mut visits);
-        visits.claimed_here
+        let mut object_state = before.object_state;
+        claimed(&before.object, &mut object_state);
+        object_state.claimed_here
     };
     let unclaimed = |scene: &mut Scene| scene.object.mark = Mark::Absent;
     assert!(put_on(Scene::new()));
     assert!(!put_on(Scene::claimed()), "it replaces one");
     assert!(!put_on(ready().with(unclaimed)), "it comes back to an owner");
-    assert!(!put_on(Scene::new().with(|scene| scene.visits.claim_met = true)), "there was one before");
-    let ours = |scene: &mut Scene| scene.visits.claimed_here = true;
+    assert!(!put_on(Scene::new().with(|scene| scene.object_state.claim_met = true)), "there was one before");
+    let ours = |scene: &mut Scene| scene.object_state.claimed_here = true;
     assert!(put_on(Scene::claimed().with(ours)), "of what was ours already nobody else has taken anything");
 }
 
@@ -189,6 +189,6 @@ fn r4_only_a_first_claim_proves_that_no_other_process_acted() {
 fn a_first_claim_is_no_surprise_at_the_next_sight() {
     let before = Scene::new().look();
     let mut after = before.clone().with(|scene| scene.object.mark = Scene::claimed().object.mark);
-    claimed(&before.object, &mut after.visits);
+    claimed(&before.object, &mut after.object_state);
     assert_eq!(after.look().known, Knowledge::default());
 }

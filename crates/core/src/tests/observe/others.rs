@@ -8,7 +8,7 @@ const HOUR: u64 = 3_600_000;
 #[test]
 fn r4_the_first_sight_of_a_claim_or_an_id_is_evidence_and_a_later_one_is_not() {
     let unmarked = || ready().with(|scene| scene.object.mark = Mark::Absent);
-    let here = || Scene::claimed().with(|scene| scene.visits.claimed_here = true);
+    let here = || Scene::claimed().with(|scene| scene.object_state.claimed_here = true);
     for (what, scene, first) in
         [("nothing", Scene::new(), Mono::ZERO), ("id", unmarked(), NOW), ("claim", here(), NOW), ("both", ready(), NOW)]
     {
@@ -21,8 +21,8 @@ fn r4_the_first_sight_of_a_claim_or_an_id_is_evidence_and_a_later_one_is_not() {
 
 #[test]
 fn r4_a_claim_of_another_process_may_have_a_create_on_its_way_for_as_long_as_an_attempt_lasts() {
-    let create = Doubt::new(NOW.after(ATTEMPT), false, Some(uid("u")));
-    let met_unclaimed = Scene::claimed().with(|scene| scene.visits.seen_before = true);
+    let create = UnknownOutcome::new(NOW.after(ATTEMPT), false, Some(uid("u")));
+    let met_unclaimed = Scene::claimed().with(|scene| scene.object_state.seen_before = true);
     for scene in [Scene::claimed(), met_unclaimed] {
         let mut scene = scene.look();
         assert_eq!(scene.known.inherited, Some(create.clone()));
@@ -36,8 +36,8 @@ fn r4_a_claim_of_another_process_may_have_a_create_on_its_way_for_as_long_as_an_
     let known_of: [(&str, Change); 4] = [
         ("no claim", |scene| scene.object.mark = Mark::Absent),
         ("another object's", |scene| scene.object.mark = Mark::Foreign),
-        ("put on here", |scene| scene.visits.claimed_here = true),
-        ("met before", |scene| scene.visits.claim_met = true),
+        ("put on here", |scene| scene.object_state.claimed_here = true),
+        ("met before", |scene| scene.object_state.claim_met = true),
     ];
     for (what, change) in known_of {
         assert_eq!(Scene::claimed().with(change).look().known.inherited, None, "{what}");
@@ -52,9 +52,9 @@ fn work_that_was_left_undone_may_have_a_write_on_its_way() {
     for (now, over) in [(Mono(1), Mono(ATTEMPT)), (NOW, NOW)] {
         let inherited = |scene: Scene| scene.at(now).look().known.inherited;
         assert_eq!(inherited(ready()), None, "R12: nothing was left undone");
-        let update = Doubt::new(over, false, None);
+        let update = UnknownOutcome::new(over, false, None);
         assert_eq!(inherited(ready().with(edited)), Some(update), "no create after Ready");
-        let create = Doubt::new(over, false, Some(uid("u")));
+        let create = UnknownOutcome::new(over, false, Some(uid("u")));
         assert_eq!(inherited(waiting(Cause::Updating)), Some(create.clone()), "the id may be a second create's");
         assert_eq!(inherited(Scene::recorded(Verdict::Suspended)), Some(create), "it says nothing of what was sent");
     }
@@ -81,8 +81,8 @@ fn for_a_window_after_taking_the_lead_each_sight_counts_as_the_first() {
     ] {
         assert_eq!(scene.clone().with(edited).look().known.inherited.is_some(), counts, "{what}");
         assert_eq!(scene.clone().look().known.limits_sent.is_some(), counts, "{what}");
-        assert_eq!(scene.clone().with(deleting).look().visits.met_deleting, counts, "{what}");
-        assert!(!scene.look().visits.met_deleting, "{what}, alive");
+        assert_eq!(scene.clone().with(deleting).look().object_state.met_deleting, counts, "{what}");
+        assert!(!scene.look().object_state.met_deleting, "{what}, alive");
     }
 }
 
@@ -96,18 +96,18 @@ fn work_left_undone_is_taken_into_account_once() {
 #[test]
 fn r6_who_met_it_in_deletion_knows_that_though_a_cache_that_is_behind_shows_it_alive() {
     let met = Scene::claimed().with(|scene| scene.object.phase = Phase::Deleting).look();
-    assert!(met.visits.met_deleting, "a delete is sent for a claim without an id, too");
+    assert!(met.object_state.met_deleting, "a delete is sent for a claim without an id, too");
     let behind = met.with(|scene| scene.object.phase = Phase::Live).at(Mono(1)).look();
-    assert!(behind.visits.met_deleting);
+    assert!(behind.object_state.met_deleting);
 }
 
 #[test]
 fn what_this_process_claimed_itself_no_other_has_sent_anything_for() {
-    let here = ready().with(edited).with(|scene| scene.visits.claimed_here = true);
+    let here = ready().with(edited).with(|scene| scene.object_state.claimed_here = true);
     for scene in [here.clone(), here.clone().at(Mono(1)), here.met().at(Mono(1))] {
         let looked = scene.with(|scene| scene.object.phase = Phase::Deleting).look();
         assert_eq!((looked.known.inherited, looked.known.limits_sent), (None, None));
-        assert!(!looked.visits.met_deleting);
+        assert!(!looked.object_state.met_deleting);
     }
 }
 
@@ -139,7 +139,7 @@ fn who_says_ready_has_nothing_in_doubt() {
 /// S32.
 #[test]
 fn who_holds_ready_back_for_a_doubt_sent_something() {
-    let theirs = |now: Mono| Some(Doubt::new(now.after(ATTEMPT), false, None));
+    let theirs = |now: Mono| Some(UnknownOutcome::new(now.after(ATTEMPT), false, None));
     let held_back = || waiting(Cause::Settling).met();
     let mut scene = held_back().look();
     assert_eq!(scene.known.inherited, theirs(NOW));
@@ -170,11 +170,11 @@ fn who_holds_ready_back_for_a_doubt_sent_something() {
 #[test]
 fn r13_what_was_failing_before_a_restart_is_tried_within_the_spread() {
     let failing = || waiting(Cause::RateLimited).with(|scene| scene.policy.spread = SPREAD);
-    let held_back = failing().look().visits.trouble.expect("it waits");
+    let held_back = failing().look().object_state.trouble.expect("it waits");
     let retry_at = held_back.retry_at.expect("a time");
     assert!((NOW..NOW.after(SPREAD)).contains(&retry_at), "{retry_at:?}");
     // Nothing failed yet, and nothing new is to be shown.
-    assert_eq!(held_back, Trouble { retry_at: Some(retry_at), ..trouble() });
+    assert_eq!(held_back, FailureState { retry_at: Some(retry_at), ..trouble() });
 
     let at_once: [(&str, Change); 8] = [
         ("no spread", |scene| scene.policy.spread = 0),
@@ -183,18 +183,18 @@ fn r13_what_was_failing_before_a_restart_is_tried_within_the_spread() {
         ("Ready", synced),
         ("Stalled", |scene| scene.record().shown = shown(Verdict::Stalled(Stall::ExistsNever))),
         ("Suspended", |scene| scene.record().shown = shown(Verdict::Suspended)),
-        ("no status", |scene| scene.object.recorded = Recorded::Nothing),
-        ("met before", |scene| scene.visits.seen_before = true),
+        ("no status", |scene| scene.object.recorded = PriorStatus::Nothing),
+        ("met before", |scene| scene.object_state.seen_before = true),
     ];
     for (what, change) in at_once {
-        assert_eq!(failing().with(change).look().visits.trouble, None, "{what}");
+        assert_eq!(failing().with(change).look().object_state.trouble, None, "{what}");
     }
 }
 
 #[test]
 fn r16_what_is_left_alone_for_an_hour_is_not_tried_within_the_spread() {
     let mut scene = waiting(Cause::Contested).with(|scene| scene.policy.spread = SPREAD).look();
-    let trouble = scene.visits.trouble.take().expect("it waits");
+    let trouble = scene.object_state.trouble.take().expect("it waits");
     assert_eq!((trouble.cause, trouble.retry_at), (Cause::Contested, Some(NOW.after(HOUR))));
 }
 
@@ -207,7 +207,7 @@ fn r13_restarted_objects_come_back_evenly_over_the_spread() {
             // Alike but for a few digits: the worst that uids, which are random, can be.
             scene.object.guard.uid = uid(&format!("{n:04x}19ff-8b86-4d01-b42d-00cf4fc964ff"));
         });
-        let at = |scene: Scene| scene.look().visits.trouble.expect("it waits").retry_at.expect("a time");
+        let at = |scene: Scene| scene.look().object_state.trouble.expect("it waits").retry_at.expect("a time");
         assert_eq!(at(failing.clone()), at(failing.clone()), "another restart brings no other order");
         NOW.until(at(failing))
     };

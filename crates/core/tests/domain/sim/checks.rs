@@ -2,8 +2,8 @@
 
 use unkey_operator_api::{AdoptionPolicy, DeletionPolicy};
 use unkey_operator_core::{
-    Call, Claim, Crd, Field, FieldHash, Freed, Held, Limits, Meta, Object, Patch, Phase, Report, Role, Verdict,
-    lossless,
+    Call, Claim, Crd, Field, FieldHash, Limits, Meta, Object, OwnedIdentity, Patch, Phase, ReleaseProof, Role,
+    StatusUpdate, Verdict, lossless,
 };
 
 use super::{Sim, Thing};
@@ -46,7 +46,7 @@ impl Sim {
     }
 
     /// R18: what is written for the first time is recorded as pending, and follows a look at what it takes nothing from.
-    fn check_first_writes(&self, patch: &Patch, held: &Held, object: &Object, at: &impl Fn() -> String) {
+    fn check_first_writes(&self, patch: &Patch, held: &OwnedIdentity, object: &Object, at: &impl Fn() -> String) {
         let meta = patch.meta.as_ref().filter(|_| !held.fields.meta.is_managed());
         let limits = patch.limits.as_ref().filter(|_| !held.fields.limits.is_managed());
         if meta.is_none() && limits.is_none() {
@@ -71,7 +71,7 @@ impl Sim {
         assert!(!thing.is_deleting(), "claimed while leaving: {claim:?}");
     }
 
-    pub(super) fn check_status(&self, report: &Report, object: &Object) {
+    pub(super) fn check_status(&self, report: &StatusUpdate, object: &Object) {
         let at = || format!("{report:?}\n{}", self.trace.join("\n"));
         assert!(!matches!(object.phase, Phase::Gone { .. }), "status of a gone object: {}", at());
         if report.verdict != Verdict::Synced {
@@ -90,9 +90,9 @@ impl Sim {
         }
     }
 
-    pub(super) fn check_release(&self, because: &Freed, thing: &Thing) {
+    pub(super) fn check_release(&self, because: &ReleaseProof, thing: &Thing) {
         let at = || format!("{because:?}\n{}", self.trace.join("\n"));
-        if *because == Freed::Orphaned {
+        if *because == ReleaseProof::Orphaned {
             let policy = thing.wish.controls.deletion.unwrap_or(self.policy.deletion);
             let meant = policy == DeletionPolicy::Orphan || self.crd == Crd::Going;
             assert!(meant, "orphaned against the policy: {}", at());
@@ -101,7 +101,7 @@ impl Sim {
         assert!(
             !thing.is_deleting()
                 || !thing.wish.controls.suspend
-                || matches!(because, Freed::NeverSent | Freed::NeverClaimed | Freed::NotOurs),
+                || matches!(because, ReleaseProof::NeverSent | ReleaseProof::NeverClaimed | ReleaseProof::NotOurs),
             "R7: suspended: {}",
             at()
         );
@@ -113,7 +113,7 @@ impl Sim {
         let own = live.maker == Maker::Object(thing.uid.clone());
         // An empty identity under `Never`, and one that a stranger has rewritten, cannot be told to be ours.
         // Nor can one that a create of ours has met, unless its id is recorded (R7).
-        let met = self.process.visits.get(&thing.uid).is_some_and(|visits| visits.met_exists);
+        let met = self.process.object_state.get(&thing.uid).is_some_and(|object_state| object_state.met_exists);
         let recorded = thing.status.as_ref().and_then(|(_, record)| record.held.as_ref());
         let held = recorded.is_some_and(|held| held.identity.id().as_str() == live.id);
         let told = !live.content.is_empty() && !self.unkey.touched && (held || !met);
@@ -121,6 +121,6 @@ impl Sim {
     }
 }
 
-fn same(live: &Identity, report: &Report) -> bool {
+fn same(live: &Identity, report: &StatusUpdate) -> bool {
     report.held.as_ref().is_some_and(|held| held.identity.id().as_str() == live.id)
 }

@@ -1,7 +1,7 @@
 //! The API server's side: patches with their tests, and the object as a process sees it.
 
 use unkey_operator_core::{
-    Guard, KubeStep, Mark, Object, ObjectKey, Phase, Poke, Recorded, SpecError, begins_takeover,
+    Guard, KubeStep, Mark, Object, ObjectKey, Phase, PriorStatus, ReconcileRequest, SpecError, begins_takeover,
 };
 
 use super::words::{desired, freed, shown};
@@ -76,14 +76,14 @@ impl Sim {
     pub fn view(&mut self, thing: &Thing) -> Object {
         let mono = self.mono();
         let recorded = match &thing.status {
-            None => Recorded::Nothing,
-            Some((uid, _)) if *uid != thing.uid => Recorded::Restored,
-            Some((_, record)) => Recorded::Own(Box::new(record.clone())),
+            None => PriorStatus::Nothing,
+            Some((uid, _)) if *uid != thing.uid => PriorStatus::Restored,
+            Some((_, record)) => PriorStatus::Own(Box::new(record.clone())),
         };
         let handled = recorded.own().and_then(|record| record.handled_poke.clone());
         let poke = thing.poke.clone().filter(|poke| Some(poke) != handled.as_ref()).map(|value| {
             let since = *self.process.pokes.entry(value.clone()).or_insert(mono);
-            Poke { value, since }
+            ReconcileRequest { value, since }
         });
         let phase = if thing.is_deleting() { Phase::Deleting } else { Phase::Live };
         Object {

@@ -7,8 +7,8 @@ use unkey_operator_core::session::{
     self, Environment, Event, KubeReply, Learned, Memory, Moment, Next, ObjectView, Permit, Session, waiting,
 };
 use unkey_operator_core::{
-    Call, Crd, Entry, Gate, Guard, Held, KeyMark, KubeStep, Mark, Mono, Refused, Report, Role, Situation, Step, Uid,
-    Wake, Witness, decide, ended,
+    Call, Crd, Entry, Gate, Guard, KeyMark, KubeStep, Mark, Mono, OwnedIdentity, Refused, Role, Situation,
+    StatusUpdate, Step, Uid, Wake, Witness, decide, ended,
 };
 
 use super::words::name;
@@ -94,7 +94,7 @@ impl ObjectView for Thing {
         self.finalizer && Mark::parse(self.claim.as_deref(), &self.uid).own().is_some()
     }
 
-    fn lacks(&self, _: &Report) -> Option<Vec<String>> {
+    fn lacks(&self, _: &StatusUpdate) -> Option<Vec<String>> {
         None
     }
 }
@@ -119,8 +119,8 @@ impl Sim {
 
     /// Runs `work` with what outlives a session over the object `uid`.
     fn remembering<T>(&mut self, uid: &Uid, work: impl FnOnce(&mut Memory<'_>) -> T) -> T {
-        let visits = self.process.visits.entry(uid.clone()).or_default();
-        work(&mut Memory { known: &mut self.process.known, visits })
+        let object_state = self.process.object_state.entry(uid.clone()).or_default();
+        work(&mut Memory { known: &mut self.process.known, object_state })
     }
 
     /// Says that work waits, between two passes, as whoever has the turn does (R24).
@@ -128,12 +128,12 @@ impl Sim {
         let Some(thing) = self.thing.clone() else { return };
         let object = self.view(&thing);
         let mut known = self.process.known.clone();
-        let mut visits = self.process.visits.get(&thing.uid).cloned().unwrap_or_default();
-        let memory = Memory { known: &mut known, visits: &mut visits };
+        let mut object_state = self.process.object_state.get(&thing.uid).cloned().unwrap_or_default();
+        let memory = Memory { known: &mut known, object_state: &mut object_state };
         let Some(report) = waiting(&object, memory, &self.around(), (&self.policy, self.crd), None) else { return };
         let at = || format!("{report:?}\n{}", self.trace.join("\n"));
         assert!(!report.verdict.is_ready() && !report.verdict.is_stalled(), "R24: it ends nothing: {}", at());
-        let id = |held: Option<&Held>| held.map(|held| held.identity.clone());
+        let id = |held: Option<&OwnedIdentity>| held.map(|held| held.identity.clone());
         let recorded = object.recorded.own().and_then(|record| record.held.as_ref());
         assert!(id(recorded).is_none_or(|it| Some(it) == id(report.held.as_ref())), "R24: the id stays: {}", at());
         self.kube(&KubeStep::Status { report: Box::new(report), notes: Vec::new() }, &object, &thing);
@@ -218,8 +218,8 @@ impl Sim {
         let (uid, now) = (&thing.uid, self.mono());
         let recorded = thing.status.as_ref().filter(|(of, _)| of == uid).and_then(|(_, record)| record.held.as_ref());
         let recorded = recorded.map(|held| held.identity.id());
-        let visits = self.process.visits.get(uid).cloned().unwrap_or_default();
-        ended(uid, recorded, &mut self.process.known, &visits, now);
+        let object_state = self.process.object_state.get(uid).cloned().unwrap_or_default();
+        ended(uid, recorded, &mut self.process.known, &object_state, now);
         self.process.known.owes(uid)
     }
 
@@ -241,7 +241,7 @@ impl Sim {
     }
 
     fn publishes(&mut self, run: &mut Run, event: Event) {
-        if let Event::Note(note) = event {
+        if let Event::EventNote(note) = event {
             self.notes.push(note);
         }
         self.remembering(&run.thing.uid, |memory| run.session.published(true, memory)).expect("it was asked for");

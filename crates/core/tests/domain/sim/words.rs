@@ -1,6 +1,6 @@
 //! Wishes as users write them, and steps as tests name them.
 
-use unkey_operator_core::{Call, Content, Desired, Freed, ObjectKey, Record, Report, Spec};
+use unkey_operator_core::{Call, Content, Desired, ObjectKey, Record, ReleaseProof, Spec, StatusUpdate};
 
 use super::Wish;
 use crate::world::{EXTERNAL_ID, external_id};
@@ -21,7 +21,7 @@ pub fn content(spec: &str) -> Content {
     Content { meta: wish.meta.unwrap_or_default(), limits: wish.limits.unwrap_or_default() }
 }
 
-pub(super) fn shown(report: &Report, key: &ObjectKey) -> Record {
+pub(super) fn shown(report: &StatusUpdate, key: &ObjectKey) -> Record {
     Record {
         generation: report.generation,
         held: report.held.clone(),
@@ -40,14 +40,14 @@ pub(super) fn name(call: &Call) -> &'static str {
     }
 }
 
-pub(super) fn freed(because: &Freed) -> &'static str {
+pub(super) fn freed(because: &ReleaseProof) -> &'static str {
     match because {
-        Freed::NeverClaimed => "NeverClaimed",
-        Freed::NeverSent => "NeverSent",
-        Freed::Orphaned => "Orphaned",
-        Freed::NotOurs => "NotOurs",
-        Freed::NeverAdopted => "NeverAdopted",
-        Freed::Deleted(_) => "Deleted",
-        Freed::Gone(_) => "Gone",
+        ReleaseProof::NeverClaimed => "NeverClaimed",
+        ReleaseProof::NeverSent => "NeverSent",
+        ReleaseProof::Orphaned => "Orphaned",
+        ReleaseProof::NotOurs => "NotOurs",
+        ReleaseProof::NeverAdopted => "NeverAdopted",
+        ReleaseProof::Deleted(_) => "Deleted",
+        ReleaseProof::Gone(_) => "Gone",
     }
 }

@@ -3,7 +3,7 @@
 use unkey_operator_api::Reason;
 
 use super::claim::Claim;
-use super::fight::Fight;
+use super::fight::CorrectionLimit;
 use super::ids::{Confirmed, IdentityId, Mono};
 use super::permission::Operation;
 use super::refusal::{Refusals, Stripped};
@@ -12,7 +12,7 @@ use super::verdict::Cause;
 /// The memory of one uid.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[allow(clippy::struct_excessive_bools)] // independent facts, not a state in disguise
-pub struct Visits {
+pub struct ObjectState {
     /// False until the first visit.
     pub seen_before: bool,
     /// It was already being deleted when this process first saw it, so an earlier process may have sent a delete (R6).
@@ -55,7 +55,7 @@ pub struct Visits {
     /// The poke that a settled read has answered.
     pub judged: Option<String>,
     /// A difference that comes back after it was set right (R16).
-    pub fight: Option<Fight>,
+    pub fight: Option<CorrectionLimit>,
     /// Failures in a row.
     pub failures: u32,
     /// When that row began.
@@ -63,7 +63,7 @@ pub struct Visits {
     /// Writes in a row that Unkey answered with a 5xx of its own (R16).
     pub broken: u32,
     /// The last failure, if it still holds work back.
-    pub trouble: Option<Trouble>,
+    pub trouble: Option<FailureState>,
     /// Writes that Kubernetes refuses (R25).
     pub refusals: Refusals,
     /// Tests in patches that failed in a row, each on another version of the object.
@@ -72,7 +72,7 @@ pub struct Visits {
     pub stripped: Option<Stripped>,
 }
 
-impl Visits {
+impl ObjectState {
     /// True if there is nothing in it but facts that many objects have in common.
     pub fn is_plain(&self) -> bool {
         let like_many = Self {
@@ -94,10 +94,10 @@ impl Visits {
     }
 }
 
-impl Visits {
+impl ObjectState {
     /// There is still no root key, and now for this reason. It is no reason to try anything sooner.
     pub fn missing_key_changes(&mut self, why: &str) {
-        if let Some(Trouble { cause: Cause::CredentialsMissing(shown), .. }) = &mut self.trouble {
+        if let Some(FailureState { cause: Cause::CredentialsMissing(shown), .. }) = &mut self.trouble {
             why.clone_into(shown);
         }
     }
@@ -116,7 +116,7 @@ pub struct Unfound {
 
 /// A failure that holds work back until a time or a change.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Trouble {
+pub struct FailureState {
     /// What went wrong.
     pub cause: Cause,
     /// When to try again; `None`: only after a change.

@@ -5,7 +5,7 @@ use unkey_operator_api::Reason;
 
 #[test]
 fn facts_are_common_and_all_that_has_a_value_is_ones_own() {
-    let plain = Visits {
+    let plain = ObjectState {
         seen_before: true,
         met_deleting: true,
         claimed_here: true,
@@ -18,20 +18,22 @@ fn facts_are_common_and_all_that_has_a_value_is_ones_own() {
         keeping: true,
         suspicion: true,
         credential: Some(Some("key".to_owned())),
-        ..Visits::default()
+        ..ObjectState::default()
     };
-    assert!(Visits::default().is_plain() && plain.is_plain());
-    let own: [fn(&mut Visits); 11] = [
-        |visits| visits.maybe_own = Confirmed::from_create(&ExternalId::new("e"), "id_1"),
-        |visits| visits.rejudge = Some(Reason::Rejected),
-        |visits| visits.judged = Some(String::new()),
-        |visits| visits.fight = Some(Fight { generation: 1, found: None, corrections: 1, last: Mono::ZERO }),
-        |visits| visits.failures = 1,
-        |visits| visits.failing_since = Mono(1),
-        |visits| visits.broken = 1,
-        |visits| visits.stale = 1,
-        |visits| {
-            visits.stripped = Some(Stripped {
+    assert!(ObjectState::default().is_plain() && plain.is_plain());
+    let own: [fn(&mut ObjectState); 11] = [
+        |object_state| object_state.maybe_own = Confirmed::from_create(&ExternalId::new("e"), "id_1"),
+        |object_state| object_state.rejudge = Some(Reason::Rejected),
+        |object_state| object_state.judged = Some(String::new()),
+        |object_state| {
+            object_state.fight = Some(CorrectionLimit { generation: 1, found: None, corrections: 1, last: Mono::ZERO })
+        },
+        |object_state| object_state.failures = 1,
+        |object_state| object_state.failing_since = Mono(1),
+        |object_state| object_state.broken = 1,
+        |object_state| object_state.stale = 1,
+        |object_state| {
+            object_state.stripped = Some(Stripped {
                 claim: Claim { hash: ContentHash::parse("v1:ab"), given_up: None },
                 generation: 1,
                 poke: None,
@@ -40,7 +42,7 @@ fn facts_are_common_and_all_that_has_a_value_is_ones_own() {
                 by: Stripper::Unasked,
             });
         },
-        |visits| {
+        |object_state| {
             let refusal = Refusal {
                 write: KubeWrite::Claim,
                 code: 403,
@@ -54,10 +56,10 @@ fn facts_are_common_and_all_that_has_a_value_is_ones_own() {
                 poke: None,
                 told: false,
             };
-            visits.refusals = [refusal].into_iter().collect();
+            object_state.refusals = [refusal].into_iter().collect();
         },
-        |visits| {
-            visits.trouble = Some(Trouble {
+        |object_state| {
+            object_state.trouble = Some(FailureState {
                 cause: Cause::Lag,
                 retry_at: None,
                 lasting: false,
@@ -69,8 +71,8 @@ fn facts_are_common_and_all_that_has_a_value_is_ones_own() {
         },
     ];
     for (number, change) in own.into_iter().enumerate() {
-        let mut visits = plain.clone();
-        change(&mut visits);
-        assert!(!visits.is_plain(), "{number}");
+        let mut object_state = plain.clone();
+        change(&mut object_state);
+        assert!(!object_state.is_plain(), "{number}");
     }
 }
