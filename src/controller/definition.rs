@@ -13,8 +13,8 @@ use serde_json::Value;
 use tokio::sync::Notify;
 
 use super::context::Context;
+use super::index::lock;
 use super::kube::{KubeError, within};
-use super::table::lock;
 use crate::api::{CRD_NAME, GROUP, VERSION, dropped_by_served};
 use crate::domain::Entry;
 use crate::telemetry::Told;

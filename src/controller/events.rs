@@ -16,9 +16,9 @@ use k8s_openapi::jiff::Timestamp;
 use serde_json::json;
 
 use self::series::{Said, Series};
+use super::index::lock;
 use super::kube::words;
 use super::snapshot::RawIdentity;
-use super::table::lock;
 use crate::api::Reason;
 use crate::domain::{EventNote, Refusal, StatusUpdate};
 

@@ -11,9 +11,9 @@ use tracing::Instrument;
 
 use super::clock::millis;
 use super::context::Context;
+use super::index::{Ref, lock};
 use super::kube::{self, Outcome};
 use super::snapshot::RawIdentity;
-use super::table::{Ref, lock};
 use crate::domain::{IdentityId, LeftBehind, left_behind};
 
 /// How soon to try again while a pass still has the turn.

@@ -24,36 +24,36 @@
 //! | `answer` | what the API server's answer to a write means |
 //! | `patch` / `status` / `events` | what is written to Kubernetes |
 
-mod access;
 mod answer;
-mod canary;
 mod clock;
 mod context;
 mod coverage;
 mod definition;
+mod dispatcher;
+mod drift_scan;
+mod event_handler;
 mod events;
-mod intake;
+mod index;
 mod kube;
 mod left_behind;
 mod merge;
+mod orphan_cleanup;
 mod overdue;
-mod pass;
 mod patch;
-mod permits;
+mod pinned_client;
+mod reconcile;
 mod release;
 mod run;
-mod scan;
 mod snapshot;
 mod status;
-mod stray;
-mod table;
 mod upstream;
 mod watch;
 mod witness;
+mod workspace_probe;
 
 pub use clock::{Clock, millis};
 pub use context::{Context, Settings};
-pub use intake::EventHandler;
+pub use event_handler::EventHandler;
 pub use merge::Change;
 pub use release::{ReleaseError, Released, StopError, SurveyError, UnmanagePlan};
 pub use run::{RunError, run, visit};

@@ -15,10 +15,10 @@ use k8s_openapi::jiff::Timestamp;
 use tracing::Instrument;
 
 use super::context::Context;
+use super::index::{Memory, Overdue, Turn, lock};
 use super::kube::{self, KubeError, Outcome};
-use super::pass::Around;
+use super::reconcile::Around;
 use super::snapshot::RawIdentity;
-use super::table::{Memory, Overdue, Turn, lock};
 use super::{patch, status, upstream};
 use crate::domain::session;
 use crate::domain::{self, Cause, StatusUpdate};

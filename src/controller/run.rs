@@ -14,16 +14,16 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tracing::Instrument;
 
-use super::canary;
 use super::clock::{BEAT, millis};
 use super::context::{Context, Settings};
-use super::intake::EventHandler;
+use super::event_handler::EventHandler;
+use super::index::{Ref, lock};
 use super::kube::KubeError;
 use super::merge::Change;
 use super::snapshot::RawIdentity;
-use super::table::{Ref, lock};
 use super::watch::{changes, streams_lists, trouble};
-use super::{definition, overdue, pass, scan, witness};
+use super::workspace_probe;
+use super::{definition, drift_scan, overdue, reconcile, witness};
 use crate::telemetry::PassEnd;
 
 /// How often what is no longer needed is forgotten.
@@ -100,7 +100,7 @@ pub async fn run(
     context.spread_failing();
     let woken = futures::stream::unfold(woken, |mut woken| async move { woken.recv().await.map(|it| (it, woken)) });
     let woken = futures::stream::select(woken, all_of(store.clone(), filled.clone()));
-    beside.spawn(canary::run(Arc::clone(&context)));
+    beside.spawn(workspace_probe::run(Arc::clone(&context)));
     beside.spawn(witness::run(Arc::clone(&context)));
     let beating = Arc::clone(&context);
     beside.spawn(async move {
@@ -113,12 +113,12 @@ pub async fn run(
     let permits = Arc::clone(&context.permits);
     beside.spawn(async move { permits.run().await });
     let leading = context.lead().subscribe();
-    let schedule = scan::Schedule {
+    let schedule = drift_scan::Schedule {
         every: settings.resync,
         window: Duration::from_millis(settings.policy.window),
         workers: settings.workers,
     };
-    let scans = scan::run(Arc::clone(&context), store.clone(), schedule, filled, leading);
+    let scans = drift_scan::run(Arc::clone(&context), store.clone(), schedule, filled, leading);
     let stopped = stop.clone();
     beside.spawn(async move {
         tokio::select! {
@@ -229,7 +229,7 @@ async fn reconcile(object: Arc<RawIdentity>, context: Arc<Context>) -> Result<Ac
     );
     let (uid, external_id) = (object.uid().clone(), object.external_id().clone());
     // Boxed on the first poll: at the start there is one of these for each object of the cluster, and a pass takes some 6 kB.
-    let pass = async { Box::pin(pass::run(object, &context)).await };
+    let pass = async { Box::pin(reconcile::run(object, &context)).await };
     // One object's panic must not end the queue, and with it all the others (R13).
     let begun = Instant::now();
     let pass = AssertUnwindSafe(pass).catch_unwind().instrument(span.clone()).await;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::permits::Slot;
+use super::dispatcher::Slot;
 use crate::domain::{Call, Cause, Content, Effect, Fault, Limit, Limits, Meta, Operation, Reply};
 use crate::telemetry::{Metrics, Outcome};
 use crate::transport::TlsFault;

@@ -18,10 +18,10 @@ use futures::{FutureExt, Stream, StreamExt};
 use http::Request;
 
 use super::context::Context;
+use super::index::lock;
 use super::kube::words;
 use super::merge::{Change, Merge};
 use super::snapshot::RawIdentity;
-use super::table::lock;
 use crate::apiserver::WATCH_SECONDS;
 use crate::transport;
 

@@ -9,9 +9,9 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::access::PinnedClient;
 use super::context::Context;
-use super::permits::Need;
+use super::dispatcher::Need;
+use super::pinned_client::PinnedClient;
 use super::upstream;
 use crate::domain::{Cause, ExternalId, Mono, Operation, Reply, backoff};
 use crate::telemetry::Told;

@@ -15,10 +15,10 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Metric, Registry, Unit};
 
+use super::labels::{Outcome, PassEnd, WatchState};
 use super::permits::Permits;
 use super::scans::Scans;
 use super::watches::Watches;
-use super::words::{Outcome, PassEnd, WatchState};
 use crate::api::{EventReason, Reason};
 use crate::domain::KubeWrite;
 use crate::unkey::{LimiterSnapshot, Operation};

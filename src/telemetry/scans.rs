@@ -9,9 +9,9 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::Metrics;
+use super::labels::ScanEnd;
 use super::metrics::{ByResult, Word, counters, registered};
-use super::words::ScanEnd;
-use crate::domain::scan::Finding;
+use crate::domain::drift_scan::Finding;
 
 /// What the scans did.
 pub(super) struct Scans {

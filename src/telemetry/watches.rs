@@ -5,8 +5,8 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
+use super::labels::WatchState;
 use super::metrics::{Word, registered};
-use super::words::WatchState;
 
 /// How the watches stand.
 pub(super) struct Watches {

@@ -8,9 +8,9 @@ use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName
 use serde::Serialize;
 use tokio::time::Instant;
 
-use super::budget::{Heard, RateLimit};
 use super::credentials::{CredentialError, Credentials, RootKey};
 use super::error::{Error, Fault, Unreached};
+use super::limiter::{Heard, RateLimit};
 use super::reply::{self, Answer, Head};
 use super::url::{BaseUrl, BaseUrlError};
 use super::wire::{

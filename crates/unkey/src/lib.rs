@@ -13,19 +13,19 @@
 //! Facts about the API come from the Unkey API reference (<https://www.unkey.com/docs/api-reference>) and from recorded answers
 //! of a real server (`tests/contract`).
 
-mod budget;
 mod client;
 mod credentials;
 mod error;
+mod limiter;
 mod looks;
 mod reply;
 mod url;
 mod wire;
 
-pub use budget::{Bounds, Budget, Heard, LimiterSnapshot, RateLimit, Ready, Refusal, Sent};
 pub use client::{Client, ConfigError, Ear, Options};
 pub use credentials::{CredentialError, Credentials, ROOT_KEY_ENV};
 pub use error::{Class, Effect, Error, Fault, Permission, Unreached};
+pub use limiter::{Bounds, Budget, Heard, LimiterSnapshot, RateLimit, Ready, Refusal, Sent};
 pub use looks::Looks;
 pub use reply::{MAX_RETRY_AFTER, MIN_RETRY_AFTER};
 pub use url::BaseUrlError;

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::super::access::PinnedClient;
 use super::super::context::Context;
-use super::super::permits::Need;
+use super::super::dispatcher::Need;
+use super::super::pinned_client::PinnedClient;
 use super::super::{clock, upstream};
 use crate::domain::{Cause, Mono, backoff};
 use crate::telemetry::ScanEnd;

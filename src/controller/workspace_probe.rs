@@ -4,9 +4,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::access::PinnedClient;
 use super::context::Context;
-use super::permits::Need;
+use super::dispatcher::Need;
+use super::pinned_client::PinnedClient;
 use super::upstream;
 use crate::domain::{Cause, KeyMark, Look, Reply, backoff};
 use crate::unkey;

@@ -11,7 +11,7 @@ use tracing::Instrument;
 
 use super::clock::millis;
 use super::context::Context;
-use super::pass;
+use super::reconcile;
 use super::snapshot::RawIdentity;
 use crate::domain::{Mono, Uid};
 
@@ -78,7 +78,7 @@ async fn clear_up(object: &Arc<RawIdentity>, context: &Arc<Context>) {
     loop {
         let mut news = pin!(context.table.witness_news());
         news.as_mut().enable();
-        let wait = match pass::clear_up(Arc::clone(object), context).await {
+        let wait = match reconcile::clear_up(Arc::clone(object), context).await {
             None => BUSY,
             Some(Ok(None)) => return,
             Some(Ok(Some(Again::WithWitness(ended)))) => {

@@ -10,15 +10,15 @@ use std::time::Duration;
 use ::kube::runtime::controller::Action;
 
 pub use self::around::Around;
-use super::access::PinnedClient;
 use super::clock::millis;
 use super::context::Context;
+use super::dispatcher::Slot;
+use super::index::{Memory, Plan, Ref, Remembered, Turn, lock};
 use super::kube::{KubeError, Outcome};
+use super::orphan_cleanup::{self, Again};
 use super::overdue;
-use super::permits::Slot;
+use super::pinned_client::PinnedClient;
 use super::snapshot::{LastSpec, RawIdentity};
-use super::stray::{self, Again};
-use super::table::{Memory, Plan, Ref, Remembered, Turn, lock};
 use crate::domain::session::{self, Moment, Next, Permit, Session, Ticket};
 use crate::domain::{self, ExternalId, KubeWrite, Mono, Uid, Wake};
 
@@ -305,6 +305,6 @@ impl<'a> Pass<'a> {
         let recorded = self.snapshot.claimant(self.snapshot.read_status().as_ref()).recorded;
         let object_state = lock(&self.memory).object_state.clone();
         domain::ended(&self.uid, recorded.as_ref(), &mut self.turn.known(), &object_state, self.context.clock.now());
-        stray::look(&self.snapshot, self.context);
+        orphan_cleanup::look(&self.snapshot, self.context);
     }
 }

@@ -7,13 +7,13 @@ use ::kube::runtime::reflector::Store;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::super::context::Context;
+use super::super::index::{ClaimHolder, Remembered, lock};
 use super::super::snapshot::RawIdentity;
-use super::super::table::{ClaimHolder, Remembered, lock};
 use super::super::{upstream, witness};
-use super::ask::{Answer, Asker, End};
-use super::listing::Listing;
+use super::pagination::Listing;
+use super::request::{Answer, Asker, End};
 use crate::api::Reason;
-use crate::domain::scan::{Finding, Saw, Sight, Subject, Summary, note};
+use crate::domain::drift_scan::{Finding, Saw, Sight, Subject, Summary, note};
 use crate::domain::{ExternalId, IdentityId, Mono, Object};
 use crate::unkey::{self, Operation};
 

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::any::{Any, WINDOW, anything, contents, customer, desireds, mono};
 use super::*;
-use crate::scan::{Finding, Saw, Sight, Subject, Summary, note};
+use crate::drift_scan::{Finding, Saw, Sight, Subject, Summary, note};
 use unkey_operator_api::{AdoptionPolicy, DeletionPolicy, Reason};
 
 impl Any {

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::fair::FairQueue;
+use super::fair_queue::FairQueue;
 use crate::domain::Uid;
 use crate::unkey::{Budget, Ready};
 

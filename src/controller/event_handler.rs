@@ -9,7 +9,7 @@ use ::kube::runtime::watcher;
 use super::context::Context;
 use super::merge::Change;
 use super::snapshot::RawIdentity;
-use super::{left_behind, stray};
+use super::{left_behind, orphan_cleanup};
 
 /// The way in for changes.
 pub struct EventHandler {
@@ -120,7 +120,7 @@ impl EventHandler {
         let context = &self.context;
         context.table.remove(object, context.clock.now());
         context.permits.forget(object.uid());
-        stray::look(before, context);
+        orphan_cleanup::look(before, context);
         left_behind::look(object, context);
     }
 }

@@ -8,8 +8,8 @@
 //! | `fair` | a queue in which namespaces take turns |
 //! | `desk` | workers, lanes and the budget of calls: who is next, and when |
 
-mod desk;
-mod fair;
+mod fair_queue;
+mod scheduler;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -18,10 +18,10 @@ use std::time::Duration;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::{Notify, oneshot};
 
-pub use self::desk::Need;
-use self::desk::{Key, Scheduler};
+pub use self::scheduler::Need;
+use self::scheduler::{Key, Scheduler};
 use super::clock::{Clock, millis};
-use super::table::{Ref, lock};
+use super::index::{Ref, lock};
 use crate::domain::Uid;
 use crate::telemetry::Metrics;
 use crate::unkey::{self, Bounds, Budget, Heard, LimiterSnapshot, Operation, Refusal, Sent};

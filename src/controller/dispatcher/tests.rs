@@ -7,8 +7,8 @@ use std::time::Duration;
 use proptest::prelude::*;
 use unkey_emulator::state::limiter::Window;
 
-use super::desk::{Key, Need, Scheduler};
-use super::fair::FairQueue;
+use super::fair_queue::FairQueue;
+use super::scheduler::{Key, Need, Scheduler};
 use crate::domain::{Cause, Uid, backoff};
 use crate::unkey::{Bounds, Budget, Error, Fault, Heard, Operation, RateLimit, Ready};
 

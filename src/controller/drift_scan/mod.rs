@@ -1,7 +1,7 @@
 //! The scan: finds what changed in Unkey behind our back, for the price of one page per hundred identities.
 //!
 //! It runs beside the queue, one request at a time, and only reads. What it finds is a hint to the next pass over that
-//! object ([`crate::domain::scan`]); it writes no status, and its own troubles are nobody else's.
+//! object ([`crate::domain::drift_scan`]); it writes no status, and its own troubles are nobody else's.
 //!
 //! | module | does |
 //! |---|---|
@@ -9,9 +9,9 @@
 //! | `ask` | one request, and what its failure means |
 //! | `once` | one scan: asks, compares, hands on what it finds |
 
-mod ask;
-mod listing;
-mod once;
+mod pagination;
+mod request;
+mod run;
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -22,12 +22,12 @@ use futures::FutureExt;
 use k8s_openapi::jiff::Timestamp;
 use tokio::sync::{Semaphore, watch};
 
-use self::ask::End;
-use self::once::Scan;
+use self::request::End;
+use self::run::Scan;
 use super::clock::millis;
 use super::context::Context;
 use super::snapshot::RawIdentity;
-use crate::domain::scan::Summary;
+use crate::domain::drift_scan::Summary;
 use crate::domain::{KeyMark, Look};
 use crate::telemetry::Told;
 

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::Pass;
+use crate::controller::index::lock;
 use crate::controller::kube::KubeError;
-use crate::controller::table::lock;
 use crate::domain::session::{self, Event};
 
 impl Pass<'_> {

@@ -10,19 +10,19 @@
 //!
 //! A 429 stops everything for as long as it asks; after that calls go out one by one before they are many again.
 
-mod breaker;
-mod flow;
+mod adaptive_concurrency;
+mod circuit_breaker;
 mod gcra;
-mod pace;
+mod quota_pacer;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use self::breaker::CircuitBreaker;
-use self::flow::{AdaptiveConcurrency, Signal};
+use self::adaptive_concurrency::{AdaptiveConcurrency, Signal};
+use self::circuit_breaker::CircuitBreaker;
 use self::gcra::Gcra;
-use self::pace::QuotaPacer;
-pub use self::pace::{Heard, RateLimit};
+use self::quota_pacer::QuotaPacer;
+pub use self::quota_pacer::{Heard, RateLimit};
 use super::error::{Class, Error, Fault};
 use super::reply::MIN_RETRY_AFTER;
 use super::wire::Operation;
