@@ -31,7 +31,7 @@ test: tools ## Run all tests
 	@RUST_TEST_THREADS=$(RUST_TEST_THREADS) $(CARGO) test --workspace
 
 .PHONY: cuts
-cuts: tools ## Cut and crash every pair of requests of every workflow on the real parts (an hour and more); CUTS='NAME,…' repeats cases
+cuts: tools ## Cut and crash every pair of requests of every workflow on the real parts (two hours); CUTS=all/NAME+NAME plays these workflows, CUTS='NAME,…' repeats cases
 	@CUTS='$(or $(CUTS),all)' $(CARGO) test --test cuts
 
 .PHONY: soak

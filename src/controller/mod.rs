@@ -1,5 +1,5 @@
-//! Where Kubernetes and Unkey meet: watches, gathers situations, performs the steps that [`crate::domain`] decides, writes
-//! status. It decides nothing itself: every `if` about what to do upstream belongs into `domain`.
+//! Where Kubernetes and Unkey meet: watches, performs the steps that a [`Session`](crate::domain::session::Session) asks for, writes status. It
+//! decides nothing itself: every `if` about what to do upstream belongs into `domain`.
 //!
 //! | module | does |
 //! |---|---|
@@ -7,18 +7,18 @@
 //! | `coverage` | which of the watched namespaces are known, and which watches stand |
 //! | `definition` | whether the cluster's definition knows all fields of this version |
 //! | `watch` / `merge` | one flat stream of changes out of one or more watches |
-//! | `intake` | takes these into store and table, and says what is to be looked at |
-//! | `table` | claims, turns and knowledge by externalId; memory by uid |
+//! | `event_handler` | takes these into store and index, and says what is to be looked at |
+//! | `index` | claims, turns and knowledge by externalId; memory by uid |
 //! | `context` / `run` | what all passes share; the queue that runs them |
-//! | `pass` | the loop: gather, decide, perform, learn |
-//! | `scan` | lists the workspace beside the queue, and has looked at what differs |
-//! | `permits` | who may go on: workers, lanes and the budget of calls |
-//! | `access` | the root key and the policies, as one pass sees them |
-//! | `canary` | looks whether another root key leads to the same workspace |
+//! | `reconcile` | performs one session over one object |
+//! | `drift_scan` | lists the workspace beside the queue, and has looked at what differs |
+//! | `dispatcher` | who may go on: workers, lanes and the budget of calls |
+//! | `pinned_client` | the root key and the policies, as one session sees them |
+//! | `workspace_probe` | looks whether another root key leads to the same workspace |
 //! | `overdue` | says in a status that its work waits |
 //! | `left_behind` | tells of identities that stay in Unkey by somebody's hand |
 //! | `witness` | looks whether the root key shows anything, before something rests on absence |
-//! | `stray` | clears up after objects that went in the middle of a create |
+//! | `orphan_cleanup` | clears up after objects that went in the middle of a create |
 //! | `release` | lets go of all Identities without Unkey, for who leaves |
 //! | `kube` / `upstream` | ONE request to Kubernetes or to Unkey |
 //! | `answer` | what the API server's answer to a write means |

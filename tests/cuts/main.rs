@@ -20,7 +20,7 @@
 //!
 //! `cargo test --test cuts` plays every single fault of every workflow (where permissions are masked, each
 //! request meets a crash and one other), and every pair of cuts of `create` and `delete`; `CUTS=all`
-//! (`make cuts`) every pair of any fault and a cut, of every workflow; `CUTS='update/kube-2/after+unkey-1/kill,…'` the cases of those names, as a failure prints them.
+//! (`make cuts`) every pair of any fault and a cut, of every workflow, `CUTS=all/NAME+NAME` of these; `CUTS='update/kube-2/after+unkey-1/kill,…'` the cases of those names, as a failure prints them.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)] // a failed step of a test ends the test
 
 mod case;
@@ -214,14 +214,18 @@ fn wanted() -> String {
 fn nothing_is_lost_doubled_or_leaked() {
     let (begun, wanted) = (Instant::now(), wanted());
     let mut tally = Tally::default();
-    let everything = wanted == "all";
+    let everything = wanted.starts_with("all");
     if wanted.is_empty() || everything {
-        let references = references(Workflow::ALL.into());
+        let named: Vec<_> = wanted.split(['/', '+']).skip(1).collect();
+        let is_one = |name: &&str| Workflow::ALL.iter().any(|it| it.name() == *name);
+        assert!(named.iter().all(is_one), "a workflow that there is not: {named:?}");
+        let is_meant = |it: &Workflow| named.is_empty() || named.contains(&it.name());
+        let references = references(Workflow::ALL.into_iter().filter(is_meant).collect());
         let singles = play(singles(&references, everything), false);
         tally.take(&singles, &references);
         say(&format!("{} single faults after {:?}", singles.len(), begun.elapsed()));
         let paired = if everything { Workflow::ALL.to_vec() } else { vec![Workflow::Create, Workflow::Delete] };
-        for workflow in paired {
+        for workflow in paired.into_iter().filter(is_meant) {
             let firsts = singles.iter().filter(|(case, _)| case.workflow == workflow && (everything || case.is_cut()));
             let pairs = firsts.filter_map(|(case, it)| it.as_ref().map(|it| next(case, it, true)));
             let pairs = play(pairs.flatten().collect(), false);

@@ -48,7 +48,7 @@ const LAYERS: &[Layer] = &[
     Layer { module: "main", may_use: &[], banned: &[] },
 ];
 
-/// The module that a file below `src/` is: `controller/scan/mod.rs` is `["controller", "scan"]`.
+/// The module that a file below `src/` is: `controller/drift_scan/mod.rs` is `["controller", "drift_scan"]`.
 fn module_of(file: &Path) -> Vec<String> {
     let mut parts: Vec<String> = file.with_extension("").iter().map(|part| part.to_str().unwrap().to_owned()).collect();
     if parts.len() > 1 && parts.last().is_some_and(|last| last == "mod") {

@@ -1,4 +1,4 @@
-//! The world around a session of the model, as `controller::pass` shows it to one.
+//! The world around a session of the model, as `controller::reconcile` shows it to one.
 
 use std::sync::Arc;
 

@@ -239,7 +239,7 @@ impl Operator {
         self.cache[slot] = newest;
     }
 
-    /// A listing shows an older version than was there before, as `controller::intake` finds it.
+    /// A listing shows an older version than was there before, as `controller::event_handler` finds it.
     fn went_back(&self, slot: usize, newest: &Thing, kube: &Kube) -> bool {
         let known = self.cache[slot].as_ref().filter(|cached| cached.uid == newest.uid);
         known.map_or(kube.came_back == Some(newest.uid), |cached| {

@@ -1,4 +1,4 @@
-//! Performs the steps of the shipped session, as `controller::pass` does. Each request is one transition, and what happens
+//! Performs the steps of the shipped session, as `controller::reconcile` does. Each request is one transition, and what happens
 //! to it (its answer lost, the process dead) is another choice of the checker.
 
 use std::sync::Arc;
