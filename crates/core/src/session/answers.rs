@@ -9,7 +9,7 @@ use super::super::refusal::{Refusal, Refused, accepted, is_refusal, managers_see
 use super::super::report::StatusUpdate;
 use super::super::situation::KubeStep;
 use super::super::workspace::{KeyMark, proven_by};
-use super::{Event, Flight, Memory, Misuse, Request, Session, Ticket, What, is_recent};
+use super::{End, Event, Flight, Memory, Misuse, Request, Session, Ticket, What, is_recent};
 
 /// What Kubernetes answers.
 pub enum KubeReply<'a> {
@@ -77,6 +77,7 @@ impl Session {
     ///
     /// # Errors
     /// `ticket` is not of the request under way, or that one is no request to Kubernetes of which this can be an answer.
+    #[allow(clippy::needless_pass_by_value)] // an answer uses its ticket up
     pub fn replied(
         &mut self,
         ticket: Ticket,
@@ -117,7 +118,7 @@ impl Session {
                 self.gone = Some(*heirs);
                 self.looked = Some(self.asked_at);
             }
-            KubeReply::Lives => self.lives = true,
+            KubeReply::Lives => self.ends = Some(End::Lives),
             KubeReply::Definition(crd) => self.crd = *crd,
             KubeReply::Manager(manager) => managers_seen(*manager, memory.object_state),
             KubeReply::Shown(_) | KubeReply::Gone | KubeReply::Stale(_) | KubeReply::Refused(_) => {}
@@ -128,6 +129,7 @@ impl Session {
     ///
     /// # Errors
     /// `ticket` is not of the request under way, or that one is no call.
+    #[allow(clippy::needless_pass_by_value)] // an answer uses its ticket up
     pub fn answered(
         &mut self,
         ticket: Ticket,
@@ -196,7 +198,7 @@ impl Session {
         let doubted = self.doubted.take();
         // Asked again at once, it would be as slow.
         if self.gone.is_none() && self.looked.is_some_and(|at| !is_recent(at, moment.now)) {
-            self.slow = true;
+            self.ends = Some(End::Slow);
             return Learned::default();
         }
         let Some((request, answer)) = doubted.map(|it| *it) else { return Learned::default() };

@@ -170,10 +170,8 @@ pub struct Session {
     flight: Flight,
     /// A write that failed a test, or was refused in a way that looks like it: the look that follows tells which.
     doubted: Option<Box<(Request, Refused)>>,
-    /// The last answer came too late to rest on.
-    slow: bool,
-    /// What was taken for gone lives.
-    lives: bool,
+    /// The last answer ends it so.
+    ends: Option<End>,
     /// To be published.
     events: Vec<Event>,
 }
@@ -194,8 +192,7 @@ impl Session {
             requests: 0,
             flight: Flight::None,
             doubted: None,
-            slow: false,
-            lives: false,
+            ends: None,
             events: Vec::new(),
         }
     }
@@ -255,11 +252,8 @@ impl Session {
         if let Some(event) = self.events.first() {
             return Ok(Next::Publish(event.clone()));
         }
-        if std::mem::take(&mut self.slow) {
-            return Ok(Next::End(End::Slow));
-        }
-        if self.lives {
-            return Ok(Next::End(End::Lives));
+        if let Some(end) = self.ends {
+            return Ok(Next::End(end));
         }
         if self.doubted.is_some() {
             return Ok(self.asks(object, What::Kube(KubeStep::Refresh)));

@@ -24,11 +24,10 @@ impl Session {
             requests: _,
             flight,
             doubted,
-            slow,
-            lives,
+            ends,
             events,
         } = self;
-        (uid, &policy.credential, clears_up, gone, claimed, slow, lives).hash(hasher);
+        (uid, &policy.credential, clears_up, gone, claimed, format!("{ends:?}")).hash(hasher);
         match crd {
             // Another look is due or not.
             Crd::Doubtful(again) => (true, time(*again).max(0)).hash(hasher),

@@ -26,7 +26,7 @@ fn facts_are_common_and_all_that_has_a_value_is_ones_own() {
         |object_state| object_state.rejudge = Some(Reason::Rejected),
         |object_state| object_state.judged = Some(String::new()),
         |object_state| {
-            object_state.fight = Some(CorrectionLimit { generation: 1, found: None, corrections: 1, last: Mono::ZERO })
+            object_state.fight = Some(CorrectionLimit { generation: 1, found: None, corrections: 1, last: Mono::ZERO });
         },
         |object_state| object_state.failures = 1,
         |object_state| object_state.failing_since = Mono(1),

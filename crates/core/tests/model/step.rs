@@ -189,7 +189,7 @@ impl State {
             return op.end_pass(false, self.now);
         }
         match done {
-            Patched::Done(thing) => self.shows(op, ticket, Some(thing)),
+            Patched::Done(thing) => self.shows(op, ticket, Some(&thing)),
             Patched::Refused if *step == KubeStep::Refresh => self.shows_what_is(op, ticket),
             Patched::Refused => {
                 op.replied(self.now, ticket, KubeReply::Stale(no(409)));
@@ -254,14 +254,14 @@ impl State {
 
     fn shows_what_is(&self, op: &mut Operator, ticket: Ticket) {
         let slot = op.pass.as_ref().expect("a pass").slot;
-        self.shows(op, ticket, self.kube.slots[slot].clone());
+        self.shows(op, ticket, self.kube.slots[slot].as_ref());
     }
 
     /// An answer shows the object; `None`: there is none.
-    fn shows(&self, op: &mut Operator, ticket: Ticket, shown: Option<Arc<Thing>>) {
+    fn shows(&self, op: &mut Operator, ticket: Ticket, shown: Option<&Arc<Thing>>) {
         let pass = op.pass.as_ref().expect("a pass");
         let (slot, seen) = (pass.slot, Arc::clone(&pass.thing));
-        let same = shown.clone().filter(|thing| thing.uid == seen.uid);
+        let same = shown.filter(|thing| thing.uid == seen.uid).cloned();
         // A reply undoes what was seen before: etcd was restored, and the watch has not shown it yet.
         if let Some(thing) = same.as_ref().filter(|thing| seen.progress().is_undone(&thing.progress())) {
             op.rewind(thing, self.now);
@@ -270,7 +270,7 @@ impl State {
         if let Some(thing) = same.as_ref().filter(|thing| self.kube.find(thing.uid).is_some()) {
             op.shown(slot, thing);
         }
-        let reply = shown.as_deref().map_or(KubeReply::Gone, |thing| KubeReply::Shown(thing));
+        let reply = shown.map_or(KubeReply::Gone, |thing| KubeReply::Shown(&**thing));
         op.replied(self.now, ticket, reply);
         let pass = op.pass.as_mut().expect("a pass");
         pass.thing = same.unwrap_or(seen);
