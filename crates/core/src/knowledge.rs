@@ -161,7 +161,7 @@ pub struct InFlight {
     pub deadline: Mono,
     /// The fields that an update sends.
     pub fields: Option<UncertainFields>,
-    /// What [`ObjectState::sent`](super::visits::Visits::sent) was before: a definite refusal restores it.
+    /// What [`ObjectState::sent`](super::object_state::ObjectState::sent) was before: a definite refusal restores it.
     pub sent_before: bool,
 }
 
