@@ -104,17 +104,18 @@ impl Stage {
         let (begun, mut still, mut seen) = (Instant::now(), Instant::now(), self.mark());
         let wanted = if workflow.is_some() { QUIET } else { PAUSE };
         let mut ticks = tokio::time::interval(POLL);
-        while still.elapsed() < wanted {
+        loop {
             ticks.tick().await;
             let now = self.mark();
             if now != seen || !self.is_up() {
                 (still, seen) = (Instant::now(), now);
             }
-            if let Some(it) = workflow
-                && still.elapsed() >= wanted
-                && !it.is_over(&objects(&self.world).await)
-            {
-                still = Instant::now();
+            // Asked once: a moment later it may be quiet for long enough, and nobody have looked whether the workflow is over.
+            if still.elapsed() >= wanted {
+                match workflow {
+                    Some(it) if !it.is_over(&objects(&self.world).await) => still = Instant::now(),
+                    Some(_) | None => return,
+                }
             }
             assert!(begun.elapsed() < PATIENCE, "no end, or no quiet: {:#?}", objects(&self.world).await);
         }
