@@ -70,7 +70,7 @@ enum Failure {
     #[error(transparent)]
     App(#[from] AppError),
     #[error(transparent)]
-    UnmanagePlan(#[from] SurveyError),
+    Survey(#[from] SurveyError),
     #[error("{0}{hint}", hint = if matches!(.0, StopError::AtWork(_)) { SCALE } else { "" })]
     Stopped(#[from] StopError),
     #[error("{0} of them could not be released; run this again")]
@@ -82,7 +82,7 @@ enum Failure {
 impl Failure {
     fn is_usage(&self) -> bool {
         match self {
-            Self::NobodyToAsk | Self::UnmanagePlan(SurveyError::Selector(_)) => true,
+            Self::NobodyToAsk | Self::Survey(SurveyError::Selector(_)) => true,
             Self::App(error) => error.is_usage(),
             _ => false,
         }

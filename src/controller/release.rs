@@ -54,7 +54,7 @@ pub enum StopError {
     Unseen(#[from] KubeError),
     /// The list afterwards failed.
     #[error("all was tried, and what came of it cannot be seen: {0}")]
-    UnmanagePlan(#[from] SurveyError),
+    Survey(#[from] SurveyError),
 }
 
 /// Why one object could not be released.

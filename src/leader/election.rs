@@ -76,7 +76,7 @@ enum Seen {
     /// Nothing yet.
     Nothing,
     /// Nothing that holds any more: a write of somebody, or of ours, came in between.
-    UncertainFields,
+    Unsure,
     /// It reads so, since then.
     Is(Record, Duration),
     /// There is none. `held_from`: somebody may act on the one that is gone, for a lease from then on.
@@ -102,14 +102,14 @@ impl Election {
         match &self.seen {
             Seen::Absent { .. } => Ask::Create,
             Seen::Is(record, _) => Ask::Hold(record.version.clone()),
-            Seen::Nothing | Seen::UncertainFields => Ask::Get,
+            Seen::Nothing | Seen::Unsure => Ask::Get,
         }
     }
 
     /// When what was seen can be taken, if nothing else is seen until then; `None`: it has to be looked at first.
     pub fn free_from(&self) -> Option<Duration> {
         match &self.seen {
-            Seen::Nothing | Seen::UncertainFields => None,
+            Seen::Nothing | Seen::Unsure => None,
             Seen::Absent { held_from } => Some(held_from.map_or(Duration::ZERO, |from| from + self.timing.lease)),
             Seen::Is(record, since) => match &record.holder {
                 None => Some(Duration::ZERO),
@@ -141,7 +141,7 @@ impl Election {
                 let held_from = match &self.seen {
                     Seen::Nothing => None,
                     Seen::Absent { held_from } => *held_from,
-                    Seen::Is(..) | Seen::UncertainFields => Some(now),
+                    Seen::Is(..) | Seen::Unsure => Some(now),
                 };
                 self.held = None;
                 self.seen = Seen::Absent { held_from };
@@ -149,7 +149,7 @@ impl Election {
             // What was seen may be outdated; how long it has been so is not: it is compared with what is read next.
             Answer::Conflict | Answer::Unknown => {
                 if *ask != Ask::Get {
-                    self.seen = Seen::UncertainFields;
+                    self.seen = Seen::Unsure;
                 }
             }
         }

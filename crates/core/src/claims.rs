@@ -61,7 +61,7 @@ enum Turn {
     Free,
     Taken,
     /// For moments: a status is being written.
-    ReplyContext,
+    Telling,
 }
 
 /// All that claim one externalId.
@@ -165,7 +165,7 @@ impl<E> Claims<E> {
 
     /// The turn is taken only for a status to be written.
     pub fn is_telling(&self) -> bool {
-        self.turn == Turn::ReplyContext
+        self.turn == Turn::Telling
     }
 
     /// Takes the turn if it is free. It is tried, never waited for. Until it ends no other session acts on the externalId.
@@ -181,7 +181,7 @@ impl<E> Claims<E> {
     pub fn try_telling(&mut self) -> bool {
         let free = self.is_free();
         if free {
-            self.turn = Turn::ReplyContext;
+            self.turn = Turn::Telling;
         }
         free
     }

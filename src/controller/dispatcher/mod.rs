@@ -5,8 +5,8 @@
 //!
 //! | module | does |
 //! |---|---|
-//! | `fair` | a queue in which namespaces take turns |
-//! | `desk` | workers, lanes and the budget of calls: who is next, and when |
+//! | `fair_queue` | a queue in which namespaces take turns |
+//! | `scheduler` | workers, lanes and the budget of calls: who is next, and when |
 
 mod fair_queue;
 mod scheduler;

@@ -5,9 +5,9 @@
 //!
 //! | module | does |
 //! |---|---|
-//! | `listing` | which page comes next, and when to stop |
-//! | `ask` | one request, and what its failure means |
-//! | `once` | one scan: asks, compares, hands on what it finds |
+//! | `pagination` | which page comes next, and when to stop |
+//! | `request` | one request, and what its failure means |
+//! | `run` | one scan: asks, compares, hands on what it finds |
 
 mod pagination;
 mod request;

@@ -11,7 +11,7 @@ impl Pass<'_> {
     pub(super) async fn publish(&mut self, event: &Event) -> Result<(), KubeError> {
         let (events, about) = (&self.context.events, Arc::clone(&self.snapshot));
         let accepted = match event {
-            Event::EventNote(note) => {
+            Event::Note(note) => {
                 self.context.metrics.told(note.reason());
                 events.note(&about, note).await;
                 true

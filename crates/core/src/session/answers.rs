@@ -143,7 +143,7 @@ impl Session {
         let telling =
             ReplyContext { begun: self.asked_at, now: moment.now, dice: moment.dice, thrives: moment.thrives };
         let note = learn(object, call, reply, memory.known, memory.object_state, &self.policy, telling);
-        self.events.extend(note.map(Event::EventNote));
+        self.events.extend(note.map(Event::Note));
         Ok(Learned {
             proven: proven_by(object, call, reply).cloned(),
             shown: matches!(reply, Reply::Found { .. }).then_some(self.asked_at),
@@ -246,7 +246,7 @@ impl Session {
                     let answer = Refused::without_effect(&without(&dropped));
                     return self.refuses(request, &answer, memory, moment);
                 }
-                self.events.extend(notes.iter().cloned().map(Event::EventNote));
+                self.events.extend(notes.iter().cloned().map(Event::Note));
                 if report.begins_stall(&object.recorded) {
                     self.events.push(Event::Stalled(report.clone()));
                 }

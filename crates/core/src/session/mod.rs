@@ -71,7 +71,7 @@ pub enum Next {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// About the object as it stands.
-    EventNote(EventNote),
+    Note(EventNote),
     /// About the object as it stood before its release.
     Released(EventNote),
     /// A stall begins.

@@ -4,9 +4,9 @@
 //! | part | bounds |
 //! |---|---|
 //! | `gcra` | the rate that the flags allow |
-//! | `pace` | our part of the workspace's limit, as the answers tell it |
-//! | `flow` | calls at a time, fewer while Unkey fails or slows down |
-//! | `breaker` | what is refused for a reason that only a person removes |
+//! | `quota_pacer` | our part of the workspace's limit, as the answers tell it |
+//! | `adaptive_concurrency` | calls at a time, fewer while Unkey fails or slows down |
+//! | `circuit_breaker` | what is refused for a reason that only a person removes |
 //!
 //! A 429 stops everything for as long as it asks; after that calls go out one by one before they are many again.
 

@@ -241,7 +241,7 @@ impl Sim {
     }
 
     fn publishes(&mut self, run: &mut Run, event: Event) {
-        if let Event::EventNote(note) = event {
+        if let Event::Note(note) = event {
             self.notes.push(note);
         }
         self.remembering(&run.thing.uid, |memory| run.session.published(true, memory)).expect("it was asked for");
