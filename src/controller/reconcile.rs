@@ -94,11 +94,7 @@ pub async fn clear_up(gone: Arc<RawIdentity>, context: &Arc<Context>) -> Option<
         End::Witness(ended) => Some(Again::WithWitness(ended)),
         // It waits for its permits where it is.
         End::Queued => Some(Again::After(Duration::ZERO)),
-        End::Lives => None,
-        End::Done | End::Rests | End::Gone => {
-            pass.turn.known().cleared_up();
-            None
-        }
+        End::Lives | End::Done | End::Rests | End::Gone => None,
     }))
 }
 
@@ -249,8 +245,13 @@ impl<'a> Pass<'a> {
     fn sent(&mut self) -> Result<Ticket, KubeError> {
         let now = self.context.clock.now();
         let deadline = now.after(millis(self.context.request_timeout()));
+        Ok(self.remembering(|session, memory| session.sent(memory, now, deadline))?)
+    }
+
+    /// Runs `work` on the session, with what outlives it.
+    fn remembering<T>(&mut self, work: impl FnOnce(&mut Session, &mut session::Memory<'_>) -> T) -> T {
         let object_state = &mut lock(&self.memory).object_state;
-        Ok(self.session.sent(&mut session::Memory { known: &mut self.turn.known(), object_state }, now, deadline)?)
+        work(&mut self.session, &mut session::Memory { known: &mut self.turn.known(), object_state })
     }
 
     fn moment(&self) -> Moment {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Pass;
 use crate::controller::index::lock;
 use crate::controller::kube::KubeError;
-use crate::domain::session::{self, Event};
+use crate::domain::session::Event;
 
 impl Pass<'_> {
     pub(super) async fn publish(&mut self, event: &Event) -> Result<(), KubeError> {
@@ -27,9 +27,7 @@ impl Pass<'_> {
             }
             Event::Unwritten(report, refusal) => events.unwritten(&about, report, refusal).await,
         };
-        let object_state = &mut lock(&self.memory).object_state;
-        let memory = &mut session::Memory { known: &mut self.turn.known(), object_state };
-        Ok(self.session.published(accepted, memory)?)
+        Ok(self.remembering(|session, memory| session.published(accepted, memory))?)
     }
 
     /// However it came that a write is refused no more.

@@ -224,11 +224,7 @@ impl Pass<'_> {
 
     fn replied(&mut self, ticket: Ticket, reply: KubeReply<'_>) -> Result<Learned, KubeError> {
         let moment = self.moment();
-        let learned = {
-            let object_state = &mut lock(&self.memory).object_state;
-            let memory = &mut session::Memory { known: &mut self.turn.known(), object_state };
-            self.session.replied(ticket, reply, memory, moment)?
-        };
+        let learned = self.remembering(|session, memory| session.replied(ticket, reply, memory, moment))?;
         if let Some(refusal) = &learned.refusal {
             let write = refusal.write.as_str();
             tracing::warn!(write, code = refusal.code, error = %refusal.words, "Kubernetes refuses a write");
@@ -254,11 +250,7 @@ impl Pass<'_> {
         log(operation, &answer);
         let now = context.clock.now();
         let moment = Moment { now, thrives: context.thrives(answer.is_failure(), now), ..self.moment() };
-        let learned = {
-            let object_state = &mut lock(&self.memory).object_state;
-            let memory = &mut session::Memory { known: &mut self.turn.known(), object_state };
-            self.session.answered(ticket, &answer.reply, memory, moment)?
-        };
+        let learned = self.remembering(|session, memory| session.answered(ticket, &answer.reply, memory, moment))?;
         let current = self.session.credential();
         if let Some(mark) = learned.proven.filter(|mark| mark != current) {
             context.table.looked(current, &mark, &Look::Hit);

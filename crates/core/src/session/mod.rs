@@ -202,12 +202,7 @@ impl Session {
         Self { clears_up: true, ..Self::start(uid, policy, crd, known) }
     }
 
-    /// The policies and the root key that it keeps to from its beginning to its end.
-    pub fn policy(&self) -> &Arc<Policy> {
-        &self.policy
-    }
-
-    /// The root key that it works with.
+    /// The root key that it keeps to from its beginning to its end.
     pub fn credential(&self) -> &KeyMark {
         &self.policy.credential
     }
@@ -249,26 +244,34 @@ impl Session {
             return Err(Misuse::UnderWay);
         }
         self.flight = Flight::None;
+        let next = self.advance(object, memory, env);
+        if self.clears_up && matches!(next, Next::End(end) if end.is_cleared()) {
+            memory.known.cleared_up();
+        }
+        Ok(next)
+    }
+
+    fn advance(&mut self, object: Object, memory: &mut Memory<'_>, env: &mut impl Environment) -> Next {
         if let Some(event) = self.events.first() {
-            return Ok(Next::Publish(event.clone()));
+            return Next::Publish(event.clone());
         }
         if let Some(end) = self.ends {
-            return Ok(Next::End(end));
+            return Next::End(end);
         }
         if self.doubted.is_some() {
-            return Ok(self.asks(object, What::Kube(KubeStep::Refresh)));
+            return self.asks(object, What::Kube(KubeStep::Refresh));
         }
         if !env.leads() {
             // Another one may act already. This process is about to end.
-            return Ok(Next::End(End::Done));
+            return Next::End(End::Done);
         }
         if self.requests >= MAX_REQUESTS {
-            return Ok(Next::End(End::Restless));
+            return Next::End(End::Restless);
         }
         if self.clears_up && self.gone.is_none() {
-            return Ok(self.asks(object, What::LookForEnd));
+            return self.asks(object, What::LookForEnd);
         }
-        Ok(self.decided(object, memory, env))
+        self.decided(object, memory, env)
     }
 
     fn decided(&mut self, mut object: Object, memory: &mut Memory<'_>, env: &mut impl Environment) -> Next {

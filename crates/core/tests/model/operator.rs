@@ -316,7 +316,6 @@ impl Operator {
             self.claims.ends_turn();
         }
         if pass.session.clears_up() && cleared {
-            self.known.cleared_up();
             self.strays.retain(|thing| thing.uid != pass.thing.uid);
         }
         let known = self.claims.knows(&uid(pass.thing.uid));

@@ -226,12 +226,7 @@ impl Sim {
     fn ends(&mut self, run: Run, end: session::End) -> End {
         let clears_up = run.session.clears_up();
         match end {
-            session::End::Done => {
-                if clears_up {
-                    self.process.known.cleared_up();
-                }
-                End::Done
-            }
+            session::End::Done => End::Done,
             session::End::Wait(wake) => {
                 self.process.stray = clears_up.then_some(run.thing);
                 End::Wait(wake)
