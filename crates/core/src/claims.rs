@@ -47,7 +47,7 @@ pub enum Taken {
 /// What is needed no longer of an externalId.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Forgets {
-    /// All of it is.
+    /// Nothing: all is needed still.
     Nothing,
     /// What is known of the identity makes no difference.
     Known,
@@ -78,8 +78,8 @@ impl<E> Default for Claims<E> {
 }
 
 impl<E> Claims<E> {
-    /// Takes in a version of an object. `follow` makes of what is kept and of what is new what is kept from now on. `workspace` keeps account of the keys
-    /// under which ids are recorded (R15).
+    /// Takes in a version of an object. `follow` puts the new extra in the place of the one that is kept. `workspace` keeps account of the keys under
+    /// which ids are recorded (R15).
     pub fn put(
         &mut self,
         entry: Entry<E>,

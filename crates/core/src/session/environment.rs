@@ -13,7 +13,7 @@ use super::super::workspace::{Gate, KeyMark};
 pub enum Permit {
     /// Requests to Kubernetes.
     Writes,
-    /// The same, and a call to Unkey.
+    /// The same, and a call to Unkey; also for the look that a call follows.
     Call,
 }
 
@@ -35,7 +35,8 @@ pub trait Environment {
     fn drains(&self) -> bool;
     /// The root key that is in use by now.
     fn key_in_use(&self) -> KeyMark;
-    /// What was seen earlier is void: this process stood still, or Kubernetes was restored from a backup.
+    /// The moment before which nothing that was seen counts any more: this process stood still then, or learned that Kubernetes was restored from a
+    /// backup.
     fn awake_since(&self) -> Mono;
     /// All calls wait for a pause that Unkey asked for.
     fn is_paused(&self) -> bool;

@@ -1,8 +1,8 @@
 //! One reconcile of one object, without IO: which request comes next, what its answer means, and when what was seen is too old to act on.
 //!
-//! A performer (the controller, the simulation, the model checker, a plan) asks [`Session::next`] for a step, performs it, and hands the answer
-//! back. The session reads no clock and makes no request. It is plain data: whoever drops it in the middle of a request leaves an unknown outcome,
-//! because [`Session::sent`] writes that request into [`Knowledge`] before it is on the wire.
+//! A performer (the controller, the simulation, the model checker) asks [`Session::next`] for a step, performs it, and hands the answer
+//! back. The session reads no clock and makes no request. It is plain data: whoever drops it in the middle of a write leaves an unknown outcome,
+//! because [`Session::sent`] notes a call in [`Knowledge`], and a claim or a release in [`ObjectState`], before it is on the wire.
 //!
 //! | step | the performer then calls |
 //! |---|---|
@@ -11,6 +11,8 @@
 //! | [`Next::Call`] | [`Session::sent`], then [`Session::answered`], or drops the session |
 //! | [`Next::Publish`] | [`Session::published`] |
 //! | [`Next::End`] | nothing |
+//!
+//! Whoever learns otherwise that the object may have changed calls [`Session::look_again`].
 
 mod answers;
 mod environment;
@@ -83,7 +85,7 @@ pub enum Event {
 /// How a session ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
-    /// Nothing is left to do.
+    /// Nothing is left to do for this process: all is done, or it does not lead (any more), or it is about to end.
     Done,
     /// Until then, or until something changes.
     Wait(Wake),
@@ -100,7 +102,7 @@ pub enum End {
 }
 
 impl End {
-    /// A session that clears up has left nothing to be done.
+    /// Nobody comes back to what this session was to clear up after. (A process that does not lead is about to end, and forgets it so or so.)
     pub fn is_cleared(self) -> bool {
         matches!(self, Self::Done | Self::Gone | Self::Wait(Wake::Change | Wake::Proof))
     }
@@ -158,7 +160,7 @@ pub struct Session {
     policy: Arc<Policy>,
     crd: Crd,
     clears_up: bool,
-    /// It is gone; `true`: another object names its externalId.
+    /// It is gone; `true`: another object may name its externalId.
     gone: Option<bool>,
     /// When the look began that allows a write to Unkey; `None`: a new one is needed (R11).
     looked: Option<Mono>,
@@ -212,7 +214,7 @@ impl Session {
         self.clears_up
     }
 
-    /// The object is gone, as a look has shown; `true`: another one names its externalId.
+    /// The object is gone, as a look has shown; `true`: another one may name its externalId.
     pub fn gone(&self) -> Option<bool> {
         self.gone
     }
