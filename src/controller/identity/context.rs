@@ -5,21 +5,21 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
-use ::kube::{Api, Client};
+use kube::{Api, Client};
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::clock::{Clock, PauseDetector, WallClocks};
-use super::coverage::Coverage;
 use super::definition::Definition;
-use super::dispatcher::Dispatcher;
 use super::events::Events;
 use super::index::{Index, Ref, Rescued, Unwritten};
 use super::orphan_cleanup::PendingCleanups;
-use super::pinned_client::PinnedClient;
-use super::snapshot::RawIdentity;
-use super::watch::Scope;
+use super::raw::RawIdentity;
 use crate::apiserver::ServerTime;
+use crate::controller::runtime::clock::{Clock, PauseDetector, WallClocks};
+use crate::controller::runtime::coverage::Coverage;
+use crate::controller::runtime::dispatcher::Dispatcher;
+use crate::controller::runtime::watch::Scope;
+use crate::controller::workspace::pinned_client::PinnedClient;
 use crate::domain::{Cause, Crd, CrdMemory, Entry, Mono, Policy, Workspace, backoff};
 use crate::leader::Leadership;
 use crate::telemetry::{Gauges, Metrics};
@@ -54,28 +54,28 @@ pub struct Settings {
 
 /// What every pass shares.
 pub struct Context {
-    pub(super) client: Client,
-    pub(super) apis: Vec<Api<RawIdentity>>,
+    pub(in crate::controller) client: Client,
+    pub(in crate::controller) apis: Vec<Api<RawIdentity>>,
     /// Which of these are known.
-    pub(super) coverage: Coverage,
+    pub(in crate::controller) coverage: Coverage,
     /// Whether the API server keeps all that is written.
-    pub(super) definition: Definition,
+    pub(in crate::controller) definition: Definition,
     unkey: unkey::Client,
     /// What a pass knows of our CustomResourceDefinition before it looks.
-    pub(super) crd: Crd,
+    pub(in crate::controller) crd: Crd,
     /// What looks have shown of it so far.
-    pub(super) crd_memory: Mutex<CrdMemory>,
-    pub(super) table: Index,
-    pub(super) clock: Clock,
-    pub(super) walls: WallClocks,
+    pub(in crate::controller) crd_memory: Mutex<CrdMemory>,
+    pub(in crate::controller) table: Index,
+    pub(in crate::controller) clock: Clock,
+    pub(in crate::controller) walls: WallClocks,
     lead: Leadership,
-    pub(super) heart: PauseDetector,
-    pub(super) events: Events,
-    pub(super) metrics: Metrics,
-    pub(super) strays: PendingCleanups,
+    pub(in crate::controller) heart: PauseDetector,
+    pub(in crate::controller) events: Events,
+    pub(in crate::controller) metrics: Metrics,
+    pub(in crate::controller) strays: PendingCleanups,
     /// Looks at a time whether an object that went is gone.
-    pub(super) looks: Semaphore,
-    pub(super) permits: Arc<Dispatcher>,
+    pub(in crate::controller) looks: Semaphore,
+    pub(in crate::controller) permits: Arc<Dispatcher>,
     access: RwLock<Arc<PinnedClient>>,
     /// When a call last succeeded, in ms plus one; 0: never.
     thrived: AtomicU64,
@@ -129,12 +129,12 @@ impl Context {
     }
 
     /// The fingerprint of the root key that is there right now; a change found here is followed at once.
-    pub(super) fn present_key(&self) -> Option<String> {
+    pub(in crate::controller) fn present_key(&self) -> Option<String> {
         self.unkey.credential_mark().ok()
     }
 
     /// An attempt without answer is over so long after it began.
-    pub(super) fn request_timeout(&self) -> Duration {
+    pub(in crate::controller) fn request_timeout(&self) -> Duration {
         self.unkey.request_timeout()
     }
 
@@ -164,7 +164,7 @@ impl Context {
     }
 
     /// The objects of a watch are known. What waited until all were is looked at again if that took a while: at the start everything is.
-    pub(super) fn listed(&self, watch: usize, later: bool) {
+    pub(in crate::controller) fn listed(&self, watch: usize, later: bool) {
         if self.coverage.listed(watch) && later {
             tracing::info!("every namespace has listed its Identities");
             self.table.wake_all();
@@ -172,7 +172,7 @@ impl Context {
     }
 
     /// Whether an object that owns nothing may come to own an identity.
-    pub(super) fn entry(&self) -> Entry {
+    pub(in crate::controller) fn entry(&self) -> Entry {
         match self.definition.entry() {
             Entry::Open => self.coverage.entry(),
             closed => closed,
@@ -180,7 +180,7 @@ impl Context {
     }
 
     /// The API server keeps all fields from now on: what was held back is looked at again, and what was not kept is written again.
-    pub(super) fn definition_changed(&self) {
+    pub(in crate::controller) fn definition_changed(&self) {
         self.table.forget_unkept();
         self.table.wake_all();
     }
@@ -243,15 +243,15 @@ impl Context {
     }
 
     /// Whether this process may act, as it changes.
-    pub(super) fn lead(&self) -> &Leadership {
+    pub(in crate::controller) fn lead(&self) -> &Leadership {
         &self.lead
     }
 
-    pub(super) fn is_draining(&self) -> bool {
+    pub(in crate::controller) fn is_draining(&self) -> bool {
         self.draining.load(Ordering::SeqCst)
     }
 
-    pub(super) fn access(&self) -> Arc<PinnedClient> {
+    pub(in crate::controller) fn access(&self) -> Arc<PinnedClient> {
         Arc::clone(&self.access.read().unwrap_or_else(PoisonError::into_inner))
     }
 
@@ -260,7 +260,7 @@ impl Context {
     }
 
     /// A call has ended. Returns when one last succeeded.
-    pub(super) fn thrives(&self, failed: bool, now: Mono) -> Option<Mono> {
+    pub(in crate::controller) fn thrives(&self, failed: bool, now: Mono) -> Option<Mono> {
         if !failed {
             self.thrived.fetch_max(now.0 + 1, Ordering::Relaxed);
         }
@@ -268,7 +268,7 @@ impl Context {
     }
 
     /// R13: what was failing when this process began is tried again over a while, by the rate that Unkey can bear.
-    pub(super) fn spread_failing(&self) {
+    pub(in crate::controller) fn spread_failing(&self) {
         let failing = u64::try_from(self.table.count_failing()).unwrap_or(u64::MAX);
         let access = self.access();
         let spread = failing.saturating_mul(1_000) / RESTART_RATE;
@@ -277,13 +277,13 @@ impl Context {
     }
 
     /// How long an object waits after so many failures of Kubernetes requests in a row (R13).
-    pub(super) fn kube_backoff(&self, failures: u32) -> Duration {
+    pub(in crate::controller) fn kube_backoff(&self, failures: u32) -> Duration {
         let ms = backoff::delay(&Cause::Unavailable, failures, 0, self.dice()).unwrap_or(backoff::MAX_MS);
         Duration::from_millis(ms)
     }
 
     /// Uniform over all of `u16`. Jitter needs no better source than the hasher's random keys.
-    pub(super) fn dice(&self) -> u16 {
+    pub(in crate::controller) fn dice(&self) -> u16 {
         let roll = self.rolls.fetch_add(1, Ordering::Relaxed);
         u16::try_from(self.dice.hash_one(roll) & 0xffff).unwrap_or(0)
     }

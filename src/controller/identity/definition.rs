@@ -7,15 +7,15 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
-use ::kube::Client;
 use http::Request;
+use kube::Client;
 use serde_json::Value;
 use tokio::sync::Notify;
 
 use super::context::Context;
 use super::index::lock;
-use super::kube::{KubeError, within};
 use crate::api::{CRD_NAME, GROUP, VERSION, dropped_by_served};
+use crate::controller::runtime::api_server::{KubeError, within};
 use crate::domain::Entry;
 use crate::telemetry::Told;
 
@@ -130,9 +130,9 @@ impl Definition {
 }
 
 /// What the API server publishes of our group and version.
-async fn published(client: &Client) -> Result<::kube::Result<Value>, KubeError> {
+async fn published(client: &Client) -> Result<kube::Result<Value>, KubeError> {
     let path = format!("/openapi/v3/apis/{GROUP}/{VERSION}");
-    let request = Request::get(path).body(Vec::new()).map_err(::kube::Error::HttpError);
+    let request = Request::get(path).body(Vec::new()).map_err(kube::Error::HttpError);
     match request {
         Ok(request) => within(client.request(request)).await,
         Err(error) => Ok(Err(error)),
@@ -153,7 +153,7 @@ pub async fn look(context: &Context) -> Duration {
             // Not published yet.
             None => SOON,
         },
-        Ok(Err(::kube::Error::Api(status))) if status.code == 403 => {
+        Ok(Err(kube::Error::Api(status))) if status.code == 403 => {
             context.definition.is_hidden();
             EVERY
         }

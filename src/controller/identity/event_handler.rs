@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use ::kube::runtime::reflector::store::Writer;
-use ::kube::runtime::reflector::{self, ObjectRef, Store};
-use ::kube::runtime::watcher;
+use kube::runtime::reflector::store::Writer;
+use kube::runtime::reflector::{self, ObjectRef, Store};
+use kube::runtime::watcher;
 
 use super::context::Context;
-use super::merge::Change;
-use super::snapshot::RawIdentity;
+use super::raw::RawIdentity;
 use super::{left_behind, orphan_cleanup};
+use crate::controller::runtime::merge::Change;
 
 /// The way in for changes.
 pub struct EventHandler {

@@ -8,18 +8,18 @@ mod series;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use ::kube::api::{Patch, PatchParams, PostParams};
-use ::kube::{Api, Client};
 use k8s_openapi::api::events::v1::{Event, EventSeries};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
 use k8s_openapi::jiff::Timestamp;
+use kube::api::{Patch, PatchParams, PostParams};
+use kube::{Api, Client};
 use serde_json::json;
 
 use self::series::{Said, Series};
 use super::index::lock;
-use super::kube::words;
-use super::snapshot::RawIdentity;
+use super::raw::RawIdentity;
 use crate::api::Reason;
+use crate::controller::runtime::api_server::words;
 use crate::domain::{EventNote, Refusal, StatusUpdate};
 
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -82,7 +82,7 @@ impl Events {
         }
     }
 
-    async fn tell(&self, object: &RawIdentity, said: Said, note: String) -> ::kube::Result<()> {
+    async fn tell(&self, object: &RawIdentity, said: Said, note: String) -> kube::Result<()> {
         let api = Api::namespaced(self.client.clone(), object.namespace());
         let again = lock(&self.series).again(&said, Instant::now());
         if let Some((name, count)) = again
@@ -97,14 +97,14 @@ impl Events {
     }
 
     /// A new event; its name.
-    async fn create(&self, api: &Api<Event>, object: &RawIdentity, said: &Said, note: &str) -> ::kube::Result<String> {
+    async fn create(&self, api: &Api<Event>, object: &RawIdentity, said: &Said, note: &str) -> kube::Result<String> {
         let mut tries = 1;
         loop {
             let name = lock(&self.series).name(object.name(), nanos());
             match api.create(&PostParams::default(), &event(object, said, note, name.clone())).await {
                 Ok(_) => return Ok(name),
                 // Another process has told of an object whose name begins alike, at the same moment.
-                Err(::kube::Error::Api(status)) if status.reason == "AlreadyExists" && tries < NAMES => tries += 1,
+                Err(kube::Error::Api(status)) if status.reason == "AlreadyExists" && tries < NAMES => tries += 1,
                 Err(error) => return Err(error),
             }
         }
@@ -136,11 +136,11 @@ fn event(object: &RawIdentity, said: &Said, note: &str, name: String) -> Event {
 }
 
 /// An event is told once more. False: it has expired, or somebody has deleted it.
-async fn repeat(api: &Api<Event>, name: &str, count: i32) -> ::kube::Result<bool> {
+async fn repeat(api: &Api<Event>, name: &str, count: i32) -> kube::Result<bool> {
     let series = EventSeries { count, last_observed_time: MicroTime(Timestamp::now()) };
     match api.patch(name, &PatchParams::default(), &Patch::Merge(json!({"series": series}))).await {
         Ok(_) => Ok(true),
-        Err(::kube::Error::Api(status)) if status.code == 404 => Ok(false),
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(false),
         Err(error) => Err(error),
     }
 }

@@ -19,7 +19,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use ::kube::runtime::reflector::ObjectRef;
+use kube::runtime::reflector::ObjectRef;
 use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -30,9 +30,9 @@ pub use self::untold::Overdue;
 use self::untold::Untold;
 use self::waiting::Waiting;
 pub use self::{owners::ClaimHolder, unwritten::Unwritten};
-use super::clock::Clock;
-use super::snapshot::RawIdentity;
+use super::raw::RawIdentity;
 use crate::api::Reason;
+use crate::controller::runtime::clock::Clock;
 use crate::domain::{
     self, ClaimEntry, Claims, Evidence, ExternalId, Forgets, Knowledge, Mono, Role, Source, Taken, Uid, Workspace,
 };

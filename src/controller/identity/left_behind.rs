@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use tracing::Instrument;
 
-use super::clock::millis;
 use super::context::Context;
 use super::index::{Ref, lock};
-use super::kube::{self, Outcome};
-use super::snapshot::RawIdentity;
+use super::raw::RawIdentity;
+use crate::controller::runtime::api_server::{self, Outcome};
+use crate::controller::runtime::clock::millis;
 use crate::domain::{IdentityId, LeftBehind, left_behind};
 
 /// How soon to try again while a pass still has the turn.
@@ -73,7 +73,7 @@ async fn is_gone(object: &RawIdentity, context: &Context) -> bool {
     let Ok(_permit) = context.looks.acquire().await else { return false };
     let mut failures = 0;
     loop {
-        match kube::get(&context.client, &object.key()).await {
+        match api_server::get(&context.client, &object.key()).await {
             Ok(Outcome::Now(now)) => return now.uid() != object.uid(),
             Ok(Outcome::Gone) => return true,
             // No read is answered so.

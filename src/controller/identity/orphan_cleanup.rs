@@ -9,10 +9,10 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tracing::Instrument;
 
-use super::clock::millis;
 use super::context::Context;
+use super::raw::RawIdentity;
 use super::reconcile;
-use super::snapshot::RawIdentity;
+use crate::controller::runtime::clock::millis;
 use crate::domain::{Mono, Uid};
 
 /// How soon to try again while a pass still has the turn.

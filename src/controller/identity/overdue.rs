@@ -9,17 +9,18 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use ::kube::runtime::reflector::Store;
 use futures::{StreamExt, stream};
 use k8s_openapi::jiff::Timestamp;
+use kube::runtime::reflector::Store;
 use tracing::Instrument;
 
 use super::context::Context;
 use super::index::{Memory, Overdue, Turn, lock};
-use super::kube::{self, KubeError, Outcome};
+use super::raw::RawIdentity;
 use super::reconcile::Around;
-use super::snapshot::RawIdentity;
-use super::{patch, status, upstream};
+use super::{patch, status};
+use crate::controller::runtime::api_server::{self, KubeError, Outcome};
+use crate::controller::workspace::upstream;
 use crate::domain::session;
 use crate::domain::{self, Cause, StatusUpdate};
 use crate::telemetry::Told;
@@ -144,9 +145,9 @@ async fn say(
     }
     let (before, raw) = (object.read_status(), object.raw_status());
     let after = status::render(&report, &object.key(), object.uid(), before.as_ref(), Timestamp::now());
-    let after = serde_json::to_value(&after).map_err(|error| KubeError::Bug(::kube::Error::SerdeError(error)))?;
+    let after = serde_json::to_value(&after).map_err(|error| KubeError::Bug(kube::Error::SerdeError(error)))?;
     let patch = patch::status(&object.guard(), raw.as_ref(), &after);
-    let outcome = kube::patch_status(&context.client, &object.key(), patch).await?;
+    let outcome = api_server::patch_status(&context.client, &object.key(), patch).await?;
     if matches!(outcome, Outcome::Now(_)) {
         let reason = report.verdict.reason();
         tracing::info!(%reason, generation = report.generation, "status written: work waits");

@@ -6,7 +6,7 @@ mod status;
 use serde_json::{Value, json};
 
 pub use self::status::status;
-use super::snapshot::{Finalizers, RawIdentity};
+use super::raw::{Finalizers, RawIdentity};
 use crate::api::{CLAIM_ANNOTATION, FINALIZER};
 use crate::domain::{Claim, Guard};
 
@@ -60,7 +60,7 @@ pub fn release(object: &RawIdentity, guard: &Guard) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use super::super::snapshot::tests::snapshot;
+    use super::super::raw::tests::snapshot;
     use super::*;
     use crate::domain::{ContentHash, Uid};
 

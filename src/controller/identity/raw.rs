@@ -6,17 +6,17 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use ::kube::Resource;
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
+use kube::Resource;
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
 use self::annotations::Annotations;
-use super::clock::WallClocks;
 use crate::api::{FINALIZER, GROUP, IdentityStatus, KIND, PLURAL, VERSION};
+use crate::controller::runtime::clock::WallClocks;
 use crate::domain::{
     Claimant, Crowd, ExternalId, Guard, Mark, Mono, Object, ObjectKey, Phase, PriorStatus, Progress, ReconcileRequest,
     Spec, StatusUpdate, Uid, depth,
@@ -406,4 +406,4 @@ impl Pokes {
 
 mod annotations;
 #[cfg(test)]
-pub(super) mod tests;
+pub(in crate::controller) mod tests;

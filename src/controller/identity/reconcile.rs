@@ -7,18 +7,18 @@ mod requests;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::kube::runtime::controller::Action;
+use kube::runtime::controller::Action;
 
 pub use self::around::Around;
-use super::clock::millis;
 use super::context::Context;
-use super::dispatcher::Slot;
 use super::index::{Memory, Plan, Ref, Remembered, Turn, lock};
-use super::kube::{KubeError, Outcome};
 use super::orphan_cleanup::{self, Again};
 use super::overdue;
-use super::pinned_client::PinnedClient;
-use super::snapshot::{LastSpec, RawIdentity};
+use super::raw::{LastSpec, RawIdentity};
+use crate::controller::runtime::api_server::{KubeError, Outcome};
+use crate::controller::runtime::clock::millis;
+use crate::controller::runtime::dispatcher::Slot;
+use crate::controller::workspace::pinned_client::PinnedClient;
 use crate::domain::session::{self, Moment, Next, Permit, Session, Ticket};
 use crate::domain::{self, ExternalId, KubeWrite, Mono, Uid, Wake};
 

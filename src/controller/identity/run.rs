@@ -5,25 +5,26 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ::kube::runtime::controller::{Action, Config, Controller};
-use ::kube::runtime::reflector::Store;
-use ::kube::runtime::watcher;
 use futures::{FutureExt, Stream, StreamExt};
+use kube::runtime::controller::{Action, Config, Controller};
+use kube::runtime::reflector::Store;
+use kube::runtime::watcher;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tracing::Instrument;
 
-use super::clock::{BEAT, millis};
 use super::context::{Context, Settings};
 use super::event_handler::EventHandler;
 use super::index::{Ref, lock};
-use super::kube::KubeError;
-use super::merge::Change;
-use super::snapshot::RawIdentity;
-use super::watch::{changes, streams_lists, trouble};
-use super::workspace_probe;
-use super::{definition, drift_scan, overdue, reconcile, witness};
+use super::raw::RawIdentity;
+use super::{definition, overdue, reconcile};
+use crate::controller::runtime::api_server::KubeError;
+use crate::controller::runtime::clock::{BEAT, millis};
+use crate::controller::runtime::merge::Change;
+use crate::controller::runtime::watch::{changes, streams_lists, trouble};
+use crate::controller::workspace::probe;
+use crate::controller::workspace::{drift_scan, witness};
 use crate::telemetry::PassEnd;
 
 /// How often what is no longer needed is forgotten.
@@ -100,7 +101,7 @@ pub async fn run(
     context.spread_failing();
     let woken = futures::stream::unfold(woken, |mut woken| async move { woken.recv().await.map(|it| (it, woken)) });
     let woken = futures::stream::select(woken, all_of(store.clone(), filled.clone()));
-    beside.spawn(workspace_probe::run(Arc::clone(&context)));
+    beside.spawn(probe::run(Arc::clone(&context)));
     beside.spawn(witness::run(Arc::clone(&context)));
     let beating = Arc::clone(&context);
     beside.spawn(async move {
@@ -255,8 +256,8 @@ async fn reconcile(object: Arc<RawIdentity>, context: Arc<Context>) -> Result<Ac
     Err(Failure { source: failed, retry })
 }
 
-fn report(error: &::kube::runtime::controller::Error<Failure, watcher::Error>) {
-    use ::kube::runtime::controller::Error;
+fn report(error: &kube::runtime::controller::Error<Failure, watcher::Error>) {
+    use kube::runtime::controller::Error;
     match error {
         // Logged where it happened, with its object.
         Error::ReconcilerFailed(..) => {}

@@ -4,16 +4,16 @@
 use std::collections::{BTreeSet, HashSet};
 use std::time::Duration;
 
-use ::kube::Client;
-use ::kube::api::ListParams;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
+use kube::Client;
+use kube::api::ListParams;
 
-use super::kube::{self, KubeError, Outcome};
 use super::patch;
-use super::snapshot::RawIdentity;
-use super::watch::Scope;
+use super::raw::RawIdentity;
 use crate::api::ConditionType;
+use crate::controller::runtime::api_server::{self, KubeError, Outcome};
+use crate::controller::runtime::watch::Scope;
 use crate::domain::{CrdSight, ObjectKey, Refused};
 use crate::text::printable;
 
@@ -127,7 +127,7 @@ impl UnmanagePlan {
             let mut params = ListParams::default().limit(PAGE);
             params.label_selector.clone_from(&scope.selector);
             loop {
-                let page = match kube::within(api.list(&params)).await? {
+                let page = match api_server::within(api.list(&params)).await? {
                     Ok(page) => page,
                     Err(error) => return Err(SurveyError::of(client, error, scope).await),
                 };
@@ -200,14 +200,14 @@ impl Released {
 }
 
 impl SurveyError {
-    async fn of(client: &Client, error: ::kube::Error, scope: &Scope) -> Self {
+    async fn of(client: &Client, error: kube::Error, scope: &Scope) -> Self {
         match error {
             // While a version is not served, the list is a 404 too.
-            ::kube::Error::Api(status) if status.code == 404 => match kube::crd(client).await {
+            kube::Error::Api(status) if status.code == 404 => match api_server::crd(client).await {
                 Ok(CrdSight::Missing) => Self::NoCrd,
-                _ => Self::Kube(KubeError::Unproven(::kube::Error::Api(status))),
+                _ => Self::Kube(KubeError::Unproven(kube::Error::Api(status))),
             },
-            ::kube::Error::Api(status) if status.code == 400 && scope.selector.is_some() => {
+            kube::Error::Api(status) if status.code == 400 && scope.selector.is_some() => {
                 Self::Selector(status.message.clone())
             }
             error => Self::Kube(KubeError::Api(error)),
@@ -223,7 +223,7 @@ fn refused(answer: &Refused) -> ReleaseError {
 async fn one(client: &Client, held: Held) -> (ObjectKey, Result<(), ReleaseError>) {
     let Held { key, mut patch, .. } = held;
     for _ in 0..TRIES {
-        let answer = match kube::patch(client, &key, patch.clone()).await {
+        let answer = match api_server::patch(client, &key, patch.clone()).await {
             Ok(Outcome::Gone) => return (key, Ok(())),
             Ok(Outcome::Now(object)) if Held::of(&object).is_none() => return (key, Ok(())),
             Ok(Outcome::Now(_)) => return (key, Err(refused(&Refused::without_effect("both are still there")))),
@@ -231,7 +231,7 @@ async fn one(client: &Client, held: Held) -> (ObjectKey, Result<(), ReleaseError
             Ok(Outcome::Stale(answer)) => answer,
             Err(error) => return (key, Err(error.into())),
         };
-        match kube::get(client, &key).await {
+        match api_server::get(client, &key).await {
             Ok(Outcome::Now(object)) => match Held::of(&object) {
                 // Nothing has changed, so no test in the patch can have failed.
                 Some(held) if held.patch == patch => return (key, Err(refused(&answer))),
@@ -250,7 +250,7 @@ async fn is_put_back(client: &Client, key: &ObjectKey) -> Result<bool, KubeError
     let until = tokio::time::Instant::now() + PUT_BACK;
     while tokio::time::Instant::now() < until {
         tokio::time::sleep(LOOK_EVERY).await;
-        if let Outcome::Now(object) = kube::get(client, key).await?
+        if let Outcome::Now(object) = api_server::get(client, key).await?
             && Held::of(&object).is_some()
         {
             return Ok(true);

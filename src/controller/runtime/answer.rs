@@ -1,13 +1,13 @@
 //! The API server's answer to a write, read from status, headers and bytes. The client that kube offers for it keeps neither `Retry-After` nor,
 //! where a proxy answers, the HTTP status.
 
-use ::kube::Client;
-use ::kube::client::Body;
-use ::kube::core::Status;
 use http::header::RETRY_AFTER;
 use http::{HeaderMap, Request};
+use kube::Client;
+use kube::client::Body;
+use kube::core::Status;
 
-use super::snapshot::RawIdentity;
+use crate::controller::identity::raw::RawIdentity;
 use crate::domain::Refused;
 
 /// What became of a write.
@@ -22,11 +22,11 @@ pub enum Answer {
 }
 
 /// Sends a write and reads its answer. An error means that there was none, or none that can be read.
-pub async fn send(client: &Client, request: Request<Vec<u8>>) -> ::kube::Result<Answer> {
+pub async fn send(client: &Client, request: Request<Vec<u8>>) -> kube::Result<Answer> {
     let (head, body) = client.send(request.map(Body::from)).await?.into_parts();
     let body = body.collect_bytes().await?;
     if head.status.is_success() {
-        let mut object: RawIdentity = serde_json::from_slice(&body).map_err(::kube::Error::SerdeError)?;
+        let mut object: RawIdentity = serde_json::from_slice(&body).map_err(kube::Error::SerdeError)?;
         object.prune();
         return Ok(Answer::Now(Box::new(object)));
     }

@@ -2,18 +2,18 @@
 
 use std::time::Duration;
 
-use ::kube::api::{ListParams, Patch, PatchParams};
-use ::kube::core::Request;
-use ::kube::{Api, Client, Resource};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use k8s_openapi::jiff::Timestamp;
+use kube::api::{ListParams, Patch, PatchParams};
+use kube::core::Request;
+use kube::{Api, Client, Resource};
 use serde_json::Value;
 
 use super::answer::{self, Answer};
-use super::snapshot::RawIdentity;
 use crate::api::{CRD_NAME, GROUP, PLURAL, proves_absence};
 use crate::apiserver::{self, Silent, WRITE_SILENCE};
+use crate::controller::identity::raw::RawIdentity;
 use crate::domain::session::Misuse;
 use crate::domain::{CrdSight, ExternalId, LOOK_MS, ObjectKey, Refused, Uid};
 use crate::transport;
@@ -73,23 +73,23 @@ pub enum KubeError {
     Misused(#[from] Misuse),
     /// The API server refused what only a bug of ours can send.
     #[error("this is a bug of the operator: {}", words(.0))]
-    Bug(#[source] ::kube::Error),
+    Bug(#[source] kube::Error),
     /// HTTP 404 without proof that the object is gone. It is tried again.
     #[error(
         "404, but no word that this object does not exist: a version of the resource may not be served at the moment, or a proxy or webhook \
          has answered; {}",
         words(.0)
     )]
-    Unproven(#[source] ::kube::Error),
+    Unproven(#[source] kube::Error),
     /// Anything else; it is tried again.
     #[error("{}", words(.0))]
-    Api(#[source] ::kube::Error),
+    Api(#[source] kube::Error),
 }
 
 /// What a person needs of an error: the refusal without its record (of a missing right it names the right and where it is missing), the cause
 /// without what it came through.
-pub fn words(error: &::kube::Error) -> String {
-    if let ::kube::Error::Api(status) = error {
+pub fn words(error: &kube::Error) -> String {
+    if let kube::Error::Api(status) = error {
         return format!("the API server says: {}", status.message);
     }
     apiserver::unreached(error)
@@ -130,11 +130,11 @@ pub async fn crd(client: &Client) -> Result<CrdSight, KubeError> {
     match within(api.get_metadata(CRD_NAME)).await? {
         Ok(found) if found.metadata.deletion_timestamp.is_none() => Ok(CrdSight::Stays),
         Ok(_) => Ok(CrdSight::Going),
-        Err(::kube::Error::Api(status)) if proves_absence(&status, CRD_GROUP, CRD_PLURAL, CRD_NAME) => {
+        Err(kube::Error::Api(status)) if proves_absence(&status, CRD_GROUP, CRD_PLURAL, CRD_NAME) => {
             Ok(CrdSight::Missing)
         }
-        Err(::kube::Error::Api(status)) if status.code == 404 => Err(KubeError::Unproven(::kube::Error::Api(status))),
-        Err(::kube::Error::Api(status)) if status.code == 403 => Ok(CrdSight::Hidden),
+        Err(kube::Error::Api(status)) if status.code == 404 => Err(KubeError::Unproven(kube::Error::Api(status))),
+        Err(kube::Error::Api(status)) if status.code == 403 => Ok(CrdSight::Hidden),
         Err(error) => Err(KubeError::Api(error)),
     }
 }
@@ -152,19 +152,19 @@ fn params() -> PatchParams {
 }
 
 fn json_patch(patch: Value) -> Result<Patch<()>, KubeError> {
-    serde_json::from_value(patch).map(Patch::Json).map_err(|error| KubeError::Bug(::kube::Error::SerdeError(error)))
+    serde_json::from_value(patch).map(Patch::Json).map_err(|error| KubeError::Bug(kube::Error::SerdeError(error)))
 }
 
 /// Runs a request under the deadline.
-pub async fn within<T>(request: impl Future<Output = ::kube::Result<T>>) -> Result<::kube::Result<T>, KubeError> {
+pub async fn within<T>(request: impl Future<Output = kube::Result<T>>) -> Result<kube::Result<T>, KubeError> {
     tokio::time::timeout(DEADLINE, request).await.map_err(|_| KubeError::Deadline)
 }
 
 async fn written(
     client: &Client,
-    request: Result<http::Request<Vec<u8>>, ::kube::core::request::Error>,
+    request: Result<http::Request<Vec<u8>>, kube::core::request::Error>,
 ) -> Result<Outcome, KubeError> {
-    let request = request.map_err(|error| KubeError::Bug(::kube::Error::BuildRequest(error)))?;
+    let request = request.map_err(|error| KubeError::Bug(kube::Error::BuildRequest(error)))?;
     let answer = match within(answer::send(client, request)).await {
         Err(KubeError::Deadline) => return Ok(unanswered(NO_ANSWER)),
         Ok(Err(error)) => match transport::find::<Silent>(&error) {
@@ -202,14 +202,14 @@ fn last_writer(entries: Vec<ManagedFieldsEntry>, since: Timestamp) -> Option<Str
     others.iter().all(|(other, _)| *other < at).then_some(last)
 }
 
-fn outcome(key: &ObjectKey, answer: Result<::kube::Result<RawIdentity>, KubeError>) -> Result<Outcome, KubeError> {
+fn outcome(key: &ObjectKey, answer: Result<kube::Result<RawIdentity>, KubeError>) -> Result<Outcome, KubeError> {
     match answer? {
         Ok(mut object) => {
             object.prune();
             Ok(Outcome::Now(Box::new(object)))
         }
-        Err(::kube::Error::Api(status)) if proves_absence(&status, GROUP, PLURAL, &key.name) => Ok(Outcome::Gone),
-        Err(::kube::Error::Api(status)) if status.code == 404 => Err(KubeError::Unproven(::kube::Error::Api(status))),
+        Err(kube::Error::Api(status)) if proves_absence(&status, GROUP, PLURAL, &key.name) => Ok(Outcome::Gone),
+        Err(kube::Error::Api(status)) if status.code == 404 => Err(KubeError::Unproven(kube::Error::Api(status))),
         Err(error) => Err(KubeError::Api(error)),
     }
 }
@@ -221,8 +221,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_write_without_an_answer_is_told_as_refused() {
-        let never = tower::service_fn(|_: http::Request<::kube::client::Body>| {
-            std::future::pending::<Result<http::Response<::kube::client::Body>, tower::BoxError>>()
+        let never = tower::service_fn(|_: http::Request<kube::client::Body>| {
+            std::future::pending::<Result<http::Response<kube::client::Body>, tower::BoxError>>()
         });
         let key = ObjectKey { namespace: "shop".to_owned(), name: "customer".to_owned() };
         let begun = tokio::time::Instant::now();

@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use super::index::lock;
+use crate::controller::identity::index::lock;
 use crate::domain::Entry;
 use crate::telemetry::{Told, WatchState};
 

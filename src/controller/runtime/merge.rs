@@ -3,10 +3,10 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use ::kube::runtime::reflector::{ObjectRef, Store};
-use ::kube::runtime::watcher;
+use kube::runtime::reflector::{ObjectRef, Store};
+use kube::runtime::watcher;
 
-use super::snapshot::RawIdentity;
+use crate::controller::identity::raw::RawIdentity;
 
 /// What the watches show, merged.
 #[derive(Debug)]

@@ -7,22 +7,22 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use ::kube::api::WatchParams;
-use ::kube::client::Body;
-use ::kube::runtime::reflector::Store;
-use ::kube::runtime::{WatchStreamExt, watcher};
-use ::kube::{Api, Client};
 use futures::future::select_all;
 use futures::stream::{BoxStream, SelectAll};
 use futures::{FutureExt, Stream, StreamExt};
 use http::Request;
+use kube::api::WatchParams;
+use kube::client::Body;
+use kube::runtime::reflector::Store;
+use kube::runtime::{WatchStreamExt, watcher};
+use kube::{Api, Client};
 
-use super::context::Context;
-use super::index::lock;
-use super::kube::words;
+use super::api_server::words;
 use super::merge::{Change, Merge};
-use super::snapshot::RawIdentity;
 use crate::apiserver::WATCH_SECONDS;
+use crate::controller::identity::context::Context;
+use crate::controller::identity::index::lock;
+use crate::controller::identity::raw::RawIdentity;
 use crate::transport;
 
 const PROBE_AGAIN: Duration = Duration::from_secs(1);
@@ -75,8 +75,8 @@ async fn probe(context: &Context, watch: usize, scope: &Scope) -> Result<bool, S
                 context.coverage.stands(watch);
                 return Ok(true);
             }
-            Err(::kube::Error::Api(status)) if status.code == 422 => return Ok(false),
-            Err(::kube::Error::Api(status)) if status.code == 400 && scope.selector.is_some() => {
+            Err(kube::Error::Api(status)) if status.code == 422 => return Ok(false),
+            Err(kube::Error::Api(status)) if status.code == 400 && scope.selector.is_some() => {
                 return Err(status.message.clone());
             }
             Err(error) => why(&error),
@@ -87,9 +87,9 @@ async fn probe(context: &Context, watch: usize, scope: &Scope) -> Result<bool, S
 }
 
 /// Why the API server serves no watch.
-fn why(error: &::kube::Error) -> String {
+fn why(error: &kube::Error) -> String {
     match error {
-        ::kube::Error::Api(status) if status.code == 404 => {
+        kube::Error::Api(status) if status.code == 404 => {
             "the API server knows no Identity; is the CRD installed?".to_owned()
         }
         error => words(error),
@@ -102,7 +102,7 @@ pub fn trouble(error: &watcher::Error) -> String {
         watcher::Error::InitialListFailed(error)
         | watcher::Error::WatchStartFailed(error)
         | watcher::Error::WatchFailed(error) => why(error),
-        watcher::Error::WatchError(status) => words(&::kube::Error::Api(status.clone())),
+        watcher::Error::WatchError(status) => words(&kube::Error::Api(status.clone())),
         watcher::Error::NoResourceVersion => error.to_string(),
     }
 }
@@ -210,9 +210,9 @@ fn told_of(context: &Arc<Context>, watch: usize) -> Client {
                 if is_watch {
                     context.coverage.stands(watch);
                 }
-                served.again(asked, goes_on).map_err(|late| ::kube::Error::Service(late.into()))?;
+                served.again(asked, goes_on).map_err(|late| kube::Error::Service(late.into()))?;
             }
-            Ok::<_, ::kube::Error>(answer)
+            Ok::<_, kube::Error>(answer)
         }
     };
     Client::new(tower::service_fn(send), namespace)

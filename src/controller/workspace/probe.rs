@@ -4,10 +4,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::context::Context;
-use super::dispatcher::Need;
 use super::pinned_client::PinnedClient;
 use super::upstream;
+use crate::controller::identity::context::Context;
+use crate::controller::runtime::dispatcher::Need;
 use crate::domain::{Cause, KeyMark, Look, Reply, backoff};
 use crate::unkey;
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::dispatcher::Slot;
+use crate::controller::runtime::dispatcher::Slot;
 use crate::domain::{Call, Cause, Content, Effect, Fault, Limit, Limits, Meta, Operation, Reply};
 use crate::telemetry::{Metrics, Outcome};
 use crate::transport::TlsFault;
@@ -36,9 +36,11 @@ pub fn without_key(why: &str) -> Answer {
 /// The answer to a call that is not sent, as Unkey has refused the same for a reason that only a person removes.
 pub fn not_sent(Refusal { why, wait }: Refusal) -> Answer {
     let reply = match refusal(&why) {
-        Reply::Failed(fault) => {
-            Reply::Failed(Fault { effect: Effect::None, retry_after: super::clock::millis(wait), ..fault })
-        }
+        Reply::Failed(fault) => Reply::Failed(Fault {
+            effect: Effect::None,
+            retry_after: crate::controller::runtime::clock::millis(wait),
+            ..fault
+        }),
         other => other,
     };
     Answer { reply, error: Some(why) }
@@ -128,7 +130,7 @@ pub fn refusal(error: &unkey::Error) -> Reply {
         Class::RateLimited { retry_after } => Reply::Failed(Fault {
             effect: Effect::None,
             cause: Cause::RateLimited,
-            retry_after: retry_after.map_or(0, super::clock::millis),
+            retry_after: retry_after.map_or(0, crate::controller::runtime::clock::millis),
         }),
         Class::Credential => fault(match error.fault() {
             unkey::Fault::Credential(missing) => Cause::CredentialsMissing(missing.to_string()),

@@ -9,10 +9,10 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::context::Context;
-use super::dispatcher::Need;
 use super::pinned_client::PinnedClient;
 use super::upstream;
+use crate::controller::identity::context::Context;
+use crate::controller::runtime::dispatcher::Need;
 use crate::domain::{Cause, ExternalId, Mono, Operation, Reply, backoff};
 use crate::telemetry::Told;
 use crate::unkey::{self, Class, CreateIdentity};

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 
 use tokio::sync::OwnedSemaphorePermit;
 
+use super::super::raw::{Pokes, RawIdentity};
 use super::{Index, lock};
-use crate::controller::snapshot::{Pokes, RawIdentity};
 use crate::domain::{self, ObjectState, Uid};
 
 /// What is remembered of one life of one object.

@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
+use super::super::raw::RawIdentity;
 use super::{Entry, Facts, Index, Ref, Slot, lock};
-use crate::controller::clock::millis;
-use crate::controller::snapshot::RawIdentity;
+use crate::controller::runtime::clock::millis;
 use crate::domain::{ExternalId, Mono, Uid};
 
 /// So many milliseconds after its time a plan that has not come about is lost. The queue is never so late, unless the whole process stood still: then

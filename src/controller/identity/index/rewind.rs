@@ -1,7 +1,7 @@
 //! Time that went back: etcd was restored from a backup. What is remembered of an object is compared with what is shown of it, and judged anew.
 
+use super::super::raw::RawIdentity;
 use super::{Index, lock};
-use crate::controller::snapshot::RawIdentity;
 use crate::domain;
 
 impl Index {

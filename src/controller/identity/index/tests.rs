@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-use super::super::snapshot::tests::snapshot;
+use super::super::raw::tests::snapshot;
 use super::*;
 use crate::domain::IdentityId;
 

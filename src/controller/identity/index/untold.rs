@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use super::super::raw::RawIdentity;
 use super::{Index, Place, Ref, Turn, lock};
 use crate::api::{ConditionType, IdentityStatus};
-use crate::controller::snapshot::RawIdentity;
 use crate::domain::{Claimant, ExternalId, Uid};
 
 /// By uid.

@@ -167,9 +167,9 @@ mod tests {
     use serde_json::json;
     use tokio::sync::mpsc::unbounded_channel;
 
-    use super::super::super::snapshot::tests::snapshot;
+    use super::super::super::raw::tests::snapshot;
     use super::*;
-    use crate::controller::clock::Clock;
+    use crate::controller::runtime::clock::Clock;
     use crate::domain::Workspace;
 
     /// Whoever was asked in vain lets others go first, until all were; under another root key they begin anew.

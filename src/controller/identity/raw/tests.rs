@@ -1,11 +1,11 @@
 //! What is read of an object, what is kept, and what harms nobody else.
 
-use ::kube::core::{ObjectList, WatchEvent};
+use kube::core::{ObjectList, WatchEvent};
 use serde_json::{Value, json};
 
 use super::*;
 use crate::api::{CLAIM_ANNOTATION, RECONCILE_ANNOTATION};
-use crate::controller::clock::WallClocks;
+use crate::controller::runtime::clock::WallClocks;
 
 /// An object as the API server would show it.
 pub(in crate::controller) fn snapshot(value: &Value) -> RawIdentity {

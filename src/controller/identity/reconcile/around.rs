@@ -1,7 +1,7 @@
 //! The world around a session, as this process knows it.
 
-use crate::controller::context::Context;
-use crate::controller::dispatcher::{Need, Slot};
+use super::super::context::Context;
+use crate::controller::runtime::dispatcher::{Need, Slot};
 use crate::domain::session::{Environment, Permit};
 use crate::domain::{Entry, ExternalId, Gate, KeyMark, Mono, Role, Uid, Witness};
 

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use super::super::index::lock;
 use super::Pass;
-use crate::controller::index::lock;
-use crate::controller::kube::KubeError;
+use crate::controller::runtime::api_server::KubeError;
 use crate::domain::session::Event;
 
 impl Pass<'_> {

@@ -8,15 +8,16 @@ use futures::future::BoxFuture;
 use k8s_openapi::jiff::Timestamp;
 use serde_json::Value;
 
+use super::super::context::Context;
+use super::super::index::lock;
+use super::super::raw::RawIdentity;
+use super::super::{patch, status};
 use super::Pass;
 use crate::api::dropped_from;
-use crate::controller::context::Context;
-use crate::controller::dispatcher::Slot;
-use crate::controller::index::lock;
-use crate::controller::kube::{self, KubeError, Outcome};
-use crate::controller::snapshot::RawIdentity;
-use crate::controller::upstream::Answer;
-use crate::controller::{patch, status, upstream};
+use crate::controller::runtime::api_server::{self, KubeError, Outcome};
+use crate::controller::runtime::dispatcher::Slot;
+use crate::controller::workspace::upstream;
+use crate::controller::workspace::upstream::Answer;
 use crate::domain::session::{self, KubeReply, Learned, Moment, ObjectView, Ticket};
 use crate::domain::{self, Call, Claim, Guard, KubeStep, Look, Object, ReleaseProof, StatusUpdate, Uid};
 use crate::text::printable;
@@ -76,11 +77,11 @@ impl Pass<'_> {
     /// (R2).
     pub(super) async fn look_for_end(&mut self) -> Result<(), KubeError> {
         let ticket = self.sent()?;
-        let found = kube::get(&self.context.client, &self.snapshot.key()).await?;
+        let found = api_server::get(&self.context.client, &self.snapshot.key()).await?;
         let reply = if matches!(found, Outcome::Now(now) if *now.uid() == self.uid) {
             KubeReply::Lives
         } else {
-            KubeReply::Ended { heirs: kube::has_heirs(&self.context.apis, &self.external_id, &self.uid).await? }
+            KubeReply::Ended { heirs: api_server::has_heirs(&self.context.apis, &self.external_id, &self.uid).await? }
         };
         self.replied(ticket, reply).map(drop)
     }
@@ -88,14 +89,14 @@ impl Pass<'_> {
     /// Looks how the object stands.
     async fn refresh(&mut self) -> Result<(), KubeError> {
         let (context, key, ticket) = (self.context, self.snapshot.key(), self.sent()?);
-        let found = self.ask(kube::get(&context.client, &key).boxed()).await?;
+        let found = self.ask(api_server::get(&context.client, &key).boxed()).await?;
         self.take(ticket, found, None).map(drop)
     }
 
     /// Looks whether the whole type goes (R10).
     async fn look_at_crd(&mut self) -> Result<(), KubeError> {
         let ticket = self.sent()?;
-        let (sight, said) = self.beside(kube::crd(&self.context.client).boxed()).await;
+        let (sight, said) = self.beside(api_server::crd(&self.context.client).boxed()).await;
         self.said(said);
         lock(&self.memory).crd_unread = sight.as_ref().err().map(|error| printable(&error.to_string(), MAX_WORDS));
         let (asked_at, window) = (self.session.asked_at(), self.access.policy.window);
@@ -111,7 +112,7 @@ impl Pass<'_> {
             None => None,
             Some(put_on) => {
                 let ago = Duration::from_millis(put_on.until(context.clock.now()));
-                let (manager, said) = self.beside(Box::pin(kube::last_manager(&context.client, &key, ago))).await;
+                let (manager, said) = self.beside(Box::pin(api_server::last_manager(&context.client, &key, ago))).await;
                 self.said(said);
                 manager.unwrap_or_else(|error| {
                     tracing::debug!(%error, "who takes the claim off cannot be seen");
@@ -126,7 +127,7 @@ impl Pass<'_> {
         let object = self.decided_on()?;
         let (key, patch) = (object.key.clone(), patch::claim(&self.snapshot, &object.guard, claim));
         let ticket = self.sent()?;
-        let outcome = kube::patch(&self.context.client, &key, patch).await?;
+        let outcome = api_server::patch(&self.context.client, &key, patch).await?;
         if self.take(ticket, outcome, None)?.written {
             lock(&self.memory).released = false;
         }
@@ -141,7 +142,7 @@ impl Pass<'_> {
         // Before it is sent: the watch may show the end before the answer is here, and there may be none.
         let tried = std::mem::replace(&mut lock(&self.memory).released, true);
         let (context, ticket) = (self.context, self.sent()?);
-        let outcome = self.ask(kube::patch(&context.client, &key, patch).boxed()).await?;
+        let outcome = self.ask(api_server::patch(&context.client, &key, patch).boxed()).await?;
         if !matches!(outcome, Outcome::Now(_)) {
             // Taken back only if it was surely not carried out: without an answer it may have been, or still be.
             lock(&self.memory).released = tried || !outcome.had_no_effect();
@@ -158,14 +159,14 @@ impl Pass<'_> {
         let object = self.decided_on()?;
         let key = object.key.clone();
         let after = status::render(report, &key, &self.uid, before.as_ref(), Timestamp::now());
-        let after = serde_json::to_value(&after).map_err(|error| KubeError::Bug(::kube::Error::SerdeError(error)))?;
+        let after = serde_json::to_value(&after).map_err(|error| KubeError::Bug(kube::Error::SerdeError(error)))?;
         let mut patch = patch::status(&object.guard, raw.as_ref(), &after);
         if domain::begins_takeover(report, &object.recorded) {
             patch = patch::if_not_deleted(patch);
         }
         let ticket = self.sent()?;
         // Not told of if it takes long: what would tell is what hangs.
-        let outcome = kube::patch_status(&self.context.client, &key, patch).await?;
+        let outcome = api_server::patch_status(&self.context.client, &key, patch).await?;
         if self.take(ticket, outcome, Some((report, &after)))?.written {
             if self.session.gone().is_none() && self.context.definition.keeps() {
                 self.context.definition_changed();

@@ -21,7 +21,7 @@ use tokio::sync::{Notify, oneshot};
 pub use self::scheduler::Need;
 use self::scheduler::{Key, Scheduler};
 use super::clock::{Clock, millis};
-use super::index::{Ref, lock};
+use crate::controller::identity::index::{Ref, lock};
 use crate::domain::Uid;
 use crate::telemetry::Metrics;
 use crate::unkey::{self, Bounds, Budget, Heard, LimiterSnapshot, Operation, Refusal, Sent};

@@ -2,12 +2,12 @@
 
 use std::sync::Mutex;
 
-use ::kube::runtime::reflector;
+use kube::runtime::reflector;
 use serde_json::json;
 use watcher::Event;
 
-use super::super::snapshot::tests::snapshot;
 use super::*;
+use crate::controller::identity::raw::tests::snapshot;
 
 fn object(namespace: &str, name: &str) -> RawIdentity {
     snapshot(&json!({"metadata": {"namespace": namespace, "name": name, "uid": format!("{namespace}/{name}")}}))

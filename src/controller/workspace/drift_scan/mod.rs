@@ -17,16 +17,16 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ::kube::runtime::reflector::Store;
 use futures::FutureExt;
 use k8s_openapi::jiff::Timestamp;
+use kube::runtime::reflector::Store;
 use tokio::sync::{Semaphore, watch};
 
 use self::request::End;
 use self::run::Scan;
-use super::clock::millis;
-use super::context::Context;
-use super::snapshot::RawIdentity;
+use crate::controller::identity::context::Context;
+use crate::controller::identity::raw::RawIdentity;
+use crate::controller::runtime::clock::millis;
 use crate::domain::drift_scan::Summary;
 use crate::domain::{KeyMark, Look};
 use crate::telemetry::Told;
@@ -128,7 +128,7 @@ fn report(context: &Context, scan: &Scan<'_>, end: &End, took: Duration, told: &
 
 impl Context {
     /// Takes in what a scan with the key `current` saw of the recorded identities. True if what is missing may be taken for gone.
-    pub(super) fn scanned(&self, summary: &Summary, current: &KeyMark) -> bool {
+    pub(in crate::controller) fn scanned(&self, summary: &Summary, current: &KeyMark) -> bool {
         let Summary { recorded, missing, .. } = *summary;
         for mark in summary.found.keys().filter(|mark| *mark != current) {
             // One that shows its recorded id is all the proof it takes.

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::super::context::Context;
-use super::super::dispatcher::Need;
 use super::super::pinned_client::PinnedClient;
-use super::super::{clock, upstream};
+use super::super::upstream;
+use crate::controller::identity::context::Context;
+use crate::controller::runtime::clock;
+use crate::controller::runtime::dispatcher::Need;
 use crate::domain::{Cause, Mono, backoff};
 use crate::telemetry::ScanEnd;
 use crate::unkey::{self, Class, Client, Operation};

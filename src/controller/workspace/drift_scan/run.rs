@@ -3,16 +3,16 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use ::kube::runtime::reflector::Store;
+use kube::runtime::reflector::Store;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::super::context::Context;
-use super::super::index::{ClaimHolder, Remembered, lock};
-use super::super::snapshot::RawIdentity;
 use super::super::{upstream, witness};
 use super::pagination::Listing;
 use super::request::{Answer, Asker, End};
 use crate::api::Reason;
+use crate::controller::identity::context::Context;
+use crate::controller::identity::index::{ClaimHolder, Remembered, lock};
+use crate::controller::identity::raw::RawIdentity;
 use crate::domain::drift_scan::{Finding, Saw, Sight, Subject, Summary, note};
 use crate::domain::{ExternalId, IdentityId, Mono, Object};
 use crate::unkey::{self, Operation};

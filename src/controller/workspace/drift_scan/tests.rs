@@ -1,6 +1,6 @@
 //! When scans run. What they find is tested on the real parts.
 
-use ::kube::runtime::reflector;
+use kube::runtime::reflector;
 use secrecy::SecretString;
 
 use super::*;
@@ -35,7 +35,7 @@ fn context(metrics: Metrics) -> Arc<Context> {
         resync: Duration::ZERO,
         server_time: ServerTime::default(),
     };
-    let client = ::kube::Client::try_from(::kube::Config::new(nowhere.parse().unwrap())).unwrap();
+    let client = kube::Client::try_from(kube::Config::new(nowhere.parse().unwrap())).unwrap();
     Context::new(client, unkey, &settings, metrics).0
 }
 

@@ -1,0 +1,30 @@
+//! The resource `Identity`.
+//!
+//! | module | does |
+//! |---|---|
+//! | `raw` | the watch type: an object of which nothing but metadata is parsed |
+//! | `definition` | whether the cluster's definition knows all fields of this version |
+//! | `event_handler` | takes what is watched into store and index, and says what is to be looked at |
+//! | `index` | claims, turns and knowledge by externalId; memory by uid |
+//! | `context` / `run` | what all passes share; the queue that runs them |
+//! | `reconcile` | performs one session over one object |
+//! | `overdue` | says in a status that its work waits |
+//! | `left_behind` | tells of identities that stay in Unkey by somebody's hand |
+//! | `orphan_cleanup` | clears up after objects that went in the middle of a create |
+//! | `unmanage` | lets go of all Identities without Unkey, for who leaves |
+//! | `patch` / `status` / `events` | what is written to Kubernetes |
+
+pub mod context;
+mod definition;
+pub mod event_handler;
+mod events;
+pub mod index;
+mod left_behind;
+mod orphan_cleanup;
+mod overdue;
+mod patch;
+pub mod raw;
+mod reconcile;
+pub mod run;
+pub mod status;
+pub mod unmanage;
