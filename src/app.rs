@@ -17,7 +17,7 @@ use crate::leader::{LeaderElector, LeaderError, Leadership, LeaseRef, Timing};
 use crate::telemetry::Metrics;
 use crate::unkey::{self, Credentials};
 
-/// How long a pass under way may take after the first signal, to record what Unkey has done.
+/// How long a reconcile under way may take after the first signal, to record what Unkey has done.
 const DRAIN: Duration = Duration::from_secs(10);
 /// How often the root key's file is looked at while nothing else reads it.
 const KEY_WATCH: Duration = Duration::from_secs(1);
@@ -47,7 +47,7 @@ pub struct Options {
     pub request_timeout: Duration,
     /// Take another workspace for meant (R15).
     pub accept_workspace_change: bool,
-    /// Passes at a time.
+    /// Reconciles at a time.
     pub workers: u16,
     /// Calls to Unkey.
     pub bounds: unkey::Bounds,
@@ -109,7 +109,7 @@ pub enum AppError {
     /// Signals cannot be handled.
     #[error("signals cannot be handled: {0}")]
     Signals(std::io::Error),
-    /// A pass did not end in time after a signal.
+    /// A reconcile did not end in time after a signal.
     #[error("work under way did not end within {} s", DRAIN.as_secs())]
     Drain,
     /// A second signal came.
@@ -130,7 +130,7 @@ impl AppError {
     }
 }
 
-/// Runs the operator until SIGTERM or SIGINT. Then no new work is begun, passes under way record what Unkey has done,
+/// Runs the operator until SIGTERM or SIGINT. Then no new work is begun, reconciles under way record what Unkey has done,
 /// and the process ends; a second signal ends it at once.
 pub async fn run(options: Options) -> Result<(), AppError> {
     let credentials = match &options.root_key_file {
@@ -237,7 +237,7 @@ fn settings(options: &Options, lead: Leadership, server_time: ServerTime) -> Set
             deletion: options.deletion,
             window: controller::millis(options.consistency_window),
             attempt: controller::millis(options.request_timeout),
-            spread: 0,
+            stagger: 0,
             credential: None,
         },
     }

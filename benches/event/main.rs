@@ -1,4 +1,4 @@
-//! Time for a watch event that changes nothing, from its text on: one that no pass could see (a label), and one that a pass has to look at
+//! Time for a watch event that changes nothing, from its text on: one that no reconcile could see (a label), and one that a reconcile has to look at
 //! to find nothing to do. And time for the look for objects that nothing is planned for, for each object at rest.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)] // a failed step ends the bench
 

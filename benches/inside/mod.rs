@@ -1,4 +1,4 @@
-//! The parts of a process that a watch event goes through, without a control plane: the watch type, the table, and a pass that finds
+//! The parts of a process that a watch event goes through, without a control plane: the watch type, the table, and a reconcile that finds
 //! nothing to do. Events are text, as the API server sends them.
 
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use unkey_operator::unkey::{Bounds, Client, Credentials, Options};
 #[allow(dead_code)] // it serves more benches than these
 mod object;
 
-/// An event of a Ready object, as the API server would send it. With `finalizers` of others, a pass has to see that it means nothing.
+/// An event of a Ready object, as the API server would send it. With `finalizers` of others, a reconcile has to see that it means nothing.
 pub fn event(number: usize, credential: &str, finalizers: &[&str]) -> String {
     let name = object::name(number);
     let uid = format!("6f1e2d3c-0000-4000-8000-{number:012}");
@@ -109,7 +109,7 @@ impl Inside {
             window: 30_000,
             attempt: 30_000,
             credential: None,
-            spread: 0,
+            stagger: 0,
         };
         let settings = Settings {
             scope: Scope { namespaces: vec!["tenants".to_owned()], selector: None },
@@ -132,7 +132,7 @@ impl Inside {
         self.context.rescue()
     }
 
-    /// Takes in an event as the watch does, and runs the pass that follows, if one does. True if one did.
+    /// Takes in an event as the watch does, and runs the reconcile that follows, if one does. True if one did.
     pub fn take(&mut self, text: &str) -> bool {
         let event: WatchEvent<RawIdentity> = serde_json::from_str(text).unwrap();
         let WatchEvent::Modified(mut object) = event else { panic!("{text}") };
@@ -140,7 +140,7 @@ impl Inside {
         let Some(object) = self.intake.take(Change::Applied(object)) else { return false };
         let object = self.store.get(&reflector::ObjectRef::from_obj(&object)).unwrap();
         // It finds nothing to do, so it never waits.
-        controller::visit(object, Arc::clone(&self.context)).now_or_never().expect("nothing to do");
+        controller::reconcile_once(object, Arc::clone(&self.context)).now_or_never().expect("nothing to do");
         true
     }
 }

@@ -54,7 +54,7 @@ impl Shared {
         let credential = self.credentials.get().await?;
         let again = copy(&request);
         let answer = self.service(&credential)?.oneshot(request).await?;
-        self.time.hear(answer.headers());
+        self.time.observe(answer.headers());
         if answer.status() != StatusCode::UNAUTHORIZED {
             return Ok(answer);
         }

@@ -29,7 +29,7 @@ impl ServerTime {
     }
 
     /// Takes in the headers of an answer.
-    pub(super) fn hear(&self, headers: &HeaderMap) {
+    pub(super) fn observe(&self, headers: &HeaderMap) {
         let date = headers.get(DATE).and_then(|date| date.to_str().ok());
         let Some(date) = date.and_then(|date| PARSER.parse_timestamp(date).ok()) else { return };
         *self.heard() = Some(Heard { seconds: date.as_second(), at: Instant::now() });
@@ -50,7 +50,7 @@ mod tests {
     fn told(date: &str) -> Option<i64> {
         let time = ServerTime::default();
         let headers = HeaderMap::from_iter([(DATE, HeaderValue::from_str(date).unwrap())]);
-        time.hear(&headers);
+        time.observe(&headers);
         time.seconds()
     }
 

@@ -14,7 +14,7 @@ mod workspace;
 pub use identity::context::{Context, Settings};
 pub use identity::event_handler::EventHandler;
 pub use identity::raw::RawIdentity;
-pub use identity::run::{RunError, run, visit};
+pub use identity::run::{RunError, reconcile_once, run};
 pub use identity::status::render as render_status;
 pub use identity::unmanage::{ReleaseError, Released, StopError, SurveyError, UnmanagePlan};
 pub use runtime::clock::{Clock, millis};

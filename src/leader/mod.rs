@@ -28,7 +28,7 @@ pub use self::election::Timing;
 use self::election::{Answer, Ask, Election, Record};
 use crate::api::proves_absence;
 use crate::apiserver;
-use crate::telemetry::Told;
+use crate::telemetry::LogOnce;
 
 /// Whether this process may act. Cheap to ask, so ask before every write.
 #[derive(Clone, Debug)]
@@ -119,17 +119,17 @@ pub struct LeaderElector {
     election: Election,
     /// As it was last read or written: labels and the like stay as they are.
     lease: Option<Lease>,
-    told: Told,
-    dice: RandomState,
+    told: LogOnce,
+    jitter: RandomState,
 }
 
 impl LeaderElector {
     /// For the lease of that name. `client` should serve nothing else, so that no queue holds up a renewal.
     pub fn new(client: Client, place: &LeaseRef, timing: Timing, lead: Leadership) -> Self {
-        let dice = RandomState::new();
+        let jitter = RandomState::new();
         let LeaseRef { namespace, name, holder } = place;
         // Of this process alone: a restarted container must not take its predecessor's lease for its own.
-        let me = format!("{holder}_{:016x}", dice.hash_one(std::process::id()));
+        let me = format!("{holder}_{:016x}", jitter.hash_one(std::process::id()));
         Self {
             api: Api::namespaced(client, namespace),
             name: name.clone(),
@@ -138,8 +138,8 @@ impl LeaderElector {
             timing,
             lead,
             lease: None,
-            told: Told::default(),
-            dice,
+            told: LogOnce::default(),
+            jitter,
         }
     }
 
@@ -270,7 +270,7 @@ impl LeaderElector {
 
     /// Up to a fifth more, so that candidates do not ask in step.
     fn jittered(&self, wait: Duration, seed: Duration) -> Duration {
-        let part = u32::try_from(self.dice.hash_one(seed) % 200).unwrap_or(0);
+        let part = u32::try_from(self.jitter.hash_one(seed) % 200).unwrap_or(0);
         wait + wait * part / 1_000
     }
 }

@@ -28,7 +28,7 @@ fn having_read(record: Record) -> Election {
     election
 }
 
-/// As in a process that stood still: the passes wake before whoever renews.
+/// As in a process that stood still: the reconciles wake before whoever renews.
 #[test]
 fn a_term_that_has_run_out_is_over_though_nobody_has_said_so() {
     let lead = Leadership::to_be_won();
@@ -160,7 +160,7 @@ struct Server {
 }
 
 impl Server {
-    fn hear(&mut self, ask: &Ask, who: usize) -> Answer {
+    fn observe(&mut self, ask: &Ask, who: usize) -> Answer {
         let expected = match ask {
             Ask::Get => return self.lease.clone().map_or(Answer::Absent, Answer::Is),
             Ask::Create => None,
@@ -264,7 +264,7 @@ proptest! {
                     server.deleted = true;
                     server.lease = None;
                 }
-                let answer = server.hear(&ask, who);
+                let answer = server.observe(&ask, who);
                 match (&mut candidates[who].asked, fate.back) {
                     (Some(asked), Some(back)) if asked.number == number => asked.answer = Some((now + back, answer)),
                     _ => {}

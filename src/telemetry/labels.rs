@@ -27,8 +27,8 @@ macro_rules! words {
 }
 
 words! {
-    /// How a pass over an object ended.
-    PassEnd {
+    /// How a reconcile over an object ended.
+    ReconcileResult {
         /// As it should.
         Ok = "ok",
         /// The API server refused something, or did not answer.

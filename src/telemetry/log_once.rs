@@ -2,9 +2,9 @@
 
 /// The last thing that was told: it is not told again until something else was, or all was well in between.
 #[derive(Debug, Default)]
-pub struct Told(Option<String>);
+pub struct LogOnce(Option<String>);
 
-impl Told {
+impl LogOnce {
     /// True if this was not the last thing told. It is from now on.
     pub fn is_news(&mut self, what: &str) -> bool {
         let is_news = self.0.as_deref() != Some(what);
@@ -22,7 +22,7 @@ impl Told {
 
 #[test]
 fn what_goes_on_is_told_once() {
-    let mut told = Told::default();
+    let mut told = LogOnce::default();
     assert!(!told.ends(), "nothing was told");
     assert_eq!(["a", "a", "b", "a"].map(|what| told.is_news(what)), [true, false, true, true]);
     assert!(told.ends() && !told.ends());

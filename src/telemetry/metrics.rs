@@ -15,8 +15,8 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Metric, Registry, Unit};
 
-use super::labels::{Outcome, PassEnd, WatchState};
-use super::permits::Permits;
+use super::labels::{Outcome, ReconcileResult, WatchState};
+use super::queues::Queues;
 use super::scans::Scans;
 use super::watches::Watches;
 use crate::api::{EventReason, Reason};
@@ -44,7 +44,7 @@ struct Inner {
     refused: Family<ByWrite, Gauge>,
     untold: Gauge,
     scans: Scans,
-    permits: Permits,
+    queues: Queues,
     watches: Watches,
 }
 
@@ -153,9 +153,9 @@ where
 impl Default for Metrics {
     fn default() -> Self {
         let mut registry = Registry::with_prefix("unkey_operator");
-        let ends = PassEnd::ALL.iter().map(|end| ByResult { result: Word(end.as_str()) });
-        let reconciles = counters(&mut registry, "reconciles", "Passes over an object, by result", ends);
-        let help = "How long a pass over an object took, waits for a permit not counted";
+        let ends = ReconcileResult::ALL.iter().map(|end| ByResult { result: Word(end.as_str()) });
+        let reconciles = counters(&mut registry, "reconciles", "Reconciles over an object, by result", ends);
+        let help = "How long a reconcile over an object took, waits for a permit not counted";
         let passes = Histogram::new([0.000_1, 0.001, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0]);
         registry.register_with_unit("reconcile_duration", help, Unit::Seconds, passes.clone());
         let help = "From when a change, a new object or a failure was seen until Unkey and the status were in step with it again";
@@ -167,7 +167,7 @@ impl Default for Metrics {
         registry.register_with_unit("oldest_unsynced_age", help, Unit::Seconds, oldest.clone());
         let help =
             "Things done that a status cannot show, each an event too: Adopted, DriftCorrected, Recreated and the like";
-        let told = counters(&mut registry, "notes", help, EventReason::ALL.map(ByEvent::of));
+        let told = counters(&mut registry, "events", help, EventReason::ALL.map(ByEvent::of));
         let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
         registry.register("build", "The operator's version", build);
         let of = |operation: Operation| Outcome::ALL.iter().map(move |outcome| ByOutcome::of(operation, *outcome));
@@ -209,7 +209,7 @@ impl Default for Metrics {
         let help = "Those of them that neither a status nor an event tells of";
         let untold = registered(&mut registry, "writes_refused_untold", help);
         let scans = Scans::register(&mut registry);
-        let permits = Permits::register(&mut registry);
+        let queues = Queues::register(&mut registry);
         let watches = Watches::register(&mut registry);
         Self(Arc::new(Inner {
             registry: Mutex::new(registry),
@@ -228,15 +228,15 @@ impl Default for Metrics {
             refused,
             untold,
             scans,
-            permits,
+            queues,
             watches,
         }))
     }
 }
 
 impl Metrics {
-    /// A pass ended.
-    pub fn reconciled(&self, end: PassEnd, took: Duration) {
+    /// A reconcile ended.
+    pub fn reconciled(&self, end: ReconcileResult, took: Duration) {
         self.0.reconciles.get_or_create(&ByResult { result: Word(end.as_str()) }).inc();
         self.0.passes.observe(took.as_secs_f64());
     }
@@ -269,9 +269,9 @@ impl Metrics {
         self.0.rescued.inc();
     }
 
-    /// A pass or a task has waited so long in that lane.
+    /// A reconcile or a task has waited so long in that lane.
     pub fn waited(&self, lane: &'static str, waited: Duration) {
-        self.0.permits.waited(lane, waited);
+        self.0.queues.waited(lane, waited);
     }
 
     /// The scan's own.
@@ -285,7 +285,7 @@ impl Metrics {
     ///
     /// Only if a metric cannot be written as text, which is a bug.
     pub fn render(&self, view: &Gauges) -> Result<String, fmt::Error> {
-        self.0.permits.show(&view.calls, &view.waiting, view.unwitnessed);
+        self.0.queues.show(&view.calls, &view.waiting, view.unwitnessed);
         self.0.watches.show(&view.watches, view.dropped);
         self.0.leads.set(i64::from(view.leads));
         for (write, count) in view.refused {

@@ -4,11 +4,11 @@ mod labels;
 mod log;
 mod log_once;
 mod metrics;
-mod permits;
+mod queues;
 mod scans;
 mod watches;
 
-pub use labels::{Outcome, PassEnd, ScanEnd, WatchState};
+pub use labels::{Outcome, ReconcileResult, ScanEnd, WatchState};
 pub use log::{LogFormat, init};
-pub use log_once::Told;
+pub use log_once::LogOnce;
 pub use metrics::{Gauges, InFlight, Metrics};

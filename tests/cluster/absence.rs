@@ -163,7 +163,7 @@ async fn s44_a_definition_that_cannot_be_read_is_told() {
     }
 }
 
-/// What is cleared up after an object: neither its own absence nor that of an heir is believed without proof.
+/// What is cleared up after an object: neither its own absence nor that of an successor is believed without proof.
 #[tokio::test]
 async fn s44_the_clean_up_waits_for_a_proof() {
     let (world, proxy) = World::new("clean-up").await.behind_proxy().await;
@@ -173,14 +173,14 @@ async fn s44_the_clean_up_waits_for_a_proof() {
     world.create(name, &spec(name, 1)).await;
     world.until_hit(held, 1).await;
     let look = proxy.order(Fault::new(FaultKind::page_not_found()).verb("get").on("identities").of(name).times(2));
-    let heirs = proxy.order(Fault::new(FaultKind::page_not_found()).verb("list").on("identities").times(2));
+    let successors = proxy.order(Fault::new(FaultKind::page_not_found()).verb("list").on("identities").times(2));
     world.patch(name, &json!({"metadata": {"finalizers": null}})).await;
     world.delete(name).await;
     world.workspace.release(held);
     eventually("what was left to be cleared up", async || world.workspace.live(name).is_none().then_some(())).await;
     until_struck(&proxy, look, 2).await;
-    until_struck(&proxy, heirs, 2).await;
-    // The pass that was under way may have met one of the four.
+    until_struck(&proxy, successors, 2).await;
+    // The reconcile that was under way may have met one of the four.
     assert!(operator.log().matches("not cleared up yet").count() >= 3);
 }
 
@@ -215,7 +215,7 @@ async fn s44_a_version_that_is_not_served_for_a_while() {
     for held in held {
         world.workspace.release(held);
     }
-    let failed = || operator.log().matches("the pass failed").count();
+    let failed = || operator.log().matches("the reconcile failed").count();
     eventually("each to have failed twice", async || (failed() >= 6).then_some(())).await;
     serve(true).await;
     eventually("the version to be served", async || world.try_get("edited").await.is_ok().then_some(())).await;

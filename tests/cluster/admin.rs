@@ -191,10 +191,10 @@ async fn what_was_done_on_its_own_is_counted() {
     world.ready("a").await;
     world.event("a", "Adopted").await;
     world.mutate("a", &json!({"meta": {"n": 2}}));
-    world.poke("a", "now").await;
+    world.request_reconcile("a", "now").await;
     world.event("a", "DriftCorrected").await;
     let metrics = operator.metrics().await;
-    let count = |event| metrics.sum("unkey_operator_notes_total", &[("event", event)]);
+    let count = |event| metrics.sum("unkey_operator_events_total", &[("event", event)]);
     assert_eq!(["Adopted", "DriftCorrected", "Recreated", "Orphaned"].map(count), [1, 1, 0, 0]);
 }
 

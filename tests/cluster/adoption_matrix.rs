@@ -147,7 +147,7 @@ async fn refused_and_checked() {
     world.create("x", &json!({"externalId": "x", "meta": {"a": 1}})).await;
     world.reason("x", "AlreadyExists").await;
     let before = world.cost_so_far("x").await;
-    world.poke("x", "1").await;
+    world.request_reconcile("x", "1").await;
     assert_eq!(world.cost_since("x", before).await, Cost::CHECK);
     assert_eq!(world.events("x").await.len(), 1, "stalled began once");
     assert!(world.workspace.delete("x"));

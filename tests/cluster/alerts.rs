@@ -258,7 +258,7 @@ async fn a_person_has_to_act() {
 async fn what_happens_behind_its_back() {
     let (world, operator, before) = well("alerts-drift").await;
     world.mutate("a", &json!({"meta": {"not": "ours"}}));
-    world.poke("a", "1").await;
+    world.request_reconcile("a", "1").await;
     world.event("a", "DriftCorrected").await;
     assert_fires(&before, &scrape(&operator).await, &["UnkeyDriftKeepsComing"]);
 
@@ -388,7 +388,7 @@ async fn every_query_names_what_is_there() {
     for name in ["b", "c", "d"] {
         fast.ready(name).await;
     }
-    let waited = "unkey_operator_permit_wait_seconds_count";
+    let waited = "unkey_operator_queue_duration_seconds_count";
     eventually("one to have waited", async || (operator.metrics().await.sum(waited, &[]) > 0).then_some(())).await;
     let metrics = operator.metrics().await;
     let dashboard: Value = serde_json::from_str(&fs::read_to_string(chart_file("dashboard.json")).unwrap()).unwrap();

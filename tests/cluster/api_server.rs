@@ -58,7 +58,8 @@ async fn the_api_server_dies_while_unkey_works() {
         world.workspace.release(fault);
     }
     for name in ["created", "updated", "deleted", "drifted"] {
-        let failed = |line: &str| line.contains("the pass failed") && line.contains(&format!("identity=\"{name}\""));
+        let failed =
+            |line: &str| line.contains("the reconcile failed") && line.contains(&format!("identity=\"{name}\""));
         eventually(&format!("the pass over {name} to fail"), async || operator.log().lines().any(failed).then_some(()))
             .await;
     }
@@ -98,12 +99,12 @@ async fn nothing_is_written_upstream_without_the_api_server() {
     world.reason("deleting", "DeletionBlocked").await;
     world.plane.kill_server(Server::ApiServer);
     let failed =
-        |name: &str| operator.log().lines().any(|line| line.contains("the pass failed") && line.contains(name));
+        |name: &str| operator.log().lines().any(|line| line.contains("the reconcile failed") && line.contains(name));
     eventually("both to look at their object first", async || (failed("failing") && failed("deleting")).then_some(()))
         .await;
     world.workspace.clear_faults();
     let writes = world.workspace.counts().writes();
-    let passes = || operator.log().matches("the pass failed").count();
+    let passes = || operator.log().matches("the reconcile failed").count();
     let before = passes();
     eventually("some more passes", async || (passes() > before).then_some(())).await;
     assert_eq!(world.workspace.counts().writes(), writes);

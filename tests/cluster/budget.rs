@@ -38,7 +38,7 @@ async fn an_edit_elsewhere_does_not_wait_for_what_one_namespace_brings() {
     create_many(&many, "flood", 60).await;
     // The burst is used up, and most of the flood waits.
     eventually("the flood to be limited", async || {
-        (operator.metrics().await.sum("unkey_operator_permits_waited_for", &[("lane", "changes")]) > 30).then_some(())
+        (operator.metrics().await.sum("unkey_operator_queue_depth", &[("lane", "changes")]) > 30).then_some(())
     })
     .await;
     let before = many.workspace.requests().last().map_or(0, |entry| entry.number);
@@ -152,7 +152,7 @@ async fn half_of_the_workspaces_limit_is_left_alone() {
     assert!(counts.total <= 60, "{} of 60 that are ours", counts.total);
 }
 
-/// A pass that has read goes on to its write before others begin: it would have to read again, and for ever while others wait.
+/// A reconcile that has read goes on to its write before others begin: it would have to read again, and for ever while others wait.
 #[tokio::test]
 async fn what_was_read_is_not_read_again_for_want_of_a_permit() {
     let world = World::new("budget-further").await;

@@ -154,7 +154,7 @@ async fn one_that_comes_between_read_and_write_stays() {
     world.append("x", &theirs("Suspended", "another operator's")).await;
     proxy.release(hold);
     let suspended = world.until("x", "suspended", |it| condition(it, "Suspended")["reason"] == "Suspended").await;
-    assert_eq!((foreign(&suspended), operator.log().contains("the pass failed")), (kept.clone(), false));
+    assert_eq!((foreign(&suspended), operator.log().contains("the reconcile failed")), (kept.clone(), false));
     // Before the first status of ours.
     let hold = held(&proxy, "y");
     world.create("y", &json!({"externalId": "y"})).await;

@@ -41,7 +41,7 @@ async fn owner_is_stable() {
     assert!(message.contains("'x'") && message.contains("Delete one of the two"), "{message}");
     let told = world.event("other-0", "ExternalIdConflict").await;
     assert_eq!((told.kind.as_str(), told.note), ("Warning", message));
-    world.poke("other-0", "1").await;
+    world.request_reconcile("other-0", "1").await;
     world.barrier().await;
     let counts = world.calls();
     assert!(operator.terminate().success());

@@ -40,7 +40,7 @@ async fn a_rotated_key_is_used_without_a_restart() {
     world.assert_in_step().await;
 }
 
-/// The key file is looked at once a second; a pass that begins sooner notices as well.
+/// The key file is looked at once a second; a reconcile that begins sooner notices as well.
 #[tokio::test]
 async fn an_edit_right_after_a_rotation_goes_out_with_the_new_key() {
     let world = World::new("swiftly-rotated").await;

@@ -1,4 +1,4 @@
-//! S33: the future that performs a pass is dropped at every await. It is polled by hand, on the real parts but in this process, and dropped
+//! S33: the future that performs a reconcile is dropped at every await. It is polled by hand, on the real parts but in this process, and dropped
 //! after its k-th `Pending`, for all k until the workflow ends undisturbed; then the controller runs on the same memory. Whatever request was
 //! not sent, was on its way or was answered unheard, the end is that of the undisturbed run.
 //!

@@ -99,8 +99,8 @@ impl Edit {
 fn is_done(object: Option<&Value>) -> bool {
     let Some(object) = object else { return true };
     let (meta, ready) = (&object["metadata"], condition(object, "Ready"));
-    let poke = meta.pointer("/annotations/unkey.com~1reconcile-requested-at");
-    let poked = poke.is_none_or(|poke| object["status"]["lastHandledReconcileAt"] == *poke);
+    let request_reconcile = meta.pointer("/annotations/unkey.com~1reconcile-requested-at");
+    let poked = request_reconcile.is_none_or(|request_reconcile| object["status"]["lastHandledReconcileAt"] == *request_reconcile);
     let suspended = ready["reason"] == "Suspended" || ready["reason"] == "DeletionBlocked";
     let rests = meta.get("deletionTimestamp").is_none() && ready["status"] == "True" && poked;
     ready["observedGeneration"] == meta["generation"] && (rests || suspended)

@@ -84,7 +84,7 @@ async fn what_repeats_is_one_event_and_outlives_its_deletion() {
     let mut first = None;
     for time in 1..=3 {
         world.mutate(&name, &json!({"meta": {"n": time}}));
-        world.poke(&name, &time.to_string()).await;
+        world.request_reconcile(&name, &time.to_string()).await;
         let event = counted(time).await;
         assert_eq!(*first.get_or_insert(event.clone()), event);
     }
@@ -92,8 +92,8 @@ async fn what_repeats_is_one_event_and_outlives_its_deletion() {
     let api: Api<Event> = Api::namespaced(world.client.clone(), &world.namespace);
     api.delete(&first, &DeleteParams::default()).await.unwrap();
     world.mutate(&name, &json!({"meta": {"n": 4}}));
-    world.poke(&name, "4").await;
+    world.request_reconcile(&name, "4").await;
     assert_ne!(counted(1).await, first);
     // An object elsewhere that waits for its events does not hold up the next one.
-    tokio::time::timeout(Duration::from_secs(20), world.poke(&name, "5")).await.unwrap();
+    tokio::time::timeout(Duration::from_secs(20), world.request_reconcile(&name, "5")).await.unwrap();
 }

@@ -24,11 +24,11 @@ async fn s21_two_clusters_that_disagree_stop_after_three_corrections_each() {
     let object = loop {
         rounds += 1;
         assert!(rounds <= 5, "they go on for ever: {:?}", here.requests_on(Operation::Update, "contested"));
-        here.poke("mine", &rounds.to_string()).await;
+        here.request_reconcile("mine", &rounds.to_string()).await;
         if let Some(object) = stopped(&here).await {
             break object;
         }
-        there.poke("mine", &rounds.to_string()).await;
+        there.request_reconcile("mine", &rounds.to_string()).await;
         if let Some(object) = stopped(&there).await {
             break object;
         }
@@ -39,7 +39,7 @@ async fn s21_two_clusters_that_disagree_stop_after_three_corrections_each() {
     // From now on neither finds a reason to write.
     let updates = here.calls()[2];
     for (n, world) in [&here, &there, &here, &there].into_iter().enumerate() {
-        world.poke("mine", &format!("later-{n}")).await;
+        world.request_reconcile("mine", &format!("later-{n}")).await;
     }
     assert!(here.calls()[2] - updates <= 1, "the one that did not give up may correct what it then finds");
     // A new generation is tried at once.

@@ -108,7 +108,7 @@ async fn a_watch_that_ends_misses_nothing() {
         assert_eq!(counts("reverted"), (1, 0, 0), "{word}");
         assert_eq!(counts("deleted"), (1, 0, 1), "{word}");
         assert_eq!(counts("brief"), (0, 0, 0), "{word}");
-        // Left in Unkey by the user's hand, and taken over by the heir of the name.
+        // Left in Unkey by the user's hand, and taken over by the successor of the name.
         assert_eq!((counts("replaced").1, counts("replaced").2), (0, 0), "{word}");
         assert_eq!(world.get(&name("replaced")).await.unwrap()["status"]["origin"], "Adopted", "{word}");
     }
@@ -138,7 +138,7 @@ async fn an_api_server_that_is_too_busy() {
         world.seed(&name, &json!({"meta": {"n": 1}}));
         if verb == "list" {
             assert!(world.workspace.delete(&name));
-            // It goes in the middle of its create: who clears up after it asks for heirs.
+            // It goes in the middle of its create: who clears up after it asks for successors.
             let held =
                 world.workspace.order(UpstreamOrder::new(UpstreamFault::Hold).on(Operation::Create).of(&name).once());
             world.create(&name, &spec(&name, 1)).await;
@@ -182,7 +182,7 @@ async fn an_api_server_that_is_too_busy_for_an_event_to_be_told_again() {
     let drift = async |n: u32| {
         let meta = Some(serde_json::Map::from_iter([("n".to_owned(), json!("drifted"))]));
         assert!(world.workspace.mutate("drifts", Seed { external_id: String::new(), meta, ratelimits: None }));
-        world.poke("drifts", &n.to_string()).await;
+        world.request_reconcile("drifts", &n.to_string()).await;
         assert_eq!(world.workspace.live("drifts").unwrap().meta, json!({"n": 1}));
     };
     drift(1).await;

@@ -40,7 +40,7 @@ async fn create_full() {
     ]);
     assert_eq!(upstream["ratelimits"], stored);
     assert_eq!(world.cost_since("full", Cost::NOTHING).await, Cost::CREATE);
-    assert_eq!(world.poke("full", "1").await["status"]["lastHandledReconcileAt"], "1");
+    assert_eq!(world.request_reconcile("full", "1").await["status"]["lastHandledReconcileAt"], "1");
     let checked = Cost { status: 2, gets: 1, ..Cost::CREATE };
     assert_eq!(world.cost_since("full", Cost::NOTHING).await, checked, "what was sent reads back as equal");
 }

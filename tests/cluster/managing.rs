@@ -202,7 +202,7 @@ async fn a_stop_ends_when_nothing_stands_in_the_way() {
     let seen = scans();
     eventually("two scans", async || (scans() >= seen + 2).then_some(())).await;
     assert_eq!(world.cost_since("x", before.0).await, Cost::NOTHING, "R12");
-    let object = world.poke("x", "1").await;
+    let object = world.request_reconcile("x", "1").await;
     let message = condition(&object, "Ready")["message"].as_str().unwrap().to_owned();
     assert!(message.contains("meta.another") && !message.contains("meta.email"), "{message}");
 

@@ -54,7 +54,7 @@ async fn unwitnessed(operator: &Operator) -> u64 {
     metrics.sum(UNWITNESSED, &[])
 }
 
-/// Takes permissions away under a deletion, an edit, a poke and a newcomer, looks at what is said, and gives them back.
+/// Takes permissions away under a deletion, an edit, a reconcile request and a newcomer, looks at what is said, and gives them back.
 async fn loses(name: &str, masks: bool, lost: Lost) {
     let (world, _operator) = filled(name, &["stays", "goes", "edited", "poked"]).await;
     let ids = ["stays", "edited", "poked"].map(|it| world.workspace.live(it).unwrap().id);

@@ -14,7 +14,7 @@ async fn check_of_a_healthy_one() {
     let ready = condition(&world.ready("x").await, "Ready");
     for value in ["2031-01-01T00:00:00Z", "anything else", ""] {
         let before = world.cost_so_far("x").await;
-        let object = world.poke("x", value).await;
+        let object = world.request_reconcile("x", value).await;
         assert_eq!(condition(&object, "Ready"), ready, "unchanged, its time of change too");
         assert_eq!(world.cost_since("x", before).await, Cost::CHECK, "'{value}'");
     }
@@ -42,7 +42,7 @@ async fn drift_is_corrected() {
     ] {
         let before = world.cost_so_far("x").await;
         world.mutate("x", &theirs);
-        let object = world.poke("x", &theirs.to_string()).await;
+        let object = world.request_reconcile("x", &theirs.to_string()).await;
         assert_eq!(condition(&object, "Ready"), ready, "{theirs}");
         let now = world.upstream("x");
         assert_eq!((&now["meta"], &now["ratelimits"]), (&json!({"a": 1}), &limits), "{theirs}");
@@ -55,7 +55,7 @@ async fn drift_is_corrected() {
     // What is not managed is nobody's drift.
     world.mutate("y", &json!({"ratelimits": limits}));
     let before = world.cost_so_far("y").await;
-    world.poke("y", "1").await;
+    world.request_reconcile("y", "1").await;
     assert_eq!(world.cost_since("y", before).await, Cost::CHECK);
     assert_eq!(world.upstream("y")["ratelimits"], limits);
 }
@@ -68,7 +68,7 @@ async fn vanished_is_created_again() {
     let old = world.ready("x").await["status"]["identityId"].clone();
     let before = world.cost_so_far("x").await;
     assert!(world.workspace.delete("x"));
-    let object = world.poke("x", "1").await;
+    let object = world.request_reconcile("x", "1").await;
     let object = if condition(&object, "Ready")["status"] == "True" { object } else { world.ready("x").await };
     let now = world.upstream("x");
     assert_ne!(now["id"], old);

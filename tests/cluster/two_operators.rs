@@ -361,7 +361,7 @@ async fn two_claims_on_one_external_id() {
             world.until(loser, "without a claim", |it| it["metadata"].get("finalizers").is_none()).await;
         }
         assert_eq!(world.workspace.snapshot().live.len(), 1);
-        // The heir is made while one of the two looks away.
+        // The successor is made while one of the two looks away.
         one.signal("STOP");
         world.delete(owner).await;
         world.gone(owner).await;

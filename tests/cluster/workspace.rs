@@ -77,10 +77,10 @@ async fn s04_in_another_workspace_nothing_is_created_and_nothing_let_go() {
     assert_eq!(world.calls()[0], calls[0] + 2, "the two new ones");
 }
 
-/// A pass that was under way when the key was replaced sends nothing more: neither with the key it began with, whose workspace
+/// A reconcile that was under way when the key was replaced sends nothing more: neither with the key it began with, whose workspace
 /// nobody means any more, nor with the new one, under which it has seen nothing.
 #[tokio::test]
-async fn s04_a_pass_that_outlives_its_key_goes_no_further() {
+async fn s04_a_reconcile_that_outlives_its_key_goes_no_further() {
     let (world, operator) = filled("outlived", 2).await;
     let elsewhere = world.emulator.workspace("outlived-elsewhere");
     elsewhere.add_root_key(OTHER, Permissions::ALL);

@@ -3,13 +3,13 @@
 use serde_json::Value;
 use unkey_operator::api::Reason;
 use unkey_operator::controller::RawIdentity;
-use unkey_operator::domain::{FieldHash, Mark, Mono, Object, Phase};
+use unkey_operator::domain::{FieldHash, ClaimState, Mono, Object, Phase};
 
 use super::fixtures::{Fixture, all};
 use super::harness::condition;
 
 /// An object as a decision sees it.
-#[allow(clippy::default_trait_access)] // the type of what remembers pokes has no name out here
+#[allow(clippy::default_trait_access)] // the type of what remembers reconcile requests has no name out here
 pub fn read(object: &Value) -> Object {
     let snapshot: RawIdentity = serde_json::from_value(object.clone()).unwrap();
     snapshot.read(Mono::ZERO, &Default::default(), &mut Default::default())
@@ -33,10 +33,10 @@ fn claims() {
         let Fixture { object, .. } = &fixture;
         let read = read(object);
         let Some((uid, hash, given_up)) = claim(object) else {
-            assert_eq!((read.mark, read.finalizer), (Mark::Absent, false), "{}", fixture.title());
+            assert_eq!((read.claim, read.finalizer), (ClaimState::Absent, false), "{}", fixture.title());
             continue;
         };
-        let own = read.mark.own().unwrap_or_else(|| panic!("{}: {:?}", fixture.title(), read.mark));
+        let own = read.claim.own().unwrap_or_else(|| panic!("{}: {:?}", fixture.title(), read.claim));
         assert_eq!(Some(uid.as_str()), text(object, "/metadata/uid"), "{}", fixture.title());
         assert_eq!(own.hash.as_str(), hash, "{}", fixture.title());
         assert_eq!(own.given_up.as_ref().map(|id| id.as_str().to_owned()), given_up, "{}", fixture.title());
@@ -60,7 +60,7 @@ fn statuses() {
         assert_eq!(Some(uid), text(object, "/metadata/uid"), "{title}");
         let record = read.recorded.own().unwrap_or_else(|| panic!("{title}: not its own"));
         assert_eq!(Some(record.generation), object["status"]["observedGeneration"].as_i64(), "{title}");
-        assert_eq!(record.handled_poke.as_deref(), text(object, "/status/lastHandledReconcileAt"), "{title}");
+        assert_eq!(record.handled_request.as_deref(), text(object, "/status/lastHandledReconcileAt"), "{title}");
         let policy = record.deletion.map(|policy| format!("{policy:?}"));
         assert_eq!(policy.as_deref(), text(object, "/status/deletionPolicy"), "{title}");
 

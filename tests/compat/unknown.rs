@@ -1,7 +1,7 @@
 //! A rollback meets what a later version wrote. What cannot be read counts as unknown, and never as different or lost.
 
 use serde_json::{Value, json};
-use unkey_operator::domain::{Field, Fields, Mark};
+use unkey_operator::domain::{Field, Fields, ClaimState};
 
 use super::fixtures::{Fixture, all};
 use super::reads::read;
@@ -58,7 +58,7 @@ fn a_later_hash_in_a_claim_is_nobodys_content() {
             let claim = &mut it["metadata"]["annotations"]["unkey.com/claim"];
             *claim = json!(claim.as_str().unwrap().replace(":v1:", ":v2:"));
         }));
-        let (was, is) = (before.mark.own().unwrap(), later.mark.own().expect("its own still"));
+        let (was, is) = (before.claim.own().unwrap(), later.claim.own().expect("its own still"));
         assert_eq!(is.given_up, was.given_up, "{}", fixture.title());
         assert_ne!(is.hash, *later.spec.as_ref().unwrap().content_hash(), "{}", fixture.title());
         assert_eq!(later.held(), before.held(), "{}", fixture.title());
@@ -70,7 +70,7 @@ fn a_claim_of_a_later_form_takes_nothing_away() {
     for fixture in ready() {
         for form in ["2;uid;sha", "{\"v\":2}", ""] {
             let later = read(&changed(&fixture, |it| it["metadata"]["annotations"]["unkey.com/claim"] = json!(form)));
-            assert_eq!(later.mark, Mark::Foreign, "{}: {form:?}", fixture.title());
+            assert_eq!(later.claim, ClaimState::Foreign, "{}: {form:?}", fixture.title());
             assert_eq!(later.held(), read(&fixture.object).held(), "{}: {form:?}", fixture.title());
             assert!(later.at_rest(), "{}", fixture.title());
         }
@@ -92,7 +92,7 @@ fn later_fields_and_words_change_nothing_else() {
             it["metadata"]["annotations"]["unkey.com/later"] = json!("x");
         }));
         assert_eq!(later.recorded, before.recorded, "{}", fixture.title());
-        assert_eq!((&later.mark, &later.spec), (&before.mark, &before.spec), "{}", fixture.title());
+        assert_eq!((&later.claim, &later.spec), (&before.claim, &before.spec), "{}", fixture.title());
         let later = read(&changed(&fixture, |it| {
             it["status"]["origin"] = json!("Imported");
             it["status"]["deletionPolicy"] = json!("Archive");

@@ -39,7 +39,7 @@ async fn play(world: &World) {
         })
         .await;
     assert!(world.workspace.delete("recreated"));
-    world.poke("recreated", "2026-11-22T00:00:00Z").await;
+    world.request_reconcile("recreated", "2026-11-22T00:00:00Z").await;
     world.ready("recreated").await;
     // Killed while a create is on its way.
     let fault = world.workspace.order(Fault::new(FaultKind::Hold).on(Operation::Create).of("claimed").once());

@@ -117,7 +117,7 @@ impl Harm {
             .filter(move |harm| channel == Channel::Kube || Self::CUTS.contains(harm))
     }
 
-    /// The one whose turn it is: all but the crash follow one another.
+    /// The one who holds the lock: all but the crash follow one another.
     pub fn in_turn(channel: Channel, turn: usize) -> Self {
         let others: Vec<Self> = Self::all(channel).filter(|harm| *harm != Self::Kill).collect();
         others[turn % others.len()]

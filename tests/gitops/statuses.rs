@@ -97,7 +97,7 @@ pub fn status(verdict: &Verdict, before: Option<&IdentityStatus>) -> IdentitySta
         generation: GENERATION,
         held: None,
         deletion: DeletionPolicy::Delete,
-        handled_poke: None,
+        handled_request: None,
         verdict: verdict.clone(),
         external_id: Some(ExternalId::new("acme")),
     };

@@ -11,10 +11,10 @@ pub const HOUR_MS: u64 = 3_600_000;
 /// No other wait is longer.
 pub const MAX_MS: u64 = 300_000;
 
-/// The wait before try `failures + 1`: doubling, with full jitter. `dice` is uniform over all of `u16`.
+/// The wait before try `failures + 1`: doubling, with full jitter. `jitter` is uniform over all of `u16`.
 ///
 /// `None` if only a change can help. A server's `Retry-After` (`not_before_ms`) is a lower bound, itself capped.
-pub fn delay(cause: &Cause, failures: u32, not_before_ms: u64, dice: u16) -> Option<u64> {
+pub fn delay(cause: &Cause, failures: u32, not_before_ms: u64, jitter: u16) -> Option<u64> {
     let first = match cause {
         Cause::Rejected(_) => return None,
         Cause::Contested | Cause::Broken => return Some(HOUR_MS),
@@ -29,6 +29,6 @@ pub fn delay(cause: &Cause, failures: u32, not_before_ms: u64, dice: u16) -> Opt
     let ceiling = first.saturating_mul(1 << failures.saturating_sub(1).min(16)).min(MAX_MS);
     // Full jitter, but never at once: a tenth of the ceiling at least.
     let floor = ceiling / 10;
-    let jittered = floor + (ceiling - floor) * u64::from(dice) / u64::from(u16::MAX);
+    let jittered = floor + (ceiling - floor) * u64::from(jitter) / u64::from(u16::MAX);
     Some(jittered.max(not_before_ms.min(MAX_MS)))
 }

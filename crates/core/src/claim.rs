@@ -18,7 +18,7 @@ pub struct Claim {
 
 /// What the claim annotation says.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Mark {
+pub enum ClaimState {
     /// There is none.
     Absent,
     /// It is this object's own.
@@ -27,7 +27,7 @@ pub enum Mark {
     Foreign,
 }
 
-impl Mark {
+impl ClaimState {
     /// Reads the annotation of the object `uid`.
     pub fn parse(annotation: Option<&str>, uid: &Uid) -> Self {
         let Some(text) = annotation else { return Self::Absent };

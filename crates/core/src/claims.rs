@@ -1,4 +1,4 @@
-//! Who claims one externalId, and whose turn it is (R8). Pure: the operator keeps one of these for each externalId, and so does the model checker.
+//! Who claims one externalId, and who holds the lock (R8). Pure: the operator keeps one of these for each externalId, and so does the model checker.
 //!
 //! It knows objects as the watch and replies have shown them. What is known of the identity in Unkey is [`Knowledge`]'s business.
 
@@ -56,7 +56,7 @@ pub enum Forgets {
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-enum Turn {
+enum KeyLock {
     #[default]
     Free,
     Taken,
@@ -68,12 +68,12 @@ enum Turn {
 #[derive(Clone, Debug)]
 pub struct Claims<E> {
     entries: Vec<Entry<E>>,
-    turn: Turn,
+    turn: KeyLock,
 }
 
 impl<E> Default for Claims<E> {
     fn default() -> Self {
-        Self { entries: Vec::new(), turn: Turn::Free }
+        Self { entries: Vec::new(), turn: KeyLock::Free }
     }
 }
 
@@ -158,21 +158,21 @@ impl<E> Claims<E> {
         self.entries.iter().find(|entry| entry.claimant.uid == *uid)
     }
 
-    /// Nobody has the turn.
+    /// Nobody holds the lock.
     pub fn is_free(&self) -> bool {
-        self.turn == Turn::Free
+        self.turn == KeyLock::Free
     }
 
-    /// The turn is taken only for a status to be written.
+    /// The lock is held only for a status to be written.
     pub fn is_telling(&self) -> bool {
-        self.turn == Turn::Telling
+        self.turn == KeyLock::Telling
     }
 
-    /// Takes the turn if it is free. It is tried, never waited for. Until it ends no other session acts on the externalId.
-    pub fn try_turn(&mut self) -> bool {
+    /// Takes the lock if it is free. It is tried, never waited for. Until it ends no other session acts on the externalId.
+    pub fn try_lock(&mut self) -> bool {
         let free = self.is_free();
         if free {
-            self.turn = Turn::Taken;
+            self.turn = KeyLock::Taken;
         }
         free
     }
@@ -181,14 +181,14 @@ impl<E> Claims<E> {
     pub fn try_telling(&mut self) -> bool {
         let free = self.is_free();
         if free {
-            self.turn = Turn::Telling;
+            self.turn = KeyLock::Telling;
         }
         free
     }
 
-    /// The turn ends.
-    pub fn ends_turn(&mut self) {
-        self.turn = Turn::Free;
+    /// The lock is released.
+    pub fn unlock(&mut self) {
+        self.turn = KeyLock::Free;
     }
 
     /// What is needed no longer, with `known` of the identity. `window`: the consistency window in ms (R4).

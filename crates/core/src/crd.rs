@@ -25,7 +25,7 @@ pub enum CrdSight {
     Hidden,
 }
 
-/// What is known of our CustomResourceDefinition in this pass.
+/// What is known of our CustomResourceDefinition in this reconcile.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Crd {
     /// It is not looked at: namespaced mode, where the operator has no right to.

@@ -1,6 +1,6 @@
 //! What a scan of the workspace means for one object: a hint that something is not as its status says, or nothing.
 //!
-//! A hint decides nothing. It makes the next pass over the object look once more by itself, with a settled read, before it
+//! A hint decides nothing. It makes the next reconcile over the object look once more by itself, with a settled read, before it
 //! writes anything (R4); an object that is as its status says costs neither call nor write (R12).
 
 use std::collections::BTreeMap;
@@ -99,7 +99,7 @@ impl Subject<'_> {
         let in_flux = !object_state.seen_before
             || object_state.suspicion
             || object_state.rejudge.is_some()
-            || object.poke.is_some()
+            || object.reconcile_request.is_some()
             || self.known.doubt().is_some()
             || self.known.owes(&object.guard.uid);
         let held_back = match &object_state.trouble {
@@ -193,7 +193,7 @@ fn holds(desired: &Desired, saw: &Saw) -> bool {
     matches!(saw, Saw::There { content, .. } if desired.missing_from(&desired.managed_of(content)).is_none())
 }
 
-/// Notes a finding, so that the next pass over the object looks for itself. An absence counts as one of the two settled
+/// Notes a finding, so that the next reconcile over the object looks for itself. An absence counts as one of the two settled
 /// reads that it takes to prove it (R9), and as the first of its row.
 pub fn note(object: &Object, sight: &Sight, known: &mut Knowledge, object_state: &mut ObjectState, now: Mono) {
     object_state.trouble = None;

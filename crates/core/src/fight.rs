@@ -68,7 +68,7 @@ pub(super) fn truce(object: &Object, seen: &Seen, object_state: &ObjectState, no
 pub(super) fn resume(object: &Object, object_state: &mut ObjectState, policy: &Policy, now: Mono) {
     let Some(record) = object.recorded.own().filter(|record| record.generation == object.generation) else { return };
     // Whoever owns gets finalizer and claim back at once (R1): one that does not stay on is found out anew.
-    let marked = object.finalizer && object.mark.own().is_some();
+    let marked = object.finalizer && object.claim.own().is_some();
     if record.shown.reason != Some(Reason::NotConverging) || !marked {
         return;
     }
@@ -87,7 +87,7 @@ pub(super) fn resume(object: &Object, object_state: &mut ObjectState, policy: &P
         lasting: true,
         write: true,
         generation: object.generation,
-        poke: object.poke.as_ref().map(|poke| poke.value.clone()),
+        reconcile_request: object.reconcile_request.as_ref().map(|reconcile_request| reconcile_request.value.clone()),
         credential: policy.credential.clone(),
     });
 }

@@ -24,8 +24,8 @@ pub struct Knowledge {
     /// A write whose outcome is unknown and that no settled read has cleared.
     pub doubt: Option<UnknownOutcome>,
     /// The same of writes that another process may have sent. One that says Ready has settled them.
-    pub inherited: Option<UnknownOutcome>,
-    /// A write that was begun and has not been answered to [`learn()`](super::learn()). If a pass ends (or is dropped) with it, that is a doubt.
+    pub assumed: Option<UnknownOutcome>,
+    /// A write that was begun and has not been answered to [`apply_reply()`](super::apply_reply()). If a reconcile ends (or is dropped) with it, that is a doubt.
     pub in_flight: Option<InFlight>,
     /// Fields whose update has an unknown outcome: what Unkey last accepted of them is not known.
     pub unsure: Option<UncertainFields>,
@@ -168,7 +168,7 @@ pub struct InFlight {
 /// What a read found under our externalId.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Seen {
-    /// Nothing was read in this pass.
+    /// Nothing was read in this reconcile.
     #[default]
     Nothing,
     /// No identity, in an unbroken row of reads.
@@ -221,7 +221,7 @@ impl Knowledge {
             let create = (sent.what == Write::Create).then(|| sent.uid.clone());
             UnknownOutcome::new(sent.deadline, false, create)
         });
-        [self.doubt.clone(), self.inherited.clone(), in_flight].into_iter().flatten().reduce(UnknownOutcome::and)
+        [self.doubt.clone(), self.assumed.clone(), in_flight].into_iter().flatten().reduce(UnknownOutcome::and)
     }
 
     /// A create is in doubt, of whatever object: only a settled read says what it made.
@@ -231,7 +231,7 @@ impl Knowledge {
 
     /// Nothing is in doubt but what another process may have sent.
     pub fn doubts_only_others(&self) -> bool {
-        self.inherited.is_some() && self.doubt.is_none() && self.in_flight.is_none()
+        self.assumed.is_some() && self.doubt.is_none() && self.in_flight.is_none()
     }
 
     /// What a status records as accepted, less what is not known any more.
@@ -277,9 +277,9 @@ impl Knowledge {
     }
 
     /// Adds a doubt about what another process may have sent.
-    pub fn inherit(&mut self, doubt: UnknownOutcome) {
+    pub fn assume(&mut self, doubt: UnknownOutcome) {
         self.evidence_from = self.evidence_from.max(doubt.over);
-        self.inherited = Some(match self.inherited.take() {
+        self.assumed = Some(match self.assumed.take() {
             Some(before) => before.and(doubt),
             None => doubt,
         });
@@ -349,7 +349,7 @@ impl Knowledge {
 
     /// What a create for `uid` has made, or may have made, stays in Unkey: its object was let go so.
     pub fn let_stay(&mut self, uid: &Uid) {
-        for doubt in [&mut self.doubt, &mut self.inherited].into_iter().flatten() {
+        for doubt in [&mut self.doubt, &mut self.assumed].into_iter().flatten() {
             doubt.creates.remove(uid);
         }
         if matches!(&self.last, LastWrite::Created { uid: of, noted: false, .. } if of == uid) {
@@ -359,7 +359,7 @@ impl Knowledge {
 
     /// A settled read has answered what was in doubt.
     pub fn settle(&mut self) -> Option<UnknownOutcome> {
-        self.doubt.take().into_iter().chain(self.inherited.take()).reduce(UnknownOutcome::and)
+        self.doubt.take().into_iter().chain(self.assumed.take()).reduce(UnknownOutcome::and)
     }
 
     /// The moment from which on a read is settled, with a consistency window of `window` milliseconds.
@@ -414,7 +414,7 @@ impl Knowledge {
             last,
             evidence_from: _,
             doubt,
-            inherited,
+            assumed,
             in_flight,
             unsure,
             limits_sent,
@@ -430,10 +430,10 @@ impl Knowledge {
         };
         recorded
             && doubt.is_none()
-            && inherited.is_none()
+            && assumed.is_none()
             && in_flight.is_none()
             && unsure.is_none()
-            // What was there is looked for again in each pass; a row of reads that found nothing counts on.
+            // What was there is looked for again in each reconcile; a row of reads that found nothing counts on.
             && !matches!(seen, Seen::Absent { .. })
             && limits_sent.is_none_or(|sent| now >= sent.after(window))
             && shown_at.is_none_or(|shown| now >= shown.after(window))

@@ -1,10 +1,11 @@
 //! Decides. Pure: no Kubernetes client, no HTTP, no clock, no randomness, no async.
 //!
-//! A pass over an object is a loop: [`decide()`] looks at a [`Situation`] and names ONE request, the controller performs
-//! it, [`learn()`] takes the answer into [`Knowledge`] and [`ObjectState`], and `decide` is asked again. Each step is one
+//! A reconcile over an object is a loop: [`decide()`] looks at a [`Situation`] and names ONE request, the controller performs
+//! it, [`apply_reply()`] takes the answer into [`Knowledge`] and [`ObjectState`], and `decide` is asked again. Each step is one
 //! request and so one crash point, which is what lets tests and the model checker enumerate them all (see
 //! docs/adr/0001). Rule numbers (R1…) in comments are those of docs/rules.md.
 
+mod apply_reply;
 pub mod backoff;
 mod claim;
 mod claims;
@@ -18,13 +19,11 @@ mod fight;
 mod frozen;
 mod ids;
 mod knowledge;
-mod learn;
 mod losses;
 mod message;
 mod note;
 mod object;
 mod object_state;
-mod observe;
 mod ownership;
 mod permission;
 mod progress;
@@ -32,12 +31,14 @@ mod refusal;
 mod report;
 pub mod session;
 mod situation;
+mod sync_object;
 mod takeover;
 mod verdict;
 mod witness;
 mod workspace;
 
-pub use claim::{Claim, Mark};
+pub use apply_reply::{Effect, Fault, Reply, ReplyContext, apply_reply, begin, begin_reconcile};
+pub use claim::{Claim, ClaimState};
 pub use claims::{Claims, Entry as ClaimEntry, Forgets, Source, Taken};
 pub use content::{Applied, Content, ContentHash, FieldHash, Limit, Limits, Meta};
 pub use crd::{Crd, CrdMemory, CrdSight};
@@ -47,14 +48,10 @@ pub use fields::{Field, Fields};
 pub use fight::CorrectionLimit;
 pub use ids::{Confirmed, ExternalId, IdentityId, Mono, ObjectKey, Uid};
 pub use knowledge::{Evidence, InFlight, Knowledge, LastWrite, Seen, UncertainFields, UnknownOutcome, Write};
-pub use learn::{Effect, Fault, Reply, ReplyContext, begin, begin_pass, learn};
 pub use losses::{Losses, lossless};
 pub use note::EventNote;
 pub use object::{Controls, Crowd, Guard, Object, Phase, ReconcileRequest};
 pub use object_state::{FailureState, ObjectState, Unfound};
-pub use observe::{
-    LeftBehind, claimed, claiming, ended, left_behind, not_claimed, not_released, observe, released, releasing, rewound,
-};
 pub use ownership::{Claimant, Role, owner, role};
 pub use permission::Operation;
 pub use progress::Progress;
@@ -64,7 +61,11 @@ pub use refusal::{
 };
 pub use report::{OwnedIdentity, PriorStatus, Record, Shown, StatusUpdate};
 pub use situation::{
-    Call, Entry, KubeStep, LOOK_MS, Patch, Policy, Purpose, ReleaseProof, Settled, Situation, Step, Wake,
+    Call, KubeStep, LOOK_MS, OwnershipGate, Patch, Policy, Purpose, ReleaseProof, Settled, Situation, Step, Wake,
+};
+pub use sync_object::{
+    LeftBehind, claimed, claiming, ended, left_behind, not_claimed, not_released, released, releasing, rewound,
+    sync_object,
 };
 pub use takeover::begins as begins_takeover;
 pub use verdict::{Cause, Left, Stall, Verdict};

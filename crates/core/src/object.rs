@@ -1,6 +1,6 @@
 //! An `Identity` object as a decision sees it: read, but not judged.
 
-use super::claim::Mark;
+use super::claim::ClaimState;
 use super::desired::{Desired, SpecError};
 use super::ids::{ExternalId, Mono, ObjectKey, Uid};
 use super::report::{OwnedIdentity, PriorStatus};
@@ -24,13 +24,13 @@ pub struct Object {
     /// Our finalizer is on.
     pub finalizer: bool,
     /// Our annotation.
-    pub mark: Mark,
+    pub claim: ClaimState,
     /// The annotations of others, if they leave little room for ours.
     pub crowd: Option<Crowd>,
     /// `metadata.generation`.
     pub generation: i64,
     /// An unanswered request for a check, by annotation.
-    pub poke: Option<ReconcileRequest>,
+    pub reconcile_request: Option<ReconcileRequest>,
     /// The identity's key; `None` only if the schema was tampered with.
     pub external_id: Option<ExternalId>,
     /// Policies and suspension.
@@ -68,10 +68,10 @@ pub enum Phase {
     Live,
     /// It has a deletionTimestamp.
     Deleting,
-    /// It is gone, or another object took its name, though this process was in the middle of a pass.
+    /// It is gone, or another object took its name, though this process was in the middle of a reconcile.
     Gone {
         /// A fresh list found another `Identity` of its externalId.
-        heirs: bool,
+        successors: bool,
     },
 }
 
@@ -111,7 +111,7 @@ impl Object {
     /// The identity recorded under this very uid, unless the claim gives it up (R9).
     pub fn held(&self) -> Option<&OwnedIdentity> {
         let held = self.recorded.own()?.held.as_ref()?;
-        let given_up = self.mark.own().and_then(|claim| claim.given_up.as_ref());
+        let given_up = self.claim.own().and_then(|claim| claim.given_up.as_ref());
         (given_up != Some(held.identity.id())).then_some(held)
     }
 

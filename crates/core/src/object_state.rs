@@ -1,4 +1,4 @@
-//! What this process remembers about one life of one object. Keyed by uid, so that an heir of the name inherits nothing.
+//! What this process remembers about one life of one object. Keyed by uid, so that an successor of the name inherits nothing.
 
 use unkey_operator_api::Reason;
 
@@ -46,13 +46,13 @@ pub struct ObjectState {
     /// When the first of a row of creates was answered "exists" while no read shows what exists.
     pub exists_since: Option<Mono>,
     /// The identity that a settled read found while a create of this object was in doubt: it may be our own. Kept
-    /// until an id is recorded or the claim is off, since the pass that found it may end before it acts on it.
+    /// until an id is recorded or the claim is off, since the reconcile that found it may end before it acts on it.
     pub maybe_own: Option<Confirmed>,
     /// The reason of a stall whose ground has changed (the root key): to be judged anew while the status shows it.
     pub rejudge: Option<Reason>,
     /// The fingerprint of the root key at the last visit; `None`: not visited yet.
     pub credential: Option<Option<String>>,
-    /// The poke that a settled read has answered.
+    /// The reconcile request that a settled read has answered.
     pub judged: Option<String>,
     /// A difference that comes back after it was set right (R16).
     pub fight: Option<CorrectionLimit>,
@@ -127,8 +127,8 @@ pub struct FailureState {
     pub generation: i64,
     /// It was a write that failed. A read that succeeds on the way to the next try is no success of that write.
     pub write: bool,
-    /// The poke that was pending.
-    pub poke: Option<String>,
+    /// The reconcile request that was pending.
+    pub reconcile_request: Option<String>,
     /// The fingerprint of the root key in use.
     pub credential: Option<String>,
 }

@@ -91,8 +91,8 @@ pub struct Refusal {
     pub version: String,
     /// The generation it happened to. A change of this or the next one ends the wait.
     pub generation: i64,
-    /// The poke that was pending.
-    pub poke: Option<String>,
+    /// The reconcile request that was pending.
+    pub reconcile_request: Option<String>,
     /// An event tells it.
     pub told: bool,
 }
@@ -113,7 +113,10 @@ impl Refusal {
     }
 
     fn is_of(&self, object: &Object) -> bool {
-        let poked = object.poke.as_ref().is_some_and(|poke| self.poke.as_ref() != Some(&poke.value));
+        let poked = object
+            .reconcile_request
+            .as_ref()
+            .is_some_and(|reconcile_request| self.reconcile_request.as_ref() != Some(&reconcile_request.value));
         self.generation == object.generation && !poked
     }
 }
@@ -188,8 +191,8 @@ pub struct Stripped {
     pub claim: Claim,
     /// The generation that it was put on for. A change of this or the next one ends the truce.
     pub generation: i64,
-    /// The poke that was pending.
-    pub poke: Option<String>,
+    /// The reconcile request that was pending.
+    pub reconcile_request: Option<String>,
     /// How often it was put on and did not stay, or had to be put on again.
     pub times: u32,
     /// When it was last put on.
@@ -213,7 +216,7 @@ pub fn refused(
     answer: &Refused,
     object_state: &mut ObjectState,
     now: Mono,
-    dice: u16,
+    jitter: u16,
 ) -> bool {
     let before = object_state.refusals.take(write);
     let begins = before.is_none();
@@ -230,7 +233,7 @@ pub fn refused(
         None => (latest.clone(), false),
     };
     // Every cause that passes by itself has the same delays.
-    let wait = backoff::delay(&Cause::Unavailable, failures, answer.retry_after, dice).unwrap_or(backoff::MAX_MS);
+    let wait = backoff::delay(&Cause::Unavailable, failures, answer.retry_after, jitter).unwrap_or(backoff::MAX_MS);
     object_state.refusals.0.push(Refusal {
         write,
         code: answer.code,
@@ -241,7 +244,7 @@ pub fn refused(
         retry_at: now.after(wait),
         version: object.guard.resource_version.clone(),
         generation: object.generation,
-        poke: object.poke.as_ref().map(|poke| poke.value.clone()),
+        reconcile_request: object.reconcile_request.as_ref().map(|reconcile_request| reconcile_request.value.clone()),
         told,
     });
     begins
@@ -262,7 +265,7 @@ pub fn is_refusal(before: &Guard, after: Option<&Guard>, object_state: &mut Obje
     after.resource_version == before.resource_version || object_state.stale >= STALE
 }
 
-/// Takes in how a pass ends: where nothing is left to be written, what was refused is not wanted any more.
+/// Takes in how a reconcile ends: where nothing is left to be written, what was refused is not wanted any more.
 pub fn concluded(end: &Step, object_state: &mut ObjectState) {
     if matches!(end, Step::Done | Step::Wait(Wake::Change | Wake::Proof)) {
         object_state.refusals.0.clear();
@@ -281,7 +284,7 @@ pub fn told(write: KubeWrite, object_state: &mut ObjectState) {
 /// Nothing is kept of one that is put on for the first time and stays.
 pub fn put_on(before: &Object, claim: &Claim, stays: bool, object_state: &mut ObjectState, now: Mono) {
     let was_on = object_state.claim_met || object_state.claimed_here;
-    let is_off = !before.finalizer || before.mark.own().is_none();
+    let is_off = !before.finalizer || before.claim.own().is_none();
     if stays && !(was_on && is_off) {
         return;
     }
@@ -297,7 +300,7 @@ pub fn put_on(before: &Object, claim: &Claim, stays: bool, object_state: &mut Ob
     object_state.stripped = Some(Stripped {
         claim: claim.clone(),
         generation: before.generation,
-        poke: before.poke.as_ref().map(|poke| poke.value.clone()),
+        reconcile_request: before.reconcile_request.as_ref().map(|reconcile_request| reconcile_request.value.clone()),
         times: times.saturating_add(1),
         last: now,
         by,
@@ -312,14 +315,17 @@ pub fn managers_seen(manager: Option<&str>, object_state: &mut ObjectState) {
 }
 
 /// What a change of the object ends, and what time does.
-pub(super) fn observe(object: &Object, object_state: &mut ObjectState, now: Mono) {
+pub(super) fn sync_object(object: &Object, object_state: &mut ObjectState, now: Mono) {
     object_state.refusals.0.retain(|refusal| refusal.is_of(object));
     for refusal in &mut object_state.refusals.0 {
         refusal.follow(object);
     }
-    let marked = object.finalizer && object.mark.own().is_some();
+    let marked = object.finalizer && object.claim.own().is_some();
     let ends = |stripped: &Stripped| {
-        let poked = object.poke.as_ref().is_some_and(|poke| stripped.poke.as_ref() != Some(&poke.value));
+        let poked = object
+            .reconcile_request
+            .as_ref()
+            .is_some_and(|reconcile_request| stripped.reconcile_request.as_ref() != Some(&reconcile_request.value));
         let stayed = marked && now >= stripped.last.after(HOUR_MS);
         stripped.generation != object.generation || poked || stayed
     };

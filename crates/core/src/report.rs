@@ -30,8 +30,8 @@ pub struct StatusUpdate {
     pub held: Option<OwnedIdentity>,
     /// The deletion policy in force.
     pub deletion: DeletionPolicy,
-    /// Echo of the last poke judged.
-    pub handled_poke: Option<String>,
+    /// Echo of the last reconcile request judged.
+    pub handled_request: Option<String>,
     /// How it stands.
     pub verdict: Verdict,
     /// The externalId, for the message.
@@ -92,7 +92,7 @@ pub struct Record {
     /// `status.deletionPolicy`
     pub deletion: Option<DeletionPolicy>,
     /// `status.lastHandledReconcileAt`
-    pub handled_poke: Option<String>,
+    pub handled_request: Option<String>,
     /// The conditions.
     pub shown: Shown,
 }
@@ -168,7 +168,7 @@ impl PriorStatus {
             generation: status.observed_generation.unwrap_or(-1),
             held,
             deletion: status.deletion_policy,
-            handled_poke: status.last_handled_reconcile_at.clone(),
+            handled_request: status.last_handled_reconcile_at.clone(),
             shown,
         }))
     }
@@ -188,7 +188,7 @@ impl Record {
         self.generation == report.generation
             && self.held == report.held
             && self.deletion == Some(report.deletion)
-            && self.handled_poke == report.handled_poke
+            && self.handled_request == report.handled_request
             && self.shown == report.shown(key)
     }
 }

@@ -1,6 +1,6 @@
 //! The question and the answer of a decision.
 
-use super::claim::{Claim, Mark};
+use super::claim::{Claim, ClaimState};
 use super::content::{Applied, Limits, Meta};
 use super::crd::Crd;
 use super::desired::Desired;
@@ -35,7 +35,7 @@ pub struct Situation<'a> {
     /// Whether the whole resource type is being removed (R10).
     pub crd: Crd,
     /// Whether an object that owns no identity yet may come to own one.
-    pub entry: Entry,
+    pub ownership_gate: OwnershipGate,
     /// How this operator is set up.
     pub policy: &'a Policy,
     /// Now.
@@ -54,7 +54,7 @@ pub struct Policy {
     /// Milliseconds after which an attempt of any process is surely over: the request timeout (R4).
     pub attempt: u64,
     /// Milliseconds over which the objects that were failing before a restart are spread (R13).
-    pub spread: u64,
+    pub stagger: u64,
     /// Fingerprint of the root key in use; `None`: there is no usable key.
     pub credential: Option<String>,
 }
@@ -78,7 +78,7 @@ impl Policy {
 /// Whether an object that owns no identity yet may come to own one: claim, create, adopt, or delete what it would have adopted. What an
 /// object owns already is kept in step in any case.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Entry {
+pub enum OwnershipGate {
     /// It may.
     #[default]
     Open,
@@ -262,7 +262,7 @@ impl Step {
         }
     }
 
-    /// True if this only records what Unkey has done already: all that a pass still does when the process is to end (S42).
+    /// True if this only records what Unkey has done already: all that a reconcile still does when the process is to end (S42).
     pub fn only_records(&self, known: &Knowledge) -> bool {
         match self {
             Self::Kube(KubeStep::Status { .. } | KubeStep::Release(_)) => true,
@@ -280,7 +280,7 @@ impl ReleaseProof {
     pub fn leaves(&self, object: &Object) -> Option<EventNote> {
         let left = match self {
             Self::Orphaned | Self::NeverAdopted => object.phase == Phase::Deleting,
-            Self::NotOurs => object.phase == Phase::Deleting && object.mark == Mark::Foreign,
+            Self::NotOurs => object.phase == Phase::Deleting && object.claim == ClaimState::Foreign,
             Self::NeverClaimed | Self::NeverSent | Self::Deleted(_) | Self::Gone(_) => false,
         };
         left.then(|| EventNote::Orphaned(object.external_id.clone()))

@@ -8,8 +8,8 @@
 use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
 
+use super::apply_reply::Reply;
 use super::ids::Mono;
-use super::learn::Reply;
 use super::object::Object;
 use super::situation::Call;
 use super::verdict::Cause;

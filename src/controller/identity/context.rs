@@ -1,4 +1,4 @@
-//! What every pass shares, and how the controller is set up. It runs nothing.
+//! What every reconcile shares, and how the controller is set up. It runs nothing.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -11,7 +11,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::definition::Definition;
 use super::events::Events;
-use super::index::{Index, Ref, Rescued, Unwritten};
+use super::index::{IdentityRef, Index, Rescued, Unwritten};
 use super::orphan_cleanup::PendingCleanups;
 use super::raw::RawIdentity;
 use crate::apiserver::ServerTime;
@@ -20,7 +20,7 @@ use crate::controller::runtime::coverage::Coverage;
 use crate::controller::runtime::dispatcher::Dispatcher;
 use crate::controller::runtime::watch::Scope;
 use crate::controller::workspace::pinned_client::PinnedClient;
-use crate::domain::{Cause, Crd, CrdMemory, Entry, Mono, Policy, Workspace, backoff};
+use crate::domain::{Cause, Crd, CrdMemory, Mono, OwnershipGate, Policy, Workspace, backoff};
 use crate::leader::Leadership;
 use crate::telemetry::{Gauges, Metrics};
 use crate::unkey;
@@ -36,7 +36,7 @@ const LOOKS: usize = 4;
 pub struct Settings {
     /// Where to watch.
     pub scope: Scope,
-    /// Passes at a time that do more than look at what is in memory.
+    /// Reconciles at a time that do more than look at what is in memory.
     pub workers: u16,
     /// Calls to Unkey.
     pub bounds: unkey::Bounds,
@@ -52,7 +52,7 @@ pub struct Settings {
     pub server_time: ServerTime,
 }
 
-/// What every pass shares.
+/// What every reconcile shares.
 pub struct Context {
     pub(in crate::controller) client: Client,
     pub(in crate::controller) apis: Vec<Api<RawIdentity>>,
@@ -61,26 +61,26 @@ pub struct Context {
     /// Whether the API server keeps all that is written.
     pub(in crate::controller) definition: Definition,
     unkey: unkey::Client,
-    /// What a pass knows of our CustomResourceDefinition before it looks.
+    /// What a reconcile knows of our CustomResourceDefinition before it looks.
     pub(in crate::controller) crd: Crd,
     /// What looks have shown of it so far.
     pub(in crate::controller) crd_memory: Mutex<CrdMemory>,
-    pub(in crate::controller) table: Index,
+    pub(in crate::controller) index: Index,
     pub(in crate::controller) clock: Clock,
     pub(in crate::controller) walls: WallClocks,
     lead: Leadership,
-    pub(in crate::controller) heart: PauseDetector,
+    pub(in crate::controller) pause_detector: PauseDetector,
     pub(in crate::controller) events: Events,
     pub(in crate::controller) metrics: Metrics,
-    pub(in crate::controller) strays: PendingCleanups,
+    pub(in crate::controller) cleanups: PendingCleanups,
     /// Looks at a time whether an object that went is gone.
     pub(in crate::controller) looks: Semaphore,
-    pub(in crate::controller) permits: Arc<Dispatcher>,
-    access: RwLock<Arc<PinnedClient>>,
+    pub(in crate::controller) dispatcher: Arc<Dispatcher>,
+    pinned: RwLock<Arc<PinnedClient>>,
     /// When a call last succeeded, in ms plus one; 0: never.
     thrived: AtomicU64,
     draining: AtomicBool,
-    dice: RandomState,
+    jitter: RandomState,
     rolls: AtomicU64,
 }
 
@@ -91,15 +91,15 @@ impl Context {
         unkey: unkey::Client,
         settings: &Settings,
         metrics: Metrics,
-    ) -> (Arc<Self>, UnboundedReceiver<Ref>) {
+    ) -> (Arc<Self>, UnboundedReceiver<IdentityRef>) {
         let (wake, woken) = tokio::sync::mpsc::unbounded_channel();
-        let access = PinnedClient::with(&settings.policy, &unkey);
-        let workspace = Workspace::new(access.policy.credential.clone(), settings.accept_workspace_change);
+        let pinned = PinnedClient::with(&settings.policy, &unkey);
+        let workspace = Workspace::new(pinned.policy.credential.clone(), settings.accept_workspace_change);
         let clock = Clock::default();
         if settings.lead.holds() {
             clock.begin();
         }
-        let permits = Dispatcher::new(settings.bounds, settings.workers, wake.clone(), metrics.clone());
+        let dispatcher = Dispatcher::new(settings.bounds, settings.workers, wake.clone(), metrics.clone());
         let apis = settings.scope.apis(&client);
         let context = Self {
             definition: Definition::default(),
@@ -108,21 +108,21 @@ impl Context {
             events: Events::new(client.clone()),
             client,
             unkey,
-            table: Index::new(wake, settings.policy.window, workspace, clock.clone()),
+            index: Index::new(wake, settings.policy.window, workspace, clock.clone()),
             crd: if settings.scope.namespaces.is_empty() { Crd::Unseen } else { Crd::Unguarded },
             crd_memory: Mutex::default(),
-            heart: PauseDetector::new(clock.clone()),
+            pause_detector: PauseDetector::new(clock.clone()),
             clock,
             walls: WallClocks(settings.server_time.clone()),
             lead: settings.lead.clone(),
             metrics,
-            strays: PendingCleanups::default(),
+            cleanups: PendingCleanups::default(),
             looks: Semaphore::new(LOOKS),
-            permits,
-            access: RwLock::new(Arc::new(access)),
+            dispatcher,
+            pinned: RwLock::new(Arc::new(pinned)),
             thrived: AtomicU64::new(0),
             draining: AtomicBool::new(false),
-            dice: RandomState::new(),
+            jitter: RandomState::new(),
             rolls: AtomicU64::new(0),
         };
         (Arc::new(context), woken)
@@ -138,23 +138,23 @@ impl Context {
         self.unkey.request_timeout()
     }
 
-    /// What is shared between passes.
-    pub fn table(&self) -> &Index {
-        &self.table
+    /// What is shared between reconciles.
+    pub fn index(&self) -> &Index {
+        &self.index
     }
 
     /// How things stand with the calls to Unkey, and how many wait in each lane.
     pub fn standing(&self) -> (unkey::LimiterSnapshot, [(&'static str, usize); 3]) {
-        self.permits.standing()
+        self.dispatcher.standing()
     }
 
     /// What metrics show that nobody counts.
     pub fn view(&self) -> Gauges {
-        let (reasons, oldest_unsynced) = self.table.survey();
+        let (reasons, oldest_unsynced) = self.index.survey();
         let (calls, waiting) = self.standing();
-        let Unwritten { refused, untold } = self.table.unwritten();
+        let Unwritten { refused, untold } = self.index.unwritten();
         let (leads, untold, watches) = (self.leads(), untold.len(), self.coverage.counts());
-        let (dropped, unwitnessed) = (self.definition.dropped(), self.table.witness().of(true).shows_nothing());
+        let (dropped, unwitnessed) = (self.definition.dropped(), self.index.witness().of(true).shows_nothing());
         Gauges { reasons, oldest_unsynced, calls, waiting, unwitnessed, leads, watches, refused, untold, dropped }
     }
 
@@ -167,22 +167,22 @@ impl Context {
     pub(in crate::controller) fn listed(&self, watch: usize, later: bool) {
         if self.coverage.listed(watch) && later {
             tracing::info!("every namespace has listed its Identities");
-            self.table.wake_all();
+            self.index.wake_all();
         }
     }
 
     /// Whether an object that owns nothing may come to own an identity.
-    pub(in crate::controller) fn entry(&self) -> Entry {
-        match self.definition.entry() {
-            Entry::Open => self.coverage.entry(),
+    pub(in crate::controller) fn ownership_gate(&self) -> OwnershipGate {
+        match self.definition.ownership_gate() {
+            OwnershipGate::Open => self.coverage.ownership_gate(),
             closed => closed,
         }
     }
 
     /// The API server keeps all fields from now on: what was held back is looked at again, and what was not kept is written again.
     pub(in crate::controller) fn definition_changed(&self) {
-        self.table.forget_unkept();
-        self.table.wake_all();
+        self.index.forget_unkept();
+        self.index.wake_all();
     }
 
     /// What is wrong with the definition in the cluster.
@@ -197,7 +197,7 @@ impl Context {
 
     /// A sentence on the objects of which Kubernetes refuses both status and events, if there are any (R25).
     pub fn untold(&self) -> Option<String> {
-        let untold = self.table.unwritten().untold;
+        let untold = self.index.unwritten().untold;
         untold.first().map(|(at, words)| {
             format!(
                 "Kubernetes refuses the status of {} Identities, and events on them, so only this tells of it; the first is {at}: {words}",
@@ -212,8 +212,8 @@ impl Context {
             return 0;
         }
         // This look may be the first thing that happens after a standstill: the beat is counted here.
-        let awake = self.heart.beat();
-        let rescued = self.table.rescue(self.clock.now(), awake, |uid| self.permits.waits(uid));
+        let awake = self.pause_detector.check();
+        let rescued = self.index.rescue(self.clock.now(), awake, |uid| self.dispatcher.waits(uid));
         for Rescued { at, plan } in &rescued {
             self.metrics.rescued();
             tracing::error!(
@@ -228,13 +228,13 @@ impl Context {
 
     /// Resolves when nothing is left to clear up after objects that are gone.
     pub async fn cleared_up(&self) {
-        self.strays.none_left().await;
+        self.cleanups.none_left().await;
     }
 
-    /// From now on a pass only records what Unkey has already done.
+    /// From now on a reconcile only records what Unkey has already done.
     pub fn drain(&self) {
         self.draining.store(true, Ordering::SeqCst);
-        self.permits.drain();
+        self.dispatcher.drain();
     }
 
     /// This process may act, right now.
@@ -251,12 +251,12 @@ impl Context {
         self.draining.load(Ordering::SeqCst)
     }
 
-    pub(in crate::controller) fn access(&self) -> Arc<PinnedClient> {
-        Arc::clone(&self.access.read().unwrap_or_else(PoisonError::into_inner))
+    pub(in crate::controller) fn pinned(&self) -> Arc<PinnedClient> {
+        Arc::clone(&self.pinned.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn set_access(&self, access: PinnedClient) {
-        *self.access.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(access);
+    fn set_pinned(&self, pinned: PinnedClient) {
+        *self.pinned.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(pinned);
     }
 
     /// A call has ended. Returns when one last succeeded.
@@ -268,30 +268,30 @@ impl Context {
     }
 
     /// R13: what was failing when this process began is tried again over a while, by the rate that Unkey can bear.
-    pub(in crate::controller) fn spread_failing(&self) {
-        let failing = u64::try_from(self.table.count_failing()).unwrap_or(u64::MAX);
-        let access = self.access();
+    pub(in crate::controller) fn stagger_restart(&self) {
+        let failing = u64::try_from(self.index.count_failing()).unwrap_or(u64::MAX);
+        let pinned = self.pinned();
         let spread = failing.saturating_mul(1_000) / RESTART_RATE;
-        let policy = Policy { spread: spread.min(backoff::MAX_MS), ..Policy::clone(&access.policy) };
-        self.set_access(PinnedClient { policy: Arc::new(policy), unkey: access.unkey.clone() });
+        let policy = Policy { stagger: spread.min(backoff::MAX_MS), ..Policy::clone(&pinned.policy) };
+        self.set_pinned(PinnedClient { policy: Arc::new(policy), unkey: pinned.unkey.clone() });
     }
 
     /// How long an object waits after so many failures of Kubernetes requests in a row (R13).
     pub(in crate::controller) fn kube_backoff(&self, failures: u32) -> Duration {
-        let ms = backoff::delay(&Cause::Unavailable, failures, 0, self.dice()).unwrap_or(backoff::MAX_MS);
+        let ms = backoff::delay(&Cause::Unavailable, failures, 0, self.jitter()).unwrap_or(backoff::MAX_MS);
         Duration::from_millis(ms)
     }
 
     /// Uniform over all of `u16`. Jitter needs no better source than the hasher's random keys.
-    pub(in crate::controller) fn dice(&self) -> u16 {
+    pub(in crate::controller) fn jitter(&self) -> u16 {
         let roll = self.rolls.fetch_add(1, Ordering::Relaxed);
-        u16::try_from(self.dice.hash_one(roll) & 0xffff).unwrap_or(0)
+        u16::try_from(self.jitter.hash_one(roll) & 0xffff).unwrap_or(0)
     }
 
     /// Takes in a root key that has appeared, changed or gone, and has everything looked at again that waits for it.
     pub async fn follow_credentials(&self, mut changes: tokio::sync::watch::Receiver<u64>) {
         while changes.changed().await.is_ok() {
-            let before = self.access();
+            let before = self.pinned();
             let after = PinnedClient::with(&before.policy, &self.unkey);
             if before.policy.credential == after.policy.credential {
                 // There was no key and is none: why, is said anew.
@@ -299,8 +299,8 @@ impl Context {
                     && before.unkey.as_ref().err() != Some(why)
                 {
                     let why = why.clone();
-                    self.set_access(after);
-                    self.table.missing_key_changes(&why);
+                    self.set_pinned(after);
+                    self.index.missing_key_changes(&why);
                 }
                 continue;
             }
@@ -310,10 +310,10 @@ impl Context {
                 tracing::warn!("there is no usable root key any more");
             }
             // Forgotten before the new key is used, so that nothing read with the old one counts under it.
-            self.table.credential_changes(after.policy.credential.clone(), self.clock.now());
-            self.set_access(after);
-            self.permits.key_changed();
-            self.table.credential_changed();
+            self.index.credential_changes(after.policy.credential.clone(), self.clock.now());
+            self.set_pinned(after);
+            self.dispatcher.key_changed();
+            self.index.credential_changed();
         }
     }
 }

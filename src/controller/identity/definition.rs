@@ -16,8 +16,8 @@ use super::context::Context;
 use super::index::lock;
 use crate::api::{CRD_NAME, GROUP, VERSION, dropped_by_served};
 use crate::controller::runtime::api_server::{KubeError, within};
-use crate::domain::Entry;
-use crate::telemetry::Told;
+use crate::domain::OwnershipGate;
+use crate::telemetry::LogOnce;
 
 /// How often it is looked at while all is well, and while it is not or an answer says otherwise.
 const EVERY: Duration = Duration::from_secs(60);
@@ -38,14 +38,14 @@ struct State {
     dropped: Vec<String>,
     /// The published one is the source; else the answers to what was written.
     published: bool,
-    told: Told,
+    told: LogOnce,
 }
 
 impl Definition {
     /// Whether an object that owns nothing yet may come to own an identity: what would record that is dropped.
-    pub fn entry(&self) -> Entry {
+    pub fn ownership_gate(&self) -> OwnershipGate {
         let state = lock(&self.state);
-        if state.dropped.is_empty() { Entry::Open } else { Entry::Outdated }
+        if state.dropped.is_empty() { OwnershipGate::Open } else { OwnershipGate::Outdated }
     }
 
     /// How many fields are dropped.

@@ -26,12 +26,12 @@ impl EventHandler {
     /// With an empty store, which it fills.
     pub fn new(context: &Arc<Context>) -> (Self, Store<RawIdentity>) {
         let (store, writer) = reflector::store();
-        let intake =
+        let event_handler =
             Self { context: Arc::clone(context), store: store.clone(), writer, newest: 0, relisting: (0, false) };
-        (intake, store)
+        (event_handler, store)
     }
 
-    /// Takes in a change; returns the object if a pass would see something new. What the first listing shows is new as a whole.
+    /// Takes in a change; returns the object if a reconcile would see something new. What the first listing shows is new as a whole.
     pub fn take(&mut self, mut change: Change) -> Option<RawIdentity> {
         let is_news = match &mut change {
             Change::Listed(object) | Change::Applied(object) => self.applied(object, false),
@@ -63,11 +63,11 @@ impl EventHandler {
     /// restored from a backup.
     fn went_back(&mut self, object: &RawIdentity) -> bool {
         let version = object.version();
-        let known = self.context.table.version(object);
+        let known = self.context.index.version(object);
         let before = self.store.get(&ObjectRef::from_obj(object));
         // New writes may have brought its version beyond the one of before.
         let undone =
-            known.is_some_and(|known| known > version) || self.context.table.is_undone(object, before.as_deref());
+            known.is_some_and(|known| known > version) || self.context.index.is_undone(object, before.as_deref());
         let (newest, any) = self.relisting;
         self.relisting = (newest.max(version), any || undone);
         undone || (known.is_none() && version < self.newest)
@@ -93,23 +93,23 @@ impl EventHandler {
         if let Some(before) = before.as_ref().filter(|before| before.uid() != object.uid()) {
             self.ended(before, before);
         }
-        // A pass that sees what the last one saw comes to the same end: that one is over, waits for its time, or was put off and will be
+        // A reconcile that sees what the last one saw comes to the same end: that one is over, waits for its time, or was put off and will be
         // woken. And what else it looked at wakes the object by itself when it changes.
         let reads_anew = before.as_ref().is_none_or(|before| !object.reads_as(before));
         // A policy that refuses a write may look at labels and the like (R25).
-        let is_news = went_back || reads_anew || context.table.is_refused(object.uid());
+        let is_news = went_back || reads_anew || context.index.is_refused(object.uid());
         if let Some(before) = &before {
             object.share(before);
             left_behind::notice(before, object, context);
         }
         if went_back {
-            context.heart.voids_looks();
-            context.metrics.synced(context.table.relist(object));
-            context.table.rewind(object);
+            context.pause_detector.voids_looks();
+            context.metrics.synced(context.index.relist(object));
+            context.index.rewind(object);
         } else if is_news {
-            context.metrics.synced(context.table.upsert(object));
+            context.metrics.synced(context.index.upsert(object));
         } else {
-            context.table.touch(object);
+            context.index.touch(object);
         }
         self.newest = self.newest.max(object.version());
         is_news
@@ -118,8 +118,8 @@ impl EventHandler {
     /// An object is gone (or no longer selected). `before`: as it was until then, since what lets it go takes its claim off.
     fn ended(&self, object: &RawIdentity, before: &RawIdentity) {
         let context = &self.context;
-        context.table.remove(object, context.clock.now());
-        context.permits.forget(object.uid());
+        context.index.remove(object, context.clock.now());
+        context.dispatcher.forget(object.uid());
         orphan_cleanup::look(before, context);
         left_behind::look(object, context);
     }

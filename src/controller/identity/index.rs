@@ -1,13 +1,13 @@
-//! What is shared between passes: who claims an externalId, whose turn it is, what is known of it in Unkey, what is
+//! What is shared between reconciles: who claims an externalId, who holds the lock, what is known of it in Unkey, what is
 //! remembered of each object, and which workspaces the recorded ids come from.
 //!
-//! Locks are held for moments and never across an await. Where two are held at once, the order is `slots` before a slot's knowledge or the
-//! workspace or who waits for a witness or is untold, `memories` before a memory, and a memory before the knowledge. A turn is tried, never waited for: who does not get it is parked
+//! Locks are held for moments and never across an await. Where two are held at once, the order is `entries` before a slot's knowledge or the
+//! workspace or who waits for a witness or is untold, `object_memories` before a memory, and a memory before the knowledge. A lock is tried, never waited for: who does not get it is parked
 //! and woken when it ends (R8).
 
 mod guard;
 mod keys;
-mod memories;
+mod object_memories;
 mod owners;
 mod plans;
 mod rewind;
@@ -23,8 +23,8 @@ use kube::runtime::reflector::ObjectRef;
 use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedSender;
 
-use self::memories::Memories;
-pub use self::memories::{Memory, Remembered};
+use self::object_memories::ObjectMemories;
+pub use self::object_memories::{ObjectMemory, Remembered};
 pub use self::plans::{Plan, Rescued};
 pub use self::untold::Overdue;
 use self::untold::Untold;
@@ -38,13 +38,13 @@ use crate::domain::{
 };
 
 /// A reference by which the controller's queue knows an object.
-pub type Ref = ObjectRef<RawIdentity>;
+pub type IdentityRef = ObjectRef<RawIdentity>;
 
 /// The shared state. Cheap to lock: every operation is a few map look-ups.
 #[derive(Debug)]
 pub struct Index {
-    slots: Mutex<HashMap<ExternalId, Slot>>,
-    memories: Memories,
+    entries: Mutex<HashMap<ExternalId, IndexEntry>>,
+    object_memories: ObjectMemories,
     untold: Untold,
     workspace: Mutex<Workspace>,
     /// The fingerprints of root keys that objects name.
@@ -56,15 +56,15 @@ pub struct Index {
     waiting: Mutex<Waiting>,
     witness_wanted: Notify,
     witness_news: Notify,
-    wake: UnboundedSender<Ref>,
+    wake: UnboundedSender<IdentityRef>,
     window: u64,
     clock: Clock,
 }
 
 #[derive(Debug, Default)]
-struct Slot {
+struct IndexEntry {
     claims: Claims<Facts>,
-    parked: Vec<Ref>,
+    parked: Vec<IdentityRef>,
     /// `None`: what is known of one that nothing was done to, as of nearly all.
     known: Option<Arc<Mutex<Knowledge>>>,
 }
@@ -80,32 +80,32 @@ type Entry = ClaimEntry<Facts>;
 /// What the table keeps of an object beside its claim.
 #[derive(Debug)]
 struct Facts {
-    at: Place,
+    at: ObjectName,
     reason: Option<Reason>,
     /// Since when this process knows it to be out of step: changed, new, leaving or failing, and not waiting for a person.
     unsynced: Option<Instant>,
     /// There is something left to do for it, and what is planned.
     behind: bool,
     plan: Plan,
-    /// A pass over it is under way, whatever is planned for after it.
+    /// A reconcile over it is under way, whatever is planned for after it.
     running: bool,
     /// It has a status of ours that does not speak of what it asks for now.
     untold: bool,
 }
 
-/// Namespace and name in one text, a fifth of what a [`Ref`] takes: there is one for every object.
+/// Namespace and name in one text, a fifth of what a [`IdentityRef`] takes: there is one for every object.
 #[derive(Debug)]
-struct Place(Box<str>);
+struct ObjectName(Box<str>);
 
-impl Place {
+impl ObjectName {
     fn of(object: &RawIdentity) -> Self {
         Self(format!("{}/{}", object.namespace(), object.name()).into())
     }
 
-    fn to_ref(&self) -> Ref {
+    fn to_ref(&self) -> IdentityRef {
         // Neither may hold a slash.
         let (namespace, name) = self.0.split_once('/').unwrap_or_default();
-        Ref::new(name).within(namespace)
+        IdentityRef::new(name).within(namespace)
     }
 }
 
@@ -122,7 +122,7 @@ fn entry_of(object: &RawIdentity) -> Entry {
     let behind = plans::is_behind(object, is_told, is_pending);
     let untold = untold::is_untold(object, status.as_ref(), &claimant) && (!claimant.leaving || behind);
     let extra = Facts {
-        at: Place::of(object),
+        at: ObjectName::of(object),
         reason,
         unsynced: unsynced.then(Instant::now),
         behind,
@@ -147,10 +147,10 @@ impl Facts {
     }
 }
 
-/// The turn on one externalId: while it lives no other pass acts on it.
+/// The lock on one externalId: while it lives no other reconcile acts on it.
 #[derive(Debug)]
-pub struct Turn<'a> {
-    table: &'a Index,
+pub struct KeyLock<'a> {
+    index: &'a Index,
     external_id: ExternalId,
     known: Arc<Mutex<Knowledge>>,
 }
@@ -162,10 +162,10 @@ pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Index {
     /// An empty table. Objects to look at again are sent to `wake`; `window` is the consistency window in ms.
-    pub fn new(wake: UnboundedSender<Ref>, window: u64, workspace: Workspace, clock: Clock) -> Self {
+    pub fn new(wake: UnboundedSender<IdentityRef>, window: u64, workspace: Workspace, clock: Clock) -> Self {
         Self {
-            slots: Mutex::default(),
-            memories: Memories::default(),
+            entries: Mutex::default(),
+            object_memories: ObjectMemories::default(),
             untold: Untold::default(),
             workspace: Mutex::new(workspace),
             marks: Mutex::default(),
@@ -207,14 +207,14 @@ impl Index {
             self.share(mark);
         }
         let (plan, is_untold, mut ended) = (entry.extra.plan, entry.extra.untold, None);
-        let mut slots = lock(&self.slots);
-        let slot = slots.entry(object.external_id().clone()).or_default();
+        let mut entries = lock(&self.entries);
+        let indexed = entries.entry(object.external_id().clone()).or_default();
         let follow = |known: &mut Facts, new: Facts| ended = new.follow(known);
-        let taken = slot.claims.put(entry, source, &mut lock(&self.workspace), follow);
+        let taken = indexed.claims.put(entry, source, &mut lock(&self.workspace), follow);
         match taken {
             Taken::Unknown => return None,
             Taken::Older => {
-                if let Some(known) = slot.claims.get_mut(object.uid()) {
+                if let Some(known) = indexed.claims.get_mut(object.uid()) {
                     known.extra.plan = plan.or(known.extra.plan);
                 }
                 return None;
@@ -222,7 +222,7 @@ impl Index {
             Taken::Same | Taken::Changed => self.untold.follow(object, is_untold),
         }
         if taken == Taken::Changed {
-            self.wake_others(slot, object.uid());
+            self.wake_others(indexed, object.uid());
         }
         ended
     }
@@ -238,13 +238,13 @@ impl Index {
         let uid = object.uid();
         self.untold.remove(uid);
         // Left to the sweep: whoever clears up after the object goes on with it, and must know what has been sent (R6).
-        let object_state = self.memories.let_go(uid);
-        if let Some(slot) = lock(&self.slots).get_mut(object.external_id()) {
+        let object_state = self.object_memories.let_go(uid);
+        if let Some(indexed) = lock(&self.entries).get_mut(object.external_id()) {
             let recorded = object.claimant(object.read_status().as_ref()).recorded;
-            domain::ended(uid, recorded.as_ref(), &mut lock(&self.known(slot)), &object_state, now);
-            self.forget_nothing(slot);
-            slot.claims.remove(uid, &mut lock(&self.workspace));
-            self.wake_others(slot, uid);
+            domain::ended(uid, recorded.as_ref(), &mut lock(&self.known(indexed)), &object_state, now);
+            self.forget_nothing(indexed);
+            indexed.claims.remove(uid, &mut lock(&self.workspace));
+            self.wake_others(indexed, uid);
         }
     }
 
@@ -257,98 +257,98 @@ impl Index {
         }
     }
 
-    fn wake_others(&self, slot: &mut Slot, uid: &Uid) {
-        for entry in slot.claims.entries_mut().iter_mut().filter(|entry| entry.claimant.uid != *uid) {
+    fn wake_others(&self, indexed: &mut IndexEntry, uid: &Uid) {
+        for entry in indexed.claims.entries_mut().iter_mut().filter(|entry| entry.claimant.uid != *uid) {
             self.hand_over(&mut entry.extra);
         }
     }
 
     /// True as long as the watch shows `uid`.
     pub fn knows(&self, external_id: &ExternalId, uid: &Uid) -> bool {
-        lock(&self.slots).get(external_id).is_some_and(|slot| slot.claims.knows(uid))
+        lock(&self.entries).get(external_id).is_some_and(|indexed| indexed.claims.knows(uid))
     }
 
     /// True if a create for `uid` may have left an identity that no status records.
     pub fn owes(&self, external_id: &ExternalId, uid: &Uid) -> bool {
-        lock(&self.slots)
+        lock(&self.entries)
             .get(external_id)
-            .is_some_and(|slot| slot.known.as_ref().is_some_and(|known| lock(known).owes(uid)))
+            .is_some_and(|indexed| indexed.known.as_ref().is_some_and(|known| lock(known).owes(uid)))
     }
 
     /// The role of `uid` (R8).
     pub fn role(&self, external_id: &ExternalId, uid: &Uid) -> Role {
-        lock(&self.slots).get(external_id).map_or(Role::Owner, |slot| slot.claims.role(uid))
+        lock(&self.entries).get(external_id).map_or(Role::Owner, |indexed| indexed.claims.role(uid))
     }
 
     /// The memory of `uid`, made if need be.
     pub fn memory(&self, uid: &Uid) -> Remembered<'_> {
-        self.memories.of(uid)
+        self.object_memories.of(uid)
     }
 
     /// The memory of `uid`, to be held for longer than its object lives.
-    pub fn hold_memory(&self, uid: &Uid) -> Arc<Mutex<Memory>> {
-        self.memories.hold(uid)
+    pub fn hold_memory(&self, uid: &Uid) -> Arc<Mutex<ObjectMemory>> {
+        self.object_memories.hold(uid)
     }
 
-    fn known(&self, slot: &mut Slot) -> Arc<Mutex<Knowledge>> {
+    fn known(&self, indexed: &mut IndexEntry) -> Arc<Mutex<Knowledge>> {
         let new = || Arc::new(Mutex::new(nothing_known(&lock(&self.workspace))));
-        Arc::clone(slot.known.get_or_insert_with(new))
+        Arc::clone(indexed.known.get_or_insert_with(new))
     }
 
     /// What was looked at and not touched takes no room.
-    fn forget_nothing(&self, slot: &mut Slot) {
+    fn forget_nothing(&self, indexed: &mut IndexEntry) {
         let nothing = nothing_known(&lock(&self.workspace));
-        if slot.known.as_ref().is_some_and(|known| *lock(known) == nothing) {
-            slot.known = None;
+        if indexed.known.as_ref().is_some_and(|known| *lock(known) == nothing) {
+            indexed.known = None;
         }
     }
 
-    /// The turn on `external_id`, or `None`: then `me` is woken when it is free.
-    pub fn try_turn(&self, external_id: &ExternalId, me: &Ref) -> Option<Turn<'_>> {
-        let mut slots = lock(&self.slots);
-        let slot = slots.entry(external_id.clone()).or_default();
-        if !slot.claims.try_turn() {
-            if !slot.parked.contains(me) {
-                slot.parked.push(me.clone());
+    /// The lock on `external_id`, or `None`: then `me` is woken when it is free.
+    pub fn try_lock(&self, external_id: &ExternalId, me: &IdentityRef) -> Option<KeyLock<'_>> {
+        let mut entries = lock(&self.entries);
+        let indexed = entries.entry(external_id.clone()).or_default();
+        if !indexed.claims.try_lock() {
+            if !indexed.parked.contains(me) {
+                indexed.parked.push(me.clone());
             }
             return None;
         }
-        Some(self.turn(external_id, slot))
+        Some(self.key_lock(external_id, indexed))
     }
 
-    fn turn(&self, external_id: &ExternalId, slot: &mut Slot) -> Turn<'_> {
-        Turn { table: self, external_id: external_id.clone(), known: self.known(slot) }
+    fn key_lock(&self, external_id: &ExternalId, indexed: &mut IndexEntry) -> KeyLock<'_> {
+        KeyLock { index: self, external_id: external_id.clone(), known: self.known(indexed) }
     }
 
     /// Forgets externalIds that no object names any more, once no read could be misled by what was done to them, what is known of the
     /// others once it makes no difference, and the memory of objects that are gone.
     pub fn sweep(&self, now: Mono) {
         let alive: HashSet<Uid> = {
-            let mut slots = lock(&self.slots);
-            slots.retain(|_, slot| {
+            let mut entries = lock(&self.entries);
+            entries.retain(|_, indexed| {
                 let forgets = {
-                    let known = slot.known.as_ref().map(|known| lock(known));
-                    slot.claims.forgets(known.as_deref(), now, self.window)
+                    let known = indexed.known.as_ref().map(|known| lock(known));
+                    indexed.claims.forgets(known.as_deref(), now, self.window)
                 };
                 match forgets {
-                    _ if !slot.parked.is_empty() => {}
+                    _ if !indexed.parked.is_empty() => {}
                     Forgets::Nothing => {}
-                    Forgets::Known => slot.known = None,
+                    Forgets::Known => indexed.known = None,
                     Forgets::All => return false,
                 }
                 true
             });
-            let entries = slots.values().flat_map(|slot| slot.claims.entries());
+            let entries = entries.values().flat_map(|indexed| indexed.claims.entries());
             entries.map(|entry| entry.claimant.uid.clone()).collect()
         };
-        self.memories.sweep(&alive);
+        self.object_memories.sweep(&alive);
         lock(&self.marks).retain(|mark| Arc::strong_count(mark) > 1);
     }
 
     /// How many objects show each reason (`None`: no status yet), and how long the longest has been out of step.
     pub fn survey(&self) -> (HashMap<Option<Reason>, i64>, Duration) {
         let (mut counts, mut oldest) = (HashMap::new(), None);
-        for entry in lock(&self.slots).values().flat_map(|slot| slot.claims.entries()) {
+        for entry in lock(&self.entries).values().flat_map(|indexed| indexed.claims.entries()) {
             *counts.entry(entry.extra.reason).or_default() += 1;
             oldest = oldest.into_iter().chain(entry.extra.unsynced).min();
         }
@@ -356,23 +356,23 @@ impl Index {
     }
 }
 
-impl Turn<'_> {
+impl KeyLock<'_> {
     /// What is known of the externalId.
     pub fn known(&self) -> MutexGuard<'_, Knowledge> {
         lock(&self.known)
     }
 }
 
-impl Drop for Turn<'_> {
+impl Drop for KeyLock<'_> {
     fn drop(&mut self) {
-        if let Some(slot) = lock(&self.table.slots).get_mut(&self.external_id) {
-            slot.claims.ends_turn();
-            self.table.forget_nothing(slot);
-            for entry in slot.claims.entries_mut().iter_mut().filter(|entry| entry.extra.plan == Plan::Turn) {
-                entry.extra.plan = Plan::Queued(self.table.clock.now());
+        if let Some(indexed) = lock(&self.index.entries).get_mut(&self.external_id) {
+            indexed.claims.unlock();
+            self.index.forget_nothing(indexed);
+            for entry in indexed.claims.entries_mut().iter_mut().filter(|entry| entry.extra.plan == Plan::KeyLock) {
+                entry.extra.plan = Plan::Queued(self.index.clock.now());
             }
-            for parked in std::mem::take(&mut slot.parked) {
-                self.table.wake(parked);
+            for parked in std::mem::take(&mut indexed.parked) {
+                self.index.wake(parked);
             }
         }
     }

@@ -10,13 +10,13 @@ use std::time::Duration;
 use tracing::Instrument;
 
 use super::context::Context;
-use super::index::{Ref, lock};
+use super::index::{IdentityRef, lock};
 use super::raw::RawIdentity;
 use crate::controller::runtime::api_server::{self, Outcome};
 use crate::controller::runtime::clock::millis;
 use crate::domain::{IdentityId, LeftBehind, left_behind};
 
-/// How soon to try again while a pass still has the turn.
+/// How soon to try again while a reconcile still holds the lock.
 const BUSY: Duration = Duration::from_millis(200);
 
 /// An object is shown anew. Notices that somebody else has taken off finalizer and claim while it waits for another tool's finalizer: its end
@@ -24,7 +24,7 @@ const BUSY: Duration = Duration::from_millis(200);
 pub fn notice(before: &RawIdentity, object: &RawIdentity, context: &Context) {
     let marked = |it: &RawIdentity| it.finalizers().ours().is_some() || it.claim().is_some();
     if object.is_leaving() && before.uid() == object.uid() && marked(before) && !marked(object) && context.leads() {
-        let memory = context.table.memory(object.uid());
+        let memory = context.index.memory(object.uid());
         let mut memory = lock(&memory);
         memory.stripped |= !memory.released;
     }
@@ -33,7 +33,7 @@ pub fn notice(before: &RawIdentity, object: &RawIdentity, context: &Context) {
 /// An object is gone, or no longer selected. Tells what it leaves, in a task of its own if there is something to tell.
 pub fn look(object: &RawIdentity, context: &Arc<Context>) {
     let claimant = object.claimant(object.read_status().as_ref());
-    let memory = context.table.hold_memory(object.uid());
+    let memory = context.index.hold_memory(object.uid());
     let (released, stripped) = {
         let memory = lock(&memory);
         (memory.released, memory.stripped)
@@ -89,19 +89,19 @@ async fn is_gone(object: &RawIdentity, context: &Context) -> bool {
     }
 }
 
-/// Tells of it, unless the pass that was under way has dealt with it.
+/// Tells of it, unless the reconcile that was under way has dealt with it.
 async fn tell(object: &RawIdentity, id: &IdentityId, context: &Context) {
     let (uid, external_id) = (object.uid(), object.external_id());
-    let turn = loop {
-        match context.table.try_turn(external_id, &Ref::from_obj(object)) {
-            Some(turn) => break turn,
+    let key_lock = loop {
+        match context.index.try_lock(external_id, &IdentityRef::from_obj(object)) {
+            Some(key_lock) => break key_lock,
             None => tokio::time::sleep(BUSY).await,
         }
     };
-    let left = left_behind(uid, id, &turn.known(), context.access().policy.window);
-    drop(turn);
-    let released = lock(&context.table.memory(uid)).released;
-    if released || left == LeftBehind::Nothing || context.table.is_recorded(external_id, id) {
+    let left = left_behind(uid, id, &key_lock.known(), context.pinned().policy.window);
+    drop(key_lock);
+    let released = lock(&context.index.memory(uid)).released;
+    if released || left == LeftBehind::Nothing || context.index.is_recorded(external_id, id) {
         tracing::info!("the finalizer of an Identity was taken off by hand; nothing of it is left in Unkey");
         return;
     }

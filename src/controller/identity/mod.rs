@@ -5,8 +5,8 @@
 //! | `raw` | the watch type: an object of which nothing but metadata is parsed |
 //! | `definition` | whether the cluster's definition knows all fields of this version |
 //! | `event_handler` | takes what is watched into store and index, and says what is to be looked at |
-//! | `index` | claims, turns and knowledge by externalId; memory by uid |
-//! | `context` / `run` | what all passes share; the queue that runs them |
+//! | `index` | claims, locks and knowledge by externalId; memory by uid |
+//! | `context` / `run` | what all reconciles share; the queue that runs them |
 //! | `reconcile` | performs one session over one object |
 //! | `overdue` | says in a status that its work waits |
 //! | `left_behind` | tells of identities that stay in Unkey by somebody's hand |

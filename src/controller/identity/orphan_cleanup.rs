@@ -15,10 +15,10 @@ use super::reconcile;
 use crate::controller::runtime::clock::millis;
 use crate::domain::{Mono, Uid};
 
-/// How soon to try again while a pass still has the turn.
+/// How soon to try again while a reconcile still holds the lock.
 const BUSY: Duration = Duration::from_millis(200);
 
-/// When the next pass over an object that is gone is due.
+/// When the next reconcile over an object that is gone is due.
 pub enum Again {
     /// After that time.
     After(Duration),
@@ -47,10 +47,10 @@ impl PendingCleanups {
 /// The object is gone: clears up after it if it may have left something, in a task of its own.
 pub fn look(object: &RawIdentity, context: &Arc<Context>) {
     let uid = object.uid().clone();
-    if !context.table.owes(object.external_id(), &uid) {
+    if !context.index.owes(object.external_id(), &uid) {
         return;
     }
-    if !context.strays.0.send_if_modified(|strays| strays.insert(uid.clone())) {
+    if !context.cleanups.0.send_if_modified(|cleanups| cleanups.insert(uid.clone())) {
         return;
     }
     let (context, object) = (Arc::clone(context), Arc::new(object.clone()));
@@ -61,13 +61,13 @@ pub fn look(object: &RawIdentity, context: &Arc<Context>) {
         external_id = object.external_id().as_str(),
     );
     // Held, so that the sweep leaves it until all is cleared up.
-    let memory = context.table.hold_memory(&uid);
+    let memory = context.index.hold_memory(&uid);
     let clearing = async move {
         let _memory = memory;
         tracing::warn!("an Identity went while its identity was being created; looking after what it left in Unkey");
         clear_up(&object, &context).await;
-        context.strays.0.send_modify(|strays| {
-            strays.remove(&uid);
+        context.cleanups.0.send_modify(|cleanups| {
+            cleanups.remove(&uid);
         });
     };
     tokio::spawn(clearing.instrument(span));
@@ -76,13 +76,13 @@ pub fn look(object: &RawIdentity, context: &Arc<Context>) {
 async fn clear_up(object: &Arc<RawIdentity>, context: &Arc<Context>) {
     let mut failures = 0;
     loop {
-        let mut news = pin!(context.table.witness_news());
+        let mut news = pin!(context.index.witness_news());
         news.as_mut().enable();
         let wait = match reconcile::clear_up(Arc::clone(object), context).await {
             None => BUSY,
             Some(Ok(None)) => return,
             Some(Ok(Some(Again::WithWitness(ended)))) => {
-                context.table.wants_witness(None, ended, true);
+                context.index.wants_witness(None, ended, true);
                 news.await;
                 continue;
             }

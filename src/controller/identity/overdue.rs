@@ -1,7 +1,7 @@
 //! Says in the status that work waits, before anyone has waited for 15 s (R24): beside the queue, at a pace of its own, with no permit of those
 //! that work. What is said is decided in `domain`.
 //!
-//! An object whose pass is in the middle of a call is told of by that pass, which has the turn; all others by [`run`], which takes it. Either
+//! An object whose reconcile is in the middle of a call is told of by that reconcile, which holds the lock; all others by [`run`], which takes it. Either
 //! way a status is written once, under the same tests as any other (R11).
 
 use std::pin::pin;
@@ -15,15 +15,15 @@ use kube::runtime::reflector::Store;
 use tracing::Instrument;
 
 use super::context::Context;
-use super::index::{Memory, Overdue, Turn, lock};
+use super::index::{KeyLock, ObjectMemory, Overdue, lock};
 use super::raw::RawIdentity;
-use super::reconcile::Around;
+use super::reconcile::ReconcileEnvironment;
 use super::{patch, status};
 use crate::controller::runtime::api_server::{self, KubeError, Outcome};
 use crate::controller::workspace::upstream;
 use crate::domain::session;
 use crate::domain::{self, Cause, StatusUpdate};
-use crate::telemetry::Told;
+use crate::telemetry::LogOnce;
 use crate::unkey::Operation;
 
 /// After so long a status has to say that it waits, so that it is there within 15 s. What is done sooner is not told of. The more there are,
@@ -39,7 +39,7 @@ const LOOKED_AT: usize = 1_000;
 const AT_A_TIME: usize = 32;
 /// A call that has just begun is likely to end sooner than a status is written.
 const LINGERS: Duration = Duration::from_secs(1);
-/// When to look again at one whose pass is under way, or whose status has changed.
+/// When to look again at one whose reconcile is under way, or whose status has changed.
 const SOON: Duration = Duration::from_secs(1);
 /// When to look again at one of which there is nothing to say.
 const LATER: Duration = Duration::from_secs(15);
@@ -56,13 +56,13 @@ enum Came {
 
 /// Runs for as long as it is polled, while this process leads.
 pub async fn run(context: Arc<Context>, store: Store<RawIdentity>) {
-    let mut told = Told::default();
+    let mut told = LogOnce::default();
     loop {
         tokio::time::sleep(ROUND).await;
         if context.is_draining() || !context.leads() {
             continue;
         }
-        let due = context.table.overdue(patience(&context), acts_since(&context), LOOKED_AT);
+        let due = context.index.overdue(patience(&context), acts_since(&context), LOOKED_AT);
         let told_of = AtomicUsize::new(0);
         let telling = due.into_iter().map(|one| {
             let namespace = one.at.namespace.as_deref().unwrap_or_default();
@@ -72,7 +72,7 @@ pub async fn run(context: Arc<Context>, store: Store<RawIdentity>) {
         let failures: Vec<KubeError> =
             stream::iter(telling).buffer_unordered(AT_A_TIME).filter_map(std::future::ready).collect().await;
         match failures.first() {
-            // The passes over these objects tell each of its own; once is enough here.
+            // The reconciles over these objects tell each of its own; once is enough here.
             Some(error) if told.is_news(&error.to_string()) => {
                 tracing::warn!(%error, objects = failures.len(), "a status cannot say that work waits; trying again each minute");
             }
@@ -84,7 +84,7 @@ pub async fn run(context: Arc<Context>, store: Store<RawIdentity>) {
 
 /// How long an object may wait before its status says so.
 fn patience(context: &Context) -> Duration {
-    let others = u32::try_from(context.table.count_untold()).unwrap_or(u32::MAX);
+    let others = u32::try_from(context.index.count_untold()).unwrap_or(u32::MAX);
     PATIENCE.saturating_sub(EACH.saturating_mul(others)).max(LEAST_PATIENCE)
 }
 
@@ -94,7 +94,7 @@ fn acts_since(context: &Context) -> Instant {
     now.checked_sub(context.clock.elapsed()).unwrap_or(now)
 }
 
-/// Tells of one object, if its turn is free and there is something to say. Returns why it could not be said.
+/// Tells of one object, if its lock is free and there is something to say. Returns why it could not be said.
 async fn tell(one: Overdue, told_of: &AtomicUsize, store: &Store<RawIdentity>, context: &Context) -> Option<KubeError> {
     if told_of.load(Ordering::Relaxed) >= IN_A_ROUND {
         return None;
@@ -111,35 +111,35 @@ async fn tell(one: Overdue, told_of: &AtomicUsize, store: &Store<RawIdentity>, c
         Ok(Came::Nothing(wait)) => (wait, None),
         Err(error) => (REFUSED, Some(error)),
     };
-    context.table.puts_off(&one.uid, wait);
+    context.index.puts_off(&one.uid, wait);
     failed
 }
 
 async fn under_turn(one: &Overdue, object: Arc<RawIdentity>, context: &Context) -> Result<Came, KubeError> {
-    let Some(turn) = context.table.telling_turn(&one.external_id) else { return Ok(Came::Nothing(SOON)) };
-    let memory = context.table.memory(&one.uid);
+    let Some(key_lock) = context.index.lock_to_tell(&one.external_id) else { return Ok(Came::Nothing(SOON)) };
+    let memory = context.index.memory(&one.uid);
     let newest = lock(&memory).newest(object);
-    Ok(match say(context, &turn, &memory, &newest).await? {
+    Ok(match say(context, &key_lock, &memory, &newest).await? {
         Some(Outcome::Now(now)) if *now.uid() == one.uid => {
-            context.metrics.synced(context.table.update(&now));
+            context.metrics.synced(context.index.update(&now));
             lock(&memory).newest = Some(Arc::from(now));
             Came::Of
         }
-        // The pass that has something to write tells of it (R25).
+        // The reconcile that has something to write tells of it (R25).
         Some(Outcome::Refused(_)) => Came::Nothing(REFUSED),
         Some(_) => Came::Nothing(SOON),
         None => Came::Nothing(LATER),
     })
 }
 
-/// Writes that the work on `object` waits. `None`: there is nothing to say. Whoever asks has the turn.
+/// Writes that the work on `object` waits. `None`: there is nothing to say. Whoever asks holds the lock.
 async fn say(
     context: &Context,
-    turn: &Turn<'_>,
-    memory: &Mutex<Memory>,
+    key_lock: &KeyLock<'_>,
+    memory: &Mutex<ObjectMemory>,
     object: &RawIdentity,
 ) -> Result<Option<Outcome>, KubeError> {
-    let Some(report) = report(context, turn, memory, object) else { return Ok(None) };
+    let Some(report) = report(context, key_lock, memory, object) else { return Ok(None) };
     if !context.leads() {
         return Ok(None);
     }
@@ -155,24 +155,29 @@ async fn say(
     Ok(Some(outcome))
 }
 
-/// What the status has to say, by what a pass would find now. It leaves no trace: what is taken in from the object is taken in by a pass.
-fn report(context: &Context, turn: &Turn<'_>, memory: &Mutex<Memory>, object: &RawIdentity) -> Option<StatusUpdate> {
-    let (now, access) = (context.clock.now(), context.access());
+/// What the status has to say, by what a reconcile would find now. It leaves no trace: what is taken in from the object is taken in by a reconcile.
+fn report(
+    context: &Context,
+    key_lock: &KeyLock<'_>,
+    memory: &Mutex<ObjectMemory>,
+    object: &RawIdentity,
+) -> Option<StatusUpdate> {
+    let (now, pinned) = (context.clock.now(), context.pinned());
     let (object, mut object_state, crd_unread) = {
         let mut memory = lock(memory);
-        let object = object.read(now, &context.walls, &mut memory.pokes);
+        let object = object.read(now, &context.walls, &mut memory.reconcile_requests);
         (object, memory.object_state.clone(), memory.crd_unread.clone())
     };
-    let mut known = turn.known().clone();
-    let holds_up = match &access.unkey {
+    let mut known = key_lock.known().clone();
+    let holds_up = match &pinned.unkey {
         // It comes first: without it nothing is asked in Unkey.
         _ if crd_unread.is_some() => crd_unread.map(Cause::CrdUnread),
         Ok(_) => upstream::held_up_by(&context.standing().0, next_call(&object)),
         Err(missing) => Some(Cause::CredentialsMissing(missing.clone())),
     };
-    let around = Around::looking(context, object.external_id.as_ref()?, &object.guard.uid);
-    let memory = session::Memory { known: &mut known, object_state: &mut object_state };
-    session::waiting(&object, memory, &around, (&access.policy, context.crd), holds_up.as_ref())
+    let environment = ReconcileEnvironment::looking(context, object.external_id.as_ref()?, &object.guard.uid);
+    let memory = session::Records { known: &mut known, object_state: &mut object_state };
+    session::waiting(&object, memory, &environment, (&pinned.policy, context.crd), holds_up.as_ref())
 }
 
 /// The call that the object is most likely to wait for.
@@ -184,13 +189,13 @@ fn next_call(object: &domain::Object) -> Operation {
     }
 }
 
-/// Runs `work`, a wait in the middle of a pass over `object`. If that lasts too long, the status says so meanwhile; then how the object
+/// Runs `work`, a wait in the middle of a reconcile over `object`. If that lasts too long, the status says so meanwhile; then how the object
 /// stands comes back too.
 pub async fn beside<T>(
     work: impl Future<Output = T>,
     context: &Context,
-    turn: &Turn<'_>,
-    memory: &Mutex<Memory>,
+    key_lock: &KeyLock<'_>,
+    memory: &Mutex<ObjectMemory>,
     object: &RawIdentity,
 ) -> (T, Option<Outcome>) {
     let mut work = pin!(work);
@@ -200,7 +205,7 @@ pub async fn beside<T>(
         () = until_overdue(context, object) => {}
     }
     // A status that is being written is waited for: its answer shows how the object stands.
-    let (done, said) = futures::future::join(work, Box::pin(say(context, turn, memory, object))).await;
+    let (done, said) = futures::future::join(work, Box::pin(say(context, key_lock, memory, object))).await;
     match said {
         Ok(outcome) => (done, outcome),
         Err(error) => {
@@ -214,7 +219,7 @@ pub async fn beside<T>(
 async fn until_overdue(context: &Context, object: &RawIdentity) {
     let begun = Instant::now();
     loop {
-        let due = context.table.untold_since(object.uid()).map(|since| {
+        let due = context.index.untold_since(object.uid()).map(|since| {
             let due = (since.max(acts_since(context)) + patience(context)).max(begun + LINGERS);
             due.saturating_duration_since(Instant::now())
         });

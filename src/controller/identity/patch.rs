@@ -1,4 +1,4 @@
-//! The JSON patches. Each begins with a test of `metadata.uid`, so that nothing is ever written to the heir of a name
+//! The JSON patches. Each begins with a test of `metadata.uid`, so that nothing is ever written to the successor of a name
 //! (R11; merge patch and server-side apply on a status do not enforce a uid).
 
 mod status;

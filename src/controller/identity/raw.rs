@@ -18,14 +18,14 @@ use self::annotations::Annotations;
 use crate::api::{FINALIZER, GROUP, IdentityStatus, KIND, PLURAL, VERSION};
 use crate::controller::runtime::clock::WallClocks;
 use crate::domain::{
-    Claimant, Crowd, ExternalId, Guard, Mark, Mono, Object, ObjectKey, Phase, PriorStatus, Progress, ReconcileRequest,
-    Spec, StatusUpdate, Uid, depth,
+    ClaimState, Claimant, Crowd, ExternalId, Guard, Mono, Object, ObjectKey, Phase, PriorStatus, Progress,
+    ReconcileRequest, Spec, StatusUpdate, Uid, depth,
 };
 
 /// A status is ours and shallow; one that is not cannot be read and counts as none.
 const MAX_STATUS_DEPTH: usize = 16;
 
-/// An `Identity` of which only the metadata is parsed, and of that only what a pass looks at: managedFields, labels, the annotations of
+/// An `Identity` of which only the metadata is parsed, and of that only what a reconcile looks at: managedFields, labels, the annotations of
 /// others and all the rest would be most of what a large cluster costs in memory.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(from = "Wire")]
@@ -44,7 +44,7 @@ pub struct RawIdentity {
     /// There is a map of annotations, whoever's.
     annotated: bool,
     claim: Option<Box<str>>,
-    poke: Option<Box<str>>,
+    reconcile_request: Option<Box<str>>,
     /// `None` of nearly all: there is room for a claim, whatever it says.
     crowd: Option<Arc<Crowd>>,
     spec: Option<Arc<RawValue>>,
@@ -91,7 +91,7 @@ impl From<Wire> for RawIdentity {
     fn from(wire: Wire) -> Self {
         let meta = wire.metadata;
         let (annotated, ours) = (meta.annotations.is_some(), meta.annotations);
-        let Annotations { claim, poke, crowd } = ours.unwrap_or_default();
+        let Annotations { claim, reconcile_request, crowd } = ours.unwrap_or_default();
         let external_id = wire.spec.as_ref().and_then(|spec| serde_json::from_str::<OnlyExternalId>(spec.get()).ok());
         Self {
             uid: Uid::new(meta.uid.as_deref().unwrap_or_default()),
@@ -103,7 +103,7 @@ impl From<Wire> for RawIdentity {
             finalizers: Finalizers::of(meta.finalizers.as_deref()),
             annotated,
             claim,
-            poke,
+            reconcile_request,
             crowd: crowd.map(Arc::new),
             metadata: ObjectMeta {
                 name: meta.name,
@@ -243,7 +243,7 @@ impl RawIdentity {
 
     /// True if our finalizer is on, and a claim of its own.
     pub fn is_claimed(&self) -> bool {
-        self.finalizers.ours().is_some() && Mark::parse(self.claim(), &self.uid).own().is_some()
+        self.finalizers.ours().is_some() && ClaimState::parse(self.claim(), &self.uid).own().is_some()
     }
 
     /// True if its status is what was written to say `report`.
@@ -284,12 +284,13 @@ impl RawIdentity {
         }
     }
 
-    /// True if a pass sees the same in both: they differ in labels, the annotations of others or the like.
+    /// True if a reconcile sees the same in both: they differ in labels, the annotations of others or the like.
     pub fn reads_as(&self, other: &Self) -> bool {
         self.uid == other.uid
             && (self.generation, self.deleted) == (other.generation, other.deleted)
             && (self.finalizers, self.annotated) == (other.finalizers, other.annotated)
-            && (&self.claim, &self.poke, &self.crowd) == (&other.claim, &other.poke, &other.crowd)
+            && (&self.claim, &self.reconcile_request, &self.crowd)
+                == (&other.claim, &other.reconcile_request, &other.crowd)
             && text(self.spec.as_ref()) == text(other.spec.as_ref())
             && text(self.status.as_ref()) == text(other.status.as_ref())
     }
@@ -311,7 +312,7 @@ impl RawIdentity {
     /// What this object says for its right to its externalId (R8).
     pub fn claimant(&self, status: Option<&IdentityStatus>) -> Claimant {
         let uid = &self.uid;
-        let mark = Mark::parse(self.claim(), uid);
+        let mark = ClaimState::parse(self.claim(), uid);
         let own = status.filter(|status| status.uid.as_deref() == Some(uid.as_str()));
         let given_up = mark.own().and_then(|claim| claim.given_up.clone());
         let recorded = own
@@ -329,34 +330,40 @@ impl RawIdentity {
         }
     }
 
-    /// The object as a decision sees it. `pokes` remembers when a poke was first seen; `walls` tell how long it has been leaving.
+    /// The object as a decision sees it. `reconcile_requests` remembers when a reconcile request was first seen; `walls` tell how long it has been leaving.
     /// How fresh that is, and whether the object is gone, its session knows.
-    pub fn read(&self, now: Mono, walls: &WallClocks, pokes: &mut Pokes) -> Object {
-        self.read_again(&mut LastSpec::default(), now, walls, pokes)
+    pub fn read(&self, now: Mono, walls: &WallClocks, reconcile_requests: &mut ReconcileRequests) -> Object {
+        self.read_again(&mut LastSpec::default(), now, walls, reconcile_requests)
     }
 
     /// The same, for one that has been read before: reading its spec and hashing what that asks for is a third of all work.
-    pub fn read_again(&self, last: &mut LastSpec, now: Mono, walls: &WallClocks, pokes: &mut Pokes) -> Object {
+    pub fn read_again(
+        &self,
+        last: &mut LastSpec,
+        now: Mono,
+        walls: &WallClocks,
+        reconcile_requests: &mut ReconcileRequests,
+    ) -> Object {
         let uid = &self.uid;
         let spec = last.read(self.spec.as_ref());
         let status = self.read_status();
         let recorded = PriorStatus::read(status.as_ref(), uid, spec.external_id.as_ref());
-        let handled = recorded.own().and_then(|record| record.handled_poke.as_deref());
-        let poke = self
-            .poke
+        let handled = recorded.own().and_then(|record| record.handled_request.as_deref());
+        let reconcile_request = self
+            .reconcile_request
             .as_deref()
             .filter(|value| Some(*value) != handled)
-            .map(|value| ReconcileRequest { value: value.to_owned(), since: pokes.since(value, now) });
+            .map(|value| ReconcileRequest { value: value.to_owned(), since: reconcile_requests.since(value, now) });
         Object {
             key: self.key(),
             phase: if self.is_leaving() { Phase::Deleting } else { Phase::Live },
             leaving_for: self.deleted.map_or(0, |then| walls.since(then)),
             fresh: false,
             finalizer: self.finalizers.ours().is_some(),
-            mark: Mark::parse(self.claim(), uid),
+            claim: ClaimState::parse(self.claim(), uid),
             crowd: self.crowd.as_deref().cloned(),
             generation: self.generation,
-            poke,
+            reconcile_request,
             external_id: spec.external_id,
             controls: spec.controls,
             spec: spec.desired,
@@ -383,11 +390,11 @@ impl LastSpec {
     }
 }
 
-/// When the last poke was first seen.
+/// When the last reconcile request was first seen.
 #[derive(Debug, Default)]
-pub struct Pokes(Option<(String, Mono)>);
+pub struct ReconcileRequests(Option<(String, Mono)>);
 
-impl Pokes {
+impl ReconcileRequests {
     /// True if there was none.
     pub fn is_empty(&self) -> bool {
         self.0.is_none()

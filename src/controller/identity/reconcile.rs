@@ -1,6 +1,6 @@
 //! Performs one reconcile of one object: what its [`Session`] asks for is sent, and the answer handed back. It decides nothing.
 
-mod around;
+mod environment;
 mod events;
 mod requests;
 
@@ -9,28 +9,28 @@ use std::time::Duration;
 
 use kube::runtime::controller::Action;
 
-pub use self::around::Around;
+pub use self::environment::ReconcileEnvironment;
 use super::context::Context;
-use super::index::{Memory, Plan, Ref, Remembered, Turn, lock};
+use super::index::{IdentityRef, KeyLock, ObjectMemory, Plan, Remembered, lock};
 use super::orphan_cleanup::{self, Again};
 use super::overdue;
 use super::raw::{LastSpec, RawIdentity};
 use crate::controller::runtime::api_server::{KubeError, Outcome};
 use crate::controller::runtime::clock::millis;
-use crate::controller::runtime::dispatcher::Slot;
+use crate::controller::runtime::dispatcher::Permit;
 use crate::controller::workspace::pinned_client::PinnedClient;
-use crate::domain::session::{self, Moment, Next, Permit, Session, Ticket};
+use crate::domain::session::{self, Moment, Need, Next, Session, Ticket};
 use crate::domain::{self, ExternalId, KubeWrite, Mono, Uid, Wake};
 
 /// When an object that changes all the time is looked at again.
 const RESTLESS: Duration = Duration::from_secs(1);
 
-/// One pass in progress.
-pub struct Pass<'a> {
+/// One reconcile in progress.
+pub struct Reconcile<'a> {
     context: &'a Arc<Context>,
-    turn: Turn<'a>,
+    key_lock: KeyLock<'a>,
     memory: Remembered<'a>,
-    access: Arc<PinnedClient>,
+    pinned: Arc<PinnedClient>,
     external_id: ExternalId,
     uid: Uid,
     /// The object as it was last seen.
@@ -40,66 +40,66 @@ pub struct Pass<'a> {
     before: Option<Arc<RawIdentity>>,
     session: Session,
     /// What it may do beside looking at what is in memory.
-    slot: Slot,
+    permit: Permit,
     /// What Kubernetes refused when it began.
     refused: Vec<KubeWrite>,
 }
 
-/// Runs one pass over what the cache holds of an object.
+/// Runs one reconcile over what the cache holds of an object.
 pub async fn run(cached: Arc<RawIdentity>, context: &Arc<Context>) -> Result<Action, KubeError> {
     let (uid, external_id) = (cached.uid().clone(), cached.external_id().clone());
-    let Some(mut pass) = Pass::begin(cached, context, Session::start) else {
-        // It comes back when the turn is free; others can go on meanwhile. That a status is being written takes moments.
-        if !context.table.is_telling(&external_id) {
-            context.permits.forget(&uid);
+    let Some(mut reconcile) = Reconcile::begin(cached, context, Session::start) else {
+        // It comes back when the lock is free; others can go on meanwhile. That a status is being written takes moments.
+        if !context.index.is_telling(&external_id) {
+            context.dispatcher.forget(&uid);
         }
-        context.table.waits_for_turn(&external_id, &uid);
+        context.index.waits_for_lock(&external_id, &uid);
         return Ok(Action::await_change());
     };
-    context.table.runs(&external_id, &uid);
-    let result = pass.steps().await;
-    pass.tell_what_is_taken_again();
-    if !matches!(result, Ok(End::Queued)) {
-        context.permits.forget(&uid);
+    context.index.runs(&external_id, &uid);
+    let result = reconcile.steps().await;
+    reconcile.tell_what_is_taken_again();
+    if !matches!(result, Ok(ReconcileEnd::Queued)) {
+        context.dispatcher.forget(&uid);
     }
     // Its end may have come while a create was under way: the queue, which knows only what exists, will not come back to it.
-    let is_watched = context.table.knows(&pass.external_id, &pass.uid);
+    let is_watched = context.index.knows(&reconcile.external_id, &reconcile.uid);
     if !is_watched {
-        pass.leaves();
+        reconcile.leaves();
     }
     let end = match result? {
-        End::Gone if is_watched => End::After(pass.contradicted()),
+        ReconcileEnd::Gone if is_watched => ReconcileEnd::After(reconcile.contradicted()),
         end => {
-            lock(&pass.memory).kube_failures = 0;
+            lock(&reconcile.memory).kube_failures = 0;
             end
         }
     };
     let (plan, action) = match end {
-        End::Done | End::Gone | End::Lives => (Plan::Nothing, Action::await_change()),
-        End::Rests | End::Witness(_) => (Plan::Change, Action::await_change()),
-        End::Queued => (Plan::Permit, Action::await_change()),
-        End::After(wait) => (context.table.at(wait), Action::requeue(wait)),
+        ReconcileEnd::Done | ReconcileEnd::Gone | ReconcileEnd::Lives => (Plan::Nothing, Action::await_change()),
+        ReconcileEnd::Rests | ReconcileEnd::Witness(_) => (Plan::Change, Action::await_change()),
+        ReconcileEnd::Queued => (Plan::Permit, Action::await_change()),
+        ReconcileEnd::After(wait) => (context.index.at(wait), Action::requeue(wait)),
     };
-    context.table.plans(&external_id, &uid, plan);
+    context.index.plans(&external_id, &uid, plan);
     Ok(action)
 }
 
-/// Runs one pass over an object that is gone. `None`: another pass has the turn; else how long to wait for the next one, if
+/// Runs one reconcile over an object that is gone. `None`: another reconcile holds the lock; else how long to wait for the next one, if
 /// there has to be one.
 pub async fn clear_up(gone: Arc<RawIdentity>, context: &Arc<Context>) -> Option<Result<Option<Again>, KubeError>> {
-    let mut pass = Pass::begin(gone, context, Session::clear_up)?;
-    let end = pass.steps().await;
+    let mut reconcile = Reconcile::begin(gone, context, Session::clear_up)?;
+    let end = reconcile.steps().await;
     Some(end.map(|end| match end {
-        End::After(wait) => Some(Again::After(wait)),
-        End::Witness(ended) => Some(Again::WithWitness(ended)),
+        ReconcileEnd::After(wait) => Some(Again::After(wait)),
+        ReconcileEnd::Witness(ended) => Some(Again::WithWitness(ended)),
         // It waits for its permits where it is.
-        End::Queued => Some(Again::After(Duration::ZERO)),
-        End::Lives | End::Done | End::Rests | End::Gone => None,
+        ReconcileEnd::Queued => Some(Again::After(Duration::ZERO)),
+        ReconcileEnd::Lives | ReconcileEnd::Done | ReconcileEnd::Rests | ReconcileEnd::Gone => None,
     }))
 }
 
-/// How a pass ended.
-enum End {
+/// How a reconcile ended.
+enum ReconcileEnd {
     Done,
     /// Until something else changes.
     Rests,
@@ -115,51 +115,51 @@ enum End {
     Queued,
 }
 
-impl Drop for Pass<'_> {
+impl Drop for Reconcile<'_> {
     /// However it ended: what a scan found has had its look.
     fn drop(&mut self) {
         lock(&self.memory).finding = None;
-        self.context.table.drops(&self.external_id, &self.uid);
+        self.context.index.drops(&self.external_id, &self.uid);
     }
 }
 
 /// How a session begins.
 type Begin = fn(Uid, Arc<domain::Policy>, domain::Crd, &mut domain::Knowledge) -> Session;
 
-impl<'a> Pass<'a> {
-    /// Takes the turn, if it is free.
+impl<'a> Reconcile<'a> {
+    /// Takes the lock, if it is free.
     fn begin(cached: Arc<RawIdentity>, context: &'a Arc<Context>, begin: Begin) -> Option<Self> {
         let (external_id, uid) = (cached.external_id().clone(), cached.uid().clone());
-        let turn = context.table.try_turn(&external_id, &Ref::from_obj(&*cached))?;
-        let memory = context.table.memory(&uid);
+        let key_lock = context.index.try_lock(&external_id, &IdentityRef::from_obj(&*cached))?;
+        let memory = context.index.memory(&uid);
         let snapshot = lock(&memory).newest(cached);
-        let access = context.access();
-        let session = begin(uid.clone(), Arc::clone(&access.policy), context.crd, &mut turn.known());
-        let slot = context.permits.reserved(&uid);
+        let pinned = context.pinned();
+        let session = begin(uid.clone(), Arc::clone(&pinned.policy), context.crd, &mut key_lock.known());
+        let permit = context.dispatcher.reserved(&uid);
         let refused = lock(&memory).object_state.refusals.iter().map(|refusal| refusal.write).collect();
         Some(Self {
             context,
-            turn,
+            key_lock,
             memory,
-            access,
+            pinned,
             external_id,
             uid,
             snapshot,
             spec: LastSpec::default(),
             before: None,
             session,
-            slot,
+            permit,
             refused,
         })
     }
 
-    async fn steps(&mut self) -> Result<End, KubeError> {
+    async fn steps(&mut self) -> Result<ReconcileEnd, KubeError> {
         loop {
             match self.next()? {
                 Next::End(end) => return self.ends(end),
-                Next::Acquire(permit) => {
-                    if !self.acquire(permit).await {
-                        return Ok(End::Queued);
+                Next::Acquire(need) => {
+                    if !self.acquire(need).await {
+                        return Ok(ReconcileEnd::Queued);
                     }
                 }
                 Next::Publish(event) => self.publish(&event).await?,
@@ -173,67 +173,70 @@ impl<'a> Pass<'a> {
     /// What the session wants next, by what is known now.
     fn next(&mut self) -> Result<Next, KubeError> {
         let queued = !self.session.clears_up();
-        let around = &mut Around::working(self.context, (&self.external_id, &self.uid), &mut self.slot, queued);
+        let environment =
+            &mut ReconcileEnvironment::working(self.context, (&self.external_id, &self.uid), &mut self.permit, queued);
         let mut memory = lock(&self.memory);
-        let Memory { object_state, pokes, .. } = &mut *memory;
+        let ObjectMemory { object_state, reconcile_requests, .. } = &mut *memory;
         let now = self.context.clock.now();
-        let object = self.snapshot.read_again(&mut self.spec, now, &self.context.walls, pokes);
-        let memory = &mut session::Memory { known: &mut self.turn.known(), object_state };
-        Ok(self.session.next(object, memory, around)?)
+        let object = self.snapshot.read_again(&mut self.spec, now, &self.context.walls, reconcile_requests);
+        let memory = &mut session::Records { known: &mut self.key_lock.known(), object_state };
+        Ok(self.session.next(object, memory, environment)?)
     }
 
-    fn ends(&self, end: session::End) -> Result<End, KubeError> {
+    fn ends(&self, end: session::End) -> Result<ReconcileEnd, KubeError> {
         Ok(match end {
-            session::End::Done => End::Done,
-            session::End::Gone => End::Gone,
-            session::End::Lives => End::Lives,
+            session::End::Done => ReconcileEnd::Done,
+            session::End::Gone => ReconcileEnd::Gone,
+            session::End::Lives => ReconcileEnd::Lives,
             session::End::Slow => return Err(KubeError::Slow),
-            session::End::Again => End::After(Duration::ZERO),
+            session::End::Again => ReconcileEnd::After(Duration::ZERO),
             session::End::Restless => {
                 tracing::warn!("the object changes faster than it can be worked on; trying again");
-                End::After(RESTLESS)
+                ReconcileEnd::After(RESTLESS)
             }
-            session::End::Wait(Wake::At(at)) => End::After(Duration::from_millis(self.context.clock.now().until(at))),
-            session::End::Wait(Wake::Change) => End::Rests,
+            session::End::Wait(Wake::At(at)) => {
+                ReconcileEnd::After(Duration::from_millis(self.context.clock.now().until(at)))
+            }
+            session::End::Wait(Wake::Change) => ReconcileEnd::Rests,
             session::End::Wait(Wake::Proof) => {
-                self.context.table.wants_proof();
-                End::Rests
+                self.context.index.wants_proof();
+                ReconcileEnd::Rests
             }
             session::End::Wait(Wake::Witness) => {
-                let ended = self.turn.known().unwitnessed.unwrap_or_default();
+                let ended = self.key_lock.known().unwitnessed.unwrap_or_default();
                 if !self.session.clears_up() {
-                    let at = Some(Ref::from_obj(&*self.snapshot));
-                    self.context.table.wants_witness(at, ended, self.snapshot.is_leaving());
+                    let at = Some(IdentityRef::from_obj(&*self.snapshot));
+                    self.context.index.wants_witness(at, ended, self.snapshot.is_leaving());
                 }
-                End::Witness(ended)
+                ReconcileEnd::Witness(ended)
             }
         })
     }
 
-    /// Waits for a permit. False: the pass has to end, and is woken when there is one. Who waits holds nothing.
-    async fn acquire(&mut self, permit: Permit) -> bool {
-        let permits = &self.context.permits;
-        self.slot.give_back();
-        let at = Ref::from_obj(&*self.snapshot);
+    /// Waits for a permit. False: the reconcile has to end, and is woken when there is one. Who waits holds nothing.
+    async fn acquire(&mut self, need: Need) -> bool {
+        let dispatcher = &self.context.dispatcher;
+        self.permit.give_back();
+        let at = IdentityRef::from_obj(&*self.snapshot);
         let namespace = at.namespace.as_deref().unwrap_or_default();
-        if self.slot.has_sent() {
-            let (slot, said) = self.beside(permits.go_on(namespace)).await;
+        if self.permit.has_sent() {
+            let (permit, said) = self.beside(dispatcher.go_on(namespace)).await;
             self.said(said);
-            if let Some(slot) = slot {
-                self.slot = slot;
+            if let Some(permit) = permit {
+                self.permit = permit;
                 self.session.granted(true);
                 return true;
             }
         }
         if self.session.clears_up() {
             // The queue does not know it, so it cannot be woken.
-            self.slot = permits.acquire(namespace, around::need(permit)).await;
+            self.permit = dispatcher.acquire(namespace, environment::priority(need)).await;
             self.session.granted(true);
             return true;
         }
-        match permits.enter(&at, &self.uid, around::need(permit)) {
-            Some(slot) => {
-                self.slot = slot;
+        match dispatcher.enter(&at, &self.uid, environment::priority(need)) {
+            Some(permit) => {
+                self.permit = permit;
                 self.session.granted(false);
                 true
             }
@@ -249,13 +252,13 @@ impl<'a> Pass<'a> {
     }
 
     /// Runs `work` on the session, with what outlives it.
-    fn remembering<T>(&mut self, work: impl FnOnce(&mut Session, &mut session::Memory<'_>) -> T) -> T {
+    fn remembering<T>(&mut self, work: impl FnOnce(&mut Session, &mut session::Records<'_>) -> T) -> T {
         let object_state = &mut lock(&self.memory).object_state;
-        work(&mut self.session, &mut session::Memory { known: &mut self.turn.known(), object_state })
+        work(&mut self.session, &mut session::Records { known: &mut self.key_lock.known(), object_state })
     }
 
     fn moment(&self) -> Moment {
-        Moment { now: self.context.clock.now(), dice: self.context.dice(), thrives: None }
+        Moment { now: self.context.clock.now(), jitter: self.context.jitter(), thrives: None }
     }
 
     /// Waits for `work`, and has the status say so if that takes long (R24).
@@ -263,7 +266,7 @@ impl<'a> Pass<'a> {
         if self.session.gone().is_some() || self.session.clears_up() {
             return (work.await, None);
         }
-        overdue::beside(work, self.context, &self.turn, &self.memory, &self.snapshot).await
+        overdue::beside(work, self.context, &self.key_lock, &self.memory, &self.snapshot).await
     }
 
     /// Takes in what the status that was written beside the work has shown. It is no look: the work went on meanwhile (R11).
@@ -278,7 +281,7 @@ impl<'a> Pass<'a> {
 
     /// The object was seen anew.
     fn is_shown(&mut self, now: Arc<RawIdentity>) {
-        self.context.metrics.synced(self.context.table.update(&now));
+        self.context.metrics.synced(self.context.index.update(&now));
         lock(&self.memory).newest = Some(Arc::clone(&now));
         self.snapshot = now;
     }
@@ -305,7 +308,13 @@ impl<'a> Pass<'a> {
     fn leaves(&self) {
         let recorded = self.snapshot.claimant(self.snapshot.read_status().as_ref()).recorded;
         let object_state = lock(&self.memory).object_state.clone();
-        domain::ended(&self.uid, recorded.as_ref(), &mut self.turn.known(), &object_state, self.context.clock.now());
+        domain::ended(
+            &self.uid,
+            recorded.as_ref(),
+            &mut self.key_lock.known(),
+            &object_state,
+            self.context.clock.now(),
+        );
         orphan_cleanup::look(&self.snapshot, self.context);
     }
 }

@@ -1,4 +1,4 @@
-//! Runs passes: the queue, its bounds, and what it does with a failure or a panic.
+//! Runs reconciles: the queue, its bounds, and what it does with a failure or a panic.
 
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
@@ -16,16 +16,16 @@ use tracing::Instrument;
 
 use super::context::{Context, Settings};
 use super::event_handler::EventHandler;
-use super::index::{Ref, lock};
+use super::index::{IdentityRef, lock};
 use super::raw::RawIdentity;
 use super::{definition, overdue, reconcile};
 use crate::controller::runtime::api_server::KubeError;
-use crate::controller::runtime::clock::{BEAT, millis};
+use crate::controller::runtime::clock::{PAUSE_CHECK, millis};
 use crate::controller::runtime::merge::Change;
 use crate::controller::runtime::watch::{changes, streams_lists, trouble};
 use crate::controller::workspace::probe;
 use crate::controller::workspace::{drift_scan, witness};
-use crate::telemetry::PassEnd;
+use crate::telemetry::ReconcileResult;
 
 /// How often what is no longer needed is forgotten.
 const SWEEP: Duration = Duration::from_secs(60);
@@ -48,10 +48,10 @@ pub enum RunError {
     Ended,
 }
 
-/// Runs until `stop` resolves and the passes under way have ended. `ready` is called once, when the cache is filled.
+/// Runs until `stop` resolves and the reconciles under way have ended. `ready` is called once, when the cache is filled.
 pub async fn run(
     context: Arc<Context>,
-    woken: UnboundedReceiver<Ref>,
+    woken: UnboundedReceiver<IdentityRef>,
     settings: &Settings,
     ready: impl FnOnce() + Send + 'static,
     stop: impl Future<Output = ()> + Send + Sync + Clone + 'static,
@@ -60,9 +60,9 @@ pub async fn run(
         streams = streams_lists(&context, &settings.scope) => streams.map_err(RunError::Selector)?,
         () = stop.clone() => return Ok(()),
     };
-    // Before the first pass: where it is not published yet, or not to us, that is no reason to wait.
+    // Before the first reconcile: where it is not published yet, or not to us, that is no reason to wait.
     let _ = definition::look(&context).await;
-    let (intake, store) = EventHandler::new(&context);
+    let (event_handler, store) = EventHandler::new(&context);
     let changes = changes(&context, &settings.scope, streaming, store.clone());
     let (listed, filled) = watch::channel(false);
     let ready = move || {
@@ -70,7 +70,7 @@ pub async fn run(
         let _ = listed.send(true);
         ready();
     };
-    let mut trigger = triggers(changes, intake, ready, Arc::clone(&context)).boxed();
+    let mut trigger = triggers(changes, event_handler, ready, Arc::clone(&context)).boxed();
     let mut woken = woken;
     let sweeper = Arc::clone(&context);
     // They end with it.
@@ -78,7 +78,7 @@ pub async fn run(
     beside.spawn(async move {
         loop {
             tokio::time::sleep(SWEEP).await;
-            sweeper.table.sweep(sweeper.clock.now());
+            sweeper.index.sweep(sweeper.clock.now());
         }
     });
     let following = Arc::clone(&context);
@@ -98,7 +98,7 @@ pub async fn run(
     }
     // Time begins with the lead, and so does whatever waits for its time.
     context.clock.begin();
-    context.spread_failing();
+    context.stagger_restart();
     let woken = futures::stream::unfold(woken, |mut woken| async move { woken.recv().await.map(|it| (it, woken)) });
     let woken = futures::stream::select(woken, all_of(store.clone(), filled.clone()));
     beside.spawn(probe::run(Arc::clone(&context)));
@@ -106,13 +106,13 @@ pub async fn run(
     let beating = Arc::clone(&context);
     beside.spawn(async move {
         loop {
-            tokio::time::sleep(BEAT).await;
-            let _ = beating.heart.beat();
+            tokio::time::sleep(PAUSE_CHECK).await;
+            let _ = beating.pause_detector.check();
         }
     });
     beside.spawn(overdue::run(Arc::clone(&context), store.clone()));
-    let permits = Arc::clone(&context.permits);
-    beside.spawn(async move { permits.run().await });
+    let dispatcher = Arc::clone(&context.dispatcher);
+    beside.spawn(async move { dispatcher.run().await });
     let leading = context.lead().subscribe();
     let schedule = drift_scan::Schedule {
         every: settings.resync,
@@ -131,7 +131,7 @@ pub async fn run(
     let stopping = stop.clone();
     Controller::for_stream(trigger, store)
         .reconcile_on(woken)
-        // Not bounded here: a pass that is not permitted to go on ends at once.
+        // Not bounded here: a reconcile that is not permitted to go on ends at once.
         .with_config(Config::default())
         .graceful_shutdown_on(stop)
         .run(reconcile, |_, error, _| Action::requeue(error.retry), context)
@@ -149,7 +149,7 @@ pub async fn run(
 async fn stands_by(
     context: &Context,
     trigger: &mut (impl Stream<Item = watcher::Result<RawIdentity>> + Unpin),
-    woken: &mut UnboundedReceiver<Ref>,
+    woken: &mut UnboundedReceiver<IdentityRef>,
 ) -> Result<(), RunError> {
     let mut won = pin!(context.lead().won());
     loop {
@@ -168,17 +168,17 @@ async fn stands_by(
 /// Takes the changes in, and passes on the objects to look at.
 fn triggers(
     changes: impl Stream<Item = Change> + Send + 'static,
-    mut intake: EventHandler,
+    mut event_handler: EventHandler,
     ready: impl FnOnce() + Send + 'static,
     context: Arc<Context>,
 ) -> impl Stream<Item = watcher::Result<RawIdentity>> + Send + 'static {
     let mut ready = Some(ready);
     changes.filter_map(move |change| {
         let listed = matches!(change, Change::InitDone);
-        let news = intake.take(change);
+        let news = event_handler.take(change);
         // Not through the store's own signal: it wakes only one of several that wait for it.
         if listed && let Some(ready) = ready.take() {
-            context.spread_failing();
+            context.stagger_restart();
             ready();
         }
         futures::future::ready(news.map(Ok))
@@ -186,7 +186,10 @@ fn triggers(
 }
 
 /// All that is there once the store is `filled`, not in one go: the queue would keep the room for as many for good, some 900 bytes each.
-fn all_of(store: Store<RawIdentity>, mut filled: watch::Receiver<bool>) -> impl Stream<Item = Ref> + Send + 'static {
+fn all_of(
+    store: Store<RawIdentity>,
+    mut filled: watch::Receiver<bool>,
+) -> impl Stream<Item = IdentityRef> + Send + 'static {
     let all = async move {
         // An error means that the controller is gone, which is who asks.
         let is_filled = filled.wait_for(|filled| *filled).await.is_ok();
@@ -196,11 +199,11 @@ fn all_of(store: Store<RawIdentity>, mut filled: watch::Receiver<bool>) -> impl 
         if number % BATCH == 0 {
             tokio::time::sleep(BATCH_EVERY).await;
         }
-        Ref::from_obj(&*object)
+        IdentityRef::from_obj(&*object)
     })
 }
 
-/// A pass that failed, and when to try again.
+/// A reconcile that failed, and when to try again.
 #[derive(Debug, thiserror::Error)]
 #[error("{source}")]
 struct Failure {
@@ -212,12 +215,12 @@ struct Failure {
 enum FailureKind {
     #[error(transparent)]
     Kube(#[from] KubeError),
-    #[error("a panic in the pass over this object; this is a bug of the operator")]
+    #[error("a panic in the reconcile over this object; this is a bug of the operator")]
     Panic,
 }
 
-/// One pass over one object, as the queue runs it, and when to look again: for tests that drop it at every await.
-pub async fn visit(object: Arc<RawIdentity>, context: Arc<Context>) -> Action {
+/// One reconcile over one object, as the queue runs it, and when to look again: for tests that drop it at every await.
+pub async fn reconcile_once(object: Arc<RawIdentity>, context: Arc<Context>) -> Action {
     reconcile(object, context).await.unwrap_or_else(|failure| Action::requeue(failure.retry))
 }
 
@@ -229,30 +232,30 @@ async fn reconcile(object: Arc<RawIdentity>, context: Arc<Context>) -> Result<Ac
         generation = object.generation(),
     );
     let (uid, external_id) = (object.uid().clone(), object.external_id().clone());
-    // Boxed on the first poll: at the start there is one of these for each object of the cluster, and a pass takes some 6 kB.
-    let pass = async { Box::pin(reconcile::run(object, &context)).await };
+    // Boxed on the first poll: at the start there is one of these for each object of the cluster, and a reconcile takes some 6 kB.
+    let reconcile = async { Box::pin(reconcile::run(object, &context)).await };
     // One object's panic must not end the queue, and with it all the others (R13).
     let begun = Instant::now();
-    let pass = AssertUnwindSafe(pass).catch_unwind().instrument(span.clone()).await;
-    let failed = match pass {
+    let reconcile = AssertUnwindSafe(reconcile).catch_unwind().instrument(span.clone()).await;
+    let failed = match reconcile {
         Ok(Ok(action)) => {
-            context.metrics.reconciled(PassEnd::Ok, begun.elapsed());
+            context.metrics.reconciled(ReconcileResult::Ok, begun.elapsed());
             return Ok(action);
         }
         Ok(Err(error)) => FailureKind::Kube(error),
         Err(_) => FailureKind::Panic,
     };
-    let end = if matches!(failed, FailureKind::Panic) { PassEnd::Panic } else { PassEnd::Error };
+    let end = if matches!(failed, FailureKind::Panic) { ReconcileResult::Panic } else { ReconcileResult::Error };
     context.metrics.reconciled(end, begun.elapsed());
-    let memory = context.table.memory(&uid);
+    let memory = context.index.memory(&uid);
     let failures = {
         let mut memory = lock(&memory);
         memory.kube_failures += 1;
         memory.kube_failures
     };
     let retry = context.kube_backoff(failures);
-    context.table.plans(&external_id, &uid, context.table.at(retry));
-    span.in_scope(|| tracing::error!(error = %failed, retry_ms = millis(retry), "the pass failed"));
+    context.index.plans(&external_id, &uid, context.index.at(retry));
+    span.in_scope(|| tracing::error!(error = %failed, retry_ms = millis(retry), "the reconcile failed"));
     Err(Failure { source: failed, retry })
 }
 

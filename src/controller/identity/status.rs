@@ -49,7 +49,7 @@ pub fn render(
         deletion_policy: Some(report.deletion),
         credential: held.and_then(|held| held.credential.clone()),
         cause: report.verdict.cause(),
-        last_handled_reconcile_at: report.handled_poke.clone(),
+        last_handled_reconcile_at: report.handled_request.clone(),
         conditions,
     }
 }

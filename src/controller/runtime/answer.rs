@@ -12,7 +12,7 @@ use crate::domain::Refused;
 
 /// What became of a write.
 #[derive(Debug)]
-pub enum Answer {
+pub enum WriteAnswer {
     /// It was accepted; the object as it is now.
     Now(Box<RawIdentity>),
     /// A test in the patch failed, or the object is gone, or it is refused in a way that looks like one of these.
@@ -22,18 +22,18 @@ pub enum Answer {
 }
 
 /// Sends a write and reads its answer. An error means that there was none, or none that can be read.
-pub async fn send(client: &Client, request: Request<Vec<u8>>) -> kube::Result<Answer> {
+pub async fn send(client: &Client, request: Request<Vec<u8>>) -> kube::Result<WriteAnswer> {
     let (head, body) = client.send(request.map(Body::from)).await?.into_parts();
     let body = body.collect_bytes().await?;
     if head.status.is_success() {
         let mut object: RawIdentity = serde_json::from_slice(&body).map_err(kube::Error::SerdeError)?;
         object.prune();
-        return Ok(Answer::Now(Box::new(object)));
+        return Ok(WriteAnswer::Now(Box::new(object)));
     }
     Ok(refused(head.status.as_u16(), &head.headers, &body))
 }
 
-fn refused(code: u16, headers: &HeaderMap, body: &[u8]) -> Answer {
+fn refused(code: u16, headers: &HeaderMap, body: &[u8]) -> WriteAnswer {
     let status: Option<Status> = serde_json::from_slice(body).ok();
     let details = status.as_ref().and_then(|status| status.details.as_ref());
     let header = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
@@ -52,9 +52,9 @@ fn refused(code: u16, headers: &HeaderMap, body: &[u8]) -> Answer {
     let blamed = causes.into_iter().any(|cause| cause.reason != "FieldValueDuplicate");
     let answer = Refused { code, words, retry_after: seconds.saturating_mul(1000) };
     match code {
-        404 | 409 => Answer::Stale(answer),
-        422 if !blamed => Answer::Stale(answer),
-        _ => Answer::Refused(answer),
+        404 | 409 => WriteAnswer::Stale(answer),
+        422 if !blamed => WriteAnswer::Stale(answer),
+        _ => WriteAnswer::Refused(answer),
     }
 }
 
@@ -64,7 +64,7 @@ mod tests {
 
     use super::*;
 
-    fn read(code: u16, retry_after: Option<&str>, body: &str) -> Answer {
+    fn read(code: u16, retry_after: Option<&str>, body: &str) -> WriteAnswer {
         let headers = retry_after.map(|value| (RETRY_AFTER, value.parse().unwrap()));
         refused(code, &headers.into_iter().collect(), body.as_bytes())
     }
@@ -79,27 +79,30 @@ mod tests {
         let causes = json!({"causes": [{"message": "no"}]});
         for code in [400, 401, 403, 405, 413, 422, 429, 500, 503, 504] {
             assert!(
-                matches!(read(code, None, &status(code, &causes)), Answer::Refused(it) if it.code == code),
+                matches!(read(code, None, &status(code, &causes)), WriteAnswer::Refused(it) if it.code == code),
                 "{code}"
             );
         }
         for code in [404, 409, 422] {
             assert!(
-                matches!(read(code, None, &status(code, &json!({}))), Answer::Stale(it) if it.code == code),
+                matches!(read(code, None, &status(code, &json!({}))), WriteAnswer::Stale(it) if it.code == code),
                 "{code}"
             );
         }
         let twice =
             json!({"causes": [{"reason": "FieldValueDuplicate", "message": "no", "field": "status.conditions[2]"}]});
-        assert!(matches!(read(422, None, &status(422, &twice)), Answer::Stale(_)), "a condition that came in between");
+        assert!(
+            matches!(read(422, None, &status(422, &twice)), WriteAnswer::Stale(_)),
+            "a condition that came in between"
+        );
         // The code on the wire counts, not what a body says.
-        assert!(matches!(read(403, None, &status(422, &json!({}))), Answer::Refused(it) if it.code == 403));
+        assert!(matches!(read(403, None, &status(422, &json!({}))), WriteAnswer::Refused(it) if it.code == 403));
     }
 
     #[test]
     fn how_long_to_wait_is_said_in_either_place() {
         let waits = |answer| match answer {
-            Answer::Refused(refused) => refused.retry_after,
+            WriteAnswer::Refused(refused) => refused.retry_after,
             other => panic!("{other:?}"),
         };
         assert_eq!(waits(read(429, Some("7"), "Too many requests, please try again later.")), 7_000);
@@ -111,7 +114,7 @@ mod tests {
     #[test]
     fn its_words_are_the_api_servers_or_what_else_answered() {
         let words = |answer| match answer {
-            Answer::Refused(refused) => refused.words,
+            WriteAnswer::Refused(refused) => refused.words,
             other => panic!("{other:?}"),
         };
         assert_eq!(words(read(403, None, &status(403, &json!({})))), "no");

@@ -10,7 +10,7 @@ use kube::core::Request;
 use kube::{Api, Client, Resource};
 use serde_json::Value;
 
-use super::answer::{self, Answer};
+use super::answer::{self, WriteAnswer};
 use crate::api::{CRD_NAME, GROUP, PLURAL, proves_absence};
 use crate::apiserver::{self, Silent, WRITE_SILENCE};
 use crate::controller::identity::raw::RawIdentity;
@@ -113,7 +113,7 @@ pub async fn patch_status(client: &Client, key: &ObjectKey, patch: Value) -> Res
 }
 
 /// True if an object other than `uid` names `external_id`, by a fresh list.
-pub async fn has_heirs(apis: &[Api<RawIdentity>], external_id: &ExternalId, uid: &Uid) -> Result<bool, KubeError> {
+pub async fn has_successors(apis: &[Api<RawIdentity>], external_id: &ExternalId, uid: &Uid) -> Result<bool, KubeError> {
     let params = ListParams::default().fields(&format!("spec.externalId={external_id}"));
     for api in apis {
         let found = within(api.list(&params)).await?.map_err(KubeError::Api)?;
@@ -174,9 +174,9 @@ async fn written(
         answer => answer?.map_err(KubeError::Api)?,
     };
     match answer {
-        Answer::Now(object) => Ok(Outcome::Now(object)),
-        Answer::Stale(answer) => Ok(Outcome::Stale(answer)),
-        Answer::Refused(answer) => Ok(Outcome::Refused(answer)),
+        WriteAnswer::Now(object) => Ok(Outcome::Now(object)),
+        WriteAnswer::Stale(answer) => Ok(Outcome::Stale(answer)),
+        WriteAnswer::Refused(answer) => Ok(Outcome::Refused(answer)),
     }
 }
 

@@ -53,8 +53,8 @@ impl Clock {
     }
 }
 
-/// How often [`PauseDetector::beat`] is due.
-pub const BEAT: Duration = Duration::from_secs(1);
+/// How often [`PauseDetector::check`] is due.
+pub const PAUSE_CHECK: Duration = Duration::from_secs(1);
 /// Beats that far apart say that the process stood still: paused, frozen with its node, or starved.
 const GAP: u64 = 5_000;
 
@@ -74,8 +74,8 @@ impl PauseDetector {
         Self { clock, beats: Mutex::new((now, Mono::ZERO)) }
     }
 
-    /// Once every [`BEAT`]; the time at which it last stood still, or at which what was seen before was made void.
-    pub fn beat(&self) -> Mono {
+    /// Once every [`PAUSE_CHECK`]; the time at which it last stood still, or at which what was seen before was made void.
+    pub fn check(&self) -> Mono {
         let mut beats = self.beats.lock().unwrap_or_else(PoisonError::into_inner);
         let (last, now) = (beats.0, self.clock.now());
         beats.0 = now;
@@ -135,12 +135,12 @@ mod tests {
         // A clock that began long ago, so that the beats can be set by hand.
         let clock = Clock::default();
         clock.0.set(Instant::now().checked_sub(Duration::from_mins(1)).unwrap()).unwrap();
-        let heart = PauseDetector::new(clock.clone());
+        let pause_detector = PauseDetector::new(clock.clone());
         let look = Mono(clock.now().0 - 1);
-        assert!(look >= heart.beat());
-        heart.beats.lock().unwrap().0 = Mono(look.0 - GAP);
-        assert!(look < heart.beat());
-        assert!(look < heart.beat(), "for ever");
-        assert!(clock.now() >= heart.beat());
+        assert!(look >= pause_detector.check());
+        pause_detector.beats.lock().unwrap().0 = Mono(look.0 - GAP);
+        assert!(look < pause_detector.check());
+        assert!(look < pause_detector.check(), "for ever");
+        assert!(clock.now() >= pause_detector.check());
     }
 }

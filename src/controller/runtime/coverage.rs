@@ -3,8 +3,8 @@
 use std::sync::Mutex;
 
 use crate::controller::identity::index::lock;
-use crate::domain::Entry;
-use crate::telemetry::{Told, WatchState};
+use crate::domain::OwnershipGate;
+use crate::telemetry::{LogOnce, WatchState};
 
 /// What is known of each watch. They are numbered as they are given.
 #[derive(Debug)]
@@ -19,7 +19,7 @@ struct Watch {
     listed: bool,
     /// Why it does not stand.
     trouble: Option<String>,
-    told: Told,
+    told: LogOnce,
 }
 
 impl Watch {
@@ -39,7 +39,7 @@ impl Watch {
 impl Coverage {
     /// Nothing is known yet of these namespaces; `None` stands for all.
     pub fn of(namespaces: impl IntoIterator<Item = Option<String>>) -> Self {
-        let watch = |namespace| Watch { namespace, listed: false, trouble: None, told: Told::default() };
+        let watch = |namespace| Watch { namespace, listed: false, trouble: None, told: LogOnce::default() };
         Self(Mutex::new(namespaces.into_iter().map(watch).collect()))
     }
 
@@ -80,8 +80,8 @@ impl Coverage {
     }
 
     /// Whether an object that owns nothing yet may come to own an identity: only who knows every object can tell who owns what (R8).
-    pub fn entry(&self) -> Entry {
-        if lock(&self.0).iter().all(|watch| watch.listed) { Entry::Open } else { Entry::Unseen }
+    pub fn ownership_gate(&self) -> OwnershipGate {
+        if lock(&self.0).iter().all(|watch| watch.listed) { OwnershipGate::Open } else { OwnershipGate::Unseen }
     }
 
     /// How many watches are in each state.
@@ -121,13 +121,13 @@ mod tests {
     #[test]
     fn nobody_comes_to_own_anything_until_all_have_been_listed() {
         let coverage = two();
-        assert_eq!(coverage.entry(), Entry::Unseen);
+        assert_eq!(coverage.ownership_gate(), OwnershipGate::Unseen);
         assert!(!coverage.listed(0));
-        assert_eq!(coverage.entry(), Entry::Unseen);
+        assert_eq!(coverage.ownership_gate(), OwnershipGate::Unseen);
         assert!(coverage.listed(1));
-        assert_eq!(coverage.entry(), Entry::Open);
+        assert_eq!(coverage.ownership_gate(), OwnershipGate::Open);
         coverage.fails(0, "gone".to_owned());
-        assert_eq!(coverage.entry(), Entry::Open, "what it has shown is known");
+        assert_eq!(coverage.ownership_gate(), OwnershipGate::Open, "what it has shown is known");
     }
 
     #[test]

@@ -1,11 +1,11 @@
-//! The root key in use together with the policies, as one pass sees them.
+//! The root key in use together with the policies, as one reconcile sees them.
 
 use std::sync::Arc;
 
 use crate::domain::Policy;
 use crate::unkey;
 
-/// The root key in use, and what is decided with it in view. A pass keeps to one from its beginning to its end, so that
+/// The root key in use, and what is decided with it in view. A reconcile keeps to one from its beginning to its end, so that
 /// nothing is sent with another key than the one it was decided for.
 pub struct PinnedClient {
     /// Policies, and the key's fingerprint.

@@ -7,19 +7,19 @@ use std::time::Duration;
 use super::pinned_client::PinnedClient;
 use super::upstream;
 use crate::controller::identity::context::Context;
-use crate::controller::runtime::dispatcher::Need;
+use crate::controller::runtime::dispatcher::Priority;
 use crate::domain::{Cause, KeyMark, Look, Reply, backoff};
 use crate::unkey;
 
 /// Runs for as long as it is polled.
 pub async fn run(context: Arc<Context>) {
     loop {
-        context.table.is_doubted().await;
+        context.index.is_doubted().await;
         let mut failures = 0;
         while let Some(wait) = look_for_all(&context, &mut failures).await {
             tokio::select! {
                 () = tokio::time::sleep(wait) => {}
-                () = context.table.key_changes() => failures = 0,
+                () = context.index.key_changes() => failures = 0,
             }
         }
     }
@@ -27,32 +27,32 @@ pub async fn run(context: Arc<Context>) {
 
 /// One look for each mark. `None`: all is known; else how long to wait for the next.
 async fn look_for_all(context: &Context, failures: &mut u32) -> Option<Duration> {
-    let access = context.access();
-    let Ok(client) = &access.unkey else { return None };
+    let pinned = context.pinned();
+    let Ok(client) = &pinned.unkey else { return None };
     let mut failed = None;
-    for mark in context.table.unproven() {
+    for mark in context.index.unproven() {
         let look = look_for(context, client, &mark).await;
-        tell(context, &access, &mark, &look);
+        tell(context, &pinned, &mark, &look);
         if let Look::Failed(cause) = look {
             failed = Some(cause);
         }
     }
-    if context.table.unproven().is_empty() {
+    if context.index.unproven().is_empty() {
         return None;
     }
     let wait = match failed {
         Some(cause) => {
             *failures += 1;
-            backoff::delay(&cause, *failures, 0, context.dice()).unwrap_or(backoff::MAX_MS)
+            backoff::delay(&cause, *failures, 0, context.jitter()).unwrap_or(backoff::MAX_MS)
         }
         // A miss does not count yet.
-        None => context.clock.now().until(context.table.misses_count_from()).max(1),
+        None => context.clock.now().until(context.index.misses_count_from()).max(1),
     };
     Some(Duration::from_millis(wait))
 }
 
-fn tell(context: &Context, access: &PinnedClient, mark: &KeyMark, look: &Look) {
-    if !context.table.looked(&access.policy.credential, mark, look) {
+fn tell(context: &Context, pinned: &PinnedClient, mark: &KeyMark, look: &Look) {
+    if !context.index.looked(&pinned.policy.credential, mark, look) {
         return;
     }
     let recorded_under = mark.as_deref().unwrap_or("unknown");
@@ -71,12 +71,12 @@ fn tell(context: &Context, access: &PinnedClient, mark: &KeyMark, look: &Look) {
 async fn look_for(context: &Context, client: &unkey::Client, mark: &KeyMark) -> Look {
     let begun = context.clock.now();
     let mut failed = None;
-    for (external_id, id) in context.table.canaries(mark) {
+    for (external_id, id) in context.index.canaries(mark) {
         let operation = unkey::Operation::Get;
-        let mut slot = context.permits.acquire("", Need::Call).await;
+        let mut permit = context.dispatcher.acquire("", Priority::Call).await;
         let request = async |client: &unkey::Client| client.get(external_id.as_str()).await;
-        let sent = upstream::send(&mut slot, &context.metrics, client, operation, request).await;
-        drop(slot);
+        let sent = upstream::send(&mut permit, &context.metrics, client, operation, request).await;
+        drop(permit);
         match sent.unwrap_or_else(|refusal| Err(refusal.why)) {
             Ok(found) => {
                 if found.external_id == external_id.as_str() && found.id == id.as_str() {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::controller::runtime::dispatcher::Slot;
+use crate::controller::runtime::dispatcher::Permit;
 use crate::domain::{Call, Cause, Content, Effect, Fault, Limit, Limits, Meta, Operation, Reply};
 use crate::telemetry::{Metrics, Outcome};
 use crate::transport::TlsFault;
@@ -13,14 +13,14 @@ use crate::unkey::{
 
 /// What was answered, and what is for the log only.
 #[derive(Debug)]
-pub struct Answer {
+pub struct CallAnswer {
     /// For the domain.
     pub reply: Reply,
     /// For the log: Unkey's words and its request id.
     pub error: Option<Arc<unkey::Error>>,
 }
 
-impl Answer {
+impl CallAnswer {
     /// True if Unkey gave no answer to the question: neither what was asked for nor a definite "there is none" or "exists".
     pub fn is_failure(&self) -> bool {
         matches!(self.reply, Reply::Failed(_))
@@ -28,13 +28,13 @@ impl Answer {
 }
 
 /// The answer to every call while there is no usable root key; `why` says what is wrong.
-pub fn without_key(why: &str) -> Answer {
+pub fn without_key(why: &str) -> CallAnswer {
     let cause = Cause::CredentialsMissing(why.to_owned());
-    Answer { reply: Reply::Failed(Fault { effect: Effect::None, cause, retry_after: 0 }), error: None }
+    CallAnswer { reply: Reply::Failed(Fault { effect: Effect::None, cause, retry_after: 0 }), error: None }
 }
 
 /// The answer to a call that is not sent, as Unkey has refused the same for a reason that only a person removes.
-pub fn not_sent(Refusal { why, wait }: Refusal) -> Answer {
+pub fn not_sent(Refusal { why, wait }: Refusal) -> CallAnswer {
     let reply = match refusal(&why) {
         Reply::Failed(fault) => Reply::Failed(Fault {
             effect: Effect::None,
@@ -43,18 +43,18 @@ pub fn not_sent(Refusal { why, wait }: Refusal) -> Answer {
         }),
         other => other,
     };
-    Answer { reply, error: Some(why) }
+    CallAnswer { reply, error: Some(why) }
 }
 
-/// One request on the wire, with the call that `slot` allows, counted and timed; not if Unkey would refuse it.
+/// One request on the wire, with the call that `permit` allows, counted and timed; not if Unkey would refuse it.
 pub async fn send<T>(
-    slot: &mut Slot,
+    permit: &mut Permit,
     metrics: &Metrics,
     client: &Client,
     operation: unkey::Operation,
     request: impl AsyncFnOnce(&Client) -> Result<T, unkey::Error>,
 ) -> Result<Result<T, Arc<unkey::Error>>, Refusal> {
-    let sending = slot.sends(operation)?;
+    let sending = permit.sends(operation)?;
     let (timer, ear) = (metrics.upstream_begins(), Ear::default());
     let result = request(&client.heard_by(&ear)).await.map_err(Arc::new);
     timer.ends(operation, Outcome::of(result.as_ref().err().map(AsRef::as_ref)));
@@ -63,10 +63,10 @@ pub async fn send<T>(
 }
 
 /// What was answered, in the words of the domain.
-pub fn answered(result: Result<Reply, Arc<unkey::Error>>) -> Answer {
+pub fn answered(result: Result<Reply, Arc<unkey::Error>>) -> CallAnswer {
     match result {
-        Ok(reply) => Answer { reply, error: None },
-        Err(error) => Answer { reply: refusal(&error), error: Some(error) },
+        Ok(reply) => CallAnswer { reply, error: None },
+        Err(error) => CallAnswer { reply: refusal(&error), error: Some(error) },
     }
 }
 

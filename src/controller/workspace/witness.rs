@@ -12,9 +12,9 @@ use tokio::time::Instant;
 use super::pinned_client::PinnedClient;
 use super::upstream;
 use crate::controller::identity::context::Context;
-use crate::controller::runtime::dispatcher::Need;
+use crate::controller::runtime::dispatcher::Priority;
 use crate::domain::{Cause, ExternalId, Mono, Operation, Reply, backoff};
-use crate::telemetry::Told;
+use crate::telemetry::LogOnce;
 use crate::unkey::{self, Class, CreateIdentity};
 
 /// No object can have it: nothing is ever stored under it.
@@ -30,30 +30,30 @@ static TOO_LARGE: LazyLock<unkey::Meta> = LazyLock::new(|| {
 
 /// Runs for as long as it is polled.
 pub async fn run(context: Arc<Context>) {
-    let (mut failures, mut told) = (0, Told::default());
+    let (mut failures, mut told) = (0, LogOnce::default());
     // When the last look was in vain, and when the next one is due.
     let mut vain: Option<(Mono, Instant)> = None;
     loop {
-        let Some(wanted) = context.table.awaits_witness() else {
-            context.table.witness_is_wanted().await;
+        let Some(wanted) = context.index.awaits_witness() else {
+            context.index.witness_is_wanted().await;
             continue;
         };
         // Who read before the last look was in vain gets another one after a while; who read since gets it at once.
         if let Some((_, due)) = vain.filter(|(asked, due)| wanted <= *asked && Instant::now() < *due) {
             tokio::select! {
                 () = tokio::time::sleep_until(due) => {}
-                () = context.table.witness_is_wanted() => {}
-                () = context.table.key_changes() => (failures, vain) = (0, None),
+                () = context.index.witness_is_wanted() => {}
+                () = context.index.key_changes() => (failures, vain) = (0, None),
             }
             continue;
         }
         while context.clock.now() <= wanted {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
-        let access = context.access();
-        let current = &access.policy.credential;
-        match look(&context, &access, &HashSet::new()).await {
-            Ok(Found::StandsIn(begun)) if context.table.expects_identities() => {
+        let pinned = context.pinned();
+        let current = &pinned.policy.credential;
+        match look(&context, &pinned, &HashSet::new()).await {
+            Ok(Found::StandsIn(begun)) if context.index.expects_identities() => {
                 // Nothing that is leaving rests on that, and a look is made again as after one in vain.
                 failures += 1;
                 if told.is_news("stands in") {
@@ -65,12 +65,12 @@ pub async fn run(context: Arc<Context>) {
                 let now = context.clock.now();
                 // Who read while the look was under way gets another one at once.
                 vain = Some((begun, next_look(&context, &Cause::Unwitnessed, failures)));
-                context.table.stood_in(current, begun, now);
+                context.index.stood_in(current, begun, now);
             }
             Ok(Found::Shown(begun) | Found::StandsIn(begun)) => {
                 (failures, vain) = (0, None);
                 told.ends();
-                context.table.showed(current, begun);
+                context.index.showed(current, begun);
             }
             Err(cause) => {
                 failures += 1;
@@ -82,7 +82,7 @@ pub async fn run(context: Arc<Context>) {
                 }
                 let now = context.clock.now();
                 vain = Some((now, next_look(&context, &cause, failures)));
-                context.table.showed_nothing(current, now, cause);
+                context.index.showed_nothing(current, now, cause);
             }
         }
     }
@@ -90,7 +90,7 @@ pub async fn run(context: Arc<Context>) {
 
 /// When to look again after so many looks in vain in a row (R13).
 fn next_look(context: &Context, cause: &Cause, failures: u32) -> Instant {
-    let ms = backoff::delay(cause, failures, 0, context.dice()).unwrap_or(backoff::MAX_MS);
+    let ms = backoff::delay(cause, failures, 0, context.jitter()).unwrap_or(backoff::MAX_MS);
     Instant::now() + Duration::from_millis(ms)
 }
 
@@ -104,12 +104,12 @@ pub enum Found {
 }
 
 /// One look; why there is none, if it was in vain. `missing`: what is not there, it seems.
-pub async fn look(context: &Context, access: &PinnedClient, missing: &HashSet<&ExternalId>) -> Result<Found, Cause> {
-    let client = access.unkey.as_ref().map_err(|missing| Cause::CredentialsMissing(missing.clone()))?;
-    for external_id in context.table.likely_witnesses(missing) {
+pub async fn look(context: &Context, pinned: &PinnedClient, missing: &HashSet<&ExternalId>) -> Result<Found, Cause> {
+    let client = pinned.unkey.as_ref().map_err(|missing| Cause::CredentialsMissing(missing.clone()))?;
+    for external_id in context.index.likely_witnesses(missing) {
         match shows(context, client, external_id.as_str()).await {
             Ok(Some(begun)) => {
-                context.table.was_seen(&external_id);
+                context.index.was_seen(&external_id);
                 return Ok(Found::Shown(begun));
             }
             // One may be gone for good, and nobody has noticed yet.
@@ -118,7 +118,7 @@ pub async fn look(context: &Context, access: &PinnedClient, missing: &HashSet<&E
             // The next would be answered the same. What a list says of it counts.
             Err(_) => break,
         }
-        context.table.asked_in_vain(external_id);
+        context.index.asked_in_vain(external_id);
     }
     match first_listed(context, client).await? {
         // What may be listed may be read; a list alone would hide a get that is refused.
@@ -181,9 +181,9 @@ async fn ask<T>(
     operation: unkey::Operation,
     request: impl AsyncFnOnce(&unkey::Client) -> Result<T, unkey::Error>,
 ) -> (Mono, Result<T, Arc<unkey::Error>>) {
-    let mut slot = context.permits.acquire("", Need::Call).await;
+    let mut permit = context.dispatcher.acquire("", Priority::Call).await;
     let begun = context.clock.now();
-    let sent = upstream::send(&mut slot, &context.metrics, client, operation, request).await;
+    let sent = upstream::send(&mut permit, &context.metrics, client, operation, request).await;
     (begun, sent.unwrap_or_else(|refusal| Err(refusal.why)))
 }
 

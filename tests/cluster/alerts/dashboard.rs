@@ -10,7 +10,7 @@ use super::{chart_file, text, well};
 /// What a release has of its own: two of them have twice as much. The other gauges tell of a state, or of a limit that both share.
 const ADDED_UP: [&str; 9] = [
     "unkey_operator_identities",
-    "unkey_operator_permits_waited_for",
+    "unkey_operator_queue_depth",
     "unkey_operator_writes_refused",
     "unkey_operator_writes_refused_untold",
     "unkey_operator_upstream_concurrency_limit",

@@ -1,4 +1,4 @@
-//! One process's memory in its world, driven by hand pass by pass, and by the controller after the cut. May not know the workflows.
+//! One process's memory in its world, driven by hand reconcile by reconcile, and by the controller after the cut. May not know the workflows.
 
 use std::collections::BTreeMap;
 use std::pin::pin;
@@ -66,11 +66,11 @@ pub struct Life {
     context: Arc<Context>,
     woken: Option<UnboundedReceiver<ObjectRef<RawIdentity>>>,
     pub running: Option<JoinHandle<()>>,
-    /// Looks for a witness of what is absent (R19), as long as passes are driven by hand.
+    /// Looks for a witness of what is absent (R19), as long as reconciles are driven by hand.
     witness: JoinHandle<()>,
     /// Objects that were shown to the memory.
     shown: BTreeMap<String, RawIdentity>,
-    /// How often a pass of the workflow has returned `Pending`.
+    /// How often a reconcile of the workflow has returned `Pending`.
     pub pending: usize,
 }
 
@@ -101,7 +101,7 @@ impl Life {
             window: controller::millis(WINDOW),
             attempt: controller::millis(ATTEMPT),
             credential: None,
-            spread: 0,
+            stagger: 0,
         };
         let scope = Scope { namespaces: vec![world.namespace.clone()], selector: None };
         let settings = Settings {
@@ -131,10 +131,10 @@ impl Life {
         let now: BTreeMap<String, RawIdentity> =
             all.iter().map(|object| (object.uid().to_string(), object.clone())).collect();
         for (_, gone) in self.shown.iter().filter(|(uid, _)| !now.contains_key(*uid)) {
-            self.context.table().remove(gone, Mono::ZERO);
+            self.context.index().remove(gone, Mono::ZERO);
         }
         for object in &all {
-            self.context.table().upsert(object);
+            self.context.index().upsert(object);
         }
         self.shown = now;
         all
@@ -154,18 +154,18 @@ impl Life {
                 };
                 waits |= action != Action::await_change();
             }
-            waits |= self.context.table().awaits_witness().is_some();
+            waits |= self.context.index().awaits_witness().is_some();
             if !waits && self.pending == before {
                 return;
             }
         }
     }
 
-    /// One pass. `None`: it was dropped.
+    /// One reconcile. `None`: it was dropped.
     async fn pass(&mut self, object: RawIdentity, cut: Option<Cut>) -> Option<Action> {
         let woken = Arc::new(Woken(Notify::new()));
         let waker = Waker::from(Arc::clone(&woken));
-        let mut pass = pin!(controller::visit(Arc::new(object), Arc::clone(&self.context)));
+        let mut pass = pin!(controller::reconcile_once(Arc::new(object), Arc::clone(&self.context)));
         loop {
             let before = self.world.workspace.counts().total;
             if let Poll::Ready(action) = pass.as_mut().poll(&mut std::task::Context::from_waker(&waker)) {
@@ -196,7 +196,7 @@ impl Life {
         }));
     }
 
-    /// Waits until all objects show these reasons for their generation and poke.
+    /// Waits until all objects show these reasons for their generation and reconcile request.
     pub async fn until_shown(&self, reasons: &[&str]) {
         eventually(&format!("all objects to show {reasons:?}"), async || {
             let all = self.world.list().await;
@@ -246,13 +246,13 @@ impl Life {
     }
 }
 
-/// The reason an object shows; `None` while it says nothing of its generation or poke, or is being deleted.
+/// The reason an object shows; `None` while it says nothing of its generation or reconcile request, or is being deleted.
 fn reason(object: &Value) -> Option<&str> {
     let (meta, status) = (&object["metadata"], &object["status"]);
-    let poke = meta.pointer("/annotations/unkey.com~1reconcile-requested-at");
+    let request_reconcile = meta.pointer("/annotations/unkey.com~1reconcile-requested-at");
     let current = status["observedGeneration"] == meta["generation"]
         && status["uid"] == meta["uid"]
-        && poke.is_none_or(|poke| status["lastHandledReconcileAt"] == *poke)
+        && request_reconcile.is_none_or(|request_reconcile| status["lastHandledReconcileAt"] == *request_reconcile)
         && meta.get("deletionTimestamp").is_none();
     let ready = status["conditions"].as_array()?.iter().find(|it| it["type"] == "Ready")?;
     ready["reason"].as_str().filter(|_| current)

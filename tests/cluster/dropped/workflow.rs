@@ -1,4 +1,4 @@
-//! The workflows, as what the user does. May not know how a pass is run.
+//! The workflows, as what the user does. May not know how a reconcile is run.
 
 use serde_json::json;
 

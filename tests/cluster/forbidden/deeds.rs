@@ -61,7 +61,7 @@ impl Deed {
             }
             Self::Correct => {
                 team.mutate(&old(team), &json!({"meta": {"not": "ours"}}));
-                team.poke(&old(team), word).await;
+                team.request_reconcile(&old(team), word).await;
                 return old(team);
             }
             Self::Update => {

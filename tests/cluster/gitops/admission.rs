@@ -68,7 +68,7 @@ async fn external_ids_are_bound_to_namespaces() {
     }
     assert_eq!(world.get("tried").await, None);
 
-    // A prefix of its own takes the place of the default, and an empty one lets everything pass.
+    // A prefix of its own takes the place of the default, and an empty one lets everything reconcile.
     set_prefix(&world, "acme.").await;
     assert_eq!(refusal(&world, "acme.eu").await, None);
     for external_id in [own("acme"), "acme".to_owned(), "acmeeu".to_owned(), "Acme.eu".to_owned()] {

@@ -95,7 +95,7 @@ impl World {
         let name = format!("barrier-{}", LAST.fetch_add(1, Ordering::Relaxed));
         self.create(&name, &json!({"externalId": name})).await;
         self.ready(&name).await;
-        self.poke(&name, "barrier").await;
+        self.request_reconcile(&name, "barrier").await;
         let logged = async || {
             let cost = self.cost(&name);
             (cost.main >= 1 && cost.status >= 2).then_some(())
@@ -125,7 +125,7 @@ impl World {
     }
 
     /// Asks for a check by annotation, and waits until it is echoed.
-    pub async fn poke(&self, name: &str, value: &str) -> serde_json::Value {
+    pub async fn request_reconcile(&self, name: &str, value: &str) -> serde_json::Value {
         self.ask_for_check(name, value).await;
         self.until(name, "checked", |object| object["status"]["lastHandledReconcileAt"] == value).await
     }

@@ -143,7 +143,7 @@ pub fn shown(scrape: &Scrape, query: &str) -> Vec<f64> {
     values.map(|value| value.parse().unwrap_or_else(|_| panic!("'{value}' is not a number: {got}"))).collect()
 }
 
-/// promtool knows tests only: what it found is in what it says of one that cannot pass.
+/// promtool knows tests only: what it found is in what it says of one that cannot reconcile.
 fn ask(input: &[Value], query: &str, minute: usize) -> String {
     let files = tempfile::tempdir().unwrap();
     let rules = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/unkey-operator/files/alerts.yaml");

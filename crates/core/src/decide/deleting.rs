@@ -2,7 +2,7 @@
 
 use super::establish::{Judgement, judge};
 use super::{Situation, Step};
-use crate::claim::Mark;
+use crate::claim::ClaimState;
 use crate::crd::Crd;
 use crate::ids::{Confirmed, IdentityId};
 use crate::knowledge::{LastWrite, Seen};
@@ -21,11 +21,11 @@ pub(super) fn deleting(s: &Situation<'_>) -> Step {
         return Step::Done;
     }
     let held = s.held();
-    match (&s.object.mark, &held) {
+    match (&s.object.claim, &held) {
         // A copied manifest or a restore. What this very object has recorded under its uid outweighs it.
-        (Mark::Foreign, None) => return release(ReleaseProof::NotOurs),
+        (ClaimState::Foreign, None) => return release(ReleaseProof::NotOurs),
         // A finalizer that was copied along without the claim.
-        (Mark::Absent, None) if !s.object_state.sent => return release(ReleaseProof::NeverClaimed),
+        (ClaimState::Absent, None) if !s.object_state.sent => return release(ReleaseProof::NeverClaimed),
         _ => {}
     }
     if held.is_none()
@@ -55,17 +55,17 @@ pub(super) fn deleting(s: &Situation<'_>) -> Step {
         // Nothing is said of it yet: while the API server does not serve the type, a status cannot be written either.
         Crd::Doubtful(again) => return Step::Wait(Wake::At(again)),
         Crd::Hidden => {
-            return s.say(Verdict::Blocked(Cause::CrdHidden), Step::Wait(Wake::At(s.now.after(CRD_RETRY_MS))));
+            return s.report(Verdict::Blocked(Cause::CrdHidden), Step::Wait(Wake::At(s.now.after(CRD_RETRY_MS))));
         }
     }
     if s.object.controls.suspend {
-        return s.say(Verdict::Blocked(Cause::Suspended), Step::Wait(Wake::Change));
+        return s.report(Verdict::Blocked(Cause::Suspended), Step::Wait(Wake::Change));
     }
     match s.role {
         Role::Loser { owner_recorded: true, .. } => return release(ReleaseProof::NotOurs),
         // What stands upstream may be the owner's: it has to say so first.
         Role::Loser { .. } if held.is_none() => {
-            return s.say(Verdict::Blocked(Cause::OwnerPending), Step::Wait(Wake::Change));
+            return s.report(Verdict::Blocked(Cause::OwnerPending), Step::Wait(Wake::Change));
         }
         _ => {}
     }
@@ -79,7 +79,7 @@ pub(super) fn deleting(s: &Situation<'_>) -> Step {
 /// The delete was accepted. A create of ours that is still on its way would leave an identity behind: wait for it.
 fn deleted(s: &Situation<'_>, identity: &Confirmed) -> Step {
     let doubt = s.known.doubts_a_create();
-    // What a settled look found of that create is still to be deleted, though that look has cleared the doubt: its pass ended.
+    // What a settled look found of that create is still to be deleted, though that look has cleared the doubt: its reconcile ended.
     let found = s.object_state.maybe_own.as_ref().is_some_and(|found| found != identity);
     if !doubt && !found && s.known.seen == Seen::Nothing {
         return release(ReleaseProof::Deleted(identity.clone()));
@@ -151,7 +151,7 @@ fn look_up(s: &Situation<'_>) -> Step {
     if let Some(identity) = s.given_up().filter(|it| !s.object_state.met_deleting && !unfound(it.id())) {
         return s.call(Call::Delete(identity.clone()));
     }
-    let given_up = s.object.mark.own().and_then(|claim| claim.given_up.as_ref());
+    let given_up = s.object.claim.own().and_then(|claim| claim.given_up.as_ref());
     let absence = |id| Settled::absence(s.known, s.policy.window, id);
     match s.settled() {
         // Of nothing recorded, or of the id that the claim gives up.
@@ -176,15 +176,15 @@ fn sent_without_claim(s: &Situation<'_>, identity: &Confirmed) -> bool {
     let Seen::Ours { content, .. } = &s.known.seen else { return false };
     let wanted = s.object.spec.as_ref().is_ok_and(|desired| *desired.content_hash() == content.hash());
     let maybe_own = s.object_state.maybe_own.as_ref() == Some(identity);
-    s.object.mark == Mark::Absent && s.object_state.sent && maybe_own && wanted && !content.is_empty()
+    s.object.claim == ClaimState::Absent && s.object_state.sent && maybe_own && wanted && !content.is_empty()
 }
 
 /// The object went in the middle of its first create (its finalizer was taken off by hand). What that create made has no
-/// other trace than this process's memory (R2). With an heir of the externalId it is left to the heir's adoption policy.
-pub(super) fn gone(s: &Situation<'_>, heirs: bool) -> Step {
+/// other trace than this process's memory (R2). With an successor of the externalId it is left to the successor's adoption policy.
+pub(super) fn gone(s: &Situation<'_>, successors: bool) -> Step {
     let ours = &s.object.guard.uid;
     // R7: under Orphan the identity stays, however the object went.
-    if heirs || s.deletion() == DeletionPolicy::Orphan {
+    if successors || s.deletion() == DeletionPolicy::Orphan {
         return Step::Done;
     }
     // A delete that is answered 404 says nothing of what another create made; a settled read does, and leaves no doubt of one.

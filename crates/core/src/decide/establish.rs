@@ -1,7 +1,7 @@
 //! From nothing recorded to an identity owned: claim, create, and what to make of one that exists (R1, R2, R3).
 
 use super::{Situation, Step};
-use crate::claim::{Claim, Mark};
+use crate::claim::{Claim, ClaimState};
 use crate::content::Content;
 use crate::desired::Desired;
 use crate::fields::Fields;
@@ -58,7 +58,7 @@ pub(super) fn establish(s: &Situation<'_>, desired: &Desired) -> Step {
         }
         return s.read();
     }
-    let own = s.object.mark.own();
+    let own = s.object.claim.own();
     if own.is_none() && looks_first(s) && s.known.seen == Seen::Nothing {
         return s.read();
     }
@@ -100,7 +100,7 @@ pub(super) fn judge(s: &Situation<'_>, desired: Option<&Desired>) -> Judgement {
         // Gone as far as anybody could tell, and there after all.
         return if s.settled().is_some() { Judgement::Own } else { Judgement::Unsettled };
     }
-    let claimed = s.object.mark.own().map(|claim| &claim.hash);
+    let claimed = s.object.claim.own().map(|claim| &claim.hash);
     let as_claimed = claimed == Some(&content.hash());
     let maybe_own = s.object_state.maybe_own.as_ref() == Some(identity);
     if maybe_own && !content.is_empty() && as_claimed {
@@ -119,11 +119,11 @@ pub(super) fn judge(s: &Situation<'_>, desired: Option<&Desired>) -> Judgement {
 
 /// Records id and origin, before anything is written to the identity (R3).
 fn take(s: &Situation<'_>, desired: &Desired, identity: &Confirmed, content: &Content, origin: Origin) -> Step {
-    if !s.object.finalizer || s.object.mark.own().is_none() {
-        let given_up = s.object.mark.own().and_then(|claim| claim.given_up.clone());
+    if !s.object.finalizer || s.object.claim.own().is_none() {
+        let given_up = s.object.claim.own().and_then(|claim| claim.given_up.clone());
         return Step::Kube(KubeStep::Claim(Claim { hash: desired.content_hash().clone(), given_up }));
     }
-    if let Some(claim) = s.object.mark.own().filter(|claim| claim.given_up.as_ref() == Some(identity.id())) {
+    if let Some(claim) = s.object.claim.own().filter(|claim| claim.given_up.as_ref() == Some(identity.id())) {
         // A claim that gives up what is taken would leave it recorded and void at once.
         return Step::Kube(KubeStep::Claim(Claim { given_up: None, ..claim.clone() }));
     }
@@ -142,7 +142,7 @@ fn take(s: &Situation<'_>, desired: &Desired, identity: &Confirmed, content: &Co
         fields,
         credential: s.policy.credential.clone(),
     };
-    let replaces = s.object.mark.own().is_some_and(|claim| claim.given_up.is_some());
+    let replaces = s.object.claim.own().is_some_and(|claim| claim.given_up.is_some());
     let note = match (origin, replaces) {
         (Origin::Adopted, true) => Some(EventNote::Replaced(identity.id().clone())),
         (Origin::Adopted, false) => Some(EventNote::Adopted(identity.id().clone())),
@@ -161,7 +161,7 @@ fn taken(s: &Situation<'_>, desired: &Desired, identity: &Confirmed, content: &C
         let recorded = s.object.recorded.own().and_then(|record| record.held.as_ref());
         return recorded.map_or_else(Fields::default, |held| takeover::seen(desired, &held.fields, content));
     }
-    let claimed = s.object.mark.own().is_some_and(|claim| claim.hash == content.hash());
+    let claimed = s.object.claim.own().is_some_and(|claim| claim.hash == content.hash());
     match (claimed, settled) {
         // This object's own spec asked for just this, before an edit if not now.
         (true, true) => Fields::accepted(desired.managed_of(content)),
@@ -173,7 +173,7 @@ fn taken(s: &Situation<'_>, desired: &Desired, identity: &Confirmed, content: &C
 
 /// Claim off first, verdict second: a claim without an id always means that a create may have been sent (R1).
 fn refuse(s: &Situation<'_>, stall: Stall) -> Step {
-    if s.object.finalizer || s.object.mark != Mark::Absent {
+    if s.object.finalizer || s.object.claim != ClaimState::Absent {
         let release = Step::Kube(KubeStep::Release(ReleaseProof::NotOurs));
         // The claim says that the recorded id is given up; without it the dead one would be owned again (R9).
         let recorded = s.object.recorded.own().is_some_and(|record| record.held.is_some());

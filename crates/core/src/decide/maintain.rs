@@ -22,17 +22,17 @@ pub(super) fn maintain(s: &Situation<'_>, desired: &Desired, held: &OwnedIdentit
             let next = s.held_at_entry().unwrap_or_else(|| give_up(s, desired, held));
             return s.in_this_workspace(next);
         }
-        Evidence::Foreign => return s.say(Verdict::Stalled(Stall::IdentityMismatch), Step::Done),
+        Evidence::Foreign => return s.report(Verdict::Stalled(Stall::IdentityMismatch), Step::Done),
         Evidence::Unwitnessed => return s.in_this_workspace(s.await_witness()),
         Evidence::Gone { again } => {
             let wait = Step::Wait(Wake::At(again));
-            let next = if s.now < again { s.say(Verdict::Waiting(Cause::Vanished), wait) } else { s.read() };
+            let next = if s.now < again { s.report(Verdict::Waiting(Cause::Vanished), wait) } else { s.read() };
             return s.in_this_workspace(next);
         }
         Evidence::Holds(content) => {
             // R18: a field that becomes managed takes nothing from what is stored in it, unless it may.
             if let Some(losses) = takeover::would_lose(desired, &held.fields, content, s.adoption()) {
-                return s.say(Verdict::Stalled(Stall::WouldLose(losses)), Step::Done);
+                return s.report(Verdict::Stalled(Stall::WouldLose(losses)), Step::Done);
             }
             (takeover::allowed(desired, &held.fields, content), true)
         }
@@ -64,8 +64,8 @@ pub(super) fn maintain(s: &Situation<'_>, desired: &Desired, held: &OwnedIdentit
             // Another process says Ready, and knows what it sent: look whether it still does.
             _ if s.known.doubts_only_others() && ready && current && !s.object.fresh => Step::Kube(KubeStep::Refresh),
             // Ready says that no settled read contradicts it; with a write in doubt that is not known (R5).
-            next if doubt && ready && current => s.say(Verdict::Waiting(Cause::Settling), next),
-            // A poke alone does not hold back that a new generation was accepted.
+            next if doubt && ready && current => s.report(Verdict::Waiting(Cause::Settling), next),
+            // A reconcile request alone does not hold back that a new generation was accepted.
             Step::Wait(_) | Step::Call(_) if !doubt && !suspicious && !current => {
                 s.say_holding(Some(OwnedIdentity { fields, ..held.clone() }), Verdict::Synced, next)
             }
@@ -78,7 +78,7 @@ pub(super) fn maintain(s: &Situation<'_>, desired: &Desired, held: &OwnedIdentit
 
 /// An accepted create: its id is recorded before anything else, ready or not.
 fn created(s: &Situation<'_>, desired: &Desired, held: &OwnedIdentity) -> Step {
-    let replaces = s.object.mark.own().is_some_and(|claim| claim.given_up.is_some());
+    let replaces = s.object.claim.own().is_some_and(|claim| claim.given_up.is_some());
     let notes = if replaces { vec![EventNote::Recreated(held.identity.id().clone())] } else { Vec::new() };
     let verdict = if desired.missing_from(&held.fields.applied()).is_some() {
         Verdict::Waiting(Cause::Updating)
@@ -131,7 +131,7 @@ fn evidence<'a>(s: &'a Situation<'_>, held: &OwnedIdentity) -> Evidence<'a> {
 fn give_up(s: &Situation<'_>, desired: &Desired, held: &OwnedIdentity) -> Step {
     let given_up = Some(held.identity.id().clone());
     // What stands in its place may be a late create of ours (S37): the claim still has to say what that one sent.
-    let sent = s.object.mark.own().filter(|_| s.object_state.maybe_own.is_some()).map(|claim| &claim.hash);
+    let sent = s.object.claim.own().filter(|_| s.object_state.maybe_own.is_some()).map(|claim| &claim.hash);
     let hash = sent.unwrap_or(desired.content_hash()).clone();
     Step::Kube(KubeStep::Claim(Claim { hash, given_up }))
 }

@@ -13,7 +13,7 @@ mod unwritten;
 pub(super) use self::unwritten::meanwhile;
 
 pub use self::overdue::overdue;
-use super::claim::{Claim, Mark};
+use super::claim::{Claim, ClaimState};
 use super::fields::{Fields, META, RATELIMITS};
 use super::ids::{Confirmed, Mono};
 use super::knowledge::{LastWrite, Seen};
@@ -22,7 +22,7 @@ use super::object::Phase;
 use super::ownership::Role;
 use super::refusal::KubeWrite;
 use super::report::{OwnedIdentity, StatusUpdate};
-use super::situation::{Call, Entry, KubeStep, ReleaseProof, Situation, Step, Wake};
+use super::situation::{Call, KubeStep, OwnershipGate, ReleaseProof, Situation, Step, Wake};
 use super::takeover;
 use super::verdict::{Cause, Stall, Verdict};
 use super::workspace::Gate;
@@ -36,7 +36,7 @@ pub fn decide(s: &Situation<'_>) -> Step {
     let step = match s.object.phase {
         Phase::Live => live(s),
         Phase::Deleting => deleting::deleting(s),
-        Phase::Gone { heirs } => deleting::gone(s, heirs),
+        Phase::Gone { successors } => deleting::gone(s, successors),
     };
     unwritten::held_back(s, step)
 }
@@ -50,7 +50,7 @@ fn live(s: &Situation<'_>) -> Step {
             }
             _ => Verdict::Suspended,
         };
-        return s.say(verdict, Step::Done);
+        return s.report(verdict, Step::Done);
     }
     if let Role::Loser { owner_leaving, owner_recorded } = s.role {
         return loser(s, owner_leaving, owner_recorded);
@@ -59,14 +59,14 @@ fn live(s: &Situation<'_>) -> Step {
         return Step::Done;
     }
     let held = s.held();
-    let marked = s.object.finalizer && s.object.mark.own().is_some();
+    let marked = s.object.finalizer && s.object.claim.own().is_some();
     if held.is_some() && !marked {
         // R1: whoever owns gets them back at once (S15).
         return Step::Kube(KubeStep::Claim(s.claim_for_holder()));
     }
     let desired = match &s.object.spec {
         Ok(desired) => desired,
-        Err(error) => return s.say(Verdict::Stalled(Stall::InvalidSpec(error.clone())), Step::Done),
+        Err(error) => return s.report(Verdict::Stalled(Stall::InvalidSpec(error.clone())), Step::Done),
     };
     match held {
         Some(held) => maintain::maintain(s, desired, &held),
@@ -76,7 +76,7 @@ fn live(s: &Situation<'_>) -> Step {
 
 /// R8: a loser makes no call. Its claim is void once the owner's identity is recorded.
 fn loser(s: &Situation<'_>, owner_leaving: bool, owner_recorded: bool) -> Step {
-    let claimed = s.object.finalizer || s.object.mark != Mark::Absent;
+    let claimed = s.object.finalizer || s.object.claim != ClaimState::Absent;
     if claimed && owner_recorded {
         return Step::Kube(KubeStep::Release(ReleaseProof::NotOurs));
     }
@@ -134,7 +134,7 @@ impl Situation<'_> {
     /// The identity that the status records and the claim gives up (R9).
     fn given_up(&self) -> Option<&Confirmed> {
         let recorded = self.object.recorded.own()?.held.as_ref()?;
-        let given_up = self.object.mark.own()?.given_up.as_ref()?;
+        let given_up = self.object.claim.own()?.given_up.as_ref()?;
         (recorded.identity.id() == given_up).then_some(&recorded.identity)
     }
 
@@ -150,9 +150,12 @@ impl Situation<'_> {
             if *uid == self.object.guard.uid && held == Some(identity))
     }
 
-    /// A poke is pending that no settled read has answered.
+    /// A reconcile request is pending that no settled read has answered.
     fn poked(&self) -> bool {
-        self.object.poke.as_ref().is_some_and(|poke| self.object_state.judged.as_ref() != Some(&poke.value))
+        self.object
+            .reconcile_request
+            .as_ref()
+            .is_some_and(|reconcile_request| self.object_state.judged.as_ref() != Some(&reconcile_request.value))
     }
 
     /// R12: nothing to do, nothing to ask.
@@ -160,7 +163,7 @@ impl Situation<'_> {
         let object = self.object;
         let Some(record) = object.recorded.own() else { return false };
         let current = record.generation == object.generation
-            && object.poke.is_none()
+            && object.reconcile_request.is_none()
             && record.deletion == Some(self.deletion())
             && !self.owes_id()
             && !self.overwrote()
@@ -173,29 +176,29 @@ impl Situation<'_> {
             let conflict = record.shown.reason == Some(Reason::ExternalIdConflict);
             // Tried again once an hour, and never by chance (R16).
             let truce = record.shown.reason == Some(Reason::NotConverging);
-            // What this pass has read is judged, whatever the status says.
+            // What this reconcile has read is judged, whatever the status says.
             let looked = matches!(self.known.seen, Seen::Ours { .. } | Seen::Foreign { .. });
             record.shown.stalled && !conflict && !truce && !looked && self.object_state.rejudge.is_none()
         };
         // Whoever owns is protected, stalled or not (R1, S15).
-        let protected = object.held().is_none() || (object.finalizer && object.mark.own().is_some());
+        let protected = object.held().is_none() || (object.finalizer && object.claim.own().is_some());
         current && at_rest && protected
     }
 
     /// A claim for an object that owns an identity already: no create will follow it.
     fn claim_for_holder(&self) -> Claim {
-        let hash = match (&self.object.spec, self.object.mark.own()) {
+        let hash = match (&self.object.spec, self.object.claim.own()) {
             (_, Some(claim)) => claim.hash.clone(),
             (Ok(desired), None) => desired.content_hash().clone(),
             (Err(_), None) => super::content::Content::default().hash(),
         };
-        let given_up = self.object.mark.own().and_then(|claim| claim.given_up.clone());
+        let given_up = self.object.claim.own().and_then(|claim| claim.given_up.clone());
         Claim { hash, given_up }
     }
 
     /// Writes the verdict if the status does not show it yet; else goes on with `then`. What the claim gives up stays recorded until
     /// something takes its place: if it shows again, it is told by that (R9).
-    fn say(&self, verdict: Verdict, then: Step) -> Step {
+    fn report(&self, verdict: Verdict, then: Step) -> Step {
         let given_up = || self.object.recorded.own().and_then(|record| record.held.clone());
         self.say_holding(self.held().or_else(given_up), verdict, then)
     }
@@ -207,11 +210,11 @@ impl Situation<'_> {
     fn say_with(&self, held: Option<OwnedIdentity>, verdict: Verdict, mut notes: Vec<EventNote>, then: Step) -> Step {
         let object = self.object;
         let record = object.recorded.own();
-        // R5: an accepted update does not say what a poke asks; an accepted create, or a stall, does.
+        // R5: an accepted update does not say what a reconcile request asks; an accepted create, or a stall, does.
         let judged = verdict.is_stalled() || (verdict.is_ready() && (self.owes_id() || !self.poked()));
-        let handled_poke = match &object.poke {
-            Some(poke) if judged => Some(poke.value.clone()),
-            _ => record.and_then(|record| record.handled_poke.clone()),
+        let handled_request = match &object.reconcile_request {
+            Some(reconcile_request) if judged => Some(reconcile_request.value.clone()),
+            _ => record.and_then(|record| record.handled_request.clone()),
         };
         let mut held = held;
         if let (Some(held), Ok(desired)) = (&mut held, &object.spec) {
@@ -231,7 +234,7 @@ impl Situation<'_> {
             generation: object.generation,
             held,
             deletion: self.deletion(),
-            handled_poke,
+            handled_request,
             verdict,
             external_id: object.external_id.clone(),
         };
@@ -258,7 +261,7 @@ impl Situation<'_> {
                 let verdict = self.verdict_of(&trouble.cause);
                 // What is gone has no status to say it in.
                 let says = trouble.lasting && !gone;
-                return if says { self.say(verdict, Step::Wait(wake)) } else { Step::Wait(wake) };
+                return if says { self.report(verdict, Step::Wait(wake)) } else { Step::Wait(wake) };
             }
         }
         let writes = !matches!(call, Call::Read(_));
@@ -278,18 +281,18 @@ impl Situation<'_> {
         match self.gate {
             Gate::Open => then,
             Gate::Unproven { cause: None } => Step::Wait(Wake::Proof),
-            Gate::Unproven { cause: Some(cause) } => self.say(self.verdict_of(cause), Step::Wait(Wake::Proof)),
-            Gate::Wrong => self.say(self.verdict_of(&Cause::WorkspaceMismatch), Step::Wait(Wake::Change)),
+            Gate::Unproven { cause: Some(cause) } => self.report(self.verdict_of(cause), Step::Wait(Wake::Proof)),
+            Gate::Wrong => self.report(self.verdict_of(&Cause::WorkspaceMismatch), Step::Wait(Wake::Change)),
         }
     }
 
     /// The wait of an object that would have to come to own an identity, and may not yet.
     fn held_at_entry(&self) -> Option<Step> {
-        match self.entry {
-            Entry::Open => None,
-            Entry::Unseen if self.now < UNSEEN_TOLD_FROM => Some(Step::Wait(Wake::At(UNSEEN_TOLD_FROM))),
-            Entry::Unseen => Some(self.say(self.verdict_of(&Cause::Unseen), Step::Wait(Wake::Change))),
-            Entry::Outdated => Some(self.say(self.verdict_of(&Cause::Outdated), Step::Wait(Wake::Change))),
+        match self.ownership_gate {
+            OwnershipGate::Open => None,
+            OwnershipGate::Unseen if self.now < UNSEEN_TOLD_FROM => Some(Step::Wait(Wake::At(UNSEEN_TOLD_FROM))),
+            OwnershipGate::Unseen => Some(self.report(self.verdict_of(&Cause::Unseen), Step::Wait(Wake::Change))),
+            OwnershipGate::Outdated => Some(self.report(self.verdict_of(&Cause::Outdated), Step::Wait(Wake::Change))),
         }
     }
 
@@ -304,7 +307,7 @@ impl Situation<'_> {
         }
     }
 
-    /// This pass has read the identity and recorded what it was then allowed to write for the first time: the update follows (R18). A
+    /// This reconcile has read the identity and recorded what it was then allowed to write for the first time: the update follows (R18). A
     /// take-over comes here with a read that need not be settled (R3).
     fn has_looked(&self, desired: &super::desired::Desired, held: &OwnedIdentity) -> bool {
         let read = matches!(&self.known.seen, Seen::Ours { identity, .. } if *identity == held.identity);
@@ -315,12 +318,12 @@ impl Situation<'_> {
     fn await_witness(&self) -> Step {
         let wait = Step::Wait(Wake::Witness);
         match self.witness.of(self.object.is_leaving()).blind() {
-            // What is gone has no status to say it in. A poke asks for another read, and that for another look.
+            // What is gone has no status to say it in. A reconcile request asks for another read, and that for another look.
             Some(cause) if !matches!(self.object.phase, Phase::Gone { .. }) => {
                 if self.poked() {
                     self.read()
                 } else {
-                    self.say(self.verdict_of(cause), wait)
+                    self.report(self.verdict_of(cause), wait)
                 }
             }
             _ => wait,

@@ -24,7 +24,7 @@ pub fn overdue(s: &Situation<'_>, holds_up: Option<&Cause>) -> Option<StatusUpda
     if record.generation == s.object.generation && !untrue {
         return None;
     }
-    // Kubernetes refuses it; another try is the pass's (R25).
+    // Kubernetes refuses it; another try is the reconcile's (R25).
     if s.object_state.refusals.holding(KubeWrite::Status, s.now).is_some() {
         return None;
     }
@@ -44,7 +44,7 @@ pub fn overdue(s: &Situation<'_>, holds_up: Option<&Cause>) -> Option<StatusUpda
         generation: s.object.generation,
         held: record.held.clone(),
         deletion: s.deletion(),
-        handled_poke: record.handled_poke.clone(),
+        handled_request: record.handled_request.clone(),
         verdict,
         external_id: s.object.external_id.clone(),
     })

@@ -38,7 +38,7 @@ fn is_refused(s: &Situation<'_>, write: KubeWrite, cause: impl FnOnce(String) ->
     let refusal = s.object_state.refusals.holding(write, s.now)?;
     let wait = Step::Wait(Wake::At(refusal.retry_at));
     let verdict = s.verdict_of(&cause(refusal.words.clone()));
-    Some(if refusal.lasts() { s.say(verdict, wait) } else { wait })
+    Some(if refusal.lasts() { s.report(verdict, wait) } else { wait })
 }
 
 /// The API server would refuse the claim for the size of all annotations: it is not sent, and the largest is named.
@@ -48,7 +48,7 @@ fn does_not_fit(s: &Situation<'_>, claim: &Claim) -> Option<Step> {
     let is = crowd.bytes + needs;
     (is > MAX_ANNOTATION_BYTES).then(|| {
         let cause = Cause::AnnotationsTooLarge { is, largest: crowd.largest.clone(), bytes: crowd.largest_bytes };
-        s.say(s.verdict_of(&cause), Step::Wait(Wake::Change))
+        s.report(s.verdict_of(&cause), Step::Wait(Wake::Change))
     })
 }
 
@@ -59,5 +59,5 @@ fn does_not_stay(s: &Situation<'_>, claim: &Claim) -> Option<Step> {
     if stripped.by == Stripper::Unasked && !matches!(s.object.phase, Phase::Gone { .. }) {
         return Some(Step::Kube(KubeStep::LookAtManagers));
     }
-    Some(s.say(Verdict::Stalled(Stall::Stripped(stripped.by.clone())), Step::Wait(Wake::At(until))))
+    Some(s.report(Verdict::Stalled(Stall::Stripped(stripped.by.clone())), Step::Wait(Wake::At(until))))
 }

@@ -1,15 +1,15 @@
 //! What a session takes from the answer to its request.
 
+use super::super::apply_reply::{Reply, ReplyContext, apply_reply};
 use super::super::crd::Crd;
 use super::super::ids::{Mono, Uid};
-use super::super::learn::{Reply, ReplyContext, learn};
 use super::super::object::Guard;
-use super::super::observe::{claimed, not_claimed, not_released, released};
 use super::super::refusal::{Refusal, Refused, accepted, is_refusal, managers_seen, put_on, refused, told};
 use super::super::report::StatusUpdate;
 use super::super::situation::KubeStep;
+use super::super::sync_object::{claimed, not_claimed, not_released, released};
 use super::super::workspace::{KeyMark, proven_by};
-use super::{End, Event, Flight, Memory, Misuse, Request, Session, Ticket, What, is_recent};
+use super::{End, Event, Flight, Misuse, Records, Request, Session, Ticket, What, is_recent};
 
 /// What Kubernetes answers.
 pub enum KubeReply<'a> {
@@ -25,10 +25,10 @@ pub enum KubeReply<'a> {
     Definition(Crd),
     /// Who wrote the object last, as its managedFields tell.
     Manager(Option<&'a str>),
-    /// It is gone; `heirs`: another object names its externalId.
+    /// It is gone; `successors`: another object names its externalId.
     Ended {
         /// There is one.
-        heirs: bool,
+        successors: bool,
     },
     /// It lives.
     Lives,
@@ -54,7 +54,7 @@ pub struct Moment {
     /// When the answer was there.
     pub now: Mono,
     /// Uniform over all of `u16`, for jitter.
-    pub dice: u16,
+    pub jitter: u16,
     /// When a call for whatever object last succeeded.
     pub thrives: Option<Mono>,
 }
@@ -82,7 +82,7 @@ impl Session {
         &mut self,
         ticket: Ticket,
         reply: KubeReply<'_>,
-        memory: &mut Memory<'_>,
+        memory: &mut Records<'_>,
         moment: Moment,
     ) -> Result<Learned, Misuse> {
         let (request, noted) = self.lands(&ticket, |what| answers(what, &reply))?;
@@ -112,10 +112,10 @@ impl Session {
     }
 
     /// Takes in what is no answer about the object as it stands.
-    fn told_of_others(&mut self, reply: &KubeReply<'_>, memory: &mut Memory<'_>) {
+    fn told_of_others(&mut self, reply: &KubeReply<'_>, memory: &mut Records<'_>) {
         match reply {
-            KubeReply::Ended { heirs } => {
-                self.gone = Some(*heirs);
+            KubeReply::Ended { successors } => {
+                self.gone = Some(*successors);
                 self.looked = Some(self.asked_at);
             }
             KubeReply::Lives => self.ends = Some(End::Lives),
@@ -134,15 +134,15 @@ impl Session {
         &mut self,
         ticket: Ticket,
         reply: &Reply,
-        memory: &mut Memory<'_>,
+        memory: &mut Records<'_>,
         moment: Moment,
     ) -> Result<Learned, Misuse> {
         let (request, _) = self.lands(&ticket, |what| matches!(what, What::Call(_)))?;
         let Request { object, what: What::Call(call) } = &*request else { return Err(Misuse::NotSent) };
         self.look_again();
         let telling =
-            ReplyContext { begun: self.asked_at, now: moment.now, dice: moment.dice, thrives: moment.thrives };
-        let note = learn(object, call, reply, memory.known, memory.object_state, &self.policy, telling);
+            ReplyContext { begun: self.asked_at, now: moment.now, jitter: moment.jitter, thrives: moment.thrives };
+        let note = apply_reply(object, call, reply, memory.known, memory.object_state, &self.policy, telling);
         self.events.extend(note.map(Event::Note));
         Ok(Learned {
             proven: proven_by(object, call, reply).cloned(),
@@ -155,7 +155,7 @@ impl Session {
     ///
     /// # Errors
     /// None was asked for.
-    pub fn published(&mut self, accepted: bool, memory: &mut Memory<'_>) -> Result<(), Misuse> {
+    pub fn published(&mut self, accepted: bool, memory: &mut Records<'_>) -> Result<(), Misuse> {
         if self.events.is_empty() {
             return Err(Misuse::NotAsked);
         }
@@ -189,7 +189,7 @@ impl Session {
         }
     }
 
-    fn refreshed(&mut self, reply: &KubeReply<'_>, memory: &mut Memory<'_>, moment: Moment) -> Learned {
+    fn refreshed(&mut self, reply: &KubeReply<'_>, memory: &mut Records<'_>, moment: Moment) -> Learned {
         match reply {
             KubeReply::Shown(view) => self.show(*view),
             KubeReply::Gone => self.gone = Some(true),
@@ -218,7 +218,7 @@ impl Session {
         &mut self,
         request: &Request,
         view: &dyn ObjectView,
-        memory: &mut Memory<'_>,
+        memory: &mut Records<'_>,
         moment: Moment,
     ) -> Learned {
         let Request { object, what: What::Kube(step) } = request else { return Learned::default() };
@@ -228,7 +228,7 @@ impl Session {
         let same = self.gone.is_none();
         match step {
             KubeStep::Claim(claim) => {
-                let stays = if same { view.is_claimed() } else { object.finalizer && object.mark.own().is_some() };
+                let stays = if same { view.is_claimed() } else { object.finalizer && object.claim.own().is_some() };
                 put_on(object, claim, stays, memory.object_state, moment.now);
                 claimed(object, memory.object_state);
                 self.claimed = true;
@@ -257,10 +257,10 @@ impl Session {
     }
 
     /// Kubernetes refuses a write (R25). It is tried again in time; what it was for waits.
-    fn refuses(&mut self, request: &Request, answer: &Refused, memory: &mut Memory<'_>, moment: Moment) -> Learned {
+    fn refuses(&mut self, request: &Request, answer: &Refused, memory: &mut Records<'_>, moment: Moment) -> Learned {
         let What::Kube(step) = &request.what else { return Learned::default() };
         let Some(write) = step.write() else { return Learned::default() };
-        let begins = refused(&request.object, write, answer, memory.object_state, moment.now, moment.dice);
+        let begins = refused(&request.object, write, answer, memory.object_state, moment.now, moment.jitter);
         // The answer shows nothing of the object.
         self.look_again();
         self.tells_unwritten(request, memory);
@@ -269,7 +269,7 @@ impl Session {
     }
 
     /// What the status cannot say, an event does, once.
-    fn tells_unwritten(&mut self, request: &Request, memory: &Memory<'_>) {
+    fn tells_unwritten(&mut self, request: &Request, memory: &Records<'_>) {
         let What::Kube(KubeStep::Status { report, .. }) = &request.what else { return };
         let refusal = memory.object_state.refusals.untold().cloned();
         self.events.extend(refusal.map(|refusal| Event::Unwritten(report.clone(), refusal)));
@@ -289,7 +289,7 @@ fn answers(what: &What, reply: &KubeReply<'_>) -> bool {
 }
 
 /// A write was surely not carried out.
-fn taken_back(step: &KubeStep, noted: bool, memory: &mut Memory<'_>) {
+fn taken_back(step: &KubeStep, noted: bool, memory: &mut Records<'_>) {
     match step {
         KubeStep::Claim(claim) => not_claimed(claim, noted, memory.object_state),
         KubeStep::Release(_) => not_released(memory.object_state),

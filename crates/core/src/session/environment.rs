@@ -4,13 +4,13 @@ use super::super::decide::decide;
 use super::super::ids::Mono;
 use super::super::object::Object;
 use super::super::ownership::Role;
-use super::super::situation::{Entry, KubeStep, Situation, Step};
+use super::super::situation::{KubeStep, OwnershipGate, Situation, Step};
 use super::super::witness::Witness;
 use super::super::workspace::{Gate, KeyMark};
 
 /// What may be done beside looking at what is in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Permit {
+pub enum Need {
     /// Requests to Kubernetes.
     Writes,
     /// The same, and a call to Unkey; also for the look that a call follows.
@@ -28,7 +28,7 @@ pub trait Environment {
     /// Whether the root key in use shows anything at all (R19).
     fn witness(&self) -> Witness;
     /// Whether an object that owns nothing may come to own an identity.
-    fn entry(&self) -> Entry;
+    fn ownership_gate(&self) -> OwnershipGate;
     /// This process may act.
     fn leads(&self) -> bool;
     /// This process is about to end.
@@ -41,7 +41,7 @@ pub trait Environment {
     /// All calls wait for a pause that Unkey asked for.
     fn is_paused(&self) -> bool;
     /// The session has this permit, or gets it at once.
-    fn permits(&mut self, permit: Permit) -> bool;
+    fn has_permit(&mut self, need: Need) -> bool;
     /// [`decide()`]; tests of tests falsify it.
     fn decide(&self, situation: &Situation<'_>) -> Step {
         decide(situation)
@@ -49,12 +49,12 @@ pub trait Environment {
 }
 
 /// What a step needs.
-pub(super) fn permit_for(step: &Step, object: &Object, env: &impl Environment) -> Option<Permit> {
+pub(super) fn permit_for(step: &Step, object: &Object, env: &impl Environment) -> Option<Need> {
     match step {
         Step::Done | Step::Wait(_) => None,
         // Whether a call follows is not known yet, and a long pause must not hold back an orphan (R10).
-        Step::Kube(KubeStep::LookAtCrd) if env.is_paused() => Some(Permit::Writes),
-        step if step.is_for_a_call(object) => Some(Permit::Call),
-        Step::Kube(_) | Step::Call(_) => Some(Permit::Writes),
+        Step::Kube(KubeStep::LookAtCrd) if env.is_paused() => Some(Need::Writes),
+        step if step.is_for_a_call(object) => Some(Need::Call),
+        Step::Kube(_) | Step::Call(_) => Some(Need::Writes),
     }
 }

@@ -22,22 +22,22 @@ mod waiting;
 
 use std::sync::Arc;
 
+use super::apply_reply::{begin, begin_reconcile};
 use super::crd::Crd;
 use super::ids::{Mono, Uid};
 use super::knowledge::Knowledge;
-use super::learn::{begin, begin_pass};
 use super::note::EventNote;
 use super::object::{Object, Phase};
 use super::object_state::ObjectState;
-use super::observe::{claiming, observe, releasing};
 use super::refusal::{Refusal, Refused, concluded};
 use super::report::StatusUpdate;
 use super::situation::{Call, KubeStep, LOOK_MS, Policy, Situation, Step, Wake};
+use super::sync_object::{claiming, releasing, sync_object};
 use super::workspace::KeyMark;
 
 pub use self::answers::{KubeReply, Learned, Moment, ObjectView};
 use self::environment::permit_for;
-pub use self::environment::{Environment, Permit};
+pub use self::environment::{Environment, Need};
 pub use self::waiting::waiting;
 
 /// A session makes a handful of requests; more than this mean that somebody edits the object all the time.
@@ -45,7 +45,7 @@ const MAX_REQUESTS: u32 = 64;
 
 /// What outlives a session, in the claim index: each change is written through at once.
 #[derive(Debug)]
-pub struct Memory<'a> {
+pub struct Records<'a> {
     /// What is known of the externalId in Unkey.
     pub known: &'a mut Knowledge,
     /// What is remembered of the object.
@@ -56,7 +56,7 @@ pub struct Memory<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Next {
     /// Ask for a permit.
-    Acquire(Permit),
+    Acquire(Need),
     /// A request to Kubernetes.
     Kube(KubeStep),
     /// Look whether the object is gone, and for another object of its externalId: a read and a list.
@@ -181,7 +181,7 @@ pub struct Session {
 impl Session {
     /// Begins. `crd`: what is known of the definition before a look (R10). What an earlier session saw to be there may be gone by now.
     pub fn start(uid: Uid, policy: Arc<Policy>, crd: Crd, known: &mut Knowledge) -> Self {
-        begin_pass(known);
+        begin_reconcile(known);
         Self {
             uid,
             policy,
@@ -239,7 +239,7 @@ impl Session {
     pub fn next(
         &mut self,
         object: Object,
-        memory: &mut Memory<'_>,
+        memory: &mut Records<'_>,
         env: &mut impl Environment,
     ) -> Result<Next, Misuse> {
         if matches!(self.flight, Flight::Sent { .. }) {
@@ -253,7 +253,7 @@ impl Session {
         Ok(next)
     }
 
-    fn advance(&mut self, object: Object, memory: &mut Memory<'_>, env: &mut impl Environment) -> Next {
+    fn advance(&mut self, object: Object, memory: &mut Records<'_>, env: &mut impl Environment) -> Next {
         if let Some(event) = self.events.first() {
             return Next::Publish(event.clone());
         }
@@ -276,7 +276,7 @@ impl Session {
         self.decided(object, memory, env)
     }
 
-    fn decided(&mut self, mut object: Object, memory: &mut Memory<'_>, env: &mut impl Environment) -> Next {
+    fn decided(&mut self, mut object: Object, memory: &mut Records<'_>, env: &mut impl Environment) -> Next {
         let now = env.now();
         let fresh = self.is_fresh(now, env.awake_since());
         if self.clears_up && !fresh {
@@ -284,8 +284,8 @@ impl Session {
             return Next::End(End::Again);
         }
         object.fresh = fresh;
-        if let Some(heirs) = self.gone {
-            object.phase = Phase::Gone { heirs };
+        if let Some(successors) = self.gone {
+            object.phase = Phase::Gone { successors };
         }
         let step = think(&object, memory, env, &self.policy, self.crd, now);
         if !self.clears_up && self.gone.is_some() {
@@ -299,10 +299,10 @@ impl Session {
         if matches!(step, Step::Call(_)) && env.key_in_use() != self.policy.credential {
             return Next::End(End::Again);
         }
-        if let Some(permit) = permit_for(&step, &object, env)
-            && !env.permits(permit)
+        if let Some(need) = permit_for(&step, &object, env)
+            && !env.has_permit(need)
         {
-            return Next::Acquire(permit);
+            return Next::Acquire(need);
         }
         concluded(&step, memory.object_state);
         match step {
@@ -325,10 +325,10 @@ impl Session {
 
     /// Whether a process that is about to end does this yet: it records what Unkey has done, and creates what it has just claimed. Whoever comes
     /// upon that claim has to take the create for sent, and can call the object Ready only a window later.
-    fn is_worth_ending(&self, step: &Step, memory: &Memory<'_>, env: &mut impl Environment) -> bool {
+    fn is_worth_ending(&self, step: &Step, memory: &Records<'_>, env: &mut impl Environment) -> bool {
         let creates = self.claimed && matches!(step, Step::Call(Call::Create(_)));
         // It begins now or never.
-        creates && env.permits(Permit::Call) || step.only_records(memory.known)
+        creates && env.has_permit(Need::Call) || step.only_records(memory.known)
     }
 
     /// The permit is there. `waited`: it was not there at once, so what was seen before allows no write any more (R11), and another object of
@@ -347,7 +347,7 @@ impl Session {
     ///
     /// # Errors
     /// None was asked for.
-    pub fn sent(&mut self, memory: &mut Memory<'_>, now: Mono, deadline: Mono) -> Result<Ticket, Misuse> {
+    pub fn sent(&mut self, memory: &mut Records<'_>, now: Mono, deadline: Mono) -> Result<Ticket, Misuse> {
         let request = match std::mem::replace(&mut self.flight, Flight::None) {
             Flight::Asked(request) => request,
             other => {
@@ -392,7 +392,7 @@ fn is_recent(asked: Mono, now: Mono) -> bool {
 /// Takes in what is seen, and decides.
 fn think(
     object: &Object,
-    memory: &mut Memory<'_>,
+    memory: &mut Records<'_>,
     env: &mut impl Environment,
     policy: &Policy,
     crd: Crd,
@@ -400,7 +400,7 @@ fn think(
 ) -> Step {
     let witness = env.witness();
     memory.known.hear_witness(&witness, policy.window, object.is_leaving());
-    observe(object, memory.known, memory.object_state, policy, now);
+    sync_object(object, memory.known, memory.object_state, policy, now);
     let gate = env.gate(object.held().map(|held| &held.credential));
     let situation = Situation {
         object,
@@ -410,7 +410,7 @@ fn think(
         gate: &gate,
         witness: &witness,
         crd,
-        entry: env.entry(),
+        ownership_gate: env.ownership_gate(),
         policy,
         now,
     };

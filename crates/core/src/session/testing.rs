@@ -73,23 +73,23 @@ impl Request {
             leaving_for: _,
             fresh,
             finalizer,
-            mark,
+            claim,
             crowd,
             generation,
-            poke,
+            reconcile_request,
             external_id,
             controls,
             spec: _,
             recorded,
         } = object;
-        let poke = poke.as_ref().map(|poke| &poke.value);
-        (phase, fresh, finalizer, crowd, generation, poke, external_id, controls).hash(hasher);
+        let reconcile_request = reconcile_request.as_ref().map(|reconcile_request| &reconcile_request.value);
+        (phase, fresh, finalizer, crowd, generation, reconcile_request, external_id, controls).hash(hasher);
         // A call carries all that it needs of the spec.
         let what = match what {
             What::LookForEnd => "look for the end".to_owned(),
             What::Kube(step) => format!("{step:?}"),
             What::Call(call) => format!("{call:?}"),
         };
-        (what, format!("{mark:?}{recorded:?}")).hash(hasher);
+        (what, format!("{claim:?}{recorded:?}")).hash(hasher);
     }
 }

@@ -15,7 +15,7 @@ pub(super) struct Any {
     pub gate: Gate,
     pub witness: Witness,
     pub crd: Crd,
-    pub entry: Entry,
+    pub ownership_gate: OwnershipGate,
     pub policy: Policy,
     pub now: Mono,
 }
@@ -30,7 +30,7 @@ impl Any {
             gate: &self.gate,
             witness: &self.witness,
             crd: self.crd,
-            entry: self.entry,
+            ownership_gate: self.ownership_gate,
             policy: &self.policy,
             now: self.now,
         }
@@ -69,12 +69,12 @@ pub(super) fn contents() -> impl Strategy<Value = Content> {
     desireds().prop_map(|d| Content { meta: d.meta.unwrap_or_default(), limits: d.limits.unwrap_or_default() })
 }
 
-fn marks() -> impl Strategy<Value = Mark> {
+fn marks() -> impl Strategy<Value = ClaimState> {
     let given_up = prop::option::weighted(0.3, (1..3).prop_map(|n| IdentityId::new(&format!("id_{n}"))));
     prop_oneof![
-        2 => Just(Mark::Absent),
-        1 => Just(Mark::Foreign),
-        4 => (desireds(), given_up).prop_map(|(d, given_up)| Mark::Own(Claim { hash: d.content_hash().clone(), given_up })),
+        2 => Just(ClaimState::Absent),
+        1 => Just(ClaimState::Foreign),
+        4 => (desireds(), given_up).prop_map(|(d, given_up)| ClaimState::Own(Claim { hash: d.content_hash().clone(), given_up })),
     ]
 }
 
@@ -107,7 +107,7 @@ fn records() -> impl Strategy<Value = PriorStatus> {
         |(generation, held, ready, stalled, suspended, reason, orphan)| {
             let deletion = Some(if orphan { DeletionPolicy::Orphan } else { DeletionPolicy::Delete });
             let shown = Shown { ready, stalled, suspended, reason, ..Shown::default() };
-            PriorStatus::Own(Box::new(Record { generation, held, deletion, handled_poke: None, shown }))
+            PriorStatus::Own(Box::new(Record { generation, held, deletion, handled_request: None, shown }))
         },
     );
     prop_oneof![1 => Just(PriorStatus::Nothing), 1 => Just(PriorStatus::Restored), 4 => record]
@@ -131,29 +131,41 @@ fn objects() -> impl Strategy<Value = Object> {
     let phase = prop_oneof![
         5 => Just(Phase::Live),
         4 => Just(Phase::Deleting),
-        1 => flag().prop_map(|heirs| Phase::Gone { heirs }),
+        1 => flag().prop_map(|successors| Phase::Gone { successors }),
     ];
     let spec = prop_oneof![5 => desireds().prop_map(Ok), 1 => Just(Err(SpecError::Unreadable { field: "meta" }))];
-    let poke = prop::option::weighted(0.2, mono())
+    let reconcile_request = prop::option::weighted(0.2, mono())
         .prop_map(|since| since.map(|since| ReconcileRequest { value: "p".to_owned(), since }));
-    (phase, flag(), flag(), marks(), 0..3_i64, poke, controls(), spec, records(), prop::bool::weighted(0.95)).prop_map(
-        |(phase, fresh, finalizer, mark, generation, poke, controls, spec, recorded, named)| Object {
-            key: ObjectKey { namespace: "shop".to_owned(), name: "customer".to_owned() },
-            guard: Guard { uid: uid("u"), resource_version: "1".to_owned() },
-            phase,
-            fresh,
-            finalizer,
-            mark,
-            crowd: None,
-            leaving_for: 0,
-            generation,
-            poke,
-            external_id: named.then(customer),
-            controls,
-            spec: if named { spec } else { Err(SpecError::Unreadable { field: "externalId" }) },
-            recorded,
-        },
+    (
+        phase,
+        flag(),
+        flag(),
+        marks(),
+        0..3_i64,
+        reconcile_request,
+        controls(),
+        spec,
+        records(),
+        prop::bool::weighted(0.95),
     )
+        .prop_map(
+            |(phase, fresh, finalizer, claim, generation, reconcile_request, controls, spec, recorded, named)| Object {
+                key: ObjectKey { namespace: "shop".to_owned(), name: "customer".to_owned() },
+                guard: Guard { uid: uid("u"), resource_version: "1".to_owned() },
+                phase,
+                fresh,
+                finalizer,
+                claim,
+                crowd: None,
+                leaving_for: 0,
+                generation,
+                reconcile_request,
+                external_id: named.then(customer),
+                controls,
+                spec: if named { spec } else { Err(SpecError::Unreadable { field: "externalId" }) },
+                recorded,
+            },
+        )
 }
 
 fn knowledge() -> impl Strategy<Value = Knowledge> {
@@ -186,11 +198,11 @@ fn knowledge() -> impl Strategy<Value = Knowledge> {
     let unwitnessed = prop::option::weighted(0.3, mono());
     let evidence = prop_oneof![9 => mono().prop_map(Evidence::Since), 1 => Just(Evidence::LongSince)];
     (last, evidence, doubt(), doubt(), prop::option::of(mono()), seen, unwitnessed).prop_map(
-        |(last, evidence_from, doubt, inherited, limits_sent, seen, unwitnessed)| Knowledge {
+        |(last, evidence_from, doubt, assumed, limits_sent, seen, unwitnessed)| Knowledge {
             last,
             evidence_from,
             doubt,
-            inherited,
+            assumed,
             in_flight: None,
             unsure: None,
             limits_sent,
@@ -216,7 +228,7 @@ fn refusals() -> impl Strategy<Value = Refusals> {
                     retry_at,
                     version: "1".to_owned(),
                     generation: 1,
-                    poke: None,
+                    reconcile_request: None,
                     told: false,
                 })
             },
@@ -230,7 +242,7 @@ fn stripped() -> impl Strategy<Value = Stripped> {
     (desireds(), 1..5_u32, mono(), by).prop_map(|(d, times, last, by)| Stripped {
         claim: Claim { hash: d.content_hash().clone(), given_up: None },
         generation: 1,
-        poke: None,
+        reconcile_request: None,
         times,
         last,
         by,
@@ -245,7 +257,7 @@ fn object_state() -> impl Strategy<Value = ObjectState> {
             retry_at,
             lasting,
             generation: 1,
-            poke: None,
+            reconcile_request: None,
             credential: Some("key".to_owned()),
         },
     );
@@ -294,7 +306,7 @@ pub(super) fn anything() -> impl Strategy<Value = Any> {
         deletion: if orphan { DeletionPolicy::Orphan } else { DeletionPolicy::Delete },
         window: WINDOW,
         attempt: WINDOW,
-        spread: 0,
+        stagger: 0,
         credential: Some("key".to_owned()),
     });
     let gate = prop_oneof![
@@ -311,10 +323,10 @@ pub(super) fn anything() -> impl Strategy<Value = Any> {
         1 => Just(Crd::Hidden),
         1 => Just(Crd::Doubtful(Mono(WINDOW))),
     ];
-    let entry = prop_oneof![4 => Just(Entry::Open), 1 => Just(Entry::Unseen), 1 => Just(Entry::Outdated)];
+    let ownership_gate = prop_oneof![4 => Just(OwnershipGate::Open), 1 => Just(OwnershipGate::Unseen), 1 => Just(OwnershipGate::Outdated)];
     let missed = prop::option::weighted(0.2, mono());
-    (objects(), role, knowledge(), object_state(), policy, mono(), (gate, crd, entry, missed)).prop_map(
-        |(object, role, mut known, object_state, policy, now, (gate, crd, entry, missed))| {
+    (objects(), role, knowledge(), object_state(), policy, mono(), (gate, crd, ownership_gate, missed)).prop_map(
+        |(object, role, mut known, object_state, policy, now, (gate, crd, ownership_gate, missed))| {
             // A read began in the past, and one that is settled has cleared every doubt, unless it waits for its witness.
             match &mut known.seen {
                 Seen::Nothing => {}
@@ -328,7 +340,7 @@ pub(super) fn anything() -> impl Strategy<Value = Any> {
             if let Some(missed) = missed {
                 witness.missed(missed.min(now), Cause::Unwitnessed);
             }
-            Any { object, role, known, object_state, gate, witness, crd, entry, policy, now }
+            Any { object, role, known, object_state, gate, witness, crd, ownership_gate, policy, now }
         },
     )
 }

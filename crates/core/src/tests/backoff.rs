@@ -26,7 +26,7 @@ fn bounds() {
 /// Full jitter: evenly from a tenth of the ceiling to the ceiling.
 #[test]
 fn the_dice_spread_a_wait_evenly() {
-    let at = |dice| delay(&Cause::Unavailable, 1, 0, dice);
+    let at = |jitter| delay(&Cause::Unavailable, 1, 0, jitter);
     assert_eq!([at(0), at(u16::MAX / 3), at(u16::MAX / 3 * 2), at(u16::MAX)], [100, 400, 700, 1_000].map(Some));
 }
 
@@ -40,8 +40,8 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn never_at_once_never_too_long(failures: u32, dice: u16, asked: u64) {
-        let wait = delay(&Cause::Unavailable, failures, asked, dice).expect("a wait");
+    fn never_at_once_never_too_long(failures: u32, jitter: u16, asked: u64) {
+        let wait = delay(&Cause::Unavailable, failures, asked, jitter).expect("a wait");
         prop_assert!((100..=MAX_MS).contains(&wait));
         prop_assert!(wait >= asked.min(MAX_MS));
     }

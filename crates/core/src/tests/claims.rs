@@ -1,4 +1,4 @@
-//! Who claims an externalId, and whose turn it is.
+//! Who claims an externalId, and who holds the lock.
 
 use super::*;
 
@@ -45,9 +45,9 @@ fn the_keys_under_which_ids_are_recorded_are_kept_account_of() {
 #[test]
 fn a_turn_is_taken_once() {
     let mut claims: Claims<u64> = Claims::default();
-    assert!(claims.try_telling() && claims.is_telling() && !claims.try_turn() && !claims.try_telling());
-    claims.ends_turn();
-    assert!(claims.try_turn() && !claims.is_telling() && !claims.try_turn());
+    assert!(claims.try_telling() && claims.is_telling() && !claims.try_lock() && !claims.try_telling());
+    claims.unlock();
+    assert!(claims.try_lock() && !claims.is_telling() && !claims.try_lock());
 }
 
 #[test]
@@ -63,6 +63,6 @@ fn what_may_still_matter_is_not_forgotten() {
     put(&mut claims, &mut workspace, entry("a", 1, None), Source::Watch);
     assert_eq!(forgets(&claims, Some(&old)), Forgets::Known);
     assert_eq!(forgets(&claims, None), Forgets::Nothing);
-    claims.try_turn();
+    claims.try_lock();
     assert_eq!(forgets(&claims, Some(&old)), Forgets::Nothing, "somebody works with it");
 }

@@ -38,7 +38,7 @@ fn checked(any: &Any) -> Result<(), TestCaseError> {
         prop_assert!(!held_back, "R13");
         prop_assert!(any.gate != Gate::Wrong || gone, "R15: a write into another workspace");
     }
-    if any.entry != Entry::Open && !matches!(object.phase, Phase::Gone { .. }) {
+    if any.ownership_gate != OwnershipGate::Open && !matches!(object.phase, Phase::Gone { .. }) {
         held_at_entry(any, &step)?;
     }
     let refused = |write| object_state.refusals.of(write).is_some_and(|refusal| any.now < refusal.retry_at);
@@ -52,12 +52,12 @@ fn checked(any: &Any) -> Result<(), TestCaseError> {
             prop_assert_eq!(object.phase, Phase::Live);
             prop_assert_eq!(&any.gate, &Gate::Open, "R15");
             prop_assert!(object.finalizer && own(any).is_empty());
-            let hash = object.mark.own().map(|claim| &claim.hash);
+            let hash = object.claim.own().map(|claim| &claim.hash);
             prop_assert_eq!(hash, Some(desired.content_hash()), "R1");
         }
         Step::Call(Call::Update { to, patch, .. }) => {
             prop_assert!(own(any).contains(to), "never to an identity that is not ours");
-            prop_assert!(object.finalizer && object.mark.own().is_some());
+            prop_assert!(object.finalizer && object.claim.own().is_some());
             prop_assert!(patch.meta.is_some() || patch.limits.is_some());
             let desired = object.spec.as_ref().expect("readable");
             prop_assert!(patch.meta.is_none() || patch.meta == desired.meta);
@@ -77,7 +77,7 @@ fn checked(any: &Any) -> Result<(), TestCaseError> {
             // What is given up is recorded still: it may only have been hidden (R19).
             let recorded = object.recorded.own().and_then(|record| record.held.as_ref());
             let recorded = recorded.is_some_and(|held| held.identity == *identity);
-            let found = found && (object.mark.own().is_some() || object_state.sent);
+            let found = found && (object.claim.own().is_some() || object_state.sent);
             prop_assert!(own(any).contains(identity) || recorded || found);
             let repeated = object_state.met_deleting;
             let seen = matches!(&known.seen, Seen::Ours { identity: seen, .. } if seen == identity);
@@ -90,7 +90,7 @@ fn checked(any: &Any) -> Result<(), TestCaseError> {
         Step::Kube(KubeStep::Claim(claim)) => {
             prop_assert_eq!(object.phase, Phase::Live);
             prop_assert!(any.role == Role::Owner && !object.controls.suspend);
-            prop_assert!(object.mark.own() != Some(claim) || !object.finalizer, "a patch that changes nothing");
+            prop_assert!(object.claim.own() != Some(claim) || !object.finalizer, "a patch that changes nothing");
         }
         Step::Kube(KubeStep::Status { report, .. }) => {
             let gone = matches!(object.phase, Phase::Gone { .. });
@@ -110,7 +110,7 @@ fn checked(any: &Any) -> Result<(), TestCaseError> {
             prop_assert!(taken || owned || kept, "records an identity of someone else");
             if report.verdict == Verdict::Synced {
                 prop_assert!(object.spec.is_ok() && report.held.is_some());
-                prop_assert!(object.finalizer && object.mark.own().is_some());
+                prop_assert!(object.finalizer && object.claim.own().is_some());
                 prop_assert!(known.doubt().is_none(), "R5: Ready with a write in doubt");
                 prop_assert!(!object_state.suspicion || known.seen != Seen::Nothing || known.last != LastWrite::None);
             }
@@ -132,7 +132,7 @@ fn held_at_entry(any: &Any, step: &Step) -> Result<(), TestCaseError> {
         Step::Call(Call::Create(_)) => prop_assert!(false, "a create"),
         Step::Call(Call::Delete(identity)) => prop_assert!(own(any).contains(identity) || removed, "not its own"),
         Step::Kube(KubeStep::Claim(claim)) => {
-            let before = any.object.mark.own().and_then(|claim| claim.given_up.as_ref());
+            let before = any.object.claim.own().and_then(|claim| claim.given_up.as_ref());
             prop_assert!(!own(any).is_empty() && claim.given_up.as_ref() == before, "a claim for something new");
         }
         Step::Kube(KubeStep::Status { report, .. }) => {
@@ -173,7 +173,7 @@ fn released(any: &Any, because: &ReleaseProof) -> Result<(), TestCaseError> {
             );
         }
         ReleaseProof::NeverClaimed => {
-            prop_assert!(object.mark == Mark::Absent && !object_state.sent && own(any).is_empty());
+            prop_assert!(object.claim == ClaimState::Absent && !object_state.sent && own(any).is_empty());
         }
         ReleaseProof::Orphaned => {
             let policy = object.controls.deletion.unwrap_or(any.policy.deletion);
@@ -183,7 +183,7 @@ fn released(any: &Any, because: &ReleaseProof) -> Result<(), TestCaseError> {
         ReleaseProof::NotOurs => {
             let settled = known.settled(any.policy.window).is_some();
             let loser = matches!(any.role, Role::Loser { owner_recorded: true, .. });
-            let foreign = object.mark == Mark::Foreign && own(any).is_empty();
+            let foreign = object.claim == ClaimState::Foreign && own(any).is_empty();
             let refused = object.phase == Phase::Live && known.seen != Seen::Nothing;
             // A definite 409 under `Never` needs no look: it is surely not ours.
             let exists = known.last == LastWrite::Exists { uid: object.guard.uid.clone() };
@@ -209,12 +209,12 @@ fn accepted_once(any: &Any) -> Result<(), TestCaseError> {
     let now = any.now.after(20);
     begin(&any.object, &call, &mut after.known, &mut after.object_state, now.after(any.policy.attempt));
     prop_assert!(after.known.doubt().is_some(), "in flight is in doubt");
-    let telling = ReplyContext { begun: any.now, now, dice: 0, thrives: None };
-    learn(&any.object, &call, &reply, &mut after.known, &mut after.object_state, &any.policy, telling);
+    let telling = ReplyContext { begun: any.now, now, jitter: 0, thrives: None };
+    apply_reply(&any.object, &call, &reply, &mut after.known, &mut after.object_state, &any.policy, telling);
     after.now = now;
     for fresh in [false, true] {
         after.object.fresh = fresh;
-        observe(&after.object, &mut after.known, &mut after.object_state, &after.policy, now);
+        sync_object(&after.object, &mut after.known, &mut after.object_state, &after.policy, now);
         prop_assert_ne!(decide(&after.situation()), Step::Call(call.clone()));
     }
     Ok(())

@@ -73,7 +73,7 @@ fn at_rest(rest: Rest, desired: Desired, controls: Controls, adoption: AdoptionP
     let (ready, stalled) = (rest == Rest::Ready, rest != Rest::Ready);
     let shown = Shown { ready, stalled, reason: Some(rest.reason()), message: "m".to_owned(), ..Shown::default() };
     let deletion = Some(controls.deletion.unwrap_or(DeletionPolicy::Delete));
-    let record = Record { generation: 1, held, deletion, handled_poke: None, shown };
+    let record = Record { generation: 1, held, deletion, handled_request: None, shown };
     let claim = Claim { hash: desired.content_hash().clone(), given_up: None };
     let object = Object {
         key: ObjectKey { namespace: "shop".to_owned(), name: "customer".to_owned() },
@@ -81,11 +81,11 @@ fn at_rest(rest: Rest, desired: Desired, controls: Controls, adoption: AdoptionP
         phase: Phase::Live,
         fresh: false,
         finalizer: holds,
-        mark: if holds { Mark::Own(claim) } else { Mark::Absent },
+        claim: if holds { ClaimState::Own(claim) } else { ClaimState::Absent },
         crowd: None,
         leaving_for: 0,
         generation: 1,
-        poke: None,
+        reconcile_request: None,
         external_id: Some(customer()),
         controls: Controls { suspend: false, ..controls },
         spec: Ok(desired),
@@ -96,7 +96,7 @@ fn at_rest(rest: Rest, desired: Desired, controls: Controls, adoption: AdoptionP
         deletion: DeletionPolicy::Delete,
         window: WINDOW,
         attempt: WINDOW,
-        spread: 0,
+        stagger: 0,
         credential: None,
     };
     let object_state = ObjectState { seen_before: true, credential: Some(None), ..ObjectState::default() };
@@ -109,7 +109,7 @@ fn at_rest(rest: Rest, desired: Desired, controls: Controls, adoption: AdoptionP
         gate: Gate::Open,
         witness: Witness::default(),
         crd: Crd::Stays,
-        entry: Entry::Open,
+        ownership_gate: OwnershipGate::Open,
         policy,
         now,
     }
@@ -122,16 +122,16 @@ fn resting() -> impl Strategy<Value = (Rest, Any, Sight)> {
         let mut rested = at_rest(rest, desired, any.object.controls, any.policy.adoption);
         // No scan begins within a window of the start.
         rested.known.evidence_from = any.known.evidence_from.max(Evidence::default());
-        // Of an earlier pass, as a row of absence is.
+        // Of an earlier reconcile, as a row of absence is.
         rested.known.seen = any.known.seen.clone();
-        begin_pass(&mut rested.known);
+        begin_reconcile(&mut rested.known);
         sight.begun = rested.known.settles_at(WINDOW).after(sight.begun.0);
         rested.now = sight.begun.after(1);
         (rest, rested, sight)
     })
 }
 
-/// What a pass would make of it that has just read the same by itself.
+/// What a reconcile would make of it that has just read the same by itself.
 fn changes_the_verdict(rest: Rest, any: &Any, sight: &Sight) -> bool {
     let mut any = any.clone();
     let begun = sight.begun;
@@ -162,14 +162,14 @@ proptest! {
             let record = any.object.recorded.own().expect("a record");
             prop_assert_eq!(record.generation, any.object.generation);
             prop_assert!(record.shown.ready || record.shown.stalled);
-            prop_assert!(any.object.phase == Phase::Live && !any.object.controls.suspend && any.object.poke.is_none());
+            prop_assert!(any.object.phase == Phase::Live && !any.object.controls.suspend && any.object.reconcile_request.is_none());
             prop_assert!(any.role == Role::Owner && any.object.spec.is_ok());
             prop_assert!(any.known.doubt().is_none() && !any.object_state.suspicion);
             prop_assert!(sight.begun >= any.known.settles_at(WINDOW), "R4");
         }
     }
 
-    /// A finding, and only a finding, is what a pass would act on had it seen the same.
+    /// A finding, and only a finding, is what a reconcile would act on had it seen the same.
     #[test]
     fn a_finding_is_what_would_change_the_verdict((rest, any, sight) in resting()) {
         let found = any.subject().finds(&sight).is_some();
@@ -193,8 +193,8 @@ proptest! {
         }
         note(&any.object, &sight, &mut any.known, &mut any.object_state, any.now);
         prop_assert!(any.subject().finds(&sight).is_none(), "once is enough");
-        begin_pass(&mut any.known);
-        observe(&any.object, &mut any.known, &mut any.object_state, &any.policy, any.now);
+        begin_reconcile(&mut any.known);
+        sync_object(&any.object, &mut any.known, &mut any.object_state, &any.policy, any.now);
         let held = any.object.held().is_some();
         for _ in 0..3 {
             match decide(&any.situation()) {
@@ -250,7 +250,7 @@ fn after_an_update_that_hit_another_identity_none_is_provoked() {
         lasting: true,
         generation: any.object.generation,
         write: false,
-        poke: None,
+        reconcile_request: None,
         credential: None,
     });
     let begun = any.known.settles_at(WINDOW);
@@ -331,7 +331,9 @@ fn whatever_is_under_way_or_nobodys_business_is_skipped() {
         ("invalid", |any| any.object.spec = Err(SpecError::Unreadable { field: "meta" })),
         ("a loser", |any| any.role = Role::Loser { owner_leaving: false, owner_recorded: true }),
         ("edited", |any| any.object.generation += 1),
-        ("poked", |any| any.object.poke = Some(ReconcileRequest { value: "p".to_owned(), since: Mono::ZERO })),
+        ("poked", |any| {
+            any.object.reconcile_request = Some(ReconcileRequest { value: "p".to_owned(), since: Mono::ZERO })
+        }),
         ("not visited", |any| any.object_state.seen_before = false),
         ("suspicious", |any| any.object_state.suspicion = true),
         ("to be judged anew", |any| any.object_state.rejudge = Some(Reason::AlreadyExists)),
@@ -366,7 +368,7 @@ fn whatever_is_under_way_or_nobodys_business_is_skipped() {
             lasting: true,
             generation: 1,
             write: false,
-            poke: None,
+            reconcile_request: None,
             credential: None,
         });
         assert_eq!(waits.subject().finds(&sight), None, "{rest:?}, goes on by itself");

@@ -33,12 +33,12 @@ fn what_is_left_to_somebody_else_is_told_when_the_claim_is_off() {
         let mut any = met(B);
         any.object.finalizer = finalizer;
         if !claimed {
-            any.object.mark = Mark::Absent;
+            any.object.claim = ClaimState::Absent;
         }
         assert_eq!(step(&any), Step::Kube(KubeStep::Release(ReleaseProof::NotOurs)), "{finalizer} {claimed}");
     }
     let mut any = met(B);
-    (any.object.finalizer, any.object.mark) = (false, Mark::Absent);
+    (any.object.finalizer, any.object.claim) = (false, ClaimState::Absent);
     assert_eq!(says(&any), Verdict::Stalled(Stall::ExistsWouldLose));
 }
 
@@ -49,7 +49,7 @@ fn the_refusal_names_its_reason() {
         let mut any = met(content);
         any.object.controls.adoption = Some(AdoptionPolicy::Never);
         any.object_state.maybe_own = maybe_own.then(|| confirmed("id_2"));
-        (any.object.finalizer, any.object.mark) = (false, Mark::Absent);
+        (any.object.finalizer, any.object.claim) = (false, ClaimState::Absent);
         says(&any)
     };
     assert_eq!(refused(A, false), Verdict::Stalled(Stall::ExistsNever));
@@ -64,7 +64,7 @@ fn what_was_given_up_and_shows_again_is_taken_back() {
     let mut any = ready();
     let hash = desired(A).content_hash().clone();
     let claim = |given_up: Option<&str>| Claim { hash: hash.clone(), given_up: given_up.map(IdentityId::new) };
-    any.object.mark = Mark::Own(claim(Some("id_1")));
+    any.object.claim = ClaimState::Own(claim(Some("id_1")));
     any.object.controls.adoption = Some(AdoptionPolicy::Never);
     let content = Content { meta: meta(B), limits: Limits::default() };
     any.known.seen = Seen::Ours { begun: Mono(9 * WINDOW), identity: confirmed("id_1"), content };
@@ -79,7 +79,7 @@ fn what_was_given_up_and_shows_again_is_taken_back() {
 fn an_id_that_is_given_up_and_recorded_no_more_is_judged_by_the_policy() {
     let mut any = ready();
     let given_up = Some(IdentityId::new("id_1"));
-    any.object.mark = Mark::Own(Claim { hash: desired(A).content_hash().clone(), given_up });
+    any.object.claim = ClaimState::Own(Claim { hash: desired(A).content_hash().clone(), given_up });
     any.object.controls.adoption = Some(AdoptionPolicy::Never);
     let content = Content { meta: meta(B), limits: Limits::default() };
     any.known.seen = Seen::Ours { begun: Mono(9 * WINDOW), identity: confirmed("id_1"), content };

@@ -44,13 +44,13 @@ fn doubts_add_up() {
         let mut known = Knowledge::default();
         known.add_doubt(one.clone());
         known.add_doubt(other.clone());
-        assert_eq!((known.doubt(), &known.inherited), (Some(both.clone()), &None));
+        assert_eq!((known.doubt(), &known.assumed), (Some(both.clone()), &None));
         let mut known = Knowledge::default();
-        known.inherit(one.clone());
-        known.inherit(other.clone());
+        known.assume(one.clone());
+        known.assume(other.clone());
         assert_eq!((known.doubt(), &known.doubt), (Some(both.clone()), &None));
         let mut known = Knowledge::default();
-        known.inherit(one);
+        known.assume(one);
         known.add_doubt(other);
         assert_eq!(known.doubt(), Some(both.clone()));
         assert_eq!(known.evidence_from, Evidence::Since(Mono(900)), "R4");
@@ -61,14 +61,14 @@ fn doubts_add_up() {
 
 #[test]
 fn what_is_in_doubt_is_others_if_nothing_of_ours_is() {
-    let inherited = Knowledge { inherited: Some(doubt(1, false, None)), ..Knowledge::default() };
+    let assumed = Knowledge { assumed: Some(doubt(1, false, None)), ..Knowledge::default() };
     let ours = Knowledge { doubt: Some(doubt(1, false, None)), ..Knowledge::default() };
-    assert!(inherited.doubts_only_others());
+    assert!(assumed.doubts_only_others());
     assert!(!Knowledge::default().doubts_only_others() && !ours.doubts_only_others());
-    assert!(!Knowledge { doubt: ours.doubt, ..inherited.clone() }.doubts_only_others());
+    assert!(!Knowledge { doubt: ours.doubt, ..assumed.clone() }.doubts_only_others());
     let sent = in_flight(Write::Update, None);
     assert!(!sent.doubts_only_others());
-    assert!(!Knowledge { in_flight: sent.in_flight, ..inherited }.doubts_only_others());
+    assert!(!Knowledge { in_flight: sent.in_flight, ..assumed }.doubts_only_others());
 }
 
 #[test]
@@ -144,7 +144,7 @@ fn what_is_cleared_up_is_owed_no_more() {
 #[test]
 fn a_create_is_owed_until_it_is_recorded() {
     let doubtful = |create| Knowledge { doubt: Some(doubt(1, false, create)), ..Knowledge::default() };
-    let inherited = Knowledge { inherited: Some(doubt(1, false, Some("u"))), ..Knowledge::default() };
+    let assumed = Knowledge { assumed: Some(doubt(1, false, Some("u"))), ..Knowledge::default() };
     for (what, known, owed) in [
         ("nothing", Knowledge::default(), false),
         ("accepted", created(false), true),
@@ -153,7 +153,7 @@ fn a_create_is_owed_until_it_is_recorded() {
         ("an update under way", in_flight(Write::Update, None), false),
         ("lost", doubtful(Some("u")), true),
         ("another write lost", doubtful(None), false),
-        ("sent by another process", inherited, true),
+        ("sent by another process", assumed, true),
     ] {
         assert_eq!(known.owes(&uid("u")), owed, "{what}");
         assert!(!known.owes(&uid("v")), "{what}, for another object");
@@ -185,7 +185,7 @@ fn what_is_recorded_and_past_its_window_makes_no_difference() {
         ("a delete", of(LastWrite::Deleted { uid: uid("u"), identity: identity() })),
         ("what stands in the way of a create", of(LastWrite::Exists { uid: uid("u") })),
         ("a doubt", Knowledge { doubt: Some(doubt(0, true, None)), ..Knowledge::default() }),
-        ("an inherited doubt", Knowledge { inherited: Some(doubt(0, true, None)), ..Knowledge::default() }),
+        ("an inherited doubt", Knowledge { assumed: Some(doubt(0, true, None)), ..Knowledge::default() }),
         ("a write under way", in_flight(Write::Update, None)),
         ("a field that is not known", Knowledge { unsure: Some(fields), ..Knowledge::default() }),
         (
@@ -201,19 +201,19 @@ proptest! {
     /// Forgotten, it changes no decision: neither before the next read nor after it.
     #[test]
     fn to_forget_what_makes_no_difference_makes_none(any in anything(), content in contents(), there: bool) {
-        let mut known = Knowledge { doubt: None, inherited: None, ..any.known.clone() };
+        let mut known = Knowledge { doubt: None, assumed: None, ..any.known.clone() };
         if matches!(known.seen, Seen::Absent { .. }) {
             known.seen = Seen::Nothing;
         }
         let now = any.now.after(9 * WINDOW);
         prop_assume!(known.makes_no_difference(now, WINDOW));
-        let mut pass = [known, Knowledge::default()].map(|known| Any { known, now, ..any.clone() });
-        for any in &mut pass {
-            begin_pass(&mut any.known);
-            observe(&any.object, &mut any.known, &mut any.object_state, &any.policy, any.now);
+        let mut reconcile = [known, Knowledge::default()].map(|known| Any { known, now, ..any.clone() });
+        for any in &mut reconcile {
+            begin_reconcile(&mut any.known);
+            sync_object(&any.object, &mut any.known, &mut any.object_state, &any.policy, any.now);
         }
-        prop_assert_eq!(decide(&pass[0].situation()), decide(&pass[1].situation()));
-        for any in &mut pass {
+        prop_assert_eq!(decide(&reconcile[0].situation()), decide(&reconcile[1].situation()));
+        for any in &mut reconcile {
             any.known.seen = if there {
                 Seen::Ours { begun: now, identity: identity(), content: content.clone() }
             } else {
@@ -221,6 +221,6 @@ proptest! {
             };
             any.known.unwitnessed = None;
         }
-        prop_assert_eq!(decide(&pass[0].situation()), decide(&pass[1].situation()));
+        prop_assert_eq!(decide(&reconcile[0].situation()), decide(&reconcile[1].situation()));
     }
 }

@@ -13,7 +13,7 @@ fn leaving() -> Any {
 /// It went in the middle of its create, and nobody has taken its place.
 fn gone() -> Any {
     let mut any = ready();
-    any.object.phase = Phase::Gone { heirs: false };
+    any.object.phase = Phase::Gone { successors: false };
     any.object.recorded = PriorStatus::Nothing;
     any.known.last = LastWrite::Created {
         uid: uid("u"),
@@ -126,7 +126,7 @@ fn it_is_over_when_what_was_found_is_deleted_and_no_create_is_in_doubt() {
 #[test]
 fn with_an_heir_nothing_is_touched() {
     let mut any = gone();
-    any.object.phase = Phase::Gone { heirs: true };
+    any.object.phase = Phase::Gone { successors: true };
     assert_eq!(step(&any), Step::Done);
 }
 

@@ -24,7 +24,7 @@ fn ready_is_taken_back_while_a_write_of_its_own_is_in_doubt() {
 #[test]
 fn what_another_process_may_have_sent_is_looked_up_in_kubernetes_first() {
     let mut any = ready();
-    any.known.inherited = Some(UnknownOutcome::new(any.now, false, None));
+    any.known.assumed = Some(UnknownOutcome::new(any.now, false, None));
     any.object.fresh = false;
     assert_eq!(decide(&any.situation()), Step::Kube(KubeStep::Refresh));
     any.object.fresh = true;
@@ -40,7 +40,7 @@ fn the_status_records_what_was_seen() {
     for poked in [false, true] {
         let mut any = ready();
         any.object.generation = 2;
-        any.object.poke = poked.then(|| ReconcileRequest { value: "p".to_owned(), since: any.now });
+        any.object.reconcile_request = poked.then(|| ReconcileRequest { value: "p".to_owned(), since: any.now });
         any.known.unsure = Some(UncertainFields { uid: uid("u"), meta: true, limits: false });
         let content = Content { meta: meta(A), limits: Limits::default() };
         any.known.seen = Seen::Ours { begun: any.now, identity: confirmed("id_1"), content };

@@ -85,7 +85,7 @@ pub(super) fn report(verdict: Verdict) -> StatusUpdate {
         generation: 1,
         held: None,
         deletion: DeletionPolicy::Delete,
-        handled_poke: None,
+        handled_request: None,
         verdict,
         external_id: Some(ExternalId::new("customer-1")),
     }

@@ -2,6 +2,7 @@
 //! `crates/core/tests/domain`.
 
 mod any;
+mod apply_reply;
 mod backoff;
 mod claim;
 mod claims;
@@ -14,13 +15,11 @@ mod existing;
 mod fields;
 mod fight;
 mod knowledge;
-mod learn;
 mod leaving;
 mod losses;
 mod maintain;
 mod message;
 mod object_state;
-mod observe;
 mod outdated;
 mod overdue;
 mod ownership;
@@ -31,6 +30,7 @@ mod rewound;
 mod session;
 mod situation;
 mod steps;
+mod sync_object;
 mod witness;
 mod workspace;
 

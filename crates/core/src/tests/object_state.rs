@@ -36,7 +36,7 @@ fn facts_are_common_and_all_that_has_a_value_is_ones_own() {
             object_state.stripped = Some(Stripped {
                 claim: Claim { hash: ContentHash::parse("v1:ab"), given_up: None },
                 generation: 1,
-                poke: None,
+                reconcile_request: None,
                 times: 1,
                 last: Mono::ZERO,
                 by: Stripper::Unasked,
@@ -53,7 +53,7 @@ fn facts_are_common_and_all_that_has_a_value_is_ones_own() {
                 retry_at: Mono::ZERO,
                 version: String::new(),
                 generation: 1,
-                poke: None,
+                reconcile_request: None,
                 told: false,
             };
             object_state.refusals = [refusal].into_iter().collect();
@@ -65,7 +65,7 @@ fn facts_are_common_and_all_that_has_a_value_is_ones_own() {
                 lasting: false,
                 generation: 1,
                 write: false,
-                poke: None,
+                reconcile_request: None,
                 credential: None,
             });
         },

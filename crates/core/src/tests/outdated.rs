@@ -7,13 +7,13 @@ use super::*;
 #[test]
 fn with_an_older_definition_what_is_owned_goes_on_and_nothing_new_is_claimed() {
     let mut any = ready();
-    any.entry = Entry::Outdated;
+    any.ownership_gate = OwnershipGate::Outdated;
     any.object.generation = 2;
     any.object.spec = Ok(desired(B));
     any.now = Mono(10 * WINDOW);
     assert!(matches!(decide(&any.situation()), Step::Call(Call::Update { .. })), "{:?}", decide(&any.situation()));
     any.object.recorded = PriorStatus::Nothing;
-    any.object.mark = Mark::Absent;
+    any.object.claim = ClaimState::Absent;
     any.object.finalizer = false;
     let Step::Kube(KubeStep::Status { report, .. }) = decide(&any.situation()) else {
         panic!("{:?}", decide(&any.situation()))

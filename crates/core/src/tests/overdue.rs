@@ -34,7 +34,7 @@ fn verdict(any: &Any, holds_up: Option<&Cause>) -> Option<Verdict> {
 
 fn failed(cause: Cause) -> FailureState {
     let (generation, credential) = (2, Some("key".to_owned()));
-    FailureState { cause, retry_at: None, lasting: false, generation, write: true, poke: None, credential }
+    FailureState { cause, retry_at: None, lasting: false, generation, write: true, reconcile_request: None, credential }
 }
 
 #[test]
@@ -56,13 +56,13 @@ fn it_says_what_holds_the_work_up() {
 #[test]
 fn it_changes_nothing_but_what_is_said() {
     for mut any in [edited(), deleted()] {
-        record(&mut any).handled_poke = Some("earlier".to_owned());
-        any.object.poke = Some(ReconcileRequest { value: "now".to_owned(), since: Mono::ZERO });
+        record(&mut any).handled_request = Some("earlier".to_owned());
+        any.object.reconcile_request = Some(ReconcileRequest { value: "now".to_owned(), since: Mono::ZERO });
         // A field that has left the spec is told of when the spec is carried out (R17).
         any.object.spec = Ok(Desired::new(customer(), None, Some(Limits::default())));
         let report = overdue(&any.situation(), None).expect("it waits");
         assert_eq!(report.held, record(&mut any).held);
-        assert_eq!((report.generation, report.handled_poke.as_deref()), (2, Some("earlier")));
+        assert_eq!((report.generation, report.handled_request.as_deref()), (2, Some("earlier")));
         assert_eq!(report.deletion, DeletionPolicy::Delete);
     }
 }
@@ -73,7 +73,7 @@ fn it_says_nothing_where_nothing_waits() {
     let silent: Vec<(&str, Any, Change)> = vec![
         ("at rest", ready(), |_| {}),
         ("a check was asked for", ready(), |any| {
-            any.object.poke = Some(ReconcileRequest { value: "p".to_owned(), since: Mono::ZERO });
+            any.object.reconcile_request = Some(ReconcileRequest { value: "p".to_owned(), since: Mono::ZERO });
         }),
         ("the scan has found something", ready(), |any| any.object_state.suspicion = true),
         ("an edit from which no call follows", edited(), |any| any.object.spec = Ok(desired(A))),
@@ -93,7 +93,7 @@ fn it_says_nothing_where_nothing_waits() {
             record.shown = Shown { reason: Some(Reason::UpstreamUnavailable), ..Shown::default() };
         }),
         ("its finalizer is off", deleted(), |any| any.object.finalizer = false),
-        ("gone", deleted(), |any| any.object.phase = Phase::Gone { heirs: false }),
+        ("gone", deleted(), |any| any.object.phase = Phase::Gone { successors: false }),
     ];
     for (name, mut any, change) in silent {
         change(&mut any);
@@ -117,7 +117,7 @@ fn a_ready_that_is_not_true_any_more_is_taken_back() {
     let mut any = ready();
     let id = any.object.held().expect("an identity").identity.id().clone();
     let claim = Claim { hash: desired(A).content_hash().clone(), given_up: Some(id) };
-    any.object.mark = Mark::Own(claim);
+    any.object.claim = ClaimState::Own(claim);
     assert_eq!(verdict(&any, None), Some(Verdict::Waiting(Cause::Queued)), "given up, and not created again yet");
 }
 
@@ -134,7 +134,7 @@ proptest! {
         prop_assert!(!report.verdict.is_ready() && !report.verdict.is_stalled());
         prop_assert!(report.verdict != Verdict::Suspended);
         prop_assert_eq!(&report.held, &before.held);
-        prop_assert_eq!(&report.handled_poke, &before.handled_poke);
+        prop_assert_eq!(&report.handled_request, &before.handled_request);
         prop_assert_eq!(report.generation, any.object.generation);
         let works = !matches!(decide(&any.situation()), Step::Done | Step::Kube(KubeStep::Status { .. }));
         prop_assert!(works, "there is nothing to wait for");

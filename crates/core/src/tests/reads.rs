@@ -6,9 +6,9 @@ use super::*;
 
 /// A read that begins and ends at `any.now`, and is settled unless `known` says otherwise.
 fn read(any: &mut Any, reply: &Reply) {
-    let telling = ReplyContext { begun: any.now, now: any.now, dice: 0, thrives: None };
+    let telling = ReplyContext { begun: any.now, now: any.now, jitter: 0, thrives: None };
     let call = Call::Read(customer());
-    learn(&any.object, &call, reply, &mut any.known, &mut any.object_state, &any.policy, telling);
+    apply_reply(&any.object, &call, reply, &mut any.known, &mut any.object_state, &any.policy, telling);
 }
 
 fn found(id: &str, text: &str) -> Reply {
@@ -35,7 +35,7 @@ fn an_update_that_no_status_shows_gives_way_to_what_a_settled_read_shows() {
     assert_eq!(after("v", A, B), (a, false), "of another life");
 }
 
-/// R5: what a settled look shows, and the status records otherwise, is known until a status shows it: the one of this pass may be cut, and the
+/// R5: what a settled look shows, and the status records otherwise, is known until a status shows it: the one of this reconcile may be cut, and the
 /// spec may go back to what is recorded.
 #[test]
 fn r5_what_a_look_shows_outlives_a_status_that_is_cut() {

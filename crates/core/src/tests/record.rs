@@ -45,7 +45,7 @@ fn all_of_it_is_read() {
     let meta = Field::Managed(FieldHash::parse("v1:aa"));
     assert_eq!(held.fields, Fields { meta, limits: Field::Managed(None) });
     assert_eq!(held.credential.as_deref(), Some("0123456789ab"));
-    assert_eq!(record.handled_poke.as_deref(), Some("now"));
+    assert_eq!(record.handled_request.as_deref(), Some("now"));
     let shown = Shown {
         ready: false,
         stalled: true,
@@ -153,7 +153,7 @@ fn written(report: &StatusUpdate, key: &ObjectKey) -> Record {
         generation: report.generation,
         held: report.held.clone(),
         deletion: Some(report.deletion),
-        handled_poke: report.handled_poke.clone(),
+        handled_request: report.handled_request.clone(),
         shown: report.shown(key),
     }
 }
@@ -176,7 +176,7 @@ fn a_status_shows_its_own_report_and_no_other() {
         }
         assert!(!record.shows(&StatusUpdate { generation: 2, ..one.clone() }, &key));
         assert!(!record.shows(&StatusUpdate { deletion: DeletionPolicy::Orphan, ..one.clone() }, &key));
-        assert!(!record.shows(&StatusUpdate { handled_poke: Some("p".to_owned()), ..one.clone() }, &key));
+        assert!(!record.shows(&StatusUpdate { handled_request: Some("p".to_owned()), ..one.clone() }, &key));
     }
 }
 

@@ -14,7 +14,7 @@ fn answer(code: u16, words: &str) -> Refused {
 fn new() -> Any {
     let mut any = ready();
     any.object.recorded = PriorStatus::Nothing;
-    (any.object.finalizer, any.object.mark) = (false, Mark::Absent);
+    (any.object.finalizer, any.object.claim) = (false, ClaimState::Absent);
     any
 }
 
@@ -51,7 +51,7 @@ fn told(any: &mut Any) {
         generation: report.generation,
         held: report.held,
         deletion: Some(report.deletion),
-        handled_poke: report.handled_poke,
+        handled_request: report.handled_request,
         shown,
     }));
 }
@@ -117,7 +117,7 @@ fn a_server_that_asks_to_wait_is_heeded() {
 fn a_status_that_is_refused_holds_up_only_what_rests_on_it() {
     // An id to be recorded: before anything else.
     let mut owing = new();
-    (owing.object.finalizer, owing.object.mark) = (ready().object.finalizer, ready().object.mark);
+    (owing.object.finalizer, owing.object.claim) = (ready().object.finalizer, ready().object.claim);
     let (identity, applied) = (confirmed("id_1"), desired(A).hashes().clone());
     owing.known.last = LastWrite::Created { uid: uid("u"), identity, applied, credential: None, noted: false };
     owing.object.generation = 2;
@@ -138,7 +138,7 @@ fn a_status_that_is_refused_holds_up_only_what_rests_on_it() {
         lasting: true,
         generation: 1,
         write: true,
-        poke: None,
+        reconcile_request: None,
         credential,
     });
     assert!(says(&failing).is_some());
@@ -181,7 +181,7 @@ fn a_change_of_labels_brings_the_next_try_forward() {
     told(&mut any);
     let tried = any.now;
     let due = |any: &mut Any| {
-        observe(&any.object, &mut any.known, &mut any.object_state, &any.policy, any.now);
+        sync_object(&any.object, &mut any.known, &mut any.object_state, &any.policy, any.now);
         match step(any) {
             Step::Wait(Wake::At(at)) => at.0 - tried.0,
             step => panic!("{step:?}"),
@@ -207,12 +207,15 @@ fn what_ends_a_refusal() {
     let look = |change: fn(&mut Object)| {
         let mut any = before.clone();
         change(&mut any.object);
-        observe(&any.object, &mut any.known, &mut any.object_state, &any.policy, any.now);
+        sync_object(&any.object, &mut any.known, &mut any.object_state, &any.policy, any.now);
         refusals(&any)
     };
     assert_eq!(look(|object| object.guard.resource_version = "2".to_owned()), 2, "a label, say");
     assert_eq!(look(|object| object.generation = 2), 0);
-    assert_eq!(look(|object| object.poke = Some(ReconcileRequest { value: "p".to_owned(), since: Mono::ZERO })), 0);
+    assert_eq!(
+        look(|object| object.reconcile_request = Some(ReconcileRequest { value: "p".to_owned(), since: Mono::ZERO })),
+        0
+    );
     for (end, left) in [
         (Step::Done, 0),
         (Step::Wait(Wake::Change), 0),
@@ -299,11 +302,11 @@ fn round(any: &mut Any, stays: bool) {
     if stays {
         let bare = any.object.clone();
         any.object.finalizer = true;
-        any.object.mark = Mark::Own(claim);
-        observe(&any.object, &mut any.known, &mut any.object_state, &any.policy, any.now);
+        any.object.claim = ClaimState::Own(claim);
+        sync_object(&any.object, &mut any.known, &mut any.object_state, &any.policy, any.now);
         any.object = bare;
     }
-    observe(&any.object, &mut any.known, &mut any.object_state, &any.policy, any.now);
+    sync_object(&any.object, &mut any.known, &mut any.object_state, &any.policy, any.now);
 }
 
 #[test]
@@ -321,13 +324,13 @@ fn a_claim_that_does_not_stay_on_is_left_off_for_an_hour() {
     any.now = until;
     round(&mut any, false);
     assert_eq!(step(&any), Step::Wait(Wake::At(until.after(HOUR_MS))), "one try an hour");
-    // An edit, and a poke, are tried at once.
+    // An edit, and a reconcile request, are tried at once.
     for change in [(|object: &mut Object| object.generation = 2) as fn(&mut Object), |object| {
-        object.poke = Some(ReconcileRequest { value: "p".to_owned(), since: Mono::ZERO });
+        object.reconcile_request = Some(ReconcileRequest { value: "p".to_owned(), since: Mono::ZERO });
     }] {
         let mut any = any.clone();
         change(&mut any.object);
-        observe(&any.object, &mut any.known, &mut any.object_state, &any.policy, any.now);
+        sync_object(&any.object, &mut any.known, &mut any.object_state, &any.policy, any.now);
         assert!(matches!(step(&any), Step::Kube(KubeStep::Claim(_))));
     }
 }
@@ -368,7 +371,7 @@ fn what_is_no_stripping() {
     let mut edited = new();
     for generation in 1..9 {
         edited.object.generation = generation;
-        observe(&edited.object, &mut edited.known, &mut edited.object_state, &edited.policy, edited.now);
+        sync_object(&edited.object, &mut edited.known, &mut edited.object_state, &edited.policy, edited.now);
         round(&mut edited, true);
     }
     assert!(matches!(step(&edited), Step::Kube(KubeStep::Claim(_))));
@@ -378,8 +381,8 @@ fn what_is_no_stripping() {
         round(&mut kept, false);
     }
     kept.object.finalizer = true;
-    kept.object.mark = Mark::Own(Claim { hash: desired(A).content_hash().clone(), given_up: None });
+    kept.object.claim = ClaimState::Own(Claim { hash: desired(A).content_hash().clone(), given_up: None });
     kept.now = kept.now.after(HOUR_MS.max(WINDOW));
-    observe(&kept.object, &mut kept.known, &mut kept.object_state, &kept.policy, kept.now);
+    sync_object(&kept.object, &mut kept.known, &mut kept.object_state, &kept.policy, kept.now);
     assert_eq!(kept.object_state.stripped, None);
 }

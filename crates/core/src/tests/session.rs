@@ -5,10 +5,10 @@ use std::sync::Arc;
 use super::any::Any;
 use super::steps::{A, confirmed, ready};
 use super::*;
-use crate::session::{End, Environment, KubeReply, Memory, Misuse, Moment, Next, ObjectView, Permit, Session, Ticket};
+use crate::session::{End, Environment, KubeReply, Misuse, Moment, Need, Next, ObjectView, Records, Session, Ticket};
 
 /// The world around: all that an [`Any`] says, and what is not its business.
-struct Around {
+struct TestEnvironment {
     any: Any,
     leads: bool,
     drains: bool,
@@ -17,7 +17,7 @@ struct Around {
     permitted: bool,
 }
 
-impl Environment for Around {
+impl Environment for TestEnvironment {
     fn now(&self) -> Mono {
         self.any.now
     }
@@ -34,8 +34,8 @@ impl Environment for Around {
         self.any.witness.clone()
     }
 
-    fn entry(&self) -> Entry {
-        self.any.entry
+    fn ownership_gate(&self) -> OwnershipGate {
+        self.any.ownership_gate
     }
 
     fn leads(&self) -> bool {
@@ -58,14 +58,14 @@ impl Environment for Around {
         false
     }
 
-    fn permits(&mut self, _: Permit) -> bool {
+    fn has_permit(&mut self, _: Need) -> bool {
         self.permitted
     }
 }
 
 /// A session over an object that is as an [`Any`] says.
 struct Driven {
-    around: Around,
+    around: TestEnvironment,
     session: Session,
 }
 
@@ -83,7 +83,7 @@ impl ObjectView for Object {
     }
 
     fn is_claimed(&self) -> bool {
-        self.finalizer && self.mark.own().is_some()
+        self.finalizer && self.claim.own().is_some()
     }
 
     fn lacks(&self, _: &StatusUpdate) -> Option<Vec<String>> {
@@ -96,19 +96,19 @@ impl Driven {
         let session =
             Session::start(any.object.guard.uid.clone(), Arc::new(any.policy.clone()), any.crd, &mut any.known);
         let key = any.policy.credential.clone();
-        let around = Around { any, leads: true, drains: false, key, awake_since: Mono::ZERO, permitted: true };
+        let around = TestEnvironment { any, leads: true, drains: false, key, awake_since: Mono::ZERO, permitted: true };
         Self { around, session }
     }
 
-    fn remembering<T>(&mut self, work: impl FnOnce(&mut Session, &mut Memory<'_>, Mono) -> T) -> T {
+    fn remembering<T>(&mut self, work: impl FnOnce(&mut Session, &mut Records<'_>, Mono) -> T) -> T {
         let Any { known, object_state, now, .. } = &mut self.around.any;
-        work(&mut self.session, &mut Memory { known, object_state }, *now)
+        work(&mut self.session, &mut Records { known, object_state }, *now)
     }
 
     fn next(&mut self) -> Result<Next, Misuse> {
         let object = self.around.any.object.clone();
         let (mut known, mut object_state) = (self.around.any.known.clone(), self.around.any.object_state.clone());
-        let memory = &mut Memory { known: &mut known, object_state: &mut object_state };
+        let memory = &mut Records { known: &mut known, object_state: &mut object_state };
         let next = self.session.next(object, memory, &mut self.around);
         (self.around.any.known, self.around.any.object_state) = (known, object_state);
         next
@@ -120,13 +120,13 @@ impl Driven {
 
     fn replied(&mut self, ticket: Ticket, reply: KubeReply<'_>) -> Result<(), Misuse> {
         self.remembering(|session, memory, now| {
-            session.replied(ticket, reply, memory, Moment { now, dice: 0, thrives: None }).map(drop)
+            session.replied(ticket, reply, memory, Moment { now, jitter: 0, thrives: None }).map(drop)
         })
     }
 
     fn answered(&mut self, ticket: Ticket, reply: &Reply) -> Result<(), Misuse> {
         self.remembering(|session, memory, now| {
-            session.answered(ticket, reply, memory, Moment { now, dice: 0, thrives: None }).map(drop)
+            session.answered(ticket, reply, memory, Moment { now, jitter: 0, thrives: None }).map(drop)
         })
     }
 
@@ -240,7 +240,7 @@ fn who_does_not_lead_or_is_about_to_end_begins_nothing() {
 fn what_needs_a_permit_asks_for_it() {
     let mut driven = leaving();
     driven.around.permitted = false;
-    assert_eq!(driven.next(), Ok(Next::Acquire(Permit::Call)));
+    assert_eq!(driven.next(), Ok(Next::Acquire(Need::Call)));
     driven.around.permitted = true;
     driven.looks();
 }
@@ -279,7 +279,7 @@ fn who_clears_up_looks_for_heirs() {
     driven.session = Session::clear_up(uid("u"), Arc::new(any.policy.clone()), any.crd, &mut any.known);
     assert_eq!(driven.next(), Ok(Next::LookForEnd));
     let ticket = driven.sent().unwrap();
-    driven.replied(ticket, KubeReply::Ended { heirs: false }).unwrap();
+    driven.replied(ticket, KubeReply::Ended { successors: false }).unwrap();
     assert_eq!(driven.next(), Ok(delete()));
     driven.session.granted(true);
     assert_eq!(driven.next(), Ok(Next::LookForEnd));
@@ -288,7 +288,7 @@ fn who_clears_up_looks_for_heirs() {
     assert_eq!(driven.next(), Ok(Next::End(End::Lives)));
 }
 
-/// What is left to its heirs is owed no more, and nobody looks after it again.
+/// What is left to its successors is owed no more, and nobody looks after it again.
 #[test]
 fn what_is_cleared_up_is_owed_no_more() {
     let mut any = ready();
@@ -306,7 +306,7 @@ fn what_is_cleared_up_is_owed_no_more() {
     driven.next().unwrap();
     let ticket = driven.sent().unwrap();
     assert!(driven.around.any.known.owes(&uid("u")));
-    driven.replied(ticket, KubeReply::Ended { heirs: true }).unwrap();
+    driven.replied(ticket, KubeReply::Ended { successors: true }).unwrap();
     assert_eq!(driven.next(), Ok(Next::End(End::Done)));
     assert!(!driven.around.any.known.owes(&uid("u")));
 }

@@ -125,7 +125,7 @@ proptest! {
             let may_leave = match because {
                 ReleaseProof::Orphaned | ReleaseProof::NeverAdopted => true,
                 // A copy of another object's manifest: who made what is there is not known.
-                ReleaseProof::NotOurs => object.mark == Mark::Foreign,
+                ReleaseProof::NotOurs => object.claim == ClaimState::Foreign,
                 _ => false,
             };
             let left = may_leave && object.phase == Phase::Deleting;

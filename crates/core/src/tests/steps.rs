@@ -27,8 +27,13 @@ pub(super) fn ready() -> Any {
         credential: Some("key".to_owned()),
     };
     let shown = Shown { ready: true, reason: Some(Reason::Synced), message: "m".to_owned(), ..Shown::default() };
-    let record =
-        Record { generation: 1, held: Some(held), deletion: Some(DeletionPolicy::Delete), handled_poke: None, shown };
+    let record = Record {
+        generation: 1,
+        held: Some(held),
+        deletion: Some(DeletionPolicy::Delete),
+        handled_request: None,
+        shown,
+    };
     Any {
         object: Object {
             key: ObjectKey { namespace: "shop".to_owned(), name: "customer".to_owned() },
@@ -36,11 +41,11 @@ pub(super) fn ready() -> Any {
             phase: Phase::Live,
             fresh: true,
             finalizer: true,
-            mark: Mark::Own(Claim { hash: spec.content_hash().clone(), given_up: None }),
+            claim: ClaimState::Own(Claim { hash: spec.content_hash().clone(), given_up: None }),
             crowd: None,
             leaving_for: 0,
             generation: 1,
-            poke: None,
+            reconcile_request: None,
             external_id: Some(customer()),
             controls: Controls::default(),
             spec: Ok(spec),
@@ -52,13 +57,13 @@ pub(super) fn ready() -> Any {
         gate: Gate::Open,
         witness: Witness::default(),
         crd: Crd::Unguarded,
-        entry: Entry::Open,
+        ownership_gate: OwnershipGate::Open,
         policy: Policy {
             adoption: AdoptionPolicy::IfLossless,
             deletion: DeletionPolicy::Delete,
             window: WINDOW,
             attempt: 10_000,
-            spread: 0,
+            stagger: 0,
             credential: Some("key".to_owned()),
         },
         now: Mono(10 * WINDOW),
@@ -109,7 +114,9 @@ fn what_ends_the_rest_of_a_ready_object() {
     let changes: [(&str, Change); 13] = [
         ("never reported", |any| any.object.recorded = PriorStatus::Nothing),
         ("an edit", |any| any.object.generation = 2),
-        ("a poke", |any| any.object.poke = Some(ReconcileRequest { value: "p".to_owned(), since: Mono::ZERO })),
+        ("a poke", |any| {
+            any.object.reconcile_request = Some(ReconcileRequest { value: "p".to_owned(), since: Mono::ZERO })
+        }),
         ("another policy", |any| any.object.controls.deletion = Some(DeletionPolicy::Orphan)),
         ("an id that nothing records", |any| {
             let (identity, applied) = (confirmed("id_2"), desired(A).hashes().clone());
@@ -118,11 +125,11 @@ fn what_ends_the_rest_of_a_ready_object() {
         ("an update that nothing records", |any| any.known.last = updated("u", B)),
         ("a suspicion", |any| any.object_state.suspicion = true),
         ("a doubt", |any| any.known.doubt = Some(doubt())),
-        ("an inherited doubt", |any| any.known.inherited = Some(doubt())),
+        ("an inherited doubt", |any| any.known.assumed = Some(doubt())),
         ("no id", |any| record(any).held = None),
         ("no finalizer", |any| any.object.finalizer = false),
-        ("no claim", |any| any.object.mark = Mark::Absent),
-        ("neither", |any| (any.object.finalizer, any.object.mark) = (false, Mark::Absent)),
+        ("no claim", |any| any.object.claim = ClaimState::Absent),
+        ("neither", |any| (any.object.finalizer, any.object.claim) = (false, ClaimState::Absent)),
     ];
     for (what, change) in changes {
         let mut any = ready();
@@ -142,7 +149,7 @@ fn what_ends_the_rest_of_a_stalled_object() {
         }),
         ("no id", |any| {
             record(any).held = None;
-            (any.object.finalizer, any.object.mark) = (false, Mark::Absent);
+            (any.object.finalizer, any.object.claim) = (false, ClaimState::Absent);
         }),
     ];
     for (what, change) in keeps {
@@ -162,7 +169,7 @@ fn what_ends_the_rest_of_a_stalled_object() {
         }),
         ("somebody else's was seen", |any| any.known.seen = Seen::Foreign { begun: Mono(9 * WINDOW) }),
         ("another root key", |any| any.object_state.rejudge = Some(Reason::Rejected)),
-        ("no claim", |any| any.object.mark = Mark::Absent),
+        ("no claim", |any| any.object.claim = ClaimState::Absent),
     ];
     for (what, change) in ends {
         let mut any = rejected();
@@ -220,17 +227,17 @@ fn what_a_suspended_object_says() {
 /// R8: a claim is void, in part or as a whole, once the owner's identity is recorded; before that it may be the only trace.
 #[test]
 fn a_loser_lets_go_of_what_is_on() {
-    let own = || Mark::Own(Claim { hash: desired(A).content_hash().clone(), given_up: None });
+    let own = || ClaimState::Own(Claim { hash: desired(A).content_hash().clone(), given_up: None });
     for (finalizer, mark, owner_recorded, releases) in [
         (true, own(), true, true),
-        (true, Mark::Absent, true, true),
+        (true, ClaimState::Absent, true, true),
         (false, own(), true, true),
-        (false, Mark::Absent, true, false),
+        (false, ClaimState::Absent, true, false),
         (true, own(), false, false),
     ] {
         let mut any = ready();
         any.role = Role::Loser { owner_leaving: false, owner_recorded };
-        (any.object.finalizer, any.object.mark) = (finalizer, mark);
+        (any.object.finalizer, any.object.claim) = (finalizer, mark);
         let step = step(&any);
         assert_eq!(matches!(step, Step::Kube(KubeStep::Release(ReleaseProof::NotOurs))), releases, "{step:?}");
         if !releases {
@@ -258,16 +265,16 @@ fn report(step: &Step) -> (&StatusUpdate, &[EventNote]) {
     }
 }
 
-/// A poke is echoed when a settled read has answered it, or a stall does; until then the last echo stays.
+/// A reconcile request is echoed when a settled read has answered it, or a stall does; until then the last echo stays.
 #[test]
 fn a_poke_is_echoed_when_it_is_answered() {
     let poked = |change: fn(&mut Any)| {
         let mut any = ready();
-        record(&mut any).handled_poke = Some("before".to_owned());
-        any.object.poke = Some(ReconcileRequest { value: "now".to_owned(), since: Mono::ZERO });
+        record(&mut any).handled_request = Some("before".to_owned());
+        any.object.reconcile_request = Some(ReconcileRequest { value: "now".to_owned(), since: Mono::ZERO });
         any.object.generation = 2;
         change(&mut any);
-        report(&step(&any)).0.handled_poke.clone()
+        report(&step(&any)).0.handled_request.clone()
     };
     assert_eq!(poked(|any| any.object_state.judged = Some("now".to_owned())).as_deref(), Some("now"));
     assert_eq!(poked(|any| any.object.spec = Err(SpecError::MetaTooDeep { levels: 101 })).as_deref(), Some("now"));

@@ -142,8 +142,8 @@ fn an_identity_is_not_given_up_without_a_witness() {
     any.witness = witness(None, Some(any.now.0));
     let Step::Kube(KubeStep::Status { report, .. }) = step(&any) else { panic!("{:?}", step(&any)) };
     assert_eq!(report.verdict, Verdict::Waiting(Cause::Unwitnessed));
-    // A poke asks for another read, and that for another look.
-    any.object.poke = Some(ReconcileRequest { value: "p".to_owned(), since: any.now });
+    // A reconcile request asks for another read, and that for another look.
+    any.object.reconcile_request = Some(ReconcileRequest { value: "p".to_owned(), since: any.now });
     assert_eq!(step(&any), Step::Call(Call::Read(customer())));
 }
 
@@ -163,9 +163,9 @@ fn a_row_of_absences_goes_on_only_after_a_witness() {
 
 /// A call that begins and ends now.
 fn answer(any: &mut super::any::Any, call: &Call, reply: &Reply) {
-    let telling = ReplyContext { begun: any.now, now: any.now, dice: 0, thrives: None };
+    let telling = ReplyContext { begun: any.now, now: any.now, jitter: 0, thrives: None };
     begin(&any.object, call, &mut any.known, &mut any.object_state, any.now);
-    learn(&any.object, call, reply, &mut any.known, &mut any.object_state, &any.policy, telling);
+    apply_reply(&any.object, call, reply, &mut any.known, &mut any.object_state, &any.policy, telling);
 }
 
 fn shown() -> Reply {
@@ -202,7 +202,7 @@ fn a_refusal_that_no_answer_names_is_retried_as_slowly_as_a_403() {
     let mut waits = Vec::new();
     for _ in 0..5 {
         any.object.fresh = true;
-        begin_pass(&mut any.known);
+        begin_reconcile(&mut any.known);
         // The first delete needs no look; each one that is repeated does (R6).
         if step(&any) == Step::Call(Call::Read(customer())) {
             answer(&mut any, &Call::Read(customer()), &shown());
@@ -244,14 +244,14 @@ fn what_is_given_up_unseen_stays_recorded_and_is_taken_back() {
         let PriorStatus::Own(record) = &any.object.recorded else { panic!("{:?}", any.object.recorded) };
         let held = record.held.clone().unwrap();
         let claim = Claim { hash: desired(A).content_hash().clone(), given_up: Some(held.identity.id().clone()) };
-        any.object.mark = Mark::Own(claim.clone());
+        any.object.claim = ClaimState::Own(claim.clone());
         any.object_state.trouble = Some(FailureState {
             cause: Cause::PermissionDenied(Operation::Read),
             retry_at: Some(any.now.after(1)),
             lasting: true,
             generation: any.object.generation,
             write: false,
-            poke: None,
+            reconcile_request: None,
             credential: any.policy.credential.clone(),
         });
         let Step::Kube(KubeStep::Status { report, .. }) = step(&any) else { panic!("{:?}", step(&any)) };

@@ -74,7 +74,7 @@ fn never_with_nothing_there_is_two_calls() {
     assert_eq!(sim.settle(), End::Done);
     assert_eq!(sim.taken(), ["Read", "Claim", "Create", "Status Synced"]);
     sim.sleep(2 * WINDOW);
-    assert_eq!(sim.pass(), End::Done);
+    assert_eq!(sim.reconcile(), End::Done);
     assert!(sim.taken().is_empty(), "what the look showed is no suspicion against what was made since");
 }
 
@@ -107,7 +107,7 @@ fn s01_a_crash_between_the_update_of_an_adopted_identity_and_the_status() {
     sim.sleep(WINDOW);
     sim.apply(wish(A));
     // Claim, Create, Read, Status, Refresh, Update: dies as that took effect.
-    assert_eq!(sim.pass_with(&Script { crash_after: Some(5), ..Script::default() }), End::Cut);
+    assert_eq!(sim.reconcile_with(&Script { crash_after: Some(5), ..Script::default() }), End::Cut);
     assert_eq!(sim.unkey.accepted_updates, 1);
     assert_eq!(sim.settle(), End::Done);
     assert!(sim.ready());
@@ -125,7 +125,7 @@ fn s02_the_same_manifest_in_two_clusters() {
     let mut sim = Sim::new();
     sim.apply(wish(&format!(r#"{A},"adoptionPolicy":"Never""#)));
     let first = Script { meanwhile: Some((2, Act::StrangerMakes(content(A)))), ..Script::default() };
-    sim.pass_with(&first);
+    sim.reconcile_with(&first);
     assert_eq!(sim.settle(), End::Done);
     assert_eq!(sim.record().held, None);
     sim.act(&Act::Delete);
@@ -143,7 +143,7 @@ fn s03_an_identity_of_create_key_is_adopted_never_our_own() {
         meanwhile: Some((1, Act::StrangerMakes(content(EMPTY)))),
         ..Script::default()
     };
-    sim.pass_with(&lost);
+    sim.reconcile_with(&lost);
     assert_eq!(sim.settle(), End::Done);
     assert_eq!(sim.record().held.as_ref().unwrap().origin, Some(Origin::Adopted));
 }
@@ -173,7 +173,7 @@ fn an_answer_of_another_external_id_is_never_written_to() {
     sim.apply(wish(A));
     assert_eq!(sim.settle(), End::Done);
     assert_eq!(sim.taken(), ["Claim", "Create", "Read", "Release NotOurs", "Status IdentityMismatch"]);
-    sim.pass();
+    sim.reconcile();
     assert!(sim.taken().is_empty());
     // Found on deletion of one that was ours: let go.
     let mut sim = synced(A);
@@ -194,7 +194,7 @@ fn s36_never_with_equal_content_there_and_a_crash_before_the_refusal() {
     // Read (nothing), Claim; then a stranger makes the same; Create is answered 409; the process dies.
     let script =
         Script { meanwhile: Some((2, Act::StrangerMakes(content(B)))), crash_after: Some(2), ..Script::default() };
-    assert_eq!(sim.pass_with(&script), End::Cut);
+    assert_eq!(sim.reconcile_with(&script), End::Cut);
     assert_eq!(sim.settle(), End::Done);
     assert_eq!(sim.record().held, None);
     assert!(!sim.thing.as_ref().unwrap().finalizer);
@@ -203,7 +203,7 @@ fn s36_never_with_equal_content_there_and_a_crash_before_the_refusal() {
     sim.apply(wish(&format!(r#"{A},"adoptionPolicy":"Never""#)));
     let script =
         Script { meanwhile: Some((2, Act::StrangerMakes(content(A)))), crash_after: Some(3), ..Script::default() };
-    assert_eq!(sim.pass_with(&script), End::Cut);
+    assert_eq!(sim.reconcile_with(&script), End::Cut);
     assert_eq!(sim.trace.last().unwrap(), "Release NotOurs");
     assert_eq!(sim.settle(), End::Done);
     assert_eq!(sim.record().held, None);
@@ -217,7 +217,7 @@ fn adopted_then_vanished_is_not_called_lag() {
     sim.sleep(2 * WINDOW);
     sim.act(&Act::StrangerDeletes);
     sim.act(&Act::ReconcileRequest);
-    sim.pass();
+    sim.reconcile();
     let trouble = sim.object_state().trouble.clone();
     assert!(trouble.is_none_or(|trouble| trouble.cause != Cause::Lag));
     assert_eq!(sim.settle(), End::Done);
@@ -228,7 +228,7 @@ fn adopted_then_vanished_is_not_called_lag() {
 fn what_met_the_create_of_what_it_holds_is_taken_though_the_spec_is_edited_before_the_look() {
     let mut sim = Sim::new();
     sim.apply(wish(A));
-    sim.pass_with(&fates(&[Fate::Repeated, Fate::LostBefore]));
+    sim.reconcile_with(&fates(&[Fate::Repeated, Fate::LostBefore]));
     assert_eq!(sim.taken(), ["Claim", "Create", "Read"]);
     sim.apply(wish(B));
     assert_eq!(sim.settle(), End::Done);
@@ -240,7 +240,7 @@ fn what_met_the_create_of_what_it_holds_is_taken_though_the_spec_is_edited_befor
         let mut sim = Sim::new();
         sim.act(&Act::StrangerMakes(content(holds)));
         sim.apply(wish(spec));
-        sim.pass_with(&fates(&[Fate::Fine, Fate::LostBefore]));
+        sim.reconcile_with(&fates(&[Fate::Fine, Fate::LostBefore]));
         sim.apply(wish(&spec.replace(r#""a""#, r#""b""#)));
         assert_eq!(sim.settle(), End::Done);
         assert!(!sim.ready(), "{:?}", sim.trace);

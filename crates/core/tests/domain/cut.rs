@@ -17,13 +17,13 @@ fn cut_everywhere(start: impl Fn() -> Sim, end: impl Fn(&Sim, &str)) {
                 drop_after: (!crash).then_some(step),
                 ..Script::default()
             };
-            let cut = sim.pass_with(&script) == End::Cut;
+            let cut = sim.reconcile_with(&script) == End::Cut;
             sim.settle();
             let case = format!("crash {crash}, after step {step}, cut {cut}: {:?}", sim.trace);
             end(&sim, &case);
             sim.taken();
             sim.sleep(3 * WINDOW);
-            sim.pass();
+            sim.reconcile();
             assert!(sim.taken().is_empty(), "R12: {case}");
         }
     }
@@ -79,10 +79,10 @@ fn s35_a_process_that_woke_up_late_finds_a_claim_it_did_not_put_on() {
     // This process saw the object before it was claimed. Another one claims and creates, and loses the answer.
     let mut sim = Sim::new();
     sim.apply(wish(NEVER));
-    sim.pass_with(&Script { drop_after: Some(0), ..Script::default() });
+    sim.reconcile_with(&Script { drop_after: Some(0), ..Script::default() });
     let paused = std::mem::take(&mut sim.process);
     sim.restart();
-    sim.pass_with(&fates(&[Fate::Fine, Fate::Late(20_000)]));
+    sim.reconcile_with(&fates(&[Fate::Fine, Fate::Late(20_000)]));
     sim.process = paused;
     sim.process.known = Knowledge::default();
     sim.settle();
@@ -90,10 +90,10 @@ fn s35_a_process_that_woke_up_late_finds_a_claim_it_did_not_put_on() {
     // Or it is deleted: then the create that is on its way must not be left behind.
     let mut sim = Sim::new();
     sim.apply(wish(NEVER));
-    sim.pass_with(&Script { drop_after: Some(0), ..Script::default() });
+    sim.reconcile_with(&Script { drop_after: Some(0), ..Script::default() });
     let paused = std::mem::take(&mut sim.process);
     sim.restart();
-    sim.pass_with(&fates(&[Fate::Fine, Fate::Late(20_000)]));
+    sim.reconcile_with(&fates(&[Fate::Fine, Fate::Late(20_000)]));
     sim.process = paused;
     sim.act(&Act::Delete);
     assert_eq!(sim.settle(), End::Done);
@@ -107,7 +107,7 @@ fn s41_a_cache_that_is_behind_costs_a_look_and_nothing_else() {
     sim.settle();
     sim.taken();
     for stale in 1..6 {
-        let end = sim.pass_with(&Script { stale, ..Script::default() });
+        let end = sim.reconcile_with(&Script { stale, ..Script::default() });
         assert_eq!(end, End::Done, "{stale}: {:?}", sim.trace);
         assert_eq!(sim.unkey.accepted_creates, 1);
         assert_eq!(sim.unkey.live.as_ref().unwrap().content, content(B), "S7");
@@ -121,14 +121,14 @@ fn edits_between_any_two_steps_end_at_the_last() {
     for step in 0..6 {
         let mut sim = Sim::new();
         sim.apply(wish(A));
-        sim.pass_with(&Script { meanwhile: Some((step, Act::Wish(wish(B)))), ..Script::default() });
+        sim.reconcile_with(&Script { meanwhile: Some((step, Act::Wish(wish(B)))), ..Script::default() });
         sim.apply(wish(B));
         assert_eq!(sim.settle(), End::Done);
         assert!(sim.ready());
         assert_eq!(sim.unkey.live.as_ref().unwrap().content, content(B), "{step}: {:?}", sim.trace);
         let mut sim = Sim::new();
         sim.apply(wish(A));
-        sim.pass_with(&Script { meanwhile: Some((step, Act::Delete)), ..Script::default() });
+        sim.reconcile_with(&Script { meanwhile: Some((step, Act::Delete)), ..Script::default() });
         sim.act(&Act::Delete);
         sim.settle();
         assert!(sim.unkey.live.is_none() && sim.thing.is_none(), "{step}: {:?}", sim.trace);
@@ -139,10 +139,10 @@ fn edits_between_any_two_steps_end_at_the_last() {
 fn s07_a_new_leaders_cache_is_behind_and_its_predecessor_has_an_update_on_its_way() {
     let mut sim = synced(A);
     sim.apply(wish(B));
-    sim.pass_with(&fates(&[Fate::Late(20_000)]));
+    sim.reconcile_with(&fates(&[Fate::Late(20_000)]));
     sim.restart();
     // It first sees generation 1, at rest; then the truth. Checked: never Ready while that update may land.
-    sim.pass_with(&Script { stale: 3, ..Script::default() });
+    sim.reconcile_with(&Script { stale: 3, ..Script::default() });
     assert_eq!(sim.settle(), End::Done);
     assert!(sim.ready());
     assert_eq!(sim.unkey.live.as_ref().unwrap().content, content(B), "{:?}", sim.trace);
@@ -155,13 +155,13 @@ fn an_update_cut_short_by_a_suspension_and_a_restart_is_not_forgotten() {
     for pause in [suspended, bad] {
         let mut sim = synced(A);
         sim.apply(wish(B));
-        sim.pass_with(&fates(&[Fate::LostAfter]));
+        sim.reconcile_with(&fates(&[Fate::LostAfter]));
         sim.apply(pause);
         sim.settle();
         sim.restart();
         sim.sleep(WINDOW);
         sim.taken();
-        sim.pass();
+        sim.reconcile();
         assert!(sim.taken().is_empty(), "R12 at restart");
         // Back to what the status says was accepted, which it no longer is.
         sim.apply(wish(A));

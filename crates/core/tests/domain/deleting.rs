@@ -25,7 +25,7 @@ fn s08_orphan_set_seconds_ago_and_not_in_the_cache() {
     old.wish = wish(A);
     sim.thing = Some(old);
     let edit = Act::Wish(wish(&format!(r#"{A},"deletionPolicy":"Orphan""#)));
-    assert_eq!(sim.pass_with(&Script { meanwhile: Some((0, edit)), ..Script::default() }), End::Done);
+    assert_eq!(sim.reconcile_with(&Script { meanwhile: Some((0, edit)), ..Script::default() }), End::Done);
     assert_eq!(sim.taken(), ["Refresh", "Release Orphaned"]);
     assert!(sim.unkey.live.is_some());
 }
@@ -69,9 +69,9 @@ fn s12_deleted_right_after_the_create_while_the_replica_is_behind() {
     let mut sim = Sim::new();
     sim.unkey.lag = 25_000;
     sim.apply(wish(A));
-    sim.pass();
+    sim.reconcile();
     sim.act(&Act::Delete);
-    assert!(matches!(sim.pass(), End::Wait(Wake::At(_))));
+    assert!(matches!(sim.reconcile(), End::Wait(Wake::At(_))));
     assert!(sim.thing.is_some(), "a 404 of a replica that is behind proves nothing");
     assert_eq!(sim.settle(), End::Done);
     assert!(sim.thing.is_none() && sim.unkey.live.is_none());
@@ -88,7 +88,7 @@ fn s70_deleted_right_after_it_was_found_while_the_replica_is_behind() {
     assert!(sim.ready() && sim.unkey.accepted_creates == 0);
     sim.unkey.lag = 25_000;
     sim.act(&Act::Delete);
-    assert!(matches!(sim.pass(), End::Wait(Wake::At(_))), "{:?}", sim.trace);
+    assert!(matches!(sim.reconcile(), End::Wait(Wake::At(_))), "{:?}", sim.trace);
     assert!(sim.thing.is_some(), "another one has shown it");
     assert_eq!(sim.settle(), End::Done);
     assert!(sim.thing.is_none() && sim.unkey.live.is_none(), "{:?}", sim.trace);
@@ -120,7 +120,7 @@ fn s15_deleted_with_the_marks_back_does_not_leak() {
 fn the_claim_alone_dropped_while_a_create_is_in_doubt_does_not_let_go() {
     let mut sim = Sim::new();
     sim.apply(wish(A));
-    sim.pass_with(&fates(&[Fate::Late(20_000)]));
+    sim.reconcile_with(&fates(&[Fate::Late(20_000)]));
     sim.thing.as_mut().unwrap().claim = None;
     sim.act(&Act::Delete);
     assert_eq!(sim.settle(), End::Done);
@@ -131,7 +131,7 @@ fn the_claim_alone_dropped_while_a_create_is_in_doubt_does_not_let_go() {
 fn s18_a_delete_is_repeated_only_after_a_look() {
     let mut sim = synced(A);
     sim.act(&Act::Delete);
-    sim.pass_with(&fates(&[Fate::LostAfter]));
+    sim.reconcile_with(&fates(&[Fate::LostAfter]));
     assert_eq!(sim.taken(), ["Refresh", "Delete"]);
     assert_eq!(sim.settle(), End::Done);
     assert_eq!(sim.taken(), ["Read", "Read", "Look", "Release Gone"]);
@@ -155,7 +155,7 @@ fn s26_suspended_while_deleting_waits_and_orphan_does_not() {
     assert!(sim.says(
         r#"kubectl patch identities.unkey.com customer -n shop --type=merge -p '{"spec":{"deletionPolicy":"Orphan"}}'"#
     ));
-    assert_eq!(sim.pass(), End::Wait(Wake::Change));
+    assert_eq!(sim.reconcile(), End::Wait(Wake::Change));
     assert!(sim.taken().is_empty());
     let mut orphan = sim;
     orphan.apply(wish(&format!(r#"{A},"suspend":true,"deletionPolicy":"Orphan""#)));
@@ -167,7 +167,7 @@ fn s26_suspended_while_deleting_waits_and_orphan_does_not() {
 fn what_was_met_by_a_create_and_never_recorded_is_let_go() {
     let mut sim = Sim::new();
     sim.apply(wish(A));
-    sim.pass_with(&fates(&[Fate::Repeated, Fate::LostBefore]));
+    sim.reconcile_with(&fates(&[Fate::Repeated, Fate::LostBefore]));
     assert_eq!(sim.taken(), ["Claim", "Create", "Read"]);
     sim.act(&Act::Delete);
     assert_eq!(sim.settle(), End::Done);
@@ -186,8 +186,8 @@ fn what_is_only_adoptable_is_let_go_and_never_deleted() {
                 let now = sim.now;
                 sim.unkey.stranger_makes(now, content(stored));
                 sim.apply(wish(&format!(r#"{A},"adoptionPolicy":"{policy}""#)));
-                // The pass is cut after the create was answered "exists".
-                sim.pass_with(&Script { drop_after: Some(2), ..Script::default() });
+                // The reconcile is cut after the create was answered "exists".
+                sim.reconcile_with(&Script { drop_after: Some(2), ..Script::default() });
                 if restarts && stored == A {
                     // What holds just what was claimed passes for our own after a crash (docs/rules.md, not promised).
                     continue;
@@ -209,7 +209,7 @@ fn s38_a_newcomer_with_a_wrong_key() {
     let wrong = || fates(&[Fate::Refused(Cause::Unauthorized("key_not_found".to_owned()))]);
     let mut sim = Sim::new();
     sim.apply(wish(A));
-    sim.pass_with(&wrong());
+    sim.reconcile_with(&wrong());
     assert_eq!(sim.taken(), ["Claim", "Create", "Status Unauthorized"]);
     sim.act(&Act::Delete);
     assert_eq!(sim.settle(), End::Done);
@@ -217,13 +217,13 @@ fn s38_a_newcomer_with_a_wrong_key() {
     // After a restart nobody knows that any more.
     let mut sim = Sim::new();
     sim.apply(wish(A));
-    sim.pass_with(&wrong());
+    sim.reconcile_with(&wrong());
     sim.act(&Act::Delete);
     sim.restart();
-    sim.pass();
+    sim.reconcile();
     sim.sleep(2 * WINDOW);
     sim.taken();
-    assert!(matches!(sim.pass_with(&wrong()), End::Wait(Wake::At(_))));
+    assert!(matches!(sim.reconcile_with(&wrong()), End::Wait(Wake::At(_))));
     assert_eq!(sim.taken(), ["Read", "Status DeletionBlocked"]);
     assert!(sim.says(r#"-p '{"spec":{"deletionPolicy":"Orphan"}}'"#));
     assert_eq!(sim.settle(), End::Done);
@@ -234,10 +234,10 @@ fn s38_a_newcomer_with_a_wrong_key() {
 fn deletion_blocked_says_why_and_ends_when_unkey_is_back() {
     let mut sim = synced(A);
     sim.act(&Act::Delete);
-    sim.pass_with(&fates(&[Fate::EndedBefore]));
+    sim.reconcile_with(&fates(&[Fate::EndedBefore]));
     assert_eq!(sim.taken(), ["Refresh", "Delete"], "one failure is not worth a status");
     sim.sleep(10_000);
-    sim.pass_with(&fates(&[Fate::EndedBefore]));
+    sim.reconcile_with(&fates(&[Fate::EndedBefore]));
     assert_eq!(sim.taken(), ["Read", "Status DeletionBlocked"]);
     assert_eq!(sim.record().shown.reason, Some(Reason::DeletionBlocked));
     assert_eq!(sim.settle(), End::Done);
@@ -265,7 +265,7 @@ fn s14_a_successor_never_takes_the_dead_identity_for_its_own() {
 fn a_loser_that_is_deleted_leaves_the_owners_identity() {
     let mut sim = Sim::new();
     sim.apply(wish(A));
-    sim.pass_with(&dies(0));
+    sim.reconcile_with(&dies(0));
     let now = sim.now;
     sim.unkey.stranger_makes(now, content(A));
     sim.act(&Act::Delete);
@@ -280,14 +280,14 @@ fn a_loser_that_is_deleted_leaves_the_owners_identity() {
 
 #[test]
 fn gone_in_the_middle_of_its_create() {
-    for heirs in [false, true] {
+    for successors in [false, true] {
         let mut sim = Sim::new();
-        sim.heirs = heirs;
+        sim.successors = successors;
         sim.apply(wish(A));
         sim.vanish_before_status = true;
-        let end = sim.pass_with(&Script::default());
+        let end = sim.reconcile_with(&Script::default());
         assert_eq!(end, End::Done, "{:?}", sim.trace);
-        assert_eq!(sim.unkey.live.is_some(), heirs, "{:?}", sim.trace);
+        assert_eq!(sim.unkey.live.is_some(), successors, "{:?}", sim.trace);
     }
 }
 
@@ -296,7 +296,7 @@ fn gone_and_unkey_fails() {
     let mut sim = Sim::new();
     sim.apply(wish(A));
     sim.vanish_before_status = true;
-    let end = sim.pass_with(&fates(&[Fate::Fine, Fate::Refused(Cause::Unauthorized("expired".to_owned()))]));
+    let end = sim.reconcile_with(&fates(&[Fate::Fine, Fate::Refused(Cause::Unauthorized("expired".to_owned()))]));
     assert!(matches!(end, End::Wait(Wake::At(_)) | End::Done), "{end:?} {:?}", sim.trace);
 }
 
@@ -306,11 +306,11 @@ fn s37_gone_with_two_creates_on_their_way() {
     for by_another in [false, true] {
         let mut sim = Sim::new();
         sim.apply(wish(A));
-        sim.pass_with(&fates(&[Fate::Late(29_000)]));
+        sim.reconcile_with(&fates(&[Fate::Late(29_000)]));
         sim.sleep(1_500);
         sim.vanish_before_status = true;
         let meanwhile = by_another.then_some((2, Act::StrangerDeletes));
-        assert!(matches!(sim.pass_with(&Script { meanwhile, ..Script::default() }), End::Wait(Wake::At(_))));
+        assert!(matches!(sim.reconcile_with(&Script { meanwhile, ..Script::default() }), End::Wait(Wake::At(_))));
         assert!(sim.unkey.live.is_none() && sim.thing.is_none(), "{:?}", sim.trace);
         assert_eq!(sim.settle(), End::Done);
         assert!(sim.unkey.live.is_none(), "{:?}", sim.trace);
@@ -324,12 +324,12 @@ fn remade_by_the_application_after_our_delete_is_left_alone() {
     for stored in [B, r#""meta":{}"#] {
         let mut sim = Sim::new();
         sim.apply(wish(A));
-        sim.pass_with(&fates(&[Fate::LostBefore]));
+        sim.reconcile_with(&fates(&[Fate::LostBefore]));
         sim.sleep(2_000);
-        sim.pass();
+        sim.reconcile();
         assert!(sim.record().held.is_some(), "{:?}", sim.trace);
         sim.act(&Act::Delete);
-        sim.pass();
+        sim.reconcile();
         assert!(sim.unkey.live.is_none(), "{:?}", sim.trace);
         sim.act(&Act::StrangerMakes(content(stored)));
         assert_eq!(sim.settle(), End::Done);
@@ -347,14 +347,14 @@ fn s66_after_a_restart_a_deletion_that_is_long_ago_waits_for_nothing() {
         sim.unkey.masks = false;
         sim.act(&Act::Rights(Rights { delete: false, ..Rights::ALL }));
         sim.act(&Act::Delete);
-        sim.pass();
+        sim.reconcile();
         assert_eq!(sim.record().shown.reason, Some(Reason::DeletionBlocked));
         let deleted = sim.thing.as_ref().unwrap().deleted.unwrap();
         sim.sleep(deleted + ago - sim.now.min(deleted + ago));
         sim.act(&Act::Rights(Rights::ALL));
         sim.restart();
         sim.taken();
-        let end = sim.pass();
+        let end = sim.reconcile();
         assert_eq!((end == End::Done, sim.thing.is_none()), (at_once, at_once), "{ago} ms ago: {:?}", sim.trace);
         if at_once {
             assert_eq!(sim.taken(), ["Read", "Refresh", "Delete", "Release Deleted"]);
@@ -371,12 +371,12 @@ fn s66_after_a_restart_what_is_absent_and_was_deleted_long_ago_is_let_go() {
         let mut sim = Sim::new();
         sim.apply(wish(A));
         // It dies after the claim, or after the create.
-        sim.pass_with(&dies(usize::from(made)));
+        sim.reconcile_with(&dies(usize::from(made)));
         sim.act(&Act::Delete);
         sim.sleep(DEADLINE + WINDOW + 20_000);
         sim.restart();
         sim.taken();
-        assert_eq!(sim.pass(), End::Done);
+        assert_eq!(sim.reconcile(), End::Done);
         let expected: &[&str] =
             if made { &["Read", "Refresh", "Delete", "Release Deleted"] } else { &["Read", "Look", "Release Gone"] };
         assert_eq!(sim.taken(), expected, "made {made}");
@@ -391,10 +391,10 @@ fn r7_what_was_there_before_stays_though_the_answer_to_the_claim_is_lost() {
         let mut sim = Sim::new();
         sim.unkey.stranger_makes(sim.now, content(A));
         sim.apply(wish(spec));
-        assert_eq!(sim.pass_with(&Script { drop_after: Some(0), ..Script::default() }), End::Cut);
+        assert_eq!(sim.reconcile_with(&Script { drop_after: Some(0), ..Script::default() }), End::Cut);
         assert_eq!(sim.taken(), ["Claim"]);
-        // The create is answered "exists", and the pass ends before what exists is looked at.
-        assert_eq!(sim.pass_with(&Script { drop_after: Some(2), ..Script::default() }), End::Cut);
+        // The create is answered "exists", and the reconcile ends before what exists is looked at.
+        assert_eq!(sim.reconcile_with(&Script { drop_after: Some(2), ..Script::default() }), End::Cut);
         assert_eq!(sim.taken(), ["Refresh", "Create", "Read"]);
         sim.act(&Act::Delete);
         assert_eq!(sim.settle(), End::Done);

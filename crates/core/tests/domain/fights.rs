@@ -9,13 +9,13 @@ use crate::world::{Fate, WINDOW};
 
 const HOUR: u64 = 3_600_000;
 
-/// Another writer puts `spec` there, and a poke has it looked at.
+/// Another writer puts `spec` there, and a reconcile request has it looked at.
 fn overwritten(sim: &mut Sim, spec: &str) -> End {
     sim.sleep(2 * WINDOW);
     sim.unkey.stranger_writes(sim.now, content(spec));
     sim.act(&Act::ReconcileRequest);
     sim.taken();
-    sim.pass()
+    sim.reconcile()
 }
 
 fn contested() -> Sim {
@@ -38,12 +38,12 @@ fn s21_after_three_corrections_at_most_one_an_hour() {
     for _ in 0..5 {
         // Whatever wakes it: neither a call nor a write.
         sim.sleep(60_000);
-        assert!(matches!(sim.pass(), End::Wait(_)));
+        assert!(matches!(sim.reconcile(), End::Wait(_)));
         assert!(sim.taken().is_empty());
     }
     for _ in 0..3 {
         sim.sleep(HOUR);
-        assert_eq!(sim.pass(), End::Done);
+        assert_eq!(sim.reconcile(), End::Done);
         assert_eq!(sim.taken(), ["Read", "Refresh", "Update", "Status Synced"]);
         assert!(matches!(overwritten(&mut sim, B), End::Wait(_)));
         assert_eq!(sim.taken(), ["Read", "Status NotConverging"]);
@@ -71,11 +71,11 @@ fn s21_a_restart_is_no_reason_to_go_on_fighting() {
     sim.restart();
     for wait in [0, 2 * WINDOW, HOUR - 2 * WINDOW - 1] {
         sim.sleep(wait);
-        assert!(matches!(sim.pass(), End::Wait(Wake::At(_))));
+        assert!(matches!(sim.reconcile(), End::Wait(Wake::At(_))));
         assert!(sim.taken().is_empty());
     }
     sim.sleep(1);
-    assert_eq!(sim.pass(), End::Done);
+    assert_eq!(sim.reconcile(), End::Done);
     assert_eq!(sim.taken(), ["Read", "Refresh", "Update", "Status Synced"]);
 }
 
@@ -93,7 +93,7 @@ fn s21_when_the_other_writer_gives_in_it_is_ready_without_a_write_to_unkey() {
     let mut sim = contested();
     sim.unkey.stranger_writes(sim.now, content(A));
     sim.sleep(HOUR);
-    assert_eq!(sim.pass(), End::Done);
+    assert_eq!(sim.reconcile(), End::Done);
     assert_eq!(sim.taken(), ["Read", "Status Synced"]);
 }
 
@@ -116,7 +116,7 @@ fn broken(sim: &mut Sim, thrives: bool) -> (usize, End) {
         let looks_first = sim.thing.as_ref().is_some_and(Thing::is_deleting) && sent > 0;
         let looks = vec![Fate::Fine; usize::from(looks_first)];
         let fates = [looks, vec![Fate::EndedBefore]].concat();
-        let end = sim.pass_with(&Script { fates, ..Script::default() });
+        let end = sim.reconcile_with(&Script { fates, ..Script::default() });
         sent += sim.taken().iter().filter(|step| ["Create", "Update", "Delete"].contains(&step.as_str())).count();
         let End::Wait(Wake::At(at)) = end else { return (sent, end) };
         let wait = sim.mono().until(at);
@@ -178,7 +178,7 @@ fn s30_causes_that_alternate_are_one_status_write() {
     let mut writes = 0;
     for n in 0..20 {
         let fate = if n % 2 == 0 { Fate::LostBefore } else { Fate::Refused(Cause::RateLimited) };
-        let End::Wait(Wake::At(at)) = sim.pass_with(&Script { fates: vec![fate], ..Script::default() }) else {
+        let End::Wait(Wake::At(at)) = sim.reconcile_with(&Script { fates: vec![fate], ..Script::default() }) else {
             panic!("{:?}", sim.trace)
         };
         writes += sim.taken().iter().filter(|step| step.starts_with("Status")).count();
@@ -188,7 +188,8 @@ fn s30_causes_that_alternate_are_one_status_write() {
     // What is there to stay is shown.
     for _ in 0..2 {
         let rate_limited = Fate::Refused(Cause::RateLimited);
-        if let End::Wait(Wake::At(at)) = sim.pass_with(&Script { fates: vec![rate_limited], ..Script::default() }) {
+        if let End::Wait(Wake::At(at)) = sim.reconcile_with(&Script { fates: vec![rate_limited], ..Script::default() })
+        {
             sim.sleep(sim.mono().until(at));
         }
     }
@@ -200,12 +201,12 @@ fn r13_what_was_failing_is_spread_after_a_restart() {
     let mut sim = synced(A);
     sim.apply(wish(B));
     let refused = || Fate::Refused(Cause::Unauthorized("key_not_found".to_owned()));
-    sim.pass_with(&Script { fates: vec![refused()], ..Script::default() });
+    sim.reconcile_with(&Script { fates: vec![refused()], ..Script::default() });
     assert_eq!(sim.record().shown.reason, Some(Reason::Unauthorized));
     sim.taken();
-    sim.policy.spread = 100_000;
+    sim.policy.stagger = 100_000;
     sim.restart();
-    let End::Wait(Wake::At(at)) = sim.pass() else { panic!("{:?}", sim.trace) };
+    let End::Wait(Wake::At(at)) = sim.reconcile() else { panic!("{:?}", sim.trace) };
     assert!(at.0 > 0 && at.0 < 100_000, "{at:?}");
     assert!(sim.taken().is_empty());
     sim.sleep(at.0);
@@ -213,10 +214,10 @@ fn r13_what_was_failing_is_spread_after_a_restart() {
     assert!(sim.ready());
     // What changes meanwhile does not wait.
     sim.apply(wish(A));
-    sim.pass_with(&Script { fates: vec![refused()], ..Script::default() });
+    sim.reconcile_with(&Script { fates: vec![refused()], ..Script::default() });
     sim.restart();
     sim.apply(wish(r#""meta":{"plan":"third"}"#));
     sim.taken();
-    sim.pass();
+    sim.reconcile();
     assert!(sim.taken().contains(&"Update".to_owned()));
 }

@@ -1,7 +1,7 @@
 //! R15: a root key of another workspace. R10: the whole resource type goes. R8: not every object is known.
 
 use unkey_operator_api::Reason;
-use unkey_operator_core::{Cause, Crd, Entry, Gate, Role, Wake};
+use unkey_operator_core::{Cause, Crd, Gate, OwnershipGate, Role, Wake};
 
 use crate::sim::{Act, End, Script, Sim, content, wish};
 use crate::syncing::{A, B, synced};
@@ -38,10 +38,10 @@ fn s04_what_is_ready_there_is_not_created_again() {
     let mut sim = synced(A);
     let there = sim.unkey.live.clone().unwrap();
     elsewhere(&mut sim, Gate::Wrong);
-    assert_eq!(sim.pass(), End::Done, "R12: it needs no call");
+    assert_eq!(sim.reconcile(), End::Done, "R12: it needs no call");
     sim.act(&Act::ReconcileRequest);
     assert_eq!(settle(&mut sim), ["Read", "Status WorkspaceMismatch"]);
-    assert_eq!(sim.record().handled_poke, None);
+    assert_eq!(sim.record().handled_request, None);
     assert!(sim.record().held.is_some(), "the id stays recorded");
     sim.restart();
     assert_eq!(settle(&mut sim), ["Read"]);
@@ -90,7 +90,7 @@ fn s04_not_proven_yet_a_delete_by_id_may_be_tried_and_its_404_proves_nothing() {
 fn s04_a_claim_without_an_id_waits_too() {
     let mut sim = Sim::new();
     sim.apply(wish(A));
-    sim.pass_with(&Script { fates: vec![Fate::LostAfter], ..Script::default() });
+    sim.reconcile_with(&Script { fates: vec![Fate::LostAfter], ..Script::default() });
     sim.taken();
     elsewhere(&mut sim, Gate::Wrong);
     sim.act(&Act::Delete);
@@ -141,7 +141,7 @@ fn r10_what_cannot_be_known_waits_and_says_so() {
     let mut sim = synced(A);
     sim.crd = Crd::Hidden;
     sim.act(&Act::Delete);
-    let End::Wait(Wake::At(at)) = sim.pass() else { panic!("{:?}", sim.trace) };
+    let End::Wait(Wake::At(at)) = sim.reconcile() else { panic!("{:?}", sim.trace) };
     assert_eq!(sim.taken(), ["LookAtCrd", "Status DeletionBlocked"]);
     assert!(sim.says("CustomResourceDefinition"));
     sim.sleep(at.0 - sim.mono().0);
@@ -169,7 +169,7 @@ fn r10_a_loser_and_an_orphan_ask_for_nothing() {
 
 /// A world in which the objects of a namespace are unknown, long after the start.
 fn blind(mut sim: Sim) -> Sim {
-    sim.entry = Entry::Unseen;
+    sim.ownership_gate = OwnershipGate::Unseen;
     sim
 }
 
@@ -181,7 +181,7 @@ fn r8_while_objects_are_unknown_nothing_new_is_claimed_and_what_is_owned_goes_on
     assert_eq!(new.taken(), ["Status Progressing"]);
     assert_eq!(new.settle(), End::Wait(Wake::Change));
     assert!(new.taken().is_empty(), "told once");
-    new.entry = Entry::Open;
+    new.ownership_gate = OwnershipGate::Open;
     assert_eq!(new.settle(), End::Done);
     assert_eq!(new.taken(), ["Claim", "Create", "Status Synced"]);
 
@@ -209,7 +209,7 @@ fn r8_while_objects_are_unknown_nothing_is_adopted_and_nothing_that_is_not_owned
     // The claim of an earlier process, whose create may have been sent.
     let mut sim = Sim::new();
     sim.apply(wish(A));
-    assert_eq!(sim.pass_with(&Script { drop_after: Some(0), ..Script::default() }), End::Cut);
+    assert_eq!(sim.reconcile_with(&Script { drop_after: Some(0), ..Script::default() }), End::Cut);
     assert_eq!(sim.taken(), ["Claim"]);
     sim.unkey.stranger_makes(sim.now, content(A));
     sim.restart();
@@ -231,7 +231,7 @@ fn r8_while_objects_are_unknown_a_vanished_identity_is_not_created_again() {
     assert_eq!(sim.settle(), End::Wait(Wake::Change));
     assert!(!sim.ready() && sim.record().held.is_some(), "{:?}", sim.trace);
     assert_eq!(sim.unkey.accepted_creates, 1);
-    sim.entry = Entry::Open;
+    sim.ownership_gate = OwnershipGate::Open;
     assert_eq!(sim.settle(), End::Done);
     assert_eq!(sim.unkey.accepted_creates, 2);
 }
@@ -242,7 +242,7 @@ fn r8_a_start_at_which_lists_take_a_moment_writes_no_status() {
     sim.restart();
     let mut sim = blind(sim);
     sim.apply(wish(A));
-    let End::Wait(Wake::At(at)) = sim.pass() else { panic!("{:?}", sim.trace) };
+    let End::Wait(Wake::At(at)) = sim.reconcile() else { panic!("{:?}", sim.trace) };
     assert_eq!(at.0, 15_000);
     assert!(sim.taken().is_empty());
 }
@@ -251,7 +251,7 @@ fn r8_a_start_at_which_lists_take_a_moment_writes_no_status() {
 #[test]
 fn while_the_definition_is_older_nothing_new_is_claimed_and_what_is_owned_goes_on() {
     let mut new = Sim::new();
-    new.entry = Entry::Outdated;
+    new.ownership_gate = OwnershipGate::Outdated;
     new.unkey.stranger_makes(new.now, content(A));
     new.apply(wish(A));
     assert_eq!(new.settle(), End::Wait(Wake::Change));
@@ -260,7 +260,7 @@ fn while_the_definition_is_older_nothing_new_is_claimed_and_what_is_owned_goes_o
     assert!(new.thing.is_none() && new.unkey.live.is_some(), "it never claimed anything");
 
     let mut owned = synced(A);
-    owned.entry = Entry::Outdated;
+    owned.ownership_gate = OwnershipGate::Outdated;
     owned.apply(wish(B));
     assert_eq!(owned.settle(), End::Done);
     assert_eq!(owned.taken(), ["Refresh", "Update", "Status Synced"]);
@@ -268,7 +268,7 @@ fn while_the_definition_is_older_nothing_new_is_claimed_and_what_is_owned_goes_o
     owned.act(&Act::ReconcileRequest);
     assert_eq!(owned.settle(), End::Wait(Wake::Change));
     assert_eq!(owned.unkey.accepted_creates, 1, "it is not created again");
-    owned.entry = Entry::Open;
+    owned.ownership_gate = OwnershipGate::Open;
     assert_eq!(owned.settle(), End::Done);
     assert!(owned.ready() && owned.unkey.accepted_creates == 2);
 }

@@ -23,7 +23,7 @@ const SPECS: [&str; 7] = [
 enum Op {
     Apply(Wish),
     Act(Act),
-    Pass(Script),
+    Reconcile(Script),
     Settle,
     /// A status says that work waits, if it does.
     Tell,
@@ -124,7 +124,7 @@ pub fn scripts(strangers: bool) -> impl Strategy<Value = Script> {
 
 fn ops(strangers: bool) -> impl Strategy<Value = Vec<Op>> {
     let op = prop_oneof![
-        6 => scripts(strangers).prop_map(Op::Pass),
+        6 => scripts(strangers).prop_map(Op::Reconcile),
         2 => Just(Op::Settle),
         2 => acts(strangers).prop_map(Op::Act),
         1 => wishes().prop_map(Op::Apply),
@@ -147,7 +147,7 @@ fn live_through(ops: Vec<Op>) -> Sim {
         match op {
             Op::Apply(wish) => sim.apply(wish),
             Op::Act(act) => sim.act(&act),
-            Op::Pass(script) => assert_ne!(sim.pass_with(&script), End::Circles, "{:?}", sim.trace),
+            Op::Reconcile(script) => assert_ne!(sim.reconcile_with(&script), End::Circles, "{:?}", sim.trace),
             Op::Settle => {
                 if sim.unkey.rights == Rights::ALL {
                     sim.settle();
@@ -195,7 +195,7 @@ fn comes_to_rest(sim: &mut Sim) {
     sim.taken();
     for _ in 0..10 {
         sim.sleep(600_000);
-        sim.pass();
+        sim.reconcile();
         assert!(sim.trace.is_empty(), "R12: {:?}\n{:?}", sim.trace, sim.thing);
     }
     // A deletion that is refused is tried once more by the next process.
@@ -203,7 +203,7 @@ fn comes_to_rest(sim: &mut Sim) {
     sim.restart();
     for _ in 0..3 {
         sim.sleep(600_000);
-        sim.pass();
+        sim.reconcile();
     }
     assert!(blocked || sim.trace.is_empty(), "R12 at restart: {:?}\n{:?}", sim.trace, sim.thing);
 }

@@ -17,9 +17,9 @@ pub fn fates(fates: &[Fate]) -> Script {
 fn two_creates() -> Sim {
     let mut sim = Sim::new();
     sim.apply(wish(A));
-    sim.pass_with(&fates(&[Fate::Late(29_000)]));
+    sim.reconcile_with(&fates(&[Fate::Late(29_000)]));
     sim.sleep(1_500);
-    sim.pass();
+    sim.reconcile();
     sim
 }
 
@@ -29,7 +29,7 @@ fn a_create_whose_answer_is_lost_is_our_own() {
         let mut sim = Sim::new();
         sim.apply(wish(spec));
         let look = if spec == NEVER { vec![Fate::Fine] } else { vec![] };
-        sim.pass_with(&fates(&[look, vec![Fate::LostAfter]].concat()));
+        sim.reconcile_with(&fates(&[look, vec![Fate::LostAfter]].concat()));
         assert_eq!(sim.settle(), End::Done);
         assert!(sim.ready(), "{:?}", sim.trace);
         assert_eq!(sim.record().held.as_ref().unwrap().origin, Some(Origin::Created));
@@ -38,19 +38,19 @@ fn a_create_whose_answer_is_lost_is_our_own() {
 }
 
 #[test]
-fn what_a_settled_read_proved_is_not_forgotten_when_the_pass_is_cut() {
-    // The lost create is proven to be ours; then the pass ends before that is recorded.
+fn what_a_settled_read_proved_is_not_forgotten_when_the_reconcile_is_cut() {
+    // The lost create is proven to be ours; then the reconcile ends before that is recorded.
     for cut in 0..1 {
         let mut sim = Sim::new();
         sim.apply(wish(NEVER));
-        sim.pass_with(&fates(&[Fate::Fine, Fate::LostAfter]));
+        sim.reconcile_with(&fates(&[Fate::Fine, Fate::LostAfter]));
         sim.sleep(2_000);
-        sim.pass();
+        sim.reconcile();
         assert_eq!(sim.taken(), ["Read", "Claim", "Create", "Refresh", "Create"]);
         sim.sleep(2 * WINDOW);
         // Dropped as the read is answered it is read again; dropped after that, its proof still stands.
         sim.kube_fails_after = Some(cut);
-        sim.pass();
+        sim.reconcile();
         assert_eq!(sim.taken()[0], "Read");
         assert_eq!(sim.settle(), End::Done);
         assert!(sim.ready(), "cut {cut}: {:?}", sim.trace);
@@ -61,12 +61,12 @@ fn what_a_settled_read_proved_is_not_forgotten_when_the_pass_is_cut() {
 fn a_lost_delete_of_our_own_lost_create_is_repeated() {
     let mut sim = Sim::new();
     sim.apply(wish(NEVER));
-    sim.pass_with(&fates(&[Fate::Fine, Fate::LostAfter]));
+    sim.reconcile_with(&fates(&[Fate::Fine, Fate::LostAfter]));
     sim.act(&Act::Delete);
     for _ in 0..40 {
         // Reads are fine, deletes are lost before they take effect.
         let script = fates(&[Fate::Fine, Fate::LostBefore]);
-        match sim.pass_with(&script) {
+        match sim.reconcile_with(&script) {
             End::Wait(Wake::At(at)) => sim.sleep(at.0.saturating_sub(sim.mono().0) + 1),
             End::Done => break,
             other => panic!("{other:?}"),
@@ -85,7 +85,7 @@ fn a_spec_that_changes_while_its_create_is_in_doubt() {
         for spec in [B, r#""meta":{"plan":"b"},"adoptionPolicy":"Never""#] {
             let mut sim = Sim::new();
             sim.apply(wish(A));
-            sim.pass_with(&fates(std::slice::from_ref(&fate)));
+            sim.reconcile_with(&fates(std::slice::from_ref(&fate)));
             sim.apply(wish(spec));
             assert_eq!(sim.settle(), End::Done);
             assert!(sim.ready(), "{fate:?} {spec}: {:?}", sim.trace);
@@ -99,12 +99,12 @@ fn a_spec_that_changes_while_its_create_is_in_doubt() {
 fn a_5xx_of_unkey_ends_the_attempt_and_the_next_200_settles_it() {
     let mut sim = Sim::new();
     sim.apply(wish(A));
-    sim.pass_with(&fates(&[Fate::EndedBefore]));
+    sim.reconcile_with(&fates(&[Fate::EndedBefore]));
     assert_eq!(sim.settle(), End::Done);
     assert_eq!(sim.taken(), ["Claim", "Create", "Refresh", "Create", "Status Synced"]);
     sim.sleep(2 * WINDOW);
     sim.apply(wish(B));
-    sim.pass_with(&fates(&[Fate::EndedAfter]));
+    sim.reconcile_with(&fates(&[Fate::EndedAfter]));
     assert_eq!(sim.settle(), End::Done);
     assert_eq!(sim.taken(), ["Refresh", "Update", "Refresh", "Update", "Status Synced"], "no settled read is owed");
 }
@@ -114,11 +114,11 @@ fn s19_an_update_that_lands_after_its_successor() {
     let mut sim = synced(A);
     sim.sleep(2 * WINDOW);
     sim.apply(wish(B));
-    sim.pass_with(&fates(&[Fate::Late(20_000)]));
+    sim.reconcile_with(&fates(&[Fate::Late(20_000)]));
     sim.sleep(2_000);
     let c = r#""meta":{"plan":"c"}"#;
     sim.apply(wish(c));
-    sim.pass();
+    sim.reconcile();
     assert!(!sim.ready(), "Ready is held while an attempt is open");
     assert_eq!(sim.settle(), End::Done);
     assert!(sim.ready());
@@ -134,10 +134,10 @@ fn s19_only_what_the_late_update_changed_is_set_right() {
     let mut sim = synced(&spec("a", 10));
     sim.sleep(2 * WINDOW);
     sim.apply(wish(&spec("b", 20)));
-    sim.pass_with(&fates(&[Fate::Late(20_000)]));
+    sim.reconcile_with(&fates(&[Fate::Late(20_000)]));
     sim.sleep(2_000);
     sim.apply(wish(&spec("c", 20)));
-    sim.pass();
+    sim.reconcile();
     sim.taken();
     assert_eq!(sim.settle(), End::Done);
     assert_eq!(sim.taken(), ["Read", "Refresh", "Update", "Status Synced"]);
@@ -149,9 +149,9 @@ fn s37_the_first_create_lands_after_the_second_was_deleted() {
     for restart in [false, true] {
         let mut sim = Sim::new();
         sim.apply(wish(A));
-        sim.pass_with(&fates(&[Fate::Late(29_000)]));
+        sim.reconcile_with(&fates(&[Fate::Late(29_000)]));
         sim.sleep(1_500);
-        assert!(matches!(sim.pass(), End::Wait(Wake::At(_))));
+        assert!(matches!(sim.reconcile(), End::Wait(Wake::At(_))));
         assert_eq!(sim.taken(), ["Claim", "Create", "Refresh", "Create", "Status Progressing"]);
         sim.act(&Act::Delete);
         if restart {
@@ -170,10 +170,10 @@ fn s11_recreated_crashed_deleted_with_the_old_id_in_the_status() {
         sim.sleep(2 * WINDOW);
         sim.act(&Act::StrangerDeletes);
         sim.act(&Act::ReconcileRequest);
-        sim.pass();
+        sim.reconcile();
         sim.sleep(WINDOW);
         // Read, Claim, Create: and the process dies as that took effect.
-        assert_eq!(sim.pass_with(&Script { crash_after: Some(2), ..Script::default() }), End::Cut);
+        assert_eq!(sim.reconcile_with(&Script { crash_after: Some(2), ..Script::default() }), End::Cut);
         assert!(sim.unkey.live.is_some(), "{:?}", sim.trace);
         sim.act(&Act::Delete);
         assert_eq!(sim.settle(), End::Done);
@@ -190,10 +190,10 @@ fn limits_that_a_5xx_or_a_predecessor_sent_count_as_sent() {
         sim.unkey.lag = 15_000;
         sim.apply(limit(1));
         if predecessor {
-            sim.pass();
+            sim.reconcile();
             sim.restart();
         } else {
-            sim.pass_with(&fates(&[Fate::EndedAfter]));
+            sim.reconcile_with(&fates(&[Fate::EndedAfter]));
         }
         sim.apply(limit(2));
         // Checked: Ready is not true while Unkey holds both.
@@ -232,20 +232,20 @@ fn s37_the_first_create_lands_and_the_second_is_gone_before_the_first_look() {
 }
 
 #[test]
-fn s37_the_late_create_is_found_and_the_pass_ends_before_it_is_deleted() {
+fn s37_the_late_create_is_found_and_the_reconcile_ends_before_it_is_deleted() {
     for spec in [A, NEVER] {
         let mut sim = Sim::new();
         sim.apply(wish(spec));
         let look = if spec == NEVER { vec![Fate::Fine] } else { vec![] };
-        sim.pass_with(&fates(&[look, vec![Fate::Late(29_000)]].concat()));
+        sim.reconcile_with(&fates(&[look, vec![Fate::Late(29_000)]].concat()));
         sim.sleep(1_500);
-        sim.pass();
+        sim.reconcile();
         sim.act(&Act::Delete);
-        sim.pass();
+        sim.reconcile();
         sim.sleep(4 * WINDOW);
         // The settled look clears the doubt; then the API server does not answer.
         sim.kube_fails_after = Some(0);
-        assert_eq!(sim.pass(), End::Cut);
+        assert_eq!(sim.reconcile(), End::Cut);
         assert!(sim.unkey.live.is_some(), "{:?}", sim.trace);
         assert_eq!(sim.settle(), End::Done);
         assert!(sim.unkey.live.is_none() && sim.thing.is_none(), "{:?}", sim.trace);
@@ -259,7 +259,7 @@ fn a_create_that_no_status_shows_and_that_is_gone_when_its_object_is_deleted() {
         sim.apply(wish(spec));
         // Claimed and created; then the API server does not answer.
         sim.kube_fails_after = Some(1);
-        assert_eq!(sim.pass(), End::Cut);
+        assert_eq!(sim.reconcile(), End::Cut);
         sim.act(&Act::StrangerDeletes);
         sim.act(&Act::Delete);
         sim.sleep(2 * WINDOW);
@@ -277,12 +277,12 @@ fn what_a_settled_read_contradicts_is_not_taken_for_accepted_later() {
     // does not know the identity yet.
     sim.apply(wish(B));
     sim.kube_fails_after = Some(1);
-    assert_eq!(sim.pass(), End::Cut);
+    assert_eq!(sim.reconcile(), End::Cut);
     sim.apply(wish(A));
-    sim.pass_with(&fates(&[Fate::LostAfter]));
+    sim.reconcile_with(&fates(&[Fate::LostAfter]));
     sim.unkey.lag = WINDOW - 1;
     sim.sleep(2_000);
-    sim.pass();
+    sim.reconcile();
     sim.unkey.lag = 0;
     assert_eq!(sim.settle(), End::Done);
     assert!(sim.ready());
@@ -299,7 +299,7 @@ fn s37_the_late_create_stays_known_though_the_spec_is_edited_before_the_dead_id_
         sim.sleep(29_000 + 2 * WINDOW);
         sim.taken();
         // The edit comes right before the claim: the patch is refused, and the object looked at again.
-        sim.pass_with(&Script { meanwhile: Some((1, Act::Wish(wish(spec)))), ..Script::default() });
+        sim.reconcile_with(&Script { meanwhile: Some((1, Act::Wish(wish(spec)))), ..Script::default() });
         assert_eq!(sim.taken()[..3], ["Read", "Refresh", "Claim"]);
         assert_eq!(sim.settle(), End::Done);
         assert!(sim.ready(), "{:?}", sim.trace);
@@ -313,15 +313,15 @@ fn s37_of_two_lives_with_a_create_in_doubt_neither_hides_the_other() {
     let mut sim = Sim::new();
     sim.apply(wish(A));
     // A process claims and dies; the next one sees the claim, and the object is taken away by hand.
-    sim.pass_with(&Script { crash_after: Some(0), ..Script::default() });
+    sim.reconcile_with(&Script { crash_after: Some(0), ..Script::default() });
     sim.act(&Act::Delete);
-    sim.pass_with(&Script { meanwhile: Some((0, Act::Strip)), ..Script::default() });
+    sim.reconcile_with(&Script { meanwhile: Some((0, Act::Strip)), ..Script::default() });
     assert!(sim.thing.is_none(), "{:?}", sim.trace);
-    // The heir's first create is late, and its second one deleted again.
+    // The successor's first create is late, and its second one deleted again.
     sim.apply(wish(A));
-    sim.pass_with(&fates(&[Fate::Late(29_000)]));
+    sim.reconcile_with(&fates(&[Fate::Late(29_000)]));
     sim.sleep(1_500);
-    sim.pass();
+    sim.reconcile();
     sim.act(&Act::Delete);
     assert_eq!(sim.settle(), End::Done);
     assert!(sim.unkey.live.is_none() && sim.thing.is_none(), "{:?}", sim.trace);

@@ -84,10 +84,10 @@ fn every_policy_against_what_is_stored() {
                 assert_eq!(*holds(&sim), content(stored), "{case}");
                 assert_eq!(*fields(&sim), Fields::default(), "{case}: nothing is managed");
             }
-            sim.pass();
+            sim.reconcile();
             sim.restart();
             sim.sleep(2 * WINDOW);
-            sim.pass();
+            sim.reconcile();
             assert_eq!(sim.taken(), [""; 0], "R12: {case}");
         }
     }
@@ -131,7 +131,7 @@ fn after_a_create_with_only_an_external_id_meta_is_not_managed() {
     // Right after the create a look is not settled yet, and the update waits for one that is.
     let mut sim = synced(NOTHING);
     sim.apply(wish(A));
-    let End::Wait(Wake::At(at)) = sim.pass() else { panic!("{:?}", sim.trace) };
+    let End::Wait(Wake::At(at)) = sim.reconcile() else { panic!("{:?}", sim.trace) };
     assert!(at.0 - sim.mono().0 <= WINDOW, "{:?}", sim.trace);
     assert_eq!(sim.taken(), [""; 0]);
     assert_eq!(sim.settle(), End::Done);
@@ -159,7 +159,7 @@ fn what_was_released_before_its_status_was_written_is_looked_at_too() {
     sim.apply(wish(B));
     // Refresh, Update, and the status is lost.
     sim.kube_fails_after = Some(1);
-    assert_eq!(sim.pass(), End::Cut);
+    assert_eq!(sim.reconcile(), End::Cut);
     assert_eq!(sim.taken(), ["Refresh", "Update"]);
     assert_eq!(edited(&mut sim, NOTHING), ["Status Synced"]);
     assert!(sim.ready());
@@ -194,7 +194,7 @@ fn a_stop_is_judged_anew_when_somebody_asks() {
     assert_eq!(sim.taken(), ["Read", "Status WouldLose"], "the echo");
     sim.act(&Act::StrangerWrites(content(r#""meta":{"other":1}"#)));
     sim.sleep(2 * WINDOW);
-    sim.pass();
+    sim.reconcile();
     assert_eq!(sim.taken(), [""; 0], "R12");
     sim.act(&Act::ReconcileRequest);
     assert_eq!(sim.settle(), End::Done);
@@ -205,7 +205,7 @@ fn a_stop_is_judged_anew_when_somebody_asks() {
     sim.policy.credential = Some("another".to_owned());
     assert_eq!(sim.settle(), End::Done);
     assert_eq!(sim.taken(), ["Read"]);
-    sim.pass();
+    sim.reconcile();
     assert_eq!(sim.taken(), [""; 0], "R12");
     sim.act(&Act::StrangerWrites(content(NOTHING)));
     sim.act(&Act::ReconcileRequest);
@@ -241,7 +241,7 @@ fn unanswered_restarted_and_edited_is_never_a_stop() {
                 sim.apply(wish(first));
                 let reads = usize::from(before == NOTHING);
                 let fates = [vec![Fate::Fine; reads], vec![fate.clone()]].concat();
-                sim.pass_with(&Script { fates, crash_after: Some(crash), ..Script::default() });
+                sim.reconcile_with(&Script { fates, crash_after: Some(crash), ..Script::default() });
                 sim.restart();
                 sim.apply(wish(second));
                 assert_eq!(sim.settle(), End::Done);
@@ -280,7 +280,7 @@ fn a_failing_look_holds_the_update_back() {
     sim.apply(wish(PRO));
     let down = Script { fates: vec![Fate::EndedBefore; 40], ..Script::default() };
     for _ in 0..5 {
-        let End::Wait(Wake::At(at)) = sim.pass_with(&down) else { panic!("{:?}", sim.trace) };
+        let End::Wait(Wake::At(at)) = sim.reconcile_with(&down) else { panic!("{:?}", sim.trace) };
         sim.sleep(at.0.saturating_sub(sim.mono().0) + 1);
     }
     assert!(sim.taken().iter().all(|step| step == "Read" || step == "Status UpstreamUnavailable"));
@@ -298,7 +298,7 @@ fn an_update_that_keeps_failing_is_looked_at_each_time_and_told_once() {
     let refused = |fate: Fate| Script { fates: vec![Fate::Fine, fate], ..Script::default() };
     for _ in 0..5 {
         let fate = Fate::Refused(unkey_operator_core::Cause::PermissionDenied(unkey_operator_core::Operation::Update));
-        let End::Wait(Wake::At(at)) = sim.pass_with(&refused(fate)) else { panic!("{:?}", sim.trace) };
+        let End::Wait(Wake::At(at)) = sim.reconcile_with(&refused(fate)) else { panic!("{:?}", sim.trace) };
         sim.sleep(at.0.saturating_sub(sim.mono().0) + 1);
     }
     let steps = sim.taken();

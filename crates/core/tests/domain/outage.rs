@@ -12,7 +12,7 @@ const OBJECTS: u64 = 1_000;
 const OUTAGE: u64 = 600_000;
 
 /// Chance, spread over all of it, as the controller has it for each try of each object.
-fn dice(object: u64, attempt: u64) -> u16 {
+fn jitter(object: u64, attempt: u64) -> u16 {
     let mixed = (object * 1_000 + attempt + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     u16::try_from(mixed >> 48).unwrap()
 }
@@ -24,9 +24,9 @@ fn through_the_outage(object: u64, down: &Fate) -> (usize, u64) {
     let back = sim.now + OUTAGE;
     sim.apply(wish(B));
     for attempt in 0.. {
-        sim.dice = dice(object, attempt);
+        sim.jitter = jitter(object, attempt);
         let script = Script { fates: vec![down.clone(); 4], ..Script::default() };
-        let End::Wait(Wake::At(at)) = sim.pass_with(&script) else { panic!("{:?}", sim.trace) };
+        let End::Wait(Wake::At(at)) = sim.reconcile_with(&script) else { panic!("{:?}", sim.trace) };
         sim.sleep(sim.mono().until(at));
         if sim.now >= back {
             break;
@@ -68,7 +68,7 @@ fn stalled(kind: usize) -> (Sim, &'static str) {
         1 => {
             sim.apply(wish(A));
             let refused = Fate::Refused(Cause::Rejected("too much".to_owned()));
-            sim.pass_with(&Script { fates: vec![refused], ..Script::default() });
+            sim.reconcile_with(&Script { fates: vec![refused], ..Script::default() });
             (sim, "Status Rejected")
         }
         2 => {
@@ -101,7 +101,7 @@ fn s29_five_thousand_stalled_objects_and_a_restart_cost_nothing() {
         // Each is met by the new process at another moment.
         sim.restart();
         sim.sleep(u64::try_from(object).unwrap() * 20);
-        assert_eq!(sim.pass(), End::Done, "{word}");
+        assert_eq!(sim.reconcile(), End::Done, "{word}");
         assert!(sim.taken().is_empty(), "{word}");
         // A person does something about it: then it is looked at.
         sim.act(&Act::Wish(wish(r#""meta":{"mended":true}"#)));

@@ -13,10 +13,10 @@ fn s29_a_rejected_object_is_quiet_over_a_restart() {
     let mut sim = Sim::new();
     sim.apply(wish(A));
     let refused = Script { fates: vec![Fate::Refused(Cause::Rejected("too much".to_owned()))], ..Script::default() };
-    sim.pass_with(&refused);
+    sim.reconcile_with(&refused);
     assert_eq!(sim.taken(), ["Claim", "Create", "Status Rejected"]);
     sim.restart();
-    sim.pass();
+    sim.reconcile();
     assert!(sim.taken().is_empty());
     // Its deletion still looks for what an earlier process may have made.
     sim.act(&Act::Delete);
@@ -30,7 +30,7 @@ fn never_and_a_definite_409_need_no_look() {
     let mut sim = Sim::new();
     sim.apply(wish(&format!(r#"{A},"adoptionPolicy":"Never""#)));
     let script = Script { meanwhile: Some((2, Act::StrangerMakes(content(A)))), ..Script::default() };
-    sim.pass_with(&script);
+    sim.reconcile_with(&script);
     assert_eq!(sim.taken(), ["Read", "Claim", "Create", "Release NotOurs", "Status AlreadyExists"]);
 }
 
@@ -41,7 +41,7 @@ fn a_field_whose_update_ended_in_a_5xx_is_sent_again_with_the_next() {
     sim.apply(wish(A));
     sim.settle();
     sim.apply(wish(r#""meta":{"plan":"pro"}"#));
-    sim.pass_with(&Script { fates: vec![Fate::EndedAfter], ..Script::default() });
+    sim.reconcile_with(&Script { fates: vec![Fate::EndedAfter], ..Script::default() });
     // Back to what the status says was accepted, and something new besides.
     sim.apply(wish(&format!(r#"{A},"ratelimits":[{{"name":"req","limit":1,"duration":1000}}]"#)));
     assert_eq!(sim.settle(), End::Done);
@@ -64,10 +64,10 @@ fn what_was_given_up_and_is_there_after_all_is_ours_again() {
         sim.act(&Act::StrangerDeletes);
         sim.sleep(2 * WINDOW);
         sim.act(&Act::ReconcileRequest);
-        sim.pass();
+        sim.reconcile();
         sim.sleep(2 * WINDOW);
         sim.taken();
-        sim.pass_with(&Script { crash_after: Some(1), ..Script::default() });
+        sim.reconcile_with(&Script { crash_after: Some(1), ..Script::default() });
         assert_eq!(sim.taken(), ["Read", "Look", "Claim"]);
         let now = sim.now;
         sim.unkey.shows_again(now, hidden);
@@ -76,7 +76,7 @@ fn what_was_given_up_and_is_there_after_all_is_ours_again() {
         assert_eq!(sim.record().held.as_ref().unwrap().identity.id(), &id);
         sim.taken();
         sim.sleep(2 * WINDOW);
-        sim.pass();
+        sim.reconcile();
         assert!(sim.taken().is_empty(), "{policy}: at rest");
         sim.act(&Act::Delete);
         sim.settle();
@@ -93,12 +93,12 @@ fn a_refusal_is_judged_anew_under_another_root_key() {
     sim.apply(wish(A));
     sim.settle();
     assert_eq!(sim.taken().last().unwrap(), "Status AlreadyExists");
-    sim.pass();
+    sim.reconcile();
     assert!(sim.taken().is_empty());
     sim.policy.credential = Some("another-key1".to_owned());
-    sim.pass();
+    sim.reconcile();
     assert_eq!(sim.taken(), ["Read"], "looked at, and still refused");
-    sim.pass();
+    sim.reconcile();
     assert!(sim.taken().is_empty(), "once");
     sim.act(&Act::StrangerDeletes);
     sim.policy.credential = Some("another-key2".to_owned());
@@ -115,7 +115,7 @@ fn absence_from_before_a_record_is_no_ground_for_a_release() {
     sim.act(&Act::StrangerDeletes);
     sim.sleep(2 * WINDOW);
     sim.act(&Act::ReconcileRequest);
-    sim.pass();
+    sim.reconcile();
     assert_eq!(sim.taken().iter().filter(|step| *step == "Read").count(), 1, "absent once");
     // Another process, with a memory of its own, goes through with it: gives up, creates, records.
     let ours = std::mem::take(&mut sim.process);

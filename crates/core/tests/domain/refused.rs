@@ -13,7 +13,7 @@ fn tried(sim: &mut Sim, times: usize) -> Vec<String> {
     sim.taken();
     let mut waits = 0;
     for _ in 0..times {
-        match sim.pass() {
+        match sim.reconcile() {
             End::Wait(Wake::At(at)) => {
                 let wait = at.0 - sim.mono().0;
                 assert!(wait >= waits && wait <= 300_000, "ever less often: {waits} then {wait}");
@@ -41,7 +41,7 @@ fn a_claim_that_is_refused_makes_no_call_and_one_status() {
         assert_eq!(done[first], "Status WriteRefused", "{code}: {done:?}");
         assert_eq!(done[first + 1..], vec!["Refused claim"; 5 - first], "{code}: {done:?}");
         sim.refuses.clear();
-        assert_eq!(sim.pass(), End::Done);
+        assert_eq!(sim.reconcile(), End::Done);
         assert_eq!(sim.taken(), ["Claim", "Create", "Status Synced"]);
     }
 }
@@ -75,7 +75,7 @@ fn a_deletion_needs_no_status() {
     sim.refuses = vec![(KubeWrite::Status, 403)];
     tried(&mut sim, 2);
     sim.act(&Act::Delete);
-    assert_eq!(sim.pass(), End::Done);
+    assert_eq!(sim.reconcile(), End::Done);
     assert_eq!(sim.taken(), ["Refresh", "Delete", "Release Deleted"]);
     assert!(sim.thing.is_none() && sim.unkey.live.is_none());
 }
@@ -108,21 +108,21 @@ fn a_claim_that_is_stripped_is_given_up_for_an_hour() {
     let mut sim = Sim::new();
     sim.apply(wish(A));
     sim.strips = true;
-    let End::Wait(Wake::At(at)) = sim.pass() else { panic!("{:?}", sim.trace) };
+    let End::Wait(Wake::At(at)) = sim.reconcile() else { panic!("{:?}", sim.trace) };
     assert_eq!(sim.taken(), ["Claim", "Claim", "Claim", "Status NotConverging"]);
     assert!(sim.record().shown.stalled);
     assert_eq!(at.0 - sim.mono().0, HOUR);
     for _ in 0..3 {
         sim.sleep(HOUR / 2);
-        assert!(matches!(sim.pass(), End::Wait(_)));
+        assert!(matches!(sim.reconcile(), End::Wait(_)));
         assert!(sim.taken().is_empty());
         sim.sleep(HOUR / 2);
-        assert!(matches!(sim.pass(), End::Wait(_)));
+        assert!(matches!(sim.reconcile(), End::Wait(_)));
         assert_eq!(sim.taken(), ["Claim"]);
     }
     // A new process finds it out anew, and has nothing new to say.
     sim.restart();
-    assert!(matches!(sim.pass(), End::Wait(_)));
+    assert!(matches!(sim.reconcile(), End::Wait(_)));
     assert_eq!(sim.taken(), ["Claim", "Claim", "Claim"]);
     sim.strips = false;
     sim.sleep(HOUR);
@@ -136,13 +136,13 @@ fn a_claim_that_another_client_takes_off_again_and_again() {
     let mut sim = synced(A);
     for _ in 0..3 {
         sim.act(&Act::Strip);
-        assert_eq!(sim.pass(), End::Done);
+        assert_eq!(sim.reconcile(), End::Done);
         assert_eq!(sim.taken().last().unwrap(), "Claim");
     }
     sim.act(&Act::Strip);
-    assert!(matches!(sim.pass(), End::Wait(_)));
+    assert!(matches!(sim.reconcile(), End::Wait(_)));
     assert_eq!(sim.taken(), ["LookAtManagers", "Status NotConverging"]);
     sim.sleep(HOUR);
-    assert_eq!(sim.pass(), End::Done);
+    assert_eq!(sim.reconcile(), End::Done);
     assert_eq!(sim.taken(), ["Claim", "Status Synced"]);
 }

@@ -26,7 +26,7 @@ fn s23_replaced_by_create_key_is_taken_over_by_policy() {
         assert_eq!(live.content, content(if taken { A } else { stored }), "{case}");
         assert_eq!(sim.unkey.accepted_creates, 1, "{case}");
         sim.taken();
-        sim.pass();
+        sim.reconcile();
         assert!(sim.taken().is_empty(), "{case}");
     }
 }
@@ -39,7 +39,7 @@ fn a_given_up_id_stays_given_up_when_the_finalizer_is_dropped() {
     sim.act(&Act::StrangerMakes(content(B)));
     sim.act(&Act::ReconcileRequest);
     // Read, Claim (which gives the old id up), and the process ends.
-    assert_eq!(sim.pass_with(&Script { crash_after: Some(1), ..Script::default() }), End::Cut);
+    assert_eq!(sim.reconcile_with(&Script { crash_after: Some(1), ..Script::default() }), End::Cut);
     sim.thing.as_mut().unwrap().finalizer = false;
     assert_eq!(sim.settle(), End::Done);
     let held = sim.record().held.clone().unwrap();
@@ -56,7 +56,7 @@ fn s23_replaced_while_an_update_of_the_old_one_was_not_recorded_yet() {
     sim.restart();
     sim.apply(wish(&format!(r#"{B},"adoptionPolicy":"Always""#)));
     // Accepted, but with a doubt from before the restart Ready waits, and so does the status.
-    sim.pass();
+    sim.reconcile();
     sim.act(&Act::StrangerDeletes);
     sim.act(&Act::StrangerMakes(content(EMPTY)));
     assert_eq!(sim.settle(), End::Done);
@@ -74,7 +74,7 @@ fn s14_a_new_process_never_adopts_what_the_last_one_deleted_a_moment_ago() {
         sim.settle();
         sim.restart();
         sim.apply(wish(&format!(r#"{A},"adoptionPolicy":"Never""#)));
-        sim.pass();
+        sim.reconcile();
         sim.apply(wish(&format!(r#"{A},"adoptionPolicy":"{policy}""#)));
         assert_eq!(sim.settle(), End::Done);
         assert!(sim.ready() && sim.unkey.live.is_some(), "{policy}: {:?}", sim.trace);
@@ -88,7 +88,7 @@ fn an_identity_that_vanishes_between_the_look_and_the_update_drives_no_loop() {
     sim.act(&Act::StrangerWrites(content(B)));
     sim.act(&Act::ReconcileRequest);
     // Read (drift), Refresh, and it is gone.
-    let end = sim.pass_with(&Script { meanwhile: Some((2, Act::StrangerDeletes)), ..Script::default() });
+    let end = sim.reconcile_with(&Script { meanwhile: Some((2, Act::StrangerDeletes)), ..Script::default() });
     assert!(matches!(end, End::Wait(_)), "{end:?} {:?}", sim.trace);
     assert_eq!(sim.settle(), End::Done);
     assert!(sim.ready());
@@ -99,10 +99,10 @@ fn an_identity_that_vanishes_between_the_look_and_the_update_drives_no_loop() {
 fn an_heir_inherits_nothing_from_a_create_that_its_predecessor_never_recorded() {
     let mut sim = Sim::new();
     sim.apply(wish(A));
-    sim.heirs = true;
+    sim.successors = true;
     sim.vanish_before_status = true;
-    // Created, and the object is taken away by hand; an heir is there, so nothing is deleted.
-    sim.pass();
+    // Created, and the object is taken away by hand; an successor is there, so nothing is deleted.
+    sim.reconcile();
     sim.vanish_before_status = false;
     assert!(sim.thing.is_none() && sim.unkey.live.is_some());
     sim.taken();

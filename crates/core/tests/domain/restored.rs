@@ -26,7 +26,7 @@ fn s45_an_edit_that_was_undone_is_undone_in_unkey() {
     assert_eq!(sim.unkey.live.as_ref().unwrap().content, content(A));
     let steps = sim.taken();
     assert!(steps.iter().any(|step| step == "Read") && steps.iter().any(|step| step == "Update"), "{steps:?}");
-    sim.pass();
+    sim.reconcile();
     assert!(sim.taken().is_empty(), "and rests");
 }
 
@@ -59,7 +59,7 @@ fn s44_while_the_definition_seems_to_be_gone_the_deletion_waits_without_a_word()
     let again = Mono(sim.mono().0 + WINDOW);
     sim.crd = Crd::Doubtful(again);
     sim.act(&Act::Delete);
-    assert_eq!(sim.pass(), End::Wait(Wake::At(again)));
+    assert_eq!(sim.reconcile(), End::Wait(Wake::At(again)));
     assert_eq!(sim.taken().last().map(String::as_str), Some("LookAtCrd"));
     sim.sleep(WINDOW);
     sim.crd = Crd::Stays;

@@ -2,22 +2,22 @@
 
 mod checks;
 mod cluster;
-mod pass;
+mod reconcile;
 mod words;
 
 use std::collections::{HashMap, HashSet};
 
 use unkey_operator_api::{AdoptionPolicy, DeletionPolicy};
 use unkey_operator_core::{
-    Controls, Crd, Entry, EventNote, FieldHash, Gate, Knowledge, KubeWrite, Limits, Meta, Mono, ObjectState, Policy,
-    Record, Role, Uid, Wake, Witness, rewound,
+    Controls, Crd, EventNote, FieldHash, Gate, Knowledge, KubeWrite, Limits, Meta, Mono, ObjectState, OwnershipGate,
+    Policy, Record, Role, Uid, Wake, Witness, rewound,
 };
 
 use crate::world::{DEADLINE, Fate, Rights, Unkey, WINDOW};
 
 pub use words::{content, desired, wish};
 
-/// Steps after which a pass is taken to run in circles.
+/// Steps after which a reconcile is taken to run in circles.
 const MANY: usize = 40;
 
 /// Milliseconds that a cache may be behind.
@@ -45,7 +45,7 @@ pub struct Thing {
     pub deleted: Option<u64>,
     pub finalizer: bool,
     pub claim: Option<String>,
-    pub poke: Option<String>,
+    pub reconcile_request: Option<String>,
     pub status: Option<(Uid, Record)>,
     /// A user took finalizer, claim or status away: what is then left behind is left by the user's hand.
     pub tampered: bool,
@@ -64,12 +64,12 @@ pub struct Process {
     pub object_state: HashMap<Uid, ObjectState>,
     pub witness: Witness,
     pub since: u64,
-    pokes: HashMap<String, Mono>,
+    reconcile_requests: HashMap<String, Mono>,
     /// An object that went in the middle of its create, still to be cleared up after.
     stray: Option<Thing>,
 }
 
-/// What happens in the course of one pass; step numbers count from 0.
+/// What happens in the course of one reconcile; step numbers count from 0.
 #[derive(Clone, Debug, Default)]
 pub struct Script {
     /// Fates of the calls, in order; those beyond are fine.
@@ -80,7 +80,7 @@ pub struct Script {
     pub drop_after: Option<usize>,
     /// A user acts right before this step is performed.
     pub meanwhile: Option<(usize, Act)>,
-    /// The pass begins with the object as it was so many versions ago, if the cache can be that far behind.
+    /// The reconcile begins with the object as it was so many versions ago, if the cache can be that far behind.
     pub stale: usize,
     /// These writes to Kubernetes are refused, with this HTTP status.
     pub refused: Vec<(KubeWrite, u16)>,
@@ -100,7 +100,7 @@ pub enum Act {
     Rights(Rights),
 }
 
-/// How a pass ended.
+/// How a reconcile ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
     NoObject,
@@ -120,19 +120,19 @@ pub struct Sim {
     pub gate: Gate,
     /// What a look at the CRD shows; `Unguarded`: there is none.
     pub crd: Crd,
-    pub entry: Entry,
+    pub ownership_gate: OwnershipGate,
     /// When a call for another object last succeeded.
     pub thrives: Option<Mono>,
-    pub heirs: bool,
+    pub successors: bool,
     /// Chance in waits.
-    pub dice: u16,
+    pub jitter: u16,
     /// Someone takes the object away by hand right before its first status is written.
     pub vanish_before_status: bool,
     /// Writes to Kubernetes that are refused whatever a script says, with this HTTP status.
     pub refuses: Vec<(KubeWrite, u16)>,
     /// A mutating webhook takes each claim off again.
     pub strips: bool,
-    /// The pass ends with an error instead of a write to Kubernetes, once so many were made.
+    /// The reconcile ends with an error instead of a write to Kubernetes, once so many were made.
     pub kube_fails_after: Option<usize>,
     /// What updates of the object sent, field by field: found again, it is nobody else's (R18).
     pub sent: HashSet<FieldHash>,
@@ -142,7 +142,7 @@ pub struct Sim {
     past: Vec<Thing>,
     born: u32,
     version: u64,
-    pokes: u32,
+    reconcile_requests: u32,
 }
 
 impl Sim {
@@ -158,16 +158,16 @@ impl Sim {
                 deletion: DeletionPolicy::Delete,
                 window: WINDOW,
                 attempt: DEADLINE,
-                spread: 0,
+                stagger: 0,
                 credential: Some("0123456789ab".to_owned()),
             },
             role: Role::Owner,
             gate: Gate::Open,
             crd: Crd::Unguarded,
-            entry: Entry::Open,
+            ownership_gate: OwnershipGate::Open,
             thrives: None,
-            heirs: false,
-            dice: 30_000,
+            successors: false,
+            jitter: 30_000,
             vanish_before_status: false,
             refuses: Vec::new(),
             strips: false,
@@ -178,7 +178,7 @@ impl Sim {
             past: Vec::new(),
             born: 0,
             version: 0,
-            pokes: 0,
+            reconcile_requests: 0,
         }
     }
 
@@ -198,7 +198,7 @@ impl Sim {
             deleted: None,
             finalizer: false,
             claim: None,
-            poke: None,
+            reconcile_request: None,
             status: None,
             tampered: false,
         });
@@ -223,8 +223,8 @@ impl Sim {
                 thing.generation += 1;
             }
             Act::ReconcileRequest => {
-                self.pokes += 1;
-                thing.poke = Some(format!("poke-{}", self.pokes));
+                self.reconcile_requests += 1;
+                thing.reconcile_request = Some(format!("poke-{}", self.reconcile_requests));
             }
             Act::Delete if !thing.finalizer => {
                 self.thing = None;
@@ -271,19 +271,19 @@ impl Sim {
     }
 
     /// One reconcile without mishaps.
-    pub fn pass(&mut self) -> End {
-        self.pass_with(&Script::default())
+    pub fn reconcile(&mut self) -> End {
+        self.reconcile_with(&Script::default())
     }
 
-    /// Passes, sleeping when told to, until nothing is left to do but to wait for a change.
+    /// Reconciles, sleeping when told to, until nothing is left to do but to wait for a change.
     pub fn settle(&mut self) -> End {
         for _ in 0..60 {
-            match self.pass() {
+            match self.reconcile() {
                 End::Wait(Wake::At(at)) => self.sleep(at.0.saturating_sub(self.mono().0).max(1)),
                 End::Wait(Wake::Witness) => {
-                    // The look of this pass was in vain, and so is the one that comes after the backoff.
+                    // The look of this reconcile was in vain, and so is the one that comes after the backoff.
                     if !self.look() {
-                        return self.pass();
+                        return self.reconcile();
                     }
                 }
                 end => return end,
@@ -292,10 +292,10 @@ impl Sim {
         panic!("never settles:\n{}", self.trace.join("\n"));
     }
 
-    /// Passes while something is denied for good, which has no end.
+    /// Reconciles while something is denied for good, which has no end.
     pub fn go_on(&mut self) {
         for _ in 0..8 {
-            match self.pass() {
+            match self.reconcile() {
                 End::Wait(Wake::At(at)) => self.sleep(at.0.saturating_sub(self.mono().0).max(1)),
                 End::Wait(Wake::Witness) => {
                     self.sleep(30_000);

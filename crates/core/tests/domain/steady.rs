@@ -12,23 +12,23 @@ fn drift_is_found_by_a_poke_and_corrected_without_ready_turning_false() {
     sim.sleep(2 * WINDOW);
     sim.act(&Act::StrangerWrites(content(B)));
     sim.act(&Act::ReconcileRequest);
-    assert_eq!(sim.pass(), End::Done);
+    assert_eq!(sim.reconcile(), End::Done);
     assert_eq!(sim.taken(), ["Read", "Refresh", "Update", "Status Synced"]);
     assert!(matches!(sim.notes.as_slice(), [EventNote::DriftCorrected(_)]));
-    assert_eq!(sim.record().handled_poke.as_deref(), Some("poke-1"));
+    assert_eq!(sim.record().handled_request.as_deref(), Some("poke-1"));
 }
 
 #[test]
 fn a_poke_is_one_settled_read_and_is_echoed_then() {
     let mut sim = synced(A);
     sim.act(&Act::ReconcileRequest);
-    let End::Wait(Wake::At(at)) = sim.pass() else { panic!("{:?}", sim.trace) };
-    assert_eq!(sim.record().handled_poke, None);
+    let End::Wait(Wake::At(at)) = sim.reconcile() else { panic!("{:?}", sim.trace) };
+    assert_eq!(sim.record().handled_request, None);
     sim.sleep(at.0 - sim.mono().0);
-    assert_eq!(sim.pass(), End::Done);
+    assert_eq!(sim.reconcile(), End::Done);
     assert_eq!(sim.taken(), ["Read", "Status Synced"]);
-    assert_eq!(sim.record().handled_poke.as_deref(), Some("poke-1"));
-    assert_eq!(sim.pass(), End::Done);
+    assert_eq!(sim.record().handled_request.as_deref(), Some("poke-1"));
+    assert_eq!(sim.reconcile(), End::Done);
     assert!(sim.taken().is_empty());
 }
 
@@ -37,13 +37,13 @@ fn ready_follows_an_update_at_once_though_a_poke_waits() {
     let mut sim = synced(A);
     sim.apply(wish(B));
     sim.act(&Act::ReconcileRequest);
-    assert!(matches!(sim.pass(), End::Wait(Wake::At(_))));
+    assert!(matches!(sim.reconcile(), End::Wait(Wake::At(_))));
     assert_eq!(sim.taken(), ["Refresh", "Update", "Status Synced"]);
     assert!(sim.ready());
-    assert_eq!(sim.record().handled_poke, None, "R5: echoed when a settled read has judged it");
+    assert_eq!(sim.record().handled_request, None, "R5: echoed when a settled read has judged it");
     assert_eq!(sim.settle(), End::Done);
     assert_eq!(sim.taken(), ["Read", "Status Synced"]);
-    assert_eq!(sim.record().handled_poke.as_deref(), Some("poke-1"));
+    assert_eq!(sim.record().handled_request.as_deref(), Some("poke-1"));
 }
 
 #[test]
@@ -53,7 +53,7 @@ fn s15_marks_dropped_by_replace_come_back_without_a_call() {
         if stalled {
             sim.apply(wish(B));
             let refused = Fate::Refused(Cause::Rejected("no".to_owned()));
-            sim.pass_with(&Script { fates: vec![refused], ..Script::default() });
+            sim.reconcile_with(&Script { fates: vec![refused], ..Script::default() });
             assert!(sim.record().shown.stalled);
         }
         sim.taken();
@@ -73,20 +73,20 @@ fn a_rejected_content_waits_for_a_change_and_the_key_is_one() {
     sim.apply(wish(A));
     let rejected = || Fate::Refused(Cause::Rejected("Metadata is too large".to_owned()));
     assert!(matches!(
-        sim.pass_with(&Script { fates: vec![rejected()], ..Script::default() }),
+        sim.reconcile_with(&Script { fates: vec![rejected()], ..Script::default() }),
         End::Done | End::Wait(Wake::Change)
     ));
     assert_eq!(sim.taken(), ["Claim", "Create", "Status Rejected"]);
     for _ in 0..3 {
         sim.sleep(3_600_000);
-        sim.pass();
+        sim.reconcile();
     }
     assert!(sim.taken().is_empty());
     // The new key is refused first: that shows, and is retried.
     sim.policy.credential = Some("ba9876543210".to_owned());
     let unauthorized = Fate::Refused(Cause::Unauthorized("key_not_found".to_owned()));
     assert!(matches!(
-        sim.pass_with(&Script { fates: vec![unauthorized], ..Script::default() }),
+        sim.reconcile_with(&Script { fates: vec![unauthorized], ..Script::default() }),
         End::Wait(Wake::At(_))
     ));
     assert_eq!(sim.taken(), ["Refresh", "Create", "Status Unauthorized"]);
@@ -99,7 +99,7 @@ fn a_new_key_that_meets_an_identity_goes_on_to_judge_it() {
     let mut sim = Sim::new();
     sim.apply(wish(A));
     let rejected = || Fate::Refused(Cause::Rejected("no".to_owned()));
-    sim.pass_with(&Script { fates: vec![rejected()], ..Script::default() });
+    sim.reconcile_with(&Script { fates: vec![rejected()], ..Script::default() });
     assert!(sim.record().shown.stalled);
     sim.policy.credential = Some("ba9876543210".to_owned());
     sim.act(&Act::StrangerMakes(content(A)));
@@ -125,7 +125,7 @@ fn a_loser_makes_no_call_and_goes_on_when_it_owns() {
     sim.role = Role::Loser { owner_leaving: false, owner_recorded: true };
     sim.settle();
     assert_eq!(sim.taken(), ["Status ExternalIdConflict"]);
-    sim.pass();
+    sim.reconcile();
     assert!(sim.taken().is_empty());
     sim.role = Role::Loser { owner_leaving: true, owner_recorded: true };
     sim.settle();
@@ -162,14 +162,14 @@ fn drift_or_a_stranger_found_and_not_dealt_with_is_not_forgotten() {
             }
             sim.act(&Act::ReconcileRequest);
             // Read, then a refresh or a claim, then the write: cut or refused on the way.
-            sim.pass_with(&script);
+            sim.reconcile_with(&script);
             assert_eq!(sim.settle(), End::Done);
             let case = format!("{script:?}, replaced: {replaced}: {:?}", sim.trace);
             assert_eq!(sim.unkey.live.as_ref().unwrap().content, content(A), "{case}");
             assert!(sim.ready(), "{case}");
             sim.taken();
             sim.sleep(2 * WINDOW);
-            assert_eq!(sim.pass(), End::Done);
+            assert_eq!(sim.reconcile(), End::Done);
             assert!(sim.taken().is_empty(), "{case}");
         }
     }
@@ -188,10 +188,10 @@ fn a_stall_is_judged_anew_only_on_its_own_ground() {
     assert!(sim.record().shown.stalled);
     sim.act(&Act::ReconcileRequest);
     let rejected = Fate::Refused(Cause::Rejected("no".to_owned()));
-    sim.pass_with(&Script { fates: vec![rejected], ..Script::default() });
+    sim.reconcile_with(&Script { fates: vec![rejected], ..Script::default() });
     sim.act(&Act::Wish(wish(&format!(r#"{B},"adoptionPolicy":"Never""#))));
     sim.settle();
     sim.taken();
-    sim.pass();
+    sim.reconcile();
     assert!(sim.taken().is_empty(), "R12");
 }

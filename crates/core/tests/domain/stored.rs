@@ -91,7 +91,7 @@ proptest! {
         for (wish, mut script, sleep, restart) in steps {
             script.meanwhile = None;
             sim.apply(wish);
-            sim.pass_with(&script);
+            sim.reconcile_with(&script);
             sim.sleep(sleep);
             if restart {
                 sim.restart();

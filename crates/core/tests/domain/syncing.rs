@@ -1,4 +1,4 @@
-//! Create, update, drift, pokes, released fields, suspension: one process, nothing lost.
+//! Create, update, drift, reconcile requests, released fields, suspension: one process, nothing lost.
 
 use unkey_operator_api::Reason;
 use unkey_operator_core::{EventNote, ReleaseProof, Stall, Wake};
@@ -25,12 +25,12 @@ pub fn synced(spec: &str) -> Sim {
 fn create_is_claim_create_status() {
     let mut sim = Sim::new();
     sim.apply(wish(A));
-    assert_eq!(sim.pass(), End::Done);
+    assert_eq!(sim.reconcile(), End::Done);
     assert_eq!(sim.taken(), ["Claim", "Create", "Status Synced"]);
-    assert_eq!(sim.pass(), End::Done);
+    assert_eq!(sim.reconcile(), End::Done);
     assert!(sim.taken().is_empty(), "R12");
     sim.restart();
-    assert_eq!(sim.pass(), End::Done);
+    assert_eq!(sim.reconcile(), End::Done);
     assert!(sim.taken().is_empty(), "R12 at restart");
 }
 
@@ -39,7 +39,7 @@ fn update_is_refresh_update_status_and_sends_what_changed() {
     let mut sim = synced(BOTH);
     sim.sleep(2 * WINDOW);
     sim.apply(wish(MORE));
-    assert_eq!(sim.pass(), End::Done);
+    assert_eq!(sim.reconcile(), End::Done);
     assert_eq!(sim.taken(), ["Refresh", "Update", "Status Synced"]);
     assert_eq!(sim.unkey.live.as_ref().unwrap().content, content(MORE));
     assert!(sim.notes.is_empty());
@@ -57,7 +57,7 @@ fn a_new_generation_of_equal_content_makes_no_call() {
 fn delete_is_refresh_delete_release() {
     let mut sim = synced(A);
     sim.act(&Act::Delete);
-    assert_eq!(sim.pass(), End::Done);
+    assert_eq!(sim.reconcile(), End::Done);
     assert_eq!(sim.taken(), ["Refresh", "Delete", "Release Deleted"]);
     assert!(sim.thing.is_none() && sim.unkey.live.is_none());
 }
@@ -66,11 +66,11 @@ fn delete_is_refresh_delete_release() {
 fn limits_sent_twice_within_the_window_hold_ready_until_a_settled_read() {
     let mut sim = synced(BOTH);
     sim.apply(wish(MORE));
-    let End::Wait(Wake::At(at)) = sim.pass() else { panic!("{:?}", sim.trace) };
+    let End::Wait(Wake::At(at)) = sim.reconcile() else { panic!("{:?}", sim.trace) };
     assert_eq!(sim.taken(), ["Refresh", "Update"]);
     assert!(!sim.ready());
     sim.sleep(at.0 - sim.mono().0);
-    assert_eq!(sim.pass(), End::Done);
+    assert_eq!(sim.reconcile(), End::Done);
     assert_eq!(sim.taken(), ["Read", "Status Synced"]);
 }
 
@@ -92,10 +92,10 @@ fn s05_back_and_forth_while_the_replica_is_behind() {
     sim.sleep(2 * WINDOW);
     sim.unkey.lag = 25_000;
     sim.apply(wish(MORE));
-    sim.pass();
+    sim.reconcile();
     sim.sleep(1_000);
     sim.apply(wish(BOTH));
-    sim.pass();
+    sim.reconcile();
     sim.act(&Act::ReconcileRequest);
     assert_eq!(sim.settle(), End::Done);
     assert_eq!(sim.unkey.live.as_ref().unwrap().content, content(BOTH));
@@ -110,7 +110,7 @@ fn s25_a_field_that_leaves_the_spec_is_released_once_and_kept() {
     assert_eq!(sim.taken(), ["Status Synced"], "R17: no call");
     assert!(matches!(sim.notes.as_slice(), [EventNote::Released { field: "ratelimits" }]));
     assert_eq!(sim.unkey.live.as_ref().unwrap().content, content(BOTH));
-    sim.pass();
+    sim.reconcile();
     assert!(sim.taken().is_empty() && sim.notes.len() == 1);
     // And `null` is the same as left out.
     sim.apply(wish(r#""meta":null"#));
@@ -130,7 +130,7 @@ fn s26_suspended_before_the_first_visit_then_edited_and_resumed() {
     assert_eq!(sim.settle(), End::Done);
     assert_eq!(sim.taken(), ["Status Suspended"]);
     assert!(!sim.thing.as_ref().unwrap().finalizer);
-    assert_eq!(sim.pass(), End::Done);
+    assert_eq!(sim.reconcile(), End::Done);
     assert!(sim.taken().is_empty());
     sim.apply(wish(&format!(r#"{B},"suspend":true"#)));
     assert_eq!(sim.settle(), End::Done);
@@ -166,7 +166,7 @@ fn r9_recreated_after_two_settled_reads_a_window_apart() {
     sim.sleep(2 * WINDOW);
     sim.act(&Act::StrangerDeletes);
     sim.act(&Act::ReconcileRequest);
-    let End::Wait(Wake::At(at)) = sim.pass() else { panic!("{:?}", sim.trace) };
+    let End::Wait(Wake::At(at)) = sim.reconcile() else { panic!("{:?}", sim.trace) };
     assert_eq!(sim.taken(), ["Read", "Look", "Status Progressing"]);
     assert!(at.0 - sim.mono().0 >= WINDOW - 1_000);
     assert_eq!(sim.settle(), End::Done);
@@ -175,7 +175,7 @@ fn r9_recreated_after_two_settled_reads_a_window_apart() {
     assert_eq!(sim.unkey.accepted_creates, 2);
     for _ in 0..3 {
         sim.sleep(2 * WINDOW);
-        assert_eq!(sim.pass(), End::Done);
+        assert_eq!(sim.reconcile(), End::Done);
     }
     assert!(sim.taken().is_empty(), "what was judged before the create is forgotten");
 }
@@ -186,7 +186,7 @@ fn r9_recreated_after_an_updates_404() {
     sim.sleep(2 * WINDOW);
     sim.act(&Act::StrangerDeletes);
     sim.apply(wish(B));
-    assert!(matches!(sim.pass(), End::Wait(Wake::At(_))));
+    assert!(matches!(sim.reconcile(), End::Wait(Wake::At(_))));
     assert_eq!(sim.taken(), ["Refresh", "Update", "Read", "Look", "Status Progressing"]);
     assert_eq!(sim.settle(), End::Done);
     assert_eq!(sim.taken(), ["Read", "Look", "Claim", "Create", "Status Synced"]);
@@ -210,12 +210,12 @@ fn vanished_while_unkey_fails_writes_one_status_per_cause() {
     sim.sleep(2 * WINDOW);
     sim.act(&Act::StrangerDeletes);
     sim.act(&Act::ReconcileRequest);
-    sim.pass();
+    sim.reconcile();
     sim.sleep(2 * WINDOW);
     sim.taken();
     let down = Script { fates: vec![Fate::EndedBefore; 40], ..Script::default() };
     for _ in 0..6 {
-        let End::Wait(Wake::At(at)) = sim.pass_with(&down) else { panic!("circles: {:?}", sim.trace) };
+        let End::Wait(Wake::At(at)) = sim.reconcile_with(&down) else { panic!("circles: {:?}", sim.trace) };
         sim.sleep(at.0.saturating_sub(sim.mono().0) + 1);
     }
     let writes = sim.taken().iter().filter(|step| step.starts_with("Status")).count();

@@ -21,7 +21,7 @@ pub struct May {
     pub create: bool,
     pub restore: bool,
     pub delete: bool,
-    pub poke: bool,
+    pub reconcile_request: bool,
     pub strip: bool,
 }
 
@@ -91,7 +91,7 @@ pub const NONE: Budget = Budget {
     rights: 0,
     denials: 0,
 };
-pub const STILL: May = May { create: false, restore: false, delete: false, poke: false, strip: false };
+pub const STILL: May = May { create: false, restore: false, delete: false, reconcile_request: false, strip: false };
 const A: Wish = Wish::of(Fill::A);
 
 impl Config {
@@ -122,7 +122,7 @@ impl Config {
         seeded: None,
     };
 
-    /// What a pass begins with.
+    /// What a reconcile begins with.
     pub fn crd(&self) -> Crd {
         if self.guarded { Crd::Unseen } else { Crd::Unguarded }
     }

@@ -1,13 +1,13 @@
 //! Faults that are seeded into what the shipped functions are told or answer. No switch of the shipped code: each falsifies the
-//! situation before `decide`, its step after it, or what `learn` is told. `seeded` has their names.
+//! situation before `decide`, its step after it, or what `apply_reply` is told. `seeded` has their names.
 
 use std::sync::Arc;
 
 use unkey_operator_api::AdoptionPolicy;
 use unkey_operator_core::{
-    Applied, Call, Claim, Crd, Effect, Entry, Fault, Field, Fields, Gate, Knowledge, KubeStep, KubeWrite, LastWrite,
-    Mark, Mono, Object, ObjectState, Patch, Phase, Policy, PriorStatus, Purpose, ReleaseProof, Reply, Role, Seen,
-    Situation, StatusUpdate, Step, Verdict, Wake, Witness, decide,
+    Applied, Call, Claim, ClaimState, Crd, Effect, Fault, Field, Fields, Gate, Knowledge, KubeStep, KubeWrite,
+    LastWrite, Mono, Object, ObjectState, OwnershipGate, Patch, Phase, Policy, PriorStatus, Purpose, ReleaseProof,
+    Reply, Role, Seen, Situation, StatusUpdate, Step, Verdict, Wake, Witness, decide,
 };
 
 use crate::kube::Thing;
@@ -28,7 +28,7 @@ fn changed(fields: &Fields, change: impl Fn(Field) -> Field) -> Fields {
 }
 
 /// What a decision is told.
-struct Told {
+struct LogOnce {
     object: Object,
     role: Role,
     known: Knowledge,
@@ -46,11 +46,13 @@ impl Seeded {
 
     /// Decides on a falsified situation, or falsifies the decision.
     pub fn decide(self, s: &Situation<'_>, thing: &Arc<Thing>, cache: &[Option<Arc<Thing>>; 2]) -> Step {
-        let entry = s.entry;
-        let enters =
-            matches!((self, entry), (Self::EntersUnseen, Entry::Unseen) | (Self::EntersOutdated, Entry::Outdated));
-        let entry = if enters { Entry::Open } else { entry };
-        let mut told = Told {
+        let ownership_gate = s.ownership_gate;
+        let enters = matches!(
+            (self, ownership_gate),
+            (Self::EntersUnseen, OwnershipGate::Unseen) | (Self::EntersOutdated, OwnershipGate::Outdated)
+        );
+        let ownership_gate = if enters { OwnershipGate::Open } else { ownership_gate };
+        let mut told = LogOnce {
             object: s.object.clone(),
             role: s.role,
             known: s.known.clone(),
@@ -58,22 +60,23 @@ impl Seeded {
             policy: s.policy.clone(),
         };
         self.falsify(&mut told, thing, cache);
-        let Told { object, role, known, object_state, policy } = &told;
+        let LogOnce { object, role, known, object_state, policy } = &told;
         let open = Gate::Open;
         let gate = if self == Self::AnyWorkspace { &open } else { s.gate };
         let doubtful = matches!(s.crd, Crd::Doubtful(_));
         let crd = if self == Self::MissingIsGoing && doubtful { Crd::Going } else { s.crd };
         let (role, witness, now) = (*role, s.witness, s.now);
-        let step = decide(&Situation { object, role, known, object_state, gate, witness, crd, entry, policy, now });
+        let step =
+            decide(&Situation { object, role, known, object_state, gate, witness, crd, ownership_gate, policy, now });
         self.twist(step, object, role, known, object_state, thing)
     }
 
-    fn falsify(self, told: &mut Told, thing: &Thing, cache: &[Option<Arc<Thing>>; 2]) {
-        let Told { object, role, known, object_state, policy } = told;
+    fn falsify(self, told: &mut LogOnce, thing: &Thing, cache: &[Option<Arc<Thing>>; 2]) {
+        let LogOnce { object, role, known, object_state, policy } = told;
         let live = object.phase == Phase::Live;
         match self {
             Self::OldClaim if live && object.held().is_none() => {
-                if let (Mark::Own(claim), Ok(desired)) = (&mut object.mark, &object.spec) {
+                if let (ClaimState::Own(claim), Ok(desired)) = (&mut object.claim, &object.spec) {
                     claim.hash = desired.content_hash().clone();
                 }
             }
@@ -101,7 +104,7 @@ impl Seeded {
                     && content.hash() == *desired.content_hash()
                 {
                     object_state.maybe_own = Some(identity.clone());
-                    object.mark = Mark::Own(Claim { hash: content.hash(), given_up: None });
+                    object.claim = ClaimState::Own(Claim { hash: content.hash(), given_up: None });
                     known.doubt = None;
                     policy.window = 0;
                 }
@@ -110,7 +113,8 @@ impl Seeded {
             Self::TrustRestored => {
                 if let Some((_, record)) = &thing.status {
                     object.recorded = PriorStatus::Own(Box::new(record.clone()));
-                    object.mark = Mark::Own(Claim { hash: Fill::A.desired().content_hash().clone(), given_up: None });
+                    object.claim =
+                        ClaimState::Own(Claim { hash: Fill::A.desired().content_hash().clone(), given_up: None });
                 }
             }
             Self::OldestWins => {
@@ -124,8 +128,9 @@ impl Seeded {
             Self::IgnoreOrphan => object.controls.deletion = None,
             Self::Unprotected if live && object.held().is_some() => {
                 object.finalizer = true;
-                if object.mark == Mark::Absent {
-                    object.mark = Mark::Own(Claim { hash: Fill::A.desired().content_hash().clone(), given_up: None });
+                if object.claim == ClaimState::Absent {
+                    object.claim =
+                        ClaimState::Own(Claim { hash: Fill::A.desired().content_hash().clone(), given_up: None });
                 }
             }
             Self::ManagesWithoutLook => {
@@ -169,7 +174,7 @@ impl Seeded {
                     generation: object.generation,
                     held,
                     deletion: unkey_operator_api::DeletionPolicy::Delete,
-                    handled_poke: None,
+                    handled_request: None,
                     verdict: Verdict::Synced,
                     external_id: object.external_id.clone(),
                 };
@@ -266,7 +271,7 @@ impl Seeded {
                 generation: object.generation,
                 held: object.held().cloned(),
                 deletion: unkey_operator_api::DeletionPolicy::Delete,
-                handled_poke: None,
+                handled_request: None,
                 verdict: Verdict::Waiting(unkey_operator_core::Cause::Queued),
                 external_id: object.external_id.clone(),
             }),
@@ -281,8 +286,8 @@ impl Seeded {
         self == Self::IgnoreUid
     }
 
-    /// What a new pass is told.
-    pub fn before_pass(self, known: &mut Knowledge) {
+    /// What a new reconcile is told.
+    pub fn before_reconcile(self, known: &mut Knowledge) {
         if self == Self::ForgetInFlight {
             known.in_flight = None;
         }
@@ -301,7 +306,7 @@ impl Seeded {
         }
     }
 
-    /// What `learn` is told.
+    /// What `apply_reply` is told.
     pub fn reply(self, reply: Reply) -> Reply {
         match (self, reply) {
             (Self::LostIsRefused, Reply::Failed(fault)) => Reply::Failed(Fault { effect: Effect::None, ..fault }),

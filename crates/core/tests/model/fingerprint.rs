@@ -13,7 +13,7 @@ use unkey_operator_core::{
 };
 
 use crate::kube::{Kube, Thing};
-use crate::operator::{Operator, Pass, Waiting};
+use crate::operator::{Operator, Reconcile, Waiting};
 use crate::state::State;
 use crate::unkey::{ATTEMPT, Pending, TICK_MS, Unkey, WINDOW};
 use crate::words::{limits_code, meta_code};
@@ -56,11 +56,11 @@ impl Hash for State {
             writes: _,
         } = self;
         // `version`: see `Print::thing`.
-        let Kube { slots, version: _, uids, pokes, came_back } = kube;
+        let Kube { slots, version: _, uids, reconcile_requests, came_back } = kube;
         for slot in slots {
             slot.as_ref().map(|thing| (thing.print(), age(thing, self))).hash(h);
         }
-        (uids, pokes, came_back, denied_type, rewound, backup.is_some()).hash(h);
+        (uids, reconcile_requests, came_back, denied_type, rewound, backup.is_some()).hash(h);
         for thing in backup.iter().flatten() {
             thing.as_ref().map(|thing| (thing.print(), age(thing, self))).hash(h);
         }
@@ -128,7 +128,7 @@ impl Print<'_> {
             known,
             object_state,
             claims,
-            pass,
+            reconcile,
             other,
             strays,
             key,
@@ -156,11 +156,11 @@ impl Print<'_> {
             let Claimant { uid, recorded, credential, claimed, created, born, leaving } = claimant;
             (uid, recorded, credential, claimed, created, born, leaving).hash(h);
         }
-        // Whose turn it is: his who has a session.
-        for pass in [pass.as_ref(), other.as_deref()] {
-            pass.is_some().hash(h);
-            if let Some(pass) = pass {
-                self.pass(pass, h);
+        // Who holds the lock: his who has a session.
+        for reconcile in [reconcile.as_ref(), other.as_deref()] {
+            reconcile.is_some().hash(h);
+            if let Some(reconcile) = reconcile {
+                self.reconcile(reconcile, h);
             }
         }
         strays.len().hash(h);
@@ -190,8 +190,8 @@ impl Print<'_> {
         }
     }
 
-    fn pass<H: Hasher>(&self, pass: &Pass, h: &mut H) {
-        let Pass { slot, thing, session, key, permitted, waiting, read, saw } = pass;
+    fn reconcile<H: Hasher>(&self, reconcile: &Reconcile, h: &mut H) {
+        let Reconcile { slot, thing, session, key, permitted, waiting, read, saw } = reconcile;
         (slot, key, permitted, read, saw, waiting.is_some()).hash(h);
         let now = self.op.mono(self.state.now);
         session.fingerprint(|at| self.time(at), |at| at == now, h);
@@ -215,7 +215,7 @@ impl Print<'_> {
             last,
             evidence_from,
             doubt,
-            inherited,
+            assumed,
             in_flight,
             unsure,
             limits_sent,
@@ -226,7 +226,7 @@ impl Print<'_> {
         } = known;
         last.hash(h);
         self.evidence(*evidence_from).hash(h);
-        for doubt in [doubt, inherited] {
+        for doubt in [doubt, assumed] {
             doubt.is_some().hash(h);
             if let Some(UnknownOutcome { over, ended, creates }) = doubt {
                 (self.evidence(*over), ended, creates).hash(h);
@@ -268,13 +268,24 @@ impl Print<'_> {
     fn refusals<H: Hasher>(&self, refusals: &Refusals, h: &mut H) {
         refusals.iter().count().hash(h);
         for refusal in refusals.iter() {
-            let Refusal { write, code, words, latest, failures, tried_at, retry_at, version, generation, poke, told } =
-                refusal;
+            let Refusal {
+                write,
+                code,
+                words,
+                latest,
+                failures,
+                tried_at,
+                retry_at,
+                version,
+                generation,
+                reconcile_request,
+                told,
+            } = refusal;
             // What is due is due.
             (write, code, words, latest, failures, self.time(*tried_at), self.time(*retry_at).max(0)).hash(h);
-            // It is only compared with the version that a pass sees.
+            // It is only compared with the version that a reconcile sees.
             let newest = self.state.kube.things().any(|thing| thing.version.to_string() == *version);
-            (newest, generation, poke, told).hash(h);
+            (newest, generation, reconcile_request, told).hash(h);
         }
     }
 
@@ -319,14 +330,16 @@ impl Print<'_> {
         }
         self.refusals(refusals, h);
         (stale, stripped.is_some()).hash(h);
-        if let Some(Stripped { claim, generation, poke, times, last, by }) = stripped {
-            (claim, generation, poke, times, self.time(*last), by).hash(h);
+        if let Some(Stripped { claim, generation, reconcile_request, times, last, by }) = stripped {
+            (claim, generation, reconcile_request, times, self.time(*last), by).hash(h);
         }
         trouble.is_some().hash(h);
-        if let Some(FailureState { cause, retry_at, lasting, generation, write, poke, credential }) = trouble {
+        if let Some(FailureState { cause, retry_at, lasting, generation, write, reconcile_request, credential }) =
+            trouble
+        {
             // What is due is due.
             let retry = retry_at.map(|at| self.time(at).max(0));
-            (cause, retry, lasting, generation, write, poke, credential).hash(h);
+            (cause, retry, lasting, generation, write, reconcile_request, credential).hash(h);
         }
     }
 }

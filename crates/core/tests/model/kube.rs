@@ -7,7 +7,7 @@ use std::sync::Arc;
 use unkey_operator_api::Origin;
 use unkey_operator_core::session::ObjectView;
 use unkey_operator_core::{
-    Claim, Claimant, Guard, Mark, Mono, Object, ObjectKey, OwnedIdentity, Phase, PriorStatus, Progress,
+    Claim, ClaimState, Claimant, Guard, Mono, Object, ObjectKey, OwnedIdentity, Phase, PriorStatus, Progress,
     ReconcileRequest, Record, StatusUpdate, Uid, begins_takeover,
 };
 
@@ -26,7 +26,7 @@ pub struct Thing {
     pub finalizer: bool,
     /// The claim annotation and the uid that it names.
     pub claim: Option<(u8, Claim)>,
-    pub poke: Option<u8>,
+    pub reconcile_request: Option<u8>,
     /// The status and the uid that it was written for.
     pub status: Option<(u8, Record)>,
     /// Age in seconds, for the rank (R8).
@@ -43,7 +43,7 @@ pub struct Kube {
     pub slots: [Option<Arc<Thing>>; 2],
     pub version: u32,
     pub uids: u8,
-    pub pokes: u8,
+    pub reconcile_requests: u8,
     /// An object that a restore of etcd has brought back.
     pub came_back: Option<u8>,
 }
@@ -66,7 +66,7 @@ impl Thing {
             deleted: None,
             finalizer: false,
             claim: None,
-            poke: None,
+            reconcile_request: None,
             status: None,
             born,
             tampered: false,
@@ -80,10 +80,23 @@ impl Thing {
 
     fn seal(&mut self) {
         // `version`, and how long ago it was deleted: see `fingerprint`; `print` is what comes of this.
-        let Self { uid, version: _, generation, wish, deleted, finalizer, claim, poke, status, born, tampered, print } =
-            self;
+        let Self {
+            uid,
+            version: _,
+            generation,
+            wish,
+            deleted,
+            finalizer,
+            claim,
+            reconcile_request,
+            status,
+            born,
+            tampered,
+            print,
+        } = self;
         let mut hasher = DefaultHasher::new();
-        (uid, generation, wish, deleted.is_some(), finalizer, claim, poke, status, born, tampered).hash(&mut hasher);
+        (uid, generation, wish, deleted.is_some(), finalizer, claim, reconcile_request, status, born, tampered)
+            .hash(&mut hasher);
         *print = hasher.finish();
     }
 
@@ -91,11 +104,11 @@ impl Thing {
         self.deleted.is_some()
     }
 
-    pub fn mark(&self) -> Mark {
+    pub fn claim_state(&self) -> ClaimState {
         match &self.claim {
-            None => Mark::Absent,
-            Some((of, claim)) if *of == self.uid => Mark::Own(claim.clone()),
-            Some(_) => Mark::Foreign,
+            None => ClaimState::Absent,
+            Some((of, claim)) if *of == self.uid => ClaimState::Own(claim.clone()),
+            Some(_) => ClaimState::Foreign,
         }
     }
 
@@ -132,7 +145,7 @@ impl Thing {
             uid: uid(self.uid),
             recorded: self.held().map(|held| held.identity.id().clone()),
             credential: self.record().and_then(|record| record.held.as_ref()?.credential.as_deref()).map(Into::into),
-            claimed: self.mark().own().is_some() && self.finalizer,
+            claimed: self.claim_state().own().is_some() && self.finalizer,
             created: self
                 .record()
                 .and_then(|record| record.held.as_ref())
@@ -149,8 +162,9 @@ impl Thing {
             Some((of, _)) if *of != self.uid => PriorStatus::Restored,
             Some((_, record)) => PriorStatus::Own(Box::new(record.clone())),
         };
-        let handled = recorded.own().and_then(|record| record.handled_poke.as_deref());
-        let poke = self.poke.map(|n| n.to_string()).filter(|value| Some(value.as_str()) != handled);
+        let handled = recorded.own().and_then(|record| record.handled_request.as_deref());
+        let reconcile_request =
+            self.reconcile_request.map(|n| n.to_string()).filter(|value| Some(value.as_str()) != handled);
         let phase = if self.is_deleting() { Phase::Deleting } else { Phase::Live };
         Object {
             key: key(),
@@ -158,11 +172,11 @@ impl Thing {
             phase,
             fresh: false,
             finalizer: self.finalizer,
-            mark: self.mark(),
+            claim: self.claim_state(),
             crowd: None,
             leaving_for: self.deleted.map_or(0, |at| u64::from(now.saturating_sub(at)) * TICK_MS),
             generation: self.generation,
-            poke: poke.map(|value| ReconcileRequest { value, since }),
+            reconcile_request: reconcile_request.map(|value| ReconcileRequest { value, since }),
             external_id: Some(external_id()),
             controls: self.wish.controls,
             spec: self.wish.spec(),
@@ -185,7 +199,7 @@ impl ObjectView for Thing {
     }
 
     fn is_claimed(&self) -> bool {
-        self.finalizer && self.mark().own().is_some()
+        self.finalizer && self.claim_state().own().is_some()
     }
 
     fn lacks(&self, _: &StatusUpdate) -> Option<Vec<String>> {
@@ -205,7 +219,7 @@ impl Kube {
     }
 
     /// Another object of the externalId exists.
-    pub fn has_heirs(&self, uid: u8) -> bool {
+    pub fn has_successors(&self, uid: u8) -> bool {
         self.slots.iter().flatten().any(|thing| thing.uid != uid)
     }
 
@@ -282,7 +296,7 @@ fn record(report: &StatusUpdate) -> Record {
         generation: report.generation,
         held: report.held.clone(),
         deletion: Some(report.deletion),
-        handled_poke: report.handled_poke.clone(),
+        handled_request: report.handled_request.clone(),
         shown: report.shown(&key()),
     }
 }

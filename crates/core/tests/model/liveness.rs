@@ -1,4 +1,4 @@
-//! From any state, run on without faults under one fair schedule: every cache is shown what is, every object gets a pass, what is
+//! From any state, run on without faults under one fair schedule: every cache is shown what is, every object gets a reconcile, what is
 //! on its way lands, a tick passes. It has to come to rest, tell the truth there, and leave nothing behind.
 //!
 //! A state whose round ends in the same state (times relative to now) is at rest for ever: that is how the quiet at the end is
@@ -20,7 +20,7 @@ use crate::user::Act;
 
 /// Rounds after which it is taken never to rest. The longest way: a deletion of an identity that was re-created under doubt.
 const ROUNDS: usize = 60;
-/// Steps after which a pass runs in circles: fewer than those after which its session ends by itself.
+/// Steps after which a reconcile runs in circles: fewer than those after which its session ends by itself.
 const STEPS: usize = 60;
 
 /// Fingerprints of states that are known to come to a good end.
@@ -139,7 +139,7 @@ fn ask(config: &Config, state: &mut State) {
     }
 }
 
-/// One round. False: a pass ran in circles.
+/// One round. False: a reconcile ran in circles.
 fn round(config: &Config, state: &mut State, way: Way, log: &mut impl FnMut(&State, Action)) -> bool {
     if state.outdated {
         log(state, Action::Upgrade);
@@ -149,7 +149,7 @@ fn round(config: &Config, state: &mut State, way: Way, log: &mut impl FnMut(&Sta
         for slot in 0..2 {
             state.deliver(config, op, slot);
         }
-        if state.ops[op].pass.as_ref().is_some_and(|pass| pass.waiting.is_some()) {
+        if state.ops[op].reconcile.as_ref().is_some_and(|reconcile| reconcile.waiting.is_some()) {
             log(state, Action::Arrive(op));
             state.arrive(config, op);
         }
@@ -192,7 +192,7 @@ fn round(config: &Config, state: &mut State, way: Way, log: &mut impl FnMut(&Sta
     true
 }
 
-/// Takes a pass to its end.
+/// Takes a reconcile to its end.
 fn finish(
     config: &Config,
     state: &mut State,
@@ -203,7 +203,7 @@ fn finish(
 ) -> bool {
     let mut target = target;
     for _ in 0..STEPS {
-        if target == Target::On && state.ops[op].pass.is_none() {
+        if target == Target::On && state.ops[op].reconcile.is_none() {
             return true;
         }
         let view = if way == Way::Never { state.unkey.visible(state.now).len() - 1 } else { 0 };
@@ -211,7 +211,7 @@ fn finish(
         state.step(config, op, target, Fate::Fine, view);
         target = Target::On;
     }
-    state.ops[op].pass.is_none()
+    state.ops[op].reconcile.is_none()
 }
 
 /// What is wrong with a state at rest. `asked`: everything has been looked at since others were at it.

@@ -45,9 +45,9 @@ pub enum Action {
         op: usize,
         slot: usize,
     },
-    /// The second session of a process goes on: only where a seeded fault ignores turns.
+    /// The second session of a process goes on: only where a seeded fault ignores locks.
     Switch(usize),
-    /// The process is told to end, and ends when its pass has.
+    /// The process is told to end, and ends when its reconcile has.
     Drain(usize),
     NewKey(usize),
     /// A look for an identity recorded under an earlier key.
@@ -106,7 +106,7 @@ impl World {
             let blind = if self.config.blind_start { self.config.slots } else { 0 };
             actions.extend((0..blind).map(|slot| Action::CrashBlind { op, slot }));
         }
-        if process.draining && process.pass.is_none() {
+        if process.draining && process.reconcile.is_none() {
             actions.push(Action::Crash { op, stale: None });
             return;
         }
@@ -135,14 +135,14 @@ impl World {
             let tells = (0..self.config.slots).filter(|slot| state.overdue(&self.config, process, *slot).is_some());
             actions.extend(tells.map(|slot| Action::Tell { op, slot }));
         }
-        match &process.pass {
-            Some(pass) if pass.waiting.is_some() => actions.push(Action::Arrive(op)),
+        match &process.reconcile {
+            Some(reconcile) if reconcile.waiting.is_some() => actions.push(Action::Arrive(op)),
             Some(_) => self.next_of(state, op, Target::On, actions),
             None => {}
         }
         if process.other.is_some() {
             actions.push(Action::Switch(op));
-        } else if process.claims.is_free() || self.config.seeded == Some(Seeded::TurnIgnored) {
+        } else if process.claims.is_free() || self.config.seeded == Some(Seeded::LockIgnored) {
             for slot in 0..2 {
                 if process.cache[slot].is_some() {
                     self.next_of(state, op, Target::Object(slot), actions);
@@ -158,7 +158,7 @@ impl World {
         let mut process = Operator::clone(&state.ops[op]);
         let go = |fate, view| Action::Step { op, target, fate, view };
         if let Some(seeded) = self.config.seeded.filter(|_| target != Target::On) {
-            seeded.before_pass(&mut process.known);
+            seeded.before_reconcile(&mut process.known);
         }
         if !process.begin(target, self.config.crd()) {
             actions.push(go(Fate::Fine, 0));
@@ -228,8 +228,8 @@ impl Model for World {
             let views = if creates { 1 } else { state.unkey.visible(state.now).len() };
             actions.extend((0..views).map(|view| Action::Land { at, view }));
         }
-        // A process with a cache that is behind is not paused in a pass until it has caught up.
-        if !state.ops.iter().any(|op| op.stale && op.pass.is_some()) {
+        // A process with a cache that is behind is not paused in a reconcile until it has caught up.
+        if !state.ops.iter().any(|op| op.stale && op.reconcile.is_some()) {
             let due = state.unkey.pending.iter().filter(|pending| pending.deadline == state.now + 1).count();
             actions.extend((0..1_u8 << due).map(|landing| Action::Tick { landing }));
         }

@@ -1,13 +1,13 @@
-//! One process of the operator: its cache, its memory and the pass that it is in, as `controller::{table, pass, stray}` keep
-//! them. All objects of the model share an externalId, so a process is in one pass at a time (R8).
+//! One process of the operator: its cache, its memory and the reconcile that it is in, as `controller::{table, reconcile, cleanup}` keep
+//! them. All objects of the model share an externalId, so a process is in one reconcile at a time (R8).
 
 use std::sync::{Arc, LazyLock};
 
 use unkey_operator_api::{AdoptionPolicy, DeletionPolicy};
-use unkey_operator_core::session::{End, KubeReply, Memory, Moment, Session, Ticket};
+use unkey_operator_core::session::{End, KubeReply, Moment, Records, Session, Ticket};
 use unkey_operator_core::{
-    Call, ClaimEntry, Claims, Crd, CrdMemory, Entry, Forgets, KeyMark, Knowledge, Look, Mono, ObjectState, Policy,
-    Reply, Role, Source, Taken, Workspace, ended, rewound, role,
+    Call, ClaimEntry, Claims, Crd, CrdMemory, Forgets, KeyMark, Knowledge, Look, Mono, ObjectState, OwnershipGate,
+    Policy, Reply, Role, Source, Taken, Workspace, ended, rewound, role,
 };
 
 use crate::kube::{Kube, Thing};
@@ -23,7 +23,7 @@ static POLICIES: LazyLock<Vec<Arc<Policy>>> = LazyLock::new(|| {
             deletion: DeletionPolicy::Delete,
             window: u64::from(WINDOW) * TICK_MS,
             attempt: u64::from(ATTEMPT) * TICK_MS,
-            spread: 0,
+            stagger: 0,
             credential: Some(format!("key-{key}")),
         })
     };
@@ -47,11 +47,11 @@ pub struct Operator {
     pub behind: [u8; 2],
     pub known: Knowledge,
     pub object_state: Vec<(u8, ObjectState)>,
-    /// Who claims the externalId, and whose turn it is.
+    /// Who claims the externalId, and who holds the lock.
     pub claims: Claims<()>,
-    pub pass: Option<Pass>,
-    /// Only where a seeded fault ignores turns: a second session, which rests.
-    pub other: Option<Box<Pass>>,
+    pub reconcile: Option<Reconcile>,
+    /// Only where a seeded fault ignores locks: a second session, which rests.
+    pub other: Option<Box<Reconcile>>,
     /// Objects that went in the middle of a create, to be cleared up after.
     pub strays: Vec<Arc<Thing>>,
     /// Which root key is in use.
@@ -68,7 +68,7 @@ pub struct Operator {
 
 /// A session over one object, and what its performer keeps beside it.
 #[derive(Clone, Debug)]
-pub struct Pass {
+pub struct Reconcile {
     pub slot: usize,
     /// The object as it was last seen.
     pub thing: Arc<Thing>,
@@ -78,7 +78,7 @@ pub struct Pass {
     pub permitted: bool,
     /// A call that Unkey has performed and whose answer is still on its way.
     pub waiting: Option<Box<Waiting>>,
-    /// What the last read of this pass was truly answered: no decision sees it, the properties do.
+    /// What the last read of this reconcile was truly answered: no decision sees it, the properties do.
     pub read: Option<Identity>,
     /// The object was truly seen and nothing came in between since: the same.
     pub saw: bool,
@@ -92,14 +92,14 @@ pub struct Waiting {
     pub begun: u32,
 }
 
-/// What a pass may begin with.
+/// What a reconcile may begin with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Target {
-    /// The pass under way goes on.
+    /// The reconcile under way goes on.
     On,
     /// The object in this slot of the cache.
     Object(usize),
-    /// This one of the strays.
+    /// This one of the cleanups.
     Stray(usize),
 }
 
@@ -143,8 +143,8 @@ impl Operator {
     }
 
     /// Whether an object that owns nothing may come to own an identity.
-    pub fn entry(&self) -> Entry {
-        if self.blind.is_some() { Entry::Unseen } else { Entry::Open }
+    pub fn ownership_gate(&self) -> OwnershipGate {
+        if self.blind.is_some() { OwnershipGate::Unseen } else { OwnershipGate::Open }
     }
 
     pub fn policy(key: u8) -> &'static Arc<Policy> {
@@ -155,8 +155,8 @@ impl Operator {
         self.claims.role(&uid(of))
     }
 
-    /// The role of an object as the pass last saw it. The table may have dropped it meanwhile: then it is gone, and the pass has
-    /// not heard of it yet. What it recorded outranks its heir still.
+    /// The role of an object as the reconcile last saw it. The table may have dropped it meanwhile: then it is gone, and the reconcile has
+    /// not heard of it yet. What it recorded outranks its successor still.
     pub fn role_of(&self, thing: &Thing) -> Role {
         let others =
             self.cache.iter().flatten().filter(|cached| cached.uid != thing.uid).map(|cached| cached.claimant());
@@ -173,14 +173,14 @@ impl Operator {
         &mut self.object_state[at].1
     }
 
-    /// Runs `work` with the pass under way and what outlives it.
-    pub fn working<T>(&mut self, work: impl FnOnce(&mut Pass, &mut Memory<'_>) -> T) -> T {
-        let mut pass = self.pass.take().expect("a pass");
-        let of = pass.thing.uid;
+    /// Runs `work` with the reconcile under way and what outlives it.
+    pub fn working<T>(&mut self, work: impl FnOnce(&mut Reconcile, &mut Records<'_>) -> T) -> T {
+        let mut reconcile = self.reconcile.take().expect("a reconcile");
+        let of = reconcile.thing.uid;
         let mut object_state = std::mem::take(self.memory(of));
-        let done = work(&mut pass, &mut Memory { known: &mut self.known, object_state: &mut object_state });
+        let done = work(&mut reconcile, &mut Records { known: &mut self.known, object_state: &mut object_state });
         *self.memory(of) = object_state;
-        self.pass = Some(pass);
+        self.reconcile = Some(reconcile);
         done
     }
 
@@ -188,9 +188,9 @@ impl Operator {
     pub fn sent(&mut self, seeded: Option<Seeded>, now: u32) -> Ticket {
         let now = self.mono(now);
         let deadline = now.after(u64::from(ATTEMPT) * TICK_MS);
-        self.working(|pass, memory| {
+        self.working(|reconcile, memory| {
             let keeping = memory.object_state.keeping;
-            let ticket = pass.session.sent(memory, now, deadline).expect("it was asked for");
+            let ticket = reconcile.session.sent(memory, now, deadline).expect("it was asked for");
             match seeded {
                 Some(Seeded::CallUnnoted) => memory.known.in_flight = None,
                 Some(Seeded::ReleaseUnnoted) => memory.object_state.keeping = keeping,
@@ -202,8 +202,9 @@ impl Operator {
 
     /// Kubernetes has answered.
     pub fn replied(&mut self, now: u32, ticket: Ticket, reply: KubeReply<'_>) {
-        let moment = Moment { now: self.mono(now), dice: 0, thrives: None };
-        self.working(|pass, memory| pass.session.replied(ticket, reply, memory, moment)).expect("its own answer");
+        let moment = Moment { now: self.mono(now), jitter: 0, thrives: None };
+        self.working(|reconcile, memory| reconcile.session.replied(ticket, reply, memory, moment))
+            .expect("its own answer");
     }
 
     /// The watch shows what the API server holds now.
@@ -229,7 +230,7 @@ impl Operator {
             let before = Arc::clone(before);
             self.claims.remove(&uid(before.uid), &mut self.workspace);
             self.leaves(&before, now);
-            if self.pass.is_none() {
+            if self.reconcile.is_none() {
                 self.tidy();
             }
         }
@@ -253,9 +254,9 @@ impl Operator {
         let mut object_state = std::mem::take(self.memory(thing.uid));
         rewound(&uid(thing.uid), &mut self.known, &mut object_state, mono);
         *self.memory(thing.uid) = object_state;
-        if let Some(pass) = &mut self.pass {
-            pass.session.look_again();
-            pass.saw &= pass.session.clears_up();
+        if let Some(reconcile) = &mut self.reconcile {
+            reconcile.session.look_again();
+            reconcile.saw &= reconcile.session.clears_up();
         }
     }
 
@@ -281,19 +282,19 @@ impl Operator {
 
     /// A seeded fault: any 404 is the end of the object.
     pub fn takes_for_gone(&mut self, now: u32) {
-        let Some(thing) = self.pass.as_ref().map(|pass| Arc::clone(&pass.thing)) else { return };
+        let Some(thing) = self.reconcile.as_ref().map(|reconcile| Arc::clone(&reconcile.thing)) else { return };
         self.leaves(&thing, now);
     }
 
     /// The session has ended so.
     pub fn ends(&mut self, end: End, now: u32) {
         if end == End::Lives
-            && let Some(pass) = &self.pass
+            && let Some(reconcile) = &self.reconcile
         {
-            let of = pass.thing.uid;
+            let of = reconcile.thing.uid;
             self.strays.retain(|thing| thing.uid != of);
         }
-        self.end_pass(end.is_cleared(), now);
+        self.end_reconcile(end.is_cleared(), now);
     }
 
     /// A seeded fault: the answer to a read that was lost is taken for that to the next one.
@@ -302,36 +303,36 @@ impl Operator {
             return reply;
         }
         if fate == Fate::Lost {
-            self.late = Some(Unkey::read(self.pass.as_ref().and_then(|pass| pass.read)));
+            self.late = Some(Unkey::read(self.reconcile.as_ref().and_then(|reconcile| reconcile.read)));
             return reply;
         }
         self.late.take().unwrap_or(reply)
     }
 
-    /// The pass is over.
-    pub fn end_pass(&mut self, cleared: bool, now: u32) {
-        let Some(pass) = self.pass.take() else { return };
-        self.pass = self.other.take().map(|other| *other);
-        if self.pass.is_none() {
-            self.claims.ends_turn();
+    /// The reconcile is over.
+    pub fn end_reconcile(&mut self, cleared: bool, now: u32) {
+        let Some(reconcile) = self.reconcile.take() else { return };
+        self.reconcile = self.other.take().map(|other| *other);
+        if self.reconcile.is_none() {
+            self.claims.unlock();
         }
-        if pass.session.clears_up() && cleared {
-            self.strays.retain(|thing| thing.uid != pass.thing.uid);
+        if reconcile.session.clears_up() && cleared {
+            self.strays.retain(|thing| thing.uid != reconcile.thing.uid);
         }
-        let known = self.claims.knows(&uid(pass.thing.uid));
+        let known = self.claims.knows(&uid(reconcile.thing.uid));
         // What a read alone denies is left to the watch (R26).
-        if !pass.session.clears_up() && !known {
-            self.leaves(&pass.thing, now);
+        if !reconcile.session.clears_up() && !known {
+            self.leaves(&reconcile.thing, now);
         }
         self.tidy();
     }
 
-    /// The sweep: memory of objects that no table names and no stray needs.
+    /// The sweep: memory of objects that no table names and no cleanup needs.
     fn tidy(&mut self) {
-        let Self { object_state, cache, strays, pass, other, .. } = self;
+        let Self { object_state, cache, strays, reconcile, other, .. } = self;
         object_state.retain(|(uid, _)| {
             cache.iter().flatten().chain(strays.iter()).any(|thing| thing.uid == *uid)
-                || pass.iter().chain(other.as_deref()).any(|pass| pass.thing.uid == *uid)
+                || reconcile.iter().chain(other.as_deref()).any(|reconcile| reconcile.thing.uid == *uid)
         });
         object_state.sort_by_key(|(uid, _)| *uid);
     }
@@ -350,21 +351,22 @@ impl Operator {
     }
 
     fn takes_turn(&mut self, thing: &Thing) -> bool {
-        if self.claims.try_turn() {
+        if self.claims.try_lock() {
             return true;
         }
-        // Only a seeded fault comes here while another session has the turn.
-        let can = self.other.is_none() && self.pass.as_ref().is_some_and(|pass| pass.thing.uid != thing.uid);
+        // Only a seeded fault comes here while another session holds the lock.
+        let can =
+            self.other.is_none() && self.reconcile.as_ref().is_some_and(|reconcile| reconcile.thing.uid != thing.uid);
         if can {
-            self.other = self.pass.take().map(Box::new);
+            self.other = self.reconcile.take().map(Box::new);
         }
         can
     }
 
-    /// The other session goes on. Only where a seeded fault ignores turns.
+    /// The other session goes on. Only where a seeded fault ignores locks.
     pub fn switch(&mut self) {
-        if let (Some(pass), Some(other)) = (self.pass.take(), self.other.take()) {
-            (self.pass, self.other) = (Some(*other), Some(Box::new(pass)));
+        if let (Some(reconcile), Some(other)) = (self.reconcile.take(), self.other.take()) {
+            (self.reconcile, self.other) = (Some(*other), Some(Box::new(reconcile)));
         }
     }
 
@@ -375,10 +377,10 @@ impl Operator {
         !ends && self.cache[slot].as_ref().is_some_and(older)
     }
 
-    /// Begins a pass. False: there is nothing to begin with.
+    /// Begins a reconcile. False: there is nothing to begin with.
     pub fn begin(&mut self, target: Target, crd: Crd) -> bool {
         let (slot, thing, stray) = match target {
-            Target::On => return self.pass.is_some(),
+            Target::On => return self.reconcile.is_some(),
             Target::Object(slot) => match &self.cache[slot] {
                 Some(thing) => (slot, Arc::clone(thing), false),
                 None => return false,
@@ -396,7 +398,8 @@ impl Operator {
         let session = begin(uid(thing.uid), Arc::clone(Self::policy(self.key)), crd, &mut self.known);
         self.memory(thing.uid);
         let (key, permitted) = (self.key, false);
-        self.pass = Some(Pass { slot, thing, session, key, permitted, waiting: None, read: None, saw: false });
+        self.reconcile =
+            Some(Reconcile { slot, thing, session, key, permitted, waiting: None, read: None, saw: false });
         true
     }
 }

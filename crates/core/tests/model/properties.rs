@@ -11,7 +11,7 @@ use unkey_operator_core::{
 
 use crate::kube::Thing;
 use crate::model::World;
-use crate::operator::{Operator, Pass};
+use crate::operator::{Operator, Reconcile};
 use crate::state::State;
 use crate::unkey::{Identity, Wire};
 use crate::words::{LIMITS, META, Stored, number_of, uid};
@@ -105,10 +105,10 @@ impl Broken {
     }
 }
 
-/// R18: what an update writes for the first time is recorded, and follows a look of this pass at what it takes nothing from. A field
+/// R18: what an update writes for the first time is recorded, and follows a look of this reconcile at what it takes nothing from. A field
 /// of `taken` is managed, though no status may show yet that Unkey accepted it.
-fn may_write(pass: &Pass, id: u8, call: &Call, taken: u8) -> bool {
-    let (Call::Update { patch, .. }, Some(held)) = (call, pass.thing.held()) else { return false };
+fn may_write(reconcile: &Reconcile, id: u8, call: &Call, taken: u8) -> bool {
+    let (Call::Update { patch, .. }, Some(held)) = (call, reconcile.thing.held()) else { return false };
     let first = |field: &Field, sent: Option<FieldHash>, bit: u8| match (sent, field) {
         (None, _) | (Some(_), Field::Managed(_)) => Some(0),
         _ if taken & bit != 0 => Some(0),
@@ -117,9 +117,9 @@ fn may_write(pass: &Pass, id: u8, call: &Call, taken: u8) -> bool {
     };
     let meta = first(&held.fields.meta, patch.meta.as_ref().map(Meta::hash), META);
     let limits = first(&held.fields.limits, patch.limits.as_ref().map(Limits::hash), LIMITS);
-    match (meta, limits, pass.read.filter(|read| read.id == id)) {
+    match (meta, limits, reconcile.read.filter(|read| read.id == id)) {
         (Some(0), Some(0), _) => true,
-        (Some(meta), Some(limits), Some(read)) => pass.thing.wish.may_write(meta | limits, read.stored),
+        (Some(meta), Some(limits), Some(read)) => reconcile.thing.wish.may_write(meta | limits, read.stored),
         _ => false,
     }
 }
@@ -143,46 +143,48 @@ impl State {
         self.unkey.makers.get(usize::from(id)).copied().flatten()
     }
 
-    /// What an object may take: an identity that was made for it, or that its policy allows to take as the last read of this pass
+    /// What an object may take: an identity that was made for it, or that its policy allows to take as the last read of this reconcile
     /// truly showed it. While the answer to a create is missing, what holds just the content that was sent cannot be told
     /// from what it made (docs/rules.md, not promised).
-    fn may_take(&self, pass: &Pass, id: u8) -> bool {
-        let Some(read) = pass.read.filter(|read| read.id == id) else { return self.maker(id) == Some(pass.thing.uid) };
-        let sent = pass.thing.mark().own().is_some_and(|claim| claim.hash == read.stored.content().hash());
-        let alike = sent && !read.stored.is_empty() && self.unanswered & (1 << pass.thing.uid) != 0;
+    fn may_take(&self, reconcile: &Reconcile, id: u8) -> bool {
+        let Some(read) = reconcile.read.filter(|read| read.id == id) else {
+            return self.maker(id) == Some(reconcile.thing.uid);
+        };
+        let sent = reconcile.thing.claim_state().own().is_some_and(|claim| claim.hash == read.stored.content().hash());
+        let alike = sent && !read.stored.is_empty() && self.unanswered & (1 << reconcile.thing.uid) != 0;
         // It met the create of that content, so it was to be taken; the edit came between that answer and the look.
-        let met = sent && pass.thing.wish.adopts() && self.met & (1 << pass.thing.uid) != 0;
-        alike || met || self.maker(id) == Some(pass.thing.uid) || pass.thing.wish.may_take(read.stored)
+        let met = sent && reconcile.thing.wish.adopts() && self.met & (1 << reconcile.thing.uid) != 0;
+        alike || met || self.maker(id) == Some(reconcile.thing.uid) || reconcile.thing.wish.may_take(read.stored)
     }
 
     /// What an object may delete without having recorded it: what was made for it. While the answer to a create is missing, what holds just
     /// the content that was sent cannot be told from what it made (docs/rules.md, not promised). What the policy would only have
     /// adopted is not its own (R7).
-    fn is_own(&self, pass: &Pass, id: u8) -> bool {
-        let read = pass.read.filter(|read| read.id == id);
+    fn is_own(&self, reconcile: &Reconcile, id: u8) -> bool {
+        let read = reconcile.read.filter(|read| read.id == id);
         let sent = |read: Identity| {
-            pass.thing.mark().own().is_some_and(|claim| claim.hash == read.stored.content().hash())
+            reconcile.thing.claim_state().own().is_some_and(|claim| claim.hash == read.stored.content().hash())
                 && !read.stored.is_empty()
         };
-        let alike = read.is_some_and(sent) && self.unanswered & (1 << pass.thing.uid) != 0;
-        alike || self.maker(id) == Some(pass.thing.uid)
+        let alike = read.is_some_and(sent) && self.unanswered & (1 << reconcile.thing.uid) != 0;
+        alike || self.maker(id) == Some(reconcile.thing.uid)
     }
 
     /// A call is about to be sent.
-    pub fn check_call(&mut self, at: usize, op: &Operator, pass: &Pass, call: &Call) {
-        let thing = &*pass.thing;
-        let gone = pass.session.gone().is_some();
+    pub fn check_call(&mut self, at: usize, op: &Operator, reconcile: &Reconcile, call: &Call) {
+        let thing = &*reconcile.thing;
+        let gone = reconcile.session.gone().is_some();
         self.check(gone || !thing.wish.controls.suspend, Broken::Suspended);
         self.check(gone || op.role_of(thing) == Role::Owner, Broken::Loser);
-        self.check(pass.key == op.key, Broken::OldKey);
-        let creates = matches!(call, Call::Create(_)) && thing.mark().own().is_some();
+        self.check(reconcile.key == op.key, Broken::OldKey);
+        let creates = matches!(call, Call::Create(_)) && thing.claim_state().own().is_some();
         self.check(!op.draining || gone || creates, Broken::Drained);
         let Some(wire) = Wire::of(call) else { return };
-        self.check(pass.saw, Broken::FreshLook);
+        self.check(reconcile.saw, Broken::FreshLook);
         match wire {
             Wire::Create(_) => {
                 self.check(!gone && !thing.is_deleting(), Broken::Live);
-                let own = thing.mark();
+                let own = thing.claim_state();
                 let Call::Create(wanted) = call else { return };
                 let claimed = thing.finalizer && own.own().is_some_and(|claim| claim.hash == *wanted.content_hash());
                 self.check(claimed, Broken::Claimed);
@@ -193,7 +195,7 @@ impl State {
                 let Stored { meta: wants_meta, limits: wants_limits } = thing.wish.fill.stored();
                 let asked = meta.is_none_or(|meta| meta == wants_meta) && limits.is_none_or(|l| l == wants_limits);
                 self.check(asked && !thing.wish.invalid, Broken::AsAsked);
-                self.check(may_write(pass, id, call, self.unkey.taken_by(thing.uid)), Broken::Looked);
+                self.check(may_write(reconcile, id, call, self.unkey.taken_by(thing.uid)), Broken::Looked);
             }
             Wire::Delete(id) => {
                 let alive = gone && self.kube.find(thing.uid).is_some() && !self.rewound;
@@ -202,7 +204,7 @@ impl State {
                 // What is given up is recorded still: it may only have been hidden.
                 let held = thing.record().and_then(|record| record.held.as_ref());
                 let recorded = held.is_some_and(|held| number_of(held.identity.id()) == id);
-                self.check(recorded || self.is_own(pass, id), Broken::OnlyOwn);
+                self.check(recorded || self.is_own(reconcile, id), Broken::OnlyOwn);
                 self.check(self.deleted[at] & (1 << id) == 0, Broken::Again);
                 self.deleted[at] |= 1 << id;
             }
@@ -215,7 +217,8 @@ impl State {
         let may = !before.is_deleting() && !before.wish.controls.suspend && op.role_of(before) == Role::Owner;
         self.check(may, Broken::ClaimOnly);
         let gives_up = |claim: &Claim| claim.given_up.clone();
-        let kept = before.held().is_some() && before.mark().own().is_none_or(|own| gives_up(own) == gives_up(claim));
+        let kept =
+            before.held().is_some() && before.claim_state().own().is_none_or(|own| gives_up(own) == gives_up(claim));
         self.check(kept || !self.outdated, Broken::Entered);
         let lives = self.unkey.live.is_some_and(|live| claim.given_up.as_ref().map(number_of) == Some(live.id));
         // A key that may only create cannot be told from an empty workspace: the create says so, and the id is taken back (R19).
@@ -223,37 +226,40 @@ impl State {
     }
 
     /// A status has been written over that of `before`.
-    pub fn check_status(&mut self, pass: &Pass, before: &Thing, report: &StatusUpdate) {
-        self.check(before.uid == pass.thing.uid, Broken::OtherUid);
+    pub fn check_status(&mut self, reconcile: &Reconcile, before: &Thing, report: &StatusUpdate) {
+        self.check(before.uid == reconcile.thing.uid, Broken::OtherUid);
         if let Some(id) = report.held.as_ref().map(|held| number_of(held.identity.id())) {
             let recorded =
                 before.record().and_then(|record| record.held.as_ref()).map(|held| number_of(held.identity.id()));
-            self.check(recorded == Some(id) || self.may_take(pass, id), Broken::Lawful);
+            self.check(recorded == Some(id) || self.may_take(reconcile, id), Broken::Lawful);
             // What is only adoptable when the object goes is let go (R7).
             let late = before.is_deleting() && recorded != Some(id) && report.held.as_ref().is_some_and(is_adopted);
             self.check(!late, Broken::Lawful);
-            self.check_fields(pass, before, report, recorded == Some(id));
+            self.check_fields(reconcile, before, report, recorded == Some(id));
         }
         if report.verdict.is_ready() {
-            let held = report.held.is_some() && !pass.thing.wish.invalid && report.generation == pass.thing.generation;
+            let held = report.held.is_some()
+                && !reconcile.thing.wish.invalid
+                && report.generation == reconcile.thing.generation;
             self.check(held, Broken::Ready);
-            let on = pass.thing.finalizer && pass.thing.mark().own().is_some();
+            let on = reconcile.thing.finalizer && reconcile.thing.claim_state().own().is_some();
             self.check(on, Broken::Protected);
         }
     }
 
     /// R18: a status says managed only of what was written, or found as it is wanted; and what it gives up is nobody's.
-    fn check_fields(&mut self, pass: &Pass, before: &Thing, report: &StatusUpdate, same: bool) {
+    fn check_fields(&mut self, reconcile: &Reconcile, before: &Thing, report: &StatusUpdate, same: bool) {
         let Some(held) = &report.held else { return };
         let (uid, id) = (before.uid, number_of(held.identity.id()));
         if !same && self.maker(id) != Some(uid) {
             self.unkey.release(uid, META | LIMITS);
         }
-        let read = pass.read.filter(|read| read.id == id).map(|read| read.stored);
-        let found = read.map_or(0, |stored| pass.thing.wish.finds(stored));
+        let read = reconcile.read.filter(|read| read.id == id).map(|read| read.stored);
+        let found = read.map_or(0, |stored| reconcile.thing.wish.finds(stored));
         // What the claim names was asked for by this object's own spec, before an edit if not now (R3).
-        let claimed = read
-            .is_some_and(|stored| pass.thing.mark().own().is_some_and(|claim| claim.hash == stored.content().hash()));
+        let claimed = read.is_some_and(|stored| {
+            reconcile.thing.claim_state().own().is_some_and(|claim| claim.hash == stored.content().hash())
+        });
         let recorded = before.record().and_then(|record| record.held.as_ref()).filter(|_| same);
         for (bit, field, was) in [
             (META, &held.fields.meta, recorded.map(|held| &held.fields.meta)),
@@ -264,7 +270,7 @@ impl State {
                 let lawful = was.is_some_and(Field::is_managed) || claimed || taken & bit != 0;
                 self.check(lawful, Broken::Looked);
                 self.unkey.take(uid, bit);
-            } else if !field.is_named() && pass.thing.wish.named() & bit == 0 {
+            } else if !field.is_named() && reconcile.thing.wish.named() & bit == 0 {
                 self.unkey.release(uid, bit);
             }
         }

@@ -27,7 +27,7 @@ const HOLDS_A: Stored = Stored { meta: 1, limits: 0 };
 const HOLDS_B: Stored = Stored { meta: 2, limits: 0 };
 
 const DELETE: May = May { delete: true, ..STILL };
-const ASK: May = May { poke: true, ..DELETE };
+const ASK: May = May { reconcile_request: true, ..DELETE };
 const REPLACE: May = May { create: true, strip: true, ..DELETE };
 const BASE: Config = Config::BASE;
 

@@ -40,7 +40,7 @@ seeded! {
     ReleaseOn404 => Released in "replica lag",
     /// Takes a write that was not answered for one that was refused (R4).
     LostIsRefused => InDoubt in "lost requests",
-    /// Forgets what was in flight when a pass was cut (ADR 0001).
+    /// Forgets what was in flight when a reconcile was cut (ADR 0001).
     ForgetInFlight => InDoubt in "lost requests",
     /// Lets the next 200 clear up every doubt (S37).
     ForgetDoubt => InDoubt in "lost requests",
@@ -82,7 +82,7 @@ seeded! {
     ForgetCreated => Released in "never adopts",
     /// Never lets go.
     NeverRelease => Truth in "lost requests",
-    /// Looks at Unkey in every pass (R12).
+    /// Looks at Unkey in every reconcile (R12).
     AlwaysLooks => Quiet in "lost requests",
     /// Looks again and again (R12).
     LooksWithoutEnd => Rests in "lost requests",
@@ -156,8 +156,8 @@ seeded! {
     ReplyToAnother => Released in "late answers",
     /// Forgets when an identity was last shown, and believes a replica that is behind (R4).
     ForgetsShown => Released in "late answers",
-    /// Protocol: begins a session although another one has the turn on the externalId (R8).
-    TurnIgnored => Lawful in "recreate and replace",
+    /// Protocol: begins a session although another one holds the lock on the externalId (R8).
+    LockIgnored => Lawful in "recreate and replace",
     /// Protocol: sends a call and does not note it before (R4).
     CallUnnoted => InDoubt in "lost requests",
     /// Protocol: lets an object go whose identity is to stay and does not note it before (R7).

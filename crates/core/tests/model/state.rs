@@ -3,7 +3,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
-use unkey_operator_core::{CrdSight, Entry};
+use unkey_operator_core::{CrdSight, OwnershipGate};
 
 use crate::kube::{Kube, Thing};
 use crate::operator::Operator;
@@ -13,7 +13,7 @@ use crate::unkey::{Right, Unkey};
 /// How much may still go wrong or be asked for. It is what makes the state space finite, besides time being relative.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Budget {
-    /// Edits, pokes, deletions and creations by users.
+    /// Edits, reconcile requests, deletions and creations by users.
     pub user: u8,
     /// Calls that go wrong.
     pub faults: u8,
@@ -21,7 +21,7 @@ pub struct Budget {
     pub strangers: u8,
     /// Processes that die and start anew.
     pub crashes: u8,
-    /// Passes that end in the middle: a dropped future, an answer of the API server that is lost.
+    /// Reconciles that end in the middle: a dropped future, an answer of the API server that is lost.
     pub cuts: u8,
     /// Root keys that are swapped.
     pub keys: u8,
@@ -97,8 +97,8 @@ impl State {
     }
 
     /// Whether an object that owns nothing may come to own an identity, as this process sees it.
-    pub fn entry(&self, op: &Operator) -> Entry {
-        if self.outdated { Entry::Outdated } else { op.entry() }
+    pub fn ownership_gate(&self, op: &Operator) -> OwnershipGate {
+        if self.outdated { OwnershipGate::Outdated } else { op.ownership_gate() }
     }
 
     pub fn excuse(&mut self, uid: u8) {

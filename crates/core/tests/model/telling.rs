@@ -1,25 +1,27 @@
-//! A status that says that work waits (R24), as `controller::overdue` writes it: by who has the turn, at any moment between two passes or while
+//! A status that says that work waits (R24), as `controller::overdue` writes it: by who holds the lock, at any moment between two reconciles or while
 //! one waits for an answer. When is the controller's affair; here it may be at every moment.
 
 use std::sync::Arc;
 
 use unkey_operator_core::StatusUpdate;
-use unkey_operator_core::session::{Memory, Session, waiting};
+use unkey_operator_core::session::{Records, Session, waiting};
 
-use crate::around::Around;
 use crate::configs::Config;
+use crate::environment::ModelEnvironment;
 use crate::kube::{Patched, Thing};
-use crate::operator::{Operator, Pass};
+use crate::operator::{Operator, Reconcile};
 use crate::state::State;
 use crate::words::uid;
 
 impl State {
     /// What a process would say of the object in this slot, and the version that it has in view.
     pub fn overdue(&self, config: &Config, op: &Operator, slot: usize) -> Option<(Arc<Thing>, StatusUpdate)> {
-        let (thing, key) = match &op.pass {
+        let (thing, key) = match &op.reconcile {
             None => (op.cache[slot].clone()?, op.key),
-            Some(pass) if pass.waiting.is_some() && pass.slot == slot && can_tell(&pass.session) => {
-                (Arc::clone(&pass.thing), pass.key)
+            Some(reconcile)
+                if reconcile.waiting.is_some() && reconcile.slot == slot && can_tell(&reconcile.session) =>
+            {
+                (Arc::clone(&reconcile.thing), reconcile.key)
             }
             Some(_) => return None,
         };
@@ -29,10 +31,10 @@ impl State {
         let object_state =
             op.object_state.iter().find(|(uid, _)| *uid == thing.uid).map(|(_, object_state)| object_state.clone());
         let mut object_state = object_state.unwrap_or_default();
-        let around = Around {
+        let environment = ModelEnvironment {
             now,
             role: op.role(thing.uid),
-            entry: self.entry(op),
+            ownership_gate: self.ownership_gate(op),
             workspace: &op.workspace,
             cache: &op.cache,
             thing: &thing,
@@ -41,8 +43,8 @@ impl State {
             permitted: true,
             seeded: None,
         };
-        let memory = Memory { known: &mut known, object_state: &mut object_state };
-        let report = waiting(&object, memory, &around, (Operator::policy(key), config.crd()), None);
+        let memory = Records { known: &mut known, object_state: &mut object_state };
+        let report = waiting(&object, memory, &environment, (Operator::policy(key), config.crd()), None);
         let report = match config.seeded {
             None => report,
             Some(seeded) => seeded.overdue(report, &object),
@@ -62,7 +64,7 @@ impl State {
         self.writes += 1;
         let mut known = op.known.clone();
         let policy = Arc::clone(Operator::policy(op.key));
-        let view = Pass {
+        let view = Reconcile {
             slot,
             thing: Arc::clone(&thing),
             session: Session::start(uid(thing.uid), policy, config.crd(), &mut known),
@@ -77,8 +79,8 @@ impl State {
         self.supersede(config, slot, &before);
         if after.uid == thing.uid {
             op.shown(slot, &after);
-            if let Some(pass) = &mut op.pass {
-                pass.thing = after;
+            if let Some(reconcile) = &mut op.reconcile {
+                reconcile.thing = after;
             }
         }
         self.ops[at] = Arc::new(op);

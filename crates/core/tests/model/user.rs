@@ -55,7 +55,7 @@ impl State {
         } else {
             acts.extend(config.wishes.iter().filter(|wish| **wish != thing.wish).map(|wish| Act::Edit(*wish)));
             acts.extend(config.may.delete.then_some(Act::Delete));
-            acts.extend(config.may.poke.then_some(Act::Poke));
+            acts.extend(config.may.reconcile_request.then_some(Act::Poke));
         }
         acts.extend((config.guarded && !self.going).then_some(Act::RemoveType));
         acts.extend((config.may.strip && thing.finalizer).then_some(Act::Strip));
@@ -88,8 +88,8 @@ impl State {
                 thing.generation += 1;
             }
             Act::Poke => {
-                self.kube.pokes += 1;
-                thing.poke = Some(self.kube.pokes);
+                self.kube.reconcile_requests += 1;
+                thing.reconcile_request = Some(self.kube.reconcile_requests);
             }
             Act::Delete if !thing.finalizer => {
                 self.kube.slots[slot] = None;
@@ -134,7 +134,7 @@ impl State {
                 generation: 1,
                 held: Some(held),
                 deletion: Some(DeletionPolicy::Delete),
-                handled_poke: None,
+                handled_request: None,
                 shown,
             };
             thing.status = Some((ELSEWHERE, record));
@@ -281,7 +281,7 @@ impl State {
             op.deliver(slot, &self.kube, self.now, config.seeded);
             if op.begin(Target::Object(slot), config.crd()) {
                 self.next(config, &mut op);
-                op.end_pass(false, self.now);
+                op.end_reconcile(false, self.now);
             }
         }
         self.ops[at] = Arc::new(op);
@@ -289,19 +289,19 @@ impl State {
 
     /// What was seen in a tick before is no fresh look.
     fn looks_age(&mut self, at: usize) {
-        if self.ops[at].pass.is_some()
-            && let Some(pass) = &mut Arc::make_mut(&mut self.ops[at]).pass
+        if self.ops[at].reconcile.is_some()
+            && let Some(reconcile) = &mut Arc::make_mut(&mut self.ops[at]).reconcile
         {
-            pass.saw = false;
+            reconcile.saw = false;
         }
     }
 
     /// Nobody waits for an answer longer than an attempt lasts.
     fn time_out(&mut self, config: &Config, at: usize) {
         let due = |waiting: &Waiting| self.now - waiting.begun > ATTEMPT;
-        if self.ops[at].pass.as_ref().and_then(|pass| pass.waiting.as_deref()).is_some_and(due) {
+        if self.ops[at].reconcile.as_ref().and_then(|reconcile| reconcile.waiting.as_deref()).is_some_and(due) {
             let op = Arc::make_mut(&mut self.ops[at]);
-            if let Some(waiting) = op.pass.as_mut().and_then(|pass| pass.waiting.as_mut()) {
+            if let Some(waiting) = op.reconcile.as_mut().and_then(|reconcile| reconcile.waiting.as_mut()) {
                 waiting.reply = failed(Effect::Unknown, Cause::Unavailable);
             }
             self.arrive(config, at);

@@ -7,7 +7,7 @@ use unkey_operator_core::{
     Confirmed, Content, Controls, Desired, ExternalId, IdentityId, Limits, Meta, Spec, SpecError, Uid, lossless,
 };
 
-/// The one externalId of the model: passes over different ones share nothing but the root key.
+/// The one externalId of the model: reconciles over different ones share nothing but the root key.
 pub const EXTERNAL_ID: &str = "e";
 
 /// Uids and ids that a history can use up; the budgets keep it far below.

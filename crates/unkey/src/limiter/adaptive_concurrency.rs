@@ -76,7 +76,7 @@ impl AdaptiveConcurrency {
     }
 
     /// What was learned of one that began at `begun`.
-    pub(super) fn learns(&mut self, now: Duration, begun: Duration, signal: Signal) {
+    pub(super) fn on_response(&mut self, now: Duration, begun: Duration, signal: Signal) {
         let fair = self.cut_at.is_none_or(|cut| begun > cut);
         self.failures = if signal == Signal::Failed { self.failures.saturating_add(1) } else { 0 };
         match signal {

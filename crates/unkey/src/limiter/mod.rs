@@ -148,14 +148,14 @@ impl Budget {
     }
 
     /// Takes what one call needs.
-    pub fn takes(&mut self, now: Duration) {
+    pub fn reserve(&mut self, now: Duration) {
         self.rate.take(now);
         self.pace.bucket().take(now);
         self.flow.begins();
     }
 
     /// It was not used: nothing was sent.
-    pub fn gives_back(&mut self) {
+    pub fn refund(&mut self) {
         self.rate.give_back();
         self.pace.bucket().give_back();
         self.flow.over();
@@ -172,7 +172,7 @@ impl Budget {
     }
 
     /// It was dropped without an answer.
-    pub fn loses(&mut self, sent: &Sent) {
+    pub fn cancel(&mut self, sent: &Sent) {
         self.flow.over();
         self.probe_is_lost(sent);
     }
@@ -187,14 +187,14 @@ impl Budget {
     }
 
     /// It was answered, or failed.
-    pub fn learns(&mut self, now: Duration, sent: &Sent, error: Option<&Arc<Error>>, heard: Heard) {
+    pub fn on_response(&mut self, now: Duration, sent: &Sent, error: Option<&Arc<Error>>, heard: Heard) {
         self.flow.over();
-        self.pace.hears(now, sent.begun, heard);
+        self.pace.on_response(now, sent.begun, heard);
         let own = &mut self.operations[index(sent.operation)];
         let Some(error) = error else {
             self.key.passes();
             own.passes();
-            self.flow.learns(now, sent.begun, Signal::Fine);
+            self.flow.on_response(now, sent.begun, Signal::Fine);
             return;
         };
         match error.class() {
@@ -214,21 +214,21 @@ impl Budget {
                 self.paused_until = self.paused_until.max(now + pause);
                 self.rate.empty(self.paused_until);
                 self.pace.bucket().empty(self.paused_until);
-                self.flow.learns(now, sent.begun, Signal::TooOften);
+                self.flow.on_response(now, sent.begun, Signal::TooOften);
                 self.probe_is_lost(sent);
             }
             Class::Transient | Class::UnknownOutcome | Class::Credential | Class::Misconfigured => {
                 // Of a page that is too large the size is to blame, not the load.
                 let too_large = matches!(error.fault(), Fault::TooLarge { .. } | Fault::Unreadable { .. });
                 if !too_large && sent.operation != Operation::List {
-                    self.flow.learns(now, sent.begun, Signal::Failed);
+                    self.flow.on_response(now, sent.begun, Signal::Failed);
                 }
                 self.probe_is_lost(sent);
             }
             Class::NotFound | Class::Conflict | Class::Terminal { .. } => {
                 self.key.passes();
                 own.passes();
-                self.flow.learns(now, sent.begun, Signal::Fine);
+                self.flow.on_response(now, sent.begun, Signal::Fine);
             }
         }
     }

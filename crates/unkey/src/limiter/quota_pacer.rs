@@ -59,7 +59,7 @@ impl QuotaPacer {
     }
 
     /// What was heard from a call that began at `begun`.
-    pub(super) fn hears(&mut self, now: Duration, begun: Duration, heard: Heard) {
+    pub(super) fn on_response(&mut self, now: Duration, begun: Duration, heard: Heard) {
         let told = match heard {
             Heard::Nothing => return,
             Heard::Limit(told) if told.limit > 0 => told,

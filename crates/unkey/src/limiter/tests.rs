@@ -10,19 +10,19 @@ fn bounds(concurrent: u16, per_second: u32) -> Bounds {
 
 /// Takes as many calls as may be sent at `now`, up to `most`.
 fn burst(budget: &mut Budget, now: Duration, most: usize) -> usize {
-    let takes = |_: &usize| {
+    let reserve = |_: &usize| {
         let ready = budget.ready(now) == Ready::Now;
         if ready {
-            budget.takes(now);
+            budget.reserve(now);
         }
         ready
     };
-    (0..most).take_while(takes).count()
+    (0..most).take_while(reserve).count()
 }
 
 fn sends(budget: &mut Budget, now: Duration, operation: Operation) -> Sent {
     assert_eq!(budget.ready(now), Ready::Now);
-    budget.takes(now);
+    budget.reserve(now);
     budget.sends(now, operation).expect("no breaker is open")
 }
 
@@ -42,7 +42,7 @@ fn forbidden() -> Arc<Error> {
 /// One whole call, answered at once.
 fn call(budget: &mut Budget, now: Duration, operation: Operation, error: Option<&Arc<Error>>) {
     let sent = sends(budget, now, operation);
-    budget.learns(now, &sent, error, Heard::Nothing);
+    budget.on_response(now, &sent, error, Heard::Nothing);
 }
 
 #[test]
@@ -60,12 +60,12 @@ fn a_rate_of_zero_is_none_and_what_was_not_used_comes_back() {
     let mut free = Budget::new(bounds(4, 0));
     assert_eq!((burst(&mut free, ms(0), 9), free.ready(ms(0))), (4, Ready::AfterAnother));
     assert_eq!(free.standing(ms(0)).tokens, None);
-    free.gives_back();
+    free.refund();
     assert_eq!(free.ready(ms(0)), Ready::Now);
 
     let mut paced = Budget::new(bounds(1000, 1));
     assert_eq!((burst(&mut paced, ms(0), 9), paced.ready(ms(0))), (2, Ready::At(ms(1_000))));
-    paced.gives_back();
+    paced.refund();
     assert_eq!((paced.standing(ms(0)).tokens, paced.ready(ms(0))), (Some(1.0), Ready::Now));
 }
 
@@ -77,7 +77,7 @@ fn a_429_stops_everything_and_then_calls_go_out_one_by_one() {
     assert!(budget.is_paused(ms(7_999)) && !budget.is_paused(ms(8_000)));
     // Those that were under way go on, and say nothing of the pause.
     for sent in &others {
-        budget.learns(ms(2_000), sent, None, Heard::Nothing);
+        budget.on_response(ms(2_000), sent, None, Heard::Nothing);
     }
     assert_eq!(budget.ready(ms(3_000)), Ready::At(ms(8_000)));
     assert_eq!(burst(&mut budget, ms(8_000), 9), 1, "no burst and one at a time");
@@ -87,7 +87,7 @@ fn a_429_stops_everything_and_then_calls_go_out_one_by_one() {
     let mut budget = Budget::new(bounds(16, 50));
     let late = sends(&mut budget, ms(0), Operation::Get);
     call(&mut budget, ms(0), Operation::Create, Some(&answered(429, "rate_limited", Some(ms(7_000)))));
-    budget.learns(ms(100), &late, Some(&answered(429, "rate_limited", None)), Heard::Nothing);
+    budget.on_response(ms(100), &late, Some(&answered(429, "rate_limited", None)), Heard::Nothing);
     assert_eq!(budget.ready(ms(6_999)), Ready::At(ms(7_000)));
 }
 
@@ -97,7 +97,7 @@ fn failures_leave_fewer_at_a_time_once_per_round_trip_and_answers_more_again() {
     let failed = answered(503, "service_unavailable", None);
     let round: Vec<Sent> = (0..16).map(|_| sends(&mut budget, ms(0), Operation::Create)).collect();
     for sent in &round {
-        budget.learns(ms(50), sent, Some(&failed), Heard::Nothing);
+        budget.on_response(ms(50), sent, Some(&failed), Heard::Nothing);
     }
     assert_eq!(budget.standing(ms(50)).concurrency, 11, "sixteen failures of one round are one sign");
     for at in 1..20 {
@@ -128,7 +128,7 @@ fn slowness_leaves_a_quarter_and_becomes_usual() {
     let mut slow = |budget: &mut Budget, took: Duration| {
         let sent = sends(budget, now, Operation::Create);
         now += took;
-        budget.learns(now, &sent, None, Heard::Nothing);
+        budget.on_response(now, &sent, None, Heard::Nothing);
         budget.standing(now).concurrency
     };
     assert_eq!(slow(&mut budget, ms(20)), 16);
@@ -146,10 +146,10 @@ fn a_refused_key_is_asked_for_by_one_probe_at_a_time() {
     let mut budget = Budget::new(bounds(16, 0));
     call(&mut budget, ms(0), Operation::Create, Some(&unauthorized()));
     let refused = |budget: &mut Budget, now| {
-        budget.takes(now);
+        budget.reserve(now);
         let result = budget.sends(now, Operation::Get);
         if result.is_err() {
-            budget.gives_back();
+            budget.refund();
         }
         result
     };
@@ -157,13 +157,13 @@ fn a_refused_key_is_asked_for_by_one_probe_at_a_time() {
     assert_eq!((why.to_string(), wait), (unauthorized().to_string(), ms(1)));
     let probe = refused(&mut budget, ms(10_000)).expect("a probe");
     assert!(refused(&mut budget, ms(10_000)).is_err(), "one at a time");
-    budget.loses(&probe);
+    budget.cancel(&probe);
     let probe = refused(&mut budget, ms(10_001)).expect("the lost one counts for nothing");
-    budget.learns(ms(10_100), &probe, Some(&unauthorized()), Heard::Nothing);
+    budget.on_response(ms(10_100), &probe, Some(&unauthorized()), Heard::Nothing);
     assert!(refused(&mut budget, ms(30_099)).is_err(), "twice as long");
     let probe = refused(&mut budget, ms(30_100)).expect("a probe");
     // Any answer but a refusal of the key is one of a key that is good.
-    budget.learns(ms(30_200), &probe, Some(&answered(404, "identity_not_found", None)), Heard::Nothing);
+    budget.on_response(ms(30_200), &probe, Some(&answered(404, "identity_not_found", None)), Heard::Nothing);
     assert!(budget.standing(ms(30_200)).key.is_none());
     assert_eq!(burst(&mut budget, ms(30_200), 16), 16, "everything was given back");
 }
@@ -178,9 +178,9 @@ fn three_refusals_in_a_row_stop_one_operation_and_no_other() {
     call(&mut budget, ms(0), Operation::Update, Some(&forbidden()));
     assert_eq!(budget.standing(ms(0)).operations, [Operation::Update]);
     call(&mut budget, ms(1), Operation::Create, None);
-    budget.takes(ms(1));
+    budget.reserve(ms(1));
     assert!(budget.sends(ms(1), Operation::Update).is_err());
-    budget.gives_back();
+    budget.refund();
     call(&mut budget, ms(10_000), Operation::Update, None);
     assert_eq!(budget.standing(ms(10_000)).operations, []);
 }
@@ -191,14 +191,14 @@ fn another_key_is_not_refused_not_paused_and_has_its_own_limit() {
     let under_way = sends(&mut budget, ms(0), Operation::Create);
     let told = RateLimit { limit: 6, remaining: 0, reset: ms(30_000) };
     let sent = sends(&mut budget, ms(0), Operation::Create);
-    budget.learns(ms(0), &sent, Some(&answered(429, "rate_limited", Some(ms(60_000)))), Heard::Limit(told));
+    budget.on_response(ms(0), &sent, Some(&answered(429, "rate_limited", Some(ms(60_000)))), Heard::Limit(told));
     budget.key.is_refused(ms(0), unauthorized(), false);
     budget.key_changed();
     let standing = budget.standing(ms(0));
     assert_eq!((standing.limit, standing.paused, standing.in_flight), (None, false, 1));
     assert!(standing.key.is_none() && standing.tokens.is_none());
     assert_eq!(burst(&mut budget, ms(0), 99), 15, "what is under way counts");
-    budget.loses(&under_way);
+    budget.cancel(&under_way);
 }
 
 #[test]
@@ -215,14 +215,14 @@ fn the_limit_is_followed_as_it_is_told_and_forgotten_when_it_goes() {
     let mut budget = Budget::new(bounds(100, 0));
     let told = |limit, remaining| Heard::Limit(RateLimit { limit, remaining, reset: ms(30_000) });
     let sent = sends(&mut budget, ms(0), Operation::Create);
-    budget.learns(ms(0), &sent, None, told(6_000, 5_990));
+    budget.on_response(ms(0), &sent, None, told(6_000, 5_990));
     // Half of 6,000 with bursts of 10: 2,980 a minute, and what was sent in the dark counts as the first burst.
     assert_eq!(burst(&mut budget, ms(1), 99), 1);
     assert_eq!(burst(&mut budget, ms(1_000), 99), 10);
     let Ready::At(next) = budget.ready(ms(1_000)) else { panic!("a rate holds") };
     assert_eq!(next.as_millis(), 1_020);
     let sent = sends(&mut budget, ms(2_000), Operation::Create);
-    budget.learns(ms(2_000), &sent, None, Heard::NoLimit);
+    budget.on_response(ms(2_000), &sent, None, Heard::NoLimit);
     assert_eq!((budget.standing(ms(2_000)).limit, budget.ready(ms(2_000))), (None, Ready::Now));
 }
 
@@ -232,7 +232,7 @@ fn the_last_fifth_is_left_to_the_others() {
     let told = |remaining| Heard::Limit(RateLimit { limit: 600, remaining, reset: ms(30_000) });
     let mut now = ms(0);
     let sent = sends(&mut budget, now, Operation::Create);
-    budget.learns(now, &sent, None, told(400));
+    budget.on_response(now, &sent, None, told(400));
     while let Ready::Now = budget.ready(now) {
         call(&mut budget, now, Operation::Create, None);
     }
@@ -240,7 +240,7 @@ fn the_last_fifth_is_left_to_the_others() {
     let mut waits = Vec::new();
     for remaining in [121, 120, 120, 120, 121, 120] {
         let sent = sends(&mut budget, now, Operation::Create);
-        budget.learns(now, &sent, None, told(remaining));
+        budget.on_response(now, &sent, None, told(remaining));
         let next = match budget.ready(now) {
             Ready::At(at) => at,
             other => panic!("{other:?}"),
@@ -253,13 +253,13 @@ fn the_last_fifth_is_left_to_the_others() {
     let slowest = waits[3];
     for _ in 0..2_000 {
         let sent = sends(&mut budget, now, Operation::Create);
-        budget.learns(now, &sent, None, told(400));
+        budget.on_response(now, &sent, None, told(400));
         if let Ready::At(at) = budget.ready(now) {
             now = at;
         }
     }
     let sent = sends(&mut budget, now, Operation::Create);
-    budget.learns(now, &sent, None, told(400));
+    budget.on_response(now, &sent, None, told(400));
     let Ready::At(next) = budget.ready(now) else { panic!("a rate holds") };
     assert!(
         next.saturating_sub(now).as_millis() < slowest && next.saturating_sub(now).as_millis() == 204,

@@ -36,11 +36,11 @@ impl Index {
 
     /// A few identities recorded under `mark`: those that stay before those that leave, old before young.
     pub fn canaries(&self, mark: &KeyMark) -> Vec<(ExternalId, IdentityId)> {
-        let slots = lock(&self.slots);
-        let mut found: Vec<_> = slots
+        let entries = lock(&self.entries);
+        let mut found: Vec<_> = entries
             .iter()
-            .flat_map(|(external_id, slot)| {
-                slot.claims.entries().iter().map(move |entry| (external_id, &entry.claimant))
+            .flat_map(|(external_id, indexed)| {
+                indexed.claims.entries().iter().map(move |entry| (external_id, &entry.claimant))
             })
             .filter(|(_, claimant)| claimant.credential.as_deref() == mark.as_deref())
             .filter_map(|(external_id, claimant)| {

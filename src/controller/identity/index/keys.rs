@@ -9,7 +9,7 @@ impl Index {
     pub fn credential_changes(&self, credential: KeyMark, now: Mono) {
         lock(&self.workspace).key_changed(credential, now);
         self.nobody_was_asked();
-        for known in lock(&self.slots).values().filter_map(|slot| slot.known.as_ref()) {
+        for known in lock(&self.entries).values().filter_map(|indexed| indexed.known.as_ref()) {
             lock(known).forget_reads(now);
         }
     }
@@ -22,7 +22,7 @@ impl Index {
 
     /// There is still no root key, and now for this reason: what waits for one says so.
     pub fn missing_key_changes(&self, why: &str) {
-        self.memories.for_each_in_use(|memory| memory.object_state.missing_key_changes(why));
+        self.object_memories.for_each_in_use(|memory| memory.object_state.missing_key_changes(why));
         self.wake_all();
     }
 }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::super::raw::RawIdentity;
-use super::{Entry, Facts, Index, Ref, Slot, lock};
+use super::{Entry, Facts, IdentityRef, Index, IndexEntry, lock};
 use crate::controller::runtime::clock::millis;
 use crate::domain::{ExternalId, Mono, Uid};
 
@@ -19,13 +19,13 @@ pub enum Plan {
     Queued(Mono),
     /// The queue comes back to it at that moment.
     At(Mono),
-    /// It waits for the turn on its externalId, and is woken when that is free.
-    Turn,
+    /// It waits for the lock on its externalId, and is woken when that is free.
+    KeyLock,
     /// It waits for a permit, and is woken when one is granted.
     Permit,
     /// It waits for a change of something else, and is woken by that: the owner of its externalId, the root key, a proof.
     Change,
-    /// The last pass found nothing to do.
+    /// The last reconcile found nothing to do.
     Nothing,
 }
 
@@ -33,7 +33,7 @@ pub enum Plan {
 #[derive(Debug)]
 pub struct Rescued {
     /// The object.
-    pub at: Ref,
+    pub at: IdentityRef,
     /// What had been planned for it.
     pub plan: Plan,
 }
@@ -51,12 +51,19 @@ impl Plan {
     }
 
     /// `awake`: when the process last stood still.
-    fn is_lost(self, slot: &Slot, uid: &Uid, now: Mono, awake: Mono, waits_for_permit: &impl Fn(&Uid) -> bool) -> bool {
+    fn is_lost(
+        self,
+        indexed: &IndexEntry,
+        uid: &Uid,
+        now: Mono,
+        awake: Mono,
+        waits_for_permit: &impl Fn(&Uid) -> bool,
+    ) -> bool {
         let is_late = |at: Mono| now >= at.max(awake).after(LATE_MS);
         match self {
             Self::Change => false,
             Self::Queued(at) | Self::At(at) => is_late(at),
-            Self::Turn => slot.claims.is_free(),
+            Self::KeyLock => indexed.claims.is_free(),
             // What was reserved for it may have gone to another meanwhile; the queue comes to it all the same.
             Self::Permit => !waits_for_permit(uid) && (awake == Mono::ZERO || is_late(awake)),
             Self::Nothing => true,
@@ -67,13 +74,13 @@ impl Plan {
 impl Index {
     /// Has everything looked at again.
     pub fn wake_all(&self) {
-        for entry in lock(&self.slots).values_mut().flat_map(|slot| slot.claims.entries_mut()) {
+        for entry in lock(&self.entries).values_mut().flat_map(|indexed| indexed.claims.entries_mut()) {
             self.hand_over(&mut entry.extra);
         }
     }
 
     /// Has an object looked at again.
-    pub fn wake(&self, at: Ref) {
+    pub fn wake(&self, at: IdentityRef) {
         // The receiver lives as long as the controller; after that nothing needs waking.
         let _ = self.wake.send(at);
     }
@@ -83,12 +90,12 @@ impl Index {
         self.wake(entry.at.to_ref());
     }
 
-    /// A pass over the object begins.
+    /// A reconcile over the object begins.
     pub fn runs(&self, external_id: &ExternalId, uid: &Uid) {
         self.with_entry(external_id, uid, |entry| (entry.extra.plan, entry.extra.running) = (Plan::Nothing, true));
     }
 
-    /// A pass over the object has ended like that. What was handed to the queue meanwhile stays there.
+    /// A reconcile over the object has ended like that. What was handed to the queue meanwhile stays there.
     pub fn plans(&self, external_id: &ExternalId, uid: &Uid, plan: Plan) {
         self.with_entry(external_id, uid, |entry| {
             if !matches!(entry.extra.plan, Plan::Queued(_)) {
@@ -97,17 +104,17 @@ impl Index {
         });
     }
 
-    /// The queue has come to the object, and another pass has the turn: for as long as that takes, which may be longer than the queue ever is late.
-    pub fn waits_for_turn(&self, external_id: &ExternalId, uid: &Uid) {
-        self.with_entry(external_id, uid, |entry| entry.extra.plan = Plan::Turn);
+    /// The queue has come to the object, and another reconcile holds the lock: for as long as that takes, which may be longer than the queue ever is late.
+    pub fn waits_for_lock(&self, external_id: &ExternalId, uid: &Uid) {
+        self.with_entry(external_id, uid, |entry| entry.extra.plan = Plan::KeyLock);
     }
 
-    /// The pass is over. If it was dropped in the middle, nothing is planned any more.
+    /// The reconcile is over. If it was dropped in the middle, nothing is planned any more.
     pub fn drops(&self, external_id: &ExternalId, uid: &Uid) {
         let now = self.clock.now();
         self.with_entry(external_id, uid, |entry| {
             entry.extra.running = false;
-            // The queue runs one pass at a time over an object: only now can it come to this one.
+            // The queue runs one reconcile at a time over an object: only now can it come to this one.
             if let Plan::Queued(at) = &mut entry.extra.plan {
                 *at = now;
             }
@@ -120,8 +127,8 @@ impl Index {
     }
 
     pub(super) fn with_entry(&self, external_id: &ExternalId, uid: &Uid, change: impl FnOnce(&mut Entry)) {
-        let mut slots = lock(&self.slots);
-        if let Some(entry) = slots.get_mut(external_id).and_then(|slot| slot.claims.get_mut(uid)) {
+        let mut entries = lock(&self.entries);
+        if let Some(entry) = entries.get_mut(external_id).and_then(|indexed| indexed.claims.get_mut(uid)) {
             change(entry);
         }
     }
@@ -130,17 +137,17 @@ impl Index {
     /// `waits_for_permit`: whether a uid waits for a permit or has one reserved. Looks at each object once; at rest it does nothing else.
     pub fn rescue(&self, now: Mono, awake: Mono, waits_for_permit: impl Fn(&Uid) -> bool) -> Vec<Rescued> {
         let mut rescued = Vec::new();
-        for slot in lock(&self.slots).values_mut() {
-            for at in 0..slot.claims.entries().len() {
-                let entry = &slot.claims.entries()[at];
+        for indexed in lock(&self.entries).values_mut() {
+            for at in 0..indexed.claims.entries().len() {
+                let entry = &indexed.claims.entries()[at];
                 if !entry.extra.behind
                     || entry.extra.running
-                    || !entry.extra.plan.is_lost(slot, &entry.claimant.uid, now, awake, &waits_for_permit)
+                    || !entry.extra.plan.is_lost(indexed, &entry.claimant.uid, now, awake, &waits_for_permit)
                 {
                     continue;
                 }
                 let plan = entry.extra.plan;
-                let entry = &mut slot.claims.entries_mut()[at].extra;
+                let entry = &mut indexed.claims.entries_mut()[at].extra;
                 entry.plan = Plan::Queued(now);
                 rescued.push(Rescued { at: entry.at.to_ref(), plan });
             }

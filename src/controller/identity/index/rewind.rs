@@ -14,7 +14,7 @@ impl Index {
 
     /// True if a listing that shows `object` undoes what a reply or the watch has shown of it: `before`, as the watch last showed it.
     pub fn is_undone(&self, object: &RawIdentity, before: Option<&RawIdentity>) -> bool {
-        let replied = self.memories.newest(object.uid());
+        let replied = self.object_memories.newest(object.uid());
         let known = [replied.as_deref(), before.filter(|before| before.uid() == object.uid())];
         let now = object.progress();
         known.into_iter().flatten().any(|known| known.progress().is_undone(&now))
@@ -26,9 +26,9 @@ impl Index {
         let memory = self.memory(object.uid());
         let mut memory = lock(&memory);
         (memory.newest, memory.released, memory.stripped) = (None, false, false);
-        let mut slots = lock(&self.slots);
-        let slot = slots.entry(object.external_id().clone()).or_default();
-        let known = self.known(slot);
+        let mut entries = lock(&self.entries);
+        let indexed = entries.entry(object.external_id().clone()).or_default();
+        let known = self.known(indexed);
         domain::rewound(object.uid(), &mut lock(&known), &mut memory.object_state, self.clock.now());
     }
 }

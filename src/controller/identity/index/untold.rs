@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use super::super::raw::RawIdentity;
-use super::{Index, Place, Ref, Turn, lock};
+use super::{IdentityRef, Index, KeyLock, ObjectName, lock};
 use crate::api::{ConditionType, IdentityStatus};
 use crate::domain::{Claimant, ExternalId, Uid};
 
@@ -20,7 +20,7 @@ struct One {
     /// Not to be looked at before.
     next: Option<Instant>,
     external_id: ExternalId,
-    at: Place,
+    at: ObjectName,
 }
 
 /// An object whose status has been out of date for long.
@@ -28,10 +28,10 @@ struct One {
 pub struct Overdue {
     /// Its uid.
     pub uid: Uid,
-    /// The externalId whose turn it needs.
+    /// The externalId whose lock it needs.
     pub external_id: ExternalId,
     /// Where it is.
-    pub at: Ref,
+    pub at: IdentityRef,
 }
 
 /// True if there is a status of ours that does not speak of what the object asks for now: of another generation, or ready without an identity.
@@ -56,7 +56,7 @@ impl Untold {
             since: Instant::now(),
             next: None,
             external_id: object.external_id().clone(),
-            at: Place::of(object),
+            at: ObjectName::of(object),
         });
     }
 
@@ -99,19 +99,19 @@ impl Index {
         }
     }
 
-    /// The turn on `external_id` if nobody has it, to write a status. Whoever comes meanwhile is woken when it ends, and keeps what is
+    /// The lock on `external_id` if nobody has it, to write a status. Whoever comes meanwhile is woken when it ends, and keeps what is
     /// reserved for it.
-    pub fn telling_turn(&self, external_id: &ExternalId) -> Option<Turn<'_>> {
-        let mut slots = lock(&self.slots);
-        let slot = slots.get_mut(external_id)?;
-        if !slot.claims.try_telling() {
+    pub fn lock_to_tell(&self, external_id: &ExternalId) -> Option<KeyLock<'_>> {
+        let mut entries = lock(&self.entries);
+        let indexed = entries.get_mut(external_id)?;
+        if !indexed.claims.try_telling() {
             return None;
         }
-        Some(self.turn(external_id, slot))
+        Some(self.key_lock(external_id, indexed))
     }
 
-    /// The turn is taken only for a status to be written.
+    /// The lock is held only for a status to be written.
     pub fn is_telling(&self, external_id: &ExternalId) -> bool {
-        lock(&self.slots).get(external_id).is_some_and(|slot| slot.claims.is_telling())
+        lock(&self.entries).get(external_id).is_some_and(|indexed| indexed.claims.is_telling())
     }
 }

@@ -15,14 +15,14 @@ pub struct Unwritten {
 impl Index {
     /// True if Kubernetes refuses a write to the object at the moment.
     pub fn is_refused(&self, uid: &Uid) -> bool {
-        self.memories.peek(uid, |memory| !memory.object_state.refusals.is_empty())
+        self.object_memories.peek(uid, |memory| !memory.object_state.refusals.is_empty())
     }
 
     /// What is refused at the moment.
     pub fn unwritten(&self) -> Unwritten {
         let mut refused = KubeWrite::ALL.map(|write| (write, 0));
         let mut untold: Vec<(Uid, String)> = Vec::new();
-        self.memories.each(|uid, memory| {
+        self.object_memories.each(|uid, memory| {
             let refusals = &memory.object_state.refusals;
             for (write, count) in &mut refused {
                 *count += usize::from(refusals.of(*write).is_some());
@@ -31,8 +31,8 @@ impl Index {
         });
         // No place is looked up unless there is something to tell.
         let place = |uid: &Uid| {
-            let slots = lock(&self.slots);
-            let entries = slots.values().flat_map(|slot| slot.claims.entries());
+            let entries = lock(&self.entries);
+            let entries = entries.values().flat_map(|indexed| indexed.claims.entries());
             entries.into_iter().find(|entry| entry.claimant.uid == *uid).map(|entry| entry.extra.at.0.to_string())
         };
         let mut untold: Vec<_> = untold.into_iter().filter_map(|(uid, words)| Some((place(&uid)?, words))).collect();

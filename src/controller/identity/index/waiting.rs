@@ -4,14 +4,14 @@ use std::collections::{HashMap, HashSet};
 
 use tokio::sync::futures::Notified;
 
-use super::{Entry, Index, Ref, lock};
+use super::{Entry, IdentityRef, Index, lock};
 use crate::api::Reason;
 use crate::domain::{CANARIES, Cause, ExternalId, KeyMark, Mono, Testimony, Witness};
 
 /// Who cannot go on without a witness, each with when its read was answered.
 #[derive(Debug, Default)]
 pub(super) struct Waiting {
-    objects: HashMap<Ref, Mono>,
+    objects: HashMap<IdentityRef, Mono>,
     /// Those that listen by themselves: the latest of them.
     listeners: Option<Mono>,
     /// Who was asked in vain under the root key in use, and is asked last. Else a few that are gone, and that nobody will notice, would be
@@ -27,7 +27,7 @@ impl Index {
 
     /// `object` cannot go on without a witness for a read that was answered at `ended`; it is woken when there is news. `None`: the
     /// caller listens by itself. `leaving`: it is being deleted, or gone.
-    pub fn wants_witness(&self, object: Option<Ref>, ended: Mono, leaving: bool) {
+    pub fn wants_witness(&self, object: Option<IdentityRef>, ended: Mono, leaving: bool) {
         let come_already = lock(&self.workspace).witness().of(leaving).testimony(ended) != Testimony::None;
         match object {
             Some(object) if come_already => self.wake(object),
@@ -77,10 +77,10 @@ impl Index {
     /// True if an identity is recorded that the root key has to show, and whose object stays. One that is suspended or invalid is not made
     /// again if it is gone, so it says nothing.
     pub fn expects_identities(&self) -> bool {
-        let slots = lock(&self.slots);
+        let entries = lock(&self.entries);
         let marks = lock(&self.workspace).marks_to_show();
         let rests = |entry: &Entry| matches!(entry.extra.reason, Some(Reason::Suspended | Reason::InvalidSpec));
-        let mut entries = slots.values().flat_map(|slot| slot.claims.entries());
+        let mut entries = entries.values().flat_map(|indexed| indexed.claims.entries());
         entries.any(|entry| !entry.claimant.leaving && !rests(entry) && has_to_show(entry, &marks))
     }
 
@@ -106,7 +106,7 @@ impl Index {
         self.tell(objects.into_keys().collect());
     }
 
-    fn tell(&self, objects: Vec<Ref>) {
+    fn tell(&self, objects: Vec<IdentityRef>) {
         for object in objects {
             self.wake(object);
         }
@@ -132,15 +132,16 @@ impl Index {
     /// asked in vain come first, of these those whose objects stay, of these the oldest. None that waits for a witness itself, nor one of
     /// `missing`. Once all were asked in vain it begins anew.
     pub fn likely_witnesses(&self, missing: &HashSet<&ExternalId>) -> Vec<ExternalId> {
-        let slots = lock(&self.slots);
+        let entries = lock(&self.entries);
         let marks = lock(&self.workspace).marks_to_show();
         let mut waiting = lock(&self.waiting);
         // As many as there are externalIds at most.
-        waiting.vain.retain(|external_id| slots.contains_key(external_id));
+        waiting.vain.retain(|external_id| entries.contains_key(external_id));
         let likely =
             |entry: &Entry| has_to_show(entry, &marks) && !waiting.objects.contains_key(&entry.extra.at.to_ref());
-        let entries =
-            slots.iter().flat_map(|(external_id, slot)| slot.claims.entries().iter().map(move |it| (external_id, it)));
+        let entries = entries
+            .iter()
+            .flat_map(|(external_id, indexed)| indexed.claims.entries().iter().map(move |it| (external_id, it)));
         let rank =
             |it: &ExternalId, entry: &Entry| (waiting.vain.contains(it), entry.claimant.leaving, entry.claimant.born);
         let mut best: Vec<_> = Vec::with_capacity(CANARIES + 1);
@@ -176,31 +177,31 @@ mod tests {
     #[test]
     fn who_was_asked_in_vain_is_asked_last() {
         let (wake, _woken) = unbounded_channel();
-        let table = Index::new(wake, 30_000, Workspace::default(), Clock::default());
+        let index = Index::new(wake, 30_000, Workspace::default(), Clock::default());
         for at in 0..5 {
             let name = format!("e{at}");
-            table.upsert(&snapshot(&json!({
+            index.upsert(&snapshot(&json!({
                 "metadata": {"namespace": "n", "name": name, "uid": name, "resourceVersion": "1",
                              "creationTimestamp": format!("2026-01-01T00:00:0{at}Z")},
                 "spec": {"externalId": name}, "status": {"uid": name, "identityId": "id_1"},
             })));
         }
         let likely = || -> Vec<String> {
-            let likely = table.likely_witnesses(&HashSet::new());
+            let likely = index.likely_witnesses(&HashSet::new());
             likely.iter().map(|external_id| external_id.as_str().to_owned()).collect()
         };
-        let in_vain = |names: &[String]| names.iter().for_each(|name| table.asked_in_vain(ExternalId::new(name)));
+        let in_vain = |names: &[String]| names.iter().for_each(|name| index.asked_in_vain(ExternalId::new(name)));
         assert_eq!(likely(), ["e0", "e1", "e2"]);
         in_vain(&likely());
-        table.showed_nothing(&None, Mono(1), Cause::Unwitnessed);
+        index.showed_nothing(&None, Mono(1), Cause::Unwitnessed);
         assert_eq!(likely(), ["e3", "e4", "e0"], "a look in vain forgets nobody");
-        table.was_seen(&ExternalId::new("e1"));
+        index.was_seen(&ExternalId::new("e1"));
         assert_eq!(likely(), ["e1", "e3", "e4"]);
         in_vain(&likely());
         assert_eq!(likely(), ["e0", "e1", "e2"]);
         assert_eq!(likely(), ["e0", "e1", "e2"], "all were asked");
         in_vain(&likely());
-        table.credential_changes(None, Mono(2));
+        index.credential_changes(None, Mono(2));
         assert_eq!(likely(), ["e0", "e1", "e2"]);
     }
 }

@@ -15,7 +15,7 @@ const ROOM: usize = 4096;
 #[derive(Debug, Default)]
 pub(super) struct Annotations {
     pub claim: Option<Box<str>>,
-    pub poke: Option<Box<str>>,
+    pub reconcile_request: Option<Box<str>>,
     /// Those of others, if they leave less room than a claim may take.
     pub crowd: Option<Crowd>,
 }
@@ -46,8 +46,8 @@ impl<'de> Visitor<'de> for All {
                 continue;
             }
             let bytes = if key == RECONCILE_ANNOTATION {
-                ours.poke = map.next_value()?;
-                ours.poke.as_ref().map_or(0, |poke| poke.len())
+                ours.reconcile_request = map.next_value()?;
+                ours.reconcile_request.as_ref().map_or(0, |reconcile_request| reconcile_request.len())
             } else {
                 map.next_value_seed(Length)?
             };
@@ -127,7 +127,7 @@ mod tests {
     #[test]
     fn ours_are_kept_and_others_only_measured() {
         let found = read(&json!({"a": "b", CLAIM_ANNOTATION: "u:v1:x:", RECONCILE_ANNOTATION: "now", "none": null}));
-        assert_eq!((found.claim.as_deref(), found.poke.as_deref()), (Some("u:v1:x:"), Some("now")));
+        assert_eq!((found.claim.as_deref(), found.reconcile_request.as_deref()), (Some("u:v1:x:"), Some("now")));
         assert_eq!(found.crowd, None);
     }
 

@@ -29,7 +29,7 @@ fn s24_a_deep_object_fails_nobody_else() {
         let event = format!(r#"{{"type":"ADDED","object":{}}}"#, deep(levels));
         let event: WatchEvent<RawIdentity> = serde_json::from_str(&event).unwrap();
         let WatchEvent::Added(object) = event else { panic!("{event:?}") };
-        let read = object.read(Mono::ZERO, &WallClocks::default(), &mut Pokes::default());
+        let read = object.read(Mono::ZERO, &WallClocks::default(), &mut ReconcileRequests::default());
         assert_eq!(read.spec, Err(crate::domain::SpecError::MetaTooDeep { levels }));
     }
 }
@@ -38,7 +38,7 @@ fn s24_a_deep_object_fails_nobody_else() {
 #[test]
 fn the_annotations_are_ours() {
     let object = snapshot(&json!({"metadata": {"annotations": {CLAIM_ANNOTATION: "c", RECONCILE_ANNOTATION: "p"}}}));
-    assert_eq!((object.claim(), object.poke.as_deref()), (Some("c"), Some("p")));
+    assert_eq!((object.claim(), object.reconcile_request.as_deref()), (Some("c"), Some("p")));
 }
 
 #[test]
@@ -56,7 +56,7 @@ fn that_there_are_annotations_and_finalizers_of_others_is_known() {
 }
 
 #[test]
-fn whatever_a_pass_looks_at_makes_a_difference_and_nothing_else_does() {
+fn whatever_a_reconcile_looks_at_makes_a_difference_and_nothing_else_does() {
     let base = json!({
         "metadata": {"name": "a", "uid": "u", "resourceVersion": "7", "generation": 1, "finalizers": [FINALIZER],
                      "labels": {"a": "1"}, "annotations": {CLAIM_ANNOTATION: "c", "theirs": "1"}},
@@ -115,8 +115,8 @@ fn a_spec_that_was_read_before_is_the_one_that_stands_there_now() {
     let mut last = LastSpec::default();
     let mut object = json!({"metadata": {"uid": "u"}, "spec": {"externalId": "e", "meta": {"a": 1}}});
     let read = |value: &Value, last: &mut LastSpec| {
-        let mut pokes = Pokes::default();
-        let object = snapshot(value).read_again(last, Mono::ZERO, &WallClocks::default(), &mut pokes);
+        let mut reconcile_requests = ReconcileRequests::default();
+        let object = snapshot(value).read_again(last, Mono::ZERO, &WallClocks::default(), &mut reconcile_requests);
         format!("{object:?}")
     };
     let fresh = |value: &Value| read(value, &mut LastSpec::default());
@@ -133,14 +133,27 @@ fn a_spec_that_was_read_before_is_the_one_that_stands_there_now() {
 
 #[test]
 fn a_poke_is_pending_until_it_is_echoed_and_remembers_when_it_was_first_seen() {
-    let mut pokes = Pokes::default();
+    let mut reconcile_requests = ReconcileRequests::default();
     let mut object =
         json!({"metadata": {"uid": "u", "annotations": {RECONCILE_ANNOTATION: "1"}}, "spec": {"externalId": "e"}});
-    let first = snapshot(&object).read(Mono(5), &WallClocks::default(), &mut pokes);
-    let again = snapshot(&object).read(Mono(9), &WallClocks::default(), &mut pokes);
-    assert_eq!((first.poke.clone().unwrap().since, again.poke), (Mono(5), first.poke));
+    let first = snapshot(&object).read(Mono(5), &WallClocks::default(), &mut reconcile_requests);
+    let again = snapshot(&object).read(Mono(9), &WallClocks::default(), &mut reconcile_requests);
+    assert_eq!(
+        (first.reconcile_request.clone().unwrap().since, again.reconcile_request),
+        (Mono(5), first.reconcile_request)
+    );
     object["status"] = json!({"uid": "u", "lastHandledReconcileAt": "1"});
-    assert_eq!(snapshot(&object).read(Mono(9), &WallClocks::default(), &mut pokes).poke, None);
+    assert_eq!(
+        snapshot(&object).read(Mono(9), &WallClocks::default(), &mut reconcile_requests).reconcile_request,
+        None
+    );
     object["metadata"]["annotations"][RECONCILE_ANNOTATION] = json!("2");
-    assert_eq!(snapshot(&object).read(Mono(11), &WallClocks::default(), &mut pokes).poke.unwrap().since, Mono(11));
+    assert_eq!(
+        snapshot(&object)
+            .read(Mono(11), &WallClocks::default(), &mut reconcile_requests)
+            .reconcile_request
+            .unwrap()
+            .since,
+        Mono(11)
+    );
 }

@@ -1,13 +1,13 @@
-//! Events that a pass publishes, and what it only logs.
+//! Events that a reconcile publishes, and what it only logs.
 
 use std::sync::Arc;
 
 use super::super::index::lock;
-use super::Pass;
+use super::Reconcile;
 use crate::controller::runtime::api_server::KubeError;
 use crate::domain::session::Event;
 
-impl Pass<'_> {
+impl Reconcile<'_> {
     pub(super) async fn publish(&mut self, event: &Event) -> Result<(), KubeError> {
         let (events, about) = (&self.context.events, Arc::clone(&self.snapshot));
         let accepted = match event {

@@ -1,4 +1,4 @@
-//! The requests of a pass: one function sends one of them, and hands the answer to the session.
+//! The requests of a reconcile: one function sends one of them, and hands the answer to the session.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,12 +12,12 @@ use super::super::context::Context;
 use super::super::index::lock;
 use super::super::raw::RawIdentity;
 use super::super::{patch, status};
-use super::Pass;
+use super::Reconcile;
 use crate::api::dropped_from;
 use crate::controller::runtime::api_server::{self, KubeError, Outcome};
-use crate::controller::runtime::dispatcher::Slot;
+use crate::controller::runtime::dispatcher::Permit;
 use crate::controller::workspace::upstream;
-use crate::controller::workspace::upstream::Answer;
+use crate::controller::workspace::upstream::CallAnswer;
 use crate::domain::session::{self, KubeReply, Learned, Moment, ObjectView, Ticket};
 use crate::domain::{self, Call, Claim, Guard, KubeStep, Look, Object, ReleaseProof, StatusUpdate, Uid};
 use crate::text::printable;
@@ -55,7 +55,7 @@ impl ObjectView for View<'_> {
     }
 }
 
-impl Pass<'_> {
+impl Reconcile<'_> {
     pub(super) async fn ask_kube(&mut self, step: &KubeStep) -> Result<(), KubeError> {
         tracing::debug!(step = step.name(), "to Kubernetes");
         match step {
@@ -73,7 +73,7 @@ impl Pass<'_> {
         Ok(self.session.object().ok_or(session::Misuse::NotAsked)?)
     }
 
-    /// Looks whether the object is really gone, and whether another one names its externalId: what that heir may adopt must not be deleted under it
+    /// Looks whether the object is really gone, and whether another one names its externalId: what that successor may adopt must not be deleted under it
     /// (R2).
     pub(super) async fn look_for_end(&mut self) -> Result<(), KubeError> {
         let ticket = self.sent()?;
@@ -81,7 +81,9 @@ impl Pass<'_> {
         let reply = if matches!(found, Outcome::Now(now) if *now.uid() == self.uid) {
             KubeReply::Lives
         } else {
-            KubeReply::Ended { heirs: api_server::has_heirs(&self.context.apis, &self.external_id, &self.uid).await? }
+            KubeReply::Ended {
+                successors: api_server::has_successors(&self.context.apis, &self.external_id, &self.uid).await?,
+            }
         };
         self.replied(ticket, reply).map(drop)
     }
@@ -99,7 +101,7 @@ impl Pass<'_> {
         let (sight, said) = self.beside(api_server::crd(&self.context.client).boxed()).await;
         self.said(said);
         lock(&self.memory).crd_unread = sight.as_ref().err().map(|error| printable(&error.to_string(), MAX_WORDS));
-        let (asked_at, window) = (self.session.asked_at(), self.access.policy.window);
+        let (asked_at, window) = (self.session.asked_at(), self.pinned.policy.window);
         let crd = lock(&self.context.crd_memory).sees(sight?, asked_at, window);
         self.replied(ticket, KubeReply::Definition(crd)).map(drop)
     }
@@ -178,7 +180,7 @@ impl Pass<'_> {
     }
 
     /// Waits for what Kubernetes answers about the object, and has the status say so if that takes long (R24): a webhook or a connection may hang
-    /// for half a minute, and the pass has the turn. What the status that was written meanwhile shows may be newer than the answer.
+    /// for half a minute, and the reconcile holds the lock. What the status that was written meanwhile shows may be newer than the answer.
     async fn ask(&mut self, request: BoxFuture<'_, Result<Outcome, KubeError>>) -> Result<Outcome, KubeError> {
         let (answer, said) = self.beside(request).await;
         let was_said = matches!(said, Some(Outcome::Now(_)));
@@ -208,7 +210,7 @@ impl Pass<'_> {
         if *now.uid() == self.uid {
             // Replies come in order, so what undoes an earlier one is a restore of etcd that the watch has not shown yet.
             if self.snapshot.progress().is_undone(&now.progress()) {
-                self.context.table.rewind(&now);
+                self.context.index.rewind(&now);
             }
             self.is_shown(Arc::clone(&now));
             lacks = sent
@@ -237,12 +239,12 @@ impl Pass<'_> {
         let (context, ticket) = (self.context, self.sent()?);
         let operation = upstream::operation(call);
         tracing::debug!(operation = operation.as_str(), "to Unkey");
-        let access = Arc::clone(&self.access);
-        let answer = match &access.unkey {
+        let pinned = Arc::clone(&self.pinned);
+        let answer = match &pinned.unkey {
             Ok(client) => {
-                let mut slot = self.slot.take();
-                let (answer, said) = self.beside(send(&mut slot, context, client, operation, call)).await;
-                self.slot = slot;
+                let mut permit = self.permit.take();
+                let (answer, said) = self.beside(send(&mut permit, context, client, operation, call)).await;
+                self.permit = permit;
                 self.said(said);
                 answer
             }
@@ -254,10 +256,10 @@ impl Pass<'_> {
         let learned = self.remembering(|session, memory| session.answered(ticket, &answer.reply, memory, moment))?;
         let current = self.session.credential();
         if let Some(mark) = learned.proven.filter(|mark| mark != current) {
-            context.table.looked(current, &mark, &Look::Hit);
+            context.index.looked(current, &mark, &Look::Hit);
         }
         if let Some(begun) = learned.shown {
-            context.table.showed(current, begun);
+            context.index.showed(current, begun);
         }
         Ok(())
     }
@@ -265,18 +267,18 @@ impl Pass<'_> {
 
 /// One request on the wire, unless it would be refused.
 async fn send(
-    slot: &mut Slot,
+    permit: &mut Permit,
     context: &Context,
     client: &unkey::Client,
     operation: unkey::Operation,
     call: &Call,
-) -> Answer {
+) -> CallAnswer {
     let request = async |client: &unkey::Client| upstream::perform(client, call).await;
-    let sent = upstream::send(slot, &context.metrics, client, operation, request).await;
+    let sent = upstream::send(permit, &context.metrics, client, operation, request).await;
     sent.map_or_else(upstream::not_sent, upstream::answered)
 }
 
-fn log(operation: unkey::Operation, answer: &Answer) {
+fn log(operation: unkey::Operation, answer: &CallAnswer) {
     let operation = operation.as_str();
     match &answer.error {
         None if !answer.is_failure() => tracing::info!(operation, "done in Unkey"),

@@ -1,7 +1,7 @@
 //! Permits: who may go on, handed out by a [`Scheduler`] under a lock that is held for moments.
 //!
-//! A pass that finds no place ends; it is woken as if its object had changed, and finds the place reserved. So waiting costs no
-//! worker, holds no turn on an externalId, and whatever happens to the object meanwhile is seen first.
+//! A reconcile that finds no place ends; it is woken as if its object had changed, and finds the place reserved. So waiting costs no
+//! worker, holds no lock on an externalId, and whatever happens to the object meanwhile is seen first.
 //!
 //! | module | does |
 //! |---|---|
@@ -18,10 +18,10 @@ use std::time::Duration;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::{Notify, oneshot};
 
-pub use self::scheduler::Need;
+pub use self::scheduler::Priority;
 use self::scheduler::{Key, Scheduler};
 use super::clock::{Clock, millis};
-use crate::controller::identity::index::{Ref, lock};
+use crate::controller::identity::index::{IdentityRef, lock};
 use crate::domain::Uid;
 use crate::telemetry::Metrics;
 use crate::unkey::{self, Bounds, Budget, Heard, LimiterSnapshot, Operation, Refusal, Sent};
@@ -32,12 +32,12 @@ const LONGEST: Duration = Duration::from_secs(60);
 /// Hands out permits. One for the process.
 #[derive(Debug)]
 pub struct Dispatcher {
-    desk: Mutex<Scheduler<Waiter>>,
+    scheduler: Mutex<Scheduler<Waiter>>,
     clock: Clock,
     /// When the timer goes off, in ms, and that it has to be set anew.
     alarm: AtomicU64,
     alarm_changes: Notify,
-    wake: UnboundedSender<Ref>,
+    wake: UnboundedSender<IdentityRef>,
     tasks: AtomicU64,
     draining: AtomicBool,
     metrics: Metrics,
@@ -47,23 +47,23 @@ pub struct Dispatcher {
 #[derive(Debug)]
 struct Waiter {
     since: Duration,
-    need: Need,
+    priority: Priority,
     tell: Tell,
 }
 
 #[derive(Debug)]
 enum Tell {
-    Object(Ref),
+    Object(IdentityRef),
     /// True: its turn has come; false: it is not to wait here.
     Task(oneshot::Sender<bool>),
 }
 
 impl Dispatcher {
     /// Objects whose turn has come are sent to `wake`.
-    pub fn new(bounds: Bounds, workers: u16, wake: UnboundedSender<Ref>, metrics: Metrics) -> Arc<Self> {
-        let desk = Scheduler::new(Budget::new(bounds), usize::from(workers));
+    pub fn new(bounds: Bounds, workers: u16, wake: UnboundedSender<IdentityRef>, metrics: Metrics) -> Arc<Self> {
+        let scheduler = Scheduler::new(Budget::new(bounds), usize::from(workers));
         Arc::new(Self {
-            desk: Mutex::new(desk),
+            scheduler: Mutex::new(scheduler),
             clock: Clock::start(),
             alarm: AtomicU64::new(u64::MAX),
             alarm_changes: Notify::new(),
@@ -99,14 +99,14 @@ impl Dispatcher {
     fn hand_out(&self) -> u64 {
         let now = self.clock.elapsed();
         let (granted, dismissed, due) = {
-            let mut desk = lock(&self.desk);
-            // A pause may be long, and a pass that waits in the middle sees nothing of what becomes of its object.
-            let dismissed = if desk.budget().is_paused(now) { desk.dismiss() } else { Vec::new() };
-            (desk.grant(now), dismissed, desk.due(now))
+            let mut scheduler = lock(&self.scheduler);
+            // A pause may be long, and a reconcile that waits in the middle sees nothing of what becomes of its object.
+            let dismissed = if scheduler.budget().is_paused(now) { scheduler.dismiss() } else { Vec::new() };
+            (scheduler.grant(now), dismissed, scheduler.due(now))
         };
         Self::send_away(dismissed);
-        for Waiter { since, need, tell } in granted {
-            self.metrics.waited(need.lane(), now.saturating_sub(since));
+        for Waiter { since, priority, tell } in granted {
+            self.metrics.waited(priority.lane(), now.saturating_sub(since));
             match tell {
                 // The receiver lives as long as the controller; after that nothing needs waking.
                 Tell::Object(object) => drop(self.wake.send(object)),
@@ -126,30 +126,30 @@ impl Dispatcher {
         }
     }
 
-    /// The process is to end: no pass waits in its middle any more.
+    /// The process is to end: no reconcile waits in its middle any more.
     pub fn drain(&self) {
         self.draining.store(true, Ordering::SeqCst);
-        let dismissed = lock(&self.desk).dismiss();
+        let dismissed = lock(&self.scheduler).dismiss();
         Self::send_away(dismissed);
     }
 
     /// What was reserved for the object of `uid`, if anything was.
-    pub fn reserved(self: &Arc<Self>, uid: &Uid) -> Slot {
-        let need = lock(&self.desk).take(&Key::Object(uid.clone()));
-        need.map_or_else(|| Slot::empty(self), |need| Slot::of(self, need))
+    pub fn reserved(self: &Arc<Self>, uid: &Uid) -> Permit {
+        let priority = lock(&self.scheduler).take(&Key::Object(uid.clone()));
+        priority.map_or_else(|| Permit::empty(self), |priority| Permit::of(self, priority))
     }
 
-    /// A permit for the pass over `object`, or `None`: then the object is woken when there is one.
-    pub fn enter(self: &Arc<Self>, object: &Ref, uid: &Uid, need: Need) -> Option<Slot> {
+    /// A permit for the reconcile over `object`, or `None`: then the object is woken when there is one.
+    pub fn enter(self: &Arc<Self>, object: &IdentityRef, uid: &Uid, priority: Priority) -> Option<Permit> {
         let now = self.clock.elapsed();
         {
-            let mut desk = lock(&self.desk);
-            if desk.try_take(now, need) {
-                return Some(Slot::of(self, need));
+            let mut scheduler = lock(&self.scheduler);
+            if scheduler.try_take(now, priority) {
+                return Some(Permit::of(self, priority));
             }
             let group = object.namespace.as_deref().unwrap_or_default();
-            let waiter = Waiter { since: now, need, tell: Tell::Object(object.clone()) };
-            desk.wait(group, Key::Object(uid.clone()), need, waiter);
+            let waiter = Waiter { since: now, priority, tell: Tell::Object(object.clone()) };
+            scheduler.wait(group, Key::Object(uid.clone()), priority, waiter);
         }
         self.grant();
         None
@@ -157,123 +157,123 @@ impl Dispatcher {
 
     /// The object of `uid` needs nothing any more.
     pub fn forget(&self, uid: &Uid) {
-        if lock(&self.desk).forget(&Key::Object(uid.clone())) {
+        if lock(&self.scheduler).forget(&Key::Object(uid.clone())) {
             self.grant();
         }
     }
 
     /// Waits for a permit, in line with the others of `group`.
-    pub async fn acquire(self: &Arc<Self>, group: &str, need: Need) -> Slot {
+    pub async fn acquire(self: &Arc<Self>, group: &str, priority: Priority) -> Permit {
         loop {
-            if let Some(slot) = self.wait(group, need).await {
-                return slot;
+            if let Some(permit) = self.wait(group, priority).await {
+                return permit;
             }
         }
     }
 
-    /// Waits for a further call in the middle of a pass; `None`: not now, the pass has to end and come again.
-    pub async fn go_on(self: &Arc<Self>, group: &str) -> Option<Slot> {
+    /// Waits for a further call in the middle of a reconcile; `None`: not now, the reconcile has to end and come again.
+    pub async fn go_on(self: &Arc<Self>, group: &str) -> Option<Permit> {
         if self.is_paused() || self.draining.load(Ordering::SeqCst) {
             return None;
         }
-        self.wait(group, Need::Further).await
+        self.wait(group, Priority::Further).await
     }
 
     /// `None`: it was sent away, or came too late.
-    async fn wait(self: &Arc<Self>, group: &str, need: Need) -> Option<Slot> {
+    async fn wait(self: &Arc<Self>, group: &str, priority: Priority) -> Option<Permit> {
         let (key, told) = {
             let now = self.clock.elapsed();
-            let mut desk = lock(&self.desk);
-            if desk.try_take(now, need) {
-                return Some(Slot::of(self, need));
+            let mut scheduler = lock(&self.scheduler);
+            if scheduler.try_take(now, priority) {
+                return Some(Permit::of(self, priority));
             }
             let key = Key::Task(self.tasks.fetch_add(1, Ordering::Relaxed));
             let (tell, told) = oneshot::channel();
-            desk.wait(group, key.clone(), need, Waiter { since: now, need, tell: Tell::Task(tell) });
+            scheduler.wait(group, key.clone(), priority, Waiter { since: now, priority, tell: Tell::Task(tell) });
             (key, told)
         };
         self.grant();
-        let place = Place { permits: self, key };
+        let place = QueuePlace { dispatcher: self, key };
         // An error means that it was taken back for having come too late.
-        let granted = told.await == Ok(true) && lock(&self.desk).take(&place.key).is_some();
-        granted.then(|| Slot::of(self, need))
+        let granted = told.await == Ok(true) && lock(&self.scheduler).take(&place.key).is_some();
+        granted.then(|| Permit::of(self, priority))
     }
 
     /// Another root key comes into use.
     pub fn key_changed(&self) {
-        lock(&self.desk).budget().key_changed();
+        lock(&self.scheduler).budget().key_changed();
         self.grant();
     }
 
     /// True if the object waits for a permit, or has one reserved.
     pub fn waits(&self, uid: &Uid) -> bool {
-        lock(&self.desk).knows(&Key::Object(uid.clone()))
+        lock(&self.scheduler).knows(&Key::Object(uid.clone()))
     }
 
     /// True if a 429 stops all calls.
     pub fn is_paused(&self) -> bool {
         let now = self.clock.elapsed();
-        lock(&self.desk).budget().is_paused(now)
+        lock(&self.scheduler).budget().is_paused(now)
     }
 
     /// How things stand, and how many wait in each lane.
     pub fn standing(&self) -> (LimiterSnapshot, [(&'static str, usize); 3]) {
-        let mut desk = lock(&self.desk);
-        (desk.budget().standing(self.clock.elapsed()), desk.waiting())
+        let mut scheduler = lock(&self.scheduler);
+        (scheduler.budget().standing(self.clock.elapsed()), scheduler.waiting())
     }
 }
 
 /// A place in line; given up if nobody waits in it any more.
-struct Place<'a> {
-    permits: &'a Dispatcher,
+struct QueuePlace<'a> {
+    dispatcher: &'a Dispatcher,
     key: Key,
 }
 
-impl Drop for Place<'_> {
+impl Drop for QueuePlace<'_> {
     fn drop(&mut self) {
-        lock(&self.permits.desk).forget(&self.key);
-        self.permits.grant();
+        lock(&self.dispatcher.scheduler).forget(&self.key);
+        self.dispatcher.grant();
     }
 }
 
 /// A permit in use. What of it is not used when it is dropped is given back.
 #[derive(Debug)]
-pub struct Slot {
-    permits: Arc<Dispatcher>,
+pub struct Permit {
+    dispatcher: Arc<Dispatcher>,
     works: bool,
     call: bool,
     /// A call was sent with it.
     sent: bool,
 }
 
-impl Slot {
-    fn of(permits: &Arc<Dispatcher>, need: Need) -> Self {
+impl Permit {
+    fn of(dispatcher: &Arc<Dispatcher>, priority: Priority) -> Self {
         Self {
-            permits: Arc::clone(permits),
-            works: need != Need::Scan,
-            call: need != Need::Writes,
-            sent: need == Need::Further,
+            dispatcher: Arc::clone(dispatcher),
+            works: priority != Priority::Scan,
+            call: priority != Priority::Writes,
+            sent: priority == Priority::Further,
         }
     }
 
-    fn empty(permits: &Arc<Dispatcher>) -> Self {
-        Self { permits: Arc::clone(permits), works: false, call: false, sent: false }
+    fn empty(dispatcher: &Arc<Dispatcher>) -> Self {
+        Self { dispatcher: Arc::clone(dispatcher), works: false, call: false, sent: false }
     }
 
-    /// Becomes a permit for `need` if there is one at once. What it allowed before is given back.
-    pub fn enters(&mut self, need: Need) -> bool {
+    /// Becomes a permit for `priority` if there is one at once. What it allowed before is given back.
+    pub fn enters(&mut self, priority: Priority) -> bool {
         self.give_back();
-        let now = self.permits.clock.elapsed();
-        let entered = lock(&self.permits.desk).try_take(now, need);
+        let now = self.dispatcher.clock.elapsed();
+        let entered = lock(&self.dispatcher.scheduler).try_take(now, priority);
         if entered {
-            *self = Self::of(&self.permits, need);
+            *self = Self::of(&self.dispatcher, priority);
         }
         entered
     }
 
     /// Takes all that it allows; nothing is left.
     pub fn take(&mut self) -> Self {
-        let empty = Self::empty(&self.permits);
+        let empty = Self::empty(&self.dispatcher);
         std::mem::replace(self, empty)
     }
 
@@ -283,29 +283,29 @@ impl Slot {
     }
 
     /// True if it allows this; to a place among the workers a call is added if it can be had at once.
-    pub fn allows(&mut self, need: Need) -> bool {
-        if need == Need::Writes || self.call || !self.works {
+    pub fn allows(&mut self, priority: Priority) -> bool {
+        if priority == Priority::Writes || self.call || !self.works {
             return self.works;
         }
-        let now = self.permits.clock.elapsed();
-        let need = if self.sent { Need::Further } else { Need::Call };
-        self.call = lock(&self.permits.desk).try_add_call(now, need);
+        let now = self.dispatcher.clock.elapsed();
+        let priority = if self.sent { Priority::Further } else { Priority::Call };
+        self.call = lock(&self.dispatcher.scheduler).try_add_call(now, priority);
         self.call
     }
 
     /// Uses up the call for one of `operation`. An error says why Unkey would refuse it: then nothing is to be sent, and the call
     /// stays unused.
     pub fn sends(&mut self, operation: Operation) -> Result<Sending, Refusal> {
-        let now = self.permits.clock.elapsed();
-        let mut desk = lock(&self.permits.desk);
-        let sent = desk.budget().sends(now, operation)?;
+        let now = self.dispatcher.clock.elapsed();
+        let mut scheduler = lock(&self.dispatcher.scheduler);
+        let sent = scheduler.budget().sends(now, operation)?;
         // One that was not asked for counts all the same.
         if !std::mem::take(&mut self.call) {
-            desk.budget().takes(now);
+            scheduler.budget().reserve(now);
         }
-        drop(desk);
+        drop(scheduler);
         self.sent = true;
-        Ok(Sending { permits: Arc::clone(&self.permits), sent: Some(sent) })
+        Ok(Sending { dispatcher: Arc::clone(&self.dispatcher), sent: Some(sent) })
     }
 
     /// It allows nothing any more.
@@ -315,19 +315,19 @@ impl Slot {
             return;
         }
         {
-            let mut desk = lock(&self.permits.desk);
+            let mut scheduler = lock(&self.dispatcher.scheduler);
             if call {
-                desk.budget().gives_back();
+                scheduler.budget().refund();
             }
             if works {
-                desk.leaves();
+                scheduler.leaves();
             }
         }
-        self.permits.grant();
+        self.dispatcher.grant();
     }
 }
 
-impl Drop for Slot {
+impl Drop for Permit {
     fn drop(&mut self) {
         self.give_back();
     }
@@ -336,26 +336,26 @@ impl Drop for Slot {
 /// A call on its way. Dropped without an answer, it counts as sent all the same.
 #[derive(Debug)]
 pub struct Sending {
-    permits: Arc<Dispatcher>,
+    dispatcher: Arc<Dispatcher>,
     sent: Option<Sent>,
 }
 
 impl Sending {
     /// It was answered, or failed with `error`.
     pub fn ends(mut self, error: Option<&Arc<unkey::Error>>, heard: Heard) {
-        let now = self.permits.clock.elapsed();
+        let now = self.dispatcher.clock.elapsed();
         if let Some(sent) = self.sent.take() {
-            lock(&self.permits.desk).budget().learns(now, &sent, error, heard);
+            lock(&self.dispatcher.scheduler).budget().on_response(now, &sent, error, heard);
         }
-        self.permits.grant();
+        self.dispatcher.grant();
     }
 }
 
 impl Drop for Sending {
     fn drop(&mut self) {
         if let Some(sent) = self.sent.take() {
-            lock(&self.permits.desk).budget().loses(&sent);
-            self.permits.grant();
+            lock(&self.dispatcher.scheduler).budget().cancel(&sent);
+            self.dispatcher.grant();
         }
     }
 }

@@ -1,7 +1,7 @@
-//! Who may go on, and in which order: passes over objects, and calls to Unkey. A state machine: no clock, no IO.
+//! Who may go on, and in which order: reconciles over objects, and calls to Unkey. A state machine: no clock, no IO.
 //!
-//! Passes that write to Kubernetes are bounded by the number of workers, calls by the [`Budget`] too. Whoever finds no place waits
-//! in a queue that is fair between namespaces, and is granted one later; until it takes that up it is *reserved*. A pass that waits
+//! Reconciles that write to Kubernetes are bounded by the number of workers, calls by the [`Budget`] too. Whoever finds no place waits
+//! in a queue that is fair between namespaces, and is granted one later; until it takes that up it is *reserved*. A reconcile that waits
 //! holds nothing: it ends, and is woken.
 
 use std::collections::HashMap;
@@ -16,10 +16,10 @@ const RESERVED: Duration = Duration::from_secs(10);
 /// Of so many grants the scan gets one, if both wait.
 const SCANS_PART: u32 = 10;
 
-/// Who asks. An object's pass comes back when it is woken; a task waits where it is.
+/// Who asks. An object's reconcile comes back when it is woken; a task waits where it is.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Key {
-    /// The pass over the object of that uid.
+    /// The reconcile over the object of that uid.
     Object(Uid),
     /// A task of that number.
     Task(u64),
@@ -27,19 +27,19 @@ pub enum Key {
 
 /// What is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Need {
+pub enum Priority {
     /// Requests to Kubernetes only.
     Writes,
     /// A call for an object, with the requests to Kubernetes before and after it.
     Call,
-    /// A further call of a pass: it goes before all others. What the pass has read is known to it alone, so that a pass that had to
+    /// A further call of a reconcile: it goes before all others. What the reconcile has read is known to it alone, so that a reconcile that had to
     /// end here would read again, and again.
     Further,
     /// A call of the scan.
     Scan,
 }
 
-impl Need {
+impl Priority {
     /// Its name, a metric label.
     pub fn lane(self) -> &'static str {
         match self {
@@ -62,7 +62,7 @@ impl Need {
 /// What was granted and not taken up yet.
 #[derive(Debug)]
 struct Reserved {
-    need: Need,
+    priority: Priority,
     until: Duration,
 }
 
@@ -71,7 +71,7 @@ struct Reserved {
 pub struct Scheduler<W> {
     budget: Budget,
     workers: usize,
-    /// Passes that hold a place or have one reserved.
+    /// Reconciles that hold a place or have one reserved.
     working: usize,
     writes: FairQueue<Key, W>,
     calls: FairQueue<Key, W>,
@@ -85,7 +85,7 @@ pub struct Scheduler<W> {
 }
 
 impl<W> Scheduler<W> {
-    /// Nobody waits. So many `workers` pass at a time.
+    /// Nobody waits. So many `workers` reconcile at a time.
     pub fn new(budget: Budget, workers: usize) -> Self {
         Self {
             budget,
@@ -109,9 +109,9 @@ impl<W> Scheduler<W> {
     /// How many wait in each lane.
     pub fn waiting(&self) -> [(&'static str, usize); 3] {
         [
-            (Need::Writes.lane(), self.writes.len()),
-            (Need::Call.lane(), self.calls.len() + self.further.len()),
-            (Need::Scan.lane(), self.scans.len()),
+            (Priority::Writes.lane(), self.writes.len()),
+            (Priority::Call.lane(), self.calls.len() + self.further.len()),
+            (Priority::Scan.lane(), self.scans.len()),
         ]
     }
 
@@ -122,49 +122,49 @@ impl<W> Scheduler<W> {
     }
 
     /// Takes up what was granted to `key`. It holds it from now on.
-    pub fn take(&mut self, key: &Key) -> Option<Need> {
-        self.reserved.remove(key).map(|reserved| reserved.need)
+    pub fn take(&mut self, key: &Key) -> Option<Priority> {
+        self.reserved.remove(key).map(|reserved| reserved.priority)
     }
 
     /// Asks for what can be had at once. True: it is held.
-    pub fn try_take(&mut self, now: Duration, need: Need) -> bool {
+    pub fn try_take(&mut self, now: Duration, priority: Priority) -> bool {
         self.expire(now);
-        if self.is_ahead_of(need) || !self.is_free(now, need) {
+        if self.is_ahead_of(priority) || !self.is_free(now, priority) {
             return false;
         }
-        self.hold(now, need);
+        self.hold(now, priority);
         true
     }
 
     /// Somebody waits whose turn comes first.
-    fn is_ahead_of(&self, need: Need) -> bool {
-        match need {
-            Need::Writes => !self.writes.is_empty(),
-            Need::Further => !self.further.is_empty(),
-            Need::Call => !self.further.is_empty() || !self.calls.is_empty() || self.is_scans_turn(),
-            Need::Scan => !self.further.is_empty() || !self.calls.is_empty() || !self.scans.is_empty(),
+    fn is_ahead_of(&self, priority: Priority) -> bool {
+        match priority {
+            Priority::Writes => !self.writes.is_empty(),
+            Priority::Further => !self.further.is_empty(),
+            Priority::Call => !self.further.is_empty() || !self.calls.is_empty() || self.is_scans_turn(),
+            Priority::Scan => !self.further.is_empty() || !self.calls.is_empty() || !self.scans.is_empty(),
         }
     }
 
     /// One that holds a place as a worker asks for a call too, its first or a further one. True: it is held.
-    pub fn try_add_call(&mut self, now: Duration, need: Need) -> bool {
+    pub fn try_add_call(&mut self, now: Duration, priority: Priority) -> bool {
         self.expire(now);
-        if self.is_ahead_of(need) || self.budget.ready(now) != Ready::Now {
+        if self.is_ahead_of(priority) || self.budget.ready(now) != Ready::Now {
             return false;
         }
-        self.budget.takes(now);
+        self.budget.reserve(now);
         self.since_scan = self.since_scan.saturating_add(1);
         true
     }
 
     /// Waits for it; whoever waits already keeps its place, unless it needs something else by now.
-    pub fn wait(&mut self, group: &str, key: Key, need: Need, waiter: W) {
-        if need.calls() {
+    pub fn wait(&mut self, group: &str, key: Key, priority: Priority, waiter: W) {
+        if priority.calls() {
             self.writes.remove(&key);
         } else {
             self.calls.remove(&key);
         }
-        self.queue(need).push(group, key, waiter);
+        self.queue(priority).push(group, key, waiter);
     }
 
     /// Sends away those that wait for a further call. They can come back as any other.
@@ -179,18 +179,18 @@ impl<W> Scheduler<W> {
         self.further.remove(key);
         self.scans.remove(key);
         let reserved = self.reserved.remove(key);
-        if let Some(Reserved { need, .. }) = reserved {
-            self.give_back(need);
+        if let Some(Reserved { priority, .. }) = reserved {
+            self.give_back(priority);
         }
         reserved.is_some()
     }
 
     /// What was held was not used.
-    pub fn give_back(&mut self, need: Need) {
-        if need.calls() {
-            self.budget.gives_back();
+    pub fn give_back(&mut self, priority: Priority) {
+        if priority.calls() {
+            self.budget.refund();
         }
-        if need.works() {
+        if priority.works() {
             self.leaves();
         }
     }
@@ -205,10 +205,10 @@ impl<W> Scheduler<W> {
     pub fn grant(&mut self, now: Duration) -> Vec<W> {
         self.expire(now);
         let mut granted = Vec::new();
-        while let Some(need) = self.next(now) {
-            let Some((key, waiter)) = self.queue(need).pop() else { break };
-            self.hold(now, need);
-            self.reserved.insert(key, Reserved { need, until: now + RESERVED });
+        while let Some(priority) = self.next(now) {
+            let Some((key, waiter)) = self.queue(priority).pop() else { break };
+            self.hold(now, priority);
+            self.reserved.insert(key, Reserved { priority, until: now + RESERVED });
             granted.push(waiter);
         }
         granted
@@ -224,53 +224,53 @@ impl<W> Scheduler<W> {
         at.into_iter().chain(self.reserved.values().map(|reserved| reserved.until)).min()
     }
 
-    fn queue(&mut self, need: Need) -> &mut FairQueue<Key, W> {
-        match need {
-            Need::Writes => &mut self.writes,
-            Need::Call => &mut self.calls,
-            Need::Further => &mut self.further,
-            Need::Scan => &mut self.scans,
+    fn queue(&mut self, priority: Priority) -> &mut FairQueue<Key, W> {
+        match priority {
+            Priority::Writes => &mut self.writes,
+            Priority::Call => &mut self.calls,
+            Priority::Further => &mut self.further,
+            Priority::Scan => &mut self.scans,
         }
     }
 
-    fn is_free(&self, now: Duration, need: Need) -> bool {
-        // A pass that goes on had a place, and gave it up only to wait.
-        let place = !need.works() || need == Need::Further || self.working < self.workers;
-        place && (!need.calls() || self.budget.ready(now) == Ready::Now)
+    fn is_free(&self, now: Duration, priority: Priority) -> bool {
+        // A reconcile that goes on had a place, and gave it up only to wait.
+        let place = !priority.works() || priority == Priority::Further || self.working < self.workers;
+        place && (!priority.calls() || self.budget.ready(now) == Ready::Now)
     }
 
-    fn hold(&mut self, now: Duration, need: Need) {
-        if need.calls() {
-            self.budget.takes(now);
+    fn hold(&mut self, now: Duration, priority: Priority) {
+        if priority.calls() {
+            self.budget.reserve(now);
         }
-        if need.works() {
+        if priority.works() {
             self.working += 1;
         }
-        match need {
-            Need::Writes => self.writes_first = false,
-            Need::Call | Need::Further => {
+        match priority {
+            Priority::Writes => self.writes_first = false,
+            Priority::Call | Priority::Further => {
                 (self.since_scan, self.writes_first) = (self.since_scan.saturating_add(1), true);
             }
-            Need::Scan => self.since_scan = 0,
+            Priority::Scan => self.since_scan = 0,
         }
     }
 
     /// What is granted next: changes before the scan, which keeps its part; writes and calls take turns for the workers.
-    fn next(&self, now: Duration) -> Option<Need> {
-        let can = |need, waits: bool| waits && self.is_free(now, need);
-        if can(Need::Further, !self.further.is_empty()) {
-            return Some(Need::Further);
+    fn next(&self, now: Duration) -> Option<Priority> {
+        let can = |priority, waits: bool| waits && self.is_free(now, priority);
+        if can(Priority::Further, !self.further.is_empty()) {
+            return Some(Priority::Further);
         }
-        let writes = can(Need::Writes, !self.writes.is_empty());
-        let calls = can(Need::Call, !self.calls.is_empty());
-        let scans = can(Need::Scan, !self.scans.is_empty());
+        let writes = can(Priority::Writes, !self.writes.is_empty());
+        let calls = can(Priority::Call, !self.calls.is_empty());
+        let scans = can(Priority::Scan, !self.scans.is_empty());
         if scans && (!calls || self.is_scans_turn()) {
-            return Some(Need::Scan);
+            return Some(Priority::Scan);
         }
         match (writes, calls) {
-            (true, false) => Some(Need::Writes),
-            (true, true) if self.writes_first => Some(Need::Writes),
-            (_, true) => Some(Need::Call),
+            (true, false) => Some(Priority::Writes),
+            (true, true) if self.writes_first => Some(Priority::Writes),
+            (_, true) => Some(Priority::Call),
             (false, false) => None,
         }
     }

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use unkey_emulator::state::limiter::Window;
 
 use super::fair_queue::FairQueue;
-use super::scheduler::{Key, Need, Scheduler};
+use super::scheduler::{Key, Priority, Scheduler};
 use crate::domain::{Cause, Uid, backoff};
 use crate::unkey::{Bounds, Budget, Error, Fault, Heard, Operation, RateLimit, Ready};
 
@@ -16,7 +16,7 @@ const fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
 
-fn desk(concurrent: u16, per_second: u32, workers: usize) -> Scheduler<u32> {
+fn scheduler(concurrent: u16, per_second: u32, workers: usize) -> Scheduler<u32> {
     Scheduler::new(Budget::new(Bounds { concurrent, per_second, share: 0.5 }), workers)
 }
 
@@ -42,115 +42,120 @@ fn groups_take_turns_and_within_one_the_first_comes_first() {
 
 #[test]
 fn what_is_granted_is_reserved_until_it_is_taken_up_or_too_old() {
-    let mut desk = desk(1, 0, 4);
-    assert!(desk.try_take(ms(0), Need::Call));
-    assert!(!desk.try_take(ms(0), Need::Call));
-    desk.wait("n", key(1), Need::Call, 1);
-    desk.wait("n", key(2), Need::Call, 2);
-    assert_eq!(desk.grant(ms(0)), [0; 0]);
-    desk.give_back(Need::Call);
-    assert_eq!(desk.grant(ms(5)), [1]);
-    assert!(!desk.try_take(ms(5), Need::Call), "it is reserved");
-    assert_eq!(desk.due(ms(5)), Some(ms(10_005)));
-    assert_eq!(desk.grant(ms(10_005)), [2], "nobody came for it");
-    assert_eq!((desk.take(&key(1)), desk.take(&key(2))), (None, Some(Need::Call)));
+    let mut scheduler = scheduler(1, 0, 4);
+    assert!(scheduler.try_take(ms(0), Priority::Call));
+    assert!(!scheduler.try_take(ms(0), Priority::Call));
+    scheduler.wait("n", key(1), Priority::Call, 1);
+    scheduler.wait("n", key(2), Priority::Call, 2);
+    assert_eq!(scheduler.grant(ms(0)), [0; 0]);
+    scheduler.give_back(Priority::Call);
+    assert_eq!(scheduler.grant(ms(5)), [1]);
+    assert!(!scheduler.try_take(ms(5), Priority::Call), "it is reserved");
+    assert_eq!(scheduler.due(ms(5)), Some(ms(10_005)));
+    assert_eq!(scheduler.grant(ms(10_005)), [2], "nobody came for it");
+    assert_eq!((scheduler.take(&key(1)), scheduler.take(&key(2))), (None, Some(Priority::Call)));
     // Whoever is gone gives its place back, waiting or reserved.
-    desk.give_back(Need::Call);
-    desk.wait("n", key(3), Need::Call, 3);
-    desk.wait("n", key(4), Need::Call, 4);
-    assert_eq!(desk.grant(ms(11_000)), [3]);
-    desk.forget(&key(3));
-    desk.forget(&key(4));
-    assert_eq!(desk.grant(ms(11_000)), [0; 0]);
-    assert!(desk.try_take(ms(11_000), Need::Call));
+    scheduler.give_back(Priority::Call);
+    scheduler.wait("n", key(3), Priority::Call, 3);
+    scheduler.wait("n", key(4), Priority::Call, 4);
+    assert_eq!(scheduler.grant(ms(11_000)), [3]);
+    scheduler.forget(&key(3));
+    scheduler.forget(&key(4));
+    assert_eq!(scheduler.grant(ms(11_000)), [0; 0]);
+    assert!(scheduler.try_take(ms(11_000), Priority::Call));
 }
 
 #[test]
 fn a_long_pause_holds_back_no_writes_and_writes_do_not_hold_back_calls() {
-    let mut desk = desk(16, 0, 2);
+    let mut scheduler = scheduler(16, 0, 2);
     let too_often =
         Fault::Answered { status: 429, code: String::new(), detail: String::new(), retry_after: Some(ms(60_000)) };
-    desk.budget().takes(ms(0));
-    let sent = desk.budget().sends(ms(0), Operation::Create).unwrap();
-    desk.budget().learns(ms(0), &sent, Some(&Arc::new(Error::new(Operation::Create, too_often))), Heard::Nothing);
-    desk.wait("n", key(1), Need::Call, 1);
-    assert_eq!((desk.grant(ms(1)), desk.due(ms(1))), (vec![], Some(ms(60_000))));
-    assert!(desk.try_take(ms(1), Need::Writes), "the waiting call takes no worker's place");
-    desk.leaves();
+    scheduler.budget().reserve(ms(0));
+    let sent = scheduler.budget().sends(ms(0), Operation::Create).unwrap();
+    scheduler.budget().on_response(
+        ms(0),
+        &sent,
+        Some(&Arc::new(Error::new(Operation::Create, too_often))),
+        Heard::Nothing,
+    );
+    scheduler.wait("n", key(1), Priority::Call, 1);
+    assert_eq!((scheduler.grant(ms(1)), scheduler.due(ms(1))), (vec![], Some(ms(60_000))));
+    assert!(scheduler.try_take(ms(1), Priority::Writes), "the waiting call takes no worker's place");
+    scheduler.leaves();
     // Changed its mind: it only writes now.
-    desk.wait("n", key(1), Need::Writes, 1);
-    assert_eq!(desk.grant(ms(1)), [1]);
-    assert_eq!(desk.take(&key(1)), Some(Need::Writes));
-    desk.leaves();
+    scheduler.wait("n", key(1), Priority::Writes, 1);
+    assert_eq!(scheduler.grant(ms(1)), [1]);
+    assert_eq!(scheduler.take(&key(1)), Some(Priority::Writes));
+    scheduler.leaves();
     // For two places many writes and many calls wait: they take turns.
     for number in 10..20 {
-        desk.wait("n", key(number), if number % 5 == 0 { Need::Call } else { Need::Writes }, number);
+        scheduler.wait("n", key(number), if number % 5 == 0 { Priority::Call } else { Priority::Writes }, number);
     }
-    let granted = desk.grant(ms(120_000));
+    let granted = scheduler.grant(ms(120_000));
     assert_eq!(granted.len(), 2);
     assert!(granted.contains(&10), "{granted:?}");
 }
 
 #[test]
-fn a_pass_that_goes_on_is_before_all_others_and_needs_no_free_place() {
-    let mut desk = desk(1, 0, 1);
-    assert!(desk.try_take(ms(0), Need::Call));
-    desk.wait("n", key(1), Need::Call, 1);
-    desk.wait("", Key::Task(1), Need::Further, 3);
-    desk.budget().gives_back();
-    assert!(!desk.try_add_call(ms(0), Need::Call) && !desk.try_take(ms(0), Need::Scan));
-    assert_eq!(desk.grant(ms(0)), [3], "with the only place taken");
-    assert_eq!(desk.dismiss(), [0; 0]);
-    desk.wait("", Key::Task(2), Need::Further, 5);
-    assert_eq!(desk.dismiss(), [5], "a pause sends it away");
+fn a_reconcile_that_goes_on_is_before_all_others_and_needs_no_free_place() {
+    let mut scheduler = scheduler(1, 0, 1);
+    assert!(scheduler.try_take(ms(0), Priority::Call));
+    scheduler.wait("n", key(1), Priority::Call, 1);
+    scheduler.wait("", Key::Task(1), Priority::Further, 3);
+    scheduler.budget().refund();
+    assert!(!scheduler.try_add_call(ms(0), Priority::Call) && !scheduler.try_take(ms(0), Priority::Scan));
+    assert_eq!(scheduler.grant(ms(0)), [3], "with the only place taken");
+    assert_eq!(scheduler.dismiss(), [0; 0]);
+    scheduler.wait("", Key::Task(2), Priority::Further, 5);
+    assert_eq!(scheduler.dismiss(), [5], "a pause sends it away");
 }
 
 #[test]
 fn the_scan_gets_a_tenth_of_what_is_scarce_and_all_that_nobody_wants() {
-    let mut desk = desk(1, 0, 64);
+    let mut scheduler = scheduler(1, 0, 64);
     for number in 0..100 {
-        desk.wait("n", key(number), Need::Call, number);
+        scheduler.wait("n", key(number), Priority::Call, number);
     }
     let (mut calls, mut scans, mut at) = (0, 0, 0);
-    desk.wait("", Key::Task(0), Need::Scan, 1_000);
+    scheduler.wait("", Key::Task(0), Priority::Scan, 1_000);
     while calls < 90 {
         at += 1;
-        let granted = desk.grant(ms(at));
+        let granted = scheduler.grant(ms(at));
         let [number] = granted[..] else { panic!("one at a time: {granted:?}") };
         if number == 1_000 {
             scans += 1;
-            assert_eq!(desk.take(&Key::Task(scans - 1)), Some(Need::Scan));
-            desk.give_back(Need::Scan);
-            desk.wait("", Key::Task(scans), Need::Scan, 1_000);
+            assert_eq!(scheduler.take(&Key::Task(scans - 1)), Some(Priority::Scan));
+            scheduler.give_back(Priority::Scan);
+            scheduler.wait("", Key::Task(scans), Priority::Scan, 1_000);
         } else {
             calls += 1;
-            assert!(desk.take(&key(number)).is_some());
-            desk.give_back(Need::Call);
+            assert!(scheduler.take(&key(number)).is_some());
+            scheduler.give_back(Priority::Call);
         }
     }
     assert!((9..=10).contains(&scans), "{scans}");
-    assert!(!desk.try_take(ms(at), Need::Call), "whoever comes by does not pass those in line");
+    assert!(!scheduler.try_take(ms(at), Priority::Call), "whoever comes by does not pass those in line");
 }
 
 /// An edit in a quiet namespace is next but one, whatever another namespace brings.
 #[test]
 fn ten_thousand_of_one_namespace_delay_another_by_one() {
-    let mut desk = desk(16, 50, 32);
+    let mut scheduler = scheduler(16, 50, 32);
     let mut now = ms(0);
     for number in 0..10_000 {
-        desk.wait("many", key(number), Need::Call, number);
+        scheduler.wait("many", key(number), Priority::Call, number);
     }
     let mut waited = Vec::new();
     for edit in 0..20 {
         // In the middle of the flood.
         for _ in 0..40 {
-            now = step(&mut desk, now, &mut |_| {});
+            now = step(&mut scheduler, now, &mut |_| {});
         }
         let (number, since) = (20_000 + edit, now);
-        desk.wait("few", key(number), Need::Call, number);
+        scheduler.wait("few", key(number), Priority::Call, number);
         let mut done = None;
         while done.is_none() {
-            now = step(&mut desk, now, &mut |granted| {
+            now = step(&mut scheduler, now, &mut |granted| {
                 if granted == number {
                     done = Some(now);
                 }
@@ -162,15 +167,15 @@ fn ten_thousand_of_one_namespace_delay_another_by_one() {
 }
 
 /// Grants, answers everything 20 ms later, and moves on to when there may be more.
-fn step(desk: &mut Scheduler<u32>, now: Duration, tell: &mut dyn FnMut(u32)) -> Duration {
-    for number in desk.grant(now) {
+fn step(scheduler: &mut Scheduler<u32>, now: Duration, tell: &mut dyn FnMut(u32)) -> Duration {
+    for number in scheduler.grant(now) {
         tell(number);
-        assert!(desk.take(&key(number)).is_some());
-        let sent = desk.budget().sends(now, Operation::Create).unwrap();
-        desk.budget().learns(now, &sent, None, Heard::Nothing);
-        desk.leaves();
+        assert!(scheduler.take(&key(number)).is_some());
+        let sent = scheduler.budget().sends(now, Operation::Create).unwrap();
+        scheduler.budget().on_response(now, &sent, None, Heard::Nothing);
+        scheduler.leaves();
     }
-    match desk.due(now) {
+    match scheduler.due(now) {
         Some(at) if at > now => at,
         _ => now + ms(20),
     }
@@ -189,7 +194,7 @@ fn what_a_brown_out_leaves_is_done_in_twice_the_time_of_a_clean_run() {
 /// When the last of `count` calls is done. Until `bad` is over, Unkey is slow and fails; a call that fails is tried again by the
 /// controller's own backoff.
 fn drained(bad: Duration, count: u32) -> Duration {
-    let mut desk = desk(16, 50, 32);
+    let mut scheduler = scheduler(16, 50, 32);
     let mut now = ms(0);
     let mut done = 0;
     let mut tries: HashMap<u32, u32> = HashMap::new();
@@ -206,12 +211,12 @@ fn drained(bad: Duration, count: u32) -> Duration {
         for (_, number, sent) in over {
             calls += 1;
             let fails = now <= bad && calls.is_multiple_of(3);
-            desk.budget().learns(now, &sent, fails.then_some(&failed), Heard::Nothing);
+            scheduler.budget().on_response(now, &sent, fails.then_some(&failed), Heard::Nothing);
             if fails {
                 let tries = tries.entry(number).or_default();
                 *tries += 1;
-                let dice = u16::try_from(calls * 7_919 % 65_536).unwrap();
-                let wait = backoff::delay(&Cause::Unavailable, *tries, 0, dice).unwrap();
+                let jitter = u16::try_from(calls * 7_919 % 65_536).unwrap();
+                let wait = backoff::delay(&Cause::Unavailable, *tries, 0, jitter).unwrap();
                 again.push((now + ms(wait), number));
             } else {
                 done += 1;
@@ -223,24 +228,24 @@ fn drained(bad: Duration, count: u32) -> Duration {
         let (due, later) = again.into_iter().partition::<Vec<_>, _>(|(at, _)| *at <= now);
         again = later;
         for (_, number) in due {
-            desk.wait("n", key(number), Need::Call, number);
+            scheduler.wait("n", key(number), Priority::Call, number);
         }
-        for number in desk.grant(now) {
-            assert!(desk.take(&key(number)).is_some());
-            let sent = desk.budget().sends(now, Operation::Create).unwrap();
+        for number in scheduler.grant(now) {
+            assert!(scheduler.take(&key(number)).is_some());
+            let sent = scheduler.budget().sends(now, Operation::Create).unwrap();
             let latency = if now < bad { ms(5_000) } else { ms(20) };
             under_way.push((now + latency, number, sent));
-            desk.leaves();
+            scheduler.leaves();
         }
         assert!(under_way.len() <= 16);
-        let next = under_way.iter().map(|it| it.0).chain(again.iter().map(|it| it.0)).chain(desk.due(now)).min();
+        let next = under_way.iter().map(|it| it.0).chain(again.iter().map(|it| it.0)).chain(scheduler.due(now)).min();
         now = next.filter(|next| *next > now).unwrap_or(now + ms(1));
     }
 }
 
 /// A world of calls to a workspace with a limit, in virtual time.
 struct Calls {
-    desk: Scheduler<u32>,
+    scheduler: Scheduler<u32>,
     window: Window,
     limit: u64,
     under_way: Vec<(Duration, crate::unkey::Sent)>,
@@ -251,11 +256,19 @@ struct Calls {
 
 impl Calls {
     fn new(limit: u64, pending: u32, latency: Duration) -> Self {
-        let mut desk = desk(16, 50, 32);
+        let mut scheduler = scheduler(16, 50, 32);
         for number in 0..pending {
-            desk.wait("n", key(number), Need::Call, number);
+            scheduler.wait("n", key(number), Priority::Call, number);
         }
-        Self { desk, window: Window::default(), limit, under_way: Vec::new(), sent: Vec::new(), denied: 0, latency }
+        Self {
+            scheduler,
+            window: Window::default(),
+            limit,
+            under_way: Vec::new(),
+            sent: Vec::new(),
+            denied: 0,
+            latency,
+        }
     }
 
     /// Everything of ours that happens at `now`; returns when there is more to do.
@@ -275,16 +288,16 @@ impl Calls {
             };
             let error = (!verdict.allowed).then(|| Arc::new(Error::new(Operation::Create, too_often)));
             self.denied += usize::from(error.is_some());
-            self.desk.budget().learns(now, &sent, error.as_ref(), told);
+            self.scheduler.budget().on_response(now, &sent, error.as_ref(), told);
         }
-        for number in self.desk.grant(now) {
-            assert!(self.desk.take(&key(number)).is_some());
-            let sent = self.desk.budget().sends(now, Operation::Create).unwrap();
+        for number in self.scheduler.grant(now) {
+            assert!(self.scheduler.take(&key(number)).is_some());
+            let sent = self.scheduler.budget().sends(now, Operation::Create).unwrap();
             self.sent.push(now);
             self.under_way.push((now + self.latency, sent));
-            self.desk.leaves();
+            self.scheduler.leaves();
         }
-        self.under_way.iter().map(|(at, _)| *at).chain(self.desk.due(now)).min()
+        self.under_way.iter().map(|(at, _)| *at).chain(self.scheduler.due(now)).min()
     }
 }
 
@@ -353,45 +366,45 @@ proptest! {
         concurrent in 1_u16..4,
         workers in 1_usize..4,
     ) {
-        let mut desk = desk(concurrent, 0, workers);
+        let mut scheduler = scheduler(concurrent, 0, workers);
         let mut now = ms(0);
-        let (mut held, mut waits): (HashMap<u32, Need>, HashMap<u32, Need>) = (HashMap::new(), HashMap::new());
+        let (mut held, mut waits): (HashMap<u32, Priority>, HashMap<u32, Priority>) = (HashMap::new(), HashMap::new());
         for (step, number, wait) in steps {
             now += ms(wait);
-            let need = if number % 3 == 0 { Need::Writes } else { Need::Call };
+            let priority = if number % 3 == 0 { Priority::Writes } else { Priority::Call };
             match step {
                 0 | 1 if !held.contains_key(&number) && !waits.contains_key(&number) => {
-                    if desk.try_take(now, need) {
-                        held.insert(number, need);
+                    if scheduler.try_take(now, priority) {
+                        held.insert(number, priority);
                     } else {
-                        desk.wait(if number < 6 { "a" } else { "b" }, key(number), need, number);
-                        waits.insert(number, need);
+                        scheduler.wait(if number < 6 { "a" } else { "b" }, key(number), priority, number);
+                        waits.insert(number, priority);
                     }
                 }
                 2 | 3 => {
-                    if let Some(need) = held.remove(&number) {
-                        desk.give_back(need);
+                    if let Some(priority) = held.remove(&number) {
+                        scheduler.give_back(priority);
                     }
                 }
                 4 => {
-                    desk.forget(&key(number));
+                    scheduler.forget(&key(number));
                     waits.remove(&number);
                 }
                 _ => {}
             }
-            for granted in desk.grant(now) {
+            for granted in scheduler.grant(now) {
                 prop_assert!(waits.remove(&granted).is_some() && !held.contains_key(&granted));
-                let need = desk.take(&key(granted));
-                prop_assert!(need.is_some());
-                held.insert(granted, need.unwrap());
+                let priority = scheduler.take(&key(granted));
+                prop_assert!(priority.is_some());
+                held.insert(granted, priority.unwrap());
             }
-            let calls = held.values().filter(|need| **need == Need::Call).count();
+            let calls = held.values().filter(|priority| **priority == Priority::Call).count();
             prop_assert!(held.len() <= workers && calls <= usize::from(concurrent));
             // Work-conserving: who waits still, waits for what is not there.
             let worker = held.len() < workers;
-            prop_assert!(!(worker && waits.values().any(|need| *need == Need::Writes)));
-            prop_assert!(!(worker && calls < usize::from(concurrent) && waits.values().any(|need| *need == Need::Call)));
-            prop_assert_eq!(desk.budget().ready(now) == Ready::Now, calls < usize::from(concurrent));
+            prop_assert!(!(worker && waits.values().any(|priority| *priority == Priority::Writes)));
+            prop_assert!(!(worker && calls < usize::from(concurrent) && waits.values().any(|priority| *priority == Priority::Call)));
+            prop_assert_eq!(scheduler.budget().ready(now) == Ready::Now, calls < usize::from(concurrent));
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The scan: finds what changed in Unkey behind our back, for the price of one page per hundred identities.
 //!
-//! It runs beside the queue, one request at a time, and only reads. What it finds is a hint to the next pass over that
+//! It runs beside the queue, one request at a time, and only reads. What it finds is a hint to the next reconcile over that
 //! object ([`crate::domain::drift_scan`]); it writes no status, and its own troubles are nobody else's.
 //!
 //! | module | does |
@@ -29,7 +29,7 @@ use crate::controller::identity::raw::RawIdentity;
 use crate::controller::runtime::clock::millis;
 use crate::domain::drift_scan::Summary;
 use crate::domain::{KeyMark, Look};
-use crate::telemetry::Told;
+use crate::telemetry::LogOnce;
 
 /// Of that many workers one may be busy with what a scan found, so that a mass of findings delays nobody.
 const WORKERS_PER_FINDING: u16 = 8;
@@ -41,7 +41,7 @@ pub struct Schedule {
     pub every: Duration,
     /// The consistency window.
     pub window: Duration,
-    /// Passes at a time.
+    /// Reconciles at a time.
     pub workers: u16,
 }
 
@@ -75,7 +75,7 @@ async fn again_and_again(
 ) {
     context.metrics.scans_every(schedule.every);
     let mut wait = settled(schedule.window);
-    let mut told = Told::default();
+    let mut told = LogOnce::default();
     loop {
         tokio::time::sleep(wait).await;
         let begun = Instant::now();
@@ -85,7 +85,7 @@ async fn again_and_again(
         wait = match end {
             // What was read under the other key proves nothing; under this one everything has to settle first.
             End::KeyChanged => settled(schedule.window),
-            _ => jittered(schedule.every, context.dice()),
+            _ => jittered(schedule.every, context.jitter()),
         };
         report(context, &scan, &end, begun.elapsed(), &mut told);
     }
@@ -97,12 +97,12 @@ fn settled(window: Duration) -> Duration {
 }
 
 /// A tenth more or less, so that operators do not scan in step.
-fn jittered(every: Duration, dice: u16) -> Duration {
-    every.mul_f64(0.9 + 0.2 * f64::from(dice) / f64::from(u16::MAX))
+fn jittered(every: Duration, jitter: u16) -> Duration {
+    every.mul_f64(0.9 + 0.2 * f64::from(jitter) / f64::from(u16::MAX))
 }
 
 /// One line for each scan; what keeps it from its end is told once, until something else does.
-fn report(context: &Context, scan: &Scan<'_>, end: &End, took: Duration, told: &mut Told) {
+fn report(context: &Context, scan: &Scan<'_>, end: &End, took: Duration, told: &mut LogOnce) {
     context.metrics.scanned(end.kind());
     let (pages, gets, findings) = (scan.pages, scan.gets, scan.findings);
     let took_ms = millis(took);
@@ -132,7 +132,7 @@ impl Context {
         let Summary { recorded, missing, .. } = *summary;
         for mark in summary.found.keys().filter(|mark| *mark != current) {
             // One that shows its recorded id is all the proof it takes.
-            self.table.looked(current, mark, &Look::Hit);
+            self.index.looked(current, mark, &Look::Hit);
         }
         if !summary.complete {
             return false;

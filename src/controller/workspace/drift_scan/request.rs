@@ -7,7 +7,7 @@ use super::super::pinned_client::PinnedClient;
 use super::super::upstream;
 use crate::controller::identity::context::Context;
 use crate::controller::runtime::clock;
-use crate::controller::runtime::dispatcher::Need;
+use crate::controller::runtime::dispatcher::Priority;
 use crate::domain::{Cause, Mono, backoff};
 use crate::telemetry::ScanEnd;
 use crate::unkey::{self, Class, Client, Operation};
@@ -57,7 +57,7 @@ impl End {
 }
 
 /// What became of one request.
-pub enum Answer<T> {
+pub enum CallAnswer<T> {
     /// It was answered; it began then.
     Got(Mono, T),
     /// Unkey's own 404; it began then.
@@ -73,19 +73,19 @@ pub enum Answer<T> {
 /// Asks Unkey with one root key, and counts the failures in a row.
 pub struct Asker<'a> {
     context: &'a Context,
-    access: Arc<PinnedClient>,
+    pinned: Arc<PinnedClient>,
     failures: u32,
 }
 
 impl<'a> Asker<'a> {
     /// Asks with the key that is in use now.
     pub fn new(context: &'a Context) -> Self {
-        Self { context, access: context.access(), failures: 0 }
+        Self { context, pinned: context.pinned(), failures: 0 }
     }
 
     /// That key, and the policies.
-    pub fn access(&self) -> &Arc<PinnedClient> {
-        &self.access
+    pub fn pinned(&self) -> &Arc<PinnedClient> {
+        &self.pinned
     }
 
     /// One request. An error ends the scan.
@@ -94,17 +94,17 @@ impl<'a> Asker<'a> {
         client: &Client,
         operation: Operation,
         request: impl AsyncFnOnce(&Client) -> Result<T, unkey::Error>,
-    ) -> Result<Answer<T>, End> {
-        let mut slot = self.context.permits.acquire("", Need::Scan).await;
+    ) -> Result<CallAnswer<T>, End> {
+        let mut permit = self.context.dispatcher.acquire("", Priority::Scan).await;
         self.same_key()?;
         let begun = self.context.clock.now();
-        let sent = upstream::send(&mut slot, &self.context.metrics, client, operation, request).await;
+        let sent = upstream::send(&mut permit, &self.context.metrics, client, operation, request).await;
         let result = sent.map_err(|refusal| End::Refused(refusal.why.to_string()))?;
         self.same_key()?;
         let error = match result {
             Ok(answer) => {
                 self.failures = 0;
-                return Ok(Answer::Got(begun, answer));
+                return Ok(CallAnswer::Got(begun, answer));
             }
             Err(error) => error,
         };
@@ -112,25 +112,25 @@ impl<'a> Asker<'a> {
         match error.class() {
             Class::NotFound => {
                 self.failures = 0;
-                Ok(Answer::Absent(begun))
+                Ok(CallAnswer::Absent(begun))
             }
             Class::Credential | Class::Permission { .. } | Class::Misconfigured => Err(End::Refused(why)),
             Class::RateLimited { retry_after } => {
                 self.failed(why)?;
                 self.pause(retry_after).await;
-                Ok(Answer::TooSoon)
+                Ok(CallAnswer::TooSoon)
             }
-            _ if error.may_be_its_own() => Ok(Answer::TooMuch(why)),
+            _ if error.may_be_its_own() => Ok(CallAnswer::TooMuch(why)),
             _ => {
                 self.failed(why)?;
                 self.pause(None).await;
-                Ok(Answer::Again)
+                Ok(CallAnswer::Again)
             }
         }
     }
 
     fn same_key(&self) -> Result<(), End> {
-        let same = self.context.access().policy.credential == self.access.policy.credential;
+        let same = self.context.pinned().policy.credential == self.pinned.policy.credential;
         if same { Ok(()) } else { Err(End::KeyChanged) }
     }
 
@@ -143,7 +143,7 @@ impl<'a> Asker<'a> {
     /// Waits, the longer the more failed before.
     pub async fn pause(&self, at_least: Option<Duration>) {
         let at_least = at_least.map_or(0, clock::millis);
-        let ms = backoff::delay(&Cause::Unavailable, self.failures, at_least, self.context.dice());
+        let ms = backoff::delay(&Cause::Unavailable, self.failures, at_least, self.context.jitter());
         tokio::time::sleep(Duration::from_millis(ms.unwrap_or(backoff::MAX_MS))).await;
     }
 }

@@ -8,7 +8,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::super::{upstream, witness};
 use super::pagination::Listing;
-use super::request::{Answer, Asker, End};
+use super::request::{Asker, CallAnswer, End};
 use crate::api::Reason;
 use crate::controller::identity::context::Context;
 use crate::controller::identity::index::{ClaimHolder, Remembered, lock};
@@ -70,14 +70,14 @@ impl<'a> Scan<'a> {
     async fn whole(&mut self) -> Result<End, End> {
         let begun = self.context.clock.now();
         let mut of_interest = 0;
-        let mismatched = self.context.table.owners(|owner| {
+        let mismatched = self.context.index.owners(|owner| {
             of_interest += usize::from(is_of_interest(owner));
             owner.reason == Some(Reason::IdentityMismatch)
         });
         if of_interest == 0 {
             return Ok(End::Nothing);
         }
-        let client = self.asker.access().unkey.clone().map_err(End::Refused)?;
+        let client = self.asker.pinned().unkey.clone().map_err(End::Refused)?;
         self.shadowed = mismatched.iter().map(|owner| (lower(&owner.external_id), false)).collect();
         let mut listing = Listing::begin(of_interest);
         self.list(&client, &mut listing).await?;
@@ -95,24 +95,24 @@ impl<'a> Scan<'a> {
                 })
                 .await?
             {
-                Answer::Got(begun, page) => {
+                CallAnswer::Got(begun, page) => {
                     self.pages += 1;
                     self.context.metrics.scan_page();
                     if !page.identities.is_empty() {
-                        self.context.table.showed(&self.asker.access().policy.credential, begun);
+                        self.context.index.showed(&self.asker.pinned().policy.credential, begun);
                     }
                     listing.answered(page.next_cursor);
                     for identity in &page.identities {
                         self.listed(begun, identity).await;
                     }
                 }
-                Answer::TooMuch(why) => {
+                CallAnswer::TooMuch(why) => {
                     tracing::debug!(limit, why, "a page of the workspace cannot be had; asking for fewer");
                     listing.too_much();
                 }
-                Answer::Again => listing.too_much(),
-                Answer::TooSoon => listing.again(),
-                Answer::Absent(_) => listing.give_up(),
+                CallAnswer::Again => listing.too_much(),
+                CallAnswer::TooSoon => listing.again(),
+                CallAnswer::Absent(_) => listing.give_up(),
             }
         }
         Ok(())
@@ -124,7 +124,7 @@ impl<'a> Scan<'a> {
                 *shadowed = true;
             }
         }
-        let Some(owner) = self.context.table.owner(&ExternalId::new(&identity.external_id)) else { return };
+        let Some(owner) = self.context.index.owner(&ExternalId::new(&identity.external_id)) else { return };
         self.seen.insert(owner.external_id.clone());
         self.there(&owner, begun, identity).await;
     }
@@ -142,7 +142,7 @@ impl<'a> Scan<'a> {
     /// not the others from being compared, nor from being missed; returns why it cannot.
     async fn ask_one_by_one(&mut self, client: &unkey::Client) -> Result<Option<String>, End> {
         let mut unread = None;
-        let rest = self.context.table.owners(|owner| is_of_interest(owner) && !self.seen.contains(&owner.external_id));
+        let rest = self.context.index.owners(|owner| is_of_interest(owner) && !self.seen.contains(&owner.external_id));
         for owner in rest {
             while self.is_worth_a_get(&owner) {
                 self.gets += 1;
@@ -153,8 +153,8 @@ impl<'a> Scan<'a> {
                     })
                     .await?
                 {
-                    Answer::Again | Answer::TooSoon => continue,
-                    Answer::Got(begun, identity) => {
+                    CallAnswer::Again | CallAnswer::TooSoon => continue,
+                    CallAnswer::Got(begun, identity) => {
                         self.seen.insert(owner.external_id.clone());
                         if identity.external_id == owner.external_id.as_str() {
                             self.there(&owner, begun, &identity).await;
@@ -162,11 +162,11 @@ impl<'a> Scan<'a> {
                             self.compare(&owner, &Sight { begun, saw: Saw::Foreign }).await;
                         }
                     }
-                    Answer::Absent(begun) => {
+                    CallAnswer::Absent(begun) => {
                         self.seen.insert(owner.external_id.clone());
                         self.absent.push((owner, begun));
                     }
-                    Answer::TooMuch(why) => {
+                    CallAnswer::TooMuch(why) => {
                         tracing::debug!(external_id = owner.external_id.as_str(), why, "cannot be compared");
                         self.asker.failed(why.clone())?;
                         unread = Some(why);
@@ -186,11 +186,11 @@ impl<'a> Scan<'a> {
 
     /// `listed_since`: when the listing began, if it was whole. Nothing counts as missing without a witness (R19).
     async fn judge_missing(&mut self, client: &unkey::Client, listed_since: Option<Mono>) -> Result<(), End> {
-        let (window, table) = (self.asker.access().policy.window, &self.context.table);
+        let (window, index) = (self.asker.pinned().policy.window, &self.context.index);
         let mut absent = std::mem::take(&mut self.absent);
         let mut recorded = 0;
         // What is being deleted may have lost its identity on the way, and somebody else's finalizer can hold it for long.
-        let unseen = table.owners(|owner| {
+        let unseen = index.owners(|owner| {
             let could_be_missed = !owner.leaving && !self.unread.contains(&owner.external_id);
             recorded += usize::from(owner.recorded.is_some() && could_be_missed);
             !owner.leaving && !self.seen.contains(&owner.external_id)
@@ -202,8 +202,10 @@ impl<'a> Scan<'a> {
         }
         // What is new, or was written to since, proves nothing.
         absent.retain(|(owner, begun)| {
-            !table.owner(&owner.external_id).is_some_and(|now| now.leaving)
-                && table.idle_turn(&owner.external_id).is_some_and(|turn| *begun >= turn.known().settles_at(window))
+            !index.owner(&owner.external_id).is_some_and(|now| now.leaving)
+                && index
+                    .idle_turn(&owner.external_id)
+                    .is_some_and(|key_lock| *begun >= key_lock.known().settles_at(window))
         });
         let missing = Sight { begun: self.context.clock.now(), saw: Saw::Missing };
         let matters = |owner: &ClaimHolder| {
@@ -214,7 +216,7 @@ impl<'a> Scan<'a> {
                 witness::look_at_list(self.context, client).await
             } else {
                 let missing = absent.iter().map(|(owner, _)| &owner.external_id).collect();
-                witness::look(self.context, self.asker.access(), &missing).await
+                witness::look(self.context, self.asker.pinned(), &missing).await
             };
             look.map_err(|cause| End::Refused(format!("no witness that what is missing is not hidden: {cause:?}")))?;
         }
@@ -232,15 +234,16 @@ impl<'a> Scan<'a> {
 
     /// Hands in what was seen as a whole. True if what is missing may be taken for gone.
     fn hand_in(&self) -> bool {
-        self.context.scanned(&self.summary, &self.asker.access().policy.credential)
+        self.context.scanned(&self.summary, &self.asker.pinned().policy.credential)
     }
 
     /// The object as it is known now, and its memory.
     fn read(&self, owner: &ClaimHolder) -> Option<(Object, Remembered<'a>)> {
         let cached = self.store.get(&owner.at).filter(|cached| *cached.uid() == owner.uid)?;
-        let memory = self.context.table.memory(&owner.uid);
+        let memory = self.context.index.memory(&owner.uid);
         let snapshot = lock(&memory).newest(cached);
-        let object = snapshot.read(self.context.clock.now(), &self.context.walls, &mut lock(&memory).pokes);
+        let object =
+            snapshot.read(self.context.clock.now(), &self.context.walls, &mut lock(&memory).reconcile_requests);
         Some((object, memory))
     }
 
@@ -251,10 +254,10 @@ impl<'a> Scan<'a> {
 
     /// Looks at an object that nobody is working on.
     fn with<T>(&self, owner: &ClaimHolder, judge: impl FnOnce(&Subject<'_>) -> T) -> Option<T> {
-        let turn = self.context.table.idle_turn(&owner.external_id)?;
+        let key_lock = self.context.index.idle_turn(&owner.external_id)?;
         let (object, memory) = self.read(owner)?;
-        let role = self.context.table.role(&owner.external_id, &owner.uid);
-        let (memory, known, policy) = (lock(&memory), turn.known(), &self.asker.access().policy);
+        let role = self.context.index.role(&owner.external_id, &owner.uid);
+        let (memory, known, policy) = (lock(&memory), key_lock.known(), &self.asker.pinned().policy);
         Some(judge(&Subject { object: &object, role, known: &known, object_state: &memory.object_state, policy }))
     }
 
@@ -264,8 +267,8 @@ impl<'a> Scan<'a> {
             return;
         }
         // It is never closed.
-        let Ok(slot) = Arc::clone(self.slots).acquire_owned().await else { return };
-        if let Some(finding) = self.hand_on(owner, sight, slot) {
+        let Ok(permit) = Arc::clone(self.slots).acquire_owned().await else { return };
+        if let Some(finding) = self.hand_on(owner, sight, permit) {
             self.findings += 1;
             self.context.metrics.scan_found(finding);
             let (namespace, name) = (owner.at.namespace.as_deref(), owner.at.name.as_str());
@@ -274,16 +277,16 @@ impl<'a> Scan<'a> {
     }
 
     /// Judges once more, since waiting for the slot may have taken long, and notes what is found.
-    fn hand_on(&self, owner: &ClaimHolder, sight: &Sight, slot: OwnedSemaphorePermit) -> Option<Finding> {
-        let turn = self.context.table.idle_turn(&owner.external_id)?;
+    fn hand_on(&self, owner: &ClaimHolder, sight: &Sight, permit: OwnedSemaphorePermit) -> Option<Finding> {
+        let key_lock = self.context.index.idle_turn(&owner.external_id)?;
         let (object, memory) = self.read(owner)?;
-        let role = self.context.table.role(&owner.external_id, &owner.uid);
-        let (mut memory, mut known, policy) = (lock(&memory), turn.known(), &self.asker.access().policy);
+        let role = self.context.index.role(&owner.external_id, &owner.uid);
+        let (mut memory, mut known, policy) = (lock(&memory), key_lock.known(), &self.asker.pinned().policy);
         let subject = Subject { object: &object, role, known: &known, object_state: &memory.object_state, policy };
         let finding = subject.finds(sight)?;
         note(&object, sight, &mut known, &mut memory.object_state, self.context.clock.now());
-        memory.finding = Some(slot);
-        self.context.table.wake(owner.at.clone());
+        memory.finding = Some(permit);
+        self.context.index.wake(owner.at.clone());
         Some(finding)
     }
 }

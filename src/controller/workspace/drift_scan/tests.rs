@@ -23,7 +23,7 @@ fn context(metrics: Metrics) -> Arc<Context> {
         window: 30_000,
         attempt: 30_000,
         credential: None,
-        spread: 0,
+        stagger: 0,
     };
     let settings = Settings {
         scope: Scope { namespaces: Vec::new(), selector: None },

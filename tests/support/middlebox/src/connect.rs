@@ -1,4 +1,4 @@
-//! An HTTP proxy that only knows CONNECT, as one before the internet. It passes bytes on.
+//! An HTTP proxy that only knows CONNECT, as one before the internet. It reconciles bytes on.
 
 use std::collections::HashMap;
 use std::io;

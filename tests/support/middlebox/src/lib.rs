@@ -1,4 +1,4 @@
-//! What may stand before a server, for tests: TLS with any certificate ([`TlsFront`]), and an HTTP proxy ([`ConnectProxy`]). They pass bytes on and
+//! What may stand before a server, for tests: TLS with any certificate ([`TlsFront`]), and an HTTP proxy ([`ConnectProxy`]). They reconcile bytes on and
 //! understand nothing of them. May not know the operator.
 
 mod authority;

@@ -1,4 +1,4 @@
-//! TLS before a server that speaks none. It passes bytes on.
+//! TLS before a server that speaks none. It reconciles bytes on.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! The client's connection as it can fall silent: still open, and nothing passes in either direction. It must not understand requests.
+//! The client's connection as it can fall silent: still open, and nothing reconciles in either direction. It must not understand requests.
 //!
 //! This is what a client sees of a load balancer or a NAT that has forgotten a connection: what it sends is acknowledged or retransmitted by the
 //! kernel and heard by nobody, and neither FIN nor RST ever comes. Only the client's own clock can tell.
@@ -25,7 +25,7 @@ struct State {
 }
 
 impl Mute {
-    /// From now on nothing passes, for ever. False if that was so before.
+    /// From now on nothing reconciles, for ever. False if that was so before.
     pub fn silence(&self) -> bool {
         !self.0.is_silent.swap(true, Ordering::SeqCst)
     }

@@ -32,7 +32,7 @@ impl Sim {
             Call::Create(wanted) => {
                 assert_eq!(object.phase, Phase::Live, "created for a leaving object: {}", at());
                 assert!(object.finalizer, "R1: created without finalizer: {}", at());
-                let claim = object.mark.own().expect("R1: created without a claim");
+                let claim = object.claim.own().expect("R1: created without a claim");
                 assert_eq!(claim.hash, *wanted.content_hash(), "R1: created what is not claimed: {}", at());
             }
             Call::Update { to, patch, .. } => {
@@ -59,7 +59,7 @@ impl Sim {
         let stored = &shown.unwrap_or_else(|| panic!("R18: written without a look: {}", at())).content;
         let overwrites = object.controls.adoption(&self.policy) == AdoptionPolicy::Always;
         // An unsettled look of a take-over is R3's, and so is what the claim names.
-        let claimed = object.mark.own().is_some_and(|claim| claim.hash == stored.hash());
+        let claimed = object.claim.own().is_some_and(|claim| claim.hash == stored.hash());
         let meta = meta.filter(|_| !self.sent.contains(&stored.meta.hash()));
         let limits = limits.filter(|_| !self.sent.contains(&stored.limits.hash()));
         assert!(overwrites || claimed || lossless(meta, limits, stored), "R18: {stored:?} is lost: {}", at());
@@ -78,7 +78,7 @@ impl Sim {
             return;
         }
         assert!(report.held.is_some(), "ready without an identity: {}", at());
-        assert!(object.finalizer && object.mark.own().is_some(), "ready unprotected: {}", at());
+        assert!(object.finalizer && object.claim.own().is_some(), "ready unprotected: {}", at());
         let tampered = self.thing.as_ref().is_some_and(|thing| thing.tampered);
         let under_way = self.unkey.under_way(&object.guard.uid, false);
         assert!(tampered || !under_way, "ready with a write on its way: {}", at());

@@ -1,7 +1,7 @@
 //! The API server's side: patches with their tests, and the object as a process sees it.
 
 use unkey_operator_core::{
-    Guard, KubeStep, Mark, Object, ObjectKey, Phase, PriorStatus, ReconcileRequest, SpecError, begins_takeover,
+    ClaimState, Guard, KubeStep, Object, ObjectKey, Phase, PriorStatus, ReconcileRequest, SpecError, begins_takeover,
 };
 
 use super::words::{desired, freed, shown};
@@ -80,11 +80,15 @@ impl Sim {
             Some((uid, _)) if *uid != thing.uid => PriorStatus::Restored,
             Some((_, record)) => PriorStatus::Own(Box::new(record.clone())),
         };
-        let handled = recorded.own().and_then(|record| record.handled_poke.clone());
-        let poke = thing.poke.clone().filter(|poke| Some(poke) != handled.as_ref()).map(|value| {
-            let since = *self.process.pokes.entry(value.clone()).or_insert(mono);
-            ReconcileRequest { value, since }
-        });
+        let handled = recorded.own().and_then(|record| record.handled_request.clone());
+        let reconcile_request = thing
+            .reconcile_request
+            .clone()
+            .filter(|reconcile_request| Some(reconcile_request) != handled.as_ref())
+            .map(|value| {
+                let since = *self.process.reconcile_requests.entry(value.clone()).or_insert(mono);
+                ReconcileRequest { value, since }
+            });
         let phase = if thing.is_deleting() { Phase::Deleting } else { Phase::Live };
         Object {
             key: ObjectKey { namespace: "shop".to_owned(), name: "customer".to_owned() },
@@ -92,11 +96,11 @@ impl Sim {
             phase,
             fresh: false,
             finalizer: thing.finalizer,
-            mark: Mark::parse(thing.claim.as_deref(), &thing.uid),
+            claim: ClaimState::parse(thing.claim.as_deref(), &thing.uid),
             crowd: None,
             leaving_for: thing.deleted.map_or(0, |at| self.now - at),
             generation: thing.generation,
-            poke,
+            reconcile_request,
             external_id: Some(external_id()),
             controls: thing.wish.controls,
             spec: if thing.wish.invalid {

@@ -26,7 +26,7 @@ pub(super) fn shown(report: &StatusUpdate, key: &ObjectKey) -> Record {
         generation: report.generation,
         held: report.held.clone(),
         deletion: Some(report.deletion),
-        handled_poke: report.handled_poke.clone(),
+        handled_request: report.handled_request.clone(),
         shown: report.shown(key),
     }
 }

@@ -61,7 +61,7 @@ mod tests {
     fn the_minute_before_counts_by_its_share_that_is_still_in_the_window() {
         let mut window = Window::default();
         assert_eq!(allowed(&mut window, 600_000, 60, 60), 60);
-        // One second into the next minute 59 of the 60 still count: one call per second passes.
+        // One second into the next minute 59 of the 60 still count: one call per second reconciles.
         assert_eq!(allowed(&mut window, 661_000, 60, 60), 1);
         assert_eq!(allowed(&mut window, 662_000, 60, 60), 1);
         assert_eq!(allowed(&mut window, 690_000, 60, 60), 28);

@@ -13,7 +13,7 @@ use super::metrics::{ByOperation, Word, registered};
 use crate::unkey::{LimiterSnapshot, Operation};
 
 /// Queues and budget.
-pub(super) struct Permits {
+pub(super) struct Queues {
     waits: Family<ByLane, Histogram>,
     waiting: Family<ByLane, Gauge>,
     tokens: Gauge<f64, AtomicU64>,
@@ -31,16 +31,16 @@ struct ByLane {
     lane: Word,
 }
 
-impl Permits {
+impl Queues {
     pub(super) fn register(registry: &mut Registry) -> Self {
         // From a moment to a pause of the longest `Retry-After`.
         let waits: Family<ByLane, Histogram> =
             Family::new_with_constructor(|| Histogram::new([0.005, 0.025, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0]));
         let help = "How long those waited that found no permit at once, by lane: changes and scan need a call to Unkey, writes do not";
-        registry.register_with_unit("permit_wait", help, Unit::Seconds, waits.clone());
+        registry.register_with_unit("queue_duration", help, Unit::Seconds, waits.clone());
         Self {
             waits,
-            waiting: registered(registry, "permits_waited_for", "Those that wait for a permit, by lane"),
+            waiting: registered(registry, "queue_depth", "Those that wait for a permit, by lane"),
             tokens: registered(
                 registry,
                 "upstream_tokens",

@@ -49,7 +49,7 @@ pub(super) fn found(
     };
     object_state.rejudge = None;
     if settled {
-        // Until what was found is set right, it stays known that the status tells too much: this pass may be cut.
+        // Until what was found is set right, it stays known that the status tells too much: this reconcile may be cut.
         object_state.suspicion = contradicts(&known.seen, object, policy);
         keep_what_is_shown(object, known, object_state.suspicion);
         judged(object, object_state, telling);
@@ -85,7 +85,7 @@ fn outdated(last: &mut LastWrite, content: &Content, object: &Object) -> bool {
 }
 
 /// A settled read has shown that Unkey holds something else than the status records as accepted. Until the status shows that too, it is laid
-/// over it as an accepted update is: the status of this pass may be cut, and the spec may go back to what is recorded. What is suspected is
+/// over it as an accepted update is: the status of this reconcile may be cut, and the spec may go back to what is recorded. What is suspected is
 /// looked at again anyway. A field that is only pending is looked at before it is written, and may hold anybody's (R18).
 fn keep_what_is_shown(object: &Object, known: &mut Knowledge, suspected: bool) {
     let (Seen::Ours { identity, content, .. }, Some(held)) = (&known.seen, object.held()) else { return };
@@ -128,10 +128,12 @@ fn contradicts(seen: &Seen, object: &Object, policy: &Policy) -> bool {
     }
 }
 
-/// A poke asks for one settled read that began after it was seen.
+/// A reconcile request asks for one settled read that began after it was seen.
 fn judged(object: &Object, object_state: &mut ObjectState, telling: ReplyContext) {
-    if let Some(poke) = object.poke.as_ref().filter(|poke| telling.begun >= poke.since) {
-        object_state.judged = Some(poke.value.clone());
+    if let Some(reconcile_request) =
+        object.reconcile_request.as_ref().filter(|reconcile_request| telling.begun >= reconcile_request.since)
+    {
+        object_state.judged = Some(reconcile_request.value.clone());
     }
 }
 

@@ -142,13 +142,13 @@ fn a_release_leaves_nothing_to_be_dealt_with() {
 fn r7_what_stays_is_not_cleared_up_after() {
     let doubted = || Knowledge {
         doubt: Some(UnknownOutcome { creates: [uid("u"), uid("v")].into(), ..doubt(None) }),
-        inherited: Some(doubt(Some("u"))),
+        assumed: Some(doubt(Some("u"))),
         last: created("u", 1),
         ..Knowledge::default()
     };
     let stays = |known: &Knowledge| {
         assert!(known.owes(&uid("v")), "another object's create is in doubt still");
-        !known.owes(&uid("u")) && known.last == LastWrite::None && known.inherited.is_some()
+        !known.owes(&uid("u")) && known.last == LastWrite::None && known.assumed.is_some()
     };
     let sent = || {
         let mut object_state = ObjectState { maybe_own: Some(confirmed(1)), ..ObjectState::default() };
@@ -176,7 +176,7 @@ fn r4_only_a_first_claim_proves_that_no_other_process_acted() {
         claimed(&before.object, &mut object_state);
         object_state.claimed_here
     };
-    let unclaimed = |scene: &mut Scene| scene.object.mark = Mark::Absent;
+    let unclaimed = |scene: &mut Scene| scene.object.claim = ClaimState::Absent;
     assert!(put_on(Scene::new()));
     assert!(!put_on(Scene::claimed()), "it replaces one");
     assert!(!put_on(ready().with(unclaimed)), "it comes back to an owner");
@@ -188,7 +188,7 @@ fn r4_only_a_first_claim_proves_that_no_other_process_acted() {
 #[test]
 fn a_first_claim_is_no_surprise_at_the_next_sight() {
     let before = Scene::new().look();
-    let mut after = before.clone().with(|scene| scene.object.mark = Scene::claimed().object.mark);
+    let mut after = before.clone().with(|scene| scene.object.claim = Scene::claimed().object.claim);
     claimed(&before.object, &mut after.object_state);
     assert_eq!(after.look().known, Knowledge::default());
 }

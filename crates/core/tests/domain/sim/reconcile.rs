@@ -4,11 +4,11 @@ use std::slice::Iter;
 use std::sync::Arc;
 
 use unkey_operator_core::session::{
-    self, Environment, Event, KubeReply, Learned, Memory, Moment, Next, ObjectView, Permit, Session, waiting,
+    self, Environment, Event, KubeReply, Learned, Moment, Need, Next, ObjectView, Records, Session, waiting,
 };
 use unkey_operator_core::{
-    Call, Crd, Entry, Gate, Guard, KeyMark, KubeStep, Mark, Mono, OwnedIdentity, Refused, Role, Situation,
-    StatusUpdate, Step, Uid, Wake, Witness, decide, ended,
+    Call, ClaimState, Crd, Gate, Guard, KeyMark, KubeStep, Mono, OwnedIdentity, OwnershipGate, Refused, Role,
+    Situation, StatusUpdate, Step, Uid, Wake, Witness, decide, ended,
 };
 
 use super::words::name;
@@ -16,16 +16,16 @@ use super::{BEHIND, End, MANY, Script, Sim, Thing};
 use crate::world::{DEADLINE, Fate};
 
 /// The world around a session of the simulated process: it leads, has every permit, and works with one root key.
-struct Around {
+struct SimEnvironment {
     now: Mono,
     role: Role,
     gate: Gate,
     witness: Witness,
-    entry: Entry,
+    ownership_gate: OwnershipGate,
     credential: KeyMark,
 }
 
-impl Environment for Around {
+impl Environment for SimEnvironment {
     fn now(&self) -> Mono {
         self.now
     }
@@ -42,8 +42,8 @@ impl Environment for Around {
         self.witness.clone()
     }
 
-    fn entry(&self) -> Entry {
-        self.entry
+    fn ownership_gate(&self) -> OwnershipGate {
+        self.ownership_gate
     }
 
     fn leads(&self) -> bool {
@@ -66,7 +66,7 @@ impl Environment for Around {
         false
     }
 
-    fn permits(&mut self, _: Permit) -> bool {
+    fn has_permit(&mut self, _: Need) -> bool {
         true
     }
 
@@ -91,7 +91,7 @@ impl ObjectView for Thing {
     }
 
     fn is_claimed(&self) -> bool {
-        self.finalizer && Mark::parse(self.claim.as_deref(), &self.uid).own().is_some()
+        self.finalizer && ClaimState::parse(self.claim.as_deref(), &self.uid).own().is_some()
     }
 
     fn lacks(&self, _: &StatusUpdate) -> Option<Vec<String>> {
@@ -106,30 +106,30 @@ struct Run {
 }
 
 impl Sim {
-    fn around(&self) -> Around {
-        Around {
+    fn around(&self) -> SimEnvironment {
+        SimEnvironment {
             now: self.mono(),
             role: self.role,
             gate: self.gate.clone(),
             witness: self.process.witness.clone(),
-            entry: self.entry,
+            ownership_gate: self.ownership_gate,
             credential: self.policy.credential.clone(),
         }
     }
 
     /// Runs `work` with what outlives a session over the object `uid`.
-    fn remembering<T>(&mut self, uid: &Uid, work: impl FnOnce(&mut Memory<'_>) -> T) -> T {
+    fn remembering<T>(&mut self, uid: &Uid, work: impl FnOnce(&mut Records<'_>) -> T) -> T {
         let object_state = self.process.object_state.entry(uid.clone()).or_default();
-        work(&mut Memory { known: &mut self.process.known, object_state })
+        work(&mut Records { known: &mut self.process.known, object_state })
     }
 
-    /// Says that work waits, between two passes, as whoever has the turn does (R24).
+    /// Says that work waits, between two reconciles, as whoever holds the lock does (R24).
     pub fn tell(&mut self) {
         let Some(thing) = self.thing.clone() else { return };
         let object = self.view(&thing);
         let mut known = self.process.known.clone();
         let mut object_state = self.process.object_state.get(&thing.uid).cloned().unwrap_or_default();
-        let memory = Memory { known: &mut known, object_state: &mut object_state };
+        let memory = Records { known: &mut known, object_state: &mut object_state };
         let Some(report) = waiting(&object, memory, &self.around(), (&self.policy, self.crd), None) else { return };
         let at = || format!("{report:?}\n{}", self.trace.join("\n"));
         assert!(!report.verdict.is_ready() && !report.verdict.is_stalled(), "R24: it ends nothing: {}", at());
@@ -139,10 +139,10 @@ impl Sim {
         self.kube(&KubeStep::Status { report: Box::new(report), notes: Vec::new() }, &object, &thing);
     }
 
-    pub fn pass_with(&mut self, script: &Script) -> End {
+    pub fn reconcile_with(&mut self, script: &Script) -> End {
         let (mut done, mut fates) = (0, script.fates.iter());
         loop {
-            let end = self.one_pass(script, &mut done, &mut fates);
+            let end = self.one_reconcile(script, &mut done, &mut fates);
             if end != End::Wait(Wake::Witness) || self.process.witness.blind().is_some() {
                 return end;
             }
@@ -151,8 +151,8 @@ impl Sim {
         }
     }
 
-    /// `done`: steps before this pass; `fates`: of the calls from here on.
-    fn one_pass(&mut self, script: &Script, done: &mut usize, fates: &mut Iter<'_, Fate>) -> End {
+    /// `done`: steps before this reconcile; `fates`: of the calls from here on.
+    fn one_reconcile(&mut self, script: &Script, done: &mut usize, fates: &mut Iter<'_, Fate>) -> End {
         let stray = self.process.stray.take().filter(|_| self.thing.is_none());
         let clears_up = stray.is_some();
         let Some(thing) = self.thing.clone().or(stray) else { return End::NoObject };
@@ -246,13 +246,13 @@ impl Sim {
         let reply = if self.thing.as_ref().is_some_and(|thing| thing.uid == run.thing.uid) {
             KubeReply::Lives
         } else {
-            KubeReply::Ended { heirs: self.heirs }
+            KubeReply::Ended { successors: self.successors }
         };
         self.replies(run, reply);
         false
     }
 
-    /// One request to Kubernetes; true if the pass ends in the middle of it.
+    /// One request to Kubernetes; true if the reconcile ends in the middle of it.
     fn asks_kube(&mut self, run: &mut Run, step: &KubeStep, script: &Script, n: usize) -> bool {
         match step {
             KubeStep::LookAtCrd => {
@@ -294,7 +294,7 @@ impl Sim {
             (None, _, Some(after)) => KubeReply::Shown(after),
             (None, _, None) => KubeReply::Stale(answer(409)),
         };
-        let moment = Moment { now: self.mono(), dice: self.dice, thrives: self.thrives };
+        let moment = Moment { now: self.mono(), jitter: self.jitter, thrives: self.thrives };
         let uid = run.thing.uid.clone();
         self.remembering(&uid, |memory| run.session.replied(ticket, reply, memory, moment)).expect("its own answer");
         run.thing = done.or(newest).unwrap_or_else(|| run.thing.clone());
@@ -309,7 +309,7 @@ impl Sim {
     /// A request to Kubernetes that is answered so.
     fn replies(&mut self, run: &mut Run, reply: KubeReply<'_>) {
         let ticket = self.sends_to_kube(run);
-        let moment = Moment { now: self.mono(), dice: self.dice, thrives: self.thrives };
+        let moment = Moment { now: self.mono(), jitter: self.jitter, thrives: self.thrives };
         self.remembering(&run.thing.uid, |memory| run.session.replied(ticket, reply, memory, moment))
             .expect("its own answer");
     }
@@ -322,7 +322,7 @@ impl Sim {
         script.crash_after == Some(n) || script.drop_after == Some(n)
     }
 
-    /// One call to Unkey; true if the pass ends in the middle of it.
+    /// One call to Unkey; true if the reconcile ends in the middle of it.
     fn calls(&mut self, run: &mut Run, call: &Call, script: &Script, n: usize, fate: &Fate) -> bool {
         let object = run.session.object().expect("a step was asked for").clone();
         self.sends(call, &object);
@@ -336,7 +336,7 @@ impl Sim {
             return true;
         }
         self.sleep(took);
-        let moment = Moment { now: self.mono(), dice: self.dice, thrives: self.thrives };
+        let moment = Moment { now: self.mono(), jitter: self.jitter, thrives: self.thrives };
         let Learned { shown, .. } = self
             .remembering(&uid, |memory| run.session.answered(ticket, &reply, memory, moment))
             .expect("its own answer");

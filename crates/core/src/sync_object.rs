@@ -14,12 +14,12 @@ use super::verdict::Cause;
 use unkey_operator_api::{Reason, StatusCause};
 
 /// Takes in an object as it was just seen.
-pub fn observe(object: &Object, known: &mut Knowledge, object_state: &mut ObjectState, policy: &Policy, now: Mono) {
-    inherit(object, known, object_state, policy, now);
-    hear(object, known, object_state, policy, now);
+pub fn sync_object(object: &Object, known: &mut Knowledge, object_state: &mut ObjectState, policy: &Policy, now: Mono) {
+    assume_peer_writes(object, known, object_state, policy, now);
+    observe_peer(object, known, object_state, policy, now);
     // A cache may be behind; only a fresh object shows that the question is answered: by this very id, since another one that
     // is recorded may be dead. One that is being deleted has to look for a second identity besides the recorded one.
-    let (held, claimed) = (object.held().is_some(), object.mark.own().is_some());
+    let (held, claimed) = (object.held().is_some(), object.claim.own().is_some());
     let recorded = object.held().is_some_and(|held| object_state.maybe_own.as_ref() == Some(&held.identity));
     let off = !claimed && !object.finalizer;
     if object.fresh && (off || (recorded && object.phase == Phase::Live)) {
@@ -34,8 +34,8 @@ pub fn observe(object: &Object, known: &mut Knowledge, object_state: &mut Object
     note(object, known);
     let stale = object_state.trouble.as_ref().is_some_and(|trouble| {
         trouble.generation != object.generation
-            // A poke that is echoed meanwhile is answered, and no reason to try again.
-            || object.poke.as_ref().is_some_and(|poke| trouble.poke.as_ref() != Some(&poke.value))
+            // A reconcile request that is echoed meanwhile is answered, and no reason to try again.
+            || object.reconcile_request.as_ref().is_some_and(|reconcile_request| trouble.reconcile_request.as_ref() != Some(&reconcile_request.value))
             || trouble.credential != policy.credential
     });
     if stale {
@@ -43,7 +43,7 @@ pub fn observe(object: &Object, known: &mut Knowledge, object_state: &mut Object
         object_state.failures = 0;
     }
     rejudge(object, object_state, policy);
-    refusal::observe(object, object_state, now);
+    refusal::sync_object(object, object_state, now);
 }
 
 /// Under another root key Unkey may answer otherwise: what it said is judged anew (R13). A restart alone is no other key.
@@ -63,8 +63,14 @@ fn rejudge(object: &Object, object_state: &mut ObjectState, policy: &Policy) {
 }
 
 /// Accounts for what another process may have sent for this object, and may still have on its way.
-fn inherit(object: &Object, known: &mut Knowledge, object_state: &mut ObjectState, policy: &Policy, now: Mono) {
-    let (held, claimed) = (object.held().is_some(), object.mark.own().is_some());
+fn assume_peer_writes(
+    object: &Object,
+    known: &mut Knowledge,
+    object_state: &mut ObjectState,
+    policy: &Policy,
+    now: Mono,
+) {
+    let (held, claimed) = (object.held().is_some(), object.claim.own().is_some());
     let first = !std::mem::replace(&mut object_state.seen_before, true);
     let long_over = policy.is_long_over(object);
     let doubt = |over, create| {
@@ -77,11 +83,11 @@ fn inherit(object: &Object, known: &mut Knowledge, object_state: &mut ObjectStat
     }
     if first {
         fight::resume(object, object_state, policy, now);
-        spread(object, object_state, policy, now);
+        stagger_restart(object, object_state, policy, now);
     }
     // The answer to our own claim was lost: that no other process put it on is as sure as that only one acts. Who took it for another's
     // would take what was there before for a create of that one, and delete it.
-    let ours = object.mark.own().is_some_and(|claim| object_state.claiming.contains(claim));
+    let ours = object.claim.own().is_some_and(|claim| object_state.claiming.contains(claim));
     if ours {
         object_state.claiming.clear();
     }
@@ -91,7 +97,7 @@ fn inherit(object: &Object, known: &mut Knowledge, object_state: &mut ObjectStat
     if strange {
         // Who sent it may have died a moment ago: the attempt lasts as long as one of ours.
         let create = Some(object.guard.uid.clone());
-        known.inherit(doubt(now.after(policy.attempt), create));
+        known.assume(doubt(now.after(policy.attempt), create));
     }
     // For a while after taking the lead a cache may still show what was before the last process's writes (S7): until
     // then each sight counts as the first.
@@ -110,18 +116,18 @@ fn inherit(object: &Object, known: &mut Knowledge, object_state: &mut ObjectStat
         let settled = object.recorded.own().is_some_and(|record| record.shown.ready);
         let create = (!settled).then(|| object.guard.uid.clone());
         let over = now.max(Mono::ZERO.after(policy.attempt));
-        known.inherit(doubt(over, create));
+        known.assume(doubt(over, create));
     }
 }
 
 /// Two processes at work hear of each other by the status alone; neither may write again and again what the other then
 /// takes back (S32). Who says Ready has nothing in doubt, what it inherited included. Who holds Ready back for a doubt that
 /// is not ours sent something: it is in doubt here too, until it is over or the other one says Ready.
-fn hear(object: &Object, known: &mut Knowledge, object_state: &mut ObjectState, policy: &Policy, now: Mono) {
+fn observe_peer(object: &Object, known: &mut Knowledge, object_state: &mut ObjectState, policy: &Policy, now: Mono) {
     let uid = &object.guard.uid;
     let vouched = object.fresh && object.phase == Phase::Live && object.held().is_some() && object.at_rest();
-    if vouched && known.inherited.as_ref().is_some_and(|doubt| doubt.creates.iter().all(|of| of == uid)) {
-        known.inherited = None;
+    if vouched && known.assumed.as_ref().is_some_and(|doubt| doubt.creates.iter().all(|of| of == uid)) {
+        known.assumed = None;
     }
     let held_back = object.held().is_some()
         && object.recorded.own().is_some_and(|record| {
@@ -130,31 +136,31 @@ fn hear(object: &Object, known: &mut Knowledge, object_state: &mut ObjectState, 
                 && record.shown.cause == Some(StatusCause::Settling)
         });
     if held_back && !object_state.settling_met && known.doubt().is_none() {
-        known.inherit(UnknownOutcome::new(now.after(policy.attempt), false, None));
+        known.assume(UnknownOutcome::new(now.after(policy.attempt), false, None));
     }
     object_state.settling_met = held_back;
 }
 
 /// R13: what was failing before a restart is not tried again all at once because of it.
-fn spread(object: &Object, object_state: &mut ObjectState, policy: &Policy, now: Mono) {
+fn stagger_restart(object: &Object, object_state: &mut ObjectState, policy: &Policy, now: Mono) {
     // What was under way, or waited for its turn, was not failing (R24).
     let failing =
         |shown: &Shown| !shown.ready && !shown.stalled && !shown.suspended && shown.reason != Some(Reason::Progressing);
     let record = object.recorded.own().filter(|record| record.generation == object.generation);
-    if policy.spread == 0
+    if policy.stagger == 0
         || object_state.trouble.is_some()
-        || object.poke.is_some()
+        || object.reconcile_request.is_some()
         || !record.is_some_and(|record| failing(&record.shown))
     {
         return;
     }
     object_state.trouble = Some(FailureState {
         cause: Cause::Unavailable,
-        retry_at: Some(now.after(share(&object.guard.uid, policy.spread))),
+        retry_at: Some(now.after(share(&object.guard.uid, policy.stagger))),
         lasting: false,
         write: false,
         generation: object.generation,
-        poke: None,
+        reconcile_request: None,
         credential: policy.credential.clone(),
     });
 }
@@ -261,7 +267,7 @@ pub fn released(uid: &Uid, known: &mut Knowledge, object_state: &mut ObjectState
 /// Notes a claim before it is sent; `before` is the object that the patch is made from. While a cache may still show what was before the last
 /// process's claim, it may be that one's that is seen then. Returns true if it is noted and was not before.
 pub fn claiming(before: &Object, claim: &Claim, object_state: &mut ObjectState, policy: &Policy, now: Mono) -> bool {
-    let first = !object_state.claim_met && before.mark.own().is_none() && before.held().is_none();
+    let first = !object_state.claim_met && before.claim.own().is_none() && before.held().is_none();
     let is_new = first && now >= Mono::ZERO.after(policy.window) && !object_state.claiming.contains(claim);
     if is_new {
         object_state.claiming.push(claim.clone());
@@ -280,6 +286,6 @@ pub fn not_claimed(claim: &Claim, noted: bool, object_state: &mut ObjectState) {
 /// Notes that our patch put the claim on; `before` is the object that the patch was made from, whose version it tested.
 /// A claim that replaces one found there, or that comes back to an owner, does not prove that no other process acted.
 pub fn claimed(before: &Object, object_state: &mut ObjectState) {
-    object_state.claimed_here |= !object_state.claim_met && before.mark.own().is_none() && before.held().is_none();
+    object_state.claimed_here |= !object_state.claim_met && before.claim.own().is_none() && before.held().is_none();
     object_state.claiming.clear();
 }

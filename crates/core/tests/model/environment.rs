@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use unkey_operator_core::session::{Environment, Permit};
-use unkey_operator_core::{Entry, Gate, KeyMark, Mono, Role, Situation, Step, Witness, Workspace, decide};
+use unkey_operator_core::session::{Environment, Need};
+use unkey_operator_core::{Gate, KeyMark, Mono, OwnershipGate, Role, Situation, Step, Witness, Workspace, decide};
 
 use crate::kube::Thing;
 use crate::seeded::Seeded;
 
-pub struct Around<'a> {
+pub struct ModelEnvironment<'a> {
     pub now: Mono,
     pub role: Role,
-    pub entry: Entry,
+    pub ownership_gate: OwnershipGate,
     pub workspace: &'a Workspace,
     pub cache: &'a [Option<Arc<Thing>>; 2],
     pub thing: &'a Arc<Thing>,
@@ -22,7 +22,7 @@ pub struct Around<'a> {
     pub seeded: Option<Seeded>,
 }
 
-impl Environment for Around<'_> {
+impl Environment for ModelEnvironment<'_> {
     fn now(&self) -> Mono {
         self.now
     }
@@ -39,8 +39,8 @@ impl Environment for Around<'_> {
         self.workspace.witness().clone()
     }
 
-    fn entry(&self) -> Entry {
-        self.entry
+    fn ownership_gate(&self) -> OwnershipGate {
+        self.ownership_gate
     }
 
     fn leads(&self) -> bool {
@@ -64,8 +64,8 @@ impl Environment for Around<'_> {
         false
     }
 
-    fn permits(&mut self, permit: Permit) -> bool {
-        permit == Permit::Writes || self.permitted
+    fn has_permit(&mut self, need: Need) -> bool {
+        need == Need::Writes || self.permitted
     }
 
     fn decide(&self, situation: &Situation<'_>) -> Step {

@@ -6,17 +6,17 @@ use std::sync::{Arc, Mutex};
 
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::super::raw::{Pokes, RawIdentity};
+use super::super::raw::{RawIdentity, ReconcileRequests};
 use super::{Index, lock};
 use crate::domain::{self, ObjectState, Uid};
 
 /// What is remembered of one life of one object.
 #[derive(Debug, Default)]
-pub struct Memory {
+pub struct ObjectMemory {
     /// For decisions.
     pub object_state: ObjectState,
-    /// When its last poke was first seen.
-    pub pokes: Pokes,
+    /// When its last reconcile request was first seen.
+    pub reconcile_requests: ReconcileRequests,
     /// The newest version that a reply showed; the watch may lag behind it.
     pub newest: Option<Arc<RawIdentity>>,
     /// Failures of Kubernetes requests in a row.
@@ -27,11 +27,11 @@ pub struct Memory {
     pub released: bool,
     /// While this process led, somebody else took off finalizer and claim of the object, which was being deleted.
     pub stripped: bool,
-    /// A scan found something, and the pass over it is not over: one of a few at a time.
+    /// A scan found something, and the reconcile over it is not over: one of a few at a time.
     pub finding: Option<OwnedSemaphorePermit>,
 }
 
-impl Memory {
+impl ObjectMemory {
     /// The cache may be older than what a reply has shown.
     pub fn newest(&mut self, cached: Arc<RawIdentity>) -> Arc<RawIdentity> {
         match &self.newest {
@@ -45,15 +45,20 @@ impl Memory {
 
     /// Holds nothing but visits, and those nothing of their own.
     fn is_plain(&self) -> bool {
-        let Self { object_state, pokes, newest, kube_failures, crd_unread, released, stripped, finding } = self;
+        let Self { object_state, reconcile_requests, newest, kube_failures, crd_unread, released, stripped, finding } =
+            self;
         let nothing_begun = *kube_failures == 0 && !released && !stripped && finding.is_none();
-        object_state.is_plain() && pokes.is_empty() && newest.is_none() && crd_unread.is_none() && nothing_begun
+        object_state.is_plain()
+            && reconcile_requests.is_empty()
+            && newest.is_none()
+            && crd_unread.is_none()
+            && nothing_begun
     }
 }
 
 /// All memories, by uid.
 #[derive(Debug, Default)]
-pub struct Memories(Mutex<Kept>);
+pub struct ObjectMemories(Mutex<Kept>);
 
 #[derive(Debug, Default)]
 struct Kept {
@@ -64,47 +69,47 @@ struct Kept {
 
 #[derive(Debug)]
 enum One {
-    InUse(Arc<Mutex<Memory>>),
+    InUse(Arc<Mutex<ObjectMemory>>),
     AtRest(Arc<ObjectState>),
 }
 
 /// The memory of an object, in use. Where nothing of its own is left in it at the end, it is laid to rest.
 #[derive(Debug)]
 pub struct Remembered<'a> {
-    memories: &'a Memories,
+    object_memories: &'a ObjectMemories,
     uid: Uid,
-    memory: Arc<Mutex<Memory>>,
+    memory: Arc<Mutex<ObjectMemory>>,
 }
 
 impl Deref for Remembered<'_> {
-    type Target = Mutex<Memory>;
+    type Target = Mutex<ObjectMemory>;
 
-    fn deref(&self) -> &Mutex<Memory> {
+    fn deref(&self) -> &Mutex<ObjectMemory> {
         &self.memory
     }
 }
 
 impl Drop for Remembered<'_> {
     fn drop(&mut self) {
-        lock(&self.memories.0).lay_to_rest(&self.uid, &self.memory);
+        lock(&self.object_memories.0).lay_to_rest(&self.uid, &self.memory);
     }
 }
 
 impl Kept {
-    fn in_use(&mut self, uid: &Uid) -> Arc<Mutex<Memory>> {
+    fn in_use(&mut self, uid: &Uid) -> Arc<Mutex<ObjectMemory>> {
         let one = self.by_uid.entry(uid.clone()).or_insert_with(|| One::InUse(Arc::default()));
         match one {
             One::InUse(memory) => Arc::clone(memory),
             One::AtRest(object_state) => {
                 let object_state = ObjectState::clone(object_state);
-                let memory = Arc::new(Mutex::new(Memory { object_state, ..Memory::default() }));
+                let memory = Arc::new(Mutex::new(ObjectMemory { object_state, ..ObjectMemory::default() }));
                 *one = One::InUse(Arc::clone(&memory));
                 memory
             }
         }
     }
 
-    fn lay_to_rest(&mut self, uid: &Uid, memory: &Arc<Mutex<Memory>>) {
+    fn lay_to_rest(&mut self, uid: &Uid, memory: &Arc<Mutex<ObjectMemory>>) {
         // The map's own, and that of who is done with it: nobody else has it, nor can get it meanwhile.
         let Some(one) = self.by_uid.get_mut(uid) else { return };
         if !matches!(one, One::InUse(kept) if Arc::ptr_eq(kept, memory) && Arc::strong_count(kept) == 2) {
@@ -127,18 +132,18 @@ impl Kept {
 impl Index {
     /// What the API server did not keep may be written again.
     pub fn forget_unkept(&self) {
-        self.memories.forget_unkept();
+        self.object_memories.forget_unkept();
     }
 }
 
-impl Memories {
+impl ObjectMemories {
     /// The memory of `uid`, made if need be.
     pub fn of(&self, uid: &Uid) -> Remembered<'_> {
-        Remembered { memories: self, uid: uid.clone(), memory: self.hold(uid) }
+        Remembered { object_memories: self, uid: uid.clone(), memory: self.hold(uid) }
     }
 
     /// The same, to be held for long: it is not laid to rest.
-    pub fn hold(&self, uid: &Uid) -> Arc<Mutex<Memory>> {
+    pub fn hold(&self, uid: &Uid) -> Arc<Mutex<ObjectMemory>> {
         lock(&self.0).in_use(uid)
     }
 
@@ -152,7 +157,7 @@ impl Memories {
     }
 
     /// Asks one memory, if it has something of its own.
-    pub fn peek(&self, uid: &Uid, holds: impl FnOnce(&Memory) -> bool) -> bool {
+    pub fn peek(&self, uid: &Uid, holds: impl FnOnce(&ObjectMemory) -> bool) -> bool {
         match lock(&self.0).by_uid.get(uid) {
             Some(One::InUse(memory)) => holds(&lock(memory)),
             _ => false,
@@ -160,7 +165,7 @@ impl Memories {
     }
 
     /// Looks at each memory that has something of its own.
-    pub fn each(&self, mut look: impl FnMut(&Uid, &Memory)) {
+    pub fn each(&self, mut look: impl FnMut(&Uid, &ObjectMemory)) {
         for (uid, one) in &lock(&self.0).by_uid {
             if let One::InUse(memory) = one {
                 look(uid, &lock(memory));
@@ -190,7 +195,7 @@ impl Memories {
     }
 
     /// Changes each that is in use: one at rest has nothing of its own to change.
-    pub fn for_each_in_use(&self, mut change: impl FnMut(&mut Memory)) {
+    pub fn for_each_in_use(&self, mut change: impl FnMut(&mut ObjectMemory)) {
         let in_use = |one: &One| match one {
             One::InUse(memory) => Some(Arc::clone(memory)),
             One::AtRest(_) => None,
@@ -201,7 +206,7 @@ impl Memories {
         }
     }
 
-    /// Forgets objects that are not `alive`. A pass that is under way holds its own reference.
+    /// Forgets objects that are not `alive`. A reconcile that is under way holds its own reference.
     pub fn sweep(&self, alive: &HashSet<Uid>) {
         let mut kept = lock(&self.0);
         let in_use = |one: &One| matches!(one, One::InUse(memory) if Arc::strong_count(memory) > 1);
@@ -214,8 +219,8 @@ impl Memories {
 mod tests {
     use super::*;
 
-    fn at_rest(memories: &Memories, uid: &Uid) -> Option<Arc<ObjectState>> {
-        match lock(&memories.0).by_uid.get(uid) {
+    fn at_rest(object_memories: &ObjectMemories, uid: &Uid) -> Option<Arc<ObjectState>> {
+        match lock(&object_memories.0).by_uid.get(uid) {
             Some(One::AtRest(object_state)) => Some(Arc::clone(object_state)),
             _ => None,
         }
@@ -223,49 +228,49 @@ mod tests {
 
     #[test]
     fn those_that_rest_alike_share_what_is_remembered_and_lose_nothing() {
-        let memories = Memories::default();
+        let object_memories = ObjectMemories::default();
         let uids = ["a", "b"].map(Uid::new);
         for uid in &uids {
-            lock(&memories.of(uid)).object_state.claim_met = true;
+            lock(&object_memories.of(uid)).object_state.claim_met = true;
         }
-        let [a, b] = uids.each_ref().map(|uid| at_rest(&memories, uid).unwrap());
+        let [a, b] = uids.each_ref().map(|uid| at_rest(&object_memories, uid).unwrap());
         assert!(Arc::ptr_eq(&a, &b));
-        lock(&memories.of(&uids[0])).object_state.drifted = true;
-        let changed = lock(&memories.of(&uids[0])).object_state.clone();
+        lock(&object_memories.of(&uids[0])).object_state.drifted = true;
+        let changed = lock(&object_memories.of(&uids[0])).object_state.clone();
         assert_eq!(changed, ObjectState { claim_met: true, drifted: true, ..ObjectState::default() });
         assert_eq!(
-            lock(&memories.of(&uids[1])).object_state,
+            lock(&object_memories.of(&uids[1])).object_state,
             ObjectState { claim_met: true, ..ObjectState::default() }
         );
     }
 
     #[test]
     fn what_is_in_use_or_has_something_of_its_own_is_not_laid_to_rest() {
-        let memories = Memories::default();
+        let object_memories = ObjectMemories::default();
         let uid = Uid::new("a");
-        let held = memories.hold(&uid);
-        drop(memories.of(&uid));
-        assert!(at_rest(&memories, &uid).is_none());
+        let held = object_memories.hold(&uid);
+        drop(object_memories.of(&uid));
+        assert!(at_rest(&object_memories, &uid).is_none());
         lock(&held).kube_failures = 1;
         drop(held);
-        drop(memories.of(&uid));
-        assert!(at_rest(&memories, &uid).is_none());
-        lock(&memories.of(&uid)).kube_failures = 0;
-        assert!(at_rest(&memories, &uid).is_some());
+        drop(object_memories.of(&uid));
+        assert!(at_rest(&object_memories, &uid).is_none());
+        lock(&object_memories.of(&uid)).kube_failures = 0;
+        assert!(at_rest(&object_memories, &uid).is_some());
     }
 
     #[test]
     fn the_dead_are_forgotten_unless_somebody_still_deals_with_them() {
-        let memories = Memories::default();
+        let object_memories = ObjectMemories::default();
         let uids = ["dead", "alive", "held"].map(Uid::new);
         for uid in &uids {
-            lock(&memories.of(uid)).object_state.claim_met = true;
+            lock(&object_memories.of(uid)).object_state.claim_met = true;
         }
-        let held = memories.hold(&uids[2]);
-        memories.sweep(&HashSet::from([uids[1].clone()]));
-        assert_eq!(uids.each_ref().map(|uid| memories.let_go(uid).claim_met), [false, true, true]);
+        let held = object_memories.hold(&uids[2]);
+        object_memories.sweep(&HashSet::from([uids[1].clone()]));
+        assert_eq!(uids.each_ref().map(|uid| object_memories.let_go(uid).claim_met), [false, true, true]);
         drop(held);
-        memories.sweep(&HashSet::new());
-        assert!(lock(&memories.0).by_uid.is_empty() && lock(&memories.0).alike.is_empty());
+        object_memories.sweep(&HashSet::new());
+        assert!(lock(&object_memories.0).by_uid.is_empty() && lock(&object_memories.0).alike.is_empty());
     }
 }

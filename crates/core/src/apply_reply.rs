@@ -1,6 +1,6 @@
 //! What a process takes from what it sees and from what it is answered.
 //!
-//! [`observe()`](super::observe()) takes in the object, [`begin`] notes a write before it is sent, [`learn`] takes in the
+//! [`sync_object()`](super::sync_object()) takes in the object, [`begin`] notes a write before it is sent, [`apply_reply`] takes in the
 //! answer. A write that was begun and never learned of (a dropped future, a panic) is an unknown outcome by itself.
 
 mod reads;
@@ -82,13 +82,13 @@ pub struct ReplyContext {
     /// When the answer was there.
     pub now: Mono,
     /// Uniform over all of `u16`, for jitter.
-    pub dice: u16,
+    pub jitter: u16,
     /// When a call for whatever object last succeeded.
     pub thrives: Option<Mono>,
 }
 
-/// Begins a pass: what an earlier one saw to be there may be gone by now. Absence is kept, as a row of it is evidence.
-pub fn begin_pass(known: &mut Knowledge) {
+/// Begins a reconcile: what an earlier one saw to be there may be gone by now. Absence is kept, as a row of it is evidence.
+pub fn begin_reconcile(known: &mut Knowledge) {
     if let Some(sent) = known.in_flight.take() {
         unknown(known, &sent);
     }
@@ -147,7 +147,7 @@ pub fn begin(object: &Object, call: &Call, known: &mut Knowledge, object_state: 
 }
 
 /// Takes in the answer to a call. Returns what is worth an event.
-pub fn learn(
+pub fn apply_reply(
     object: &Object,
     call: &Call,
     reply: &Reply,
@@ -319,7 +319,7 @@ fn denied(
     }
     object_state.failures = failures + 1;
     let cause = Cause::PermissionDenied(operation);
-    let delay = backoff::delay(&cause, object_state.failures, 0, telling.dice);
+    let delay = backoff::delay(&cause, object_state.failures, 0, telling.jitter);
     let trouble = trouble(object, policy, cause, delay.map(|ms| telling.now.after(ms)), true);
     object_state.trouble = Some(FailureState { write: true, ..trouble });
 }
@@ -343,7 +343,7 @@ fn accepted(known: &mut Knowledge, now: Mono, policy: &Policy, keeps: bool, limi
 
 /// The primary and its replicas disagree: again in a while.
 fn lag(object: &Object, object_state: &ObjectState, policy: &Policy, telling: ReplyContext) -> FailureState {
-    let delay = backoff::delay(&Cause::Lag, object_state.failures, 0, telling.dice);
+    let delay = backoff::delay(&Cause::Lag, object_state.failures, 0, telling.jitter);
     trouble(object, policy, Cause::Lag, delay.map(|ms| telling.now.after(ms)), object_state.failures > 1)
 }
 
@@ -364,7 +364,7 @@ fn trouble(object: &Object, policy: &Policy, cause: Cause, retry_at: Option<Mono
         lasting,
         write: false,
         generation: object.generation,
-        poke: object.poke.as_ref().map(|poke| poke.value.clone()),
+        reconcile_request: object.reconcile_request.as_ref().map(|reconcile_request| reconcile_request.value.clone()),
         credential: policy.credential.clone(),
     }
 }
@@ -404,7 +404,7 @@ fn failed(
     let broken =
         object_state.broken >= fight::BROKEN && telling.thrives.is_some_and(|at| at > object_state.failing_since);
     let cause = if broken { Cause::Broken } else { fault.cause.clone() };
-    let delay = backoff::delay(&cause, object_state.failures, fault.retry_after, telling.dice);
+    let delay = backoff::delay(&cause, object_state.failures, fault.retry_after, telling.jitter);
     if delay.is_none() {
         object_state.rejudge = None;
     }

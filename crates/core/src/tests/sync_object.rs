@@ -45,7 +45,7 @@ fn trouble() -> FailureState {
         lasting: false,
         generation: 1,
         write: false,
-        poke: None,
+        reconcile_request: None,
         credential: Some("key".to_owned()),
     }
 }
@@ -55,7 +55,7 @@ fn doubt(create: Option<&str>) -> UnknownOutcome {
     UnknownOutcome::new(Mono::ZERO, false, create.map(uid))
 }
 
-fn poke() -> ReconcileRequest {
+fn reconcile_request() -> ReconcileRequest {
     ReconcileRequest { value: "p".to_owned(), since: Mono::ZERO }
 }
 
@@ -69,11 +69,11 @@ impl Scene {
                 phase: Phase::Live,
                 fresh: true,
                 finalizer: true,
-                mark: Mark::Absent,
+                claim: ClaimState::Absent,
                 crowd: None,
                 leaving_for: 0,
                 generation: 1,
-                poke: None,
+                reconcile_request: None,
                 external_id: Some(customer()),
                 controls: Controls::default(),
                 spec: Ok(desired()),
@@ -86,7 +86,7 @@ impl Scene {
                 deletion: DeletionPolicy::Delete,
                 window: WINDOW,
                 attempt: ATTEMPT,
-                spread: 0,
+                stagger: 0,
                 credential: Some("key".to_owned()),
             },
             now: NOW,
@@ -96,7 +96,7 @@ impl Scene {
     /// It has a claim, and no id.
     fn claimed() -> Self {
         let claim = Claim { hash: desired().content_hash().clone(), given_up: None };
-        Self::new().with(|scene| scene.object.mark = Mark::Own(claim))
+        Self::new().with(|scene| scene.object.claim = ClaimState::Own(claim))
     }
 
     /// It has a claim and an id, and its status says this of its generation.
@@ -104,7 +104,7 @@ impl Scene {
         let fields = Fields::accepted(desired().hashes().clone());
         let held = OwnedIdentity { identity: confirmed(1), origin: None, fields, credential: None };
         let (deletion, shown) = (Some(DeletionPolicy::Delete), shown(verdict));
-        let record = Record { generation: 1, held: Some(held), deletion, handled_poke: None, shown };
+        let record = Record { generation: 1, held: Some(held), deletion, handled_request: None, shown };
         Self::claimed().with(|scene| scene.object.recorded = PriorStatus::Own(Box::new(record)))
     }
 
@@ -117,7 +117,7 @@ impl Scene {
     fn met(self) -> Self {
         self.with(|scene| {
             scene.object_state.seen_before = true;
-            scene.object_state.claim_met = scene.object.mark.own().is_some();
+            scene.object_state.claim_met = scene.object.claim.own().is_some();
         })
     }
 
@@ -126,7 +126,7 @@ impl Scene {
     }
 
     fn look(mut self) -> Self {
-        observe(&self.object, &mut self.known, &mut self.object_state, &self.policy, self.now);
+        sync_object(&self.object, &mut self.known, &mut self.object_state, &self.policy, self.now);
         self
     }
 
@@ -154,7 +154,7 @@ fn edited(scene: &mut Scene) {
 /// The claim says that the identity recorded is dead or another's: the record is void (R9).
 fn given_up(scene: &mut Scene) {
     let hash = desired().content_hash().clone();
-    scene.object.mark = Mark::Own(Claim { hash, given_up: Some(confirmed(1).id().clone()) });
+    scene.object.claim = ClaimState::Own(Claim { hash, given_up: Some(confirmed(1).id().clone()) });
 }
 
 fn synced(scene: &mut Scene) {
@@ -228,16 +228,16 @@ fn r13_a_failure_holds_work_back_until_the_spec_the_annotation_or_the_key_change
     let stays: [(&str, Change); 3] = [
         ("nothing", |_| ()),
         ("the same poke", |scene| {
-            scene.object.poke = Some(poke());
-            scene.object_state.trouble.as_mut().expect("trouble").poke = Some("p".to_owned());
+            scene.object.reconcile_request = Some(reconcile_request());
+            scene.object_state.trouble.as_mut().expect("trouble").reconcile_request = Some("p".to_owned());
         }),
         ("the poke echoed", |scene| {
-            scene.object_state.trouble.as_mut().expect("trouble").poke = Some("p".to_owned());
+            scene.object_state.trouble.as_mut().expect("trouble").reconcile_request = Some("p".to_owned());
         }),
     ];
     let ends: [(&str, Change); 4] = [
         ("the spec", edited),
-        ("a poke", |scene| scene.object.poke = Some(poke())),
+        ("a poke", |scene| scene.object.reconcile_request = Some(reconcile_request())),
         ("the key", |scene| scene.policy.credential = Some("another".to_owned())),
         ("no key", |scene| scene.policy.credential = None),
     ];
@@ -351,20 +351,20 @@ fn r4_what_this_process_knows_outlives_a_long_deletion() {
 /// R4: the answer to a claim was lost, and the next patch is made from a cache that does not show it: that one fails, the first one is on.
 #[test]
 fn r4_a_claim_that_went_unanswered_stays_our_own_when_a_later_one_is_out_of_date() {
-    let Mark::Own(claim) = Scene::claimed().object.mark else { panic!("a claim") };
+    let ClaimState::Own(claim) = Scene::claimed().object.claim else { panic!("a claim") };
     let mut scene = Scene::new().look();
     let Scene { object, object_state, policy, now, .. } = &mut scene;
     assert!(claiming(object, &claim, object_state, policy, *now));
     let noted = claiming(object, &claim, object_state, policy, *now);
     not_claimed(&claim, noted, object_state);
-    let ours = scene.clone().with(|scene| scene.object.mark = Mark::Own(claim.clone())).look();
+    let ours = scene.clone().with(|scene| scene.object.claim = ClaimState::Own(claim.clone())).look();
     assert_eq!((ours.known.doubt(), ours.object_state.claiming.len()), (None, 0));
     // One that was refused for sure is nobody's.
     let mut refused = Scene::new().look();
     let Scene { object, object_state, policy, now, .. } = &mut refused;
     let noted = claiming(object, &claim, object_state, policy, *now);
     not_claimed(&claim, noted, object_state);
-    let strange = refused.with(|scene| scene.object.mark = Mark::Own(claim.clone())).look();
+    let strange = refused.with(|scene| scene.object.claim = ClaimState::Own(claim.clone())).look();
     assert!(strange.known.doubts_a_create());
     // And for a window after the start a cache may be behind another process's.
     let mut early = Scene::new().at(Mono(1)).look();

@@ -17,7 +17,7 @@ fn unsure(of: &str, meta: bool, limits: bool) -> UncertainFields {
 fn lost(known: &mut Knowledge, call: &Call) {
     let any = ready();
     begin(&any.object, call, known, &mut ObjectState::default(), any.now);
-    begin_pass(known);
+    begin_reconcile(known);
 }
 
 #[test]
@@ -43,8 +43,8 @@ fn what_an_accepted_update_sent_is_sure_again_and_nothing_else() {
         let mut object_state = ObjectState::default();
         begin(&any.object, call, &mut known, &mut object_state, any.now);
         let reply = Reply::Updated { external_id: "customer-1".to_owned(), id: "id_1".to_owned() };
-        let telling = ReplyContext { begun: any.now, now: any.now, dice: 0, thrives: None };
-        learn(&any.object, call, &reply, &mut known, &mut object_state, &any.policy, telling);
+        let telling = ReplyContext { begun: any.now, now: any.now, jitter: 0, thrives: None };
+        apply_reply(&any.object, call, &reply, &mut known, &mut object_state, &any.policy, telling);
         known.unsure.expect("a lost update")
     };
     assert_eq!(answered("u", &update(true, false)), unsure("u", false, true));
@@ -61,8 +61,16 @@ fn an_update_that_finds_nothing_is_not_repeated_at_once_for_ever() {
     let mut object_state = ObjectState::default();
     let mut absent = || {
         begin(&any.object, &update(true, false), &mut known, &mut object_state, any.now);
-        let telling = ReplyContext { begun: any.now, now: any.now, dice: 0, thrives: None };
-        learn(&any.object, &update(true, false), &Reply::Absent, &mut known, &mut object_state, &any.policy, telling);
+        let telling = ReplyContext { begun: any.now, now: any.now, jitter: 0, thrives: None };
+        apply_reply(
+            &any.object,
+            &update(true, false),
+            &Reply::Absent,
+            &mut known,
+            &mut object_state,
+            &any.policy,
+            telling,
+        );
         (
             object_state.suspicion,
             object_state.failures,
@@ -85,8 +93,8 @@ fn a_lost_delete_needs_another_look() {
         let mut object_state = ObjectState::default();
         begin(&any.object, call, &mut known, &mut object_state, any.now);
         let fault = Fault { effect: Effect::Unknown, cause: Cause::Unavailable, retry_after: 0 };
-        let telling = ReplyContext { begun: any.now, now: any.now, dice: 0, thrives: None };
-        learn(&any.object, call, &Reply::Failed(fault), &mut known, &mut object_state, &any.policy, telling);
+        let telling = ReplyContext { begun: any.now, now: any.now, jitter: 0, thrives: None };
+        apply_reply(&any.object, call, &Reply::Failed(fault), &mut known, &mut object_state, &any.policy, telling);
         known.seen
     };
     assert_eq!(after(&Call::Delete(confirmed("id_1"))), Seen::Nothing);
@@ -103,15 +111,15 @@ fn a_look_between_two_failing_deletes_does_not_end_the_row() {
         lasting: true,
         write: true,
         generation: 1,
-        poke: None,
+        reconcile_request: None,
         credential: Some("key".to_owned()),
     };
     let mut object_state = ObjectState { failures: 4, trouble: Some(before.clone()), ..ObjectState::default() };
     let (call, mut known) = (Call::Read(super::any::customer()), Knowledge::default());
-    let telling = ReplyContext { begun: any.now, now: any.now, dice: 0, thrives: None };
+    let telling = ReplyContext { begun: any.now, now: any.now, jitter: 0, thrives: None };
     let content = Content { meta: meta(A), limits: Limits::default() };
     let reply = Reply::Found { external_id: "customer-1".to_owned(), id: "id_1".to_owned(), content };
-    learn(&any.object, &call, &reply, &mut known, &mut object_state, &any.policy, telling);
+    apply_reply(&any.object, &call, &reply, &mut known, &mut object_state, &any.policy, telling);
     assert_eq!(
         (object_state.failures, object_state.trouble),
         (4, Some(FailureState { retry_at: Some(any.now), ..before }))
@@ -122,8 +130,8 @@ fn answered(call: &Call, id: &str, known: &mut Knowledge, object_state: &mut Obj
     let any = ready();
     begin(&any.object, call, known, object_state, any.now);
     let reply = Reply::Updated { external_id: "customer-1".to_owned(), id: id.to_owned() };
-    let telling = ReplyContext { begun: any.now, now: any.now, dice: 0, thrives: None };
-    learn(&any.object, call, &reply, known, object_state, &any.policy, telling);
+    let telling = ReplyContext { begun: any.now, now: any.now, jitter: 0, thrives: None };
+    apply_reply(&any.object, call, &reply, known, object_state, &any.policy, telling);
 }
 
 /// What an earlier update put there, and no status shows yet, stays known: of this object and this identity.
@@ -166,11 +174,11 @@ fn limits_sent_twice_within_a_window_are_in_doubt() {
         let mut any = ready();
         let mut known = Knowledge { limits_sent: Some(at), ..Knowledge::default() };
         any.now = at.after(after);
-        let telling = ReplyContext { begun: any.now, now: any.now, dice: 0, thrives: None };
+        let telling = ReplyContext { begun: any.now, now: any.now, jitter: 0, thrives: None };
         let (call, mut object_state) = (update(false, true), ObjectState::default());
         begin(&any.object, &call, &mut known, &mut object_state, any.now);
         let reply = Reply::Updated { external_id: "customer-1".to_owned(), id: "id_1".to_owned() };
-        learn(&any.object, &call, &reply, &mut known, &mut object_state, &any.policy, telling);
+        apply_reply(&any.object, &call, &reply, &mut known, &mut object_state, &any.policy, telling);
         assert_eq!(known.doubt, doubted.then(|| UnknownOutcome::new(any.now, false, None)), "{after}");
         assert_eq!(known.limits_sent, Some(any.now));
     }
@@ -184,10 +192,10 @@ fn a_replica_that_is_late_once_is_not_worth_a_condition() {
     let (create, read) = (Call::Create(steps::desired(A)), Call::Read(super::any::customer()));
     let (mut known, mut object_state) = (Knowledge::default(), ObjectState::default());
     let mut round = || {
-        let telling = ReplyContext { begun: any.now, now: any.now, dice: 0, thrives: None };
+        let telling = ReplyContext { begun: any.now, now: any.now, jitter: 0, thrives: None };
         begin(&any.object, &create, &mut known, &mut object_state, any.now);
-        learn(&any.object, &create, &Reply::Exists, &mut known, &mut object_state, &any.policy, telling);
-        learn(&any.object, &read, &Reply::Absent, &mut known, &mut object_state, &any.policy, telling);
+        apply_reply(&any.object, &create, &Reply::Exists, &mut known, &mut object_state, &any.policy, telling);
+        apply_reply(&any.object, &read, &Reply::Absent, &mut known, &mut object_state, &any.policy, telling);
         object_state.trouble.as_ref().map(|trouble| (trouble.cause.clone(), trouble.lasting))
     };
     assert_eq!(round(), Some((Cause::Lag, false)));
@@ -203,9 +211,9 @@ fn absence_is_of_the_id_that_this_object_owns() {
         let (applied, credential) = (Applied { meta: None, limits: None }, None);
         let last = LastWrite::Created { uid: uid(of), identity: confirmed("id_2"), applied, credential, noted: false };
         let mut known = Knowledge { last, ..Knowledge::default() };
-        let telling = ReplyContext { begun: any.now, now: any.now, dice: 0, thrives: None };
+        let telling = ReplyContext { begun: any.now, now: any.now, jitter: 0, thrives: None };
         let read = Call::Read(super::any::customer());
-        learn(&any.object, &read, &Reply::Absent, &mut known, &mut ObjectState::default(), &any.policy, telling);
+        apply_reply(&any.object, &read, &Reply::Absent, &mut known, &mut ObjectState::default(), &any.policy, telling);
         let expected = confirmed(owned).id().clone();
         assert_eq!(known.seen, Seen::Absent { first: any.now, last: any.now, of: Some(expected) });
     }
@@ -217,10 +225,10 @@ fn a_first_failure_is_told_if_it_will_last() {
     let told = |cause: Cause, retry_after: u64| {
         let any = ready();
         let (mut known, mut object_state) = (Knowledge::default(), ObjectState::default());
-        let telling = ReplyContext { begun: any.now, now: any.now, dice: 0, thrives: None };
+        let telling = ReplyContext { begun: any.now, now: any.now, jitter: 0, thrives: None };
         let reply = Reply::Failed(Fault { effect: Effect::None, cause, retry_after });
         let read = Call::Read(super::any::customer());
-        learn(&any.object, &read, &reply, &mut known, &mut object_state, &any.policy, telling);
+        apply_reply(&any.object, &read, &reply, &mut known, &mut object_state, &any.policy, telling);
         object_state.trouble.expect("a trouble").lasting
     };
     assert!(!told(Cause::Unavailable, 0) && !told(Cause::RateLimited, 9_999));
@@ -238,9 +246,9 @@ fn what_fails_while_nothing_else_is_answered_is_not_broken() {
         let mut known = Knowledge::default();
         begin(&any.object, &update(true, false), &mut known, &mut object_state, any.now);
         let fault = Fault { effect: Effect::Ended, cause: Cause::Unavailable, retry_after: 0 };
-        let telling = ReplyContext { begun: any.now, now: any.now, dice: 0, thrives };
+        let telling = ReplyContext { begun: any.now, now: any.now, jitter: 0, thrives };
         let reply = Reply::Failed(fault);
-        learn(&any.object, &update(true, false), &reply, &mut known, &mut object_state, &any.policy, telling);
+        apply_reply(&any.object, &update(true, false), &reply, &mut known, &mut object_state, &any.policy, telling);
         object_state.trouble.expect("a trouble").cause
     };
     assert_eq!(cause(None), Cause::Unavailable);
