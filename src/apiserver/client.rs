@@ -1,6 +1,7 @@
 //! The client: one pool of connections for each credential, and what it does about a 401 and about silence. It knows no resource.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use parking_lot::Mutex;
+use std::sync::Arc;
 
 use futures::FutureExt;
 use http::{Method, Request, Response, StatusCode};
@@ -67,7 +68,7 @@ impl Shared {
 
     /// The service that asks with this credential. Another one has connections of its own: one may be made with a certificate.
     fn service(&self, credential: &Current) -> Result<Service, SetupError> {
-        let mut present = self.service.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut present = self.service.lock();
         if let Some((number, service)) = &*present
             && *number >= credential.number
         {
@@ -132,7 +133,7 @@ fn noticed(error: impl Into<BoxError>, connections: &Connections) -> BoxError {
     let error = error.into();
     if let Some(silent) = transport::find::<Silent>(error.as_ref()) {
         let others = connections.give_up_silent(silent.since);
-        tracing::warn!(others, "{silent}; the API server is asked by new ones");
+        tracing::warn!(others, "silent; the API server is asked by new ones");
     }
     error
 }

@@ -4,10 +4,11 @@
 //! that the kernel may never notice; only the answer that does not come shows it. The API server always has one: to a request, within seconds, and
 //! on a watch a bookmark and an end ([`WATCH_SECONDS`](super::WATCH_SECONDS)).
 
+use parking_lot::{Mutex, MutexGuard};
 use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -60,7 +61,7 @@ struct Pulse {
 impl Pulse {
     fn heard(&self) -> MutexGuard<'_, Instant> {
         // A moment cannot be half written.
-        self.heard.lock().unwrap_or_else(PoisonError::into_inner)
+        self.heard.lock()
     }
 }
 
@@ -87,7 +88,7 @@ impl Connections {
     }
 
     fn all(&self) -> MutexGuard<'_, Vec<Weak<Pulse>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

@@ -3,7 +3,8 @@
 //! A 401 means that the credential does not hold any more, whatever it said of its end: an exec plugin is run again, a token file read again. Not
 //! more often than every [`BETWEEN`], however many requests are refused: if the new one is refused too, the plugin is not to blame.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use parking_lot::RwLock;
+use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
@@ -92,7 +93,7 @@ impl Credentials {
 
     /// The one that there is, whether or not it has ended.
     pub fn current(&self) -> Arc<Current> {
-        Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.current.read())
     }
 
     async fn anew(&self, before: &Current) -> Result<Option<Arc<Current>>, PluginError> {
@@ -113,7 +114,7 @@ impl Credentials {
         let Credential { who, expires } =
             got.inspect_err(|error| tracing::warn!(%error, "there is no new credential"))?;
         let new = Arc::new(Current { number: current.number + 1, who, expires });
-        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&new);
+        *self.current.write() = Arc::clone(&new);
         tracing::info!("the credential for the API server is got anew");
         Ok(Some(new))
     }

@@ -1,6 +1,7 @@
 //! What time it is at the API server, by the `Date` of its answers (RFC 9110, 6.6.1). It trusts no clock of this machine but the monotonic one.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use parking_lot::Mutex;
+use std::sync::Arc;
 use std::time::Instant;
 
 use http::HeaderMap;
@@ -35,9 +36,9 @@ impl ServerTime {
         *self.heard() = Some(Heard { seconds: date.as_second(), at: Instant::now() });
     }
 
-    fn heard(&self) -> std::sync::MutexGuard<'_, Option<Heard>> {
+    fn heard(&self) -> parking_lot::MutexGuard<'_, Option<Heard>> {
         // A moment cannot be half written.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

@@ -1,10 +1,11 @@
 //! Metrics, in the `OpenMetrics` text format. Every label value comes from a closed set.
 
+use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::fmt;
 use std::hash::Hash;
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
@@ -302,7 +303,7 @@ impl Metrics {
         let unvisited = counts.get(&None).copied().unwrap_or(0);
         self.0.objects.get_or_create(&ByReason { reason: Word("None") }).set(unvisited);
         let mut text = String::new();
-        let registry = self.0.registry.lock().unwrap_or_else(PoisonError::into_inner);
+        let registry = self.0.registry.lock();
         prometheus_client::encoding::text::encode(&mut text, &registry)?;
         Ok(text)
     }

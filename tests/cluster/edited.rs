@@ -100,7 +100,8 @@ fn is_done(object: Option<&Value>) -> bool {
     let Some(object) = object else { return true };
     let (meta, ready) = (&object["metadata"], condition(object, "Ready"));
     let request_reconcile = meta.pointer("/annotations/unkey.com~1reconcile-requested-at");
-    let poked = request_reconcile.is_none_or(|request_reconcile| object["status"]["lastHandledReconcileAt"] == *request_reconcile);
+    let poked = request_reconcile
+        .is_none_or(|request_reconcile| object["status"]["lastHandledReconcileAt"] == *request_reconcile);
     let suspended = ready["reason"] == "Suspended" || ready["reason"] == "DeletionBlocked";
     let rests = meta.get("deletionTimestamp").is_none() && ready["status"] == "True" && poked;
     ready["observedGeneration"] == meta["generation"] && (rests || suspended)

@@ -3,7 +3,7 @@
 use serde_json::Value;
 use unkey_operator::api::Reason;
 use unkey_operator::controller::RawIdentity;
-use unkey_operator::domain::{FieldHash, ClaimState, Mono, Object, Phase};
+use unkey_operator::domain::{ClaimState, FieldHash, Mono, Object, Phase};
 
 use super::fixtures::{Fixture, all};
 use super::harness::condition;

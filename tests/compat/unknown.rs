@@ -1,7 +1,7 @@
 //! A rollback meets what a later version wrote. What cannot be read counts as unknown, and never as different or lost.
 
 use serde_json::{Value, json};
-use unkey_operator::domain::{Field, Fields, ClaimState};
+use unkey_operator::domain::{ClaimState, Field, Fields};
 
 use super::fixtures::{Fixture, all};
 use super::reads::read;

@@ -1,8 +1,9 @@
 //! What every reconcile shares, and how the controller is set up. It runs nothing.
 
+use parking_lot::{Mutex, RwLock};
 use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use kube::{Api, Client};
@@ -252,11 +253,11 @@ impl Context {
     }
 
     pub(in crate::controller) fn pinned(&self) -> Arc<PinnedClient> {
-        Arc::clone(&self.pinned.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.pinned.read())
     }
 
     fn set_pinned(&self, pinned: PinnedClient) {
-        *self.pinned.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(pinned);
+        *self.pinned.write() = Arc::new(pinned);
     }
 
     /// A call has ended. Returns when one last succeeded.

@@ -4,7 +4,7 @@
 //! It is read as the API server publishes it for everybody (`OpenAPI`), so that no right to the definition is needed, in either mode. Where even
 //! that is refused, the answer to a status that was written shows what was dropped. It decides nothing.
 
-use std::sync::Mutex;
+use parking_lot::Mutex;
 use std::time::Duration;
 
 use http::Request;
@@ -13,7 +13,6 @@ use serde_json::Value;
 use tokio::sync::Notify;
 
 use super::context::Context;
-use super::index::lock;
 use crate::api::{CRD_NAME, GROUP, VERSION, dropped_by_served};
 use crate::controller::runtime::api_server::{KubeError, within};
 use crate::domain::OwnershipGate;
@@ -44,18 +43,18 @@ struct State {
 impl Definition {
     /// Whether an object that owns nothing yet may come to own an identity: what would record that is dropped.
     pub fn ownership_gate(&self) -> OwnershipGate {
-        let state = lock(&self.state);
+        let state = self.state.lock();
         if state.dropped.is_empty() { OwnershipGate::Open } else { OwnershipGate::Outdated }
     }
 
     /// How many fields are dropped.
     pub fn dropped(&self) -> usize {
-        lock(&self.state).dropped.len()
+        self.state.lock().dropped.len()
     }
 
     /// What is wrong, in words.
     pub fn gap(&self) -> Option<String> {
-        let state = lock(&self.state);
+        let state = self.state.lock();
         let fields = state.dropped.join(", ");
         (!state.dropped.is_empty()).then(|| {
             format!(
@@ -68,7 +67,7 @@ impl Definition {
     /// The published definition drops these. True if that ends what held objects back.
     fn is_published(&self, dropped: Vec<String>) -> bool {
         let ended = {
-            let mut state = lock(&self.state);
+            let mut state = self.state.lock();
             let ended = !state.dropped.is_empty() && dropped.is_empty();
             (state.dropped, state.published) = (dropped, true);
             ended
@@ -79,13 +78,13 @@ impl Definition {
 
     /// The published definition cannot be read: the answers to what is written have to tell.
     fn is_hidden(&self) {
-        lock(&self.state).published = false;
+        self.state.lock().published = false;
     }
 
     /// The API server has dropped these fields of a status.
     pub fn drops(&self, fields: Vec<String>) {
         let is_published = {
-            let mut state = lock(&self.state);
+            let mut state = self.state.lock();
             if !state.published {
                 state.dropped = fields;
             }
@@ -101,7 +100,7 @@ impl Definition {
     /// The API server has kept a status as it was written. True if that ends what held objects back.
     pub fn keeps(&self) -> bool {
         let ended = {
-            let mut state = lock(&self.state);
+            let mut state = self.state.lock();
             !state.published && !std::mem::take(&mut state.dropped).is_empty()
         };
         self.tell();
@@ -110,7 +109,7 @@ impl Definition {
 
     fn tell(&self) {
         let gap = self.gap();
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         match gap {
             Some(_) => {
                 let fields = state.dropped.join(", ");

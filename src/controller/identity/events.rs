@@ -5,7 +5,8 @@
 
 mod series;
 
-use std::sync::{Arc, Mutex};
+use parking_lot::Mutex;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use k8s_openapi::api::events::v1::{Event, EventSeries};
@@ -16,7 +17,6 @@ use kube::{Api, Client};
 use serde_json::json;
 
 use self::series::{Said, Series};
-use super::index::lock;
 use super::raw::RawIdentity;
 use crate::api::Reason;
 use crate::controller::runtime::api_server::words;
@@ -84,15 +84,15 @@ impl Events {
 
     async fn tell(&self, object: &RawIdentity, said: Said, note: String) -> kube::Result<()> {
         let api = Api::namespaced(self.client.clone(), object.namespace());
-        let again = lock(&self.series).again(&said, Instant::now());
+        let again = self.series.lock().again(&said, Instant::now());
         if let Some((name, count)) = again
             && repeat(&api, &name, count).await?
         {
-            lock(&self.series).told(said, name, count, Instant::now());
+            self.series.lock().told(said, name, count, Instant::now());
             return Ok(());
         }
         let name = self.create(&api, object, &said, &shortened(note, MAX_NOTE)).await?;
-        lock(&self.series).told(said, name, 1, Instant::now());
+        self.series.lock().told(said, name, 1, Instant::now());
         Ok(())
     }
 
@@ -100,7 +100,7 @@ impl Events {
     async fn create(&self, api: &Api<Event>, object: &RawIdentity, said: &Said, note: &str) -> kube::Result<String> {
         let mut tries = 1;
         loop {
-            let name = lock(&self.series).name(object.name(), nanos());
+            let name = self.series.lock().name(object.name(), nanos());
             match api.create(&PostParams::default(), &event(object, said, note, name.clone())).await {
                 Ok(_) => return Ok(name),
                 // Another process has told of an object whose name begins alike, at the same moment.

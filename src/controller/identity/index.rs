@@ -15,8 +15,9 @@ mod untold;
 mod unwritten;
 mod waiting;
 
+use parking_lot::{Mutex, MutexGuard};
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use kube::runtime::reflector::ObjectRef;
@@ -155,11 +156,6 @@ pub struct KeyLock<'a> {
     known: Arc<Mutex<Knowledge>>,
 }
 
-/// A poisoned lock is as good as a sound one here: what it guards is plain data that is never left half-written across a call that can panic.
-pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 impl Index {
     /// An empty table. Objects to look at again are sent to `wake`; `window` is the consistency window in ms.
     pub fn new(wake: UnboundedSender<IdentityRef>, window: u64, workspace: Workspace, clock: Clock) -> Self {
@@ -207,10 +203,10 @@ impl Index {
             self.share(mark);
         }
         let (plan, is_untold, mut ended) = (entry.extra.plan, entry.extra.untold, None);
-        let mut entries = lock(&self.entries);
+        let mut entries = self.entries.lock();
         let indexed = entries.entry(object.external_id().clone()).or_default();
         let follow = |known: &mut Facts, new: Facts| ended = new.follow(known);
-        let taken = indexed.claims.put(entry, source, &mut lock(&self.workspace), follow);
+        let taken = indexed.claims.put(entry, source, &mut self.workspace.lock(), follow);
         match taken {
             Taken::Unknown => return None,
             Taken::Older => {
@@ -239,18 +235,18 @@ impl Index {
         self.untold.remove(uid);
         // Left to the sweep: whoever clears up after the object goes on with it, and must know what has been sent (R6).
         let object_state = self.object_memories.let_go(uid);
-        if let Some(indexed) = lock(&self.entries).get_mut(object.external_id()) {
+        if let Some(indexed) = self.entries.lock().get_mut(object.external_id()) {
             let recorded = object.claimant(object.read_status().as_ref()).recorded;
-            domain::ended(uid, recorded.as_ref(), &mut lock(&self.known(indexed)), &object_state, now);
+            domain::ended(uid, recorded.as_ref(), &mut self.known(indexed).lock(), &object_state, now);
             self.forget_nothing(indexed);
-            indexed.claims.remove(uid, &mut lock(&self.workspace));
+            indexed.claims.remove(uid, &mut self.workspace.lock());
             self.wake_others(indexed, uid);
         }
     }
 
     /// Puts the text that others have in place of an equal one: nearly all objects name the same key.
     fn share(&self, mark: &mut Arc<str>) {
-        let mut marks = lock(&self.marks);
+        let mut marks = self.marks.lock();
         match marks.get(mark) {
             Some(known) => *mark = Arc::clone(known),
             None => drop(marks.insert(Arc::clone(mark))),
@@ -265,19 +261,20 @@ impl Index {
 
     /// True as long as the watch shows `uid`.
     pub fn knows(&self, external_id: &ExternalId, uid: &Uid) -> bool {
-        lock(&self.entries).get(external_id).is_some_and(|indexed| indexed.claims.knows(uid))
+        self.entries.lock().get(external_id).is_some_and(|indexed| indexed.claims.knows(uid))
     }
 
     /// True if a create for `uid` may have left an identity that no status records.
     pub fn owes(&self, external_id: &ExternalId, uid: &Uid) -> bool {
-        lock(&self.entries)
+        self.entries
+            .lock()
             .get(external_id)
-            .is_some_and(|indexed| indexed.known.as_ref().is_some_and(|known| lock(known).owes(uid)))
+            .is_some_and(|indexed| indexed.known.as_ref().is_some_and(|known| known.lock().owes(uid)))
     }
 
     /// The role of `uid` (R8).
     pub fn role(&self, external_id: &ExternalId, uid: &Uid) -> Role {
-        lock(&self.entries).get(external_id).map_or(Role::Owner, |indexed| indexed.claims.role(uid))
+        self.entries.lock().get(external_id).map_or(Role::Owner, |indexed| indexed.claims.role(uid))
     }
 
     /// The memory of `uid`, made if need be.
@@ -291,21 +288,21 @@ impl Index {
     }
 
     fn known(&self, indexed: &mut IndexEntry) -> Arc<Mutex<Knowledge>> {
-        let new = || Arc::new(Mutex::new(nothing_known(&lock(&self.workspace))));
+        let new = || Arc::new(Mutex::new(nothing_known(&self.workspace.lock())));
         Arc::clone(indexed.known.get_or_insert_with(new))
     }
 
     /// What was looked at and not touched takes no room.
     fn forget_nothing(&self, indexed: &mut IndexEntry) {
-        let nothing = nothing_known(&lock(&self.workspace));
-        if indexed.known.as_ref().is_some_and(|known| *lock(known) == nothing) {
+        let nothing = nothing_known(&self.workspace.lock());
+        if indexed.known.as_ref().is_some_and(|known| *known.lock() == nothing) {
             indexed.known = None;
         }
     }
 
     /// The lock on `external_id`, or `None`: then `me` is woken when it is free.
     pub fn try_lock(&self, external_id: &ExternalId, me: &IdentityRef) -> Option<KeyLock<'_>> {
-        let mut entries = lock(&self.entries);
+        let mut entries = self.entries.lock();
         let indexed = entries.entry(external_id.clone()).or_default();
         if !indexed.claims.try_lock() {
             if !indexed.parked.contains(me) {
@@ -324,10 +321,10 @@ impl Index {
     /// others once it makes no difference, and the memory of objects that are gone.
     pub fn sweep(&self, now: Mono) {
         let alive: HashSet<Uid> = {
-            let mut entries = lock(&self.entries);
+            let mut entries = self.entries.lock();
             entries.retain(|_, indexed| {
                 let forgets = {
-                    let known = indexed.known.as_ref().map(|known| lock(known));
+                    let known = indexed.known.as_ref().map(|known| known.lock());
                     indexed.claims.forgets(known.as_deref(), now, self.window)
                 };
                 match forgets {
@@ -342,13 +339,13 @@ impl Index {
             entries.map(|entry| entry.claimant.uid.clone()).collect()
         };
         self.object_memories.sweep(&alive);
-        lock(&self.marks).retain(|mark| Arc::strong_count(mark) > 1);
+        self.marks.lock().retain(|mark| Arc::strong_count(mark) > 1);
     }
 
     /// How many objects show each reason (`None`: no status yet), and how long the longest has been out of step.
     pub fn survey(&self) -> (HashMap<Option<Reason>, i64>, Duration) {
         let (mut counts, mut oldest) = (HashMap::new(), None);
-        for entry in lock(&self.entries).values().flat_map(|indexed| indexed.claims.entries()) {
+        for entry in self.entries.lock().values().flat_map(|indexed| indexed.claims.entries()) {
             *counts.entry(entry.extra.reason).or_default() += 1;
             oldest = oldest.into_iter().chain(entry.extra.unsynced).min();
         }
@@ -359,13 +356,13 @@ impl Index {
 impl KeyLock<'_> {
     /// What is known of the externalId.
     pub fn known(&self) -> MutexGuard<'_, Knowledge> {
-        lock(&self.known)
+        self.known.lock()
     }
 }
 
 impl Drop for KeyLock<'_> {
     fn drop(&mut self) {
-        if let Some(indexed) = lock(&self.index.entries).get_mut(&self.external_id) {
+        if let Some(indexed) = self.index.entries.lock().get_mut(&self.external_id) {
             indexed.claims.unlock();
             self.index.forget_nothing(indexed);
             for entry in indexed.claims.entries_mut().iter_mut().filter(|entry| entry.extra.plan == Plan::KeyLock) {

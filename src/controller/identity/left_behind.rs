@@ -10,7 +10,7 @@ use std::time::Duration;
 use tracing::Instrument;
 
 use super::context::Context;
-use super::index::{IdentityRef, lock};
+use super::index::IdentityRef;
 use super::raw::RawIdentity;
 use crate::controller::runtime::api_server::{self, Outcome};
 use crate::controller::runtime::clock::millis;
@@ -25,7 +25,7 @@ pub fn notice(before: &RawIdentity, object: &RawIdentity, context: &Context) {
     let marked = |it: &RawIdentity| it.finalizers().ours().is_some() || it.claim().is_some();
     if object.is_leaving() && before.uid() == object.uid() && marked(before) && !marked(object) && context.leads() {
         let memory = context.index.memory(object.uid());
-        let mut memory = lock(&memory);
+        let mut memory = memory.lock();
         memory.stripped |= !memory.released;
     }
 }
@@ -35,7 +35,7 @@ pub fn look(object: &RawIdentity, context: &Arc<Context>) {
     let claimant = object.claimant(object.read_status().as_ref());
     let memory = context.index.hold_memory(object.uid());
     let (released, stripped) = {
-        let memory = lock(&memory);
+        let memory = memory.lock();
         (memory.released, memory.stripped)
     };
     let Some(id) = claimant.recorded.filter(|_| !released && context.leads()) else { return };
@@ -100,7 +100,7 @@ async fn tell(object: &RawIdentity, id: &IdentityId, context: &Context) {
     };
     let left = left_behind(uid, id, &key_lock.known(), context.pinned().policy.window);
     drop(key_lock);
-    let released = lock(&context.index.memory(uid)).released;
+    let released = context.index.memory(uid).lock().released;
     if released || left == LeftBehind::Nothing || context.index.is_recorded(external_id, id) {
         tracing::info!("the finalizer of an Identity was taken off by hand; nothing of it is left in Unkey");
         return;

@@ -4,9 +4,10 @@
 //! An object whose reconcile is in the middle of a call is told of by that reconcile, which holds the lock; all others by [`run`], which takes it. Either
 //! way a status is written once, under the same tests as any other (R11).
 
+use parking_lot::Mutex;
 use std::pin::pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use futures::{StreamExt, stream};
@@ -15,7 +16,7 @@ use kube::runtime::reflector::Store;
 use tracing::Instrument;
 
 use super::context::Context;
-use super::index::{KeyLock, ObjectMemory, Overdue, lock};
+use super::index::{KeyLock, ObjectMemory, Overdue};
 use super::raw::RawIdentity;
 use super::reconcile::ReconcileEnvironment;
 use super::{patch, status};
@@ -118,11 +119,11 @@ async fn tell(one: Overdue, told_of: &AtomicUsize, store: &Store<RawIdentity>, c
 async fn under_turn(one: &Overdue, object: Arc<RawIdentity>, context: &Context) -> Result<Came, KubeError> {
     let Some(key_lock) = context.index.lock_to_tell(&one.external_id) else { return Ok(Came::Nothing(SOON)) };
     let memory = context.index.memory(&one.uid);
-    let newest = lock(&memory).newest(object);
+    let newest = memory.lock().newest(object);
     Ok(match say(context, &key_lock, &memory, &newest).await? {
         Some(Outcome::Now(now)) if *now.uid() == one.uid => {
             context.metrics.synced(context.index.update(&now));
-            lock(&memory).newest = Some(Arc::from(now));
+            memory.lock().newest = Some(Arc::from(now));
             Came::Of
         }
         // The reconcile that has something to write tells of it (R25).
@@ -164,7 +165,7 @@ fn report(
 ) -> Option<StatusUpdate> {
     let (now, pinned) = (context.clock.now(), context.pinned());
     let (object, mut object_state, crd_unread) = {
-        let mut memory = lock(memory);
+        let mut memory = memory.lock();
         let object = object.read(now, &context.walls, &mut memory.reconcile_requests);
         (object, memory.object_state.clone(), memory.crd_unread.clone())
     };

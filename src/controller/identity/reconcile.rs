@@ -11,7 +11,7 @@ use kube::runtime::controller::Action;
 
 pub use self::environment::ReconcileEnvironment;
 use super::context::Context;
-use super::index::{IdentityRef, KeyLock, ObjectMemory, Plan, Remembered, lock};
+use super::index::{IdentityRef, KeyLock, ObjectMemory, Plan, Remembered};
 use super::orphan_cleanup::{self, Again};
 use super::overdue;
 use super::raw::{LastSpec, RawIdentity};
@@ -70,7 +70,7 @@ pub async fn run(cached: Arc<RawIdentity>, context: &Arc<Context>) -> Result<Act
     let end = match result? {
         ReconcileEnd::Gone if is_watched => ReconcileEnd::After(reconcile.contradicted()),
         end => {
-            lock(&reconcile.memory).kube_failures = 0;
+            reconcile.memory.lock().kube_failures = 0;
             end
         }
     };
@@ -118,7 +118,7 @@ enum ReconcileEnd {
 impl Drop for Reconcile<'_> {
     /// However it ended: what a scan found has had its look.
     fn drop(&mut self) {
-        lock(&self.memory).finding = None;
+        self.memory.lock().finding = None;
         self.context.index.drops(&self.external_id, &self.uid);
     }
 }
@@ -132,11 +132,11 @@ impl<'a> Reconcile<'a> {
         let (external_id, uid) = (cached.external_id().clone(), cached.uid().clone());
         let key_lock = context.index.try_lock(&external_id, &IdentityRef::from_obj(&*cached))?;
         let memory = context.index.memory(&uid);
-        let snapshot = lock(&memory).newest(cached);
+        let snapshot = memory.lock().newest(cached);
         let pinned = context.pinned();
         let session = begin(uid.clone(), Arc::clone(&pinned.policy), context.crd, &mut key_lock.known());
         let permit = context.dispatcher.reserved(&uid);
-        let refused = lock(&memory).object_state.refusals.iter().map(|refusal| refusal.write).collect();
+        let refused = memory.lock().object_state.refusals.iter().map(|refusal| refusal.write).collect();
         Some(Self {
             context,
             key_lock,
@@ -175,7 +175,7 @@ impl<'a> Reconcile<'a> {
         let queued = !self.session.clears_up();
         let environment =
             &mut ReconcileEnvironment::working(self.context, (&self.external_id, &self.uid), &mut self.permit, queued);
-        let mut memory = lock(&self.memory);
+        let mut memory = self.memory.lock();
         let ObjectMemory { object_state, reconcile_requests, .. } = &mut *memory;
         let now = self.context.clock.now();
         let object = self.snapshot.read_again(&mut self.spec, now, &self.context.walls, reconcile_requests);
@@ -253,7 +253,7 @@ impl<'a> Reconcile<'a> {
 
     /// Runs `work` on the session, with what outlives it.
     fn remembering<T>(&mut self, work: impl FnOnce(&mut Session, &mut session::Records<'_>) -> T) -> T {
-        let object_state = &mut lock(&self.memory).object_state;
+        let object_state = &mut self.memory.lock().object_state;
         work(&mut self.session, &mut session::Records { known: &mut self.key_lock.known(), object_state })
     }
 
@@ -282,14 +282,14 @@ impl<'a> Reconcile<'a> {
     /// The object was seen anew.
     fn is_shown(&mut self, now: Arc<RawIdentity>) {
         self.context.metrics.synced(self.context.index.update(&now));
-        lock(&self.memory).newest = Some(Arc::clone(&now));
+        self.memory.lock().newest = Some(Arc::clone(&now));
         self.snapshot = now;
     }
 
     /// A read shows no such object and the watch still does. Nearly always the watch is about to follow. Returns when to look again.
     fn contradicted(&self) -> Duration {
         let failures = {
-            let mut memory = lock(&self.memory);
+            let mut memory = self.memory.lock();
             memory.kube_failures += 1;
             memory.kube_failures
         };
@@ -307,7 +307,7 @@ impl<'a> Reconcile<'a> {
     /// The object is gone: what it may have left in Unkey is looked after.
     fn leaves(&self) {
         let recorded = self.snapshot.claimant(self.snapshot.read_status().as_ref()).recorded;
-        let object_state = lock(&self.memory).object_state.clone();
+        let object_state = self.memory.lock().object_state.clone();
         domain::ended(
             &self.uid,
             recorded.as_ref(),

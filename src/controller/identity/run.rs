@@ -16,7 +16,7 @@ use tracing::Instrument;
 
 use super::context::{Context, Settings};
 use super::event_handler::EventHandler;
-use super::index::{IdentityRef, lock};
+use super::index::IdentityRef;
 use super::raw::RawIdentity;
 use super::{definition, overdue, reconcile};
 use crate::controller::runtime::api_server::KubeError;
@@ -249,7 +249,7 @@ async fn reconcile(object: Arc<RawIdentity>, context: Arc<Context>) -> Result<Ac
     context.metrics.reconciled(end, begun.elapsed());
     let memory = context.index.memory(&uid);
     let failures = {
-        let mut memory = lock(&memory);
+        let mut memory = memory.lock();
         memory.kube_failures += 1;
         memory.kube_failures
     };

@@ -1,7 +1,8 @@
 //! The monotonic clock of the decisions, what tells that this process stood still, and for how long an object has been leaving. Nothing
 //! else in the controller reads time for a decision.
 
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use parking_lot::Mutex;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use k8s_openapi::jiff::Timestamp;
@@ -76,7 +77,7 @@ impl PauseDetector {
 
     /// Once every [`PAUSE_CHECK`]; the time at which it last stood still, or at which what was seen before was made void.
     pub fn check(&self) -> Mono {
-        let mut beats = self.beats.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut beats = self.beats.lock();
         let (last, now) = (beats.0, self.clock.now());
         beats.0 = now;
         if now >= last.after(GAP) {
@@ -87,7 +88,7 @@ impl PauseDetector {
 
     /// What was seen so far counts no more than before it stood still: Kubernetes was restored from a backup.
     pub fn voids_looks(&self) {
-        let mut beats = self.beats.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut beats = self.beats.lock();
         beats.1 = self.clock.now();
     }
 }
@@ -138,7 +139,7 @@ mod tests {
         let pause_detector = PauseDetector::new(clock.clone());
         let look = Mono(clock.now().0 - 1);
         assert!(look >= pause_detector.check());
-        pause_detector.beats.lock().unwrap().0 = Mono(look.0 - GAP);
+        pause_detector.beats.lock().0 = Mono(look.0 - GAP);
         assert!(look < pause_detector.check());
         assert!(look < pause_detector.check(), "for ever");
         assert!(clock.now() >= pause_detector.check());

@@ -1,8 +1,7 @@
 //! Which of the watched namespaces are known, and which watches stand: for decisions (R8), `/readyz` and metrics. It watches nothing itself.
 
-use std::sync::Mutex;
+use parking_lot::Mutex;
 
-use crate::controller::identity::index::lock;
 use crate::domain::OwnershipGate;
 use crate::telemetry::{LogOnce, WatchState};
 
@@ -45,7 +44,7 @@ impl Coverage {
 
     /// The objects of this watch are known. True if with them all are.
     pub fn listed(&self, watch: usize) -> bool {
-        let mut watches = lock(&self.0);
+        let mut watches = self.0.lock();
         if let Some(watch) = watches.get_mut(watch) {
             watch.listed = true;
         }
@@ -54,14 +53,14 @@ impl Coverage {
 
     /// The objects of all watches are known.
     pub fn all_listed(&self) {
-        for watch in lock(&self.0).iter_mut() {
+        for watch in self.0.lock().iter_mut() {
             watch.listed = true;
         }
     }
 
     /// This watch fails, and is tried again. Logged when the reason is a new one.
     pub fn fails(&self, watch: usize, why: String) {
-        if let Some(watch) = lock(&self.0).get_mut(watch) {
+        if let Some(watch) = self.0.lock().get_mut(watch) {
             if watch.told.is_news(&why) {
                 tracing::warn!(namespace = watch.name(), error = %why, "Identities cannot be watched; trying again");
             }
@@ -71,7 +70,7 @@ impl Coverage {
 
     /// The API server serves this watch.
     pub fn stands(&self, watch: usize) {
-        if let Some(watch) = lock(&self.0).get_mut(watch) {
+        if let Some(watch) = self.0.lock().get_mut(watch) {
             watch.trouble = None;
             if watch.told.ends() {
                 tracing::info!(namespace = watch.name(), "Identities can be watched now");
@@ -81,19 +80,19 @@ impl Coverage {
 
     /// Whether an object that owns nothing yet may come to own an identity: only who knows every object can tell who owns what (R8).
     pub fn ownership_gate(&self) -> OwnershipGate {
-        if lock(&self.0).iter().all(|watch| watch.listed) { OwnershipGate::Open } else { OwnershipGate::Unseen }
+        if self.0.lock().iter().all(|watch| watch.listed) { OwnershipGate::Open } else { OwnershipGate::Unseen }
     }
 
     /// How many watches are in each state.
     pub fn counts(&self) -> Vec<(WatchState, usize)> {
-        let watches = lock(&self.0);
+        let watches = self.0.lock();
         let count = |state| watches.iter().filter(|watch| watch.state() == state).count();
         WatchState::ALL.iter().map(|state| (*state, count(*state))).collect()
     }
 
     /// A sentence for each namespace that is not watched, with what the API server says.
     pub fn gaps(&self) -> Vec<String> {
-        let watches = lock(&self.0);
+        let watches = self.0.lock();
         let gaps = watches.iter().filter(|watch| watch.state() != WatchState::Current);
         gaps.map(|watch| {
             let why = watch.trouble.as_deref().unwrap_or("its list has not come yet");

@@ -3,8 +3,9 @@
 //! Each namespace has a watch of its own, which waits for no other: one that fails is told of in [`Coverage`](super::coverage::Coverage), and
 //! tried again.
 
+use parking_lot::Mutex;
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::future::select_all;
@@ -21,7 +22,6 @@ use super::api_server::words;
 use super::merge::{Change, Merge};
 use crate::apiserver::WATCH_SECONDS;
 use crate::controller::identity::context::Context;
-use crate::controller::identity::index::lock;
 use crate::controller::identity::raw::RawIdentity;
 use crate::transport;
 
@@ -182,7 +182,7 @@ impl Served {
     /// either, since an idle API server sends no bookmark. What directly follows a list goes on in any case: a slow API server is watched too.
     fn again(&self, asked: Instant, goes_on: bool) -> Result<(), KeptWaiting> {
         let now = Instant::now();
-        let (last, went_on) = std::mem::replace(&mut *lock(&self.0), (now, goes_on));
+        let (last, went_on) = std::mem::replace(&mut *self.0.lock(), (now, goes_on));
         let ends_after = Duration::from_secs(WATCH_SECONDS.into());
         let late =
             now.saturating_duration_since(asked) > HELD || now.saturating_duration_since(last) > ends_after + STILL;

@@ -1,12 +1,12 @@
 //! The workspace guard's part of the table (R15): what is recorded under which key, and who waits for a proof.
 
-use super::{Index, lock};
+use super::Index;
 use crate::domain::{CANARIES, ExternalId, Gate, IdentityId, KeyMark, Look, Mono};
 
 impl Index {
     /// What an object may do whose id was recorded under `mark`; `None`: it has no id.
     pub fn gate(&self, mark: Option<&KeyMark>) -> Gate {
-        lock(&self.workspace).gate(mark)
+        self.workspace.lock().gate(mark)
     }
 
     /// Somebody cannot go on without a proof.
@@ -26,17 +26,17 @@ impl Index {
 
     /// The marks to look for.
     pub fn unproven(&self) -> Vec<KeyMark> {
-        lock(&self.workspace).unproven()
+        self.workspace.lock().unproven()
     }
 
     /// From when on a look that misses counts.
     pub fn misses_count_from(&self) -> Mono {
-        lock(&self.workspace).settles_at(self.window)
+        self.workspace.lock().settles_at(self.window)
     }
 
     /// A few identities recorded under `mark`: those that stay before those that leave, old before young.
     pub fn canaries(&self, mark: &KeyMark) -> Vec<(ExternalId, IdentityId)> {
-        let entries = lock(&self.entries);
+        let entries = self.entries.lock();
         let mut found: Vec<_> = entries
             .iter()
             .flat_map(|(external_id, indexed)| {
@@ -53,7 +53,7 @@ impl Index {
 
     /// Takes in a look that was made with the key `current`. Returns true if that opens or shuts a gate; all are then woken.
     pub fn looked(&self, current: &KeyMark, mark: &KeyMark, look: &Look) -> bool {
-        let changed = lock(&self.workspace).looked(current, mark, look, self.window);
+        let changed = self.workspace.lock().looked(current, mark, look, self.window);
         if changed {
             self.wake_all();
         }

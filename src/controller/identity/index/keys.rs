@@ -1,16 +1,16 @@
 //! What a root key that changes means for what is remembered. It reads no key.
 
-use super::{Index, lock};
+use super::Index;
 use crate::domain::{KeyMark, Mono};
 
 impl Index {
     /// Another root key comes into use. What was read under the old one proves nothing under this one, which may be another
     /// workspace's.
     pub fn credential_changes(&self, credential: KeyMark, now: Mono) {
-        lock(&self.workspace).key_changed(credential, now);
+        self.workspace.lock().key_changed(credential, now);
         self.nobody_was_asked();
-        for known in lock(&self.entries).values().filter_map(|indexed| indexed.known.as_ref()) {
-            lock(known).forget_reads(now);
+        for known in self.entries.lock().values().filter_map(|indexed| indexed.known.as_ref()) {
+            known.lock().forget_reads(now);
         }
     }
 

@@ -1,13 +1,14 @@
 //! What is remembered of each object. Nearly all of them rest, and rest alike: those share one memory.
 
+use parking_lot::Mutex;
 use std::collections::{HashMap, HashSet};
 use std::ops::Deref;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::super::raw::{RawIdentity, ReconcileRequests};
-use super::{Index, lock};
+use super::Index;
 use crate::domain::{self, ObjectState, Uid};
 
 /// What is remembered of one life of one object.
@@ -91,7 +92,7 @@ impl Deref for Remembered<'_> {
 
 impl Drop for Remembered<'_> {
     fn drop(&mut self) {
-        lock(&self.object_memories.0).lay_to_rest(&self.uid, &self.memory);
+        self.object_memories.0.lock().lay_to_rest(&self.uid, &self.memory);
     }
 }
 
@@ -115,7 +116,7 @@ impl Kept {
         if !matches!(one, One::InUse(kept) if Arc::ptr_eq(kept, memory) && Arc::strong_count(kept) == 2) {
             return;
         }
-        let memory = lock(memory);
+        let memory = memory.lock();
         if !memory.is_plain() {
             return;
         }
@@ -144,52 +145,52 @@ impl ObjectMemories {
 
     /// The same, to be held for long: it is not laid to rest.
     pub fn hold(&self, uid: &Uid) -> Arc<Mutex<ObjectMemory>> {
-        lock(&self.0).in_use(uid)
+        self.0.lock().in_use(uid)
     }
 
     /// The newest version of the object that a reply has shown, if the watch lags behind it.
     pub fn newest(&self, uid: &Uid) -> Option<Arc<RawIdentity>> {
-        let memory = match lock(&self.0).by_uid.get(uid) {
+        let memory = match self.0.lock().by_uid.get(uid) {
             Some(One::InUse(memory)) => Arc::clone(memory),
             Some(One::AtRest(_)) | None => return None,
         };
-        lock(&memory).newest.clone()
+        memory.lock().newest.clone()
     }
 
     /// Asks one memory, if it has something of its own.
     pub fn peek(&self, uid: &Uid, holds: impl FnOnce(&ObjectMemory) -> bool) -> bool {
-        match lock(&self.0).by_uid.get(uid) {
-            Some(One::InUse(memory)) => holds(&lock(memory)),
+        match self.0.lock().by_uid.get(uid) {
+            Some(One::InUse(memory)) => holds(&memory.lock()),
             _ => false,
         }
     }
 
     /// Looks at each memory that has something of its own.
     pub fn each(&self, mut look: impl FnMut(&Uid, &ObjectMemory)) {
-        for (uid, one) in &lock(&self.0).by_uid {
+        for (uid, one) in &self.0.lock().by_uid {
             if let One::InUse(memory) = one {
-                look(uid, &lock(memory));
+                look(uid, &memory.lock());
             }
         }
     }
 
     fn forget_unkept(&self) {
-        for one in lock(&self.0).by_uid.values() {
+        for one in self.0.lock().by_uid.values() {
             // What is at rest holds nothing of its own.
             if let One::InUse(memory) = one {
-                domain::definition_changed(&mut lock(memory).object_state);
+                domain::definition_changed(&mut memory.lock().object_state);
             }
         }
     }
 
     /// What is remembered for decisions, after a finding of a scan is let go.
     pub fn let_go(&self, uid: &Uid) -> ObjectState {
-        let memory = match lock(&self.0).by_uid.get(uid) {
+        let memory = match self.0.lock().by_uid.get(uid) {
             None => return ObjectState::default(),
             Some(One::AtRest(object_state)) => return ObjectState::clone(object_state),
             Some(One::InUse(memory)) => Arc::clone(memory),
         };
-        let mut memory = lock(&memory);
+        let mut memory = memory.lock();
         memory.finding = None;
         memory.object_state.clone()
     }
@@ -200,15 +201,15 @@ impl ObjectMemories {
             One::InUse(memory) => Some(Arc::clone(memory)),
             One::AtRest(_) => None,
         };
-        let all: Vec<_> = lock(&self.0).by_uid.values().filter_map(in_use).collect();
+        let all: Vec<_> = self.0.lock().by_uid.values().filter_map(in_use).collect();
         for memory in all {
-            change(&mut lock(&memory));
+            change(&mut memory.lock());
         }
     }
 
     /// Forgets objects that are not `alive`. A reconcile that is under way holds its own reference.
     pub fn sweep(&self, alive: &HashSet<Uid>) {
-        let mut kept = lock(&self.0);
+        let mut kept = self.0.lock();
         let in_use = |one: &One| matches!(one, One::InUse(memory) if Arc::strong_count(memory) > 1);
         kept.by_uid.retain(|uid, one| alive.contains(uid) || in_use(one));
         kept.alike.retain(|object_state| Arc::strong_count(object_state) > 1);
@@ -220,7 +221,7 @@ mod tests {
     use super::*;
 
     fn at_rest(object_memories: &ObjectMemories, uid: &Uid) -> Option<Arc<ObjectState>> {
-        match lock(&object_memories.0).by_uid.get(uid) {
+        match object_memories.0.lock().by_uid.get(uid) {
             Some(One::AtRest(object_state)) => Some(Arc::clone(object_state)),
             _ => None,
         }
@@ -231,15 +232,15 @@ mod tests {
         let object_memories = ObjectMemories::default();
         let uids = ["a", "b"].map(Uid::new);
         for uid in &uids {
-            lock(&object_memories.of(uid)).object_state.claim_met = true;
+            object_memories.of(uid).lock().object_state.claim_met = true;
         }
         let [a, b] = uids.each_ref().map(|uid| at_rest(&object_memories, uid).unwrap());
         assert!(Arc::ptr_eq(&a, &b));
-        lock(&object_memories.of(&uids[0])).object_state.drifted = true;
-        let changed = lock(&object_memories.of(&uids[0])).object_state.clone();
+        object_memories.of(&uids[0]).lock().object_state.drifted = true;
+        let changed = object_memories.of(&uids[0]).lock().object_state.clone();
         assert_eq!(changed, ObjectState { claim_met: true, drifted: true, ..ObjectState::default() });
         assert_eq!(
-            lock(&object_memories.of(&uids[1])).object_state,
+            object_memories.of(&uids[1]).lock().object_state,
             ObjectState { claim_met: true, ..ObjectState::default() }
         );
     }
@@ -251,11 +252,11 @@ mod tests {
         let held = object_memories.hold(&uid);
         drop(object_memories.of(&uid));
         assert!(at_rest(&object_memories, &uid).is_none());
-        lock(&held).kube_failures = 1;
+        held.lock().kube_failures = 1;
         drop(held);
         drop(object_memories.of(&uid));
         assert!(at_rest(&object_memories, &uid).is_none());
-        lock(&object_memories.of(&uid)).kube_failures = 0;
+        object_memories.of(&uid).lock().kube_failures = 0;
         assert!(at_rest(&object_memories, &uid).is_some());
     }
 
@@ -264,13 +265,13 @@ mod tests {
         let object_memories = ObjectMemories::default();
         let uids = ["dead", "alive", "held"].map(Uid::new);
         for uid in &uids {
-            lock(&object_memories.of(uid)).object_state.claim_met = true;
+            object_memories.of(uid).lock().object_state.claim_met = true;
         }
         let held = object_memories.hold(&uids[2]);
         object_memories.sweep(&HashSet::from([uids[1].clone()]));
         assert_eq!(uids.each_ref().map(|uid| object_memories.let_go(uid).claim_met), [false, true, true]);
         drop(held);
         object_memories.sweep(&HashSet::new());
-        assert!(lock(&object_memories.0).by_uid.is_empty() && lock(&object_memories.0).alike.is_empty());
+        assert!(object_memories.0.lock().by_uid.is_empty() && object_memories.0.lock().alike.is_empty());
     }
 }

@@ -1,6 +1,6 @@
 //! The scan's part of the table: who acts for an externalId, and a look at what nobody is working on.
 
-use super::{Entry, IdentityRef, Index, IndexEntry, KeyLock, lock};
+use super::{Entry, IdentityRef, Index, IndexEntry, KeyLock};
 use crate::api::Reason;
 use crate::domain::{ExternalId, IdentityId, KeyMark, Uid};
 
@@ -38,19 +38,20 @@ impl ClaimHolder {
 impl Index {
     /// The object that acts for `external_id`.
     pub fn owner(&self, external_id: &ExternalId) -> Option<ClaimHolder> {
-        lock(&self.entries)
+        self.entries
+            .lock()
             .get_key_value(external_id)
             .and_then(|(external_id, indexed)| ClaimHolder::of(external_id, indexed))
     }
 
     /// True if an object records `id`.
     pub fn is_recorded(&self, external_id: &ExternalId, id: &IdentityId) -> bool {
-        lock(&self.entries).get(external_id).is_some_and(|indexed| indexed.claims.records(id))
+        self.entries.lock().get(external_id).is_some_and(|indexed| indexed.claims.records(id))
     }
 
     /// The objects that act for the externalIds that `wanted` takes.
     pub fn owners(&self, mut wanted: impl FnMut(&ClaimHolder) -> bool) -> Vec<ClaimHolder> {
-        let entries = lock(&self.entries);
+        let entries = self.entries.lock();
         entries
             .iter()
             .filter_map(|(external_id, indexed)| ClaimHolder::of(external_id, indexed))
@@ -60,7 +61,7 @@ impl Index {
 
     /// The lock on `external_id` if nobody has it, for a look of moments; who does not get it is not woken for it.
     pub fn idle_turn(&self, external_id: &ExternalId) -> Option<KeyLock<'_>> {
-        let mut entries = lock(&self.entries);
+        let mut entries = self.entries.lock();
         let indexed = entries.get_mut(external_id)?;
         if !indexed.claims.try_lock() {
             return None;
@@ -70,7 +71,7 @@ impl Index {
 
     /// How many objects were failing when last seen: not ready, and not waiting for a person.
     pub fn count_failing(&self) -> usize {
-        let entries = lock(&self.entries);
+        let entries = self.entries.lock();
         entries
             .values()
             .flat_map(|indexed| indexed.claims.entries())

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::super::raw::RawIdentity;
-use super::{Entry, Facts, IdentityRef, Index, IndexEntry, lock};
+use super::{Entry, Facts, IdentityRef, Index, IndexEntry};
 use crate::controller::runtime::clock::millis;
 use crate::domain::{ExternalId, Mono, Uid};
 
@@ -74,7 +74,7 @@ impl Plan {
 impl Index {
     /// Has everything looked at again.
     pub fn wake_all(&self) {
-        for entry in lock(&self.entries).values_mut().flat_map(|indexed| indexed.claims.entries_mut()) {
+        for entry in self.entries.lock().values_mut().flat_map(|indexed| indexed.claims.entries_mut()) {
             self.hand_over(&mut entry.extra);
         }
     }
@@ -127,7 +127,7 @@ impl Index {
     }
 
     pub(super) fn with_entry(&self, external_id: &ExternalId, uid: &Uid, change: impl FnOnce(&mut Entry)) {
-        let mut entries = lock(&self.entries);
+        let mut entries = self.entries.lock();
         if let Some(entry) = entries.get_mut(external_id).and_then(|indexed| indexed.claims.get_mut(uid)) {
             change(entry);
         }
@@ -137,7 +137,7 @@ impl Index {
     /// `waits_for_permit`: whether a uid waits for a permit or has one reserved. Looks at each object once; at rest it does nothing else.
     pub fn rescue(&self, now: Mono, awake: Mono, waits_for_permit: impl Fn(&Uid) -> bool) -> Vec<Rescued> {
         let mut rescued = Vec::new();
-        for indexed in lock(&self.entries).values_mut() {
+        for indexed in self.entries.lock().values_mut() {
             for at in 0..indexed.claims.entries().len() {
                 let entry = &indexed.claims.entries()[at];
                 if !entry.extra.behind

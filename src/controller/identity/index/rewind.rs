@@ -1,7 +1,7 @@
 //! Time that went back: etcd was restored from a backup. What is remembered of an object is compared with what is shown of it, and judged anew.
 
 use super::super::raw::RawIdentity;
-use super::{Index, lock};
+use super::Index;
 use crate::domain;
 
 impl Index {
@@ -24,11 +24,11 @@ impl Index {
     /// judged anew, as after a restart of this process.
     pub fn rewind(&self, object: &RawIdentity) {
         let memory = self.memory(object.uid());
-        let mut memory = lock(&memory);
+        let mut memory = memory.lock();
         (memory.newest, memory.released, memory.stripped) = (None, false, false);
-        let mut entries = lock(&self.entries);
+        let mut entries = self.entries.lock();
         let indexed = entries.entry(object.external_id().clone()).or_default();
         let known = self.known(indexed);
-        domain::rewound(object.uid(), &mut lock(&known), &mut memory.object_state, self.clock.now());
+        domain::rewound(object.uid(), &mut known.lock(), &mut memory.object_state, self.clock.now());
     }
 }

@@ -91,7 +91,7 @@ fn the_key_that_all_name_is_kept_once_and_as_long_as_one_names_it() {
     for (name, key) in [("a", "k"), ("b", "k"), ("c", "l")] {
         index.upsert(&under(name, key));
     }
-    let named = |key: &str| lock(&index.marks).get(key).map_or(0, Arc::strong_count);
+    let named = |key: &str| index.marks.lock().get(key).map_or(0, Arc::strong_count);
     assert_eq!([named("k"), named("l")], [3, 2], "the set's own is one");
     index.remove(&under("c", "l"), Mono::ZERO);
     index.sweep(Mono::ZERO);
@@ -229,7 +229,7 @@ fn a_listing_is_taken_whatever_its_version_says() {
     let external_id = ExternalId::new("e");
     index.upsert(&object("a", 1, &json!({})));
     index.upsert(&object("b", 9, &json!({"uid": "b", "identityId": "id_1"})));
-    lock(&index.memory(&Uid::new("b"))).object_state.sent = true;
+    index.memory(&Uid::new("b")).lock().object_state.sent = true;
     let older = object("b", 2, &json!({}));
     index.upsert(&older);
     assert_eq!(index.role(&external_id, &Uid::new("b")), Role::Owner);
@@ -237,7 +237,7 @@ fn a_listing_is_taken_whatever_its_version_says() {
     index.rewind(&older);
     assert_eq!(index.version(&older), Some(2));
     assert_eq!(index.role(&external_id, &Uid::new("a")), Role::Owner, "it has recorded nothing");
-    let object_state = lock(&index.memory(&Uid::new("b"))).object_state.clone();
+    let object_state = index.memory(&Uid::new("b")).lock().object_state.clone();
     assert!(!object_state.sent && object_state.suspicion);
     index.update(&object("b", 3, &json!({"uid": "b", "identityId": "id_2"})));
     assert_eq!(index.version(&older), Some(3));

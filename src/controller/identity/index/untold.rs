@@ -1,12 +1,12 @@
 //! The objects whose status of ours does not speak of what they ask for now, and since when: what has to be said if their work waits (R24).
 //! There are none at rest.
 
+use parking_lot::Mutex;
 use std::collections::HashMap;
-use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use super::super::raw::RawIdentity;
-use super::{IdentityRef, Index, KeyLock, ObjectName, lock};
+use super::{IdentityRef, Index, KeyLock, ObjectName};
 use crate::api::{ConditionType, IdentityStatus};
 use crate::domain::{Claimant, ExternalId, Uid};
 
@@ -47,7 +47,7 @@ pub(super) fn is_untold(object: &RawIdentity, status: Option<&IdentityStatus>, c
 impl Untold {
     /// The status of the object is, or is not, out of date.
     pub(super) fn follow(&self, object: &RawIdentity, is_untold: bool) {
-        let mut all = lock(&self.0);
+        let mut all = self.0.lock();
         if !is_untold {
             all.remove(object.uid());
             return;
@@ -61,14 +61,14 @@ impl Untold {
     }
 
     pub(super) fn remove(&self, uid: &Uid) {
-        lock(&self.0).remove(uid);
+        self.0.lock().remove(uid);
     }
 }
 
 impl Index {
     /// Those whose status has been out of date for `patience` or longer, the longest first, `limit` at most. Time counts from `from` on.
     pub fn overdue(&self, patience: Duration, from: Instant, limit: usize) -> Vec<Overdue> {
-        let (all, now) = (lock(&self.untold.0), Instant::now());
+        let (all, now) = (self.untold.0.lock(), Instant::now());
         let is_due = |one: &One| {
             now.saturating_duration_since(one.since.max(from)) >= patience && one.next.is_none_or(|next| next <= now)
         };
@@ -84,17 +84,17 @@ impl Index {
 
     /// How many there are.
     pub fn count_untold(&self) -> usize {
-        lock(&self.untold.0).len()
+        self.untold.0.lock().len()
     }
 
     /// Since when the status of the object is out of date; `None`: it is not.
     pub fn untold_since(&self, uid: &Uid) -> Option<Instant> {
-        lock(&self.untold.0).get(uid).map(|one| one.since)
+        self.untold.0.lock().get(uid).map(|one| one.since)
     }
 
     /// There is nothing to tell of the object yet: not again for `wait`.
     pub fn puts_off(&self, uid: &Uid, wait: Duration) {
-        if let Some(one) = lock(&self.untold.0).get_mut(uid) {
+        if let Some(one) = self.untold.0.lock().get_mut(uid) {
             one.next = Some(Instant::now() + wait);
         }
     }
@@ -102,7 +102,7 @@ impl Index {
     /// The lock on `external_id` if nobody has it, to write a status. Whoever comes meanwhile is woken when it ends, and keeps what is
     /// reserved for it.
     pub fn lock_to_tell(&self, external_id: &ExternalId) -> Option<KeyLock<'_>> {
-        let mut entries = lock(&self.entries);
+        let mut entries = self.entries.lock();
         let indexed = entries.get_mut(external_id)?;
         if !indexed.claims.try_telling() {
             return None;
@@ -112,6 +112,6 @@ impl Index {
 
     /// The lock is held only for a status to be written.
     pub fn is_telling(&self, external_id: &ExternalId) -> bool {
-        lock(&self.entries).get(external_id).is_some_and(|indexed| indexed.claims.is_telling())
+        self.entries.lock().get(external_id).is_some_and(|indexed| indexed.claims.is_telling())
     }
 }

@@ -1,6 +1,6 @@
 //! What Kubernetes refuses at the moment, over all objects (R25).
 
-use super::{Index, lock};
+use super::Index;
 use crate::domain::{KubeWrite, Uid};
 
 /// Writes that are refused.
@@ -31,7 +31,7 @@ impl Index {
         });
         // No place is looked up unless there is something to tell.
         let place = |uid: &Uid| {
-            let entries = lock(&self.entries);
+            let entries = self.entries.lock();
             let entries = entries.values().flat_map(|indexed| indexed.claims.entries());
             entries.into_iter().find(|entry| entry.claimant.uid == *uid).map(|entry| entry.extra.at.0.to_string())
         };

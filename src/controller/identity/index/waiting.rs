@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use tokio::sync::futures::Notified;
 
-use super::{Entry, IdentityRef, Index, lock};
+use super::{Entry, IdentityRef, Index};
 use crate::api::Reason;
 use crate::domain::{CANARIES, Cause, ExternalId, KeyMark, Mono, Testimony, Witness};
 
@@ -22,18 +22,18 @@ pub(super) struct Waiting {
 impl Index {
     /// Whether the root key in use shows anything at all.
     pub fn witness(&self) -> Witness {
-        lock(&self.workspace).witness().clone()
+        self.workspace.lock().witness().clone()
     }
 
     /// `object` cannot go on without a witness for a read that was answered at `ended`; it is woken when there is news. `None`: the
     /// caller listens by itself. `leaving`: it is being deleted, or gone.
     pub fn wants_witness(&self, object: Option<IdentityRef>, ended: Mono, leaving: bool) {
-        let come_already = lock(&self.workspace).witness().of(leaving).testimony(ended) != Testimony::None;
+        let come_already = self.workspace.lock().witness().of(leaving).testimony(ended) != Testimony::None;
         match object {
             Some(object) if come_already => self.wake(object),
-            Some(object) => drop(lock(&self.waiting).objects.insert(object, ended)),
+            Some(object) => drop(self.waiting.lock().objects.insert(object, ended)),
             None => {
-                let mut waiting = lock(&self.waiting);
+                let mut waiting = self.waiting.lock();
                 waiting.listeners = waiting.listeners.max(Some(ended));
             }
         }
@@ -42,7 +42,7 @@ impl Index {
 
     /// When the last of the reads was answered that wait for a witness; `None`: none does.
     pub fn awaits_witness(&self) -> Option<Mono> {
-        let waiting = lock(&self.waiting);
+        let waiting = self.waiting.lock();
         waiting.objects.values().copied().chain(waiting.listeners).max()
     }
 
@@ -58,10 +58,10 @@ impl Index {
 
     /// A read with the key `current` that began then has shown an identity: those that it serves go on.
     pub fn showed(&self, current: &KeyMark, begun: Mono) {
-        lock(&self.workspace).showed(current, begun);
+        self.workspace.lock().showed(current, begun);
         let mut served = Vec::new();
         {
-            let mut waiting = lock(&self.waiting);
+            let mut waiting = self.waiting.lock();
             waiting.objects.retain(|object, ended| {
                 let stays = *ended >= begun;
                 if !stays {
@@ -77,8 +77,8 @@ impl Index {
     /// True if an identity is recorded that the root key has to show, and whose object stays. One that is suspended or invalid is not made
     /// again if it is gone, so it says nothing.
     pub fn expects_identities(&self) -> bool {
-        let entries = lock(&self.entries);
-        let marks = lock(&self.workspace).marks_to_show();
+        let entries = self.entries.lock();
+        let marks = self.workspace.lock().marks_to_show();
         let rests = |entry: &Entry| matches!(entry.extra.reason, Some(Reason::Suspended | Reason::InvalidSpec));
         let mut entries = entries.values().flat_map(|indexed| indexed.claims.entries());
         entries.any(|entry| !entry.claimant.leaving && !rests(entry) && has_to_show(entry, &marks))
@@ -87,19 +87,19 @@ impl Index {
     /// A look with the key `current` has shown nothing, and the permission to create stood in though identities should have shown: who stays
     /// goes on, and who is leaving says so.
     pub fn stood_in(&self, current: &KeyMark, begun: Mono, ended: Mono) {
-        lock(&self.workspace).stood_in(current, begun, ended);
+        self.workspace.lock().stood_in(current, begun, ended);
         self.tell_all_who_wait();
     }
 
     /// A look with the key `current` that ended then was in vain: all that wait say so.
     pub fn showed_nothing(&self, current: &KeyMark, ended: Mono, cause: Cause) {
-        lock(&self.workspace).showed_nothing(current, ended, cause);
+        self.workspace.lock().showed_nothing(current, ended, cause);
         self.tell_all_who_wait();
     }
 
     fn tell_all_who_wait(&self) {
         let objects = {
-            let mut waiting = lock(&self.waiting);
+            let mut waiting = self.waiting.lock();
             waiting.listeners = None;
             std::mem::take(&mut waiting.objects)
         };
@@ -115,26 +115,26 @@ impl Index {
 
     /// The identity of `external_id` was asked for as a witness, and was not there or could not be read.
     pub fn asked_in_vain(&self, external_id: ExternalId) {
-        lock(&self.waiting).vain.insert(external_id);
+        self.waiting.lock().vain.insert(external_id);
     }
 
     /// It has shown.
     pub fn was_seen(&self, external_id: &ExternalId) {
-        lock(&self.waiting).vain.remove(external_id);
+        self.waiting.lock().vain.remove(external_id);
     }
 
     /// Under another root key everybody may be there.
     pub(super) fn nobody_was_asked(&self) {
-        lock(&self.waiting).vain.clear();
+        self.waiting.lock().vain.clear();
     }
 
     /// The externalIds of a few identities that are recorded, that the root key has to show and that should be there, likeliest first: those that were not
     /// asked in vain come first, of these those whose objects stay, of these the oldest. None that waits for a witness itself, nor one of
     /// `missing`. Once all were asked in vain it begins anew.
     pub fn likely_witnesses(&self, missing: &HashSet<&ExternalId>) -> Vec<ExternalId> {
-        let entries = lock(&self.entries);
-        let marks = lock(&self.workspace).marks_to_show();
-        let mut waiting = lock(&self.waiting);
+        let entries = self.entries.lock();
+        let marks = self.workspace.lock().marks_to_show();
+        let mut waiting = self.waiting.lock();
         // As many as there are externalIds at most.
         waiting.vain.retain(|external_id| entries.contains_key(external_id));
         let likely =

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use super::super::index::lock;
 use super::Reconcile;
 use crate::controller::runtime::api_server::KubeError;
 use crate::domain::session::Event;
@@ -32,7 +31,7 @@ impl Reconcile<'_> {
 
     /// However it came that a write is refused no more.
     pub(super) fn tell_what_is_taken_again(&self) {
-        let memory = lock(&self.memory);
+        let memory = self.memory.lock();
         for write in self.refused.iter().filter(|write| memory.object_state.refusals.of(**write).is_none()) {
             tracing::info!(write = write.as_str(), "Kubernetes refuses this write no more");
         }

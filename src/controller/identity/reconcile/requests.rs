@@ -9,7 +9,6 @@ use k8s_openapi::jiff::Timestamp;
 use serde_json::Value;
 
 use super::super::context::Context;
-use super::super::index::lock;
 use super::super::raw::RawIdentity;
 use super::super::{patch, status};
 use super::Reconcile;
@@ -100,16 +99,16 @@ impl Reconcile<'_> {
         let ticket = self.sent()?;
         let (sight, said) = self.beside(api_server::crd(&self.context.client).boxed()).await;
         self.said(said);
-        lock(&self.memory).crd_unread = sight.as_ref().err().map(|error| printable(&error.to_string(), MAX_WORDS));
+        self.memory.lock().crd_unread = sight.as_ref().err().map(|error| printable(&error.to_string(), MAX_WORDS));
         let (asked_at, window) = (self.session.asked_at(), self.pinned.policy.window);
-        let crd = lock(&self.context.crd_memory).sees(sight?, asked_at, window);
+        let crd = self.context.crd_memory.lock().sees(sight?, asked_at, window);
         self.replied(ticket, KubeReply::Definition(crd)).map(drop)
     }
 
     /// Looks who wrote the object since its claim was last put on, as its managedFields tell.
     async fn look_at_managers(&mut self) -> Result<(), KubeError> {
         let (context, key, ticket) = (self.context, self.snapshot.key(), self.sent()?);
-        let put_on = lock(&self.memory).object_state.stripped.as_ref().map(|stripped| stripped.last);
+        let put_on = self.memory.lock().object_state.stripped.as_ref().map(|stripped| stripped.last);
         let manager = match put_on {
             None => None,
             Some(put_on) => {
@@ -131,7 +130,7 @@ impl Reconcile<'_> {
         let ticket = self.sent()?;
         let outcome = api_server::patch(&self.context.client, &key, patch).await?;
         if self.take(ticket, outcome, None)?.written {
-            lock(&self.memory).released = false;
+            self.memory.lock().released = false;
         }
         Ok(())
     }
@@ -142,12 +141,12 @@ impl Reconcile<'_> {
         let deleting = object.phase == domain::Phase::Deleting;
         self.before = Some(Arc::clone(&self.snapshot));
         // Before it is sent: the watch may show the end before the answer is here, and there may be none.
-        let tried = std::mem::replace(&mut lock(&self.memory).released, true);
+        let tried = std::mem::replace(&mut self.memory.lock().released, true);
         let (context, ticket) = (self.context, self.sent()?);
         let outcome = self.ask(api_server::patch(&context.client, &key, patch).boxed()).await?;
         if !matches!(outcome, Outcome::Now(_)) {
             // Taken back only if it was surely not carried out: without an answer it may have been, or still be.
-            lock(&self.memory).released = tried || !outcome.had_no_effect();
+            self.memory.lock().released = tried || !outcome.had_no_effect();
         }
         if self.take(ticket, outcome, None)?.written {
             tracing::info!(because = because.name(), deleting, "released");

@@ -11,8 +11,9 @@
 mod fair_queue;
 mod scheduler;
 
+use parking_lot::Mutex;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedSender;
@@ -21,7 +22,7 @@ use tokio::sync::{Notify, oneshot};
 pub use self::scheduler::Priority;
 use self::scheduler::{Key, Scheduler};
 use super::clock::{Clock, millis};
-use crate::controller::identity::index::{IdentityRef, lock};
+use crate::controller::identity::index::IdentityRef;
 use crate::domain::Uid;
 use crate::telemetry::Metrics;
 use crate::unkey::{self, Bounds, Budget, Heard, LimiterSnapshot, Operation, Refusal, Sent};
@@ -99,7 +100,7 @@ impl Dispatcher {
     fn hand_out(&self) -> u64 {
         let now = self.clock.elapsed();
         let (granted, dismissed, due) = {
-            let mut scheduler = lock(&self.scheduler);
+            let mut scheduler = self.scheduler.lock();
             // A pause may be long, and a reconcile that waits in the middle sees nothing of what becomes of its object.
             let dismissed = if scheduler.budget().is_paused(now) { scheduler.dismiss() } else { Vec::new() };
             (scheduler.grant(now), dismissed, scheduler.due(now))
@@ -129,13 +130,13 @@ impl Dispatcher {
     /// The process is to end: no reconcile waits in its middle any more.
     pub fn drain(&self) {
         self.draining.store(true, Ordering::SeqCst);
-        let dismissed = lock(&self.scheduler).dismiss();
+        let dismissed = self.scheduler.lock().dismiss();
         Self::send_away(dismissed);
     }
 
     /// What was reserved for the object of `uid`, if anything was.
     pub fn reserved(self: &Arc<Self>, uid: &Uid) -> Permit {
-        let priority = lock(&self.scheduler).take(&Key::Object(uid.clone()));
+        let priority = self.scheduler.lock().take(&Key::Object(uid.clone()));
         priority.map_or_else(|| Permit::empty(self), |priority| Permit::of(self, priority))
     }
 
@@ -143,7 +144,7 @@ impl Dispatcher {
     pub fn enter(self: &Arc<Self>, object: &IdentityRef, uid: &Uid, priority: Priority) -> Option<Permit> {
         let now = self.clock.elapsed();
         {
-            let mut scheduler = lock(&self.scheduler);
+            let mut scheduler = self.scheduler.lock();
             if scheduler.try_take(now, priority) {
                 return Some(Permit::of(self, priority));
             }
@@ -157,7 +158,7 @@ impl Dispatcher {
 
     /// The object of `uid` needs nothing any more.
     pub fn forget(&self, uid: &Uid) {
-        if lock(&self.scheduler).forget(&Key::Object(uid.clone())) {
+        if self.scheduler.lock().forget(&Key::Object(uid.clone())) {
             self.grant();
         }
     }
@@ -183,7 +184,7 @@ impl Dispatcher {
     async fn wait(self: &Arc<Self>, group: &str, priority: Priority) -> Option<Permit> {
         let (key, told) = {
             let now = self.clock.elapsed();
-            let mut scheduler = lock(&self.scheduler);
+            let mut scheduler = self.scheduler.lock();
             if scheduler.try_take(now, priority) {
                 return Some(Permit::of(self, priority));
             }
@@ -195,30 +196,30 @@ impl Dispatcher {
         self.grant();
         let place = QueuePlace { dispatcher: self, key };
         // An error means that it was taken back for having come too late.
-        let granted = told.await == Ok(true) && lock(&self.scheduler).take(&place.key).is_some();
+        let granted = told.await == Ok(true) && self.scheduler.lock().take(&place.key).is_some();
         granted.then(|| Permit::of(self, priority))
     }
 
     /// Another root key comes into use.
     pub fn key_changed(&self) {
-        lock(&self.scheduler).budget().key_changed();
+        self.scheduler.lock().budget().key_changed();
         self.grant();
     }
 
     /// True if the object waits for a permit, or has one reserved.
     pub fn waits(&self, uid: &Uid) -> bool {
-        lock(&self.scheduler).knows(&Key::Object(uid.clone()))
+        self.scheduler.lock().knows(&Key::Object(uid.clone()))
     }
 
     /// True if a 429 stops all calls.
     pub fn is_paused(&self) -> bool {
         let now = self.clock.elapsed();
-        lock(&self.scheduler).budget().is_paused(now)
+        self.scheduler.lock().budget().is_paused(now)
     }
 
     /// How things stand, and how many wait in each lane.
     pub fn standing(&self) -> (LimiterSnapshot, [(&'static str, usize); 3]) {
-        let mut scheduler = lock(&self.scheduler);
+        let mut scheduler = self.scheduler.lock();
         (scheduler.budget().standing(self.clock.elapsed()), scheduler.waiting())
     }
 }
@@ -231,7 +232,7 @@ struct QueuePlace<'a> {
 
 impl Drop for QueuePlace<'_> {
     fn drop(&mut self) {
-        lock(&self.dispatcher.scheduler).forget(&self.key);
+        self.dispatcher.scheduler.lock().forget(&self.key);
         self.dispatcher.grant();
     }
 }
@@ -264,7 +265,7 @@ impl Permit {
     pub fn enters(&mut self, priority: Priority) -> bool {
         self.give_back();
         let now = self.dispatcher.clock.elapsed();
-        let entered = lock(&self.dispatcher.scheduler).try_take(now, priority);
+        let entered = self.dispatcher.scheduler.lock().try_take(now, priority);
         if entered {
             *self = Self::of(&self.dispatcher, priority);
         }
@@ -289,7 +290,7 @@ impl Permit {
         }
         let now = self.dispatcher.clock.elapsed();
         let priority = if self.sent { Priority::Further } else { Priority::Call };
-        self.call = lock(&self.dispatcher.scheduler).try_add_call(now, priority);
+        self.call = self.dispatcher.scheduler.lock().try_add_call(now, priority);
         self.call
     }
 
@@ -297,7 +298,7 @@ impl Permit {
     /// stays unused.
     pub fn sends(&mut self, operation: Operation) -> Result<Sending, Refusal> {
         let now = self.dispatcher.clock.elapsed();
-        let mut scheduler = lock(&self.dispatcher.scheduler);
+        let mut scheduler = self.dispatcher.scheduler.lock();
         let sent = scheduler.budget().sends(now, operation)?;
         // One that was not asked for counts all the same.
         if !std::mem::take(&mut self.call) {
@@ -315,7 +316,7 @@ impl Permit {
             return;
         }
         {
-            let mut scheduler = lock(&self.dispatcher.scheduler);
+            let mut scheduler = self.dispatcher.scheduler.lock();
             if call {
                 scheduler.budget().refund();
             }
@@ -345,7 +346,7 @@ impl Sending {
     pub fn ends(mut self, error: Option<&Arc<unkey::Error>>, heard: Heard) {
         let now = self.dispatcher.clock.elapsed();
         if let Some(sent) = self.sent.take() {
-            lock(&self.dispatcher.scheduler).budget().on_response(now, &sent, error, heard);
+            self.dispatcher.scheduler.lock().budget().on_response(now, &sent, error, heard);
         }
         self.dispatcher.grant();
     }
@@ -354,7 +355,7 @@ impl Sending {
 impl Drop for Sending {
     fn drop(&mut self) {
         if let Some(sent) = self.sent.take() {
-            lock(&self.dispatcher.scheduler).budget().cancel(&sent);
+            self.dispatcher.scheduler.lock().budget().cancel(&sent);
             self.dispatcher.grant();
         }
     }

@@ -1,6 +1,6 @@
 //! What comes of what two watches show.
 
-use std::sync::Mutex;
+use parking_lot::Mutex;
 
 use kube::runtime::reflector;
 use serde_json::json;
@@ -46,7 +46,7 @@ fn fed(shown: Vec<Shown>) -> Out {
     let namespaces = ["a", "b"].map(|namespace| Some(namespace.to_owned()));
     let told: Arc<Mutex<Vec<(usize, usize, bool)>>> = Arc::default();
     let (tells, seen) = (Arc::clone(&told), store.clone());
-    let known: Known = Arc::new(move |watch, late| tells.lock().unwrap().push((watch, seen.state().len(), late)));
+    let known: Known = Arc::new(move |watch, late| tells.lock().push((watch, seen.state().len(), late)));
     let mut merge = Merge::new(namespaces.into_iter(), store.clone(), known);
     writer.apply_watcher_event(&Event::Init);
     let mut out = Vec::new();
@@ -64,7 +64,7 @@ fn fed(shown: Vec<Shown>) -> Out {
     }
     let mut held: Vec<String> = store.state().iter().map(|object| object.name().to_owned()).collect();
     held.sort_unstable();
-    let known = told.lock().unwrap().clone();
+    let known = told.lock().clone();
     Out { changes: out, held, known }
 }
 

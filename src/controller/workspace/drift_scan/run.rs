@@ -11,7 +11,7 @@ use super::pagination::Listing;
 use super::request::{Asker, CallAnswer, End};
 use crate::api::Reason;
 use crate::controller::identity::context::Context;
-use crate::controller::identity::index::{ClaimHolder, Remembered, lock};
+use crate::controller::identity::index::{ClaimHolder, Remembered};
 use crate::controller::identity::raw::RawIdentity;
 use crate::domain::drift_scan::{Finding, Saw, Sight, Subject, Summary, note};
 use crate::domain::{ExternalId, IdentityId, Mono, Object};
@@ -241,9 +241,9 @@ impl<'a> Scan<'a> {
     fn read(&self, owner: &ClaimHolder) -> Option<(Object, Remembered<'a>)> {
         let cached = self.store.get(&owner.at).filter(|cached| *cached.uid() == owner.uid)?;
         let memory = self.context.index.memory(&owner.uid);
-        let snapshot = lock(&memory).newest(cached);
+        let snapshot = memory.lock().newest(cached);
         let object =
-            snapshot.read(self.context.clock.now(), &self.context.walls, &mut lock(&memory).reconcile_requests);
+            snapshot.read(self.context.clock.now(), &self.context.walls, &mut memory.lock().reconcile_requests);
         Some((object, memory))
     }
 
@@ -257,7 +257,7 @@ impl<'a> Scan<'a> {
         let key_lock = self.context.index.idle_turn(&owner.external_id)?;
         let (object, memory) = self.read(owner)?;
         let role = self.context.index.role(&owner.external_id, &owner.uid);
-        let (memory, known, policy) = (lock(&memory), key_lock.known(), &self.asker.pinned().policy);
+        let (memory, known, policy) = (memory.lock(), key_lock.known(), &self.asker.pinned().policy);
         Some(judge(&Subject { object: &object, role, known: &known, object_state: &memory.object_state, policy }))
     }
 
@@ -281,7 +281,7 @@ impl<'a> Scan<'a> {
         let key_lock = self.context.index.idle_turn(&owner.external_id)?;
         let (object, memory) = self.read(owner)?;
         let role = self.context.index.role(&owner.external_id, &owner.uid);
-        let (mut memory, mut known, policy) = (lock(&memory), key_lock.known(), &self.asker.pinned().policy);
+        let (mut memory, mut known, policy) = (memory.lock(), key_lock.known(), &self.asker.pinned().policy);
         let subject = Subject { object: &object, role, known: &known, object_state: &memory.object_state, policy };
         let finding = subject.finds(sight)?;
         note(&object, sight, &mut known, &mut memory.object_state, self.context.clock.now());
