@@ -93,7 +93,7 @@ fn managed_fields() -> Value {
 pub struct Inside {
     context: Arc<Context>,
     pub credential: String,
-    intake: EventHandler,
+    event_handler: EventHandler<Context>,
     store: Store<RawIdentity>,
 }
 
@@ -123,8 +123,8 @@ impl Inside {
         };
         let client = kube::Client::try_from(config).unwrap();
         let (context, _) = Context::new(client, unkey, &settings, Metrics::default());
-        let (intake, store) = EventHandler::new(&context);
-        Self { context, credential, intake, store }
+        let (event_handler, store) = EventHandler::new(&context);
+        Self { context, credential, event_handler, store }
     }
 
     /// The look for objects that nothing is planned for; how many were found.
@@ -137,7 +137,7 @@ impl Inside {
         let event: WatchEvent<RawIdentity> = serde_json::from_str(text).unwrap();
         let WatchEvent::Modified(mut object) = event else { panic!("{text}") };
         object.prune();
-        let Some(object) = self.intake.take(Change::Applied(object)) else { return false };
+        let Some(object) = self.event_handler.take(Change::Applied(object)) else { return false };
         let object = self.store.get(&reflector::ObjectRef::from_obj(&object)).unwrap();
         // It finds nothing to do, so it never waits.
         controller::reconcile_once(object, Arc::clone(&self.context)).now_or_never().expect("nothing to do");

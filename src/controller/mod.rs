@@ -8,16 +8,17 @@
 //! | `workspace` | ONE root key of Unkey: its client, and what is asked beside the queue |
 
 mod identity;
-mod runtime;
+pub mod runtime;
 mod workspace;
 
 pub use identity::context::{Context, Settings};
-pub use identity::event_handler::EventHandler;
 pub use identity::raw::RawIdentity;
-pub use identity::run::{RunError, reconcile_once, run};
+pub use identity::run::{reconcile_once, run};
 pub use identity::status::render as render_status;
 pub use identity::unmanage::{ReleaseError, Released, StopError, SurveyError, UnmanagePlan};
 pub use runtime::clock::{Clock, millis};
+pub use runtime::event_handler::EventHandler;
 pub use runtime::merge::Change;
+pub use runtime::queue::RunError;
 pub use runtime::watch::Scope;
 pub use workspace::witness::run as look_for_witnesses;

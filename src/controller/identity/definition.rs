@@ -12,7 +12,6 @@ use kube::Client;
 use serde_json::Value;
 use tokio::sync::Notify;
 
-use super::context::Context;
 use crate::api::{CRD_NAME, GROUP, VERSION, dropped_by_served};
 use crate::controller::runtime::api_server::{KubeError, within};
 use crate::domain::OwnershipGate;
@@ -138,14 +137,14 @@ async fn published(client: &Client) -> Result<kube::Result<Value>, KubeError> {
     }
 }
 
-/// One look. Returns when to look again, as far as what it shows goes.
-pub async fn look(context: &Context) -> Duration {
-    match published(&context.client).await {
+/// One look. `ended` is told if that ends what held objects back. Returns when to look again, as far as what it shows goes.
+pub async fn look(client: &Client, definition: &Definition, ended: &impl Fn()) -> Duration {
+    match published(client).await {
         Ok(Ok(document)) => match dropped_by_served(&document) {
             Some(dropped) => {
                 let wait = if dropped.is_empty() { EVERY } else { SOON };
-                if context.definition.is_published(dropped) {
-                    context.definition_changed();
+                if definition.is_published(dropped) {
+                    ended();
                 }
                 wait
             }
@@ -153,7 +152,7 @@ pub async fn look(context: &Context) -> Duration {
             None => SOON,
         },
         Ok(Err(kube::Error::Api(status))) if status.code == 403 => {
-            context.definition.is_hidden();
+            definition.is_hidden();
             EVERY
         }
         // Not published yet; or the API server is away, which others tell.
@@ -162,15 +161,15 @@ pub async fn look(context: &Context) -> Duration {
 }
 
 /// Follows the definition as it changes.
-pub async fn follow(context: &Context) {
+pub async fn follow(client: &Client, definition: &Definition, ended: impl Fn()) {
     let mut soon = 0_u32;
     loop {
-        let wait = look(context).await;
+        let wait = look(client, definition, &ended).await;
         let wait = if soon > 0 { wait.min(SOON) } else { wait };
         soon = soon.saturating_sub(1);
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
-            () = context.definition.doubted.notified() => {
+            () = definition.doubted.notified() => {
                 soon = LOOKS_SOON;
                 // An answer each for many objects is one reason to look.
                 tokio::time::sleep(Duration::from_secs(1)).await;

@@ -23,7 +23,12 @@ const BUSY: Duration = Duration::from_millis(200);
 /// will look as if this operator had let it go.
 pub fn notice(before: &RawIdentity, object: &RawIdentity, context: &Context) {
     let marked = |it: &RawIdentity| it.finalizers().ours().is_some() || it.claim().is_some();
-    if object.is_leaving() && before.uid() == object.uid() && marked(before) && !marked(object) && context.leads() {
+    if object.is_leaving()
+        && before.uid() == object.uid()
+        && marked(before)
+        && !marked(object)
+        && context.runtime.leads()
+    {
         let memory = context.index.memory(object.uid());
         let mut memory = memory.lock();
         memory.stripped |= !memory.released;
@@ -38,7 +43,7 @@ pub fn look(object: &RawIdentity, context: &Arc<Context>) {
         let memory = memory.lock();
         (memory.released, memory.stripped)
     };
-    let Some(id) = claimant.recorded.filter(|_| !released && context.leads()) else { return };
+    let Some(id) = claimant.recorded.filter(|_| !released && context.runtime.leads()) else { return };
     let span = tracing::info_span!(
         "left behind",
         namespace = object.namespace(),
@@ -60,7 +65,7 @@ pub fn look(object: &RawIdentity, context: &Arc<Context>) {
     let telling = async move {
         // Kept by the sweep for as long as it is held.
         let _memory = memory;
-        if is_gone(&object, &context).await && context.leads() {
+        if is_gone(&object, &context).await && context.runtime.leads() {
             tell(&object, &id, &context).await;
         }
     };
@@ -73,12 +78,12 @@ async fn is_gone(object: &RawIdentity, context: &Context) -> bool {
     let Ok(_permit) = context.looks.acquire().await else { return false };
     let mut failures = 0;
     loop {
-        match api_server::get(&context.client, &object.key()).await {
+        match api_server::get::<RawIdentity>(&context.runtime.client, &object.key()).await {
             Ok(Outcome::Now(now)) => return now.uid() != object.uid(),
             Ok(Outcome::Gone) => return true,
             // No read is answered so.
             Ok(Outcome::Stale(_) | Outcome::Refused(_)) => return false,
-            Err(_) if !context.leads() => return false,
+            Err(_) if !context.runtime.leads() => return false,
             Err(error) => {
                 failures += 1;
                 let wait = context.kube_backoff(failures);
@@ -98,14 +103,14 @@ async fn tell(object: &RawIdentity, id: &IdentityId, context: &Context) {
             None => tokio::time::sleep(BUSY).await,
         }
     };
-    let left = left_behind(uid, id, &key_lock.known(), context.pinned().policy.window);
+    let left = left_behind(uid, id, &key_lock.known(), context.workspace.pinned().policy.window);
     drop(key_lock);
     let released = context.index.memory(uid).lock().released;
     if released || left == LeftBehind::Nothing || context.index.is_recorded(external_id, id) {
         tracing::info!("the finalizer of an Identity was taken off by hand; nothing of it is left in Unkey");
         return;
     }
-    context.metrics.left_behind();
+    context.runtime.metrics.left_behind();
     if left == LeftBehind::Perhaps {
         tracing::warn!(
             "an Identity went without its finalizer; its identity stays in Unkey, unless a request that went unanswered has deleted it"

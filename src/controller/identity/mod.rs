@@ -4,27 +4,30 @@
 //! |---|---|
 //! | `raw` | the watch type: an object of which nothing but metadata is parsed |
 //! | `definition` | whether the cluster's definition knows all fields of this version |
-//! | `event_handler` | takes what is watched into store and index, and says what is to be looked at |
+//! | `reconciler` | an `Identity` as the runtime sees it |
 //! | `index` | claims, locks and knowledge by externalId; memory by uid |
 //! | `context` / `run` | what all reconciles share; the queue that runs them |
 //! | `reconcile` | performs one session over one object |
+//! | `environment` | the world around a session, as this process knows it |
 //! | `overdue` | says in a status that its work waits |
 //! | `left_behind` | tells of identities that stay in Unkey by somebody's hand |
-//! | `orphan_cleanup` | clears up after objects that went in the middle of a create |
+//! | `orphan_cleanup` / `pending_cleanups` | clears up after objects that went in the middle of a create |
 //! | `unmanage` | lets go of all Identities without Unkey, for who leaves |
 //! | `patch` / `status` / `events` | what is written to Kubernetes |
 
 pub mod context;
 mod definition;
-pub mod event_handler;
+mod environment;
 mod events;
 pub mod index;
 mod left_behind;
 mod orphan_cleanup;
 mod overdue;
 mod patch;
+mod pending_cleanups;
 pub mod raw;
 mod reconcile;
+mod reconciler;
 pub mod run;
 pub mod status;
 pub mod unmanage;

@@ -1,48 +1,19 @@
 //! Clears up after an object that went in the middle of its first create (R2): nothing but this process's memory knows
 //! of the identity that may be left. Apart from the queue, which knows only objects that exist.
 
-use std::collections::HashSet;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
 use tracing::Instrument;
 
 use super::context::Context;
 use super::raw::RawIdentity;
-use super::reconcile;
+use super::reconcile::{self, Again};
 use crate::controller::runtime::clock::millis;
-use crate::domain::{Mono, Uid};
 
 /// How soon to try again while a reconcile still holds the lock.
 const BUSY: Duration = Duration::from_millis(200);
-
-/// When the next reconcile over an object that is gone is due.
-pub enum Again {
-    /// After that time.
-    After(Duration),
-    /// When there is news of a witness for a read that was answered then (R19).
-    WithWitness(Mono),
-}
-
-/// Those that are being cleared up after.
-#[derive(Debug)]
-pub struct PendingCleanups(watch::Sender<HashSet<Uid>>);
-
-impl Default for PendingCleanups {
-    fn default() -> Self {
-        Self(watch::Sender::new(HashSet::new()))
-    }
-}
-
-impl PendingCleanups {
-    /// Resolves when there are none (any more).
-    pub async fn none_left(&self) {
-        // It fails only without a sender, which is here.
-        let _ = self.0.subscribe().wait_for(HashSet::is_empty).await;
-    }
-}
 
 /// The object is gone: clears up after it if it may have left something, in a task of its own.
 pub fn look(object: &RawIdentity, context: &Arc<Context>) {
@@ -50,12 +21,12 @@ pub fn look(object: &RawIdentity, context: &Arc<Context>) {
     if !context.index.owes(object.external_id(), &uid) {
         return;
     }
-    if !context.cleanups.0.send_if_modified(|cleanups| cleanups.insert(uid.clone())) {
+    if !context.cleanups.begins(&uid) {
         return;
     }
     let (context, object) = (Arc::clone(context), Arc::new(object.clone()));
     let span = tracing::info_span!(
-        "stray",
+        "cleanup",
         namespace = object.namespace(),
         identity = object.name(),
         external_id = object.external_id().as_str(),
@@ -66,9 +37,7 @@ pub fn look(object: &RawIdentity, context: &Arc<Context>) {
         let _memory = memory;
         tracing::warn!("an Identity went while its identity was being created; looking after what it left in Unkey");
         clear_up(&object, &context).await;
-        context.cleanups.0.send_modify(|cleanups| {
-            cleanups.remove(&uid);
-        });
+        context.cleanups.ends(&uid);
     };
     tokio::spawn(clearing.instrument(span));
 }

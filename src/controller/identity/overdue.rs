@@ -16,9 +16,9 @@ use kube::runtime::reflector::Store;
 use tracing::Instrument;
 
 use super::context::Context;
+use super::environment::ReconcileEnvironment;
 use super::index::{KeyLock, ObjectMemory, Overdue};
 use super::raw::RawIdentity;
-use super::reconcile::ReconcileEnvironment;
 use super::{patch, status};
 use crate::controller::runtime::api_server::{self, KubeError, Outcome};
 use crate::controller::workspace::upstream;
@@ -60,7 +60,7 @@ pub async fn run(context: Arc<Context>, store: Store<RawIdentity>) {
     let mut told = LogOnce::default();
     loop {
         tokio::time::sleep(ROUND).await;
-        if context.is_draining() || !context.leads() {
+        if context.runtime.is_draining() || !context.runtime.leads() {
             continue;
         }
         let due = context.index.overdue(patience(&context), acts_since(&context), LOOKED_AT);
@@ -92,7 +92,7 @@ fn patience(context: &Context) -> Duration {
 /// Since when this process acts: nothing waits for it longer than that.
 fn acts_since(context: &Context) -> Instant {
     let now = Instant::now();
-    now.checked_sub(context.clock.elapsed()).unwrap_or(now)
+    now.checked_sub(context.runtime.clock.elapsed()).unwrap_or(now)
 }
 
 /// Tells of one object, if its lock is free and there is something to say. Returns why it could not be said.
@@ -122,7 +122,7 @@ async fn under_turn(one: &Overdue, object: Arc<RawIdentity>, context: &Context) 
     let newest = memory.lock().newest(object);
     Ok(match say(context, &key_lock, &memory, &newest).await? {
         Some(Outcome::Now(now)) if *now.uid() == one.uid => {
-            context.metrics.synced(context.index.update(&now));
+            context.runtime.metrics.synced(context.index.update(&now));
             memory.lock().newest = Some(Arc::from(now));
             Came::Of
         }
@@ -139,16 +139,16 @@ async fn say(
     key_lock: &KeyLock<'_>,
     memory: &Mutex<ObjectMemory>,
     object: &RawIdentity,
-) -> Result<Option<Outcome>, KubeError> {
+) -> Result<Option<Outcome<RawIdentity>>, KubeError> {
     let Some(report) = report(context, key_lock, memory, object) else { return Ok(None) };
-    if !context.leads() {
+    if !context.runtime.leads() {
         return Ok(None);
     }
     let (before, raw) = (object.read_status(), object.raw_status());
     let after = status::render(&report, &object.key(), object.uid(), before.as_ref(), Timestamp::now());
     let after = serde_json::to_value(&after).map_err(|error| KubeError::Bug(kube::Error::SerdeError(error)))?;
     let patch = patch::status(&object.guard(), raw.as_ref(), &after);
-    let outcome = api_server::patch_status(&context.client, &object.key(), patch).await?;
+    let outcome = api_server::patch_status(&context.runtime.client, &object.key(), patch).await?;
     if matches!(outcome, Outcome::Now(_)) {
         let reason = report.verdict.reason();
         tracing::info!(%reason, generation = report.generation, "status written: work waits");
@@ -163,7 +163,7 @@ fn report(
     memory: &Mutex<ObjectMemory>,
     object: &RawIdentity,
 ) -> Option<StatusUpdate> {
-    let (now, pinned) = (context.clock.now(), context.pinned());
+    let (now, pinned) = (context.runtime.clock.now(), context.workspace.pinned());
     let (object, mut object_state, crd_unread) = {
         let mut memory = memory.lock();
         let object = object.read(now, &context.walls, &mut memory.reconcile_requests);
@@ -198,7 +198,7 @@ pub async fn beside<T>(
     key_lock: &KeyLock<'_>,
     memory: &Mutex<ObjectMemory>,
     object: &RawIdentity,
-) -> (T, Option<Outcome>) {
+) -> (T, Option<Outcome<RawIdentity>>) {
     let mut work = pin!(work);
     tokio::select! {
         biased;

@@ -1,5 +1,4 @@
-//! The JSON patches. Each begins with a test of `metadata.uid`, so that nothing is ever written to the successor of a name
-//! (R11; merge patch and server-side apply on a status do not enforce a uid).
+//! The JSON patches for an `Identity`.
 
 mod status;
 
@@ -8,6 +7,7 @@ use serde_json::{Value, json};
 pub use self::status::status;
 use super::raw::{Finalizers, RawIdentity};
 use crate::api::{CLAIM_ANNOTATION, FINALIZER};
+use crate::controller::runtime::patch::guarded;
 use crate::domain::{Claim, Guard};
 
 /// `/` and `~` are escaped in a JSON pointer.
@@ -15,16 +15,9 @@ fn claim_path() -> String {
     format!("/metadata/annotations/{}", CLAIM_ANNOTATION.replace('~', "~0").replace('/', "~1"))
 }
 
-fn tests(guard: &Guard) -> Vec<Value> {
-    vec![
-        json!({"op": "test", "path": "/metadata/uid", "value": guard.uid.as_str()}),
-        json!({"op": "test", "path": "/metadata/resourceVersion", "value": guard.resource_version}),
-    ]
-}
-
 /// Finalizer and claim, in one patch (R1).
 pub fn claim(object: &RawIdentity, guard: &Guard, claim: &Claim) -> Value {
-    let mut patch = tests(guard);
+    let mut patch = guarded(guard);
     match object.finalizers() {
         Finalizers::Ours(_) => {}
         Finalizers::Others => patch.push(json!({"op": "add", "path": "/metadata/finalizers/-", "value": FINALIZER})),
@@ -37,18 +30,9 @@ pub fn claim(object: &RawIdentity, guard: &Guard, claim: &Claim) -> Value {
     Value::Array(patch)
 }
 
-/// This patch, if the object is not being deleted. A test against `null` passes if the field is absent.
-pub fn if_not_deleted(mut patch: Value) -> Value {
-    if let Value::Array(operations) = &mut patch {
-        // After the test of the uid.
-        operations.insert(1, json!({"op": "test", "path": "/metadata/deletionTimestamp", "value": null}));
-    }
-    patch
-}
-
 /// Finalizer and claim off, in one patch.
 pub fn release(object: &RawIdentity, guard: &Guard) -> Value {
-    let mut patch = tests(guard);
+    let mut patch = guarded(guard);
     if let Some(index) = object.finalizers().ours() {
         patch.push(json!({"op": "remove", "path": format!("/metadata/finalizers/{index}")}));
     }
@@ -62,6 +46,7 @@ pub fn release(object: &RawIdentity, guard: &Guard) -> Value {
 mod tests {
     use super::super::raw::tests::snapshot;
     use super::*;
+    use crate::controller::runtime::patch::if_not_deleted;
     use crate::domain::{ContentHash, Uid};
 
     fn guard() -> Guard {

@@ -1,6 +1,5 @@
 //! Performs one reconcile of one object: what its [`Session`] asks for is sent, and the answer handed back. It decides nothing.
 
-mod environment;
 mod events;
 mod requests;
 
@@ -9,10 +8,9 @@ use std::time::Duration;
 
 use kube::runtime::controller::Action;
 
-pub use self::environment::ReconcileEnvironment;
 use super::context::Context;
+use super::environment::{ReconcileEnvironment, priority};
 use super::index::{IdentityRef, KeyLock, ObjectMemory, Plan, Remembered};
-use super::orphan_cleanup::{self, Again};
 use super::overdue;
 use super::raw::{LastSpec, RawIdentity};
 use crate::controller::runtime::api_server::{KubeError, Outcome};
@@ -45,43 +43,35 @@ pub struct Reconcile<'a> {
     refused: Vec<KubeWrite>,
 }
 
-/// Runs one reconcile over what the cache holds of an object.
-pub async fn run(cached: Arc<RawIdentity>, context: &Arc<Context>) -> Result<Action, KubeError> {
+/// What a reconcile comes to.
+pub struct Reconciled {
+    /// When the object comes again.
+    pub result: Result<Action, KubeError>,
+    /// The object has gone meanwhile, perhaps while a create was under way: it is to be cleared up after. The queue, which knows only what exists,
+    /// does not come back to it.
+    pub ended: Option<Arc<RawIdentity>>,
+}
+
+/// Reconciles what the cache holds of an object.
+pub async fn run(cached: Arc<RawIdentity>, context: &Arc<Context>) -> Reconciled {
     let (uid, external_id) = (cached.uid().clone(), cached.external_id().clone());
     let Some(mut reconcile) = Reconcile::begin(cached, context, Session::start) else {
         // It comes back when the lock is free; others can go on meanwhile. That a status is being written takes moments.
         if !context.index.is_telling(&external_id) {
-            context.dispatcher.forget(&uid);
+            context.runtime.dispatcher.forget(&uid);
         }
         context.index.waits_for_lock(&external_id, &uid);
-        return Ok(Action::await_change());
+        return Reconciled { result: Ok(Action::await_change()), ended: None };
     };
     context.index.runs(&external_id, &uid);
     let result = reconcile.steps().await;
     reconcile.tell_what_is_taken_again();
     if !matches!(result, Ok(ReconcileEnd::Queued)) {
-        context.dispatcher.forget(&uid);
+        context.runtime.dispatcher.forget(&uid);
     }
-    // Its end may have come while a create was under way: the queue, which knows only what exists, will not come back to it.
-    let is_watched = context.index.knows(&reconcile.external_id, &reconcile.uid);
-    if !is_watched {
-        reconcile.leaves();
-    }
-    let end = match result? {
-        ReconcileEnd::Gone if is_watched => ReconcileEnd::After(reconcile.contradicted()),
-        end => {
-            reconcile.memory.lock().kube_failures = 0;
-            end
-        }
-    };
-    let (plan, action) = match end {
-        ReconcileEnd::Done | ReconcileEnd::Gone | ReconcileEnd::Lives => (Plan::Nothing, Action::await_change()),
-        ReconcileEnd::Rests | ReconcileEnd::Witness(_) => (Plan::Change, Action::await_change()),
-        ReconcileEnd::Queued => (Plan::Permit, Action::await_change()),
-        ReconcileEnd::After(wait) => (context.index.at(wait), Action::requeue(wait)),
-    };
-    context.index.plans(&external_id, &uid, plan);
-    Ok(action)
+    let is_watched = context.index.knows(&external_id, &uid);
+    let ended = (!is_watched).then(|| reconcile.leaves());
+    Reconciled { result: result.map(|end| reconcile.plans(end, is_watched)), ended }
 }
 
 /// Runs one reconcile over an object that is gone. `None`: another reconcile holds the lock; else how long to wait for the next one, if
@@ -96,6 +86,14 @@ pub async fn clear_up(gone: Arc<RawIdentity>, context: &Arc<Context>) -> Option<
         ReconcileEnd::Queued => Some(Again::After(Duration::ZERO)),
         ReconcileEnd::Lives | ReconcileEnd::Done | ReconcileEnd::Rests | ReconcileEnd::Gone => None,
     }))
+}
+
+/// When the next reconcile over an object that is gone is due.
+pub enum Again {
+    /// After that time.
+    After(Duration),
+    /// When there is news of a witness for a read that was answered then (R19).
+    WithWitness(Mono),
 }
 
 /// How a reconcile ended.
@@ -133,9 +131,9 @@ impl<'a> Reconcile<'a> {
         let key_lock = context.index.try_lock(&external_id, &IdentityRef::from_obj(&*cached))?;
         let memory = context.index.memory(&uid);
         let snapshot = memory.lock().newest(cached);
-        let pinned = context.pinned();
+        let pinned = context.workspace.pinned();
         let session = begin(uid.clone(), Arc::clone(&pinned.policy), context.crd, &mut key_lock.known());
-        let permit = context.dispatcher.reserved(&uid);
+        let permit = context.runtime.dispatcher.reserved(&uid);
         let refused = memory.lock().object_state.refusals.iter().map(|refusal| refusal.write).collect();
         Some(Self {
             context,
@@ -177,7 +175,7 @@ impl<'a> Reconcile<'a> {
             &mut ReconcileEnvironment::working(self.context, (&self.external_id, &self.uid), &mut self.permit, queued);
         let mut memory = self.memory.lock();
         let ObjectMemory { object_state, reconcile_requests, .. } = &mut *memory;
-        let now = self.context.clock.now();
+        let now = self.context.runtime.clock.now();
         let object = self.snapshot.read_again(&mut self.spec, now, &self.context.walls, reconcile_requests);
         let memory = &mut session::Records { known: &mut self.key_lock.known(), object_state };
         Ok(self.session.next(object, memory, environment)?)
@@ -195,7 +193,7 @@ impl<'a> Reconcile<'a> {
                 ReconcileEnd::After(RESTLESS)
             }
             session::End::Wait(Wake::At(at)) => {
-                ReconcileEnd::After(Duration::from_millis(self.context.clock.now().until(at)))
+                ReconcileEnd::After(Duration::from_millis(self.context.runtime.clock.now().until(at)))
             }
             session::End::Wait(Wake::Change) => ReconcileEnd::Rests,
             session::End::Wait(Wake::Proof) => {
@@ -215,10 +213,10 @@ impl<'a> Reconcile<'a> {
 
     /// Waits for a permit. False: the reconcile has to end, and is woken when there is one. Who waits holds nothing.
     async fn acquire(&mut self, need: Need) -> bool {
-        let dispatcher = &self.context.dispatcher;
+        let dispatcher = &self.context.runtime.dispatcher;
         self.permit.give_back();
-        let at = IdentityRef::from_obj(&*self.snapshot);
-        let namespace = at.namespace.as_deref().unwrap_or_default();
+        let snapshot = Arc::clone(&self.snapshot);
+        let (namespace, name) = (snapshot.namespace(), snapshot.name());
         if self.permit.has_sent() {
             let (permit, said) = self.beside(dispatcher.go_on(namespace)).await;
             self.said(said);
@@ -230,11 +228,11 @@ impl<'a> Reconcile<'a> {
         }
         if self.session.clears_up() {
             // The queue does not know it, so it cannot be woken.
-            self.permit = dispatcher.acquire(namespace, environment::priority(need)).await;
+            self.permit = dispatcher.acquire(namespace, priority(need)).await;
             self.session.granted(true);
             return true;
         }
-        match dispatcher.enter(&at, &self.uid, environment::priority(need)) {
+        match dispatcher.enter((namespace, name), &self.uid, priority(need)) {
             Some(permit) => {
                 self.permit = permit;
                 self.session.granted(false);
@@ -246,8 +244,8 @@ impl<'a> Reconcile<'a> {
 
     /// What the session asked for is about to be sent.
     fn sent(&mut self) -> Result<Ticket, KubeError> {
-        let now = self.context.clock.now();
-        let deadline = now.after(millis(self.context.request_timeout()));
+        let now = self.context.runtime.clock.now();
+        let deadline = now.after(millis(self.context.workspace.request_timeout()));
         Ok(self.remembering(|session, memory| session.sent(memory, now, deadline))?)
     }
 
@@ -258,11 +256,11 @@ impl<'a> Reconcile<'a> {
     }
 
     fn moment(&self) -> Moment {
-        Moment { now: self.context.clock.now(), jitter: self.context.jitter(), thrives: None }
+        Moment { now: self.context.runtime.clock.now(), jitter: self.context.jitter(), thrives: None }
     }
 
     /// Waits for `work`, and has the status say so if that takes long (R24).
-    async fn beside<T>(&self, work: impl Future<Output = T>) -> (T, Option<Outcome>) {
+    async fn beside<T>(&self, work: impl Future<Output = T>) -> (T, Option<Outcome<RawIdentity>>) {
         if self.session.gone().is_some() || self.session.clears_up() {
             return (work.await, None);
         }
@@ -270,7 +268,7 @@ impl<'a> Reconcile<'a> {
     }
 
     /// Takes in what the status that was written beside the work has shown. It is no look: the work went on meanwhile (R11).
-    fn said(&mut self, outcome: Option<Outcome>) {
+    fn said(&mut self, outcome: Option<Outcome<RawIdentity>>) {
         if let Some(Outcome::Now(now)) = outcome
             && *now.uid() == self.uid
         {
@@ -281,7 +279,7 @@ impl<'a> Reconcile<'a> {
 
     /// The object was seen anew.
     fn is_shown(&mut self, now: Arc<RawIdentity>) {
-        self.context.metrics.synced(self.context.index.update(&now));
+        self.context.runtime.metrics.synced(self.context.index.update(&now));
         self.memory.lock().newest = Some(Arc::clone(&now));
         self.snapshot = now;
     }
@@ -304,17 +302,32 @@ impl<'a> Reconcile<'a> {
         wait
     }
 
-    /// The object is gone: what it may have left in Unkey is looked after.
-    fn leaves(&self) {
+    /// Notes what is planned for the object after this end.
+    fn plans(&self, end: ReconcileEnd, is_watched: bool) -> Action {
+        let index = &self.context.index;
+        let end = match end {
+            ReconcileEnd::Gone if is_watched => ReconcileEnd::After(self.contradicted()),
+            end => {
+                self.memory.lock().kube_failures = 0;
+                end
+            }
+        };
+        let (plan, action) = match end {
+            ReconcileEnd::Done | ReconcileEnd::Gone | ReconcileEnd::Lives => (Plan::Nothing, Action::await_change()),
+            ReconcileEnd::Rests | ReconcileEnd::Witness(_) => (Plan::Change, Action::await_change()),
+            ReconcileEnd::Queued => (Plan::Permit, Action::await_change()),
+            ReconcileEnd::After(wait) => (index.at(wait), Action::requeue(wait)),
+        };
+        index.plans(&self.external_id, &self.uid, plan);
+        action
+    }
+
+    /// Notes that the object is gone. Returns it as it was last seen.
+    fn leaves(&self) -> Arc<RawIdentity> {
         let recorded = self.snapshot.claimant(self.snapshot.read_status().as_ref()).recorded;
         let object_state = self.memory.lock().object_state.clone();
-        domain::ended(
-            &self.uid,
-            recorded.as_ref(),
-            &mut self.key_lock.known(),
-            &object_state,
-            self.context.clock.now(),
-        );
-        orphan_cleanup::look(&self.snapshot, self.context);
+        let now = self.context.runtime.clock.now();
+        domain::ended(&self.uid, recorded.as_ref(), &mut self.key_lock.known(), &object_state, now);
+        Arc::clone(&self.snapshot)
     }
 }

@@ -203,7 +203,7 @@ impl SurveyError {
     async fn of(client: &Client, error: kube::Error, scope: &Scope) -> Self {
         match error {
             // While a version is not served, the list is a 404 too.
-            kube::Error::Api(status) if status.code == 404 => match api_server::crd(client).await {
+            kube::Error::Api(status) if status.code == 404 => match api_server::crd::<RawIdentity>(client).await {
                 Ok(CrdSight::Missing) => Self::NoCrd,
                 _ => Self::Kube(KubeError::Unproven(kube::Error::Api(status))),
             },

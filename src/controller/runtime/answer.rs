@@ -7,14 +7,14 @@ use kube::Client;
 use kube::client::Body;
 use kube::core::Status;
 
-use crate::controller::identity::raw::RawIdentity;
+use super::kind::Kind;
 use crate::domain::Refused;
 
 /// What became of a write.
 #[derive(Debug)]
-pub enum WriteAnswer {
+pub enum WriteAnswer<K> {
     /// It was accepted; the object as it is now.
-    Now(Box<RawIdentity>),
+    Now(Box<K>),
     /// A test in the patch failed, or the object is gone, or it is refused in a way that looks like one of these.
     Stale(Refused),
     /// It was not accepted.
@@ -22,18 +22,18 @@ pub enum WriteAnswer {
 }
 
 /// Sends a write and reads its answer. An error means that there was none, or none that can be read.
-pub async fn send(client: &Client, request: Request<Vec<u8>>) -> kube::Result<WriteAnswer> {
+pub async fn send<K: Kind>(client: &Client, request: Request<Vec<u8>>) -> kube::Result<WriteAnswer<K>> {
     let (head, body) = client.send(request.map(Body::from)).await?.into_parts();
     let body = body.collect_bytes().await?;
     if head.status.is_success() {
-        let mut object: RawIdentity = serde_json::from_slice(&body).map_err(kube::Error::SerdeError)?;
+        let mut object: K = serde_json::from_slice(&body).map_err(kube::Error::SerdeError)?;
         object.prune();
         return Ok(WriteAnswer::Now(Box::new(object)));
     }
     Ok(refused(head.status.as_u16(), &head.headers, &body))
 }
 
-fn refused(code: u16, headers: &HeaderMap, body: &[u8]) -> WriteAnswer {
+fn refused<K>(code: u16, headers: &HeaderMap, body: &[u8]) -> WriteAnswer<K> {
     let status: Option<Status> = serde_json::from_slice(body).ok();
     let details = status.as_ref().and_then(|status| status.details.as_ref());
     let header = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
@@ -64,7 +64,7 @@ mod tests {
 
     use super::*;
 
-    fn read(code: u16, retry_after: Option<&str>, body: &str) -> WriteAnswer {
+    fn read(code: u16, retry_after: Option<&str>, body: &str) -> WriteAnswer<()> {
         let headers = retry_after.map(|value| (RETRY_AFTER, value.parse().unwrap()));
         refused(code, &headers.into_iter().collect(), body.as_bytes())
     }

@@ -7,15 +7,15 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use k8s_openapi::jiff::Timestamp;
 use kube::api::{ListParams, Patch, PatchParams};
 use kube::core::Request;
-use kube::{Api, Client, Resource};
+use kube::{Api, Client};
 use serde_json::Value;
 
 use super::answer::{self, WriteAnswer};
-use crate::api::{CRD_NAME, GROUP, PLURAL, proves_absence};
+use super::kind::Kind;
+use crate::api::proves_absence;
 use crate::apiserver::{self, Silent, WRITE_SILENCE};
-use crate::controller::identity::raw::RawIdentity;
 use crate::domain::session::Misuse;
-use crate::domain::{CrdSight, ExternalId, LOOK_MS, ObjectKey, Refused, Uid};
+use crate::domain::{CrdSight, LOOK_MS, ObjectKey, Refused, Uid};
 use crate::transport;
 
 /// Of a request. No read is waited for so long: a connection that says nothing is given up before.
@@ -36,9 +36,9 @@ pub const FIELD_MANAGER: &str = "unkey-operator";
 
 /// What became of a write or a read.
 #[derive(Debug)]
-pub enum Outcome {
+pub enum Outcome<K> {
     /// The object as it is now.
-    Now(Box<RawIdentity>),
+    Now(Box<K>),
     /// A test in the patch failed, it seems, or the object seems to be gone: it is not what it was taken for. Look again, and keep the answer:
     /// it may be a refusal.
     Stale(Refused),
@@ -48,7 +48,7 @@ pub enum Outcome {
     Gone,
 }
 
-impl Outcome {
+impl<K> Outcome<K> {
     /// True of a write that the API server has surely not carried out: it says itself that it did not take it.
     pub fn had_no_effect(&self) -> bool {
         match self {
@@ -96,25 +96,25 @@ pub fn words(error: &kube::Error) -> String {
 }
 
 /// Reads the object, not from a cache.
-pub async fn get(client: &Client, key: &ObjectKey) -> Result<Outcome, KubeError> {
+pub async fn get<K: Kind>(client: &Client, key: &ObjectKey) -> Result<Outcome<K>, KubeError> {
     outcome(key, within(api(client, key).get(&key.name)).await)
 }
 
 /// Patches the object.
-pub async fn patch(client: &Client, key: &ObjectKey, patch: Value) -> Result<Outcome, KubeError> {
-    let request = requests(key).patch(&key.name, &params(), &json_patch(patch)?);
+pub async fn patch<K: Kind>(client: &Client, key: &ObjectKey, patch: Value) -> Result<Outcome<K>, KubeError> {
+    let request = requests::<K>(key).patch(&key.name, &params(), &json_patch(patch)?);
     written(client, request).await
 }
 
 /// Patches the object's status.
-pub async fn patch_status(client: &Client, key: &ObjectKey, patch: Value) -> Result<Outcome, KubeError> {
-    let request = requests(key).patch_subresource("status", &key.name, &params(), &json_patch(patch)?);
+pub async fn patch_status<K: Kind>(client: &Client, key: &ObjectKey, patch: Value) -> Result<Outcome<K>, KubeError> {
+    let request = requests::<K>(key).patch_subresource("status", &key.name, &params(), &json_patch(patch)?);
     written(client, request).await
 }
 
-/// True if an object other than `uid` names `external_id`, by a fresh list.
-pub async fn has_successors(apis: &[Api<RawIdentity>], external_id: &ExternalId, uid: &Uid) -> Result<bool, KubeError> {
-    let params = ListParams::default().fields(&format!("spec.externalId={external_id}"));
+/// True if a fresh list shows an object that `fields` select, other than that of `uid`.
+pub async fn has_another<K: Kind>(apis: &[Api<K>], fields: &str, uid: &Uid) -> Result<bool, KubeError> {
+    let params = ListParams::default().fields(fields);
     for api in apis {
         let found = within(api.list(&params)).await?.map_err(KubeError::Api)?;
         if found.items.iter().any(|object| object.uid() != uid) {
@@ -124,27 +124,26 @@ pub async fn has_successors(apis: &[Api<RawIdentity>], external_id: &ExternalId,
     Ok(false)
 }
 
-/// What an uncached read shows of our CustomResourceDefinition (R10).
-pub async fn crd(client: &Client) -> Result<CrdSight, KubeError> {
+/// What an uncached read shows of the kind's CustomResourceDefinition (R10).
+pub async fn crd<K: Kind>(client: &Client) -> Result<CrdSight, KubeError> {
     let api: Api<CustomResourceDefinition> = Api::all(client.clone());
-    match within(api.get_metadata(CRD_NAME)).await? {
+    let name = K::definition();
+    match within(api.get_metadata(&name)).await? {
         Ok(found) if found.metadata.deletion_timestamp.is_none() => Ok(CrdSight::Stays),
         Ok(_) => Ok(CrdSight::Going),
-        Err(kube::Error::Api(status)) if proves_absence(&status, CRD_GROUP, CRD_PLURAL, CRD_NAME) => {
-            Ok(CrdSight::Missing)
-        }
+        Err(kube::Error::Api(status)) if proves_absence(&status, CRD_GROUP, CRD_PLURAL, &name) => Ok(CrdSight::Missing),
         Err(kube::Error::Api(status)) if status.code == 404 => Err(KubeError::Unproven(kube::Error::Api(status))),
         Err(kube::Error::Api(status)) if status.code == 403 => Ok(CrdSight::Hidden),
         Err(error) => Err(KubeError::Api(error)),
     }
 }
 
-fn api(client: &Client, key: &ObjectKey) -> Api<RawIdentity> {
+fn api<K: Kind>(client: &Client, key: &ObjectKey) -> Api<K> {
     Api::namespaced(client.clone(), &key.namespace)
 }
 
-fn requests(key: &ObjectKey) -> Request {
-    Request::new(RawIdentity::url_path(&(), Some(&key.namespace)))
+fn requests<K: Kind>(key: &ObjectKey) -> Request {
+    Request::new(K::url_path(&(), Some(&key.namespace)))
 }
 
 fn params() -> PatchParams {
@@ -160,10 +159,10 @@ pub async fn within<T>(request: impl Future<Output = kube::Result<T>>) -> Result
     tokio::time::timeout(DEADLINE, request).await.map_err(|_| KubeError::Deadline)
 }
 
-async fn written(
+async fn written<K: Kind>(
     client: &Client,
     request: Result<http::Request<Vec<u8>>, kube::core::request::Error>,
-) -> Result<Outcome, KubeError> {
+) -> Result<Outcome<K>, KubeError> {
     let request = request.map_err(|error| KubeError::Bug(kube::Error::BuildRequest(error)))?;
     let answer = match within(answer::send(client, request)).await {
         Err(KubeError::Deadline) => return Ok(unanswered(NO_ANSWER)),
@@ -181,13 +180,17 @@ async fn written(
 }
 
 /// A webhook or the storage may hang: that is told as what else is refused. Whether it took effect, the next try shows.
-fn unanswered(words: &str) -> Outcome {
+fn unanswered<K>(words: &str) -> Outcome<K> {
     Outcome::Refused(Refused { code: 504, words: words.to_owned(), retry_after: 0 })
 }
 
 /// The field manager that last wrote the object itself, no longer ago than `ago`, as its managedFields tell. `None`: they do not.
-pub async fn last_manager(client: &Client, key: &ObjectKey, ago: Duration) -> Result<Option<String>, KubeError> {
-    let found = within(api(client, key).get_metadata(&key.name)).await?.map_err(KubeError::Api)?;
+pub async fn last_manager<K: Kind>(
+    client: &Client,
+    key: &ObjectKey,
+    ago: Duration,
+) -> Result<Option<String>, KubeError> {
+    let found = within(api::<K>(client, key).get_metadata(&key.name)).await?.map_err(KubeError::Api)?;
     let since = Timestamp::now().checked_sub(ago.saturating_add(SKEW)).unwrap_or(Timestamp::MIN);
     Ok(last_writer(found.metadata.managed_fields.unwrap_or_default(), since))
 }
@@ -202,13 +205,15 @@ fn last_writer(entries: Vec<ManagedFieldsEntry>, since: Timestamp) -> Option<Str
     others.iter().all(|(other, _)| *other < at).then_some(last)
 }
 
-fn outcome(key: &ObjectKey, answer: Result<kube::Result<RawIdentity>, KubeError>) -> Result<Outcome, KubeError> {
+fn outcome<K: Kind>(key: &ObjectKey, answer: Result<kube::Result<K>, KubeError>) -> Result<Outcome<K>, KubeError> {
     match answer? {
         Ok(mut object) => {
             object.prune();
             Ok(Outcome::Now(Box::new(object)))
         }
-        Err(kube::Error::Api(status)) if proves_absence(&status, GROUP, PLURAL, &key.name) => Ok(Outcome::Gone),
+        Err(kube::Error::Api(status)) if proves_absence(&status, &K::group(&()), &K::plural(&()), &key.name) => {
+            Ok(Outcome::Gone)
+        }
         Err(kube::Error::Api(status)) if status.code == 404 => Err(KubeError::Unproven(kube::Error::Api(status))),
         Err(error) => Err(KubeError::Api(error)),
     }
@@ -217,6 +222,7 @@ fn outcome(key: &ObjectKey, answer: Result<kube::Result<RawIdentity>, KubeError>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::controller::identity::raw::RawIdentity;
     use serde_json::json;
 
     #[tokio::test(start_paused = true)]
@@ -226,7 +232,7 @@ mod tests {
         });
         let key = ObjectKey { namespace: "shop".to_owned(), name: "customer".to_owned() };
         let begun = tokio::time::Instant::now();
-        let outcome = patch(&Client::new(never, "shop"), &key, json!([])).await.unwrap();
+        let outcome = patch::<RawIdentity>(&Client::new(never, "shop"), &key, json!([])).await.unwrap();
         assert!(begun.elapsed() >= WRITE_SILENCE, "{:?}", begun.elapsed());
         let Outcome::Refused(refused) = outcome else { panic!("{outcome:?}") };
         assert_eq!((refused.code, refused.words.contains("admission webhook")), (504, true), "{refused:?}");

@@ -2,12 +2,15 @@
 
 use parking_lot::Mutex;
 
-use crate::domain::OwnershipGate;
 use crate::telemetry::{LogOnce, WatchState};
 
 /// What is known of each watch. They are numbered as they are given.
 #[derive(Debug)]
-pub struct Coverage(Mutex<Vec<Watch>>);
+pub struct Coverage {
+    /// Several of the kind, for people.
+    several: &'static str,
+    watches: Mutex<Vec<Watch>>,
+}
 
 /// One watch.
 #[derive(Debug)]
@@ -37,14 +40,14 @@ impl Watch {
 
 impl Coverage {
     /// Nothing is known yet of these namespaces; `None` stands for all.
-    pub fn of(namespaces: impl IntoIterator<Item = Option<String>>) -> Self {
+    pub fn of(several: &'static str, namespaces: impl IntoIterator<Item = Option<String>>) -> Self {
         let watch = |namespace| Watch { namespace, listed: false, trouble: None, told: LogOnce::default() };
-        Self(Mutex::new(namespaces.into_iter().map(watch).collect()))
+        Self { several, watches: Mutex::new(namespaces.into_iter().map(watch).collect()) }
     }
 
     /// The objects of this watch are known. True if with them all are.
     pub fn listed(&self, watch: usize) -> bool {
-        let mut watches = self.0.lock();
+        let mut watches = self.watches.lock();
         if let Some(watch) = watches.get_mut(watch) {
             watch.listed = true;
         }
@@ -53,16 +56,16 @@ impl Coverage {
 
     /// The objects of all watches are known.
     pub fn all_listed(&self) {
-        for watch in self.0.lock().iter_mut() {
+        for watch in self.watches.lock().iter_mut() {
             watch.listed = true;
         }
     }
 
     /// This watch fails, and is tried again. Logged when the reason is a new one.
     pub fn fails(&self, watch: usize, why: String) {
-        if let Some(watch) = self.0.lock().get_mut(watch) {
+        if let Some(watch) = self.watches.lock().get_mut(watch) {
             if watch.told.is_news(&why) {
-                tracing::warn!(namespace = watch.name(), error = %why, "Identities cannot be watched; trying again");
+                tracing::warn!(namespace = watch.name(), error = %why, "{} cannot be watched; trying again", self.several);
             }
             watch.trouble = Some(why);
         }
@@ -70,35 +73,35 @@ impl Coverage {
 
     /// The API server serves this watch.
     pub fn stands(&self, watch: usize) {
-        if let Some(watch) = self.0.lock().get_mut(watch) {
+        if let Some(watch) = self.watches.lock().get_mut(watch) {
             watch.trouble = None;
             if watch.told.ends() {
-                tracing::info!(namespace = watch.name(), "Identities can be watched now");
+                tracing::info!(namespace = watch.name(), "{} can be watched now", self.several);
             }
         }
     }
 
-    /// Whether an object that owns nothing yet may come to own an identity: only who knows every object can tell who owns what (R8).
-    pub fn ownership_gate(&self) -> OwnershipGate {
-        if self.0.lock().iter().all(|watch| watch.listed) { OwnershipGate::Open } else { OwnershipGate::Unseen }
+    /// The objects of all watches have been listed once.
+    pub fn has_all(&self) -> bool {
+        self.watches.lock().iter().all(|watch| watch.listed)
     }
 
     /// How many watches are in each state.
     pub fn counts(&self) -> Vec<(WatchState, usize)> {
-        let watches = self.0.lock();
+        let watches = self.watches.lock();
         let count = |state| watches.iter().filter(|watch| watch.state() == state).count();
         WatchState::ALL.iter().map(|state| (*state, count(*state))).collect()
     }
 
     /// A sentence for each namespace that is not watched, with what the API server says.
     pub fn gaps(&self) -> Vec<String> {
-        let watches = self.0.lock();
+        let watches = self.watches.lock();
         let gaps = watches.iter().filter(|watch| watch.state() != WatchState::Current);
         gaps.map(|watch| {
             let why = watch.trouble.as_deref().unwrap_or("its list has not come yet");
             match &watch.namespace {
                 Some(namespace) => format!("namespace '{namespace}' is not watched: {why}"),
-                None => format!("Identities are not watched: {why}"),
+                None => format!("{} are not watched: {why}", self.several),
             }
         })
         .collect()
@@ -110,7 +113,7 @@ mod tests {
     use super::*;
 
     fn two() -> Coverage {
-        Coverage::of([Some("a".to_owned()), Some("b".to_owned())])
+        Coverage::of("Identities", [Some("a".to_owned()), Some("b".to_owned())])
     }
 
     fn counts(coverage: &Coverage) -> Vec<usize> {
@@ -120,13 +123,13 @@ mod tests {
     #[test]
     fn nobody_comes_to_own_anything_until_all_have_been_listed() {
         let coverage = two();
-        assert_eq!(coverage.ownership_gate(), OwnershipGate::Unseen);
+        assert!(!coverage.has_all());
         assert!(!coverage.listed(0));
-        assert_eq!(coverage.ownership_gate(), OwnershipGate::Unseen);
+        assert!(!coverage.has_all());
         assert!(coverage.listed(1));
-        assert_eq!(coverage.ownership_gate(), OwnershipGate::Open);
+        assert!(coverage.has_all());
         coverage.fails(0, "gone".to_owned());
-        assert_eq!(coverage.ownership_gate(), OwnershipGate::Open, "what it has shown is known");
+        assert!(coverage.has_all(), "what it has shown is known");
     }
 
     #[test]

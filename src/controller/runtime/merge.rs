@@ -6,30 +6,30 @@ use std::sync::Arc;
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::runtime::watcher;
 
-use crate::controller::identity::raw::RawIdentity;
+use super::kind::Kind;
 
 /// What the watches show, merged.
 #[derive(Debug)]
-pub enum Change {
+pub enum Change<K> {
     /// The first listing begins. It comes first, and once.
     Init,
     /// The first listing shows this object.
-    Listed(RawIdentity),
+    Listed(K),
     /// The first listing is complete. It comes once.
     InitDone,
     /// An object was made or changed.
-    Applied(RawIdentity),
+    Applied(K),
     /// A watch that lists anew shows this object: its version says nothing about what was shown before.
-    Relisted(RawIdentity),
+    Relisted(K),
     /// A watch has listed anew to the end.
     RelistDone,
     /// An object is gone or no longer selected.
-    Deleted(RawIdentity),
+    Deleted(K),
 }
 
-impl Change {
+impl<K: Kind> Change<K> {
     /// What the store has to take in.
-    pub fn into_event(self) -> Option<watcher::Event<RawIdentity>> {
+    pub fn into_event(self) -> Option<watcher::Event<K>> {
         match self {
             Self::Init => Some(watcher::Event::Init),
             Self::Listed(object) => Some(watcher::Event::InitApply(object)),
@@ -46,13 +46,13 @@ impl Change {
 ///
 /// The store gets the first listings in one go: of all watches, or, when they have had their time, of those that have ended. What a watch shows
 /// before its first listing is over is held here, so that nothing is known of a namespace or everything.
-pub struct Merge {
-    parts: Vec<Part>,
+pub struct Merge<K: Kind> {
+    parts: Vec<Part<K>>,
     /// The store has got what was listed first.
     begun: bool,
     /// Those that have not listed are not waited for.
     late: bool,
-    store: Store<RawIdentity>,
+    store: Store<K>,
     known: Known,
 }
 
@@ -60,49 +60,49 @@ pub struct Merge {
 pub type Known = Arc<dyn Fn(usize, bool) + Send + Sync>;
 
 /// One watch.
-struct Part {
+struct Part<K: Kind> {
     /// `None`: all.
     namespace: Option<String>,
     /// It has ended a listing, and not begun another one.
     listed: bool,
     /// What it has shown, until the store gets it.
-    held: Option<HashMap<ObjectRef<RawIdentity>, Box<RawIdentity>>>,
+    held: Option<HashMap<ObjectRef<K>, Box<K>>>,
     /// What it shows anew, once the store has what it showed before.
-    listing: HashSet<ObjectRef<RawIdentity>>,
+    listing: HashSet<ObjectRef<K>>,
 }
 
-impl Part {
+impl<K: Kind> Part<K> {
     fn watches(&self, namespace: Option<&str>) -> bool {
         self.namespace.is_none() || self.namespace.as_deref() == namespace
     }
 }
 
 /// One after the other, so that a large listing is not in memory twice.
-pub type Changes = Box<dyn Iterator<Item = Change> + Send>;
+pub type Changes<K> = Box<dyn Iterator<Item = Change<K>> + Send>;
 
-fn none() -> Changes {
+fn none<K: Kind>() -> Changes<K> {
     Box::new(std::iter::empty())
 }
 
-fn one(change: Change) -> Changes {
+fn one<K: Kind>(change: Change<K>) -> Changes<K> {
     Box::new(std::iter::once(change))
 }
 
-impl Merge {
+impl<K: Kind> Merge<K> {
     /// One watch for each of these namespaces; `None`: all. `store` is what the events are reflected into.
-    pub fn new(namespaces: impl Iterator<Item = Option<String>>, store: Store<RawIdentity>, known: Known) -> Self {
+    pub fn new(namespaces: impl Iterator<Item = Option<String>>, store: Store<K>, known: Known) -> Self {
         let part = |namespace| Part { namespace, listed: false, held: Some(HashMap::new()), listing: HashSet::new() };
         Self { parts: namespaces.map(part).collect(), begun: false, late: false, store, known }
     }
 
     /// Those that have not listed yet are not waited for any longer.
-    pub fn late(&mut self) -> Changes {
+    pub fn late(&mut self) -> Changes<K> {
         self.late = true;
         self.begin()
     }
 
     /// What comes of an event of this watch. The first changes are one `Listed` for each object and `InitDone`.
-    pub fn take(&mut self, index: usize, event: watcher::Event<RawIdentity>) -> Changes {
+    pub fn take(&mut self, index: usize, event: watcher::Event<K>) -> Changes<K> {
         let Some(part) = self.parts.get_mut(index) else { return none() };
         match (event, &mut part.held) {
             (watcher::Event::Init, held) => {
@@ -142,7 +142,7 @@ impl Merge {
     }
 
     /// What has been listed, if nobody is waited for any more.
-    fn begin(&mut self) -> Changes {
+    fn begin(&mut self) -> Changes<K> {
         let listed = self.parts.iter().filter(|part| part.listed).count();
         if self.begun || listed == 0 || (listed < self.parts.len() && !self.late) {
             return none();
@@ -158,7 +158,7 @@ impl Merge {
     }
 
     /// A watch has listed for the first time, after the store began.
-    fn joins(&mut self, index: usize) -> Changes {
+    fn joins(&mut self, index: usize) -> Changes<K> {
         let held = self.parts.get_mut(index).and_then(|part| part.held.take()).unwrap_or_default();
         self.then_known(held.into_values().map(|object| Change::Applied(*object)), vec![index], true)
     }
@@ -166,10 +166,10 @@ impl Merge {
     /// `changes`, and then the objects of these watches are known: each change is taken in before the next one is asked for.
     fn then_known(
         &self,
-        changes: impl Iterator<Item = Change> + Send + 'static,
+        changes: impl Iterator<Item = Change<K>> + Send + 'static,
         watches: Vec<usize>,
         later: bool,
-    ) -> Changes {
+    ) -> Changes<K> {
         let known = Arc::clone(&self.known);
         Box::new(changes.chain(std::iter::from_fn(move || {
             for watch in &watches {

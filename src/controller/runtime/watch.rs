@@ -18,11 +18,11 @@ use kube::runtime::reflector::Store;
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client};
 
+use super::Runtime;
 use super::api_server::words;
+use super::kind::Kind;
 use super::merge::{Change, Merge};
 use crate::apiserver::WATCH_SECONDS;
-use crate::controller::identity::context::Context;
-use crate::controller::identity::raw::RawIdentity;
 use crate::transport;
 
 const PROBE_AGAIN: Duration = Duration::from_secs(1);
@@ -31,7 +31,7 @@ const HELD: Duration = Duration::from_secs(2);
 /// One that goes out later by more was not sent because this process stood still.
 const STILL: Duration = Duration::from_secs(5);
 /// An event of the watch of this number; `None`: those that have not listed have had their time.
-type Shown = Option<(usize, watcher::Event<RawIdentity>)>;
+type Shown<K> = Option<(usize, watcher::Event<K>)>;
 
 /// How long those that have listed wait for the others.
 const LISTS_WITHIN: Duration = Duration::from_secs(5);
@@ -47,7 +47,7 @@ pub struct Scope {
 
 impl Scope {
     /// One API handle for each watch.
-    pub fn apis(&self, client: &Client) -> Vec<Api<RawIdentity>> {
+    pub fn apis<K: Kind>(&self, client: &Client) -> Vec<Api<K>> {
         if self.namespaces.is_empty() {
             return vec![Api::all(client.clone())];
         }
@@ -60,19 +60,19 @@ impl Scope {
 /// True if the API server can stream the initial list (no page of 500 objects in memory twice). Old ones refuse the
 /// parameters as invalid. The first watch that the API server serves or refuses so says it for all. Anything else (no CRD yet, no permission, a
 /// storage that starts) says nothing: it is asked again until one knows. An error is the API server's word on a selector that it cannot read.
-pub async fn streams_lists(context: &Context, scope: &Scope) -> Result<bool, String> {
-    let probes: Vec<_> = (0..context.apis.len()).map(|watch| probe(context, watch, scope).boxed()).collect();
+pub async fn streams_lists<K: Kind>(runtime: &Runtime<K>, scope: &Scope) -> Result<bool, String> {
+    let probes: Vec<_> = (0..runtime.apis.len()).map(|watch| probe(runtime, watch, scope).boxed()).collect();
     if probes.is_empty() { Ok(false) } else { select_all(probes).await.0 }
 }
 
-async fn probe(context: &Context, watch: usize, scope: &Scope) -> Result<bool, String> {
+async fn probe<K: Kind>(runtime: &Runtime<K>, watch: usize, scope: &Scope) -> Result<bool, String> {
     let mut probe = WatchParams::default().initial_events().timeout(1);
     probe.label_selector.clone_from(&scope.selector);
-    let Some(api) = context.apis.get(watch) else { return std::future::pending().await };
+    let Some(api) = runtime.apis.get(watch) else { return std::future::pending().await };
     loop {
         let why = match api.watch(&probe, "0").await {
             Ok(_) => {
-                context.coverage.stands(watch);
+                runtime.coverage.stands(watch);
                 return Ok(true);
             }
             Err(kube::Error::Api(status)) if status.code == 422 => return Ok(false),
@@ -81,7 +81,7 @@ async fn probe(context: &Context, watch: usize, scope: &Scope) -> Result<bool, S
             }
             Err(error) => why(&error),
         };
-        context.coverage.fails(watch, why);
+        runtime.coverage.fails(watch, why);
         tokio::time::sleep(PROBE_AGAIN).await;
     }
 }
@@ -90,7 +90,7 @@ async fn probe(context: &Context, watch: usize, scope: &Scope) -> Result<bool, S
 fn why(error: &kube::Error) -> String {
     match error {
         kube::Error::Api(status) if status.code == 404 => {
-            "the API server knows no Identity; is the CRD installed?".to_owned()
+            "the API server knows no such resource; is the CRD installed?".to_owned()
         }
         error => words(error),
     }
@@ -108,31 +108,32 @@ pub fn trouble(error: &watcher::Error) -> String {
 }
 
 /// The changes of all that is watched. The first are `Init`, one `Listed` for each object and `InitDone`. `store` is what they are reflected into.
-pub fn changes(
-    context: &Arc<Context>,
+pub fn changes<K: Kind>(
+    runtime: &Arc<Runtime<K>>,
     scope: &Scope,
     streaming: bool,
-    store: Store<RawIdentity>,
-) -> impl Stream<Item = Change> + Send + use<> {
+    store: Store<K>,
+    all_listed_late: impl Fn() + Send + Sync + 'static,
+) -> impl Stream<Item = Change<K>> + Send + 'static {
     let mut config = watcher::Config::default().timeout(WATCH_SECONDS);
     if let Some(selector) = &scope.selector {
         config = config.labels(selector);
     }
     config = if streaming { config.streaming_lists() } else { config.any_semantic() };
-    let mut all: SelectAll<BoxStream<'static, Shown>> = SelectAll::new();
+    let mut all: SelectAll<BoxStream<'static, Shown<K>>> = SelectAll::new();
     all.push(futures::stream::once(tokio::time::sleep(LISTS_WITHIN)).map(|()| None).boxed());
-    for (index, api) in context.apis.iter().enumerate() {
-        let client = told_of(context, index);
+    for (index, api) in runtime.apis.iter().enumerate() {
+        let client = told_of(runtime, index);
         let api = match api.namespace() {
             Some(namespace) => Api::namespaced(client, namespace),
             None => Api::all(client),
         };
-        let context = Arc::clone(context);
-        let events = resumed(api, config.clone()).default_backoff().modify(RawIdentity::prune);
+        let told = Arc::clone(runtime);
+        let events = resumed(api, config.clone()).default_backoff().modify(K::prune);
         let events = events.filter_map(move |event| {
             let event = event.map_err(|error| {
                 if transport::find::<KeptWaiting>(&error).is_none() {
-                    context.coverage.fails(index, trouble(&error));
+                    told.coverage.fails(index, trouble(&error));
                 }
             });
             let event = event.ok();
@@ -140,9 +141,15 @@ pub fn changes(
         });
         all.push(events.boxed());
     }
-    let known = Arc::clone(context);
-    let known = Arc::new(move |watch, later| known.listed(watch, later));
-    let mut merge = Merge::new(context.apis.iter().map(|api| api.namespace().map(str::to_owned)), store, known);
+    let known = Arc::clone(runtime);
+    // What waited until all were known is looked at again if that took a while: at the start everything is.
+    let known = Arc::new(move |watch, later| {
+        if known.coverage.listed(watch) && later {
+            tracing::info!("every namespace has listed its {}", K::SEVERAL);
+            all_listed_late();
+        }
+    });
+    let mut merge = Merge::new(runtime.apis.iter().map(|api| api.namespace().map(str::to_owned)), store, known);
     let next = move |shown| match shown {
         Some((index, event)) => merge.take(index, event),
         None => merge.late(),
@@ -153,10 +160,10 @@ pub fn changes(
 /// A watch that lists anew after every failure, whatever it is. It could go on where it ended, but if etcd was restored from a backup meanwhile, that is
 /// a version of the future: the API server then shows nothing until its versions have come so far (kubernetes#107457). No failure tells that this did
 /// not happen: a proxy, say, may have refused the watch while the API server was away.
-fn resumed(
-    api: Api<RawIdentity>,
+fn resumed<K: Kind>(
+    api: Api<K>,
     config: watcher::Config,
-) -> impl Stream<Item = watcher::Result<watcher::Event<RawIdentity>>> + Send {
+) -> impl Stream<Item = watcher::Result<watcher::Event<K>>> + Send {
     let begin = move || watcher(api.clone(), config.clone()).boxed();
     futures::stream::unfold((begin(), begin), |(mut events, begin)| async move {
         let event = events.next().await?;
@@ -195,12 +202,12 @@ fn asks(request: &Request<Body>, what: &str) -> bool {
 }
 
 /// The client of one watch. A watch that is served again shows no event until something changes: that it is served is told here.
-fn told_of(context: &Arc<Context>, watch: usize) -> Client {
-    let (client, context) = (context.client.clone(), Arc::clone(context));
+fn told_of<K: Kind>(runtime: &Arc<Runtime<K>>, watch: usize) -> Client {
+    let (client, runtime) = (runtime.client.clone(), Arc::clone(runtime));
     let namespace = client.default_namespace().to_owned();
     let served = Arc::new(Served(Mutex::new((Instant::now(), false))));
     let send = move |request: Request<Body>| {
-        let (client, context, served) = (client.clone(), Arc::clone(&context), Arc::clone(&served));
+        let (client, runtime, served) = (client.clone(), Arc::clone(&runtime), Arc::clone(&served));
         async move {
             let is_watch = asks(&request, "watch=true");
             let goes_on = is_watch && !asks(&request, "sendInitialEvents=true");
@@ -208,7 +215,7 @@ fn told_of(context: &Arc<Context>, watch: usize) -> Client {
             let answer = client.send(request).await?;
             if answer.status().is_success() {
                 if is_watch {
-                    context.coverage.stands(watch);
+                    runtime.coverage.stands(watch);
                 }
                 served.again(asked, goes_on).map_err(|late| kube::Error::Service(late.into()))?;
             }

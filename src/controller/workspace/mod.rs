@@ -1,4 +1,5 @@
-//! ONE root key of Unkey, and what is asked with it beside the queue.
+//! ONE root key of Unkey: the client that uses it, and what is asked with it beside the queue. A process has one [`Workspace`]; for several
+//! workspaces there are several releases of the chart.
 //!
 //! | module | does |
 //! |---|---|
@@ -11,5 +12,8 @@
 pub mod drift_scan;
 pub mod pinned_client;
 pub mod probe;
+mod root_key;
 pub mod upstream;
 pub mod witness;
+
+pub use root_key::{KeyChange, Workspace};

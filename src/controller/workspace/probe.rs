@@ -27,7 +27,7 @@ pub async fn run(context: Arc<Context>) {
 
 /// One look for each mark. `None`: all is known; else how long to wait for the next.
 async fn look_for_all(context: &Context, failures: &mut u32) -> Option<Duration> {
-    let pinned = context.pinned();
+    let pinned = context.workspace.pinned();
     let Ok(client) = &pinned.unkey else { return None };
     let mut failed = None;
     for mark in context.index.unproven() {
@@ -46,7 +46,7 @@ async fn look_for_all(context: &Context, failures: &mut u32) -> Option<Duration>
             backoff::delay(&cause, *failures, 0, context.jitter()).unwrap_or(backoff::MAX_MS)
         }
         // A miss does not count yet.
-        None => context.clock.now().until(context.index.misses_count_from()).max(1),
+        None => context.runtime.clock.now().until(context.index.misses_count_from()).max(1),
     };
     Some(Duration::from_millis(wait))
 }
@@ -69,13 +69,13 @@ fn tell(context: &Context, pinned: &PinnedClient, mark: &KeyMark, look: &Look) {
 
 /// Reads identities of `mark` until one shows its recorded id. One that cannot be read proves nothing, and the next may.
 async fn look_for(context: &Context, client: &unkey::Client, mark: &KeyMark) -> Look {
-    let begun = context.clock.now();
+    let begun = context.runtime.clock.now();
     let mut failed = None;
     for (external_id, id) in context.index.canaries(mark) {
         let operation = unkey::Operation::Get;
-        let mut permit = context.dispatcher.acquire("", Priority::Call).await;
+        let mut permit = context.runtime.dispatcher.acquire("", Priority::Call).await;
         let request = async |client: &unkey::Client| client.get(external_id.as_str()).await;
-        let sent = upstream::send(&mut permit, &context.metrics, client, operation, request).await;
+        let sent = upstream::send(&mut permit, &context.runtime.metrics, client, operation, request).await;
         drop(permit);
         match sent.unwrap_or_else(|refusal| Err(refusal.why)) {
             Ok(found) => {

@@ -47,10 +47,10 @@ pub async fn run(context: Arc<Context>) {
             }
             continue;
         }
-        while context.clock.now() <= wanted {
+        while context.runtime.clock.now() <= wanted {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
-        let pinned = context.pinned();
+        let pinned = context.workspace.pinned();
         let current = &pinned.policy.credential;
         match look(&context, &pinned, &HashSet::new()).await {
             Ok(Found::StandsIn(begun)) if context.index.expects_identities() => {
@@ -62,7 +62,7 @@ pub async fn run(context: Arc<Context>) {
                          that: does it lack the permission to read?"
                     );
                 }
-                let now = context.clock.now();
+                let now = context.runtime.clock.now();
                 // Who read while the look was under way gets another one at once.
                 vain = Some((begun, next_look(&context, &Cause::Unwitnessed, failures)));
                 context.index.stood_in(current, begun, now);
@@ -80,7 +80,7 @@ pub async fn run(context: Arc<Context>) {
                         "the root key shows no identity of the workspace, so no absence is believed: does it lack a permission?"
                     );
                 }
-                let now = context.clock.now();
+                let now = context.runtime.clock.now();
                 vain = Some((now, next_look(&context, &cause, failures)));
                 context.index.showed_nothing(current, now, cause);
             }
@@ -181,9 +181,9 @@ async fn ask<T>(
     operation: unkey::Operation,
     request: impl AsyncFnOnce(&unkey::Client) -> Result<T, unkey::Error>,
 ) -> (Mono, Result<T, Arc<unkey::Error>>) {
-    let mut permit = context.dispatcher.acquire("", Priority::Call).await;
-    let begun = context.clock.now();
-    let sent = upstream::send(&mut permit, &context.metrics, client, operation, request).await;
+    let mut permit = context.runtime.dispatcher.acquire("", Priority::Call).await;
+    let begun = context.runtime.clock.now();
+    let sent = upstream::send(&mut permit, &context.runtime.metrics, client, operation, request).await;
     (begun, sent.unwrap_or_else(|refusal| Err(refusal.why)))
 }
 

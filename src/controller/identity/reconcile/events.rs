@@ -2,29 +2,30 @@
 
 use std::sync::Arc;
 
+use super::super::events;
 use super::Reconcile;
 use crate::controller::runtime::api_server::KubeError;
 use crate::domain::session::Event;
 
 impl Reconcile<'_> {
     pub(super) async fn publish(&mut self, event: &Event) -> Result<(), KubeError> {
-        let (events, about) = (&self.context.events, Arc::clone(&self.snapshot));
+        let (published, about) = (&self.context.events, Arc::clone(&self.snapshot));
         let accepted = match event {
             Event::Note(note) => {
-                self.context.metrics.told(note.reason());
-                events.note(&about, note).await;
+                self.context.runtime.metrics.told(note.reason());
+                events::note(published, &about, note).await;
                 true
             }
             Event::Released(note) => {
-                self.context.metrics.told(note.reason());
-                events.note(self.before.as_ref().unwrap_or(&about), note).await;
+                self.context.runtime.metrics.told(note.reason());
+                events::note(published, self.before.as_ref().unwrap_or(&about), note).await;
                 true
             }
             Event::Stalled(report) => {
-                events.stalled(&about, report).await;
+                events::stalled(published, &about, report).await;
                 true
             }
-            Event::Unwritten(report, refusal) => events.unwritten(&about, report, refusal).await,
+            Event::Unwritten(report, refusal) => events::unwritten(published, &about, report, refusal).await,
         };
         Ok(self.remembering(|session, memory| session.published(accepted, memory))?)
     }

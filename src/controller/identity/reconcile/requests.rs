@@ -15,6 +15,7 @@ use super::Reconcile;
 use crate::api::dropped_from;
 use crate::controller::runtime::api_server::{self, KubeError, Outcome};
 use crate::controller::runtime::dispatcher::Permit;
+use crate::controller::runtime::patch::if_not_deleted;
 use crate::controller::workspace::upstream;
 use crate::controller::workspace::upstream::CallAnswer;
 use crate::domain::session::{self, KubeReply, Learned, Moment, ObjectView, Ticket};
@@ -76,12 +77,17 @@ impl Reconcile<'_> {
     /// (R2).
     pub(super) async fn look_for_end(&mut self) -> Result<(), KubeError> {
         let ticket = self.sent()?;
-        let found = api_server::get(&self.context.client, &self.snapshot.key()).await?;
+        let found = api_server::get::<RawIdentity>(&self.context.runtime.client, &self.snapshot.key()).await?;
         let reply = if matches!(found, Outcome::Now(now) if *now.uid() == self.uid) {
             KubeReply::Lives
         } else {
             KubeReply::Ended {
-                successors: api_server::has_successors(&self.context.apis, &self.external_id, &self.uid).await?,
+                successors: api_server::has_another(
+                    &self.context.runtime.apis,
+                    &format!("spec.externalId={}", self.external_id),
+                    &self.uid,
+                )
+                .await?,
             }
         };
         self.replied(ticket, reply).map(drop)
@@ -90,14 +96,14 @@ impl Reconcile<'_> {
     /// Looks how the object stands.
     async fn refresh(&mut self) -> Result<(), KubeError> {
         let (context, key, ticket) = (self.context, self.snapshot.key(), self.sent()?);
-        let found = self.ask(api_server::get(&context.client, &key).boxed()).await?;
+        let found = self.ask(api_server::get(&context.runtime.client, &key).boxed()).await?;
         self.take(ticket, found, None).map(drop)
     }
 
     /// Looks whether the whole type goes (R10).
     async fn look_at_crd(&mut self) -> Result<(), KubeError> {
         let ticket = self.sent()?;
-        let (sight, said) = self.beside(api_server::crd(&self.context.client).boxed()).await;
+        let (sight, said) = self.beside(api_server::crd::<RawIdentity>(&self.context.runtime.client).boxed()).await;
         self.said(said);
         self.memory.lock().crd_unread = sight.as_ref().err().map(|error| printable(&error.to_string(), MAX_WORDS));
         let (asked_at, window) = (self.session.asked_at(), self.pinned.policy.window);
@@ -112,8 +118,10 @@ impl Reconcile<'_> {
         let manager = match put_on {
             None => None,
             Some(put_on) => {
-                let ago = Duration::from_millis(put_on.until(context.clock.now()));
-                let (manager, said) = self.beside(Box::pin(api_server::last_manager(&context.client, &key, ago))).await;
+                let ago = Duration::from_millis(put_on.until(context.runtime.clock.now()));
+                let (manager, said) = self
+                    .beside(Box::pin(api_server::last_manager::<RawIdentity>(&context.runtime.client, &key, ago)))
+                    .await;
                 self.said(said);
                 manager.unwrap_or_else(|error| {
                     tracing::debug!(%error, "who takes the claim off cannot be seen");
@@ -128,7 +136,7 @@ impl Reconcile<'_> {
         let object = self.decided_on()?;
         let (key, patch) = (object.key.clone(), patch::claim(&self.snapshot, &object.guard, claim));
         let ticket = self.sent()?;
-        let outcome = api_server::patch(&self.context.client, &key, patch).await?;
+        let outcome = api_server::patch(&self.context.runtime.client, &key, patch).await?;
         if self.take(ticket, outcome, None)?.written {
             self.memory.lock().released = false;
         }
@@ -143,7 +151,7 @@ impl Reconcile<'_> {
         // Before it is sent: the watch may show the end before the answer is here, and there may be none.
         let tried = std::mem::replace(&mut self.memory.lock().released, true);
         let (context, ticket) = (self.context, self.sent()?);
-        let outcome = self.ask(api_server::patch(&context.client, &key, patch).boxed()).await?;
+        let outcome = self.ask(api_server::patch(&context.runtime.client, &key, patch).boxed()).await?;
         if !matches!(outcome, Outcome::Now(_)) {
             // Taken back only if it was surely not carried out: without an answer it may have been, or still be.
             self.memory.lock().released = tried || !outcome.had_no_effect();
@@ -163,11 +171,11 @@ impl Reconcile<'_> {
         let after = serde_json::to_value(&after).map_err(|error| KubeError::Bug(kube::Error::SerdeError(error)))?;
         let mut patch = patch::status(&object.guard, raw.as_ref(), &after);
         if domain::begins_takeover(report, &object.recorded) {
-            patch = patch::if_not_deleted(patch);
+            patch = if_not_deleted(patch);
         }
         let ticket = self.sent()?;
         // Not told of if it takes long: what would tell is what hangs.
-        let outcome = api_server::patch_status(&self.context.client, &key, patch).await?;
+        let outcome = api_server::patch_status(&self.context.runtime.client, &key, patch).await?;
         if self.take(ticket, outcome, Some((report, &after)))?.written {
             if self.session.gone().is_none() && self.context.definition.keeps() {
                 self.context.definition_changed();
@@ -180,7 +188,10 @@ impl Reconcile<'_> {
 
     /// Waits for what Kubernetes answers about the object, and has the status say so if that takes long (R24): a webhook or a connection may hang
     /// for half a minute, and the reconcile holds the lock. What the status that was written meanwhile shows may be newer than the answer.
-    async fn ask(&mut self, request: BoxFuture<'_, Result<Outcome, KubeError>>) -> Result<Outcome, KubeError> {
+    async fn ask(
+        &mut self,
+        request: BoxFuture<'_, Result<Outcome<RawIdentity>, KubeError>>,
+    ) -> Result<Outcome<RawIdentity>, KubeError> {
         let (answer, said) = self.beside(request).await;
         let was_said = matches!(said, Some(Outcome::Now(_)));
         self.said(said);
@@ -196,7 +207,7 @@ impl Reconcile<'_> {
     fn take(
         &mut self,
         ticket: Ticket,
-        outcome: Outcome,
+        outcome: Outcome<RawIdentity>,
         sent: Option<(&StatusUpdate, &Value)>,
     ) -> Result<Learned, KubeError> {
         let now: Arc<RawIdentity> = match outcome {
@@ -250,8 +261,8 @@ impl Reconcile<'_> {
             Err(missing) => upstream::without_key(missing),
         };
         log(operation, &answer);
-        let now = context.clock.now();
-        let moment = Moment { now, thrives: context.thrives(answer.is_failure(), now), ..self.moment() };
+        let now = context.runtime.clock.now();
+        let moment = Moment { now, thrives: context.workspace.thrives(answer.is_failure(), now), ..self.moment() };
         let learned = self.remembering(|session, memory| session.answered(ticket, &answer.reply, memory, moment))?;
         let current = self.session.credential();
         if let Some(mark) = learned.proven.filter(|mark| mark != current) {
@@ -273,7 +284,7 @@ async fn send(
     call: &Call,
 ) -> CallAnswer {
     let request = async |client: &unkey::Client| upstream::perform(client, call).await;
-    let sent = upstream::send(permit, &context.metrics, client, operation, request).await;
+    let sent = upstream::send(permit, &context.runtime.metrics, client, operation, request).await;
     sent.map_or_else(upstream::not_sent, upstream::answered)
 }
 

@@ -16,13 +16,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::{Notify, oneshot};
 
 pub use self::scheduler::Priority;
 use self::scheduler::{Key, Scheduler};
 use super::clock::{Clock, millis};
-use crate::controller::identity::index::IdentityRef;
 use crate::domain::Uid;
 use crate::telemetry::Metrics;
 use crate::unkey::{self, Bounds, Budget, Heard, LimiterSnapshot, Operation, Refusal, Sent};
@@ -30,15 +28,17 @@ use crate::unkey::{self, Bounds, Budget, Heard, LimiterSnapshot, Operation, Refu
 /// The timer goes off at least so often; nothing depends on it.
 const LONGEST: Duration = Duration::from_secs(60);
 
+/// Has the object of a namespace and name reconciled.
+pub type Wake = Box<dyn Fn(&str, &str) + Send + Sync>;
+
 /// Hands out permits. One for the process.
-#[derive(Debug)]
 pub struct Dispatcher {
     scheduler: Mutex<Scheduler<Waiter>>,
     clock: Clock,
     /// When the timer goes off, in ms, and that it has to be set anew.
     alarm: AtomicU64,
     alarm_changes: Notify,
-    wake: UnboundedSender<IdentityRef>,
+    wake: Wake,
     tasks: AtomicU64,
     draining: AtomicBool,
     metrics: Metrics,
@@ -54,14 +54,20 @@ struct Waiter {
 
 #[derive(Debug)]
 enum Tell {
-    Object(IdentityRef),
+    Object(Box<str>, Box<str>),
     /// True: its turn has come; false: it is not to wait here.
     Task(oneshot::Sender<bool>),
 }
 
+impl std::fmt::Debug for Dispatcher {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Dispatcher").finish_non_exhaustive()
+    }
+}
+
 impl Dispatcher {
-    /// Objects whose turn has come are sent to `wake`.
-    pub fn new(bounds: Bounds, workers: u16, wake: UnboundedSender<IdentityRef>, metrics: Metrics) -> Arc<Self> {
+    /// `wake` is told of objects whose turn has come.
+    pub fn new(bounds: Bounds, workers: u16, wake: Wake, metrics: Metrics) -> Arc<Self> {
         let scheduler = Scheduler::new(Budget::new(bounds), usize::from(workers));
         Arc::new(Self {
             scheduler: Mutex::new(scheduler),
@@ -109,8 +115,7 @@ impl Dispatcher {
         for Waiter { since, priority, tell } in granted {
             self.metrics.waited(priority.lane(), now.saturating_sub(since));
             match tell {
-                // The receiver lives as long as the controller; after that nothing needs waking.
-                Tell::Object(object) => drop(self.wake.send(object)),
+                Tell::Object(namespace, name) => (self.wake)(&namespace, &name),
                 // It waits no more: then what it was granted is given back by its guard.
                 Tell::Task(task) => drop(task.send(true)),
             }
@@ -140,17 +145,16 @@ impl Dispatcher {
         priority.map_or_else(|| Permit::empty(self), |priority| Permit::of(self, priority))
     }
 
-    /// A permit for the reconcile over `object`, or `None`: then the object is woken when there is one.
-    pub fn enter(self: &Arc<Self>, object: &IdentityRef, uid: &Uid, priority: Priority) -> Option<Permit> {
+    /// A permit for the reconcile of the object of that namespace and name, or `None`: then the object is woken when there is one.
+    pub fn enter(self: &Arc<Self>, (namespace, name): (&str, &str), uid: &Uid, priority: Priority) -> Option<Permit> {
         let now = self.clock.elapsed();
         {
             let mut scheduler = self.scheduler.lock();
             if scheduler.try_take(now, priority) {
                 return Some(Permit::of(self, priority));
             }
-            let group = object.namespace.as_deref().unwrap_or_default();
-            let waiter = Waiter { since: now, priority, tell: Tell::Object(object.clone()) };
-            scheduler.wait(group, Key::Object(uid.clone()), priority, waiter);
+            let waiter = Waiter { since: now, priority, tell: Tell::Object(namespace.into(), name.into()) };
+            scheduler.wait(namespace, Key::Object(uid.clone()), priority, waiter);
         }
         self.grant();
         None

@@ -7,13 +7,14 @@ use serde_json::json;
 use watcher::Event;
 
 use super::*;
+use crate::controller::identity::raw::RawIdentity;
 use crate::controller::identity::raw::tests::snapshot;
 
 fn object(namespace: &str, name: &str) -> RawIdentity {
     snapshot(&json!({"metadata": {"namespace": namespace, "name": name, "uid": format!("{namespace}/{name}")}}))
 }
 
-fn word(change: &Change) -> String {
+fn word(change: &Change<RawIdentity>) -> String {
     match change {
         Change::Init => "Init".to_owned(),
         Change::Listed(object) => format!("Listed({})", object.name()),

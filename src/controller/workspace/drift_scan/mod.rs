@@ -73,7 +73,7 @@ async fn again_and_again(
     schedule: Schedule,
     findings: &Arc<Semaphore>,
 ) {
-    context.metrics.scans_every(schedule.every);
+    context.runtime.metrics.scans_every(schedule.every);
     let mut wait = settled(schedule.window);
     let mut told = LogOnce::default();
     loop {
@@ -103,7 +103,7 @@ fn jittered(every: Duration, jitter: u16) -> Duration {
 
 /// One line for each scan; what keeps it from its end is told once, until something else does.
 fn report(context: &Context, scan: &Scan<'_>, end: &End, took: Duration, told: &mut LogOnce) {
-    context.metrics.scanned(end.kind());
+    context.runtime.metrics.scanned(end.kind());
     let (pages, gets, findings) = (scan.pages, scan.gets, scan.findings);
     let took_ms = millis(took);
     if let Some(why) = end.why() {
@@ -117,9 +117,9 @@ fn report(context: &Context, scan: &Scan<'_>, end: &End, took: Duration, told: &
     told.ends();
     // Where there is nothing to look at, all of it was: else the scan of an empty cluster would be overdue for ever, and one that once missed
     // too many would withhold for ever, though nobody is left to be created again.
-    context.metrics.scan_completed(Timestamp::now().as_second(), took);
+    context.runtime.metrics.scan_completed(Timestamp::now().as_second(), took);
     if matches!(end, End::Nothing) {
-        context.metrics.scan_saw(0, 0, false);
+        context.runtime.metrics.scan_saw(0, 0, false);
         return;
     }
     let Summary { recorded, missing, .. } = scan.summary;
@@ -138,7 +138,7 @@ impl Context {
             return false;
         }
         let withheld = summary.misses_too_many();
-        self.metrics.scan_saw(recorded, missing, withheld);
+        self.runtime.metrics.scan_saw(recorded, missing, withheld);
         if withheld {
             tracing::error!(
                 recorded,

@@ -80,7 +80,7 @@ pub struct Asker<'a> {
 impl<'a> Asker<'a> {
     /// Asks with the key that is in use now.
     pub fn new(context: &'a Context) -> Self {
-        Self { context, pinned: context.pinned(), failures: 0 }
+        Self { context, pinned: context.workspace.pinned(), failures: 0 }
     }
 
     /// That key, and the policies.
@@ -95,10 +95,10 @@ impl<'a> Asker<'a> {
         operation: Operation,
         request: impl AsyncFnOnce(&Client) -> Result<T, unkey::Error>,
     ) -> Result<CallAnswer<T>, End> {
-        let mut permit = self.context.dispatcher.acquire("", Priority::Scan).await;
+        let mut permit = self.context.runtime.dispatcher.acquire("", Priority::Scan).await;
         self.same_key()?;
-        let begun = self.context.clock.now();
-        let sent = upstream::send(&mut permit, &self.context.metrics, client, operation, request).await;
+        let begun = self.context.runtime.clock.now();
+        let sent = upstream::send(&mut permit, &self.context.runtime.metrics, client, operation, request).await;
         let result = sent.map_err(|refusal| End::Refused(refusal.why.to_string()))?;
         self.same_key()?;
         let error = match result {
@@ -130,7 +130,7 @@ impl<'a> Asker<'a> {
     }
 
     fn same_key(&self) -> Result<(), End> {
-        let same = self.context.pinned().policy.credential == self.pinned.policy.credential;
+        let same = self.context.workspace.pinned().policy.credential == self.pinned.policy.credential;
         if same { Ok(()) } else { Err(End::KeyChanged) }
     }
 

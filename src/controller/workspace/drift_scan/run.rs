@@ -68,7 +68,7 @@ impl<'a> Scan<'a> {
     }
 
     async fn whole(&mut self) -> Result<End, End> {
-        let begun = self.context.clock.now();
+        let begun = self.context.runtime.clock.now();
         let mut of_interest = 0;
         let mismatched = self.context.index.owners(|owner| {
             of_interest += usize::from(is_of_interest(owner));
@@ -97,7 +97,7 @@ impl<'a> Scan<'a> {
             {
                 CallAnswer::Got(begun, page) => {
                     self.pages += 1;
-                    self.context.metrics.scan_page();
+                    self.context.runtime.metrics.scan_page();
                     if !page.identities.is_empty() {
                         self.context.index.showed(&self.asker.pinned().policy.credential, begun);
                     }
@@ -207,7 +207,7 @@ impl<'a> Scan<'a> {
                     .idle_turn(&owner.external_id)
                     .is_some_and(|key_lock| *begun >= key_lock.known().settles_at(window))
         });
-        let missing = Sight { begun: self.context.clock.now(), saw: Saw::Missing };
+        let missing = Sight { begun: self.context.runtime.clock.now(), saw: Saw::Missing };
         let matters = |owner: &ClaimHolder| {
             owner.recorded.is_some() || self.with(owner, |subject| subject.finds(&missing)).flatten().is_some()
         };
@@ -243,12 +243,12 @@ impl<'a> Scan<'a> {
         let memory = self.context.index.memory(&owner.uid);
         let snapshot = memory.lock().newest(cached);
         let object =
-            snapshot.read(self.context.clock.now(), &self.context.walls, &mut memory.lock().reconcile_requests);
+            snapshot.read(self.context.runtime.clock.now(), &self.context.walls, &mut memory.lock().reconcile_requests);
         Some((object, memory))
     }
 
     fn is_worth_a_get(&self, owner: &ClaimHolder) -> bool {
-        let now = self.context.clock.now();
+        let now = self.context.runtime.clock.now();
         self.with(owner, |subject| subject.is_open() && subject.settles(now)).unwrap_or(false)
     }
 
@@ -270,7 +270,7 @@ impl<'a> Scan<'a> {
         let Ok(permit) = Arc::clone(self.slots).acquire_owned().await else { return };
         if let Some(finding) = self.hand_on(owner, sight, permit) {
             self.findings += 1;
-            self.context.metrics.scan_found(finding);
+            self.context.runtime.metrics.scan_found(finding);
             let (namespace, name) = (owner.at.namespace.as_deref(), owner.at.name.as_str());
             tracing::info!(finding = finding.as_str(), namespace, name, "the scan found a difference; looking again");
         }
@@ -284,7 +284,7 @@ impl<'a> Scan<'a> {
         let (mut memory, mut known, policy) = (memory.lock(), key_lock.known(), &self.asker.pinned().policy);
         let subject = Subject { object: &object, role, known: &known, object_state: &memory.object_state, policy };
         let finding = subject.finds(sight)?;
-        note(&object, sight, &mut known, &mut memory.object_state, self.context.clock.now());
+        note(&object, sight, &mut known, &mut memory.object_state, self.context.runtime.clock.now());
         memory.finding = Some(permit);
         self.context.index.wake(owner.at.clone());
         Some(finding)

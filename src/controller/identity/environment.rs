@@ -1,6 +1,6 @@
 //! The world around a session, as this process knows it.
 
-use super::super::context::Context;
+use super::context::Context;
 use crate::controller::runtime::dispatcher::{Permit, Priority};
 use crate::domain::session::{Environment, Need};
 use crate::domain::{ExternalId, Gate, KeyMark, Mono, OwnershipGate, Role, Uid, Witness};
@@ -34,7 +34,7 @@ impl<'a> ReconcileEnvironment<'a> {
 
 impl Environment for ReconcileEnvironment<'_> {
     fn now(&self) -> Mono {
-        self.context.clock.now()
+        self.context.runtime.clock.now()
     }
 
     fn role(&self) -> Role {
@@ -54,23 +54,23 @@ impl Environment for ReconcileEnvironment<'_> {
     }
 
     fn leads(&self) -> bool {
-        self.context.leads()
+        self.context.runtime.leads()
     }
 
     fn drains(&self) -> bool {
-        self.context.is_draining()
+        self.context.runtime.is_draining()
     }
 
     fn key_in_use(&self) -> KeyMark {
-        self.context.present_key()
+        self.context.workspace.present_key()
     }
 
     fn awake_since(&self) -> Mono {
-        self.context.pause_detector.check()
+        self.context.runtime.pause_detector.check()
     }
 
     fn is_paused(&self) -> bool {
-        self.context.dispatcher.is_paused()
+        self.context.runtime.dispatcher.is_paused()
     }
 
     fn has_permit(&mut self, need: Need) -> bool {
