@@ -51,6 +51,7 @@ mod restored;
 mod scan;
 mod scan_faults;
 mod scan_others;
+mod second_kind;
 mod secrecy;
 mod shards;
 mod shutdown;

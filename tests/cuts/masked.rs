@@ -13,7 +13,7 @@ use crate::harness::{ROOT_KEY, World, condition};
 /// A permission that comes back between the two is not promised to be noticed.
 const PAUSE: Duration = Duration::from_millis(400);
 /// Far more than it takes.
-const PATIENCE: Duration = Duration::from_secs(90);
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// What the user does while the permissions are missing.
 enum Deed {

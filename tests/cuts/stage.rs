@@ -23,6 +23,8 @@ const POLL: Duration = Duration::from_millis(40);
 const HESITATION: Duration = Duration::from_millis(40);
 /// Far more than any case takes.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// A request that is given up on a silent connection is tried again after 32 s, and then after a wait that grows.
+const STRIKES_WITHIN: Duration = Duration::from_secs(150);
 
 /// How far the books had come at some moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -159,7 +161,9 @@ impl Stage {
             Channel::Kube => {
                 let done = |it: &cutting_proxy::Entry| it.fault == Some(armed.id) && it.handled.is_some();
                 self.proxy
-                    .wait_until(|it| it.hits(armed.id) > 0 && (!carried_out || it.requests().iter().any(done)))
+                    .wait_for(STRIKES_WITHIN, |it| {
+                        it.hits(armed.id) > 0 && (!carried_out || it.requests().iter().any(done))
+                    })
                     .await;
             }
             Channel::Unkey => {

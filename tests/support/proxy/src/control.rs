@@ -200,7 +200,17 @@ impl Proxy {
     ///
     /// After 40 s in vain: the test that waits has failed.
     #[allow(clippy::panic)] // a failed step of a test ends the test
-    pub async fn wait_until(&self, mut holds: impl FnMut(&Self) -> bool) {
+    pub async fn wait_until(&self, holds: impl FnMut(&Self) -> bool) {
+        self.wait_for(PATIENCE, holds).await;
+    }
+
+    /// The same, for as long as `patience`.
+    ///
+    /// # Panics
+    ///
+    /// After that time in vain.
+    #[allow(clippy::panic)] // a failed step of a test ends the test
+    pub async fn wait_for(&self, patience: Duration, mut holds: impl FnMut(&Self) -> bool) {
         let mut changes = self.shared.changes.subscribe();
         let wait = async {
             loop {
@@ -212,10 +222,10 @@ impl Proxy {
                 let _ = changes.changed().await;
             }
         };
-        let waited = tokio::time::timeout(PATIENCE, wait).await;
+        let waited = tokio::time::timeout(patience, wait).await;
         let last = || self.requests().pop();
         waited.unwrap_or_else(|_| {
-            panic!("in vain: waited {} s at the proxy, which was last asked {:?}", PATIENCE.as_secs(), last())
+            panic!("in vain: waited {} s at the proxy, which was last asked {:?}", patience.as_secs(), last())
         });
     }
 }
