@@ -1,18 +1,20 @@
 //! What a read of Unkey says: whether it is settled, what it proves, and what it contradicts (R4, R5, R9).
 
+use super::super::cause::Cause;
 use super::super::content::{Applied, Content, FieldHash};
 use super::super::desired::Desired;
 use super::super::fields::Field;
 use super::super::fight;
 use super::super::ids::{Confirmed, ExternalId, IdentityId};
-use super::super::knowledge::{Knowledge, LastWrite, Seen};
+use super::super::knowledge::{Knowledge, Seen};
 use super::super::object::{Object, Phase};
 use super::super::object_state::ObjectState;
 use super::super::permission::Operation;
-use super::super::situation::Policy;
+use super::super::policy::Policy;
+use super::super::reply::ReplyContext;
 use super::super::takeover;
-use super::super::verdict::Cause;
-use super::{ReplyContext, denied, lag, owned_id, trouble};
+use super::super::writes::LastWrite;
+use super::{denied, lag, owned_id, trouble};
 
 #[allow(clippy::too_many_arguments)] // each is one fact about one answer; a struct would only rename them
 pub(super) fn found(

@@ -1,15 +1,18 @@
 //! What a session takes from the answer to its request.
 
-use super::super::apply_reply::{Reply, ReplyContext, apply_reply};
+use super::super::apply_reply::apply_reply;
 use super::super::crd::Crd;
-use super::super::ids::{Mono, Uid};
+use super::super::ids::{KeyMark, Mono, Uid};
 use super::super::object::Guard;
-use super::super::refusal::{Refusal, Refused, accepted, is_refusal, managers_seen, put_on, refused, told};
-use super::super::report::StatusUpdate;
-use super::super::situation::KubeStep;
-use super::super::sync_object::{claimed, not_claimed, not_released, released};
-use super::super::workspace::{KeyMark, proven_by};
-use super::{End, Event, Flight, Misuse, Records, Request, Session, Ticket, What, is_recent};
+use super::super::own_patches::{claimed, not_claimed, not_released, released};
+use super::super::refusal::{Refusal, Refused};
+use super::super::refusal::{accepted, is_refusal, managers_seen, put_on, refused, told};
+use super::super::reply::{Reply, ReplyContext};
+use super::super::status_update::StatusUpdate;
+use super::super::step::KubeStep;
+use super::super::workspace::proven_by;
+use super::protocol::{End, Event, Flight, Misuse, Request, Ticket, What};
+use super::{Records, Session, is_recent};
 
 /// What Kubernetes answers.
 pub enum KubeReply<'a> {
