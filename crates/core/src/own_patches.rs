@@ -1,4 +1,5 @@
-//! What a process remembers of its own claims and releases: before they are sent, and once it is known what became of them.
+//! What a process remembers of its own claims and releases: before they are sent, and once it is known
+//! what became of them. It sends nothing.
 
 use super::claim::Claim;
 use super::ids::{Mono, Uid};

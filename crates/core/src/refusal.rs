@@ -1,5 +1,5 @@
-//! What Kubernetes refuses (R25): a claim, status or release that the API server does not take. Says how long such a write is left alone, and
-//! what does not count as a refusal. How it reads is [`message`](super::message)'s business.
+//! What Kubernetes refuses (R25): a claim, status or release that the API server does not take, and how long it is left alone. What counts as a
+//! refusal, `answers` says; how it reads is [`message`](super::message)'s business.
 
 mod answers;
 

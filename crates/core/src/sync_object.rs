@@ -66,6 +66,13 @@ fn rejudge(object: &Object, object_state: &mut ObjectState, policy: &Policy) {
     }
 }
 
+/// True if whatever any process but this one sent for an object is over, and every replica shows it. An object that is being deleted
+/// sends no create and no update, so what it sent is older than its deletion.
+fn is_long_over(object: &Object, policy: &Policy) -> bool {
+    let over = policy.attempt.saturating_add(policy.window).saturating_add(SLACK_MS);
+    object.phase == Phase::Deleting && object.leaving_for >= over
+}
+
 /// Accounts for what another process may have sent for this object, and may still have on its way.
 fn assume_peer_writes(
     object: &Object,
@@ -76,7 +83,7 @@ fn assume_peer_writes(
 ) {
     let (held, claimed) = (object.held().is_some(), object.claim.own().is_some());
     let first = !std::mem::replace(&mut object_state.seen_before, true);
-    let long_over = policy.is_long_over(object);
+    let long_over = is_long_over(object, policy);
     let doubt = |over, create| {
         if long_over { UnknownOutcome::long_over(create) } else { UnknownOutcome::new(over, false, create) }
     };
@@ -245,14 +252,5 @@ pub fn left_behind(uid: &Uid, id: &IdentityId, known: &Knowledge, window: u64) -
         Some(Seen::Absent { of, .. }) if of.as_ref() == Some(id) => LeftBehind::Nothing,
         _ if known.doubt().is_some() => LeftBehind::Perhaps,
         _ => LeftBehind::Identity,
-    }
-}
-
-impl Policy {
-    /// True if whatever any process but this one sent for an object is over, and every replica shows it. An object that is being deleted
-    /// sends no create and no update, so what it sent is older than its deletion.
-    pub fn is_long_over(&self, object: &Object) -> bool {
-        let over = self.attempt.saturating_add(self.window).saturating_add(SLACK_MS);
-        object.phase == Phase::Deleting && object.leaving_for >= over
     }
 }

@@ -1,7 +1,7 @@
 //! What to do next: one request, or none. Total and pure.
 //!
-//! This file holds the order of the questions and what all answers share; [`establish`] makes an object own an
-//! identity, [`maintain`] keeps that identity equal to the spec, [`deleting`] lets it go, and [`unwritten`] stands in for what Kubernetes refuses;
+//! This file holds the order of the questions; [`questions`] and [`answers`] have what several decisions share; [`establish`] makes an object own
+//! an identity, [`maintain`] keeps that identity equal to the spec, [`deleting`] lets it go, and [`unwritten`] stands in for what Kubernetes refuses;
 //! [`overdue()`] says what the status tells while work waits.
 
 mod answers;

@@ -1,5 +1,5 @@
 //! What Kubernetes answered to a write, taken into what is remembered of the object: what is refused, what counts as taken, and which claim does
-//! not stay on.
+//! not stay on. It decides nothing.
 
 use super::super::backoff::{self, CORRECTIONS, HOUR_MS};
 use super::super::cause::Cause;

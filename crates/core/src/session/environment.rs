@@ -8,15 +8,7 @@ use super::super::situation::{OwnershipGate, Situation};
 use super::super::step::{KubeStep, Step};
 use super::super::witness::Witness;
 use super::super::workspace::Gate;
-
-/// What may be done beside looking at what is in memory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Need {
-    /// Requests to Kubernetes.
-    Writes,
-    /// The same, and a call to Unkey; also for the look that a call follows.
-    Call,
-}
+use super::protocol::Need;
 
 /// The world around a session at one moment.
 pub trait Environment {

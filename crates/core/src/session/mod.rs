@@ -2,7 +2,7 @@
 //!
 //! A performer (the controller, the simulation, the model checker) asks [`Session::next`] for a step, performs it, and hands the answer
 //! back. The session reads no clock and makes no request. It is plain data: whoever drops it in the middle of a write leaves an unknown outcome,
-//! because [`Session::sent`] notes a call in [`Knowledge`], and a claim or a release in [`ObjectState`], before it is on the wire.
+//! because [`Session::sent`] notes a call in [`Knowledge`], and a claim or a release in [`ObjectState`](super::ObjectState), before it is on the wire.
 //!
 //! | step | the performer then calls |
 //! |---|---|
@@ -17,8 +17,10 @@
 mod answers;
 mod environment;
 mod protocol;
+mod replies;
 #[cfg(feature = "testing")]
 mod testing;
+mod think;
 mod waiting;
 
 use std::sync::Arc;
@@ -29,32 +31,21 @@ use super::crd::Crd;
 use super::ids::{KeyMark, Mono, Uid};
 use super::knowledge::Knowledge;
 use super::object::{Object, Phase};
-use super::object_state::ObjectState;
 use super::own_patches::{claiming, releasing};
 use super::policy::{LOOK_MS, Policy};
 use super::refusal::{Refused, concluded};
-use super::situation::Situation;
 use super::step::{KubeStep, Step};
-use super::sync_object::sync_object;
 
-pub use self::answers::{KubeReply, Learned, Moment, ObjectView};
+pub use self::environment::Environment;
 use self::environment::permit_for;
-pub use self::environment::{Environment, Need};
-pub use self::protocol::{End, Event, Misuse, Next, Ticket};
+pub use self::protocol::{End, Event, Misuse, Need, Next, Records, Ticket};
 use self::protocol::{Flight, Request, What};
+pub use self::replies::{KubeReply, Learned, Moment, ObjectView};
+use self::think::think;
 pub use self::waiting::waiting;
 
 /// A session makes a handful of requests; more than this mean that somebody edits the object all the time.
 const MAX_REQUESTS: u32 = 64;
-
-/// What outlives a session, in the claim index: each change is written through at once.
-#[derive(Debug)]
-pub struct Records<'a> {
-    /// What is known of the externalId in Unkey.
-    pub known: &'a mut Knowledge,
-    /// What is remembered of the object.
-    pub object_state: &'a mut ObjectState,
-}
 
 /// One reconcile of one object. See the module.
 #[derive(Clone, Debug)]
@@ -290,32 +281,4 @@ impl Session {
 
 fn is_recent(asked: Mono, now: Mono) -> bool {
     now <= asked.after(LOOK_MS)
-}
-
-/// Takes in what is seen, and decides.
-fn think(
-    object: &Object,
-    memory: &mut Records<'_>,
-    env: &mut impl Environment,
-    policy: &Policy,
-    crd: Crd,
-    now: Mono,
-) -> Step {
-    let witness = env.witness();
-    memory.known.hear_witness(&witness, policy.window, object.is_leaving());
-    sync_object(object, memory.known, memory.object_state, policy, now);
-    let gate = env.gate(object.held().map(|held| &held.credential));
-    let situation = Situation {
-        object,
-        role: env.role(),
-        known: memory.known,
-        object_state: memory.object_state,
-        gate: &gate,
-        witness: &witness,
-        crd,
-        ownership_gate: env.ownership_gate(),
-        policy,
-        now,
-    };
-    env.decide(&situation)
 }

@@ -1,12 +1,31 @@
 //! What a session says to its performer, and how far its request has come.
 
 use super::super::call::Call;
+use super::super::knowledge::Knowledge;
 use super::super::note::EventNote;
 use super::super::object::Object;
+use super::super::object_state::ObjectState;
 use super::super::refusal::Refusal;
 use super::super::status_update::StatusUpdate;
 use super::super::step::{KubeStep, Wake};
-use super::environment::Need;
+
+/// What outlives a session, in the claim index: each change is written through at once.
+#[derive(Debug)]
+pub struct Records<'a> {
+    /// What is known of the externalId in Unkey.
+    pub known: &'a mut Knowledge,
+    /// What is remembered of the object.
+    pub object_state: &'a mut ObjectState,
+}
+
+/// What may be done beside looking at what is in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Need {
+    /// Requests to Kubernetes.
+    Writes,
+    /// The same, and a call to Unkey; also for the look that a call follows.
+    Call,
+}
 
 /// What to do next.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -9,7 +9,8 @@ use super::super::policy::Policy;
 use super::super::situation::Situation;
 use super::super::status_update::StatusUpdate;
 use super::super::sync_object::sync_object;
-use super::{Environment, Records};
+use super::environment::Environment;
+use super::protocol::Records;
 
 /// The status of `object` if its work has waited for long; `None`: it has nothing to say. `memory` is that of the object, copied: what is taken in
 /// from the object is taken in by a session. `holds_up`: why no call is answered under the root key, if none is.
