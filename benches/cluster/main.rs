@@ -13,7 +13,7 @@
 //! | `play` | the same load on operator or floor, watched from outside |
 //! | `load`, `floor`, `operator` | who acts: users, the bare loop, the operator |
 //! | `watch`, `cost`, `process` | who looks: a watch of its own, the audit log and Unkey's counts, `/proc` |
-//! | `stage`, `unkey` | what it plays on |
+//! | `stage`, `unkey`, `program` | what it plays on, and what is measured |
 //! | `bench`, `report` | the run, and what it found |
 //!
 //! Linux only, by `/proc`.
@@ -28,6 +28,7 @@ mod operator;
 mod plan;
 mod play;
 mod process;
+mod program;
 mod report;
 mod rows;
 mod stage;

@@ -9,14 +9,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::process::{self, Usage};
+use crate::program::{PROGRAM, UNBOUNDED};
 use crate::stage::Scene;
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_unkey-operator");
 /// What the audit log knows it by.
 pub const AGENT: &str = "unkey-operator/";
 const POLL: Duration = Duration::from_millis(10);
-/// Its own limit, by the flag.
-const UNBOUNDED: (&str, &str) = ("--max-requests-per-second", "0");
 
 /// Two may run at a time, each with a log of its own.
 static STARTED: AtomicUsize = AtomicUsize::new(0);
@@ -34,17 +32,6 @@ impl fmt::Display for Pace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(if *self == Self::Unbounded { "" } else { ", defaults" })
     }
-}
-
-/// Whether this operator can be told to go as fast as it can.
-pub fn can_be_unbounded() -> bool {
-    let help = Command::new(PROGRAM).args(["run", "--help"]).output().expect("the operator's help");
-    String::from_utf8_lossy(&help.stdout).contains(UNBOUNDED.0)
-}
-
-/// What it calls itself.
-pub fn version() -> String {
-    process::says(Command::new(PROGRAM).arg("version"))
 }
 
 /// A running operator.

@@ -19,8 +19,8 @@ use tempfile::TempDir;
 use unkey_operator::api::{CRD_NAME, GROUP, PLURAL, VERSION, crd};
 
 use crate::object::Object;
-use crate::operator;
 use crate::process;
+use crate::program;
 use crate::unkey::{Unkey, Workspace};
 
 /// Everything that runs beside the operator.
@@ -37,7 +37,7 @@ impl Stage {
         let options = Options { audit: true, ..Options::default() };
         let plane = ControlPlane::start(options).await.unwrap_or_else(|error| panic!("{error}"));
         let files = TempDir::new().expect("a temporary folder");
-        let can_be_unbounded = operator::can_be_unbounded();
+        let can_be_unbounded = program::can_be_unbounded();
         let stage = Self { plane, unkey: Unkey::start(), files, scenes: AtomicUsize::new(0), can_be_unbounded };
         stage.install_crd().await;
         Arc::new(stage)
@@ -98,7 +98,7 @@ impl Stage {
         let etcd = self.plane.kubectl().map(|kubectl| kubectl.with_file_name("etcd"));
         let repository = env!("CARGO_MANIFEST_DIR");
         json!({
-            "operator": operator::version(),
+            "operator": program::version(),
             "commit": process::says(Command::new("git").args(["-C", repository, "describe", "--always", "--dirty"])),
             "rustc": process::says(Command::new("rustc").arg("--version")),
             "kubeApiserver": server,

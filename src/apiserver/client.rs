@@ -14,11 +14,11 @@ use kube::client::{Body, ConfigExt as _};
 use tower::util::BoxCloneService;
 use tower::{BoxError, ServiceBuilder, ServiceExt as _, service_fn};
 
-use super::SetupError;
 use super::connection::{Connections, SILENCE, Silent, WRITE_SILENCE};
 use super::connector::connector;
 use super::credentials::{Credentials, Current};
 use super::listing::{self, UntilListed};
+use super::setup_error::SetupError;
 use super::time::ServerTime;
 use crate::transport;
 

@@ -18,7 +18,8 @@ use tower::util::BoxCloneSyncService;
 use tower::{BoxError, ServiceExt as _, service_fn};
 
 use super::connection::Connections;
-use super::{SetupError, proxy, tls};
+use super::setup_error::SetupError;
+use super::{proxy, tls};
 
 /// Connecting takes a fraction of a second or fails: name, TCP, proxy and TLS.
 const CONNECT: Duration = Duration::from_secs(10);

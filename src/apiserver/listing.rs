@@ -9,8 +9,10 @@ use std::task::{Context, Poll, ready};
 use http::{Request, Uri};
 use hyper::body::{Body, Bytes, Frame};
 
-use super::WATCH_SECONDS;
-
+/// A watch ends after so many seconds, by the API server's hand, and begins anew where it ended. So there is never
+/// silence for longer on a connection that lives, well below [`SILENCE`](super::SILENCE); and what is asked for that is four requests a minute.
+/// A bookmark may come before, but only if any object has changed since the last one.
+pub const WATCH_SECONDS: u32 = 16;
 /// As long as a watch lasts that nobody limits.
 const LISTING_SECONDS: u32 = 290;
 /// How a line begins that tells of no object. No user can write one.

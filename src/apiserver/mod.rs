@@ -7,6 +7,7 @@
 //! | `plugin`, `credentials` | as whom: runs an exec plugin, and again when what it gave is refused |
 //! | `connection`, `tls`, `connector` | from TCP to TLS; gives up what is silent |
 //! | `client`, `listing` | sends requests by all this; gives a watch that lists its time |
+//! | `setup_error` | why no client can be made |
 //! | `time` | what time it is there |
 //! | `trouble` | names the cause of a failure |
 
@@ -18,6 +19,7 @@ mod credentials;
 mod listing;
 mod plugin;
 mod proxy;
+mod setup_error;
 mod time;
 mod tls;
 mod trouble;
@@ -31,32 +33,12 @@ pub use self::config::{ConfigError, config};
 use self::connection::Connections;
 pub use self::connection::{SILENCE, Silent, WRITE_SILENCE};
 use self::credentials::Credentials;
+pub use self::listing::WATCH_SECONDS;
 pub use self::plugin::PluginError;
 pub use self::proxy::ProxyError;
+pub use self::setup_error::SetupError;
 pub use self::time::ServerTime;
 pub use self::trouble::unreached;
-
-/// A watch ends after so many seconds, by the API server's hand, and begins anew where it ended. So there is never
-/// silence for longer on a connection that lives, well below [`SILENCE`]; and what is asked for that is four requests a minute. A bookmark may come
-/// before, but only if any object has changed since the last one.
-pub const WATCH_SECONDS: u32 = 16;
-
-/// Why no client can be made.
-#[derive(Debug, thiserror::Error)]
-pub enum SetupError {
-    /// The exec plugin of the kubeconfig gives no credential.
-    #[error(transparent)]
-    Plugin(#[from] PluginError),
-    /// The kubeconfig's `tls-server-name` is no name.
-    #[error("the tls-server-name of the kubeconfig is not the name of a server")]
-    ServerName,
-    /// User and password of the proxy cannot be sent.
-    #[error("the user or password in the proxy's URL cannot be sent")]
-    ProxyUser,
-    /// Certificates or headers that cannot be used.
-    #[error("{0}")]
-    Client(#[source] kube::Error),
-}
 
 /// The way to one API server, from which clients are made.
 pub struct Access {

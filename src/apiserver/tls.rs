@@ -9,7 +9,7 @@ use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, SignatureScheme};
 
-use super::SetupError;
+use super::setup_error::SetupError;
 
 /// `connector` with TLS on top, for those who speak HTTP/1.1.
 pub(super) fn on_top_of<C>(connector: C, config: &kube::Config) -> Result<HttpsConnector<C>, SetupError> {

@@ -2,6 +2,7 @@
 //! exit code 2.
 
 mod crd;
+mod failure;
 mod release;
 mod run;
 
@@ -50,12 +51,6 @@ pub fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
     }
-}
-
-/// Tells why a command failed; `is_usage`: what the user gave is wrong, and not the world.
-fn failed(error: &dyn std::fmt::Display, is_usage: bool) -> ExitCode {
-    eprintln!("unkey-operator: {error}");
-    ExitCode::from(if is_usage { 2 } else { 1 })
 }
 
 /// What clap says in paragraphs, in one sentence, and where to read on.

@@ -93,7 +93,7 @@ pub(super) fn main(args: ReleaseArgs) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::Runtime);
     match runtime.and_then(|runtime| runtime.block_on(release(args))) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => super::failed(&error, error.is_usage()),
+        Err(error) => super::failure::failed(&error, error.is_usage()),
     }
 }
 

@@ -137,7 +137,7 @@ pub(super) fn main(args: RunArgs) -> ExitCode {
     runtime.shutdown_background();
     match result {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => super::failed(&error, error.is_usage()),
+        Err(error) => super::failure::failed(&error, error.is_usage()),
     }
 }
 

@@ -1,10 +1,14 @@
 //! Logs and metrics. Labels are closed sets, logs carry no secret and no content of an identity.
 
+mod families;
 mod labels;
 mod log;
 mod log_once;
 mod metrics;
+mod objects;
 mod queues;
+mod reconciles;
+mod requests;
 mod scans;
 mod watches;
 

@@ -9,7 +9,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
-use super::metrics::{ByOperation, Word, registered};
+use super::families::{ByOperation, Word, registered};
 use crate::unkey::{LimiterSnapshot, Operation};
 
 /// Queues and budget.

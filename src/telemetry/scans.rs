@@ -8,9 +8,8 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
 
-use super::Metrics;
+use super::families::{ByResult, Word, counters, registered};
 use super::labels::ScanEnd;
-use super::metrics::{ByResult, Word, counters, registered};
 use crate::domain::drift_scan::Finding;
 
 /// What the scans did.
@@ -55,40 +54,32 @@ impl Scans {
         registry.register_with_unit("scan_interval", help, Unit::Seconds, every.clone());
         Self { by_result, pages, findings, last, took, recorded, missing, withheld, every }
     }
-}
 
-impl Metrics {
-    /// From now on there is a scan so often; zero: none.
-    pub fn scans_every(&self, interval: Duration) {
-        self.scans().every.set(interval.as_secs_f64());
+    pub(super) fn begin(&self, every: Duration) {
+        self.every.set(every.as_secs_f64());
     }
 
-    /// A scan ended.
-    pub fn scanned(&self, end: ScanEnd) {
-        self.scans().by_result.get_or_create(&ByResult { result: Word(end.as_str()) }).inc();
+    pub(super) fn ended(&self, end: ScanEnd) {
+        self.by_result.get_or_create(&ByResult { result: Word(end.as_str()) }).inc();
     }
 
-    /// It looked at all there was; `now` is Unix time.
-    pub fn scan_completed(&self, now: i64, took: Duration) {
-        self.scans().last.set(now);
-        self.scans().took.set(took.as_secs_f64());
+    pub(super) fn completed(&self, now: i64, took: Duration) {
+        self.last.set(now);
+        self.took.set(took.as_secs_f64());
     }
 
-    /// A page was listed.
-    pub fn scan_page(&self) {
-        self.scans().pages.inc();
+    pub(super) fn page(&self) {
+        self.pages.inc();
     }
 
-    /// A difference was found.
-    pub fn scan_found(&self, finding: Finding) {
-        self.scans().findings.get_or_create(&ByFinding { finding: Word(finding.as_str()) }).inc();
+    pub(super) fn found(&self, finding: Finding) {
+        self.findings.get_or_create(&ByFinding { finding: Word(finding.as_str()) }).inc();
     }
 
-    /// What a conclusive scan saw of the recorded identities: it asked for all, and had a witness for what it missed.
-    pub fn scan_saw(&self, recorded: usize, missing: usize, withheld: bool) {
+    pub(super) fn saw(&self, recorded: usize, missing: usize, withheld: bool) {
         let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
-        self.scans().recorded.set(count(recorded));
-        self.scans().missing.set(count(missing));
-        self.scans().withheld.set(i64::from(withheld));
+        self.recorded.set(count(recorded));
+        self.missing.set(count(missing));
+        self.withheld.set(i64::from(withheld));
     }
 }

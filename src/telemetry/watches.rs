@@ -5,8 +5,8 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
+use super::families::{Word, registered};
 use super::labels::WatchState;
-use super::metrics::{Word, registered};
 
 /// How the watches stand.
 pub(super) struct Watches {

@@ -1,10 +1,11 @@
-//! What the repository promises about itself: generated files are fresh, layers point one way, nothing is left undone, what makes a
-//! release is fit for it, and the program says in one sentence why it does not start.
+//! What the repository promises about itself: generated files are fresh, dependencies between files and folders point one way, nothing is
+//! left undone, what makes a release is fit for it, and the program says in one sentence why it does not start.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)] // a failed step of a test ends the test
 
+mod circles;
 mod cli;
-mod layers;
-mod paths;
+mod imports;
+mod modules;
 mod release;
 mod scenarios;
 mod tree;

@@ -1,6 +1,6 @@
 //! How long to wait after a failure (R13). Times in milliseconds; randomness comes in as an argument.
 
-use super::verdict::Cause;
+use super::cause::Cause;
 
 /// First step of the usual backoff.
 const FIRST_MS: u64 = 1_000;
@@ -8,6 +8,8 @@ const FIRST_MS: u64 = 1_000;
 const FIRST_CREDENTIAL_MS: u64 = 30_000;
 /// Between tries of what does not converge (R16).
 pub const HOUR_MS: u64 = 3_600_000;
+/// So many times a difference is set right before it is left alone.
+pub(super) const CORRECTIONS: u32 = 3;
 /// No other wait is longer.
 pub const MAX_MS: u64 = 300_000;
 

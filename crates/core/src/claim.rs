@@ -6,6 +6,9 @@
 use super::content::ContentHash;
 use super::ids::{IdentityId, Uid};
 
+/// What the API server allows all annotations of an object together: keys and values, in bytes.
+pub const MAX_ANNOTATION_BYTES: usize = 256 * 1024;
+
 /// A claim of this very object.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Claim {

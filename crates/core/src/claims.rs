@@ -4,7 +4,8 @@
 
 use super::ids::{IdentityId, Mono, Uid};
 use super::knowledge::Knowledge;
-use super::ownership::{Claimant, Role, owner, role};
+use super::ownership::{Claimant, Role};
+use super::ownership::{owner, role};
 use super::workspace::Workspace;
 
 /// Where a version of an object comes from.

@@ -10,6 +10,10 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
+/// The fields by their names in the spec.
+pub(super) const META: &str = "meta";
+pub(super) const RATELIMITS: &str = "ratelimits";
+
 /// Prefix of the hashes this version writes. A hash with another prefix is "unknown": it equals nothing.
 const HASH_VERSION: &str = "v1:";
 

@@ -4,9 +4,8 @@
 //! its deletionTimestamp. One that is not there is not believed at first sight: a second read, a consistency window later, has to agree. A first read
 //! that is long past agrees with none: whoever made it may never have come back, and two wrong answers hours apart prove nothing.
 
-use std::hash::{Hash, Hasher};
-
 use super::ids::Mono;
+use std::hash::{Hash, Hasher};
 
 /// A first look counts for so many windows, and for no less than this: the second one waits for its turn as any other request does.
 const COUNTS_WINDOWS: u64 = 4;

@@ -5,18 +5,17 @@
 
 use std::collections::BTreeMap;
 
+use super::cause::Cause;
 use super::content::Content;
 use super::desired::Desired;
-use super::ids::{IdentityId, Mono};
+use super::ids::{IdentityId, KeyMark, Mono};
 use super::knowledge::{Knowledge, Seen};
 use super::object::{Object, Phase};
 use super::object_state::ObjectState;
 use super::ownership::Role;
-use super::report::{OwnedIdentity, Record};
-use super::situation::Policy;
+use super::policy::Policy;
+use super::prior_status::{OwnedIdentity, Record};
 use super::takeover;
-use super::verdict::Cause;
-use super::workspace::KeyMark;
 use unkey_operator_api::{AdoptionPolicy, Reason};
 
 /// A scan that misses more identities than this, and more than a tenth of those recorded, takes none of them for gone.

@@ -3,13 +3,9 @@
 //! "Not known" is not "not managed": a field whose update went unanswered, or whose hash another version wrote, stays managed and is
 //! simply sent again. Only a field that is not managed is looked at before it is written.
 
-use super::content::{Applied, FieldHash};
+use super::content::{Applied, FieldHash, META, RATELIMITS};
 use super::desired::Desired;
 use unkey_operator_api::AppliedHashes;
-
-/// The fields by their names in the spec.
-pub(super) const META: &str = "meta";
-pub(super) const RATELIMITS: &str = "ratelimits";
 
 /// What is known of one field.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]

@@ -2,39 +2,19 @@
 //! and so is what Unkey answers with a 5xx each time. Two operators that disagree, or a server that does not keep what it
 //! accepts, would otherwise be written to for ever.
 
-use super::backoff;
+use super::backoff::{self, CORRECTIONS};
+use super::cause::Cause;
 use super::content::Applied;
+use super::correction_limit::CorrectionLimit;
 use super::ids::Mono;
 use super::knowledge::Seen;
 use super::object::Object;
 use super::object_state::{FailureState, ObjectState};
-use super::situation::Policy;
-use super::verdict::Cause;
+use super::policy::Policy;
 use unkey_operator_api::{Reason, StatusCause};
 
-/// So many times a difference is set right before it is left alone.
-pub(super) const CORRECTIONS: u32 = 3;
 /// So many 5xx in a row on one object are held against its content.
 pub(super) const BROKEN: u32 = 5;
-
-/// A difference that comes back after it was set right.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CorrectionLimit {
-    /// The generation that is fought for.
-    pub generation: i64,
-    /// What stands in Unkey each time, of the managed fields; `None`: known only from a status, which does not say.
-    pub found: Option<Applied>,
-    /// How often it was set right.
-    pub corrections: u32,
-    /// When it was last set right.
-    pub last: Mono,
-}
-
-impl CorrectionLimit {
-    fn is_about(&self, object: &Object, found: &Applied) -> bool {
-        self.generation == object.generation && self.found.as_ref().is_none_or(|before| before == found)
-    }
-}
 
 /// What Unkey holds of the managed fields of the recorded identity.
 fn held_there(object: &Object, seen: &Seen) -> Option<Applied> {

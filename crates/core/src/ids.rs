@@ -42,6 +42,9 @@ name!(
     IdentityId
 );
 
+/// Fingerprint of the root key under which an id was recorded; `None`: the status does not say.
+pub type KeyMark = Option<String>;
+
 /// Namespace and name of an object.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ObjectKey {

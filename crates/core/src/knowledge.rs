@@ -5,13 +5,13 @@
 //! absence, equality or difference only if it began a whole consistency window after the last moment at which one of
 //! our writes could have taken effect. Such a read is called *settled*.
 
-use std::collections::BTreeSet;
-
 use super::content::{Applied, Content};
 use super::fields::Fields;
 use super::ids::{Confirmed, IdentityId, Mono, Uid};
 use super::object::Object;
-use super::witness::{Testimony, Witness};
+use super::writes::{Evidence, InFlight, LastWrite, UncertainFields, UnknownOutcome, Write};
+
+mod absence;
 
 /// All of it. One per externalId (and root key); shared by every object that names it, one after the other.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -40,129 +40,6 @@ pub struct Knowledge {
     pub unwitnessed: Option<Mono>,
     /// The same, if it counts for an object that stays and not for one that is leaving (R19), with what it has settled.
     pub tentative: Option<(Mono, Option<UnknownOutcome>)>,
-}
-
-/// From when on a read may count, but for the consistency window.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Evidence {
-    /// Whatever was sent took effect, or never will, longer than a consistency window ago: a read counts whenever it begins.
-    LongSince,
-    /// From this moment.
-    Since(Mono),
-}
-
-impl Default for Evidence {
-    /// Since this process acts.
-    fn default() -> Self {
-        Self::Since(Mono::ZERO)
-    }
-}
-
-/// A kind of write.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Write {
-    /// createIdentity
-    Create,
-    /// updateIdentity
-    Update,
-    /// deleteIdentity
-    Delete,
-}
-
-/// What this process last wrote, and for whom.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub enum LastWrite {
-    /// Nothing that matters any more.
-    #[default]
-    None,
-    /// A create was accepted. `noted`: the status has it.
-    Created {
-        /// The object it was for.
-        uid: Uid,
-        /// The new identity.
-        identity: Confirmed,
-        /// Hashes of the managed fields it holds.
-        applied: Applied,
-        /// Fingerprint of the root key that made it.
-        credential: Option<String>,
-        /// The status of the object shows it.
-        noted: bool,
-    },
-    /// An update was accepted.
-    Updated {
-        /// The object it was for.
-        uid: Uid,
-        /// The identity.
-        identity: Confirmed,
-        /// Hashes of the fields that were sent.
-        applied: Applied,
-        /// The generation that the status spoke of when the first of those fields was sent.
-        told: i64,
-        /// The status of the object shows it.
-        noted: bool,
-    },
-    /// A delete was accepted.
-    Deleted {
-        /// The object it was for.
-        uid: Uid,
-        /// The identity that is gone.
-        identity: Confirmed,
-    },
-    /// A create was refused because an identity of that externalId exists.
-    Exists {
-        /// The object it was for.
-        uid: Uid,
-    },
-}
-
-impl LastWrite {
-    /// The object that it was for is `uid`.
-    pub fn is_for(&self, uid: &Uid) -> bool {
-        match self {
-            Self::None => false,
-            Self::Created { uid: of, .. }
-            | Self::Updated { uid: of, .. }
-            | Self::Deleted { uid: of, .. }
-            | Self::Exists { uid: of } => of == uid,
-        }
-    }
-}
-
-/// Writes whose outcome is unknown, taken together.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct UnknownOutcome {
-    /// When the last of them is surely over.
-    pub over: Evidence,
-    /// All of them were answered (a 5xx of Unkey): nothing is on its way any more, and the next accepted write settles it.
-    pub ended: bool,
-    /// The objects for which one of them was a create: what is found may be their own. An externalId can have several lives.
-    pub creates: BTreeSet<Uid>,
-}
-
-/// Fields that an update may have changed. The next accepted update that sends a field settles it, as does a settled read.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct UncertainFields {
-    /// The object it was for.
-    pub uid: Uid,
-    /// Meta was sent.
-    pub meta: bool,
-    /// Rate limits were sent.
-    pub limits: bool,
-}
-
-/// A write that was begun.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct InFlight {
-    /// The object it is for.
-    pub uid: Uid,
-    /// What is sent.
-    pub what: Write,
-    /// When it is over at the latest.
-    pub deadline: Mono,
-    /// The fields that an update sends.
-    pub fields: Option<UncertainFields>,
-    /// What [`ObjectState::sent`](super::object_state::ObjectState::sent) was before: a definite refusal restores it.
-    pub sent_before: bool,
 }
 
 /// What a read found under our externalId.
@@ -194,24 +71,6 @@ pub enum Seen {
         /// When the read began.
         begun: Mono,
     },
-}
-
-impl UnknownOutcome {
-    /// About one write; `create`: the object, if it was a create.
-    pub fn new(over: Mono, ended: bool, create: Option<Uid>) -> Self {
-        Self { over: Evidence::Since(over), ended, creates: create.into_iter().collect() }
-    }
-
-    /// About one write that is long over: what it has done is there to be seen.
-    pub fn long_over(create: Option<Uid>) -> Self {
-        Self { over: Evidence::LongSince, ..Self::new(Mono::ZERO, false, create) }
-    }
-
-    /// Both doubts at once.
-    fn and(mut self, other: Self) -> Self {
-        self.creates.extend(other.creates);
-        Self { over: self.over.max(other.over), ended: self.ended && other.ended, creates: self.creates }
-    }
 }
 
 impl Knowledge {
@@ -299,52 +158,6 @@ impl Knowledge {
             _ => (accepted.clone(), told),
         };
         LastWrite::Updated { uid, identity: identity.clone(), applied, told, noted: false }
-    }
-
-    /// A read that was answered now found nothing, and waits for its witness.
-    pub fn saw_nothing(&mut self, absent: Seen, now: Mono) {
-        self.seen = absent;
-        (self.unwitnessed, self.tentative) = (Some(now), None);
-    }
-
-    /// Takes in what is known of the witness: a read that found nothing counts from now on, or has to be made again (R19). `leaving`: for an
-    /// object that is being deleted, or gone.
-    pub fn hear_witness(&mut self, witness: &Witness, window: u64, leaving: bool) {
-        if leaving && let Some(ended) = self.take_back_tentative() {
-            self.unwitnessed.get_or_insert(ended);
-        }
-        let Some(ended) = self.unwitnessed else { return };
-        let testimony = witness.of(leaving).testimony(ended);
-        match testimony {
-            Testimony::None => {}
-            Testimony::Counts | Testimony::CountsForStaying => {
-                self.unwitnessed = None;
-                let settles = matches!(self.settled(window), Some(Seen::Absent { .. }));
-                let doubt = if settles { self.settle() } else { None };
-                let for_all = witness.of(true).testimony(ended) == Testimony::Counts;
-                self.tentative = (!for_all).then_some((ended, doubt));
-            }
-            Testimony::Void => {
-                self.unwitnessed = None;
-                if matches!(self.seen, Seen::Absent { .. }) {
-                    self.seen = Seen::Nothing;
-                }
-            }
-        }
-    }
-
-    /// What was only settled for an object that stays is in doubt again. Returns when that read was answered.
-    pub fn take_back_tentative(&mut self) -> Option<Mono> {
-        let (ended, doubt) = self.tentative.take()?;
-        if let Some(doubt) = doubt {
-            self.add_doubt(doubt);
-        }
-        Some(ended)
-    }
-
-    /// True if the last read found nothing and no witness has shown that this counts.
-    pub fn lacks_witness(&self) -> bool {
-        self.unwitnessed.is_some() && matches!(self.seen, Seen::Absent { .. })
     }
 
     /// What a create for `uid` has made, or may have made, stays in Unkey: its object was let go so.

@@ -7,9 +7,12 @@
 
 mod apply_reply;
 pub mod backoff;
+mod call;
+mod cause;
 mod claim;
 mod claims;
 mod content;
+mod correction_limit;
 mod crd;
 mod decide;
 mod desired;
@@ -24,53 +27,70 @@ mod message;
 mod note;
 mod object;
 mod object_state;
+mod own_patches;
 mod ownership;
 mod permission;
+mod policy;
+mod prior_status;
 mod progress;
 mod refusal;
-mod report;
+mod release_proof;
+mod reply;
 pub mod session;
+mod shown;
 mod situation;
+mod spec;
+mod status_update;
+mod step;
+mod stripped;
 mod sync_object;
 mod takeover;
 mod verdict;
 mod witness;
 mod workspace;
+mod writes;
 
-pub use apply_reply::{Effect, Fault, Reply, ReplyContext, apply_reply, begin, begin_reconcile};
-pub use claim::{Claim, ClaimState};
+pub use apply_reply::{apply_reply, begin, begin_reconcile};
+pub use call::{Call, Patch, Purpose};
+pub use cause::{Cause, Left};
+pub use claim::{Claim, ClaimState, MAX_ANNOTATION_BYTES};
 pub use claims::{Claims, Entry as ClaimEntry, Forgets, Source, Taken};
 pub use content::{Applied, Content, ContentHash, FieldHash, Limit, Limits, Meta};
+pub use correction_limit::CorrectionLimit;
 pub use crd::{Crd, CrdMemory, CrdSight};
 pub use decide::{decide, overdue};
-pub use desired::{Desired, MAX_DEPTH, MAX_KEY_BYTES, MAX_META_BYTES, Spec, SpecError, depth};
+pub use desired::{Desired, MAX_DEPTH, MAX_KEY_BYTES, MAX_META_BYTES, SpecError};
 pub use fields::{Field, Fields};
-pub use fight::CorrectionLimit;
-pub use ids::{Confirmed, ExternalId, IdentityId, Mono, ObjectKey, Uid};
-pub use knowledge::{Evidence, InFlight, Knowledge, LastWrite, Seen, UncertainFields, UnknownOutcome, Write};
+pub use ids::{Confirmed, ExternalId, IdentityId, KeyMark, Mono, ObjectKey, Uid};
+pub use knowledge::{Knowledge, Seen};
 pub use losses::{Losses, lossless};
 pub use note::EventNote;
-pub use object::{Controls, Crowd, Guard, Object, Phase, ReconcileRequest};
+pub use object::{Crowd, Guard, Object, Phase, ReconcileRequest};
 pub use object_state::{FailureState, ObjectState, Unfound};
+pub use own_patches::{claimed, claiming, not_claimed, not_released, released, releasing};
 pub use ownership::{Claimant, Role, owner, role};
 pub use permission::Operation;
+pub use policy::{LOOK_MS, Policy};
+pub use prior_status::{OwnedIdentity, PriorStatus, Record};
 pub use progress::Progress;
 pub use refusal::{
-    KubeWrite, MAX_ANNOTATION_BYTES, Refusal, Refusals, Refused, Stripped, Stripper, accepted, concluded,
-    definition_changed, is_refusal, managers_seen, put_on, refused, told,
+    KubeWrite, Refusal, Refusals, Refused, accepted, concluded, definition_changed, is_refusal, managers_seen, put_on,
+    refused, told,
 };
-pub use report::{OwnedIdentity, PriorStatus, Record, Shown, StatusUpdate};
-pub use situation::{
-    Call, KubeStep, LOOK_MS, OwnershipGate, Patch, Policy, Purpose, ReleaseProof, Settled, Situation, Step, Wake,
-};
-pub use sync_object::{
-    LeftBehind, claimed, claiming, ended, left_behind, not_claimed, not_released, released, releasing, rewound,
-    sync_object,
-};
+pub use release_proof::{ReleaseProof, Settled};
+pub use reply::{Effect, Fault, Reply, ReplyContext};
+pub use shown::Shown;
+pub use situation::{OwnershipGate, Situation};
+pub use spec::{Controls, Spec, depth};
+pub use status_update::StatusUpdate;
+pub use step::{KubeStep, Step, Wake};
+pub use stripped::{Stripped, Stripper};
+pub use sync_object::{LeftBehind, ended, left_behind, rewound, sync_object};
 pub use takeover::begins as begins_takeover;
-pub use verdict::{Cause, Left, Stall, Verdict};
+pub use verdict::{Stall, Verdict};
 pub use witness::{Testimony, Witness};
-pub use workspace::{CANARIES, Gate, KeyMark, Look, Workspace, proven_by};
+pub use workspace::{CANARIES, Gate, Look, Workspace, proven_by};
+pub use writes::{Evidence, InFlight, LastWrite, UncertainFields, UnknownOutcome, Write};
 
 #[cfg(test)]
 mod tests;

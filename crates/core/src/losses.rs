@@ -1,10 +1,8 @@
 //! What writing a spec over what Unkey stores would lose (R3, R18): by path, never by value.
 
+use super::content::{Content, Limit, Limits, META, Meta, RATELIMITS, same};
 use std::collections::BTreeSet;
 use std::fmt;
-
-use super::content::{Content, Limit, Limits, Meta, same};
-use super::fields::{META, RATELIMITS};
 
 /// So many paths are named; the rest is a number.
 const MAX_PATHS: usize = 10;

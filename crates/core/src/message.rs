@@ -2,11 +2,13 @@
 //!
 //! No secret, no name from another namespace, no request id and nothing that changes from one retry to the next.
 
+use super::cause::{Cause, Left};
+use super::claim::MAX_ANNOTATION_BYTES;
 use super::ids::ObjectKey;
 use super::note::EventNote;
 use super::permission::Operation;
-use super::refusal::{MAX_ANNOTATION_BYTES, Stripper};
-use super::verdict::{Cause, Left, Stall, Verdict};
+use super::stripped::Stripper;
+use super::verdict::{Stall, Verdict};
 
 const CONTESTED: &str = "What this spec asks for was sent to Unkey three times and found changed again each time: another client, or an \
      operator in another cluster, writes something else. Find it and agree on one owner; until then this is tried once an hour.";
@@ -222,7 +224,14 @@ fn blocked(cause: &Cause, key: &ObjectKey, external_id: &str) -> String {
     )
 }
 
-pub(super) fn of_note(note: &EventNote) -> String {
+impl EventNote {
+    /// The event's text.
+    pub fn text(&self) -> String {
+        of_note(self)
+    }
+}
+
+fn of_note(note: &EventNote) -> String {
     for_people(text_of_note(note))
 }
 

@@ -1,9 +1,7 @@
 //! What is worth an event: what a status cannot show.
 
-use unkey_operator_api::EventReason;
-
 use super::ids::{ExternalId, IdentityId};
-use super::message;
+use unkey_operator_api::EventReason;
 
 /// Something worth an event: what the status cannot show.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,10 +43,5 @@ impl EventNote {
             Self::Released { field } => field,
             Self::Orphaned(external_id) => external_id.as_ref().map_or("", ExternalId::as_str),
         }
-    }
-
-    /// The event's text.
-    pub fn text(&self) -> String {
-        message::of_note(self)
     }
 }

@@ -3,9 +3,8 @@
 use super::claim::ClaimState;
 use super::desired::{Desired, SpecError};
 use super::ids::{ExternalId, Mono, ObjectKey, Uid};
-use super::report::{OwnedIdentity, PriorStatus};
-use super::situation::Policy;
-use unkey_operator_api::{AdoptionPolicy, DeletionPolicy};
+use super::prior_status::{OwnedIdentity, PriorStatus};
+use super::spec::Controls;
 
 /// One object at one moment.
 #[derive(Clone, Debug)]
@@ -82,24 +81,6 @@ pub struct ReconcileRequest {
     pub value: String,
     /// When this process first saw that value.
     pub since: Mono,
-}
-
-/// What the spec says besides content; `None`: the operator's default.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Controls {
-    /// `spec.adoptionPolicy`.
-    pub adoption: Option<AdoptionPolicy>,
-    /// `spec.deletionPolicy`.
-    pub deletion: Option<DeletionPolicy>,
-    /// `spec.suspend`.
-    pub suspend: bool,
-}
-
-impl Controls {
-    /// The adoption policy in force.
-    pub fn adoption(&self, policy: &Policy) -> AdoptionPolicy {
-        self.adoption.unwrap_or(policy.adoption)
-    }
 }
 
 impl Object {

@@ -1,13 +1,13 @@
 //! What this process remembers about one life of one object. Keyed by uid, so that an successor of the name inherits nothing.
 
-use unkey_operator_api::Reason;
-
+use super::cause::Cause;
 use super::claim::Claim;
-use super::fight::CorrectionLimit;
+use super::correction_limit::CorrectionLimit;
 use super::ids::{Confirmed, IdentityId, Mono};
 use super::permission::Operation;
-use super::refusal::{Refusals, Stripped};
-use super::verdict::Cause;
+use super::refusal::Refusals;
+use super::stripped::Stripped;
+use unkey_operator_api::Reason;
 
 /// The memory of one uid.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -1,9 +1,7 @@
 //! Who of several `Identity` objects with one externalId may act (R8). Pure: the controller keeps the table.
 
+use super::ids::{IdentityId, KeyMark, Uid};
 use std::sync::Arc;
-
-use super::ids::{IdentityId, Uid};
-use super::workspace::KeyMark;
 
 /// What an object says for its right to an externalId.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,17 +1,21 @@
 //! What a process takes from what it sees of an object, before it decides.
 
-use super::claim::Claim;
+use super::cause::Cause;
 use super::fields::Field;
 use super::fight;
 use super::ids::{IdentityId, Mono, Uid};
-use super::knowledge::{Knowledge, LastWrite, Seen, UnknownOutcome};
+use super::knowledge::{Knowledge, Seen};
 use super::object::{Object, Phase};
 use super::object_state::{FailureState, ObjectState};
+use super::policy::{LOOK_MS, Policy};
 use super::refusal;
-use super::report::Shown;
-use super::situation::{Policy, ReleaseProof};
-use super::verdict::Cause;
+use super::shown::Shown;
+use super::writes::{LastWrite, UnknownOutcome};
 use unkey_operator_api::{Reason, StatusCause};
+
+/// So much later than the deletion another process may have sent something, in milliseconds: after an answer of that age and a standstill
+/// that nobody notices. Clocks of one cluster may differ by the rest.
+const SLACK_MS: u64 = LOOK_MS + 10_000;
 
 /// Takes in an object as it was just seen.
 pub fn sync_object(object: &Object, known: &mut Knowledge, object_state: &mut ObjectState, policy: &Policy, now: Mono) {
@@ -62,6 +66,13 @@ fn rejudge(object: &Object, object_state: &mut ObjectState, policy: &Policy) {
     }
 }
 
+/// True if whatever any process but this one sent for an object is over, and every replica shows it. An object that is being deleted
+/// sends no create and no update, so what it sent is older than its deletion.
+fn is_long_over(object: &Object, policy: &Policy) -> bool {
+    let over = policy.attempt.saturating_add(policy.window).saturating_add(SLACK_MS);
+    object.phase == Phase::Deleting && object.leaving_for >= over
+}
+
 /// Accounts for what another process may have sent for this object, and may still have on its way.
 fn assume_peer_writes(
     object: &Object,
@@ -72,7 +83,7 @@ fn assume_peer_writes(
 ) {
     let (held, claimed) = (object.held().is_some(), object.claim.own().is_some());
     let first = !std::mem::replace(&mut object_state.seen_before, true);
-    let long_over = policy.is_long_over(object);
+    let long_over = is_long_over(object, policy);
     let doubt = |over, create| {
         if long_over { UnknownOutcome::long_over(create) } else { UnknownOutcome::new(over, false, create) }
     };
@@ -242,50 +253,4 @@ pub fn left_behind(uid: &Uid, id: &IdentityId, known: &Knowledge, window: u64) -
         _ if known.doubt().is_some() => LeftBehind::Perhaps,
         _ => LeftBehind::Identity,
     }
-}
-
-/// Notes a release before it is sent: the watch may show the end before the answer is here, and there may be none.
-pub fn releasing(because: &ReleaseProof, object_state: &mut ObjectState) {
-    object_state.keeping |= *because == ReleaseProof::Orphaned;
-}
-
-/// Notes that this release was surely not carried out.
-pub fn not_released(object_state: &mut ObjectState) {
-    object_state.keeping = false;
-}
-
-/// Notes that our patch took the claim off: nothing is left to be dealt with. If the identity is to stay, what a create in doubt has made is
-/// nothing to be cleared up either: that doubt may only come from a restart while the object was not Ready.
-pub fn released(uid: &Uid, known: &mut Knowledge, object_state: &mut ObjectState) {
-    object_state.maybe_own = None;
-    object_state.stripped = None;
-    if std::mem::take(&mut object_state.keeping) {
-        known.let_stay(uid);
-    }
-}
-
-/// Notes a claim before it is sent; `before` is the object that the patch is made from. While a cache may still show what was before the last
-/// process's claim, it may be that one's that is seen then. Returns true if it is noted and was not before.
-pub fn claiming(before: &Object, claim: &Claim, object_state: &mut ObjectState, policy: &Policy, now: Mono) -> bool {
-    let first = !object_state.claim_met && before.claim.own().is_none() && before.held().is_none();
-    let is_new = first && now >= Mono::ZERO.after(policy.window) && !object_state.claiming.contains(claim);
-    if is_new {
-        object_state.claiming.push(claim.clone());
-    }
-    is_new
-}
-
-/// Notes that this patch of a claim was refused, or a test in it failed. `noted`: what [`claiming`] returned. What was sent before may be on all
-/// the same.
-pub fn not_claimed(claim: &Claim, noted: bool, object_state: &mut ObjectState) {
-    if noted {
-        object_state.claiming.retain(|sent| sent != claim);
-    }
-}
-
-/// Notes that our patch put the claim on; `before` is the object that the patch was made from, whose version it tested.
-/// A claim that replaces one found there, or that comes back to an owner, does not prove that no other process acted.
-pub fn claimed(before: &Object, object_state: &mut ObjectState) {
-    object_state.claimed_here |= !object_state.claim_met && before.claim.own().is_none() && before.held().is_none();
-    object_state.claiming.clear();
 }

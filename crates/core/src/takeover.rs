@@ -4,7 +4,8 @@ use super::content::{Content, FieldHash};
 use super::desired::Desired;
 use super::fields::{Field, Fields};
 use super::losses::Losses;
-use super::report::{PriorStatus, StatusUpdate};
+use super::prior_status::PriorStatus;
+use super::status_update::StatusUpdate;
 use unkey_operator_api::{AdoptionPolicy, Origin};
 
 /// A field that the spec names and that is not managed yet is not written before a look.

@@ -4,8 +4,8 @@
 //! not read. Such a key makes every workspace look empty. So a read that finds nothing counts only with a *witness*: a later read
 //! with the same root key that shows any identity of the workspace, whoever made it.
 
+use super::cause::Cause;
 use super::ids::Mono;
-use super::verdict::Cause;
 
 /// What is known of the root key in use: when it last showed an identity, and when it was last asked in vain.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

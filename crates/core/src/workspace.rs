@@ -5,18 +5,14 @@
 //! the key in use there is nothing to ask. Under another key, one identity that shows the recorded id proves that the
 //! workspace is the same.
 
+use super::call::Call;
+use super::cause::Cause;
+use super::ids::{KeyMark, Mono};
+use super::object::Object;
+use super::reply::Reply;
+use super::witness::Witness;
 use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
-
-use super::apply_reply::Reply;
-use super::ids::Mono;
-use super::object::Object;
-use super::situation::Call;
-use super::verdict::Cause;
-use super::witness::Witness;
-
-/// Fingerprint of the root key under which an id was recorded; `None`: the status does not say.
-pub type KeyMark = Option<String>;
 
 /// How many identities of one mark are looked for before it counts as another workspace's.
 pub const CANARIES: usize = 3;

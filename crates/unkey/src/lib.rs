@@ -13,20 +13,24 @@
 //! Facts about the API come from the Unkey API reference (<https://www.unkey.com/docs/api-reference>) and from recorded answers
 //! of a real server (`tests/contract`).
 
+mod class;
 mod client;
 mod credentials;
 mod error;
 mod limiter;
 mod looks;
+mod options;
 mod reply;
 mod url;
 mod wire;
 
-pub use client::{Client, ConfigError, Ear, Options};
+pub use class::{Class, Effect, Permission};
+pub use client::{Client, Ear};
 pub use credentials::{CredentialError, Credentials, ROOT_KEY_ENV};
-pub use error::{Class, Effect, Error, Fault, Permission, Unreached};
+pub use error::{Error, Fault, Unreached};
 pub use limiter::{Bounds, Budget, Heard, LimiterSnapshot, RateLimit, Ready, Refusal, Sent};
 pub use looks::Looks;
+pub use options::{ConfigError, Options};
 pub use reply::{MAX_RETRY_AFTER, MIN_RETRY_AFTER};
 pub use url::BaseUrlError;
 pub use wire::{

@@ -1,65 +1,109 @@
 //! What a read of Unkey says: whether it is settled, what it proves, and what it contradicts (R4, R5, R9).
 
+use super::super::cause::Cause;
 use super::super::content::{Applied, Content, FieldHash};
 use super::super::desired::Desired;
 use super::super::fields::Field;
 use super::super::fight;
-use super::super::ids::{Confirmed, ExternalId, IdentityId};
-use super::super::knowledge::{Knowledge, LastWrite, Seen};
+use super::super::ids::{Confirmed, IdentityId};
+use super::super::knowledge::{Knowledge, Seen};
 use super::super::object::{Object, Phase};
 use super::super::object_state::ObjectState;
 use super::super::permission::Operation;
-use super::super::situation::Policy;
+use super::super::policy::Policy;
+use super::super::reply::ReplyContext;
 use super::super::takeover;
-use super::super::verdict::Cause;
-use super::{ReplyContext, denied, lag, owned_id, trouble};
+use super::super::writes::LastWrite;
+use super::answered::Answered;
 
-#[allow(clippy::too_many_arguments)] // each is one fact about one answer; a struct would only rename them
-pub(super) fn found(
-    ours: &ExternalId,
-    replied: &str,
-    id: &str,
-    content: &Content,
-    object: &Object,
-    known: &mut Knowledge,
-    object_state: &mut ObjectState,
-    policy: &Policy,
-    telling: ReplyContext,
-    failures: u32,
-) {
-    // It was not gone: whose it is, the doubt tells.
-    known.take_back_tentative();
-    known.shown_at = Some(telling.begun);
-    let settled = telling.begun >= known.settles_at(policy.window);
-    known.unwitnessed = None;
-    object_state.exists_since = None;
-    let doubt = if settled { known.settle() } else { None };
-    if settled {
-        known.unsure = None;
-        object_state.drifted |= outdated(&mut known.last, content, object);
-    }
-    known.seen = match Confirmed::from_reply(ours, replied, id) {
-        Some(identity) => {
-            if doubt.is_some_and(|doubt| doubt.creates.contains(&object.guard.uid)) {
-                object_state.maybe_own = Some(identity.clone());
-            }
-            Seen::Ours { begun: telling.begun, identity, content: content.clone() }
+impl Answered<'_> {
+    /// A read found an identity: `identity`, if it is of exactly our externalId.
+    pub(super) fn found(&mut self, identity: Option<Confirmed>, content: &Content) {
+        let (object, telling) = (self.object, self.telling);
+        if self.object_state.suspicion {
+            // Whether that is over only the write that follows can tell.
+            self.object_state.failures = self.failures;
         }
-        None => Seen::Foreign { begun: telling.begun },
-    };
-    object_state.rejudge = None;
-    if settled {
+        // It was not gone: whose it is, the doubt tells.
+        self.known.take_back_tentative();
+        self.known.shown_at = Some(telling.begun);
+        let settled = telling.begun >= self.known.settles_at(self.policy.window);
+        self.known.unwitnessed = None;
+        self.object_state.exists_since = None;
+        let doubt = if settled { self.known.settle() } else { None };
+        if settled {
+            self.known.unsure = None;
+            self.object_state.drifted |= outdated(&mut self.known.last, content, object);
+        }
+        self.known.seen = match identity {
+            Some(identity) => {
+                if doubt.is_some_and(|doubt| doubt.creates.contains(&object.guard.uid)) {
+                    self.object_state.maybe_own = Some(identity.clone());
+                }
+                Seen::Ours { begun: telling.begun, identity, content: content.clone() }
+            }
+            None => Seen::Foreign { begun: telling.begun },
+        };
+        self.object_state.rejudge = None;
+        if settled {
+            self.found_for_sure();
+        }
+    }
+
+    /// What it found stands as it was found.
+    fn found_for_sure(&mut self) {
+        let (object, telling) = (self.object, self.telling);
         // Until what was found is set right, it stays known that the status tells too much: this reconcile may be cut.
-        object_state.suspicion = contradicts(&known.seen, object, policy);
-        keep_what_is_shown(object, known, object_state.suspicion);
-        judged(object, object_state, telling);
-        if let Some(until) = fight::truce(object, &known.seen, object_state, telling.now) {
-            object_state.trouble = Some(trouble(object, policy, Cause::Contested, Some(until), true));
+        self.object_state.suspicion = contradicts(&self.known.seen, object, self.policy);
+        keep_what_is_shown(object, self.known, self.object_state.suspicion);
+        judged(object, self.object_state, telling);
+        if let Some(until) = fight::truce(object, &self.known.seen, self.object_state, telling.now) {
+            self.object_state.trouble = Some(self.trouble(Cause::Contested, Some(until), true));
         }
         // It is there, and a write to it was answered as if it were not.
-        let hidden = object_state.unfound.take().filter(|unfound| unfound.settled && shows(&known.seen, &unfound.id));
+        let unfound = self.object_state.unfound.take();
+        let hidden = unfound.filter(|unfound| unfound.settled && shows(&self.known.seen, &unfound.id));
         if let Some(unfound) = hidden {
-            denied(object, unfound.operation, object_state, policy, telling, failures);
+            self.denied(unfound.operation);
+        }
+    }
+
+    /// A read found nothing.
+    pub(super) fn absent(&mut self) {
+        let (object, telling) = (self.object, self.telling);
+        self.known.is_denied(telling.begun, self.policy.window);
+        let settles_at = self.known.settles_at(self.policy.window);
+        let settled = telling.begun >= settles_at;
+        if settled {
+            // What is in doubt stays so until a witness shows that the read counts (R19).
+            self.object_state.unfound = None;
+            // Only of an identity that is recorded can it be a surprise.
+            self.object_state.suspicion |= object.held().is_some();
+            judged(object, self.object_state, telling);
+        }
+        let of = owned_id(object, self.known);
+        let counts = !self.known.lacks_witness();
+        let absent = match std::mem::take(&mut self.known.seen) {
+            Seen::Absent { first, of: before, .. } if counts && first >= settles_at && before == of => {
+                Seen::Absent { first, last: telling.begun, of }
+            }
+            _ => Seen::Absent { first: telling.begun, last: telling.begun, of },
+        };
+        self.known.saw_nothing(absent, telling.now);
+        // The primary says that it exists, the replica does not show it yet: ask the primary again, in a while.
+        let exists = matches!(&self.known.last, LastWrite::Exists { uid } if *uid == object.guard.uid);
+        if exists {
+            self.known.last = LastWrite::None;
+        }
+        // An "exists" from before the recorded id is out of date.
+        if exists && object.held().is_none() {
+            // Said so for longer than a replica is behind, it exists and is hidden (R19).
+            let window = self.policy.window;
+            if self.object_state.exists_since.is_some_and(|since| telling.begun >= since.after(window)) {
+                return self.denied(Operation::Read);
+            }
+            self.object_state.failures = self.failures + 1;
+            self.object_state.trouble = Some(self.lag());
         }
     }
 }
@@ -137,45 +181,12 @@ fn judged(object: &Object, object_state: &mut ObjectState, telling: ReplyContext
     }
 }
 
-pub(super) fn absent(
-    object: &Object,
-    known: &mut Knowledge,
-    object_state: &mut ObjectState,
-    policy: &Policy,
-    telling: ReplyContext,
-    failures: u32,
-) {
-    known.is_denied(telling.begun, policy.window);
-    let settles_at = known.settles_at(policy.window);
-    let settled = telling.begun >= settles_at;
-    if settled {
-        // What is in doubt stays so until a witness shows that the read counts (R19).
-        object_state.unfound = None;
-        // Only of an identity that is recorded can it be a surprise.
-        object_state.suspicion |= object.held().is_some();
-        judged(object, object_state, telling);
-    }
-    let of = owned_id(object, known);
-    let counts = !known.lacks_witness();
-    let absent = match std::mem::take(&mut known.seen) {
-        Seen::Absent { first, of: before, .. } if counts && first >= settles_at && before == of => {
-            Seen::Absent { first, last: telling.begun, of }
+/// The id that the object owns, as its status shows it or, until it does, as this process knows better.
+fn owned_id(object: &Object, known: &Knowledge) -> Option<IdentityId> {
+    match &known.last {
+        LastWrite::Created { uid, identity, noted: false, .. } if *uid == object.guard.uid => {
+            Some(identity.id().clone())
         }
-        _ => Seen::Absent { first: telling.begun, last: telling.begun, of },
-    };
-    known.saw_nothing(absent, telling.now);
-    // The primary says that it exists, the replica does not show it yet: ask the primary again, in a while.
-    let exists = matches!(&known.last, LastWrite::Exists { uid } if *uid == object.guard.uid);
-    if exists {
-        known.last = LastWrite::None;
-    }
-    // An "exists" from before the recorded id is out of date.
-    if exists && object.held().is_none() {
-        // Said so for longer than a replica is behind, it exists and is hidden (R19).
-        if object_state.exists_since.is_some_and(|since| telling.begun >= since.after(policy.window)) {
-            return denied(object, Operation::Read, object_state, policy, telling, failures);
-        }
-        object_state.failures = failures + 1;
-        object_state.trouble = Some(lag(object, object_state, policy, telling));
+        _ => object.held().map(|held| held.identity.id().clone()),
     }
 }

@@ -1,15 +1,19 @@
 //! Lets an object go, and never before its identity is gone or meant to stay (R7).
 
 use super::establish::{Judgement, judge};
-use super::{Situation, Step};
+use crate::call::Call;
+use crate::cause::Cause;
 use crate::claim::ClaimState;
 use crate::crd::Crd;
 use crate::ids::{Confirmed, IdentityId};
-use crate::knowledge::{LastWrite, Seen};
+use crate::knowledge::Seen;
 use crate::ownership::Role;
-use crate::situation::{Call, KubeStep, ReleaseProof, Settled, Wake};
-use crate::verdict::{Cause, Verdict};
+use crate::release_proof::{ReleaseProof, Settled};
+use crate::situation::Situation;
+use crate::step::{KubeStep, Step, Wake};
+use crate::verdict::Verdict;
 use crate::workspace::Gate;
+use crate::writes::LastWrite;
 use unkey_operator_api::DeletionPolicy;
 
 /// How soon to look again whether the operator may read its CustomResourceDefinition by now.

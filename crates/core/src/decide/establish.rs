@@ -1,18 +1,22 @@
 //! From nothing recorded to an identity owned: claim, create, and what to make of one that exists (R1, R2, R3).
 
-use super::{Situation, Step};
+use crate::call::Call;
+use crate::cause::Cause;
 use crate::claim::{Claim, ClaimState};
 use crate::content::Content;
 use crate::desired::Desired;
 use crate::fields::Fields;
 use crate::ids::Confirmed;
-use crate::knowledge::{LastWrite, Seen};
+use crate::knowledge::Seen;
 use crate::note::EventNote;
-use crate::report::OwnedIdentity;
-use crate::situation::{Call, KubeStep, ReleaseProof, Wake};
+use crate::prior_status::OwnedIdentity;
+use crate::release_proof::ReleaseProof;
+use crate::situation::Situation;
+use crate::step::{KubeStep, Step, Wake};
 use crate::takeover;
-use crate::verdict::{Cause, Stall, Verdict};
+use crate::verdict::{Stall, Verdict};
 use crate::workspace::Gate;
+use crate::writes::LastWrite;
 use unkey_operator_api::{AdoptionPolicy, Origin, Reason};
 
 /// What R3 makes of an identity that exists.

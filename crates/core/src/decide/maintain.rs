@@ -1,17 +1,19 @@
 //! Keeps an owned identity equal to the spec: updates, evidence, drift, fields that become managed, and the identity that is gone
 //! (R5, R9, R18).
 
-use super::{Situation, Step};
+use crate::call::{Call, Patch, Purpose};
+use crate::cause::Cause;
 use crate::claim::Claim;
 use crate::content::Content;
 use crate::desired::Desired;
 use crate::ids::Mono;
 use crate::knowledge::Seen;
 use crate::note::EventNote;
-use crate::report::OwnedIdentity;
-use crate::situation::{Call, KubeStep, Patch, Purpose, Wake};
+use crate::prior_status::OwnedIdentity;
+use crate::situation::Situation;
+use crate::step::{KubeStep, Step, Wake};
 use crate::takeover;
-use crate::verdict::{Cause, Stall, Verdict};
+use crate::verdict::{Stall, Verdict};
 
 pub(super) fn maintain(s: &Situation<'_>, desired: &Desired, held: &OwnedIdentity) -> Step {
     if s.owes_id() {

@@ -1,12 +1,14 @@
 //! What a status says while work waits (R24): for its turn among the calls, for whatever holds up the root key, for its next try.
 
+use super::decide;
 use super::establish::was_refused;
-use super::{Situation, decide};
+use crate::cause::Cause;
 use crate::object::Phase;
 use crate::refusal::KubeWrite;
-use crate::report::StatusUpdate;
-use crate::situation::{KubeStep, Step};
-use crate::verdict::{Cause, Verdict};
+use crate::situation::Situation;
+use crate::status_update::StatusUpdate;
+use crate::step::{KubeStep, Step};
+use crate::verdict::Verdict;
 
 /// The status of an object whose work has waited for long; `None`: there is no work, the status tells of it already, or there is none of ours,
 /// which reads as in progress by itself. `holds_up`: why no call is answered under the root key, if none is.

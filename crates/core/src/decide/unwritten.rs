@@ -1,12 +1,15 @@
 //! What is done in place of a write that Kubernetes refuses, or that has no lasting effect there (R25, R16).
 
-use super::{Situation, Step};
-use crate::claim::Claim;
+use crate::call::Call;
+use crate::cause::Cause;
+use crate::claim::{Claim, MAX_ANNOTATION_BYTES};
 use crate::ids::Mono;
 use crate::object::Phase;
-use crate::refusal::{KubeWrite, MAX_ANNOTATION_BYTES, Stripper};
-use crate::situation::{Call, KubeStep, Wake};
-use crate::verdict::{Cause, Stall, Verdict};
+use crate::refusal::KubeWrite;
+use crate::situation::Situation;
+use crate::step::{KubeStep, Step, Wake};
+use crate::stripped::Stripper;
+use crate::verdict::{Stall, Verdict};
 use unkey_operator_api::CLAIM_ANNOTATION;
 
 /// `step`, unless it is a claim or a release that is to be left alone for now: then that is told, and waited for.

@@ -1,21 +1,14 @@
 //! What a session asks of the world around it, each time that it decides.
 
 use super::super::decide::decide;
-use super::super::ids::Mono;
+use super::super::ids::{KeyMark, Mono};
 use super::super::object::Object;
 use super::super::ownership::Role;
-use super::super::situation::{KubeStep, OwnershipGate, Situation, Step};
+use super::super::situation::{OwnershipGate, Situation};
+use super::super::step::{KubeStep, Step};
 use super::super::witness::Witness;
-use super::super::workspace::{Gate, KeyMark};
-
-/// What may be done beside looking at what is in memory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Need {
-    /// Requests to Kubernetes.
-    Writes,
-    /// The same, and a call to Unkey; also for the look that a call follows.
-    Call,
-}
+use super::super::workspace::Gate;
+use super::protocol::Need;
 
 /// The world around a session at one moment.
 pub trait Environment {

@@ -2,7 +2,7 @@
 //!
 //! A performer (the controller, the simulation, the model checker) asks [`Session::next`] for a step, performs it, and hands the answer
 //! back. The session reads no clock and makes no request. It is plain data: whoever drops it in the middle of a write leaves an unknown outcome,
-//! because [`Session::sent`] notes a call in [`Knowledge`], and a claim or a release in [`ObjectState`], before it is on the wire.
+//! because [`Session::sent`] notes a call in [`Knowledge`], and a claim or a release in [`ObjectState`](super::ObjectState), before it is on the wire.
 //!
 //! | step | the performer then calls |
 //! |---|---|
@@ -16,142 +16,36 @@
 
 mod answers;
 mod environment;
+mod protocol;
+mod replies;
 #[cfg(feature = "testing")]
 mod testing;
+mod think;
 mod waiting;
 
 use std::sync::Arc;
 
 use super::apply_reply::{begin, begin_reconcile};
+use super::call::Call;
 use super::crd::Crd;
-use super::ids::{Mono, Uid};
+use super::ids::{KeyMark, Mono, Uid};
 use super::knowledge::Knowledge;
-use super::note::EventNote;
 use super::object::{Object, Phase};
-use super::object_state::ObjectState;
-use super::refusal::{Refusal, Refused, concluded};
-use super::report::StatusUpdate;
-use super::situation::{Call, KubeStep, LOOK_MS, Policy, Situation, Step, Wake};
-use super::sync_object::{claiming, releasing, sync_object};
-use super::workspace::KeyMark;
+use super::own_patches::{claiming, releasing};
+use super::policy::{LOOK_MS, Policy};
+use super::refusal::{Refused, concluded};
+use super::step::{KubeStep, Step};
 
-pub use self::answers::{KubeReply, Learned, Moment, ObjectView};
+pub use self::environment::Environment;
 use self::environment::permit_for;
-pub use self::environment::{Environment, Need};
+pub use self::protocol::{End, Event, Misuse, Need, Next, Records, Ticket};
+use self::protocol::{Flight, Request, What};
+pub use self::replies::{KubeReply, Learned, Moment, ObjectView};
+use self::think::think;
 pub use self::waiting::waiting;
 
 /// A session makes a handful of requests; more than this mean that somebody edits the object all the time.
 const MAX_REQUESTS: u32 = 64;
-
-/// What outlives a session, in the claim index: each change is written through at once.
-#[derive(Debug)]
-pub struct Records<'a> {
-    /// What is known of the externalId in Unkey.
-    pub known: &'a mut Knowledge,
-    /// What is remembered of the object.
-    pub object_state: &'a mut ObjectState,
-}
-
-/// What to do next.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Next {
-    /// Ask for a permit.
-    Acquire(Need),
-    /// A request to Kubernetes.
-    Kube(KubeStep),
-    /// Look whether the object is gone, and for another object of its externalId: a read and a list.
-    LookForEnd,
-    /// A request to Unkey.
-    Call(Call),
-    /// An event.
-    Publish(Event),
-    /// The session is over.
-    End(End),
-}
-
-/// An event to publish. That may take seconds, in which the object may change: a write upstream needs a new look (R11).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// About the object as it stands.
-    Note(EventNote),
-    /// About the object as it stood before its release.
-    Released(EventNote),
-    /// A stall begins.
-    Stalled(Box<StatusUpdate>),
-    /// What the status cannot say, since Kubernetes refuses it (R25).
-    Unwritten(Box<StatusUpdate>, Refusal),
-}
-
-/// How a session ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
-    /// Nothing is left to do for this process: all is done, or it does not lead (any more), or it is about to end.
-    Done,
-    /// Until then, or until something changes.
-    Wait(Wake),
-    /// Anew, at once: another root key has come into use, or what was seen is too old.
-    Again,
-    /// A read shows that the object went meanwhile. Whether it did, the watch has to say too (R26).
-    Gone,
-    /// What was taken for gone lives.
-    Lives,
-    /// The answer to a read came too late to rest on.
-    Slow,
-    /// The object changes faster than it can be worked on.
-    Restless,
-}
-
-impl End {
-    /// Nobody comes back to what this session was to clear up after. (A process that does not lead is about to end, and forgets it so or so.)
-    pub fn is_cleared(self) -> bool {
-        matches!(self, Self::Done | Self::Gone | Self::Wait(Wake::Change | Wake::Proof))
-    }
-}
-
-/// The session was not driven as it has to be: a bug of the performer. Nothing was taken in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Misuse {
-    /// A request is under way, and another step was asked for.
-    #[error("a step was asked for while a request is under way")]
-    UnderWay,
-    /// There was no such request to send.
-    #[error("a request was sent that the session has not asked for")]
-    NotAsked,
-    /// An answer to a request that is not the one under way, or an answer of another kind.
-    #[error("an answer was handed in that is not of the request under way")]
-    NotSent,
-}
-
-/// Stands for one request that was sent, so that no other one's answer is taken for its own.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Ticket(u32);
-
-/// What was decided, and on what sight of the object.
-#[derive(Clone, Debug)]
-struct Request {
-    object: Object,
-    what: What,
-}
-
-#[derive(Clone, Debug)]
-enum What {
-    LookForEnd,
-    Kube(KubeStep),
-    Call(Call),
-}
-
-/// How far a request has come.
-#[derive(Clone, Debug)]
-enum Flight {
-    None,
-    /// It was asked for, and may still be given up.
-    Asked(Box<Request>),
-    /// It is on the wire. `noted`: a claim that is remembered as sent.
-    Sent {
-        request: Box<Request>,
-        noted: bool,
-    },
-}
 
 /// One reconcile of one object. See the module.
 #[derive(Clone, Debug)]
@@ -387,32 +281,4 @@ impl Session {
 
 fn is_recent(asked: Mono, now: Mono) -> bool {
     now <= asked.after(LOOK_MS)
-}
-
-/// Takes in what is seen, and decides.
-fn think(
-    object: &Object,
-    memory: &mut Records<'_>,
-    env: &mut impl Environment,
-    policy: &Policy,
-    crd: Crd,
-    now: Mono,
-) -> Step {
-    let witness = env.witness();
-    memory.known.hear_witness(&witness, policy.window, object.is_leaving());
-    sync_object(object, memory.known, memory.object_state, policy, now);
-    let gate = env.gate(object.held().map(|held| &held.credential));
-    let situation = Situation {
-        object,
-        role: env.role(),
-        known: memory.known,
-        object_state: memory.object_state,
-        gate: &gate,
-        witness: &witness,
-        crd,
-        ownership_gate: env.ownership_gate(),
-        policy,
-        now,
-    };
-    env.decide(&situation)
 }

@@ -5,7 +5,8 @@ use std::hash::{Hash, Hasher};
 use super::super::crd::Crd;
 use super::super::ids::Mono;
 use super::super::object::Object;
-use super::{Flight, Request, Session, What};
+use super::Session;
+use super::protocol::{Flight, Request, What};
 
 impl Session {
     /// Feeds what matters of it to `hasher`. `time` tells a moment as one relative to now, to which moments long past are alike;

@@ -1,14 +1,16 @@
 //! What a status says while work waits (R24), as a session would find it now. It leaves no trace.
 
 use super::super::apply_reply::begin_reconcile;
+use super::super::cause::Cause;
 use super::super::crd::Crd;
 use super::super::decide::overdue;
 use super::super::object::Object;
-use super::super::report::StatusUpdate;
-use super::super::situation::{Policy, Situation};
+use super::super::policy::Policy;
+use super::super::situation::Situation;
+use super::super::status_update::StatusUpdate;
 use super::super::sync_object::sync_object;
-use super::super::verdict::Cause;
-use super::{Environment, Records};
+use super::environment::Environment;
+use super::protocol::Records;
 
 /// The status of `object` if its work has waited for long; `None`: it has nothing to say. `memory` is that of the object, copied: what is taken in
 /// from the object is taken in by a session. `holds_up`: why no call is answered under the root key, if none is.

@@ -1,7 +1,7 @@
 //! Reading a spec: measured before it is parsed, and never read so that something gets deleted by mistake.
 
 use super::{Fields, MAX_DEPTH, MAX_KEY_BYTES, MAX_META_BYTES, Spec, SpecError, depth, json};
-use crate::desired::go_len_value;
+use crate::spec::go_len_value;
 use unkey_operator_api::{AdoptionPolicy, DeletionPolicy};
 
 fn read(fields: &str) -> Spec {

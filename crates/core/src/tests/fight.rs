@@ -2,8 +2,9 @@
 
 use super::steps::{A, B, confirmed, desired, ready};
 use super::*;
+use crate::CorrectionLimit;
 use crate::backoff::HOUR_MS;
-use crate::fight::{CorrectionLimit, truce};
+use crate::fight::truce;
 
 const LAST: Mono = Mono(5_000);
 

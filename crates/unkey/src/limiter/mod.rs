@@ -23,7 +23,8 @@ use self::circuit_breaker::CircuitBreaker;
 use self::gcra::Gcra;
 use self::quota_pacer::QuotaPacer;
 pub use self::quota_pacer::{Heard, RateLimit};
-use super::error::{Class, Error, Fault};
+use super::class::Class;
+use super::error::{Error, Fault};
 use super::reply::MIN_RETRY_AFTER;
 use super::wire::Operation;
 

@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::error::{Class, Effect, Permission};
+use crate::class::{Class, Effect, Permission};
 
 mod properties;
 mod recorded;
