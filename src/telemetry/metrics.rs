@@ -154,22 +154,20 @@ impl Default for Metrics {
     fn default() -> Self {
         let mut registry = Registry::with_prefix("unkey_operator");
         let ends = ReconcileResult::ALL.iter().map(|end| ByResult { result: Word(end.as_str()) });
-        let reconciles = counters(&mut registry, "reconciles", "Reconciles over an object, by result", ends);
-        let help = "How long a reconcile over an object took, waits for a permit not counted";
+        let reconciles = counters(&mut registry, "reconciles", "Reconciles of an object, by result", ends);
+        let help = "Duration of a reconcile of an object, without waits for a permit";
         let passes = Histogram::new([0.000_1, 0.001, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0]);
         registry.register_with_unit("reconcile_duration", help, Unit::Seconds, passes.clone());
-        let help = "From when a change, a new object or a failure was seen until Unkey and the status were in step with it again";
+        let help = "Time from the first sight of a change, a new object or a failure until Unkey and the status are in sync with it";
         let syncs = Histogram::new([0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0, 300.0, 1800.0]);
         registry.register_with_unit("sync_duration", help, Unit::Seconds, syncs.clone());
-        let help =
-            "How long the object that has been out of step the longest has been so, as this process saw it; 0: none is";
+        let help = "Age of the object that has been out of sync for the longest time, as seen by this process; 0 if all are in sync";
         let oldest = Gauge::default();
         registry.register_with_unit("oldest_unsynced_age", help, Unit::Seconds, oldest.clone());
-        let help =
-            "Things done that a status cannot show, each an event too: Adopted, DriftCorrected, Recreated and the like";
+        let help = "Actions that a status cannot show, each also published as an event: Adopted, DriftCorrected, Recreated and so on";
         let told = counters(&mut registry, "events", help, EventReason::ALL.map(ByEvent::of));
         let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
-        registry.register("build", "The operator's version", build);
+        registry.register("build", "Version of the operator", build);
         let of = |operation: Operation| Outcome::ALL.iter().map(move |outcome| ByOutcome::of(operation, *outcome));
         let help = "Requests to Unkey, by operation and outcome";
         let requests = counters(&mut registry, "upstream_requests", help, Operation::ALL.into_iter().flat_map(of));
@@ -179,34 +177,30 @@ impl Default for Metrics {
         });
         registry.register_with_unit(
             "upstream_request_duration",
-            "Time from sending a request to Unkey to its answer",
+            "Time from sending a request to Unkey until its answer",
             Unit::Seconds,
             seconds.clone(),
         );
         let in_flight = Gauge::default();
-        registry.register(
-            "upstream_requests_in_flight",
-            "Requests to Unkey that wait for an answer",
-            in_flight.clone(),
-        );
+        registry.register("upstream_requests_in_flight", "Requests to Unkey in progress", in_flight.clone());
         let objects = Family::default();
         registry.register(
             "identities",
-            "Identity objects by the reason of their Ready condition; None: not visited yet",
+            "Identity objects, by the reason of their Ready condition; None if not reconciled yet",
             objects.clone(),
         );
         let left_behind = Counter::default();
         registry.register(
             "identities_left_behind",
-            "Identities that stay in Unkey since their finalizer was taken off by hand",
+            "Identities that stay in Unkey because someone removed the finalizer of their object",
             left_behind.clone(),
         );
-        let help = "Identity objects that were out of step and that nothing was planned for, and that were looked at again; each is a bug of the operator";
+        let help = "Identity objects that were out of sync without a planned reconcile, and were reconciled again; each is a bug of the operator";
         let rescued = registered(&mut registry, "rescues", help);
-        let leads = registered(&mut registry, "leader", "1 while this process may act; 0: it stands by");
-        let help = "Objects of which Kubernetes refuses a write at the moment, by write: an admission policy, a quota, a missing right";
+        let leads = registered(&mut registry, "leader", "1 while this process leads; 0 while it stands by");
+        let help = "Objects with a write that Kubernetes refuses at the moment, by write: an admission policy, a quota, a missing permission";
         let refused = registered(&mut registry, "writes_refused", help);
-        let help = "Those of them that neither a status nor an event tells of";
+        let help = "Objects with a refused write that neither a status nor an event reports";
         let untold = registered(&mut registry, "writes_refused_untold", help);
         let scans = Scans::register(&mut registry);
         let queues = Queues::register(&mut registry);

@@ -228,3 +228,19 @@ fn messages_are_as_listed() {
         line(&text)
     );
 }
+
+/// A message is one paragraph: no line breaks, no doubled space or full stop, no words without an end.
+#[test]
+fn messages_are_well_formed() {
+    let texts = examples::verdicts().into_iter().map(|(label, verdict)| (label, examples::message(&verdict)));
+    let notes = examples::notes().into_iter().map(|(label, note)| (label.to_owned(), note.text()));
+    for (label, text) in texts.chain(notes) {
+        assert!(
+            text.starts_with(char::is_uppercase) || text.starts_with("meta") || text.starts_with("rate"),
+            "{label}: {text}"
+        );
+        let ends = text.ends_with('.') || text.ends_with("'{\"spec\":{\"deletionPolicy\":\"Orphan\"}}'");
+        assert!(ends, "{label} has no end: {text}");
+        assert!(!text.contains("  ") && !text.contains("..") && !text.contains('\n'), "{label}: {text:?}");
+    }
+}

@@ -166,7 +166,7 @@ impl Context {
     /// The objects of a watch are known. What waited until all were is looked at again if that took a while: at the start everything is.
     pub(in crate::controller) fn listed(&self, watch: usize, later: bool) {
         if self.coverage.listed(watch) && later {
-            tracing::info!("every namespace has listed its Identities");
+            tracing::info!("listed the Identities of every namespace");
             self.index.wake_all();
         }
     }
@@ -200,7 +200,7 @@ impl Context {
         let untold = self.index.unwritten().untold;
         untold.first().map(|(at, words)| {
             format!(
-                "Kubernetes refuses the status of {} Identities, and events on them, so only this tells of it; the first is {at}: {words}",
+                "Kubernetes refuses the status of {} Identities and events about them; the first is {at}: {words}",
                 untold.len()
             )
         })
@@ -220,7 +220,7 @@ impl Context {
                 namespace = at.namespace.as_deref(),
                 identity = at.name,
                 ?plan,
-                "an Identity is out of step and nothing is planned for it; this is a bug of the operator, which looks at the Identity again now"
+                "an Identity is out of sync and no reconcile is planned for it; this is a bug of the operator; reconciling it now"
             );
         }
         rescued.len()
@@ -307,7 +307,7 @@ impl Context {
             if let Some(mark) = &after.policy.credential {
                 tracing::info!(credential = %mark, "using another root key");
             } else {
-                tracing::warn!("there is no usable root key any more");
+                tracing::warn!("the root key is no longer usable");
             }
             // Forgotten before the new key is used, so that nothing read with the old one counts under it.
             self.index.credential_changes(after.policy.credential.clone(), self.clock.now());

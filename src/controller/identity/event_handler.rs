@@ -80,7 +80,7 @@ impl EventHandler {
             tracing::warn!(
                 newest = self.newest,
                 now = newest,
-                "the API server shows older versions of Identities than before, as after a restore of etcd from a backup; those are checked in Unkey"
+                "the API server returns older versions of Identities than before, as after a restore of etcd from a backup; checking those Identities in Unkey"
             );
             self.newest = newest;
         }

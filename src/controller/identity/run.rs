@@ -41,10 +41,10 @@ const BATCH_EVERY: Duration = Duration::from_millis(2);
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     /// `--selector` is not one.
-    #[error("--selector is refused by the API server: {0}")]
+    #[error("the API server refuses --selector: {0}")]
     Selector(String),
     /// The queue ended although nobody asked it to.
-    #[error("the controller ended by itself")]
+    #[error("the controller ended unexpectedly")]
     Ended,
 }
 
@@ -215,7 +215,7 @@ struct Failure {
 enum FailureKind {
     #[error(transparent)]
     Kube(#[from] KubeError),
-    #[error("a panic in the reconcile over this object; this is a bug of the operator")]
+    #[error("the reconcile of this object panicked; this is a bug of the operator")]
     Panic,
 }
 
@@ -255,7 +255,7 @@ async fn reconcile(object: Arc<RawIdentity>, context: Arc<Context>) -> Result<Ac
     };
     let retry = context.kube_backoff(failures);
     context.index.plans(&external_id, &uid, context.index.at(retry));
-    span.in_scope(|| tracing::error!(error = %failed, retry_ms = millis(retry), "the reconcile failed"));
+    span.in_scope(|| tracing::error!(error = %failed, retry_ms = millis(retry), "the reconcile failed; retrying"));
     Err(Failure { source: failed, retry })
 }
 
@@ -267,7 +267,7 @@ fn report(error: &kube::runtime::controller::Error<Failure, watcher::Error>) {
         // Asked for, and gone meanwhile.
         Error::ObjectNotFound(object) => tracing::debug!(%object, "gone before its turn"),
         // Told where it is watched: none comes so far.
-        Error::QueueError(error) => tracing::error!(error = %trouble(error), "the watch failed; trying again"),
-        Error::RunnerError(error) => tracing::error!(%error, "the queue failed; trying again"),
+        Error::QueueError(error) => tracing::error!(error = %trouble(error), "the watch failed; retrying"),
+        Error::RunnerError(error) => tracing::error!(%error, "the queue failed; retrying"),
     }
 }

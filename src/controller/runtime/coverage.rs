@@ -63,7 +63,7 @@ impl Coverage {
     pub fn fails(&self, watch: usize, why: String) {
         if let Some(watch) = lock(&self.0).get_mut(watch) {
             if watch.told.is_news(&why) {
-                tracing::warn!(namespace = watch.name(), error = %why, "Identities cannot be watched; trying again");
+                tracing::warn!(namespace = watch.name(), error = %why, "Identities cannot be watched; retrying");
             }
             watch.trouble = Some(why);
         }
@@ -74,7 +74,7 @@ impl Coverage {
         if let Some(watch) = lock(&self.0).get_mut(watch) {
             watch.trouble = None;
             if watch.told.ends() {
-                tracing::info!(namespace = watch.name(), "Identities can be watched now");
+                tracing::info!(namespace = watch.name(), "Identities can be watched again");
             }
         }
     }
@@ -96,7 +96,7 @@ impl Coverage {
         let watches = lock(&self.0);
         let gaps = watches.iter().filter(|watch| watch.state() != WatchState::Current);
         gaps.map(|watch| {
-            let why = watch.trouble.as_deref().unwrap_or("its list has not come yet");
+            let why = watch.trouble.as_deref().unwrap_or("the Identities are not listed yet");
             match &watch.namespace {
                 Some(namespace) => format!("namespace '{namespace}' is not watched: {why}"),
                 None => format!("Identities are not watched: {why}"),

@@ -90,7 +90,7 @@ async fn probe(context: &Context, watch: usize, scope: &Scope) -> Result<bool, S
 fn why(error: &kube::Error) -> String {
     match error {
         kube::Error::Api(status) if status.code == 404 => {
-            "the API server knows no Identity; is the CRD installed?".to_owned()
+            "the API server does not know the resource Identity; install the CRD".to_owned()
         }
         error => words(error),
     }
@@ -169,7 +169,7 @@ fn resumed(
 
 /// A watch goes on so late that the API server may have been another one meanwhile.
 #[derive(Debug, thiserror::Error)]
-#[error("the watch was kept waiting, and begins anew")]
+#[error("the watch was delayed and starts again")]
 struct KeptWaiting;
 
 /// When one watch, or the list before it, was last served; and whether that was a watch that went on from an earlier one.
