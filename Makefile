@@ -82,9 +82,10 @@ lint: ## Check format, lints, docs, licences of dependencies
 	@.ci/deny
 
 .PHONY: generate
-generate: ## Write the generated files anew: the definition of Identity, the chart's copy, its README's table and its golden renders
+generate: ## Write the generated files anew: the definition of Identity, the chart's copy, the list of all messages, the chart README's table and its golden renders
 	@$(CARGO) run -q -- crd > crds/identities.unkey.com.yaml.new && mv crds/identities.unkey.com.yaml.new crds/identities.unkey.com.yaml
 	@cp crds/identities.unkey.com.yaml charts/unkey-operator/files/
+	@UPDATE_MESSAGES=1 $(CARGO) test -q --test repo messages
 	@UPDATE_GOLDEN=1 $(CARGO) test -q --test chart golden
 
 .PHONY: compat
@@ -96,7 +97,7 @@ image: ## Build the image with Docker, for this machine, as unkey-operator:dev; 
 	@docker buildx build --load --tag $(or $(IMAGE),unkey-operator:dev) .
 
 .PHONY: release-check
-release-check: ## Say what stands against a release; TAG=v0.2.0: of this very commit under that tag (docs/release.md)
+release-check: ## Check release readiness; TAG=v0.2.0: of this very commit under that tag (docs/release.md)
 	@CARGO='$(CARGO)' .ci/release-check $(TAG)
 
 .PHONY: tools

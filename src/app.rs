@@ -87,7 +87,7 @@ pub enum AppError {
     #[error("{0}")]
     Unkey(#[from] unkey::ConfigError),
     /// The key in the environment cannot be used.
-    #[error("{0}; give a file with --root-key-file or the key in UNKEY_ROOT_KEY")]
+    #[error("{0}; name a file with --root-key-file, or set UNKEY_ROOT_KEY to the key")]
     Credential(#[from] unkey::CredentialError),
     /// The admin server cannot listen.
     #[error("the admin server cannot listen on {address}: {source}")]
@@ -110,10 +110,10 @@ pub enum AppError {
     #[error("signals cannot be handled: {0}")]
     Signals(std::io::Error),
     /// A reconcile did not end in time after a signal.
-    #[error("work under way did not end within {} s", DRAIN.as_secs())]
+    #[error("reconciles in progress did not finish within {} s", DRAIN.as_secs())]
     Drain,
     /// A second signal came.
-    #[error("stopped at once by a second signal")]
+    #[error("stopped immediately by a second signal")]
     Forced,
 }
 
@@ -178,7 +178,7 @@ pub async fn run(options: Options) -> Result<(), AppError> {
     };
     let address = options.admin_address;
     let (bound, serving) = admin.clone().serve(address).await.map_err(|source| AppError::Admin { address, source })?;
-    tracing::info!(api_url = %options.api_url, admin = %bound, version = env!("CARGO_PKG_VERSION"), "unkey-operator starts");
+    tracing::info!(api_url = %options.api_url, admin = %bound, version = env!("CARGO_PKG_VERSION"), "starting unkey-operator");
 
     let (first, second) = signals().map_err(AppError::Signals)?;
     let follow = context.follow_credentials(credentials.subscribe());
@@ -188,12 +188,12 @@ pub async fn run(options: Options) -> Result<(), AppError> {
     let first = first.inspect(move |()| drained.drain()).shared();
     let filled = move || {
         admin.cache_is_filled();
-        tracing::info!("the list of Identities is here");
+        tracing::info!("listed the Identities");
     };
     let controller = controller::run(Arc::clone(&context), woken, &settings, filled, first.clone());
     let overdue = async {
         stopping.await;
-        tracing::info!("stopping: work under way is recorded first");
+        tracing::info!("stopping; finishing the reconciles in progress");
         tokio::time::sleep(DRAIN).await;
     };
     let standing = async {
@@ -209,7 +209,7 @@ pub async fn run(options: Options) -> Result<(), AppError> {
             Ok::<_, controller::RunError>(())
         } => result.map_err(AppError::from),
         lost = standing => Err(AppError::Leader(lost)),
-        result = serving => Err(AppError::AdminEnded(result.err().unwrap_or_else(|| std::io::Error::other("without a reason")))),
+        result = serving => Err(AppError::AdminEnded(result.err().unwrap_or_else(|| std::io::Error::other("no reason given")))),
         () = overdue => Err(AppError::Drain),
         () = second => Err(AppError::Forced),
         () = async { tokio::join!(follow, watch_key); } => Ok(()),

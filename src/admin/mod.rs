@@ -55,7 +55,10 @@ impl Admin {
     fn readyz(&self) -> Response {
         let (mut missing, kubernetes) = (Vec::new(), (self.0.kubernetes)());
         if !self.0.cache.load(Ordering::SeqCst) {
-            missing.push("the list of Identities (is the CRD installed, and may the operator list it?)".to_owned());
+            missing.push(
+                "the list of Identities: check that the CRD is installed and that the operator may list Identities"
+                    .to_owned(),
+            );
         }
         missing.extend(kubernetes.missing);
         if let Err(why) = (self.0.credentials)() {

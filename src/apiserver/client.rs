@@ -133,7 +133,7 @@ fn noticed(error: impl Into<BoxError>, connections: &Connections) -> BoxError {
     let error = error.into();
     if let Some(silent) = transport::find::<Silent>(error.as_ref()) {
         let others = connections.give_up_silent(silent.since);
-        tracing::warn!(others, "{silent}; the API server is asked by new ones");
+        tracing::warn!(others, "{silent}; opening new connections to the API server");
     }
     error
 }

@@ -17,7 +17,7 @@ pub enum ConfigError {
     #[error("the kubeconfig cannot be used: {}", kubeconfig_problem(.0))]
     Kubeconfig(#[from] KubeconfigError),
     /// No kubeconfig and not in a cluster.
-    #[error("not in a cluster, and no kubeconfig can be used: {}; name one with --kubeconfig or KUBECONFIG", no_kubeconfig_problem(.0))]
+    #[error("not running in a cluster, and no kubeconfig can be used: {}; name one with --kubeconfig or KUBECONFIG", no_kubeconfig_problem(.0))]
     NoKubeconfig(#[from] InferConfigError),
     /// The proxy on the way cannot be used.
     #[error(transparent)]
@@ -29,10 +29,10 @@ fn kubeconfig_problem(error: &KubeconfigError) -> String {
     match error {
         KubeconfigError::ReadConfig(source, path) => format!("'{}' cannot be read: {source}", path.display()),
         KubeconfigError::Parse(error) => match error.location() {
-            Some(at) => format!("it is not YAML of a kubeconfig, as line {} column {} shows", at.line(), at.column()),
-            None => "it is not YAML of a kubeconfig".to_owned(),
+            Some(at) => format!("line {} column {} is not valid kubeconfig YAML", at.line(), at.column()),
+            None => "the file is not valid kubeconfig YAML".to_owned(),
         },
-        KubeconfigError::LoadContext(name) => format!("it has no context '{name}'"),
+        KubeconfigError::LoadContext(name) => format!("the file has no context '{name}'"),
         other => other.to_string(),
     }
 }

@@ -39,9 +39,9 @@ pub struct Silent {
 impl Silent {
     fn words(&self) -> String {
         if self.with_another {
-            return "the connection is given up with another one that was silent".to_owned();
+            return "the connection was closed together with another one that received nothing".to_owned();
         }
-        format!("the connection was silent for {} s and is given up", self.after.as_secs())
+        format!("the connection received nothing for {} s and was closed", self.after.as_secs())
     }
 }
 
@@ -205,7 +205,7 @@ mod tests {
         let begun = Instant::now();
         let error = line.read_u8().await.unwrap_err();
         let silent = *crate::transport::find::<Silent>(&error).unwrap_or_else(|| panic!("{error:?}"));
-        assert_eq!(silent.to_string().contains("was silent for 20 s"), !silent.with_another, "{silent}");
+        assert_eq!(silent.to_string().contains("received nothing for 20 s"), !silent.with_another, "{silent}");
         (begun.elapsed(), silent.with_another)
     }
 

@@ -108,7 +108,7 @@ pub(super) struct NotConnected {
 impl fmt::Display for NotConnected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("there is no connection to the API server")?;
-        self.via.as_ref().map_or(Ok(()), |proxy| write!(f, " by the proxy {proxy}"))
+        self.via.as_ref().map_or(Ok(()), |proxy| write!(f, " through the proxy {proxy}"))
     }
 }
 

@@ -112,10 +112,10 @@ impl Credentials {
         };
         last.failed = got.as_ref().err().cloned();
         let Credential { who, expires } =
-            got.inspect_err(|error| tracing::warn!(%error, "there is no new credential"))?;
+            got.inspect_err(|error| tracing::warn!(%error, "no new credential for the API server"))?;
         let new = Arc::new(Current { number: current.number + 1, who, expires });
         *self.current.write() = Arc::clone(&new);
-        tracing::info!("the credential for the API server is got anew");
+        tracing::info!("renewed the credential for the API server");
         Ok(Some(new))
     }
 }

@@ -88,7 +88,7 @@ fn command(exec: &ExecConfig, name: &str) -> Result<Command, PluginError> {
     let mut spec = json!({"interactive": interactive});
     if exec.provide_cluster_info {
         let cluster = exec.cluster.as_ref().and_then(|cluster| serde_json::to_value(cluster).ok());
-        spec["cluster"] = cluster.ok_or(PluginError::Incomplete("cluster to be told of"))?;
+        spec["cluster"] = cluster.ok_or(PluginError::Incomplete("cluster to pass to the plugin"))?;
     }
     let info = json!({"kind": "ExecCredential", "apiVersion": exec.api_version, "spec": spec});
     let mut command = Command::new(name);

@@ -18,7 +18,7 @@ pub enum ProxyError {
         origin: &'static str,
     },
     /// A scheme that is not spoken.
-    #[error("{origin} begins with '{scheme}://'; only http, https and socks5 can be spoken")]
+    #[error("{origin} begins with '{scheme}://'; use http, https or socks5")]
     Scheme {
         /// Where it was found.
         origin: &'static str,
@@ -203,7 +203,7 @@ mod tests {
         let said = |named| way(Some(named), "https://kube.example", "", "");
         assert_eq!(
             said("ftp://me:hunter2@own.example"),
-            "the proxy-url of the kubeconfig begins with 'ftp://'; only http, https and socks5 can be spoken"
+            "the proxy-url of the kubeconfig begins with 'ftp://'; use http, https or socks5"
         );
         for named in ["http://me:hunter2@own example", "own.example:3128", "http://"] {
             let said = said(named);

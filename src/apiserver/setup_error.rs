@@ -9,10 +9,10 @@ pub enum SetupError {
     #[error(transparent)]
     Plugin(#[from] PluginError),
     /// The kubeconfig's `tls-server-name` is no name.
-    #[error("the tls-server-name of the kubeconfig is not the name of a server")]
+    #[error("the tls-server-name of the kubeconfig is not a valid server name")]
     ServerName,
     /// User and password of the proxy cannot be sent.
-    #[error("the user or password in the proxy's URL cannot be sent")]
+    #[error("the user name or password in the proxy's URL has characters that cannot be sent")]
     ProxyUser,
     /// Certificates or headers that cannot be used.
     #[error("{0}")]

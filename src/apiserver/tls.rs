@@ -32,7 +32,7 @@ fn client_config(config: &kube::Config) -> Result<ClientConfig, SetupError> {
     }
     TOLD.call_once(|| {
         tracing::warn!(
-            "Server cert bypassed: insecure-skip-tls-verify is set in the kubeconfig, so whoever answers is taken for the API server"
+            "Server cert bypassed: the kubeconfig sets insecure-skip-tls-verify, so the operator does not verify the API server"
         );
     });
     // The client's own verifier says so at every handshake. Without authorities it need not find any on this machine.

@@ -8,22 +8,26 @@ use crate::transport::{self, TlsFault};
 /// Why there is no answer: the cause, without what it came through.
 pub fn unreached(error: &(dyn Error + 'static)) -> String {
     let via = transport::find::<NotConnected>(error).and_then(|error| error.via.as_ref());
-    let by = via.map(|proxy| format!(" by the proxy {proxy}")).unwrap_or_default();
+    let by = via.map(|proxy| format!(" through the proxy {proxy}")).unwrap_or_default();
     if let Some(fault) = TlsFault::of(error) {
-        return format!("no TLS session with the API server{by}: {fault}{}", remedy(&fault));
+        return format!("the TLS handshake with the API server{by} fails: {fault}{}", remedy(&fault));
     }
     let cause = transport::chain(error).last().map(ToString::to_string).unwrap_or_default();
-    format!("the API server cannot be asked{by}: {cause}")
+    format!("the API server cannot be reached{by}: {cause}")
 }
 
 fn remedy(fault: &TlsFault) -> &'static str {
     match fault {
         TlsFault::UnknownIssuer | TlsFault::Namesake => {
-            ". Put its authority into certificate-authority-data of the kubeconfig (without one, SSL_CERT_FILE names the trusted ones)"
+            ". Put the certificate's authority into certificate-authority-data of the kubeconfig (without one, SSL_CERT_FILE names the trusted authorities)"
         }
-        TlsFault::WrongName { .. } => ". Use one of its names in the kubeconfig's server, or set tls-server-name",
-        TlsFault::Expired | TlsFault::NotYetValid => ". Renew it, unless the clock of this machine is wrong",
-        TlsFault::NotTls => ". Is http:// meant in the kubeconfig's server?",
+        TlsFault::WrongName { .. } => {
+            ". Use one of the certificate's names in the kubeconfig's server, or set tls-server-name"
+        }
+        TlsFault::Expired | TlsFault::NotYetValid => {
+            ". Renew the certificate, unless the clock of this machine is wrong"
+        }
+        TlsFault::NotTls => ". Use http:// in the kubeconfig's server if the server is meant to speak plain HTTP",
         TlsFault::ClientCertificate => ". Renew the client certificate of the kubeconfig",
         TlsFault::Revoked | TlsFault::Unfit(_) | TlsFault::Other(_) => "",
     }

@@ -11,7 +11,7 @@ pub(super) fn main() -> ExitCode {
             Ok(()) => return ExitCode::SUCCESS,
             // A reader that has seen enough (`| head`) is no failure worth a message.
             Err(error) if error.kind() == ErrorKind::BrokenPipe => return ExitCode::FAILURE,
-            Err(error) => format!("the definition cannot be written: {error}"),
+            Err(error) => format!("the CustomResourceDefinition cannot be written: {error}"),
         },
         Err(error) => error.to_string(),
     };

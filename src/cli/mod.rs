@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
-/// Keeps Unkey identities equal to Identity resources in a Kubernetes cluster.
+/// Keeps Unkey identities in sync with the Identity resources of a Kubernetes cluster.
 #[derive(Debug, Parser)]
 #[command(name = "unkey-operator", version, propagate_version = true)]
 struct Cli {

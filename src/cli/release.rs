@@ -11,39 +11,39 @@ use crate::apiserver::{self, Access};
 use crate::app::AppError;
 use crate::controller::{Scope, StopError, SurveyError, UnmanagePlan};
 
-/// Let go of all Identities without touching Unkey, to leave the product.
+/// Stop managing all Identities and keep everything in Unkey, before you uninstall the operator.
 ///
-/// Takes the operator's finalizer and claim off, so that the Identities, their namespaces and the CRD can be deleted without it.
-/// Nothing is changed in Unkey, and no root key is needed: every identity stays there as it is, keys and all, and a later deletion of the
-/// resource leaves it there. Objects that are being deleted already are gone at once, and their identities stay too.
+/// Removes the operator's finalizer and claim annotation from the Identities, so that the Identities, their namespaces and the CRD can be
+/// deleted without the operator. Changes nothing in Unkey and needs no root key: every identity stays in Unkey with its keys, and a later
+/// deletion of its resource keeps it there. Identities that are already being deleted disappear at once; their identities stay in Unkey too.
 ///
-/// Scale the operator to 0 first: one that runs puts back what is taken off. That is looked for, by one object before the others and by all of
-/// them afterwards, and ends this with exit code 1.
+/// Scale the Deployment to 0 first: a running operator adds both again. This command checks one Identity before the others and all of
+/// them afterwards. It exits with code 1 if it finds a running operator.
 #[derive(Args, Debug)]
 #[allow(clippy::doc_markdown)] // users read this in `--help`, where backticks would be noise
 pub(super) struct ReleaseArgs {
-    /// All Identities, of the cluster or of the namespaces named
+    /// Select all Identities of the cluster, or of the given namespaces
     #[arg(long, required = true)]
     #[allow(dead_code)] // that it was said is all
     all: bool,
 
-    /// Only those of this namespace; repeatable
+    /// Namespace to select Identities from; repeatable
     #[arg(long, value_delimiter = ',', value_parser = super::run::namespace)]
     namespace: Vec<String>,
 
-    /// Only those that this label selector matches
+    /// Label selector of the Identities to select
     #[arg(long, value_parser = clap::builder::NonEmptyStringValueParser::new())]
     selector: Option<String>,
 
-    /// Do not ask
+    /// Skip the confirmation
     #[arg(long)]
     yes: bool,
 
-    /// Only name them
+    /// List only
     #[arg(long)]
     dry_run: bool,
 
-    /// Kubeconfig file; without it the cluster that this runs in, or KUBECONFIG
+    /// Kubeconfig file; defaults to the cluster that this command runs in, or to KUBECONFIG
     #[arg(long, env = "UNKEY_OPERATOR_KUBECONFIG")]
     kubeconfig: Option<PathBuf>,
 
@@ -52,14 +52,16 @@ pub(super) struct ReleaseArgs {
     context: Option<String>,
 }
 
-const SCALE: &str = ". Scale it to 0, wait until its pods are gone, and run this again";
+const SCALE: &str = ". Scale the Deployment to 0, wait until its Pods are gone, then run this command again";
 
 /// Why it came to nothing, or not to all.
 #[derive(Debug, thiserror::Error)]
 enum Failure {
-    #[error("standard input is no terminal to ask on; say --yes, or --dry-run to see what would be released")]
+    #[error(
+        "standard input is not a terminal, so you cannot be asked to confirm; pass --yes to skip the confirmation, or --dry-run to list only"
+    )]
     NobodyToAsk,
-    #[error("nothing was released")]
+    #[error("not confirmed; nothing was released")]
     Declined,
     #[error("the terminal cannot be read: {0}")]
     Terminal(std::io::Error),
@@ -73,9 +75,9 @@ enum Failure {
     Survey(#[from] SurveyError),
     #[error("{0}{hint}", hint = if matches!(.0, StopError::AtWork(_)) { SCALE } else { "" })]
     Stopped(#[from] StopError),
-    #[error("{0} of them could not be released; run this again")]
+    #[error("{} could not be released; run this command again", identities(*.0))]
     Partly(usize),
-    #[error("an operator has come to work: {0} carry finalizer or claim again{SCALE}")]
+    #[error("an operator is running: finalizer or claim is on {} again{SCALE}", identities(*.0))]
     PutBack(usize),
 }
 
@@ -143,9 +145,9 @@ fn what(found: &UnmanagePlan) -> String {
 /// Says what it means, and asks. Only a whole "yes" is one.
 fn confirmed(found: &UnmanagePlan) -> std::io::Result<bool> {
     eprint!(
-        "The {}.\nTo release them changes nothing in Unkey. Afterwards nobody keeps their identities in step, and deleting the resources leaves the \
-         identities in Unkey; those that are being deleted are gone at once.\nThe operator must be scaled to 0, or it puts both back.\n\
-         Release them? Type 'yes': ",
+        "The {}.\nReleasing them changes nothing in Unkey. Afterwards the operator no longer syncs their identities, and deleting the resources \
+         keeps the identities in Unkey. Resources that are being deleted disappear at once.\nScale the Deployment to 0 first: a running \
+         operator adds both again.\nRelease them? Type 'yes': ",
         what(found)
     );
     std::io::stderr().flush()?;

@@ -19,97 +19,97 @@ pub(super) struct RunArgs {
     #[arg(long, env = "UNKEY_API_URL", default_value = "https://api.unkey.com")]
     api_url: String,
 
-    /// Proxy on the way to the Unkey API: a URL of scheme, host and port; without it there is none, whatever HTTPS_PROXY says. With a password, give it
-    /// in the variable
+    /// Proxy for requests to the Unkey API: a URL with scheme, host and port. No proxy by default: HTTPS_PROXY is ignored. Set a
+    /// proxy with a password through the environment variable
     #[arg(long, env = "UNKEY_OPERATOR_API_PROXY", hide_env_values = true)]
     api_proxy: Option<String>,
 
-    /// File that holds the root key; read again when it changes. Without it the key is taken from UNKEY_ROOT_KEY
+    /// File that contains the root key; re-read when it changes. Defaults to the key in UNKEY_ROOT_KEY
     #[arg(long, env = "UNKEY_ROOT_KEY_FILE")]
     root_key_file: Option<PathBuf>,
 
-    /// Namespace to watch; repeatable, all if left out
+    /// Namespace to watch; repeatable. Defaults to all namespaces
     #[arg(long, env = "UNKEY_OPERATOR_NAMESPACE", value_delimiter = ',', value_parser = namespace)]
     namespace: Vec<String>,
 
-    /// Label selector: only Identities that match are looked at
+    /// Label selector of the Identities to reconcile
     #[arg(long, env = "UNKEY_OPERATOR_SELECTOR", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     selector: Option<String>,
 
-    /// For Identities that name no adoptionPolicy
+    /// Adoption policy of Identities without adoptionPolicy
     #[arg(long, env = "UNKEY_OPERATOR_DEFAULT_ADOPTION_POLICY", default_value = "IfLossless")]
     default_adoption_policy: AdoptionPolicy,
 
-    /// For Identities that name no deletionPolicy
+    /// Deletion policy of Identities without deletionPolicy
     #[arg(long, env = "UNKEY_OPERATOR_DEFAULT_DELETION_POLICY", default_value = "Delete")]
     default_deletion_policy: DeletionPolicy,
 
-    /// How long after a write a read may still show the state before it (30s, 500ms)
+    /// Longest time after a write for which Unkey may return the previous state (30s, 500ms)
     #[arg(long, env = "UNKEY_OPERATOR_CONSISTENCY_WINDOW", default_value = "30s", value_parser = duration)]
     consistency_window: Duration,
 
-    /// How often Unkey is scanned for changes made behind the operator's back; 0 for never (10m, 1h)
+    /// Interval between scans of Unkey for changes by other clients (10m, 1h); 0 disables scans
     #[arg(long, env = "UNKEY_OPERATOR_RESYNC_INTERVAL", default_value = "10m", value_parser = interval)]
     resync_interval: Duration,
 
-    /// Deadline of one request to Unkey, from connecting to the last byte (30s, 500ms)
+    /// Timeout of one request to Unkey, from connecting to the last byte (30s, 500ms)
     #[arg(long, env = "UNKEY_OPERATOR_REQUEST_TIMEOUT", default_value = "30s", value_parser = duration)]
     request_timeout: Duration,
 
-    /// Go on although the root key belongs to another workspace: what was made in the earlier one stays there, and every
-    /// Identity gets a new one in this
+    /// Accept a root key of another workspace, to migrate intentionally: every Identity gets a new identity in that
+    /// workspace; the earlier identities stay in the earlier workspace
     #[arg(long, env = "UNKEY_OPERATOR_ACCEPT_WORKSPACE_CHANGE")]
     accept_workspace_change: bool,
 
-    /// Requests to Unkey that may wait for an answer at a time
+    /// Maximum number of concurrent requests to Unkey
     #[arg(long, env = "UNKEY_OPERATOR_MAX_CONCURRENT_REQUESTS", default_value_t = Bounds::default().concurrent, value_parser = clap::value_parser!(u16).range(1..=1024))]
     max_concurrent_requests: u16,
 
-    /// Requests to Unkey per second, with a burst of twice as many; 0 for as many as Unkey bears
+    /// Maximum rate of requests to Unkey, per second, with bursts of twice as many; 0 for no fixed maximum
     #[arg(long, env = "UNKEY_OPERATOR_MAX_REQUESTS_PER_SECOND", default_value_t = Bounds::default().per_second, value_parser = clap::value_parser!(u32).range(0..=100_000))]
     max_requests_per_second: u32,
 
-    /// The part of the workspace's rate limit that the operator may use, if Unkey names one: more than 0, at most 1
+    /// Share of the workspace's rate limit that the operator may use, if Unkey reports a limit: more than 0, at most 1
     #[arg(long, env = "UNKEY_OPERATOR_RATE_LIMIT_SHARE", default_value_t = Bounds::default().share, value_parser = share)]
     rate_limit_share: f64,
 
-    /// Identities that are worked on at a time
+    /// Maximum number of concurrent reconciles
     #[arg(long, env = "UNKEY_OPERATOR_WORKERS", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=1024))]
     workers: u16,
 
-    /// Let only one of several operators act at a time: the one that holds the lease
+    /// Enable leader election: of several operators only the one that holds the lease acts
     #[arg(long, env = "UNKEY_OPERATOR_LEADER_ELECT")]
     leader_elect: bool,
 
-    /// Name of the lease: another one for each set of operators that share their work
+    /// Name of the lease; operators with the same lease share their work
     #[arg(long, env = "UNKEY_OPERATOR_LEASE_NAME", default_value = "unkey-operator", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     lease_name: String,
 
-    /// Namespace of the lease; without it the one that the operator runs in
+    /// Namespace of the lease; defaults to the namespace that the operator runs in
     #[arg(long, env = "UNKEY_OPERATOR_LEASE_NAMESPACE", value_parser = namespace)]
     lease_namespace: Option<String>,
 
-    /// A leader that is not heard of for so long is replaced; whole seconds (15s)
+    /// Time after which a leader that does not renew the lease is replaced; whole seconds (15s)
     #[arg(long, env = "UNKEY_OPERATOR_LEASE_DURATION", default_value = "15s", value_parser = lease)]
     lease_duration: Duration,
 
-    /// The name by which this operator shows in the lease; a part that no other has is added
+    /// Name of this operator in the lease; a unique suffix is added
     #[arg(long, env = "HOSTNAME", hide_env_values = true, default_value = "unkey-operator")]
     lease_holder: String,
 
-    /// Where /livez, /readyz and /metrics are served
+    /// Address that serves /livez, /readyz and /metrics
     #[arg(long, env = "UNKEY_OPERATOR_ADMIN_ADDRESS", default_value = "0.0.0.0:8080")]
     admin_address: SocketAddr,
 
-    /// Format of the log on standard error
+    /// Log format; logs go to standard error
     #[arg(long, env = "UNKEY_OPERATOR_LOG_FORMAT", value_enum, default_value = "text")]
     log_format: LogFormat,
 
-    /// Log level or filter: error, warn, info, debug, trace, or as in info,unkey_operator=debug
+    /// Log level (error, warn, info, debug, trace) or filter (info,unkey_operator=debug)
     #[arg(long, env = "UNKEY_OPERATOR_LOG_LEVEL", default_value = "info")]
     log_level: String,
 
-    /// Kubeconfig file; without it the cluster that the operator runs in, or KUBECONFIG
+    /// Kubeconfig file; defaults to the cluster that the operator runs in, or to KUBECONFIG
     #[arg(long, env = "UNKEY_OPERATOR_KUBECONFIG")]
     kubeconfig: Option<PathBuf>,
 
@@ -205,5 +205,5 @@ pub(super) fn namespace(text: &str) -> Result<String, String> {
     let inside = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     let valid =
         (1..=63).contains(&text.len()) && text.chars().all(inside) && !text.starts_with('-') && !text.ends_with('-');
-    if valid { Ok(text.to_owned()) } else { Err(format!("'{text}' is not the name of a namespace")) }
+    if valid { Ok(text.to_owned()) } else { Err(format!("'{text}' is not a valid namespace name")) }
 }

@@ -90,10 +90,10 @@ impl Leadership {
 #[derive(Debug, thiserror::Error)]
 pub enum LeaderError {
     /// The API server shows another holder, or no lease.
-    #[error("the lease is held by another operator, or gone; this one has to start anew")]
+    #[error("the lease is gone or held by another operator; exiting to restart")]
     Taken,
     /// It could not be renewed in time.
-    #[error("the lease could not be renewed within {:.1} s; this operator has to start anew", .0.as_secs_f64())]
+    #[error("the lease could not be renewed within {:.1} s; exiting to restart", .0.as_secs_f64())]
     NotRenewed(Duration),
 }
 
@@ -151,7 +151,7 @@ impl LeaderElector {
             let ask = self.election.next(sent);
             // A renewal that hangs leaves time for another one.
             let answer = tokio::time::timeout(self.timing.retry * 2, self.ask(&ask)).await;
-            let answer = answer.unwrap_or_else(|_| self.fails("no answer in time"));
+            let answer = answer.unwrap_or_else(|_| self.fails("the API server did not answer in time"));
             let now = self.lead.now();
             self.election.answered(&ask, answer, sent, now);
             let until = self.election.until().filter(|until| now < *until);
@@ -196,9 +196,9 @@ impl LeaderElector {
             self.api.replace(&self.name, &PostParams::default(), &lease).await.is_ok()
         };
         match tokio::time::timeout(deadline, release).await {
-            Ok(true) => tracing::info!("the lease is released"),
+            Ok(true) => tracing::info!("released the lease"),
             Ok(false) => {}
-            Err(_) => tracing::warn!("the lease could not be released; it runs out by itself"),
+            Err(_) => tracing::warn!("the lease could not be released; it expires on its own"),
         }
     }
 
@@ -255,7 +255,7 @@ impl LeaderElector {
     /// What goes wrong is told once, until something else does.
     fn fails(&mut self, why: &str) -> Answer {
         if self.told.is_news(why) {
-            tracing::warn!(lease = self.name, %why, "the lease cannot be read or written; trying again");
+            tracing::warn!(lease = self.name, %why, "the lease cannot be read or written; retrying");
         }
         Answer::Unknown
     }

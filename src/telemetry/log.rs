@@ -19,7 +19,7 @@ pub enum LogError {
     #[error("--log-level: {0}")]
     Level(#[from] tracing_subscriber::filter::ParseError),
     /// It was set up before.
-    #[error("logging is set up already")]
+    #[error("logging is already set up")]
     Twice(#[from] TryInitError),
 }
 

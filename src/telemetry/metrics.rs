@@ -67,7 +67,7 @@ impl Default for Metrics {
         let mut registry = Registry::with_prefix("unkey_operator");
         let reconciles = Reconciles::register(&mut registry);
         let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
-        registry.register("build", "The operator's version", build);
+        registry.register("build", "Version of the operator", build);
         let requests = Requests::register(&mut registry);
         let objects = Objects::register(&mut registry);
         let scans = Scans::register(&mut registry);

@@ -37,21 +37,21 @@ impl Objects {
         let by_reason = Family::default();
         registry.register(
             "identities",
-            "Identity objects by the reason of their Ready condition; None: not visited yet",
+            "Identity objects, by the reason of their Ready condition; None if not reconciled yet",
             by_reason.clone(),
         );
         let left_behind = Counter::default();
         registry.register(
             "identities_left_behind",
-            "Identities that stay in Unkey since their finalizer was taken off by hand",
+            "Identities that stay in Unkey because someone removed the finalizer of their object",
             left_behind.clone(),
         );
-        let help = "Identity objects that were out of step and that nothing was planned for, and that were looked at again; each is a bug of the operator";
+        let help = "Identity objects that were out of sync without a planned reconcile, and were reconciled again; each is a bug of the operator";
         let rescued = registered(registry, "rescues", help);
-        let leads = registered(registry, "leader", "1 while this process may act; 0: it stands by");
-        let help = "Objects of which Kubernetes refuses a write at the moment, by write: an admission policy, a quota, a missing right";
+        let leads = registered(registry, "leader", "1 while this process leads; 0 while it stands by");
+        let help = "Objects with a write that Kubernetes refuses at the moment, by write: an admission policy, a quota, a missing permission";
         let refused = registered(registry, "writes_refused", help);
-        let help = "Those of them that neither a status nor an event tells of";
+        let help = "Objects with a refused write that neither a status nor an event reports";
         let untold = registered(registry, "writes_refused_untold", help);
         Self { by_reason, left_behind, rescued, leads, refused, untold }
     }

@@ -36,46 +36,46 @@ impl Queues {
         // From a moment to a pause of the longest `Retry-After`.
         let waits: Family<ByLane, Histogram> =
             Family::new_with_constructor(|| Histogram::new([0.005, 0.025, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0]));
-        let help = "How long those waited that found no permit at once, by lane: changes and scan need a call to Unkey, writes do not";
+        let help = "Time that work waited for a permit, by lane: changes and scan make requests to Unkey, writes do not; work that got a permit at once is not counted";
         registry.register_with_unit("queue_duration", help, Unit::Seconds, waits.clone());
         Self {
             waits,
-            waiting: registered(registry, "queue_depth", "Those that wait for a permit, by lane"),
+            waiting: registered(registry, "queue_depth", "Work that waits for a permit, by lane"),
             tokens: registered(
                 registry,
                 "upstream_tokens",
-                "Requests that may be sent to Unkey at once by the rates in force; NaN: without bound",
+                "Requests that the rate limits in force allow at once; NaN if there is no limit",
             ),
             concurrency: registered(
                 registry,
                 "upstream_concurrency_limit",
-                "Requests that may wait for an answer of Unkey at a time; fewer while it fails or slows down",
+                "Maximum number of concurrent requests to Unkey; lower while Unkey fails or slows down",
             ),
             limit: registered(
                 registry,
                 "upstream_rate_limit",
-                "The workspace's limit in requests per minute, as Unkey last told it; -1: it names none",
+                "Rate limit of the workspace in requests per minute, as last reported by Unkey; -1 if Unkey reports none",
             ),
             remaining: registered(
                 registry,
                 "upstream_rate_limit_remaining",
-                "Requests left of the workspace's limit, as Unkey last told; -1: it names none",
+                "Requests left of the workspace's rate limit, as last reported by Unkey; -1 if Unkey reports none",
             ),
-            paused: registered(registry, "upstream_paused", "1 while a 429 of Unkey stops all requests"),
+            paused: registered(registry, "upstream_paused", "1 while a 429 of Unkey pauses all requests"),
             key_refused: registered(
                 registry,
                 "upstream_root_key_refused",
-                "1 while Unkey refuses the root key and only one request at a time tries it",
+                "1 while Unkey refuses the root key; one request at a time retries it",
             ),
             operation_refused: registered(
                 registry,
                 "upstream_operation_refused",
-                "1 while Unkey refuses the operation for want of a permission and only one request at a time tries it",
+                "1 while Unkey refuses the operation because the root key lacks a permission; one request at a time retries it",
             ),
             unwitnessed: registered(
                 registry,
                 "absence_unwitnessed",
-                "1 while the root key shows no identity at all, so that nothing is believed to be gone: it may lack a permission",
+                "1 while the root key shows no identity at all: it may lack a permission, so no identity counts as deleted",
             ),
         }
     }

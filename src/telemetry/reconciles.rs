@@ -37,19 +37,17 @@ impl ByEvent {
 impl Reconciles {
     pub(super) fn register(registry: &mut Registry) -> Self {
         let ends = ReconcileResult::ALL.iter().map(|end| ByResult { result: Word(end.as_str()) });
-        let by_result = counters(registry, "reconciles", "Reconciles over an object, by result", ends);
-        let help = "How long a reconcile over an object took, waits for a permit not counted";
+        let by_result = counters(registry, "reconciles", "Reconciles of an object, by result", ends);
+        let help = "Duration of a reconcile of an object, without waits for a permit";
         let took = Histogram::new([0.000_1, 0.001, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0]);
         registry.register_with_unit("reconcile_duration", help, Unit::Seconds, took.clone());
-        let help = "From when a change, a new object or a failure was seen until Unkey and the status were in step with it again";
+        let help = "Time from the first sight of a change, a new object or a failure until Unkey and the status are in sync with it";
         let syncs = Histogram::new([0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0, 300.0, 1800.0]);
         registry.register_with_unit("sync_duration", help, Unit::Seconds, syncs.clone());
-        let help =
-            "How long the object that has been out of step the longest has been so, as this process saw it; 0: none is";
+        let help = "Age of the object that has been out of sync for the longest time, as seen by this process; 0 if all are in sync";
         let oldest = Gauge::default();
         registry.register_with_unit("oldest_unsynced_age", help, Unit::Seconds, oldest.clone());
-        let help =
-            "Things done that a status cannot show, each an event too: Adopted, DriftCorrected, Recreated and the like";
+        let help = "Actions that a status cannot show, each also published as an event: Adopted, DriftCorrected, Recreated and so on";
         let told = counters(registry, "events", help, EventReason::ALL.map(ByEvent::of));
         Self { by_result, took, syncs, told, oldest }
     }

@@ -43,16 +43,12 @@ impl Requests {
         });
         registry.register_with_unit(
             "upstream_request_duration",
-            "Time from sending a request to Unkey to its answer",
+            "Time from sending a request to Unkey until its answer",
             Unit::Seconds,
             seconds.clone(),
         );
         let in_flight = Gauge::default();
-        registry.register(
-            "upstream_requests_in_flight",
-            "Requests to Unkey that wait for an answer",
-            in_flight.clone(),
-        );
+        registry.register("upstream_requests_in_flight", "Requests to Unkey in progress", in_flight.clone());
         Self { by_outcome, seconds, in_flight }
     }
 

@@ -34,23 +34,23 @@ impl Scans {
     pub(super) fn register(registry: &mut Registry) -> Self {
         let ends = ScanEnd::ALL.iter().map(|end| ByResult { result: Word(end.as_str()) });
         let by_result = counters(registry, "scans", "Scans of the workspace, by result", ends);
-        let pages = registered(registry, "scan_pages", "Pages of the workspace that were listed");
-        let help = "Differences that scans found; each is looked at again before anything is done";
+        let pages = registered(registry, "scan_pages", "Pages listed by scans of the workspace");
+        let help = "Differences found by scans; each is verified before anything is written";
         let all = Finding::ALL.map(|finding| ByFinding { finding: Word(finding.as_str()) });
         let findings = counters(registry, "scan_findings", help, all);
         let (last, took): (Gauge, Gauge<f64, std::sync::atomic::AtomicU64>) = Default::default();
-        let help = "When the last scan ended that looked at all there was, were it nothing, in Unix time; 0: none yet";
+        let help = "Unix time at which the last complete scan ended, an empty one included; 0 before the first";
         registry.register_with_unit("scan_last_complete_timestamp", help, Unit::Seconds, last.clone());
-        let help = "How long the last complete scan took";
+        let help = "Duration of the last complete scan";
         registry.register_with_unit("scan_last_complete_duration", help, Unit::Seconds, took.clone());
         let help = "Recorded identities that the last conclusive scan found or missed";
         let recorded = registered(registry, "scan_recorded_identities", help);
-        let help = "Recorded identities that the last conclusive scan missed";
+        let help = "Recorded identities that the last conclusive scan did not find";
         let missing = registered(registry, "scan_missing_identities", help);
-        let help = "1 if the last conclusive scan missed too many identities to take them for gone";
+        let help = "1 if the last conclusive scan missed too many identities to recreate them";
         let withheld = registered(registry, "scan_recreation_withheld", help);
         let every = Gauge::default();
-        let help = "From one scan to the next, as it is set up; 0: this process does not scan";
+        let help = "Configured interval between scans; 0 if this process does not scan";
         registry.register_with_unit("scan_interval", help, Unit::Seconds, every.clone());
         Self { by_result, pages, findings, last, took, recorded, missing, withheld, every }
     }

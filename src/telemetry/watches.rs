@@ -21,10 +21,10 @@ struct ByState {
 
 impl Watches {
     pub(super) fn register(registry: &mut Registry) -> Self {
-        let help = "Watches of Identities, one for each namespace of --namespace or one for all, by how they stand; /readyz names those that \
-                    are not current";
+        let help = "Watches of Identities, one for each namespace of --namespace or one for all namespaces, by state; /readyz names those \
+                    that are not current";
         let by_state = registered(registry, "watches", help);
-        let help = "Fields that the API server drops since the definition of Identity in the cluster is older than the operator; 0: none";
+        let help = "Fields that the API server drops because the CustomResourceDefinition of Identity is older than the operator";
         Self { by_state, dropped: registered(registry, "definition_dropped_fields", help) }
     }
 

@@ -202,7 +202,7 @@ impl Lines {
 
     fn line(&mut self, line: &str) {
         let fools = line.contains(|c: char| c.is_control() || is_invisible(c));
-        if line.contains("panicked at") || line.contains("a panic in the pass") || fools {
+        if line.contains("panicked at") || line.contains("the reconcile of this object panicked") || fools {
             self.worse.push(line.escape_debug().to_string());
         } else if line.contains(" ERROR ") {
             match line.split_once("identity=\"").and_then(|(_, rest)| rest.split_once('"')) {

@@ -59,18 +59,18 @@ const MISTAKES: &[(&[&str], &[&str])] = &[
     // A rule without ports is one of all ports.
     (&["--set-json", "networkPolicy.apiServer.ports=[]"], &["/networkPolicy/apiServer/ports"]),
     // What a schema cannot say of two values.
-    (&["--set", "leaderElection.enabled=false"], &["replicaCount above 1 needs leaderElection.enabled"]),
+    (&["--set", "leaderElection.enabled=false"], &["replicaCount above 1 requires leaderElection.enabled"]),
     (
         &["--set", "rootKey.value=x,rootKey.existingSecret=y"],
         &["rootKey.value and rootKey.existingSecret cannot both be set"],
     ),
     (
         &["--set", "metrics.serviceMonitor.enabled=true,metrics.service.enabled=false"],
-        &["metrics.serviceMonitor.enabled needs metrics.service.enabled"],
+        &["metrics.serviceMonitor.enabled requires metrics.service.enabled"],
     ),
     (
         &["--set", "podDisruptionBudget.maxUnavailable=null"],
-        &["needs podDisruptionBudget.maxUnavailable or podDisruptionBudget.minAvailable"],
+        &["requires podDisruptionBudget.maxUnavailable or podDisruptionBudget.minAvailable"],
     ),
     // A cluster that is too old for the definition.
     (&["--kube-version", "1.31.9"], &["kubeVersion: >=1.32.0-0"]),

@@ -204,13 +204,13 @@ fn the_notes_say_what_is_dangerous_and_what_comes_next() {
     let rows: &[(&str, &[&str], &[&str])] = &[
         (
             "rootKey.value=unkey_root_CANARY",
-            &["WARNING: the root key is among this release's values"],
+            &["WARNING: the root key is part of this release's values"],
             &["unkey_root_CANARY", "was not found"],
         ),
         (
             "rootKey.existingSecret=mine,rootKey.key=token",
             &[
-                "WARNING: the Secret home/mine was not found (under --dry-run=client nothing is looked for)",
+                "WARNING: the Secret home/mine was not found (--dry-run=client looks for nothing)",
                 "create secret generic mine --from-file=token=root-key",
             ],
             &[],
@@ -218,11 +218,19 @@ fn the_notes_say_what_is_dangerous_and_what_comes_next() {
         ("replicaCount=2", &["WARNING: no image is published as unkey-operator:"], &[]),
         ("image.registry=r.example.com", &[], &["no image is published"]),
         ("image.repository=r.example.com/unkey-operator", &[], &["no image is published"]),
-        ("crds.keep=false", &["WARNING: uninstalling this release deletes the definition of Identity"], &[]),
-        ("crds.enabled=false", &["WARNING: the definition of Identity is not part of this release"], &["uninstalling"]),
+        (
+            "crds.keep=false",
+            &["WARNING: uninstalling this release deletes the CustomResourceDefinition of Identity"],
+            &[],
+        ),
+        (
+            "crds.enabled=false",
+            &["WARNING: the CustomResourceDefinition of Identity is not part of this release"],
+            &["uninstalling"],
+        ),
         (
             "rbac.create=false,rbac.aggregate.edit=true",
-            &["NOTE: no roles were made (rbac.create). The ServiceAccount x-unkey-operator"],
+            &["NOTE: no roles were created (rbac.create). The ServiceAccount x-unkey-operator"],
             &["rbac.aggregate"],
         ),
         ("rbac.aggregate.edit=true", &["change and delete every identity of the workspace", "examples/admission"], &[]),
@@ -234,12 +242,12 @@ fn the_notes_say_what_is_dangerous_and_what_comes_next() {
         ("networkPolicy.enabled=true,networkPolicy.apiServer.to[0].ipBlock.cidr=10.0.0.1/32", &[], &["NetworkPolicy"]),
         (
             "config.defaultDeletionPolicy=Orphan",
-            &["leaves the identity in Unkey as it is, unless its deletionPolicy is Delete"],
+            &["keeps the identity in Unkey, unless its deletionPolicy is Delete"],
             &["unless its deletionPolicy is Orphan"],
         ),
         (
             "config.selector=team=a",
-            &["watches all namespaces, and there what carries labels of the selector team=a."],
+            &["watches all namespaces, and there the Identities that match the selector team=a."],
             &[],
         ),
         (
@@ -252,7 +260,7 @@ fn the_notes_say_what_is_dangerous_and_what_comes_next() {
             &[
                 "watches all namespaces.",
                 "rollout status deployment/x-unkey-operator",
-                "deletes the identity in Unkey and unlinks its keys for ever, unless its deletionPolicy is Orphan",
+                "deletes the identity in Unkey and permanently unlinks its keys, unless its deletionPolicy is Orphan",
             ],
             &["NetworkPolicy", "rbac", "selector", "labels"],
         ),

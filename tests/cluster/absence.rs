@@ -181,7 +181,7 @@ async fn s44_the_clean_up_waits_for_a_proof() {
     until_struck(&proxy, look, 2).await;
     until_struck(&proxy, successors, 2).await;
     // The reconcile that was under way may have met one of the four.
-    assert!(operator.log().matches("not cleared up yet").count() >= 3);
+    assert!(operator.log().matches("the cleanup in Unkey failed").count() >= 3);
 }
 
 /// kubernetes#115241: a version is not served for some seconds, in which objects are edited, deleted and made.

@@ -47,7 +47,7 @@ async fn installed_before_its_crd() {
     std::fs::write(&log, "").unwrap();
     let mut operator = Operator::start(log, &args, &[]);
     operator.until_readyz(503, "CRD").await;
-    operator.until_logged("is the CRD installed?").await;
+    operator.until_logged("install the CRD").await;
     assert_eq!(operator.http("/livez").await.status, 200);
 
     let crd = include_str!("../../crds/identities.unkey.com.yaml");
@@ -55,7 +55,7 @@ async fn installed_before_its_crd() {
     let crds: Api<CustomResourceDefinition> = Api::all(plane.client().await.unwrap());
     crds.create(&PostParams::default(), &crd).await.unwrap();
     operator.until_readyz(200, "ok").await;
-    assert_eq!(operator.log().matches("is the CRD installed?").count(), 1, "told once");
+    assert_eq!(operator.log().matches("install the CRD").count(), 1, "told once");
     operator.signal("TERM");
     assert_eq!(operator.ended().await.code(), Some(0));
     plane.stop().await;
@@ -252,5 +252,5 @@ async fn a_selector_that_is_none_is_refused_at_start() {
     let log = world.files.path().join("refused.log");
     let mut operator = Operator::start(log, &world.args(), &[]);
     assert_eq!(operator.wait().code(), Some(2));
-    assert!(operator.log().contains("--selector is refused by the API server"), "{}", operator.log());
+    assert!(operator.log().contains("the API server refuses --selector"), "{}", operator.log());
 }

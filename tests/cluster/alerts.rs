@@ -267,7 +267,7 @@ async fn what_happens_behind_its_back() {
     world.patch("a", &json!({"metadata": {"finalizers": null}})).await;
     world.delete("a").await;
     operator.signal("CONT");
-    operator.until_logged("went without its finalizer").await;
+    operator.until_logged("is gone without its finalizer").await;
     assert_fires_once(&before, &scrape(&operator).await, &["UnkeyIdentityLeftBehind"]);
 }
 

@@ -89,7 +89,7 @@ async fn a_refused_key_costs_one_call_at_a_time() {
     for number in 0..40 {
         let object = world.reason(&format!("new-{number}"), "Unauthorized").await;
         let message = condition(&object, "Ready")["message"].as_str().unwrap_or_default().to_owned();
-        assert!(message.contains("put a valid root key in place"), "{message}");
+        assert!(message.contains("Put a valid root key in place"), "{message}");
     }
     // Those under way when it was refused, and a probe every ten seconds and more.
     let asked = world.workspace.counts().total;

@@ -74,7 +74,7 @@ async fn a_revoked_key_is_named_until_a_valid_one_is_there() {
     world.edit("edited", &json!({"meta": {"n": 2}})).await;
     world.delete("deleted").await;
     world.create("newcomer", &json!({"externalId": "newcomer"})).await;
-    assert!(message(&world.reason("edited", "Unauthorized").await).contains("no restart is needed"));
+    assert!(message(&world.reason("edited", "Unauthorized").await).contains("needs no restart"));
     world.reason("newcomer", "Unauthorized").await;
     assert!(message(&world.reason("deleted", "DeletionBlocked").await).contains("root key"));
     assert_eq!(condition(&world.get("quiet").await.unwrap(), "Ready")["status"], "True", "it needs no call");
@@ -235,7 +235,7 @@ async fn a_newcomer_under_a_wrong_key() {
     world.delete("after-restart").await;
     let object = world.reason("after-restart", "DeletionBlocked").await;
     let text = message(&object);
-    assert!(text.contains("put a valid root key in place"), "{text}");
+    assert!(text.contains("Put a valid root key in place"), "{text}");
     // The way out works as it is printed.
     let printed = &text[text.find("kubectl patch").unwrap()..];
     let mut shell = Command::new("sh");

@@ -236,6 +236,6 @@ async fn s69_what_was_not_ready_before_a_restart_stays_under_orphan() {
     world.gone("x").await;
     // Nothing is looked after: what would be is deleted within a window.
     world.barrier().await;
-    assert!(!operator.log().contains("looking after what it left"), "{}", operator.log());
+    assert!(!operator.log().contains("cleaning up in Unkey"), "{}", operator.log());
     assert_eq!(world.upstream("x")["id"], id);
 }

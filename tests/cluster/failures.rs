@@ -44,7 +44,7 @@ impl Part {
 }
 
 const UNAVAILABLE: &str = "cannot be reached or answers with errors";
-const NOT_UNKEY: &str = "is not Unkey's API";
+const NOT_UNKEY: &str = "does not answer as Unkey's API does";
 
 /// What a client of Unkey can meet. `operation`: what it would need a permission for.
 fn cases(operation: Operation) -> Vec<Case> {
@@ -53,7 +53,7 @@ fn cases(operation: Operation) -> Vec<Case> {
     let elsewhere = |name, kind| case(name, kind, "UpstreamUnavailable", NOT_UNKEY, true);
     let limited = |name, retry_after: Option<&str>| {
         let kind = FaultKind::TooMany { retry_after: retry_after.map(str::to_owned) };
-        case(name, kind, "RateLimited", "slow down", false)
+        case(name, kind, "RateLimited", "limits the rate", false)
     };
     let after_commit = |mut case: Case| {
         case.fault = case.fault.handled(true);
@@ -69,7 +69,7 @@ fn cases(operation: Operation) -> Vec<Case> {
     let disabled = refusal(403, "unkey/authorization/key_disabled", "The key is disabled.");
     let forbidden = refusal(403, "unkey/authorization/insufficient_permissions", permission);
     vec![
-        case("key-unknown", unauthorized, "Unauthorized", "put a valid root key in place", true),
+        case("key-unknown", unauthorized, "Unauthorized", "Put a valid root key in place", true),
         case("key-disabled", disabled, "Unauthorized", "The key is disabled", true),
         case("no-permission", forbidden, "PermissionDenied", lacks, true),
         limited("limit-1", Some("1")),

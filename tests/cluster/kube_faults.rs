@@ -55,8 +55,8 @@ async fn what_keeps_the_watch_from_beginning_is_told_once() {
     assert_eq!(told(warning), 2);
     // And so is its end.
     proxy.clear_faults();
-    operator.until_logged("the list of Identities is here").await;
-    assert_eq!((told(warning), told("Identities can be watched now")), (2, 1));
+    operator.until_logged("listed the Identities").await;
+    assert_eq!((told(warning), told("Identities can be watched again")), (2, 1));
 }
 
 /// B3, B5: all that happens between two watches is seen by what it leaves behind.

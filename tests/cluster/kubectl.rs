@@ -212,7 +212,7 @@ async fn a_meta_too_large_for_an_annotation() {
     run(&world, SERVER_SIDE, &manifest(&larger)).await;
     let object = world.reason("x", "InvalidSpec").await;
     let message = super::harness::condition(&object, "Stalled")["message"].as_str().unwrap().to_owned();
-    assert!(message.contains("Unkey takes at most 1048576"), "{message}");
+    assert!(message.contains("Unkey accepts at most 1048576"), "{message}");
     assert_eq!(world.upstream("x")["meta"], spec["meta"], "what it cannot take is not sent");
     run(&world, &["delete", "identity", "x", "--timeout=30s"], "").await;
     assert_eq!(world.upstream("x"), Value::Null);
@@ -289,8 +289,7 @@ async fn describe_shows_what_happened() {
     run(&world, WAIT, "").await;
     world.event("x", "Adopted").await;
     let text = run(&world, &["describe", "identity", "x"], "").await;
-    for part in
-        ["Reason:", "Synced", "Origin:", "Adopted", "Events:", &format!("Took over the existing identity {id}.")]
+    for part in ["Reason:", "Synced", "Origin:", "Adopted", "Events:", &format!("Adopted the existing identity {id}.")]
     {
         assert!(text.contains(part), "'{part}' is not in: {text}");
     }

@@ -169,7 +169,7 @@ async fn an_object_that_goes_in_the_middle_of_its_create_leaves_nothing() {
     }
     let deleted = |it: &unkey_emulator::Workspace| kinds_are_gone(it, &["answered", "unanswered"]);
     tokio::time::timeout(std::time::Duration::from_secs(30), world.workspace.wait_until(deleted)).await.unwrap();
-    assert!(operator.log().contains("looking after what it left in Unkey"));
+    assert!(operator.log().contains("cleaning up in Unkey"));
     operator.signal("TERM");
     assert!(operator.ended().await.success(), "nothing holds the end up");
 }

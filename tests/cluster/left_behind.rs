@@ -85,7 +85,7 @@ async fn until_left(operator: &Operator, count: u64) {
 /// The lines that say that an identity stays.
 fn told(operator: &Operator) -> Vec<String> {
     let log = operator.log();
-    log.lines().filter(|line| line.contains("went without its finalizer")).map(str::to_owned).collect()
+    log.lines().filter(|line| line.contains("is gone without its finalizer")).map(str::to_owned).collect()
 }
 
 /// What names `name` in such a line: the object, its identity and the externalId.

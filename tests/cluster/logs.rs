@@ -80,13 +80,13 @@ async fn each_line_is_one_object_and_each_outcome_one_line() {
             .push([said("message"), said("operation"), said("reason"), said("because")].join(" ").trim().to_owned());
     }
     let count = |outcome: &str| outcomes.iter().filter(|it| it.contains(outcome)).count();
-    assert_eq!(count("done in Unkey create"), 1, "{outcomes:?}");
-    assert_eq!(count("refused or failed in Unkey update"), 1, "{outcomes:?}");
-    assert_eq!(count("done in Unkey update"), 1, "{outcomes:?}");
-    assert_eq!(count("refused or failed in Unkey delete"), 1, "{outcomes:?}");
+    assert_eq!(count("request to Unkey succeeded create"), 1, "{outcomes:?}");
+    assert_eq!(count("request to Unkey refused or failed update"), 1, "{outcomes:?}");
+    assert_eq!(count("request to Unkey succeeded update"), 1, "{outcomes:?}");
+    assert_eq!(count("request to Unkey refused or failed delete"), 1, "{outcomes:?}");
     assert_eq!(count("released"), 1, "{outcomes:?}");
     let written = outcomes.iter().filter(|it| it.starts_with("status written")).count();
     assert_eq!(written, world.kube_writes().1, "each status write is told: {outcomes:?}");
-    let refused = lines.iter().find(|line| line["message"] == "refused or failed in Unkey").unwrap();
+    let refused = lines.iter().find(|line| line["message"] == "request to Unkey refused or failed").unwrap();
     assert!(refused["request_id"].as_str().unwrap().starts_with("req_"), "{refused:?}");
 }

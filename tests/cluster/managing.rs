@@ -40,7 +40,7 @@ async fn stopped(world: &World, name: &str, was: &Value, paths: &[&str]) {
     for value in ["a@example.com", "cus_1", "60000"] {
         assert!(!message.contains(value), "{name}: no values: {message}");
     }
-    assert!(message.contains("in line") && message.contains("adoptionPolicy to Always"), "{name}: {message}");
+    assert!(message.contains("Match the spec") && message.contains("adoptionPolicy to Always"), "{name}: {message}");
     assert_eq!(world.upstream(name), *was, "{name}: untouched");
     assert_eq!(object["status"]["identityId"], was["id"], "{name}: still its own");
     let told = world.event(name, "WouldLose").await;

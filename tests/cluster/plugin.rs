@@ -125,7 +125,7 @@ async fn a_revoked_token_is_replaced_by_another_run_of_the_plugin() {
         world.ready("a").await;
     }
     assert_eq!(account.runs(), 2);
-    assert!(operator.log().contains("the credential for the API server is got anew"));
+    assert!(operator.log().contains("renewed the credential for the API server"));
     assert!(!operator.log().contains("Unauthorized"), "no request has failed: {}", operator.log());
     world.assert_in_step().await;
 }

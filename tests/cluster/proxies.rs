@@ -123,7 +123,7 @@ async fn a_proxy_of_the_kubeconfig_comes_first_and_gets_its_password() {
 
     let wrong = hidden.kubeconfig("wrong", KUBE, Some(&format!("http://me:hunter2@{}", own.address())));
     let operator = Operator::start(hidden.world.files.path().join("wrong.log"), &hidden.args(&wrong), &[]);
-    let named = format!("the API server cannot be asked by the proxy http://{}: ", own.address());
+    let named = format!("the API server cannot be reached through the proxy http://{}: ", own.address());
     operator.until_logged(&named).await;
     let log = operator.log();
     assert!(log.contains("proxy authorization required") && !log.contains("hunter2"), "{log}");
@@ -132,7 +132,7 @@ async fn a_proxy_of_the_kubeconfig_comes_first_and_gets_its_password() {
     let said = release(&unfit, &[]);
     let text = String::from_utf8_lossy(&said.stderr).into_owned();
     assert_eq!(said.status.code(), Some(2), "{text}");
-    assert!(text.contains("only http, https and socks5 can be spoken") && !text.contains("hunter2"), "{text}");
+    assert!(text.contains("use http, https or socks5") && !text.contains("hunter2"), "{text}");
 }
 
 fn release(kubeconfig: &Path, env: &[(&str, &str)]) -> Output {
@@ -173,10 +173,10 @@ async fn a_proxy_on_the_way_to_unkey_is_named_by_its_flag_alone() {
     };
     let operator = start(None).await;
     world.create("a", &json!({"externalId": "a"})).await;
-    operator.until_logged("Unkey cannot be reached: its name cannot be resolved").await;
+    operator.until_logged("Unkey cannot be reached: the host name cannot be resolved").await;
     operator.kill();
     let operator = start(Some("me:hunter2")).await;
-    operator.until_logged("Unkey cannot be reached: the connection by the proxy failed").await;
+    operator.until_logged("Unkey cannot be reached: the connection through the proxy failed").await;
     assert!(!operator.log().contains("hunter2"));
     operator.kill();
     let _operator = start(Some("me:secret")).await;

@@ -121,7 +121,7 @@ async fn only_where_it_was_told_to() {
     );
     assert_eq!((of(&one).await, of(&other).await), ((false, false), (false, false)));
     let (code, said) = failed(&release(&one, &["--yes", "--selector", "a=b=c"]).await);
-    assert!(code == 2 && said.starts_with("unkey-operator: --selector is refused by the API server: "), "{said}");
+    assert!(code == 2 && said.starts_with("unkey-operator: the API server refuses --selector: "), "{said}");
 }
 
 /// Without a word of consent nothing changes: nobody to ask, a question answered with no, and a look at what would happen.
@@ -133,7 +133,8 @@ async fn asks_first() {
     assert_eq!(code, 2, "{said}");
     assert_eq!(
         said,
-        "unkey-operator: standard input is no terminal to ask on; say --yes, or --dry-run to see what would be released\n"
+        "unkey-operator: standard input is not a terminal, so you cannot be asked to confirm; pass --yes to skip the confirmation, or \
+         --dry-run to list only\n"
     );
     let said = succeeded(&release(&world, &["--dry-run"]).await);
     let expected =
@@ -146,8 +147,11 @@ async fn asks_first() {
         let (keyboard, terminal) = terminal();
         (&keyboard).write_all(format!("{answer}\n").as_bytes()).unwrap();
         let (code, said) = failed(&run(&args, terminal.into()).await);
-        assert!(code == 1 && said.ends_with("unkey-operator: nothing was released\n"), "{answer}: {said}");
-        for part in ["on 1 Identity in 1 namespace.", "changes nothing in Unkey", "scaled to 0"] {
+        assert!(
+            code == 1 && said.ends_with("unkey-operator: not confirmed; nothing was released\n"),
+            "{answer}: {said}"
+        );
+        for part in ["on 1 Identity in 1 namespace.", "changes nothing in Unkey", "Scale the Deployment to 0"] {
             assert!(said.contains(part), "'{part}' is not in: {said}");
         }
     }
@@ -189,8 +193,8 @@ async fn an_operator_at_work_is_noticed() {
     let (code, said) = failed(&release(&world, &["--yes"]).await);
     assert_eq!(code, 1, "{said}");
     let expected = format!(
-        "unkey-operator: an operator is at work: it has put finalizer and claim back on {}/c, and nothing else was touched. \
-         Scale it to 0, wait until its pods are gone, and run this again\n",
+        "unkey-operator: an operator is running: it added finalizer and claim to {}/c again; nothing else was changed. \
+         Scale the Deployment to 0, wait until its Pods are gone, then run this command again\n",
         world.namespace
     );
     assert_eq!(said, expected);
@@ -219,7 +223,10 @@ async fn an_operator_that_comes_to_work_is_noticed() {
     let (output, ()) = tokio::join!(run(&args, Stdio::null()), put_back);
     let (code, said) = failed(&output);
     assert_eq!(code, 1, "{said}");
-    assert!(said.contains("an operator has come to work: 1 carry finalizer or claim again. Scale it to 0"), "{said}");
+    assert!(
+        said.contains("an operator is running: finalizer or claim is on 1 Identity again. Scale the Deployment"),
+        "{said}"
+    );
 }
 
 /// More than a page of them; and one that somebody else changes between the list and the patch is read again.
@@ -267,7 +274,7 @@ async fn what_cannot_be_released_is_named() {
     assert_eq!((code, String::from_utf8_lossy(&output.stdout).as_ref()), (1, "released 2 Identities\n"), "{said}");
     assert!(said.contains(&format!("{}/b could not be released: ", world.namespace)), "{said}");
     assert!(said.contains("the API server says: Forbidden, by order of a test\n"), "{said}");
-    assert!(said.ends_with("unkey-operator: 1 of them could not be released; run this again\n"), "{said}");
+    assert!(said.ends_with("unkey-operator: 1 Identity could not be released; run this command again\n"), "{said}");
     proxy.clear_fault(forbidden);
     assert_eq!(succeeded(&run(&args, Stdio::null()).await), "released 1 Identity\n");
     eventually("b to be free", async || (!is_held(&world.get("b").await?)).then_some(())).await;

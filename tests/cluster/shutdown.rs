@@ -103,7 +103,7 @@ async fn the_drain_has_an_end() {
     let took = begun.elapsed();
     assert!(took > Duration::from_secs(9) && took < Duration::from_secs(14), "{took:?}");
     assert_eq!(status.code(), Some(1), "something was left undone");
-    assert!(operator.log().contains("work under way did not end within 10 s"));
+    assert!(operator.log().contains("reconciles in progress did not finish within 10 s"));
     // The requests commit after all.
     world.workspace.release(held);
     let world = world.with_args(&BRISK);

@@ -105,7 +105,7 @@ async fn start(world: &World, holder: &str) -> Operator {
     args.push("--leader-elect".to_owned());
     let log = world.key_file().with_file_name(format!("{holder}.log"));
     let operator = Operator::start(log, &args, &[("HOSTNAME", holder)]);
-    operator.until_logged("the list of Identities is here").await;
+    operator.until_logged("listed the Identities").await;
     operator
 }
 

@@ -27,16 +27,16 @@ fn certificates(own: &Authority, foreign: &Authority) -> Vec<(&'static str, Leaf
         (
             "foreign",
             foreign.leaf(HERE, Validity::Present).unwrap(),
-            "its certificate is issued by an unknown authority",
+            "the server's certificate is issued by an unknown authority",
         ),
-        ("self-signed", Leaf::self_signed(HERE).unwrap(), "its certificate is issued by an unknown authority"),
+        ("self-signed", Leaf::self_signed(HERE).unwrap(), "the server's certificate is issued by an unknown authority"),
         (
             "other-name",
             own.leaf(&["api.example"], Validity::Present).unwrap(),
-            "its certificate is for another name (api.example)",
+            "the server's certificate is for another name (api.example)",
         ),
-        ("expired", own.leaf(HERE, Validity::Past).unwrap(), "its certificate has expired"),
-        ("future", own.leaf(HERE, Validity::Future).unwrap(), "its certificate is not valid yet"),
+        ("expired", own.leaf(HERE, Validity::Past).unwrap(), "the server's certificate has expired"),
+        ("future", own.leaf(HERE, Validity::Future).unwrap(), "the server's certificate is not valid yet"),
     ]
 }
 
@@ -69,15 +69,15 @@ async fn what_is_wrong_with_the_api_server_s_certificate_is_named() {
         }
     }
     let operator = run("plain", &format!("https://{}", proxy.address()), &[], known.clone()).await;
-    operator.until_logged("it does not speak TLS. Is http:// meant").await;
+    operator.until_logged("the server does not speak TLS. Use http://").await;
 
     // Without an authority in the kubeconfig those of the machine count.
     let front = TlsFront::start(&own.leaf(HERE, Validity::Present).unwrap(), proxy.address()).await.unwrap();
     let url = format!("https://{}", front.address());
     let none = json!({"certificate-authority": null});
     let env = [("SSL_CERT_FILE", authority.to_str().unwrap())];
-    run("machine", &url, &env, none).await.until_logged("the list of Identities is here").await;
-    run("known", &url, &[], known).await.until_logged("the list of Identities is here").await;
+    run("machine", &url, &env, none).await.until_logged("listed the Identities").await;
+    run("known", &url, &[], known).await.until_logged("listed the Identities").await;
 }
 
 /// However many connections are made.
@@ -117,7 +117,7 @@ async fn what_is_wrong_with_unkey_s_certificate_is_named() {
         cases.push((name, format!("https://{}", front.address()), words));
         fronts.push(front);
     }
-    cases.push(("plain", plain, "it does not speak TLS; is http:// meant"));
+    cases.push(("plain", plain, "the server does not speak TLS; use http://"));
     for (name, url, words) in cases {
         let mut args = world.args();
         let at = args.iter().position(|arg| arg == "--api-url").unwrap();
@@ -133,7 +133,12 @@ async fn what_is_wrong_with_unkey_s_certificate_is_named() {
             assert!(ready["message"].as_str().unwrap().contains("SSL_CERT_FILE (the chart's caBundle)"), "{ready}");
         }
         let cause = words.split(';').next().unwrap();
-        assert!(operator.log().lines().any(|line| line.contains("refused or failed in Unkey") && line.contains(cause)));
+        assert!(
+            operator
+                .log()
+                .lines()
+                .any(|line| line.contains("request to Unkey refused or failed") && line.contains(cause))
+        );
         operator.kill();
     }
     assert_eq!(world.calls(), [0; 5], "nothing was sent");

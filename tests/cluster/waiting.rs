@@ -218,7 +218,7 @@ async fn what_holds_up_the_key_is_named() {
         let ready = condition(object, "Ready");
         assert_eq!(ready["reason"], "DeletionBlocked");
         let message = ready["message"].as_str().unwrap();
-        assert!(message.contains("slow down") && message.contains("kubectl patch"), "{message}");
+        assert!(message.contains("limits the rate") && message.contains("kubectl patch"), "{message}");
     }
     for object in world.all_say_so(&edited).await {
         assert_eq!(condition(&object, "Ready")["reason"], "RateLimited", "{object}");

@@ -84,7 +84,7 @@ impl Stage {
     }
 
     fn is_up(&self) -> bool {
-        self.operator().as_ref().is_some_and(|it| it.log().contains("the list of Identities is here"))
+        self.operator().as_ref().is_some_and(|it| it.log().contains("listed the Identities"))
     }
 
     pub fn mark(&self) -> Mark {

@@ -52,10 +52,14 @@ fn what_cannot_work_is_refused_in_one_sentence() {
         (&["run"], &["--default-deletion-policy", "Retain"], "[possible values: Delete, Orphan]"),
         (&["run"], &["--default-adoption-policy", "never"], "[possible values: Never, IfLossless, Always]"),
         (&["run"], &["--admin-address", "8080"], "'--admin-address <ADMIN_ADDRESS>'"),
-        (&["run"], &["--namespace", "a,B"], "'B' is not the name of a namespace"),
-        (&["run"], &["--namespace", ""], "'' is not the name of a namespace"),
+        (&["run"], &["--namespace", "a,B"], "'B' is not a valid namespace name"),
+        (&["run"], &["--namespace", ""], "'' is not a valid namespace name"),
         (&["run"], &["--log-level", "loud=x=y"], "--log-level"),
-        (&["run"], &[], "UNKEY_ROOT_KEY does not exist; give a file with --root-key-file or the key in UNKEY_ROOT_KEY"),
+        (
+            &["run"],
+            &[],
+            "UNKEY_ROOT_KEY does not exist; name a file with --root-key-file, or set UNKEY_ROOT_KEY to the key",
+        ),
         (with_key, &["--api-url", "api.unkey.com"], "the API URL is not an absolute URL such as https://api.unkey.com"),
         (with_key, &["--api-url", "https://me:secret@api.unkey.com"], "must not contain a user name or password"),
         (with_key, &[], "name one with --kubeconfig or KUBECONFIG"),
@@ -64,13 +68,13 @@ fn what_cannot_work_is_refused_in_one_sentence() {
             &["--kubeconfig", "/nonexistent/config"],
             "'/nonexistent/config' cannot be read: No such file or directory",
         ),
-        (with_key, &["--kubeconfig", &broken], "it is not YAML of a kubeconfig"),
-        (with_key, &["--kubeconfig", &other], "it is not YAML of a kubeconfig, as line 1 column 1 shows"),
-        (with_key, &["--kubeconfig", &empty, "--context", "prod"], "it has no context 'prod'"),
+        (with_key, &["--kubeconfig", &broken], "is not valid kubeconfig YAML"),
+        (with_key, &["--kubeconfig", &other], "line 1 column 1 is not valid kubeconfig YAML"),
+        (with_key, &["--kubeconfig", &empty, "--context", "prod"], "the file has no context 'prod'"),
         (&["release"], &["--yes"], "the following required arguments were not provided: --all; see --help"),
-        (&["release", "--all"], &[], "standard input is no terminal to ask on; say --yes, or --dry-run"),
+        (&["release", "--all"], &[], "standard input is not a terminal"),
         (&["release", "--all"], &["--yes"], "name one with --kubeconfig or KUBECONFIG"),
-        (&["release", "--all"], &["--yes", "--namespace", ""], "'' is not the name of a namespace"),
+        (&["release", "--all"], &["--yes", "--namespace", ""], "'' is not a valid namespace name"),
         (&["release", "--all"], &["--root-key-file", "key"], "unexpected argument '--root-key-file' found"),
     ];
     for (command, args, expected) in rows {
@@ -110,7 +114,7 @@ fn an_api_server_that_is_not_there() {
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(
         String::from_utf8_lossy(&output.stderr),
-        "unkey-operator: the Identities cannot be listed: the API server cannot be asked: Connection refused (os error 111)\n"
+        "unkey-operator: the Identities cannot be listed: the API server cannot be reached: Connection refused (os error 111)\n"
     );
 }
 
@@ -130,7 +134,7 @@ fn the_version_and_the_help() {
     );
     let help = operator(&["release", "--help"]).output().unwrap();
     let text = String::from_utf8(help.stdout).unwrap();
-    assert!(help.status.success() && text.contains("Scale the operator to 0 first"), "{text}");
+    assert!(help.status.success() && text.contains("Scale the Deployment to 0 first"), "{text}");
     assert!(!text.contains("UNKEY_OPERATOR_NAMESPACE"), "consent is not given by a variable: {text}");
 }
 
@@ -158,5 +162,8 @@ fn a_reader_that_leaves_is_no_panic() {
     let output = operator(&["crd"]).stdout(full).stderr(Stdio::piped()).output().unwrap();
     assert_eq!(output.status.code(), Some(1), "a script must see that the file is not complete");
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(said.starts_with("unkey-operator: the definition cannot be written: No space left"), "{said}");
+    assert!(
+        said.starts_with("unkey-operator: the CustomResourceDefinition cannot be written: No space left"),
+        "{said}"
+    );
 }

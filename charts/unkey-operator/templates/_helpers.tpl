@@ -131,21 +131,21 @@ which shows in that it has not even the release's own.
 {{- /* What a schema cannot say of two values, or not in a sentence. */ -}}
 {{- define "unkey-operator.check" -}}
 {{- if and (gt (int .Values.replicaCount) 1) (not .Values.leaderElection.enabled) }}
-{{- fail "replicaCount above 1 needs leaderElection.enabled" }}
+{{- fail "replicaCount above 1 requires leaderElection.enabled" }}
 {{- end }}
 {{- if and .Values.rootKey.value .Values.rootKey.existingSecret }}
 {{- fail "rootKey.value and rootKey.existingSecret cannot both be set" }}
 {{- end }}
 {{- if and .Values.metrics.serviceMonitor.enabled (not .Values.metrics.service.enabled) }}
-{{- fail "metrics.serviceMonitor.enabled needs metrics.service.enabled" }}
+{{- fail "metrics.serviceMonitor.enabled requires metrics.service.enabled" }}
 {{- end }}
 {{- $name := include "unkey-operator.fullname" . }}
 {{- if and .Values.metrics.service.enabled (not (regexMatch "^[a-z]" $name)) }}
-{{- fail (printf "the name %s-metrics of the Service would begin with a digit, which not every cluster takes: set fullnameOverride" $name) }}
+{{- fail (printf "the name %s-metrics of the Service begins with a digit, which some clusters refuse: set fullnameOverride" $name) }}
 {{- end }}
 {{- $budget := .Values.podDisruptionBudget }}
 {{- if and $budget.enabled (kindIs "invalid" $budget.maxUnavailable) (not (include "unkey-operator.minAvailable" .)) }}
-{{- fail "podDisruptionBudget.enabled needs podDisruptionBudget.maxUnavailable or podDisruptionBudget.minAvailable" }}
+{{- fail "podDisruptionBudget.enabled requires podDisruptionBudget.maxUnavailable or podDisruptionBudget.minAvailable" }}
 {{- end }}
 {{- end }}
 

@@ -4,28 +4,28 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Why an `Identity` is not ready, where the reason of its conditions stands for several causes: `Progressing` and `NotConverging`.
+/// Why an `Identity` is not ready, where the reason of its conditions has several causes: `Progressing` and `NotConverging`.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum StatusCause {
     /// `Progressing`: the identity is recorded, an update is about to be sent.
     Updating,
-    /// `Progressing`: the outcome of a request to Unkey is not known; a read after the consistency window tells.
+    /// `Progressing`: the outcome of the last request to Unkey is unknown; a read after the consistency window verifies it.
     Settling,
-    /// `Progressing`: Unkey says that the identity exists and does not show it yet.
+    /// `Progressing`: Unkey reports that the identity exists but does not return it yet.
     Lag,
-    /// `Progressing`: Unkey shows no such identity; a second read confirms that before it is made again.
+    /// `Progressing`: Unkey no longer returns the identity; a second read confirms that before the identity is created again.
     Vanished,
-    /// `Progressing`: another Identity owns the externalId and has to settle first.
+    /// `Progressing`: another Identity owns the externalId and is still being reconciled.
     OwnerPending,
-    /// `Progressing`: a namespace cannot be watched, so that not every Identity is known that could own the externalId.
+    /// `Progressing`: a namespace cannot be watched, so the owner of the externalId is not known.
     Unseen,
     /// `Progressing`: the definition in the cluster is older than the operator.
     Outdated,
     /// `Progressing`: the definition in the cluster cannot be read.
     DefinitionUnread,
-    /// `Progressing`: the work waits for its turn.
+    /// `Progressing`: the work waits in the queue.
     Queued,
-    /// `NotConverging`: another client of Unkey writes something else again and again.
+    /// `NotConverging`: another client of Unkey overwrites the identity again and again.
     Contested,
     /// `NotConverging`: Unkey answers this content with an internal error each time.
     Broken,

@@ -26,10 +26,10 @@ use super::status::IdentityStatus;
     status = "IdentityStatus",
     selectable = ".spec.externalId",
     selectable = ".status.identityId",
-    printcolumn = r#"{"name":"Ready","type":"string","jsonPath":".status.conditions[?(@.type==\"Ready\")].status","description":"Whether Unkey accepted exactly this generation."}"#,
-    printcolumn = r#"{"name":"Reason","type":"string","jsonPath":".status.conditions[?(@.type==\"Ready\")].reason","description":"Why it is ready or not, in one word."}"#,
+    printcolumn = r#"{"name":"Ready","type":"string","jsonPath":".status.conditions[?(@.type==\"Ready\")].status","description":"Whether Unkey accepted this generation."}"#,
+    printcolumn = r#"{"name":"Reason","type":"string","jsonPath":".status.conditions[?(@.type==\"Ready\")].reason","description":"Why the resource is ready or not, in one word."}"#,
     printcolumn = r#"{"name":"External-ID","type":"string","jsonPath":".spec.externalId","description":"The identity's key in the Unkey workspace."}"#,
-    printcolumn = r#"{"name":"Identity-ID","type":"string","jsonPath":".status.identityId","description":"The id that Unkey gave the identity."}"#,
+    printcolumn = r#"{"name":"Identity-ID","type":"string","jsonPath":".status.identityId","description":"The id that Unkey assigned to the identity."}"#,
     printcolumn = r#"{"name":"Age","type":"date","jsonPath":".metadata.creationTimestamp"}"#,
     printcolumn = r#"{"name":"Deletion","type":"string","priority":1,"jsonPath":".status.deletionPolicy","description":"What happens in Unkey when this resource is deleted."}"#,
     printcolumn = r#"{"name":"Origin","type":"string","priority":1,"jsonPath":".status.origin","description":"Whether the operator created the identity or adopted it."}"#,
@@ -38,30 +38,31 @@ use super::status::IdentityStatus;
 #[serde(rename_all = "camelCase")]
 pub struct IdentitySpec {
     /// The identity's key in the Unkey workspace, usually your own customer or tenant id: 1 to 255 letters, digits,
-    /// '_', '.' or '-', case-sensitive. Immutable: to rename, see the README on what deletion does to keys. A value
-    /// that looks like one of Unkey's own ids ('id_' and 8 or more letters or digits) is refused, because Unkey looks
-    /// identities up by either.
+    /// '_', '.' or '-', case-sensitive. Immutable: before a rename, read in the README what deletion does to keys. Values
+    /// that look like Unkey's own ids ('id_' and 8 or more letters or digits) are refused, because Unkey looks up
+    /// identities by either id.
     #[schemars(length(min = 1, max = 255), regex(pattern = r"^[a-zA-Z0-9_.-]+$"))]
     #[x_kube(
         validation = Rule::new("self == oldSelf")
-            .message("externalId is immutable: create another Identity and delete this one (with deletionPolicy Orphan if its keys must keep their identity)"),
+            .message("externalId is immutable. Create another Identity and delete this one (set deletionPolicy Orphan first if its keys must keep their identity)"),
         validation = Rule::new("!self.matches('^id_[a-zA-Z0-9]{8,}$')")
-            .message("externalId must not look like an internal id of Unkey ('id_' and 8 or more letters or digits): Unkey would take it for that identity")
+            .message("externalId must not look like an internal id of Unkey ('id_' and 8 or more letters or digits): Unkey would look up the identity with that id instead")
     )]
     pub external_id: String,
 
     /// Free-form JSON object that every key verification returns: plan, names, feature flags. At most 100 top-level
-    /// keys, 100 levels deep (meta itself counts as one) and 1,048,576 bytes as compact JSON. Numbers are 64-bit floats to Unkey: an integer beyond
-    /// 2^53 is rounded, so write it as a string. Not for secrets: Unkey logs it. Left out: the operator does not manage
-    /// the identity's meta and keeps what is there. '{}': cleared. Begins to be managed when it gets into the spec: what is
-    /// stored then is removed or changed only under adoptionPolicy Always. Over about 256 kB apply with --server-side.
+    /// keys, 100 levels deep (meta itself counts as one) and 1,048,576 bytes as compact JSON. Unkey stores numbers as 64-bit
+    /// floats and rounds integers beyond 2^53: write those as strings. Do not store secrets here: Unkey logs meta. If
+    /// omitted, the operator does not manage the identity's meta and leaves it unchanged. '{}' clears it. When meta is
+    /// added to the spec of an existing identity, the operator removes or changes stored values only under adoptionPolicy
+    /// Always. If meta exceeds about 256 kB, apply with --server-side.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "meta_schema")]
     pub meta: Option<BTreeMap<String, serde_json::Value>>,
 
-    /// Rate limits that all keys of this identity share, at most 50, told apart by name. Left out: the operator does
-    /// not manage the identity's rate limits and keeps what is there. '[]': cleared. Begin to be managed when they get into
-    /// the spec: what is stored then is removed or changed only under adoptionPolicy Always.
+    /// Rate limits that all keys of this identity share: at most 50, each with a unique name. If omitted, the operator
+    /// does not manage the identity's rate limits and leaves them unchanged. '[]' clears them. When ratelimits are added to
+    /// the spec of an existing identity, the operator removes or changes stored limits only under adoptionPolicy Always.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 50), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub ratelimits: Option<Vec<RateLimit>>,
@@ -74,8 +75,8 @@ pub struct IdentitySpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deletion_policy: Option<DeletionPolicy>,
 
-    /// True stops the operator from doing anything in Unkey for this resource, deletion included, until it is false or
-    /// left out again.
+    /// True suspends reconciliation: the operator does nothing in Unkey for this resource, and a deletion waits. To
+    /// resume, set it to false or remove it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suspend: Option<bool>,
 }
@@ -84,24 +85,24 @@ pub struct IdentitySpec {
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct RateLimit {
-    /// Name by which a key verification picks this limit: 3 to 128 printable ASCII characters, unique in the list.
+    /// Name by which a key verification selects this limit: 3 to 128 printable ASCII characters, unique in the list.
     #[schemars(length(min = 3, max = 128))]
     // A rule and not a pattern: the message of a pattern is the pattern, and what breaks this one is often invisible.
     #[x_kube(
         validation = Rule::new("self.matches('^[ -~]+$')")
-            .message("name must be printable ASCII (letters, digits, punctuation, spaces): Unkey takes some other characters for one another, or for none")
+            .message("name must be printable ASCII (letters, digits, punctuation, spaces): Unkey treats some other characters as equal, or ignores them")
     )]
     pub name: String,
 
-    /// Requests that are allowed in one window of 'duration'; at least 1.
+    /// Number of requests allowed in one window of 'duration'; at least 1.
     #[schemars(range(min = 1))]
     pub limit: i64,
 
-    /// Length of the window in milliseconds; at least 1000 (one second), so 60000 is a minute.
+    /// Length of the window in milliseconds: 60000 is one minute. At least 1000 (one second).
     #[schemars(range(min = 1000))]
     pub duration: i64,
 
-    /// True applies the limit at every key verification, without the caller naming it. Left out: false.
+    /// True applies the limit to every key verification, even if the caller does not name it. Defaults to false.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub auto_apply: Option<bool>,
 }

@@ -3,28 +3,27 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What to do when Unkey already holds an identity of this externalId. 'Never': leave it alone and report
-/// AlreadyExists. 'IfLossless': take it over if nothing stored in a managed field would be lost. 'Always': take it
-/// over and overwrite the managed fields. It also decides when meta or ratelimits of an owned identity get into the spec
-/// for the first time, or again: if something stored there would be removed or changed, only 'Always' writes; the
-/// others report WouldLose. Left out: the operator's --default-adoption-policy (IfLossless).
+/// What to do when Unkey already holds an identity of this externalId. 'Never': do not adopt it; report AlreadyExists.
+/// 'IfLossless': adopt it if no value stored in a managed field would be lost. 'Always': adopt it and overwrite the
+/// managed fields. The policy also applies when meta or ratelimits are added to the spec of an existing identity: if
+/// stored values would be removed or changed, only 'Always' writes; the other policies report WouldLose. Defaults to the
+/// operator's --default-adoption-policy (IfLossless).
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "clap", derive(clap::ValueEnum), value(rename_all = "PascalCase"))]
 #[allow(clippy::doc_markdown)] // users read this in `kubectl explain`, where backticks would be noise
 pub enum AdoptionPolicy {
-    /// An identity that exists already is left alone.
+    /// Do not adopt an existing identity.
     Never,
-    /// Taken over if nothing stored in a managed field would be lost.
+    /// Adopt it if no value stored in a managed field would be lost.
     IfLossless,
-    /// Taken over, managed fields overwritten.
+    /// Adopt it and overwrite the managed fields.
     Always,
 }
 
-/// What happens in Unkey when this resource is deleted. 'Delete': the identity is deleted. WARNING: this unlinks
-/// every key of the identity for ever; the keys still verify, but without identity, meta and shared limits, and
-/// creating the same externalId again does not link them back. A rename or a prune by GitOps is a deletion too. 'Orphan':
-/// the identity stays in Unkey; set it before a rename. Left out: the operator's --default-deletion-policy
-/// (Delete).
+/// What happens in Unkey when this resource is deleted. 'Delete': the identity is deleted. WARNING: this permanently
+/// unlinks every key of the identity. The keys still verify, but without identity, meta and shared limits. Creating the
+/// same externalId again does not link them back. A rename and a prune by GitOps are deletions too. 'Orphan': the
+/// identity stays in Unkey; set it before a rename. Defaults to the operator's --default-deletion-policy (Delete).
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "clap", derive(clap::ValueEnum), value(rename_all = "PascalCase"))]
 pub enum DeletionPolicy {

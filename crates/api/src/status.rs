@@ -7,59 +7,59 @@ use serde::{Deserialize, Serialize};
 use super::cause::StatusCause;
 use super::policies::DeletionPolicy;
 
-/// What the operator last found and did. Written by the operator only, but for conditions of other types than its own.
+/// What the operator last found and did. Only the operator writes it; other tools may add conditions of their own types.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct IdentityStatus {
-    /// The metadata.generation that this status speaks of; -1 before the first visit.
+    /// The metadata.generation that this status describes; -1 before the first reconcile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
 
-    /// metadata.uid of the object that this status was written for. If it is another one (a restore, a copy), the
-    /// status is a hint only.
+    /// metadata.uid of the object that this status was written for. If it differs from the object's own uid (after a
+    /// restore or a copy), the status is only a hint.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uid: Option<String>,
 
-    /// The id that Unkey gave the identity that this resource owns.
+    /// The id that Unkey assigned to the identity that this resource owns.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub identity_id: Option<String>,
 
-    /// Whether the operator created the identity or took over an existing one. For information: it decides nothing.
+    /// Whether the operator created the identity or adopted an existing one. Informational: the operator does not act on it.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "known_word")]
     pub origin: Option<Origin>,
 
-    /// Hashes of what Unkey last accepted, one for each managed field: they tell a change of the spec from drift.
+    /// Hashes of the values that Unkey last accepted, one for each managed field. They distinguish a change of the spec from drift.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub applied: Option<AppliedHashes>,
 
-    /// The fields that the operator manages ('meta', 'ratelimits'), where 'applied' does not tell: while work is under way, or where it
-    /// is not known what Unkey accepted. Absent: at rest, those that 'applied' names.
+    /// The fields that the operator manages ('meta', 'ratelimits'). Present while work is under way, and while it is not
+    /// known what Unkey accepted. If absent, the operator manages the fields in 'applied'.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub managed: Option<Vec<String>>,
 
-    /// Hashes of fields that become managed: what Unkey stores in them was looked at, and this is about to be written there first.
+    /// Hashes of the values that the operator is about to write to newly managed fields, after it read the stored values.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pending: Option<AppliedHashes>,
 
-    /// The deletion policy in force, defaults filled in.
+    /// The deletion policy in force, including the operator's default.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "known_word")]
     pub deletion_policy: Option<DeletionPolicy>,
 
     /// Fingerprint of the API URL and root key under which identityId was recorded: the first 12 hex digits of a
-    /// SHA-256. Tells a changed workspace from a vanished identity.
+    /// SHA-256. It distinguishes a changed workspace from a vanished identity.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credential: Option<String>,
 
-    /// See [`StatusCause`]. Absent: the reason says it.
+    /// See [`StatusCause`]. Absent if the reason has one cause only.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "known_word")]
     pub cause: Option<StatusCause>,
 
-    /// The last value of the annotation unkey.com/reconcile-requested-at that was acted on.
+    /// The last value of the annotation unkey.com/reconcile-requested-at that the operator acted on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_handled_reconcile_at: Option<String>,
 
-    /// 'Ready' always; 'Stalled' only while a person must act; 'Suspended' only while spec.suspend is true. Those of any
-    /// other type belong to other tools and stay as they are.
+    /// 'Ready' is always present; 'Stalled' only while a person must act; 'Suspended' only while spec.suspend is true. The
+    /// operator does not change conditions of other types: they belong to other tools.
     #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "readable")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<StatusCondition>,
@@ -111,11 +111,11 @@ impl IdentityStatus {
     ];
 }
 
-/// A hash for each field: 'v1:' and a SHA-256 over canonical JSON.
+/// One hash for each field: 'v1:' and a SHA-256 of canonical JSON.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct AppliedHashes {
-    /// Hash of the meta; absent if there is none or it is not known.
+    /// Hash of meta; absent if there is none or it is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub meta: Option<String>,
     /// Hash of the rate limits; absent if there is none or it is not known.
@@ -126,9 +126,9 @@ pub struct AppliedHashes {
 /// Where the identity came from.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Origin {
-    /// The operator's createIdentity made it.
+    /// The operator created the identity.
     Created,
-    /// It existed and was taken over by the adoption policy.
+    /// The identity existed and was adopted.
     Adopted,
 }
 
@@ -136,13 +136,13 @@ pub enum Origin {
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct StatusCondition {
-    /// Ready, Stalled or Suspended; any other is another tool's.
+    /// Ready, Stalled or Suspended; any other type belongs to another tool.
     #[serde(rename = "type")]
     pub type_: String,
     /// 'True' or 'False'.
     #[schemars(extend("enum" = ["True", "False", "Unknown"]))]
     pub status: String,
-    /// The metadata.generation that this condition speaks of.
+    /// The metadata.generation that this condition describes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
     /// When 'status' last changed.
@@ -150,7 +150,7 @@ pub struct StatusCondition {
     /// One word that programs can rely on.
     #[schemars(length(min = 1, max = 1024))]
     pub reason: String,
-    /// What happened, to what, and what to do.
+    /// What happened, why, and what to do about it.
     #[schemars(length(max = 32768))]
     pub message: String,
 }

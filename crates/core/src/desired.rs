@@ -28,31 +28,31 @@ pub struct Desired {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum SpecError {
     /// Deeper than Unkey's database takes.
-    #[error("meta is nested {levels} levels deep; Unkey takes at most {MAX_DEPTH} (meta itself counts as one)")]
+    #[error("meta is nested {levels} levels deep; Unkey accepts at most {MAX_DEPTH} (meta itself counts as one)")]
     MetaTooDeep {
         /// Container levels counted.
         levels: usize,
     },
     /// Larger than Unkey takes.
-    #[error("meta has {bytes} bytes as Unkey encodes it; Unkey takes at most {MAX_META_BYTES}")]
+    #[error("meta has {bytes} bytes in Unkey's encoding; Unkey accepts at most {MAX_META_BYTES}")]
     MetaTooLarge {
         /// Bytes after Unkey's encoding.
         bytes: usize,
     },
     /// A key longer than Unkey's database takes.
-    #[error("meta has a key of {bytes} bytes; Unkey takes at most {MAX_KEY_BYTES}")]
+    #[error("meta has a key of {bytes} bytes; Unkey accepts at most {MAX_KEY_BYTES}")]
     KeyTooLong {
         /// Bytes of the longest key.
         bytes: usize,
     },
     /// Two limits of one name: the API server refuses them, but an older schema may have let them in.
-    #[error("ratelimits names {name:?} twice")]
+    #[error("ratelimits has two entries named {name:?}")]
     DuplicateLimit {
         /// The name.
         name: String,
     },
     /// A field that this version cannot read.
-    #[error("spec.{field} cannot be read by this version of the operator")]
+    #[error("this version of the operator cannot read spec.{field}")]
     Unreadable {
         /// The field's name.
         field: &'static str,

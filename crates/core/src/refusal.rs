@@ -51,7 +51,7 @@ impl Refused {
     /// The answer to a write that was accepted and has no effect.
     pub fn without_effect(what: &str) -> Self {
         let words =
-            format!("the API server accepted the write, but {what}; a mutating admission webhook may change it");
+            format!("the API server accepted the write, but {what}; a mutating admission webhook may have changed it");
         Self { code: 200, words, retry_after: 0 }
     }
 

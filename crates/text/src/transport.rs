@@ -106,21 +106,23 @@ fn plain(name: &str) -> String {
 impl fmt::Display for TlsFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::UnknownIssuer => f.write_str("its certificate is issued by an unknown authority"),
+            Self::UnknownIssuer => f.write_str("the server's certificate is issued by an unknown authority"),
             Self::Namesake => {
-                f.write_str("its certificate is issued by an unknown authority that has a trusted one's name")
+                f.write_str("the server's certificate is issued by an unknown authority with the name of a trusted one")
             }
-            Self::WrongName { presented } if presented.is_empty() => f.write_str("its certificate is for another name"),
+            Self::WrongName { presented } if presented.is_empty() => {
+                f.write_str("the server's certificate is for another name")
+            }
             Self::WrongName { presented } => {
-                write!(f, "its certificate is for another name ({})", presented.join(", "))
+                write!(f, "the server's certificate is for another name ({})", presented.join(", "))
             }
-            Self::Expired => f.write_str("its certificate has expired"),
-            Self::NotYetValid => f.write_str("its certificate is not valid yet"),
-            Self::Revoked => f.write_str("its certificate was revoked"),
-            Self::Unfit(why) => write!(f, "its certificate is not accepted: {why}"),
-            Self::NotTls => f.write_str("it does not speak TLS"),
-            Self::ClientCertificate => f.write_str("it does not accept the client's certificate"),
-            Self::Other(why) => write!(f, "no TLS session could be agreed: {why}"),
+            Self::Expired => f.write_str("the server's certificate has expired"),
+            Self::NotYetValid => f.write_str("the server's certificate is not valid yet"),
+            Self::Revoked => f.write_str("the server's certificate was revoked"),
+            Self::Unfit(why) => write!(f, "the server's certificate is not accepted: {why}"),
+            Self::NotTls => f.write_str("the server does not speak TLS"),
+            Self::ClientCertificate => f.write_str("the server does not accept the client's certificate"),
+            Self::Other(why) => write!(f, "TLS error: {why}"),
         }
     }
 }
@@ -149,30 +151,33 @@ mod tests {
 
     #[test]
     fn each_cause_has_its_words() {
-        assert_eq!(told_of(CertificateError::UnknownIssuer), "its certificate is issued by an unknown authority");
+        assert_eq!(
+            told_of(CertificateError::UnknownIssuer),
+            "the server's certificate is issued by an unknown authority"
+        );
         let self_signed = CertificateError::Other(OtherError(Arc::new(LikeWebpki)));
-        assert_eq!(told_of(self_signed), "its certificate is issued by an unknown authority");
-        assert_eq!(told_of(CertificateError::Expired), "its certificate has expired");
-        assert_eq!(told_of(CertificateError::NotValidYet), "its certificate is not valid yet");
-        assert_eq!(told_of(CertificateError::Revoked), "its certificate was revoked");
-        assert_eq!(told_of(CertificateError::NotValidForName), "its certificate is for another name");
+        assert_eq!(told_of(self_signed), "the server's certificate is issued by an unknown authority");
+        assert_eq!(told_of(CertificateError::Expired), "the server's certificate has expired");
+        assert_eq!(told_of(CertificateError::NotValidYet), "the server's certificate is not valid yet");
+        assert_eq!(told_of(CertificateError::Revoked), "the server's certificate was revoked");
+        assert_eq!(told_of(CertificateError::NotValidForName), "the server's certificate is for another name");
         let presented = ["DnsName(\"a.example\")", "b\u{1b}[2J", "c", "d"].map(str::to_owned).to_vec();
         let expected = rustls::pki_types::ServerName::try_from("x.example").unwrap();
         let named = CertificateError::NotValidForNameContext { expected, presented };
-        assert_eq!(told_of(named), "its certificate is for another name (a.example, b[2J, c)");
-        let namesake = "its certificate is issued by an unknown authority that has a trusted one's name";
+        assert_eq!(told_of(named), "the server's certificate is for another name (a.example, b[2J, c)");
+        let namesake = "the server's certificate is issued by an unknown authority with the name of a trusted one";
         assert_eq!(told_of(CertificateError::BadSignature), namesake);
-        assert!(told_of(CertificateError::BadEncoding).starts_with("its certificate is not accepted: "));
+        assert!(told_of(CertificateError::BadEncoding).starts_with("the server's certificate is not accepted: "));
     }
 
     #[test]
     fn what_may_pass_needs_no_person() {
         let alert = |alert| told(rustls::Error::AlertReceived(alert));
         assert!(!alert(AlertDescription::InternalError).1);
-        let wanted = ("it does not accept the client's certificate".to_owned(), true);
+        let wanted = ("the server does not accept the client's certificate".to_owned(), true);
         assert_eq!(alert(AlertDescription::CertificateRequired), wanted);
         let plain = rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType);
-        assert_eq!(told(plain), ("it does not speak TLS".to_owned(), true));
+        assert_eq!(told(plain), ("the server does not speak TLS".to_owned(), true));
     }
 
     #[test]

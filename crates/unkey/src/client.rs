@@ -99,7 +99,7 @@ impl Client {
         if page.next_cursor.is_some() && page.next_cursor.as_deref() == cursor {
             return Err(Error::new(
                 Operation::List,
-                Fault::Unreadable { status: 200, why: "its cursor does not advance" },
+                Fault::Unreadable { status: 200, why: "the cursor of the page does not advance" },
             ));
         }
         Ok(page)

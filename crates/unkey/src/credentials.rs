@@ -30,7 +30,7 @@ pub enum CredentialError {
         origin: String,
     },
     /// It is there and no file.
-    #[error("no root key: {origin} is {what}; name a file that holds the key")]
+    #[error("no root key: {origin} is {what}; name a file that contains the key")]
     NotAFile {
         /// The path.
         origin: String,
@@ -52,7 +52,7 @@ pub enum CredentialError {
         origin: String,
     },
     /// Over 64 KiB.
-    #[error("no root key: {origin} is larger than 64 KiB, so it is not a root key")]
+    #[error("no root key: {origin} is larger than 64 KiB, which no root key is")]
     TooLarge {
         /// The file.
         origin: String,
@@ -74,7 +74,7 @@ pub enum CredentialError {
         looks: Looks,
     },
     /// White space inside, control or non-ASCII characters: such a key cannot be sent in a header.
-    #[error("no root key: {origin} has spaces, control or non-ASCII characters inside, so it is not a root key")]
+    #[error("no root key: {origin} has spaces, control or non-ASCII characters inside, which no root key has")]
     Malformed {
         /// The file or the environment variable.
         origin: String,

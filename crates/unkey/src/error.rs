@@ -35,28 +35,28 @@ pub enum Fault {
         source: reqwest::Error,
     },
     /// Nothing came for so long after the request may have been sent: the connection is taken for dead, and is not used again.
-    #[error("Unkey was silent for {} s", .0.as_secs())]
+    #[error("Unkey sent nothing for {} s", .0.as_secs())]
     Silent(
         /// How long.
         Duration,
     ),
     /// The connection failed after the request may have been sent.
-    #[error("the connection to Unkey broke before the whole answer was read")]
+    #[error("the connection to Unkey broke before the answer was complete")]
     Interrupted(#[source] reqwest::Error),
     /// No complete answer within the request timeout.
-    #[error("Unkey did not answer completely within {} ms", .0.as_millis())]
+    #[error("Unkey did not send a complete answer within {} ms", .0.as_millis())]
     Deadline(
         /// The request timeout.
         Duration,
     ),
     /// The answer is larger than what is read at most.
-    #[error("the answer is larger than {limit} bytes")]
+    #[error("the answer of Unkey is larger than {limit} bytes")]
     TooLarge {
         /// The cap of this operation, in bytes.
         limit: usize,
     },
     /// An answer that claims to be Unkey's and is not what the API reference describes.
-    #[error("the answer (HTTP {status}) cannot be read: {why}")]
+    #[error("the answer of Unkey (HTTP {status}) cannot be read: {why}")]
     Unreadable {
         /// HTTP status.
         status: u16,
@@ -65,7 +65,7 @@ pub enum Fault {
     },
     /// An answer of something other than the Unkey API: a proxy, a gateway, a login page, a wrong URL.
     #[error(
-        "HTTP {status}, but not in the Unkey API's words: a proxy, a load balancer or another server answers at the API URL"
+        "HTTP {status} in a format that is not the Unkey API's: a proxy, a load balancer or another server answers at the API URL"
     )]
     Foreign {
         /// HTTP status.
@@ -91,16 +91,16 @@ pub enum Fault {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unreached {
     /// The host name has no address.
-    #[error("its name cannot be resolved")]
+    #[error("the host name cannot be resolved")]
     Dns,
     /// No TLS session: an untrusted or expired certificate, another name in it, no TLS at all.
     #[error("{0}")]
     Tls(TlsFault),
     /// No connection within the time for connecting.
-    #[error("connecting takes too long")]
+    #[error("no connection within the time limit")]
     Timeout,
     /// The proxy cannot be reached, refuses, or cannot reach Unkey.
-    #[error("the connection by the proxy failed")]
+    #[error("the connection through the proxy failed")]
     Proxy,
     /// Refused, unreachable, reset while connecting.
     #[error("the connection failed")]
@@ -204,7 +204,7 @@ impl Error {
     fn foreign(&self, status: u16, retry_after: Option<Duration>) -> Class {
         match status {
             408 | 499 | 500.. => self.lost(),
-            413 => Class::Terminal { why: "a proxy before Unkey refuses a request of this size".to_owned() },
+            413 => Class::Terminal { why: "a proxy in front of Unkey refuses a request of this size".to_owned() },
             429 => Class::RateLimited { retry_after },
             _ => Class::Misconfigured,
         }

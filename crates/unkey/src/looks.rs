@@ -85,14 +85,16 @@ fn is_text(bytes: &[u8]) -> bool {
 impl fmt::Display for Looks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::ByteOrderMark => "begins with a byte order mark; save it without one",
-            Self::Quoted => "has quotes around the key; remove them",
-            Self::Assignment => "looks like NAME=key; leave only the key in it",
-            Self::Entry => "looks like a line of YAML; leave only the key in it",
-            Self::Json => "looks like JSON; leave only the key in it",
-            Self::Bearer => "begins with 'Bearer'; leave only the key in it",
-            Self::Lines => "has several lines; leave only the key in it",
-            Self::Base64 => "looks like a key in base64; decode it (in a Secret, use stringData or encode it once)",
+            Self::ByteOrderMark => "begins with a byte order mark; save the text without one",
+            Self::Quoted => "has quotes around the key; remove the quotes",
+            Self::Assignment => "looks like NAME=key; keep only the key",
+            Self::Entry => "looks like a line of YAML; keep only the key",
+            Self::Json => "looks like JSON; keep only the key",
+            Self::Bearer => "begins with 'Bearer'; keep only the key",
+            Self::Lines => "has several lines; keep only the key",
+            Self::Base64 => {
+                "looks like a key in base64; decode the key (in a Secret, use stringData or encode the key once)"
+            }
         })
     }
 }

@@ -49,7 +49,7 @@ pub enum ConfigError {
     #[error(transparent)]
     BaseUrl(#[from] BaseUrlError),
     /// The proxy is not one. It is not repeated: it may hold a password.
-    #[error("the proxy of the API is not a URL such as http://proxy.example:3128")]
+    #[error("the API proxy is not a URL such as http://proxy.example:3128")]
     Proxy,
     /// The request timeout is zero.
     #[error("the request timeout must be longer than zero")]
@@ -58,7 +58,9 @@ pub enum ConfigError {
     #[error("the user agent has control or non-ASCII characters")]
     UserAgent,
     /// The TLS back end failed; most often, the machine has no CA certificates.
-    #[error("the HTTP client cannot be built: there are no CA certificates, or SSL_CERT_FILE names a file without any")]
+    #[error(
+        "the HTTP client cannot be built: this machine has no CA certificates, or SSL_CERT_FILE names a file without any"
+    )]
     Http(#[source] reqwest::Error),
 }
 

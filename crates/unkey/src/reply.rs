@@ -57,7 +57,7 @@ pub(crate) fn read<T: Answer>(
     let foreign = || Error::new(operation, Fault::Foreign { status, retry_after });
     if !head.is_json() {
         return Err(match (status, head.content_type) {
-            (200..=299, None) => unreadable("it has no content type"),
+            (200..=299, None) => unreadable("the answer has no content type"),
             _ => foreign(),
         });
     }
@@ -82,7 +82,7 @@ pub(crate) fn read<T: Answer>(
             // Truncated, or some other server's JSON.
             _ => Err(foreign()),
         },
-        201..=299 => Err(unreadable("only 200 is a success")),
+        201..=299 => Err(unreadable("only HTTP 200 is a success")),
         _ => Err(foreign()),
     }
 }
@@ -107,20 +107,20 @@ fn clean(text: &str, redact: impl Fn(&str) -> String) -> String {
 /// `serde_json`'s own messages quote values, so only the kind is kept.
 fn malformed(error: &serde_json::Error) -> Why {
     if error.is_eof() {
-        "its JSON is cut short"
+        "the JSON is cut short"
     } else if error.is_data() {
-        "its JSON has another shape than documented"
+        "the JSON has another shape than documented"
     } else {
-        "it is not JSON, or nested too deep"
+        "the body is not JSON, or nested too deep"
     }
 }
 
 fn success<T: Answer>(body: &[u8]) -> Result<T, Why> {
     // The parser would not look into what it skips, and an answer that is half noise is none.
-    let text = std::str::from_utf8(body).map_err(|_| "it is not text")?;
+    let text = std::str::from_utf8(body).map_err(|_| "the body is not text")?;
     let envelope: Envelope<T::Data> = serde_json::from_str(text).map_err(|error| malformed(&error))?;
     if envelope.error.is_some() {
-        return Err("it holds an error");
+        return Err("the body holds an error");
     }
     // A 200 without request id is not Unkey's; for a delete nothing else would tell.
     let request_id = present(envelope.meta.request_id)?;
@@ -222,11 +222,11 @@ impl Answer for Page {
     fn accept(data: Option<Vec<Identity>>, pagination: Option<Pagination>, _: &str) -> Result<Self, Why> {
         let identities = data.ok_or(NO_DATA)?.into_iter().map(complete).collect::<Result<_, _>>()?;
         // Without it, a page would pass for the last one, and whatever follows for absent.
-        let Pagination { cursor, has_more } = pagination.ok_or("it has no pagination")?;
+        let Pagination { cursor, has_more } = pagination.ok_or("the page has no pagination")?;
         let next_cursor = match (has_more, cursor) {
             (true, Some(cursor)) => Some(present(cursor)?),
             (false, None) => None,
-            _ => return Err("its pagination contradicts itself"),
+            _ => return Err("the pagination contradicts itself"),
         };
         Ok(Self { identities, next_cursor })
     }
@@ -240,8 +240,8 @@ fn present(id: String) -> Result<String, Why> {
     if id.is_empty() { Err(EMPTY) } else { Ok(id) }
 }
 
-const NO_DATA: Why = "it has no data";
-const EMPTY: Why = "an id in it is empty";
+const NO_DATA: Why = "the body has no data";
+const EMPTY: Why = "the body holds an empty id";
 
 #[cfg(test)]
 mod tests;

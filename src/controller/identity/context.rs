@@ -152,7 +152,7 @@ impl Context {
         let untold = self.index.unwritten().untold;
         untold.first().map(|(at, words)| {
             format!(
-                "Kubernetes refuses the status of {} Identities, and events on them, so only this tells of it; the first is {at}: {words}",
+                "Kubernetes refuses the status of {} Identities and events about them; the first is {at}: {words}",
                 untold.len()
             )
         })
@@ -172,7 +172,7 @@ impl Context {
                 namespace = at.namespace.as_deref(),
                 identity = at.name,
                 ?plan,
-                "an Identity is out of step and nothing is planned for it; this is a bug of the operator, which looks at the Identity again now"
+                "an Identity is out of sync and no reconcile is planned for it; this is a bug of the operator; reconciling it now"
             );
         }
         rescued.len()
@@ -221,7 +221,7 @@ impl Context {
                     let mark = key.policy.credential.clone();
                     match &mark {
                         Some(mark) => tracing::info!(credential = %mark, "using another root key"),
-                        None => tracing::warn!("there is no usable root key any more"),
+                        None => tracing::warn!("the root key is no longer usable"),
                     }
                     // Forgotten before the new key is used, so that nothing read with the old one counts under it.
                     self.index.credential_changes(mark, self.runtime.clock.now());

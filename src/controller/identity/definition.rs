@@ -57,8 +57,8 @@ impl Definition {
         let fields = state.dropped.join(", ");
         (!state.dropped.is_empty()).then(|| {
             format!(
-                "a CustomResourceDefinition {CRD_NAME} of this version: the one in the cluster is older than the operator, \
-                 and the API server drops {fields}; apply crds/identities.unkey.com.yaml of the operator's version"
+                "an up-to-date CustomResourceDefinition {CRD_NAME}: the one in the cluster is older than the operator, so the API \
+                 server drops {fields}; apply crds/identities.unkey.com.yaml of the operator's version"
             )
         })
     }
@@ -115,12 +115,12 @@ impl Definition {
                 if state.told.is_news(&fields) {
                     tracing::error!(
                         dropped = fields,
-                        "the CustomResourceDefinition {CRD_NAME} is older than this operator; until it is upgraded nothing is created or adopted"
+                        "the CustomResourceDefinition {CRD_NAME} is older than this operator; upgrade it: nothing is created or adopted until then"
                     );
                 }
             }
             None if state.told.ends() => {
-                tracing::info!("the CustomResourceDefinition {CRD_NAME} knows all fields of this operator now");
+                tracing::info!("the CustomResourceDefinition {CRD_NAME} has all fields of this operator again");
             }
             None => {}
         }

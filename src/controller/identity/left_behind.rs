@@ -56,8 +56,8 @@ pub fn look(object: &RawIdentity, context: &Arc<Context>) {
     if !is_known {
         let _entered = span.enter();
         tracing::warn!(
-            "an Identity went that was already without finalizer and claim when this process first saw it; whether its identity stays in Unkey is \
-             not known"
+            "an Identity is gone that had neither finalizer nor claim when this process first saw it; whether its identity stays in Unkey is not \
+             known"
         );
         return;
     }
@@ -87,7 +87,7 @@ async fn is_gone(object: &RawIdentity, context: &Context) -> bool {
             Err(error) => {
                 failures += 1;
                 let wait = context.kube_backoff(failures);
-                tracing::warn!(%error, retry_ms = millis(wait), "cannot look whether an Identity is gone");
+                tracing::warn!(%error, retry_ms = millis(wait), "cannot check whether an Identity is gone; retrying");
                 tokio::time::sleep(wait).await;
             }
         }
@@ -107,15 +107,15 @@ async fn tell(object: &RawIdentity, id: &IdentityId, context: &Context) {
     drop(key_lock);
     let released = context.index.memory(uid).lock().released;
     if released || left == LeftBehind::Nothing || context.index.is_recorded(external_id, id) {
-        tracing::info!("the finalizer of an Identity was taken off by hand; nothing of it is left in Unkey");
+        tracing::info!("someone removed the finalizer of an Identity; nothing of the Identity is left in Unkey");
         return;
     }
     context.runtime.metrics.left_behind();
     if left == LeftBehind::Perhaps {
         tracing::warn!(
-            "an Identity went without its finalizer; its identity stays in Unkey, unless a request that went unanswered has deleted it"
+            "an Identity is gone without its finalizer; its identity stays in Unkey, unless an unanswered request has deleted the identity"
         );
     } else {
-        tracing::warn!("an Identity went without its finalizer; its identity stays in Unkey");
+        tracing::warn!("an Identity is gone without its finalizer; its identity stays in Unkey");
     }
 }

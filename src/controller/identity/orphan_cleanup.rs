@@ -35,7 +35,7 @@ pub fn look(object: &RawIdentity, context: &Arc<Context>) {
     let memory = context.index.hold_memory(&uid);
     let clearing = async move {
         let _memory = memory;
-        tracing::warn!("an Identity went while its identity was being created; looking after what it left in Unkey");
+        tracing::warn!("an Identity was deleted while its identity was being created; cleaning up in Unkey");
         clear_up(&object, &context).await;
         context.cleanups.ends(&uid);
     };
@@ -59,7 +59,7 @@ async fn clear_up(object: &Arc<RawIdentity>, context: &Arc<Context>) {
             Some(Err(error)) => {
                 failures += 1;
                 let wait = context.kube_backoff(failures);
-                tracing::warn!(%error, retry_ms = millis(wait), "not cleared up yet");
+                tracing::warn!(%error, retry_ms = millis(wait), "the cleanup in Unkey failed; retrying");
                 wait
             }
         };

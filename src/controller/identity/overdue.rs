@@ -75,7 +75,7 @@ pub async fn run(context: Arc<Context>, store: Store<RawIdentity>) {
         match failures.first() {
             // The reconciles over these objects tell each of its own; once is enough here.
             Some(error) if told.is_news(&error.to_string()) => {
-                tracing::warn!(%error, objects = failures.len(), "a status cannot say that work waits; trying again each minute");
+                tracing::warn!(%error, objects = failures.len(), "statuses cannot be updated to report queued work; retrying every minute");
             }
             Some(_) => {}
             None => drop(told.ends()),
@@ -151,7 +151,7 @@ async fn say(
     let outcome = api_server::patch_status(&context.runtime.client, &object.key(), patch).await?;
     if matches!(outcome, Outcome::Now(_)) {
         let reason = report.verdict.reason();
-        tracing::info!(%reason, generation = report.generation, "status written: work waits");
+        tracing::info!(%reason, generation = report.generation, "status written: work is queued");
     }
     Ok(Some(outcome))
 }
@@ -210,7 +210,7 @@ pub async fn beside<T>(
     match said {
         Ok(outcome) => (done, outcome),
         Err(error) => {
-            tracing::warn!(%error, "the status cannot say that work waits");
+            tracing::warn!(%error, "the status cannot be updated to report queued work");
             (done, None)
         }
     }

@@ -189,7 +189,7 @@ impl<'a> Reconcile<'a> {
             session::End::Slow => return Err(KubeError::Slow),
             session::End::Again => ReconcileEnd::After(Duration::ZERO),
             session::End::Restless => {
-                tracing::warn!("the object changes faster than it can be worked on; trying again");
+                tracing::warn!("the object changes faster than it can be reconciled; retrying");
                 ReconcileEnd::After(RESTLESS)
             }
             session::End::Wait(Wake::At(at)) => {
@@ -296,7 +296,7 @@ impl<'a> Reconcile<'a> {
         if failures > 1 {
             tracing::warn!(
                 retry_ms,
-                "the API server says that this Identity does not exist, but its watch still shows it"
+                "the API server reports that this Identity does not exist, but the watch still shows it; retrying"
             );
         }
         wait

@@ -33,10 +33,10 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 #[derive(Debug, thiserror::Error)]
 pub enum SurveyError {
     /// `--selector` is not one.
-    #[error("--selector is refused by the API server: {0}")]
+    #[error("the API server refuses --selector: {0}")]
     Selector(String),
     /// The CRD is not installed.
-    #[error("the API server knows no Identity; the CRD is not installed, so nothing is held")]
+    #[error("the CRD of Identity is not installed, so there is nothing to release")]
     NoCrd,
     /// Anything else.
     #[error("the Identities cannot be listed: {0}")]
@@ -47,13 +47,13 @@ pub enum SurveyError {
 #[derive(Debug, thiserror::Error)]
 pub enum StopError {
     /// An operator runs.
-    #[error("an operator is at work: it has put finalizer and claim back on {0}, and nothing else was touched")]
+    #[error("an operator is running: it added finalizer and claim to {0} again; nothing else was changed")]
     AtWork(String),
     /// The API server failed.
-    #[error("it cannot be seen whether an operator is at work, and nothing else was touched: {0}")]
+    #[error("cannot check whether an operator is running: {0}; nothing else was changed")]
     Unseen(#[from] KubeError),
     /// The list afterwards failed.
-    #[error("all was tried, and what came of it cannot be seen: {0}")]
+    #[error("the result of the release cannot be checked: {0}")]
     Survey(#[from] SurveyError),
 }
 
@@ -67,7 +67,7 @@ pub enum ReleaseError {
     #[error("the API server says: {0}")]
     Refused(String),
     /// It never held still.
-    #[error("somebody else changed it {TRIES} times in a row")]
+    #[error("another client changed the resource {TRIES} times in a row")]
     Contested,
 }
 
@@ -226,7 +226,9 @@ async fn one(client: &Client, held: Held) -> (ObjectKey, Result<(), ReleaseError
         let answer = match api_server::patch(client, &key, patch.clone()).await {
             Ok(Outcome::Gone) => return (key, Ok(())),
             Ok(Outcome::Now(object)) if Held::of(&object).is_none() => return (key, Ok(())),
-            Ok(Outcome::Now(_)) => return (key, Err(refused(&Refused::without_effect("both are still there")))),
+            Ok(Outcome::Now(_)) => {
+                return (key, Err(refused(&Refused::without_effect("finalizer or claim is still there"))));
+            }
             Ok(Outcome::Refused(answer)) => return (key, Err(refused(&answer))),
             Ok(Outcome::Stale(answer)) => answer,
             Err(error) => return (key, Err(error.into())),

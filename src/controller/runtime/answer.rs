@@ -42,7 +42,7 @@ fn refused<K>(code: u16, headers: &HeaderMap, body: &[u8]) -> WriteAnswer<K> {
     let words = match said {
         Some(said) => said.to_owned(),
         None => match String::from_utf8_lossy(body).trim() {
-            "" => format!("HTTP {code} without a word"),
+            "" => format!("HTTP {code} without a message"),
             text => format!("HTTP {code}: {text}"),
         },
     };
@@ -120,6 +120,6 @@ mod tests {
         assert_eq!(words(read(403, None, &status(403, &json!({})))), "no");
         assert_eq!(words(read(502, None, "<html> bad gateway\n")), "HTTP 502: <html> bad gateway");
         assert_eq!(words(read(500, None, "{}")), "HTTP 500: {}");
-        assert_eq!(words(read(503, None, " ")), "HTTP 503 without a word");
+        assert_eq!(words(read(503, None, " ")), "HTTP 503 without a message");
     }
 }

@@ -23,10 +23,10 @@ const DEADLINE: Duration = WRITE_SILENCE;
 /// By so much the clock of the API server may be behind ours; managedFields tell whole seconds.
 const SKEW: Duration = Duration::from_secs(5);
 /// What is known of a write that was waited for long enough.
-const NO_ANSWER: &str = "the API server did not answer this write; an admission webhook or its storage may hang, or the connection may be dead";
+const NO_ANSWER: &str = "the API server did not answer this write; an admission webhook or the storage may hang, or the connection may be dead";
 /// Of one that was not.
 const GIVEN_UP: &str =
-    "this write was not answered before its connection was given up, together with another one that was silent";
+    "the connection of this write was closed before the answer came, together with another one that received nothing";
 /// Group of the resource that defines resources.
 const CRD_GROUP: &str = "apiextensions.k8s.io";
 /// Its plural.
@@ -76,8 +76,8 @@ pub enum KubeError {
     Bug(#[source] kube::Error),
     /// HTTP 404 without proof that the object is gone. It is tried again.
     #[error(
-        "404, but no word that this object does not exist: a version of the resource may not be served at the moment, or a proxy or webhook \
-         has answered; {}",
+        "HTTP 404 without proof that the object does not exist: a version of the resource may not be served at the moment, or a proxy or \
+         webhook may have answered; {}",
         words(.0)
     )]
     Unproven(#[source] kube::Error),

@@ -65,7 +65,7 @@ impl Coverage {
     pub fn fails(&self, watch: usize, why: String) {
         if let Some(watch) = self.watches.lock().get_mut(watch) {
             if watch.told.is_news(&why) {
-                tracing::warn!(namespace = watch.name(), error = %why, "{} cannot be watched; trying again", self.several);
+                tracing::warn!(namespace = watch.name(), error = %why, "{} cannot be watched; retrying", self.several);
             }
             watch.trouble = Some(why);
         }
@@ -76,7 +76,7 @@ impl Coverage {
         if let Some(watch) = self.watches.lock().get_mut(watch) {
             watch.trouble = None;
             if watch.told.ends() {
-                tracing::info!(namespace = watch.name(), "{} can be watched now", self.several);
+                tracing::info!(namespace = watch.name(), "{} can be watched again", self.several);
             }
         }
     }
@@ -98,7 +98,8 @@ impl Coverage {
         let watches = self.watches.lock();
         let gaps = watches.iter().filter(|watch| watch.state() != WatchState::Current);
         gaps.map(|watch| {
-            let why = watch.trouble.as_deref().unwrap_or("its list has not come yet");
+            let unlisted = || format!("the {} are not listed yet", self.several);
+            let why = watch.trouble.clone().unwrap_or_else(unlisted);
             match &watch.namespace {
                 Some(namespace) => format!("namespace '{namespace}' is not watched: {why}"),
                 None => format!("{} are not watched: {why}", self.several),

@@ -76,7 +76,7 @@ impl<R: Reconciler> EventHandler<R> {
             tracing::warn!(
                 newest = self.newest,
                 now = newest,
-                "the API server shows older versions of {} than before, as after a restore of etcd from a backup; those are checked in Unkey",
+                "the API server returns older versions of {} than before, as after a restore of etcd from a backup; checking those in Unkey",
                 R::Kind::SEVERAL
             );
             self.newest = newest;

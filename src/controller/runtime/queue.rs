@@ -29,10 +29,10 @@ const BATCH_EVERY: Duration = Duration::from_millis(2);
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     /// `--selector` is not one.
-    #[error("--selector is refused by the API server: {0}")]
+    #[error("the API server refuses --selector: {0}")]
     Selector(String),
     /// The queue ended although nobody asked it to.
-    #[error("the controller ended by itself")]
+    #[error("the controller ended unexpectedly")]
     Ended,
 }
 
@@ -103,7 +103,7 @@ impl<R: Reconciler> Queue<R> {
             .run(reconcile::<R>, |_, error, _| Action::requeue(error.retry), reconciler)
             .for_each(|result| async move {
                 if let Err(error) = result {
-                    report(&error);
+                    report::<R>(&error);
                 }
             })
             .await;
@@ -161,7 +161,7 @@ pub struct Failure<E: std::error::Error + 'static> {
 enum FailureKind<E: std::error::Error + 'static> {
     #[error(transparent)]
     Own(E),
-    #[error("a panic in the reconcile of this object; this is a bug of the operator")]
+    #[error("the reconcile of this object panicked; this is a bug of the operator")]
     Panic,
 }
 
@@ -183,11 +183,11 @@ pub async fn reconcile<R: Reconciler>(object: Arc<R::Kind>, reconciler: Arc<R>) 
     };
     metrics.reconciled(end, begun.elapsed());
     let retry = reconciler.failed(&object);
-    span.in_scope(|| tracing::error!(error = %source, retry_ms = millis(retry), "the reconcile failed"));
+    span.in_scope(|| tracing::error!(error = %source, retry_ms = millis(retry), "the reconcile failed; retrying"));
     Err(Failure { source, retry })
 }
 
-fn report<E: std::error::Error>(error: &kube::runtime::controller::Error<Failure<E>, watcher::Error>) {
+fn report<R: Reconciler>(error: &kube::runtime::controller::Error<Failure<R::Error>, watcher::Error>) {
     use kube::runtime::controller::Error;
     match error {
         // Logged where it happened, with its object.
@@ -195,7 +195,7 @@ fn report<E: std::error::Error>(error: &kube::runtime::controller::Error<Failure
         // Asked for, and gone meanwhile.
         Error::ObjectNotFound(object) => tracing::debug!(%object, "gone before its turn"),
         // Told where it is watched: none comes so far.
-        Error::QueueError(error) => tracing::error!(error = %trouble(error), "the watch failed; trying again"),
-        Error::RunnerError(error) => tracing::error!(%error, "the queue failed; trying again"),
+        Error::QueueError(error) => tracing::error!(error = %trouble::<R::Kind>(error), "the watch failed; retrying"),
+        Error::RunnerError(error) => tracing::error!(%error, "the queue failed; retrying"),
     }
 }

@@ -79,7 +79,7 @@ async fn probe<K: Kind>(runtime: &Runtime<K>, watch: usize, scope: &Scope) -> Re
             Err(kube::Error::Api(status)) if status.code == 400 && scope.selector.is_some() => {
                 return Err(status.message.clone());
             }
-            Err(error) => why(&error),
+            Err(error) => why::<K>(&error),
         };
         runtime.coverage.fails(watch, why);
         tokio::time::sleep(PROBE_AGAIN).await;
@@ -87,21 +87,21 @@ async fn probe<K: Kind>(runtime: &Runtime<K>, watch: usize, scope: &Scope) -> Re
 }
 
 /// Why the API server serves no watch.
-fn why(error: &kube::Error) -> String {
+fn why<K: Kind>(error: &kube::Error) -> String {
     match error {
         kube::Error::Api(status) if status.code == 404 => {
-            "the API server knows no such resource; is the CRD installed?".to_owned()
+            format!("the API server does not know the resource {}; install the CRD", K::kind(&()))
         }
         error => words(error),
     }
 }
 
 /// Why a watch failed. It is tried again.
-pub fn trouble(error: &watcher::Error) -> String {
+pub fn trouble<K: Kind>(error: &watcher::Error) -> String {
     match error {
         watcher::Error::InitialListFailed(error)
         | watcher::Error::WatchStartFailed(error)
-        | watcher::Error::WatchFailed(error) => why(error),
+        | watcher::Error::WatchFailed(error) => why::<K>(error),
         watcher::Error::WatchError(status) => words(&kube::Error::Api(status.clone())),
         watcher::Error::NoResourceVersion => error.to_string(),
     }
@@ -133,7 +133,7 @@ pub fn changes<K: Kind>(
         let events = events.filter_map(move |event| {
             let event = event.map_err(|error| {
                 if transport::find::<KeptWaiting>(&error).is_none() {
-                    told.coverage.fails(index, trouble(&error));
+                    told.coverage.fails(index, trouble::<K>(&error));
                 }
             });
             let event = event.ok();
@@ -145,7 +145,7 @@ pub fn changes<K: Kind>(
     // What waited until all were known is looked at again if that took a while: at the start everything is.
     let known = Arc::new(move |watch, later| {
         if known.coverage.listed(watch) && later {
-            tracing::info!("every namespace has listed its {}", K::SEVERAL);
+            tracing::info!("listed the {} of every namespace", K::SEVERAL);
             all_listed_late();
         }
     });
@@ -176,7 +176,7 @@ fn resumed<K: Kind>(
 
 /// A watch goes on so late that the API server may have been another one meanwhile.
 #[derive(Debug, thiserror::Error)]
-#[error("the watch was kept waiting, and begins anew")]
+#[error("the watch was delayed and starts again")]
 struct KeptWaiting;
 
 /// When one watch, or the list before it, was last served; and whether that was a watch that went on from an earlier one.

@@ -57,13 +57,16 @@ fn tell(context: &Context, pinned: &PinnedClient, mark: &KeyMark, look: &Look) {
     }
     let recorded_under = mark.as_deref().unwrap_or("unknown");
     match look {
-        Look::Hit => tracing::info!(recorded_under, "the root key leads to the same workspace as the earlier one"),
+        Look::Hit => tracing::info!(recorded_under, "the root key belongs to the same workspace as the earlier one"),
         Look::Missed { .. } => tracing::error!(
             recorded_under,
-            "the root key shows none of the identities recorded under an earlier one: another workspace? Nothing is created \
-             and no deletion is believed; put the right key in place, or start with --accept-workspace-change"
+            "the root key shows none of the identities recorded under an earlier one: it probably belongs to another workspace. \
+             Nothing is created, and no identity counts as deleted. Put the right key in place. To migrate to another \
+             workspace intentionally, start with --accept-workspace-change"
         ),
-        Look::Failed(cause) => tracing::warn!(recorded_under, ?cause, "cannot look whether the workspace is the same"),
+        Look::Failed(cause) => {
+            tracing::warn!(recorded_under, ?cause, "cannot check whether the workspace is the same; retrying");
+        }
     }
 }
 

@@ -157,14 +157,14 @@ pub fn refusal(error: &unkey::Error) -> Reply {
 fn remedy(fault: &TlsFault) -> &'static str {
     match fault {
         TlsFault::UnknownIssuer | TlsFault::Namesake => {
-            "; if that is your own authority, name a file with all trusted ones in SSL_CERT_FILE (the chart's caBundle)"
+            "; to trust that authority, name a file with all trusted authorities in SSL_CERT_FILE (the chart's caBundle)"
         }
-        TlsFault::WrongName { .. } => "; check --api-url and what stands before Unkey",
+        TlsFault::WrongName { .. } => "; check --api-url and any proxy or gateway in front of Unkey",
         TlsFault::Expired | TlsFault::NotYetValid => {
-            "; it has to be renewed, unless the clock of the operator's node is wrong"
+            "; renew the certificate, unless the clock of the operator's node is wrong"
         }
-        TlsFault::NotTls => "; is http:// meant in --api-url?",
-        TlsFault::ClientCertificate => "; the operator has none to show",
+        TlsFault::NotTls => "; use http:// in --api-url if the server is meant to speak plain HTTP",
+        TlsFault::ClientCertificate => "; the operator has no client certificate to present",
         _ => "",
     }
 }

@@ -58,8 +58,8 @@ pub async fn run(context: Arc<Context>) {
                 failures += 1;
                 if told.is_news("stands in") {
                     tracing::error!(
-                        "the root key may create and shows no identity, though some are recorded whose objects stay; nothing is let go on \
-                         that: does it lack the permission to read?"
+                        "the root key may create identities but shows none, although some are recorded: it probably lacks the permission to \
+                         read; no deletion is completed on that evidence"
                     );
                 }
                 let now = context.runtime.clock.now();
@@ -77,7 +77,7 @@ pub async fn run(context: Arc<Context>) {
                 if told.is_news(&format!("{cause:?}")) {
                     tracing::error!(
                         ?cause,
-                        "the root key shows no identity of the workspace, so no absence is believed: does it lack a permission?"
+                        "the root key shows no identity of the workspace: it probably lacks a permission; no identity counts as deleted"
                     );
                 }
                 let now = context.runtime.clock.now();
@@ -164,7 +164,10 @@ async fn may_create(context: &Context, client: &unkey::Client) -> Result<Mono, C
     let create = async |client: &unkey::Client| client.create(&request).await;
     let (begun, answer) = ask(context, client, unkey::Operation::Create, create).await;
     let Err(error) = answer else {
-        tracing::error!(external_id = PROBE, "Unkey stored what it should refuse; delete that identity");
+        tracing::error!(
+            external_id = PROBE,
+            "Unkey stored an identity that it should have refused; delete that identity"
+        );
         return Err(Cause::Unwitnessed);
     };
     match error.class() {

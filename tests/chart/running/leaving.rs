@@ -80,7 +80,7 @@ async fn everything_is_let_go_and_unkey_keeps_it() {
 
     // Too early: the operator puts back what is taken off, which is noticed.
     let (phase, said) = release(&world, &node, &[]).await;
-    assert!(phase == "Failed" && said.contains("an operator is at work"), "{phase}: {said}");
+    assert!(phase == "Failed" && said.contains("an operator is running"), "{phase}: {said}");
 
     stop(&world).await;
     let (phase, said) = release(&world, &node, &["--dry-run".to_owned()]).await;

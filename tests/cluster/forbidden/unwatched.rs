@@ -132,7 +132,7 @@ async fn a_list_that_never_comes_keeps_no_other_waiting() {
     // Two ask whether lists are streamed; the third is the first watch, or the second.
     let held = scene.proxy.order(Fault::new(FaultKind::Hold).verb("watch").on("identities").after(2).once());
     let operator = scene.start("15s").await;
-    operator.until_readyz(200, "its list has not come yet").await;
+    operator.until_readyz(200, "the Identities are not listed yet").await;
     for team in &scene.teams {
         team.edit(&old(team), &json!({"meta": {"n": "two"}})).await;
     }

@@ -106,7 +106,7 @@ impl Drop for Operator {
             return;
         }
         // Nothing is ever forgotten: what rescues it is for faults that nobody has thought of.
-        let rescued: Vec<&str> = log.lines().filter(|line| line.contains("nothing is planned for it")).collect();
+        let rescued: Vec<&str> = log.lines().filter(|line| line.contains("no reconcile is planned for it")).collect();
         assert!(rescued.is_empty(), "{}", rescued.join("\n"));
     }
 }

@@ -169,7 +169,7 @@ impl World {
     /// The same with other arguments and an environment.
     pub async fn start_as(&self, args: &[String], env: &[(&str, &str)]) -> Operator {
         let log = self.files.path().join("operator.log");
-        let listed = |text: &str| text.matches("the list of Identities is here").count();
+        let listed = |text: &str| text.matches("listed the Identities").count();
         let before = std::fs::read_to_string(&log).map_or(0, |text| listed(&text));
         let operator = Operator::start(log, args, env);
         eventually("the operator to list", async || (listed(&operator.log()) > before).then_some(())).await;

@@ -91,12 +91,12 @@ async fn the_words_that_matter() {
         ("identity.spec.adoptionPolicy", &["--default-adoption-policy", "ENUM: Never IfLossless Always"]),
         (
             "identity.spec.meta",
-            &["100 top-level", "1,048,576 bytes", "Not for secrets", "--server-side", "cleared", "rounded"],
+            &["100 top-level", "1,048,576 bytes", "Do not store secrets", "--server-side", "clears", "rounds"],
         ),
-        ("identity.spec.ratelimits", &["at most 50", "cleared"]),
-        ("identity.spec.ratelimits.duration", &["milliseconds", "at least 1000"]),
+        ("identity.spec.ratelimits", &["at most 50", "clears"]),
+        ("identity.spec.ratelimits.duration", &["milliseconds", "At least 1000"]),
         ("identity.spec.ratelimits.name", &["3 to 128 printable ASCII"]),
-        ("identity.spec.suspend", &["deletion included"]),
+        ("identity.spec.suspend", &["a deletion waits"]),
     ];
     for (path, words) in rows {
         let document = explain(&world, path).await.split_whitespace().collect::<Vec<_>>().join(" ");

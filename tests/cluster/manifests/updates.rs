@@ -9,7 +9,7 @@ async fn the_external_id_is_immutable_and_nothing_else() {
     let limit = r#"{"name":"abc","limit":1,"duration":1000}"#;
     let spec = format!(r#"{{"externalId":"x","meta":{{"a":1}},"ratelimits":[{limit}]}}"#);
     post(&world, STRICT, manifest("a", &spec)).await.unwrap();
-    let immutable = "externalId is immutable: create another Identity and delete this one (with deletionPolicy Orphan \
+    let immutable = "externalId is immutable. Create another Identity and delete this one (set deletionPolicy Orphan first \
                      if its keys must keep their identity)";
     let rows: &[(&str, &str, &str)] = &[
         ("another externalId", r#"{"spec":{"externalId":"y"}}"#, immutable),

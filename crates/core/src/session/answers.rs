@@ -239,10 +239,10 @@ fn taken_back(step: &KubeStep, noted: bool, memory: &mut Records<'_>) {
 /// What became of a status that was accepted.
 fn without(dropped: &[String]) -> String {
     if dropped.is_empty() {
-        return "the status is not what was written".to_owned();
+        return "the stored status differs from the written one".to_owned();
     }
     let fields = dropped.join(", ");
     format!(
-        "the status is not what was written: it lacks {fields}. The CustomResourceDefinition may be older than the operator"
+        "the stored status lacks the written fields {fields}: the CustomResourceDefinition may be older than the operator"
     )
 }

@@ -87,13 +87,13 @@ impl End {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Misuse {
     /// A request is under way, and another step was asked for.
-    #[error("a step was asked for while a request is under way")]
+    #[error("a step was requested while a request is in progress")]
     UnderWay,
     /// There was no such request to send.
-    #[error("a request was sent that the session has not asked for")]
+    #[error("a request was sent that the session did not ask for")]
     NotAsked,
     /// An answer to a request that is not the one under way, or an answer of another kind.
-    #[error("an answer was handed in that is not of the request under way")]
+    #[error("an answer was handed in that does not belong to the request in progress")]
     NotSent,
 }
 

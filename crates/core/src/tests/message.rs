@@ -14,7 +14,7 @@ pub(super) fn causes() -> Vec<Cause> {
         Cause::Vanished,
         Cause::Unavailable,
         Cause::Misconfigured("404 text/plain".to_owned()),
-        Cause::Untrusted("its certificate has expired".to_owned()),
+        Cause::Untrusted("the server's certificate has expired".to_owned()),
         Cause::RateLimited,
         Cause::Unauthorized("key_not_found".to_owned()),
         Cause::PermissionDenied(Operation::Create),
@@ -164,7 +164,7 @@ fn an_identity_is_confirmed_only_by_its_exact_external_id() {
 #[test]
 fn a_status_that_is_refused_is_told_with_what_it_would_have_said() {
     let text = report(Verdict::Synced).unwritten(&key(), "denied the request: no.");
-    assert!(text.contains("denied the request: no. It would say Synced: Unkey accepted this spec."), "{text}");
+    assert!(text.contains("denied the request: no. The present status may be out of date. It would say Synced: Unkey accepted this spec."), "{text}");
 }
 
 #[test]

@@ -92,7 +92,7 @@ fn a_release_that_is_refused_deletes_once() {
             done,
             ["Refresh", "Delete", "Refused release", "Status WriteRefused", "Refused release", "Refused release"]
         );
-        assert!(sim.says("The identity is gone from Unkey already."));
+        assert!(sim.says("The identity is already gone from Unkey."));
         if restarts {
             sim.restart();
         }

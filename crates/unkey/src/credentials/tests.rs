@@ -65,7 +65,7 @@ fn what_is_no_file_says_what_it_is() {
         (Path::new("/dev/null"), "a device"),
     ] {
         let said = Credentials::from_file(path).check().unwrap_err().to_string();
-        assert_eq!(said, format!("no root key: {} is {what}; name a file that holds the key", path.display()));
+        assert_eq!(said, format!("no root key: {} is {what}; name a file that contains the key", path.display()));
     }
 }
 

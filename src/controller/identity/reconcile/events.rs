@@ -34,7 +34,7 @@ impl Reconcile<'_> {
     pub(super) fn tell_what_is_taken_again(&self) {
         let memory = self.memory.lock();
         for write in self.refused.iter().filter(|write| memory.object_state.refusals.of(**write).is_none()) {
-            tracing::info!(write = write.as_str(), "Kubernetes refuses this write no more");
+            tracing::info!(write = write.as_str(), "Kubernetes accepts this write again");
         }
     }
 }

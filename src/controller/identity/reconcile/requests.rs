@@ -157,7 +157,7 @@ impl Reconcile<'_> {
             self.memory.lock().released = tried || !outcome.had_no_effect();
         }
         if self.take(ticket, outcome, None)?.written {
-            tracing::info!(because = because.name(), deleting, "released");
+            tracing::info!(because = because.name(), deleting, "released the resource");
         }
         Ok(())
     }
@@ -291,10 +291,10 @@ async fn send(
 fn log(operation: unkey::Operation, answer: &CallAnswer) {
     let operation = operation.as_str();
     match &answer.error {
-        None if !answer.is_failure() => tracing::info!(operation, "done in Unkey"),
-        None => tracing::warn!(operation, "there is no root key to ask Unkey with"),
+        None if !answer.is_failure() => tracing::info!(operation, "request to Unkey succeeded"),
+        None => tracing::warn!(operation, "no root key for a request to Unkey"),
         Some(error) => {
-            tracing::warn!(operation, request_id = error.request_id(), %error, "refused or failed in Unkey");
+            tracing::warn!(operation, request_id = error.request_id(), %error, "request to Unkey refused or failed");
         }
     }
 }

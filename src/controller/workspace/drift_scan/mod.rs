@@ -108,9 +108,9 @@ fn report(context: &Context, scan: &Scan<'_>, end: &End, took: Duration, told: &
     let took_ms = millis(took);
     if let Some(why) = end.why() {
         if told.is_news(&why) {
-            tracing::warn!(pages, gets, findings, took_ms, why, "the scan of the workspace could not be finished");
+            tracing::warn!(pages, gets, findings, took_ms, why, "the scan of the workspace could not be completed");
         } else {
-            tracing::debug!(pages, gets, findings, took_ms, why, "the scan of the workspace could not be finished");
+            tracing::debug!(pages, gets, findings, took_ms, why, "the scan of the workspace could not be completed");
         }
         return;
     }
@@ -143,9 +143,8 @@ impl Context {
             tracing::error!(
                 recorded,
                 missing,
-                "Unkey shows far fewer identities than are recorded, so none is created again: is this the root key of \
-                 another workspace? An Identity whose identity is really gone is created again when asked for by \
-                 annotation"
+                "Unkey shows far fewer identities than are recorded: the root key may belong to another workspace. No identity \
+                 is created again. To recreate one that is really gone, request a reconcile of its Identity by annotation"
             );
         }
         !withheld

@@ -50,8 +50,8 @@ impl End {
         match self {
             Self::Complete | Self::Nothing => None,
             Self::Refused(why) | Self::Failed(why) => Some(why.clone()),
-            Self::KeyChanged => Some("another root key came into use".to_owned()),
-            Self::Panicked => Some("a panic; this is a bug of the operator".to_owned()),
+            Self::KeyChanged => Some("the root key changed".to_owned()),
+            Self::Panicked => Some("the scan panicked; this is a bug of the operator".to_owned()),
         }
     }
 }

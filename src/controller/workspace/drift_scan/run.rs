@@ -218,7 +218,11 @@ impl<'a> Scan<'a> {
                 let missing = absent.iter().map(|(owner, _)| &owner.external_id).collect();
                 witness::look(self.context, self.asker.pinned(), &missing).await
             };
-            look.map_err(|cause| End::Refused(format!("no witness that what is missing is not hidden: {cause:?}")))?;
+            look.map_err(|cause| {
+                End::Refused(format!(
+                    "the root key shows no other identity, so missing identities may only be hidden: {cause:?}"
+                ))
+            })?;
         }
         self.summary.complete = true;
         self.summary.recorded = recorded;
@@ -272,7 +276,7 @@ impl<'a> Scan<'a> {
             self.findings += 1;
             self.context.runtime.metrics.scan_found(finding);
             let (namespace, name) = (owner.at.namespace.as_deref(), owner.at.name.as_str());
-            tracing::info!(finding = finding.as_str(), namespace, name, "the scan found a difference; looking again");
+            tracing::info!(finding = finding.as_str(), namespace, name, "the scan found a difference; verifying it");
         }
     }
 
