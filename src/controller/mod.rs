@@ -20,5 +20,5 @@ pub use runtime::clock::{Clock, millis};
 pub use runtime::event_handler::EventHandler;
 pub use runtime::merge::Change;
 pub use runtime::queue::RunError;
-pub use runtime::watch::Scope;
+pub use runtime::scope::Scope;
 pub use workspace::witness::run as look_for_witnesses;

@@ -134,14 +134,12 @@ impl Reconciler for Post {
         let mut permit = dispatcher.reserved(Kind::uid(&*object));
         if !permit.allows(Priority::Writes) {
             let at = (object.namespace(), object.name());
-            match dispatcher.enter(at, Kind::uid(&*object), Priority::Writes) {
-                Some(granted) => permit = granted,
+            let Some(granted) = dispatcher.enter(at, Kind::uid(&*object), Priority::Writes) else {
                 // It is woken when there is one.
-                None => {
-                    self.put_off.fetch_add(1, Ordering::SeqCst);
-                    return Ok(Action::await_change());
-                }
-            }
+                self.put_off.fetch_add(1, Ordering::SeqCst);
+                return Ok(Action::await_change());
+            };
+            permit = granted;
         }
         self.served.lock().push(object.name().to_owned());
         match object.name() {

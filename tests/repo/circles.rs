@@ -7,26 +7,6 @@ use std::path::{Path, PathBuf};
 use super::imports::{Imports, imports};
 use super::tree::{ROOT, files};
 
-/// Circles that are being cut, by the files in them.
-const BEING_CUT: &[&[&str]] = &[
-    &[
-        "src/controller/identity/context.rs",
-        "src/controller/identity/definition.rs",
-        "src/controller/identity/orphan_cleanup.rs",
-        "src/controller/identity/overdue.rs",
-        "src/controller/identity/reconcile.rs",
-        "src/controller/identity/reconcile/environment.rs",
-        "src/controller/runtime/watch.rs",
-    ],
-    &[
-        "src/controller/identity/index.rs",
-        "src/controller/identity/index/object_memories.rs",
-        "src/controller/identity/index/plans.rs",
-        "src/controller/identity/index/untold.rs",
-        "src/controller/identity/index/waiting.rs",
-    ],
-];
-
 /// A folder of `src`, or a file beside them.
 struct Layer {
     name: &'static str,
@@ -130,11 +110,7 @@ fn files_take_from_each_other_in_no_circle() {
     for root in crates {
         let imports = imports(&root, &on_disk);
         for circle in circles(&imports) {
-            let is_this =
-                |files: &&[&str]| circle.iter().all(|file| files.iter().any(|known| *file == Path::new(known)));
-            if !BEING_CUT.iter().any(is_this) {
-                wrong += &told(&circle, &imports);
-            }
+            wrong += &told(&circle, &imports);
         }
     }
     assert!(wrong.is_empty(), "{wrong}");

@@ -16,9 +16,9 @@ use crate::apiserver::ServerTime;
 use crate::controller::runtime::Runtime;
 use crate::controller::runtime::clock::WallClocks;
 use crate::controller::runtime::events::Events;
-use crate::controller::runtime::watch::Scope;
+use crate::controller::runtime::scope::Scope;
 use crate::controller::workspace::{KeyChange, Workspace};
-use crate::domain::{self, Cause, Crd, CrdMemory, OwnershipGate, Policy, backoff};
+use crate::domain::{self, Crd, CrdMemory, OwnershipGate, Policy, backoff};
 use crate::leader::Leadership;
 use crate::telemetry::{Gauges, Metrics};
 use crate::unkey;
@@ -200,17 +200,6 @@ impl Context {
         self.workspace.stagger(stagger.min(backoff::MAX_MS));
     }
 
-    /// How long an object waits after so many failures of Kubernetes requests in a row (R13).
-    pub(in crate::controller) fn kube_backoff(&self, failures: u32) -> Duration {
-        let ms = backoff::delay(&Cause::Unavailable, failures, 0, self.jitter()).unwrap_or(backoff::MAX_MS);
-        Duration::from_millis(ms)
-    }
-
-    /// Uniform over all of `u16`.
-    pub(in crate::controller) fn jitter(&self) -> u16 {
-        fastrand::u16(..)
-    }
-
     /// Takes in a root key that has appeared, changed or gone, and has everything looked at again that waits for it.
     pub async fn follow_credentials(&self, mut changes: tokio::sync::watch::Receiver<u64>) {
         while changes.changed().await.is_ok() {
@@ -219,9 +208,10 @@ impl Context {
                 KeyChange::StillMissing(why) => self.index.missing_key_changes(&why),
                 KeyChange::Another(key) => {
                     let mark = key.policy.credential.clone();
-                    match &mark {
-                        Some(mark) => tracing::info!(credential = %mark, "using another root key"),
-                        None => tracing::warn!("the root key is no longer usable"),
+                    if let Some(mark) = &mark {
+                        tracing::info!(credential = %mark, "using another root key");
+                    } else {
+                        tracing::warn!("the root key is no longer usable");
                     }
                     // Forgotten before the new key is used, so that nothing read with the old one counts under it.
                     self.index.credential_changes(mark, self.runtime.clock.now());

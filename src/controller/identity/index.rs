@@ -5,41 +5,42 @@
 //! workspace or who waits for a witness or is untold, `object_memories` before a memory, and a memory before the knowledge. A lock is tried, never waited for: who does not get it is parked
 //! and woken when it ends (R8).
 
+mod facts;
 mod guard;
 mod keys;
 mod object_memories;
+mod object_name;
 mod owners;
 mod plans;
 mod rewind;
+mod telling;
 mod untold;
 mod unwritten;
 mod waiting;
+mod witness;
 
 use parking_lot::{Mutex, MutexGuard};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use kube::runtime::reflector::ObjectRef;
 use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedSender;
 
+pub use self::facts::Plan;
+use self::facts::{Facts, IndexEntry, entry_of};
 use self::object_memories::ObjectMemories;
 pub use self::object_memories::{ObjectMemory, Remembered};
-pub use self::plans::{Plan, Rescued};
-pub use self::untold::Overdue;
+pub use self::object_name::IdentityRef;
+pub use self::plans::Rescued;
+pub use self::telling::Overdue;
 use self::untold::Untold;
 use self::waiting::Waiting;
 pub use self::{owners::ClaimHolder, unwritten::Unwritten};
 use super::raw::RawIdentity;
 use crate::api::Reason;
 use crate::controller::runtime::clock::Clock;
-use crate::domain::{
-    self, ClaimEntry, Claims, Evidence, ExternalId, Forgets, Knowledge, Mono, Role, Source, Taken, Uid, Workspace,
-};
-
-/// A reference by which the controller's queue knows an object.
-pub type IdentityRef = ObjectRef<RawIdentity>;
+use crate::domain::{self, Evidence, ExternalId, Forgets, Knowledge, Mono, Role, Source, Taken, Uid, Workspace};
 
 /// The shared state. Cheap to lock: every operation is a few map look-ups.
 #[derive(Debug)]
@@ -62,90 +63,9 @@ pub struct Index {
     clock: Clock,
 }
 
-#[derive(Debug, Default)]
-struct IndexEntry {
-    claims: Claims<Facts>,
-    parked: Vec<IdentityRef>,
-    /// `None`: what is known of one that nothing was done to, as of nearly all.
-    known: Option<Arc<Mutex<Knowledge>>>,
-}
-
 /// What is known when nothing is: a read counts if it began when this root key was in use.
 fn nothing_known(workspace: &Workspace) -> Knowledge {
     Knowledge { evidence_from: Evidence::Since(workspace.since()), ..Knowledge::default() }
-}
-
-/// An object that claims an externalId.
-type Entry = ClaimEntry<Facts>;
-
-/// What the table keeps of an object beside its claim.
-#[derive(Debug)]
-struct Facts {
-    at: ObjectName,
-    reason: Option<Reason>,
-    /// Since when this process knows it to be out of step: changed, new, leaving or failing, and not waiting for a person.
-    unsynced: Option<Instant>,
-    /// There is something left to do for it, and what is planned.
-    behind: bool,
-    plan: Plan,
-    /// A reconcile over it is under way, whatever is planned for after it.
-    running: bool,
-    /// It has a status of ours that does not speak of what it asks for now.
-    untold: bool,
-}
-
-/// Namespace and name in one text, a fifth of what a [`IdentityRef`] takes: there is one for every object.
-#[derive(Debug)]
-struct ObjectName(Box<str>);
-
-impl ObjectName {
-    fn of(object: &RawIdentity) -> Self {
-        Self(format!("{}/{}", object.namespace(), object.name()).into())
-    }
-
-    fn to_ref(&self) -> IdentityRef {
-        // Neither may hold a slash.
-        let (namespace, name) = self.0.split_once('/').unwrap_or_default();
-        IdentityRef::new(name).within(namespace)
-    }
-}
-
-fn entry_of(object: &RawIdentity) -> Entry {
-    let status = object.read_status();
-    let ready = status.as_ref().and_then(|status| status.conditions.iter().find(|c| c.type_ == "Ready"));
-    let reason = ready.and_then(|ready| Reason::parse(&ready.reason));
-    let claimant = object.claimant(status.as_ref());
-    let is_told = status.as_ref().is_some_and(|status| status.observed_generation == Some(object.generation()));
-    let is_retried = reason.is_none_or(Reason::is_retried);
-    let unsynced = claimant.leaving || !is_told || is_retried;
-    // A word of another version says nothing of a retry; what rests under it is left so (R12).
-    let is_pending = ready.is_none() || reason.is_some_and(Reason::is_retried);
-    let behind = plans::is_behind(object, is_told, is_pending);
-    let untold = untold::is_untold(object, status.as_ref(), &claimant) && (!claimant.leaving || behind);
-    let extra = Facts {
-        at: ObjectName::of(object),
-        reason,
-        unsynced: unsynced.then(Instant::now),
-        behind,
-        plan: Plan::Nothing,
-        running: false,
-        untold,
-    };
-    Entry { claimant, version: object.version(), extra }
-}
-
-impl Facts {
-    /// Takes the place of what was known of the object. Returns how long it was out of step, if that ended.
-    fn follow(mut self, known: &mut Self) -> Option<Duration> {
-        (self.plan, self.running) = (self.plan.or(known.plan), known.running);
-        let before = known.unsynced;
-        if self.unsynced.is_some() && before.is_some() {
-            self.unsynced = before;
-        }
-        let ended = before.filter(|_| self.unsynced.is_none()).map(|since| since.elapsed());
-        *known = self;
-        ended
-    }
 }
 
 /// The lock on one externalId: while it lives no other reconcile acts on it.

@@ -86,7 +86,7 @@ async fn is_gone(object: &RawIdentity, context: &Context) -> bool {
             Err(_) if !context.runtime.leads() => return false,
             Err(error) => {
                 failures += 1;
-                let wait = context.kube_backoff(failures);
+                let wait = api_server::wait_after(failures);
                 tracing::warn!(%error, retry_ms = millis(wait), "cannot check whether an Identity is gone; retrying");
                 tokio::time::sleep(wait).await;
             }

@@ -10,6 +10,7 @@ use tracing::Instrument;
 use super::context::Context;
 use super::raw::RawIdentity;
 use super::reconcile::{self, Again};
+use crate::controller::runtime::api_server;
 use crate::controller::runtime::clock::millis;
 
 /// How soon to try again while a reconcile still holds the lock.
@@ -58,7 +59,7 @@ async fn clear_up(object: &Arc<RawIdentity>, context: &Arc<Context>) {
             Some(Ok(Some(Again::After(wait)))) => wait,
             Some(Err(error)) => {
                 failures += 1;
-                let wait = context.kube_backoff(failures);
+                let wait = api_server::wait_after(failures);
                 tracing::warn!(%error, retry_ms = millis(wait), "the cleanup in Unkey failed; retrying");
                 wait
             }

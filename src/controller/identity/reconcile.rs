@@ -13,7 +13,7 @@ use super::environment::{ReconcileEnvironment, priority};
 use super::index::{IdentityRef, KeyLock, ObjectMemory, Plan, Remembered};
 use super::overdue;
 use super::raw::{LastSpec, RawIdentity};
-use crate::controller::runtime::api_server::{KubeError, Outcome};
+use crate::controller::runtime::api_server::{self, KubeError, Outcome};
 use crate::controller::runtime::clock::millis;
 use crate::controller::runtime::dispatcher::Permit;
 use crate::controller::workspace::pinned_client::PinnedClient;
@@ -256,7 +256,7 @@ impl<'a> Reconcile<'a> {
     }
 
     fn moment(&self) -> Moment {
-        Moment { now: self.context.runtime.clock.now(), jitter: self.context.jitter(), thrives: None }
+        Moment { now: self.context.runtime.clock.now(), jitter: fastrand::u16(..), thrives: None }
     }
 
     /// Waits for `work`, and has the status say so if that takes long (R24).
@@ -291,7 +291,7 @@ impl<'a> Reconcile<'a> {
             memory.kube_failures += 1;
             memory.kube_failures
         };
-        let wait = self.context.kube_backoff(failures);
+        let wait = api_server::wait_after(failures);
         let retry_ms = millis(wait);
         if failures > 1 {
             tracing::warn!(

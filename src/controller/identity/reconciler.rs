@@ -8,7 +8,7 @@ use kube::runtime::controller::Action;
 use super::context::Context;
 use super::raw::RawIdentity;
 use super::{left_behind, orphan_cleanup, reconcile};
-use crate::controller::runtime::api_server::KubeError;
+use crate::controller::runtime::api_server::{self, KubeError};
 use crate::controller::runtime::{History, Kind, Reconciler, Runtime};
 use crate::domain::Uid;
 
@@ -107,7 +107,7 @@ impl Reconciler for Context {
             memory.kube_failures += 1;
             memory.kube_failures
         };
-        let retry = self.kube_backoff(failures);
+        let retry = api_server::wait_after(failures);
         self.index.plans(object.external_id(), object.uid(), self.index.at(retry));
         retry
     }

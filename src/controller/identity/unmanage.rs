@@ -13,7 +13,7 @@ use super::patch;
 use super::raw::RawIdentity;
 use crate::api::ConditionType;
 use crate::controller::runtime::api_server::{self, KubeError, Outcome};
-use crate::controller::runtime::watch::Scope;
+use crate::controller::runtime::scope::Scope;
 use crate::domain::{CrdSight, ObjectKey, Refused};
 use crate::text::printable;
 

@@ -15,7 +15,7 @@ use super::kind::Kind;
 use crate::api::proves_absence;
 use crate::apiserver::{self, Silent, WRITE_SILENCE};
 use crate::domain::session::Misuse;
-use crate::domain::{CrdSight, LOOK_MS, ObjectKey, Refused, Uid};
+use crate::domain::{Cause, CrdSight, LOOK_MS, ObjectKey, Refused, Uid, backoff};
 use crate::transport;
 
 /// Of a request. No read is waited for so long: a connection that says nothing is given up before.
@@ -93,6 +93,12 @@ pub fn words(error: &kube::Error) -> String {
         return format!("the API server says: {}", status.message);
     }
     apiserver::unreached(error)
+}
+
+/// How long an object waits after so many failures of Kubernetes requests in a row (R13).
+pub fn wait_after(failures: u32) -> Duration {
+    let ms = backoff::delay(&Cause::Unavailable, failures, 0, fastrand::u16(..)).unwrap_or(backoff::MAX_MS);
+    Duration::from_millis(ms)
 }
 
 /// Reads the object, not from a cache.

@@ -6,8 +6,9 @@ use kube::runtime::reflector::store::Writer;
 use kube::runtime::reflector::{self, ObjectRef, Store};
 use kube::runtime::watcher;
 
-use super::kind::{History, Kind, Reconciler};
+use super::kind::Kind;
 use super::merge::Change;
+use super::reconciler::{History, Reconciler};
 
 /// The way in for changes.
 pub struct EventHandler<R: Reconciler> {

@@ -3,7 +3,9 @@
 //!
 //! | module | does |
 //! |---|---|
-//! | `kind` | what a kind has to tell of itself, and what is done with its objects |
+//! | `kind` / `reconciler` | what a kind has to tell of itself, and what is done with its objects |
+//! | `shared` | what the queue and the reconciles of one kind share |
+//! | `scope` | where to watch |
 //! | `watch` / `merge` | one flat stream of changes out of one or more watches |
 //! | `coverage` | which of the watched namespaces are known, and which watches stand |
 //! | `event_handler` | takes changes into the store, and says what is to be reconciled |
@@ -26,8 +28,11 @@ mod kind;
 pub mod merge;
 pub mod patch;
 pub mod queue;
+mod reconciler;
+pub mod scope;
 mod shared;
 pub mod watch;
 
-pub use kind::{History, Kind, Reconciler};
+pub use kind::Kind;
+pub use reconciler::{History, Reconciler};
 pub use shared::Runtime;

@@ -16,9 +16,11 @@ use tracing::Instrument;
 
 use super::clock::millis;
 use super::event_handler::EventHandler;
-use super::kind::{Kind, Reconciler};
+use super::kind::Kind;
 use super::merge::Change;
-use super::watch::{Scope, changes, streams_lists, trouble};
+use super::reconciler::Reconciler;
+use super::scope::Scope;
+use super::watch::{changes, streams_lists, trouble};
 use crate::telemetry::ReconcileResult;
 
 /// At the start the queue gets so many objects at a time, and so often: 100,000 within five seconds.

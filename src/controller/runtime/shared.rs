@@ -11,7 +11,7 @@ use super::clock::{Clock, PauseDetector};
 use super::coverage::Coverage;
 use super::dispatcher::Dispatcher;
 use super::kind::Kind;
-use super::watch::Scope;
+use super::scope::Scope;
 use crate::leader::Leadership;
 use crate::telemetry::Metrics;
 use crate::unkey::Bounds;

@@ -4,7 +4,6 @@
 //! tried again.
 
 use parking_lot::Mutex;
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -18,10 +17,11 @@ use kube::runtime::reflector::Store;
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client};
 
-use super::Runtime;
 use super::api_server::words;
 use super::kind::Kind;
 use super::merge::{Change, Merge};
+use super::scope::Scope;
+use super::shared::Runtime;
 use crate::apiserver::WATCH_SECONDS;
 use crate::transport;
 
@@ -35,27 +35,6 @@ type Shown<K> = Option<(usize, watcher::Event<K>)>;
 
 /// How long those that have listed wait for the others.
 const LISTS_WITHIN: Duration = Duration::from_secs(5);
-
-/// Where to watch.
-#[derive(Clone, Debug, Default)]
-pub struct Scope {
-    /// These namespaces; none: all.
-    pub namespaces: Vec<String>,
-    /// Label selector.
-    pub selector: Option<String>,
-}
-
-impl Scope {
-    /// One API handle for each watch.
-    pub fn apis<K: Kind>(&self, client: &Client) -> Vec<Api<K>> {
-        if self.namespaces.is_empty() {
-            return vec![Api::all(client.clone())];
-        }
-        // Named twice, a namespace would be watched twice.
-        let namespaces: BTreeSet<&String> = self.namespaces.iter().collect();
-        namespaces.into_iter().map(|namespace| Api::namespaced(client.clone(), namespace)).collect()
-    }
-}
 
 /// True if the API server can stream the initial list (no page of 500 objects in memory twice). Old ones refuse the
 /// parameters as invalid. The first watch that the API server serves or refuses so says it for all. Anything else (no CRD yet, no permission, a

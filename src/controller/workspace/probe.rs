@@ -43,7 +43,7 @@ async fn look_for_all(context: &Context, failures: &mut u32) -> Option<Duration>
     let wait = match failed {
         Some(cause) => {
             *failures += 1;
-            backoff::delay(&cause, *failures, 0, context.jitter()).unwrap_or(backoff::MAX_MS)
+            backoff::delay(&cause, *failures, 0, fastrand::u16(..)).unwrap_or(backoff::MAX_MS)
         }
         // A miss does not count yet.
         None => context.runtime.clock.now().until(context.index.misses_count_from()).max(1),

@@ -64,7 +64,7 @@ pub async fn run(context: Arc<Context>) {
                 }
                 let now = context.runtime.clock.now();
                 // Who read while the look was under way gets another one at once.
-                vain = Some((begun, next_look(&context, &Cause::Unwitnessed, failures)));
+                vain = Some((begun, next_look(&Cause::Unwitnessed, failures)));
                 context.index.stood_in(current, begun, now);
             }
             Ok(Found::Shown(begun) | Found::StandsIn(begun)) => {
@@ -81,7 +81,7 @@ pub async fn run(context: Arc<Context>) {
                     );
                 }
                 let now = context.runtime.clock.now();
-                vain = Some((now, next_look(&context, &cause, failures)));
+                vain = Some((now, next_look(&cause, failures)));
                 context.index.showed_nothing(current, now, cause);
             }
         }
@@ -89,8 +89,8 @@ pub async fn run(context: Arc<Context>) {
 }
 
 /// When to look again after so many looks in vain in a row (R13).
-fn next_look(context: &Context, cause: &Cause, failures: u32) -> Instant {
-    let ms = backoff::delay(cause, failures, 0, context.jitter()).unwrap_or(backoff::MAX_MS);
+fn next_look(cause: &Cause, failures: u32) -> Instant {
+    let ms = backoff::delay(cause, failures, 0, fastrand::u16(..)).unwrap_or(backoff::MAX_MS);
     Instant::now() + Duration::from_millis(ms)
 }
 

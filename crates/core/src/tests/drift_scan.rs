@@ -332,7 +332,7 @@ fn whatever_is_under_way_or_nobodys_business_is_skipped() {
         ("a loser", |any| any.role = Role::Loser { owner_leaving: false, owner_recorded: true }),
         ("edited", |any| any.object.generation += 1),
         ("poked", |any| {
-            any.object.reconcile_request = Some(ReconcileRequest { value: "p".to_owned(), since: Mono::ZERO })
+            any.object.reconcile_request = Some(ReconcileRequest { value: "p".to_owned(), since: Mono::ZERO });
         }),
         ("not visited", |any| any.object_state.seen_before = false),
         ("suspicious", |any| any.object_state.suspicion = true),

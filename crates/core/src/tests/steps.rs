@@ -115,7 +115,7 @@ fn what_ends_the_rest_of_a_ready_object() {
         ("never reported", |any| any.object.recorded = PriorStatus::Nothing),
         ("an edit", |any| any.object.generation = 2),
         ("a poke", |any| {
-            any.object.reconcile_request = Some(ReconcileRequest { value: "p".to_owned(), since: Mono::ZERO })
+            any.object.reconcile_request = Some(ReconcileRequest { value: "p".to_owned(), since: Mono::ZERO });
         }),
         ("another policy", |any| any.object.controls.deletion = Some(DeletionPolicy::Orphan)),
         ("an id that nothing records", |any| {

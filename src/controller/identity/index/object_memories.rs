@@ -8,7 +8,6 @@ use std::sync::Arc;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::super::raw::{RawIdentity, ReconcileRequests};
-use super::Index;
 use crate::domain::{self, ObjectState, Uid};
 
 /// What is remembered of one life of one object.
@@ -130,13 +129,6 @@ impl Kept {
     }
 }
 
-impl Index {
-    /// What the API server did not keep may be written again.
-    pub fn forget_unkept(&self) {
-        self.object_memories.forget_unkept();
-    }
-}
-
 impl ObjectMemories {
     /// The memory of `uid`, made if need be.
     pub fn of(&self, uid: &Uid) -> Remembered<'_> {
@@ -174,7 +166,8 @@ impl ObjectMemories {
         }
     }
 
-    fn forget_unkept(&self) {
+    /// What the API server did not keep may be written again.
+    pub fn forget_unkept(&self) {
         for one in self.0.lock().by_uid.values() {
             // What is at rest holds nothing of its own.
             if let One::InUse(memory) = one {

@@ -1,6 +1,8 @@
 //! The scan's part of the table: who acts for an externalId, and a look at what nobody is working on.
 
-use super::{Entry, IdentityRef, Index, IndexEntry, KeyLock};
+use super::facts::{Entry, IndexEntry};
+use super::object_name::IdentityRef;
+use super::{Index, KeyLock};
 use crate::api::Reason;
 use crate::domain::{ExternalId, IdentityId, KeyMark, Uid};
 

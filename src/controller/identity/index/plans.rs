@@ -3,31 +3,11 @@
 
 use std::time::Duration;
 
-use super::super::raw::RawIdentity;
-use super::{Entry, Facts, IdentityRef, Index, IndexEntry};
+use super::Index;
+use super::facts::{Entry, Facts, Plan};
+use super::object_name::IdentityRef;
 use crate::controller::runtime::clock::millis;
 use crate::domain::{ExternalId, Mono, Uid};
-
-/// So many milliseconds after its time a plan that has not come about is lost. The queue is never so late, unless the whole process stood still: then
-/// all is late at once, and has that time from then on.
-const LATE_MS: u64 = 30_000;
-
-/// What is planned for an object.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Plan {
-    /// It was handed to the queue at that moment.
-    Queued(Mono),
-    /// The queue comes back to it at that moment.
-    At(Mono),
-    /// It waits for the lock on its externalId, and is woken when that is free.
-    KeyLock,
-    /// It waits for a permit, and is woken when one is granted.
-    Permit,
-    /// It waits for a change of something else, and is woken by that: the owner of its externalId, the root key, a proof.
-    Change,
-    /// The last reconcile found nothing to do.
-    Nothing,
-}
 
 /// An object that was forgotten.
 #[derive(Debug)]
@@ -36,39 +16,6 @@ pub struct Rescued {
     pub at: IdentityRef,
     /// What had been planned for it.
     pub plan: Plan,
-}
-
-/// True if there is something left to do for the object: its status does not speak of its spec, or says that it is retried; or it is being deleted
-/// and waits for our finalizer.
-pub(super) fn is_behind(object: &RawIdentity, is_told: bool, is_retried: bool) -> bool {
-    if object.is_leaving() { object.finalizers().ours().is_some() } else { !is_told || is_retried }
-}
-
-impl Plan {
-    /// This plan, or `before` if this is none.
-    pub(super) fn or(self, before: Self) -> Self {
-        if self == Self::Nothing { before } else { self }
-    }
-
-    /// `awake`: when the process last stood still.
-    fn is_lost(
-        self,
-        indexed: &IndexEntry,
-        uid: &Uid,
-        now: Mono,
-        awake: Mono,
-        waits_for_permit: &impl Fn(&Uid) -> bool,
-    ) -> bool {
-        let is_late = |at: Mono| now >= at.max(awake).after(LATE_MS);
-        match self {
-            Self::Change => false,
-            Self::Queued(at) | Self::At(at) => is_late(at),
-            Self::KeyLock => indexed.claims.is_free(),
-            // What was reserved for it may have gone to another meanwhile; the queue comes to it all the same.
-            Self::Permit => !waits_for_permit(uid) && (awake == Mono::ZERO || is_late(awake)),
-            Self::Nothing => true,
-        }
-    }
 }
 
 impl Index {

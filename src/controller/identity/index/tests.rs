@@ -4,6 +4,8 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use super::super::raw::tests::snapshot;
+use std::time::Instant;
+
 use super::*;
 use crate::domain::IdentityId;
 

@@ -13,6 +13,11 @@ pub struct Unwritten {
 }
 
 impl Index {
+    /// What the API server did not keep may be written again.
+    pub fn forget_unkept(&self) {
+        self.object_memories.forget_unkept();
+    }
+
     /// True if Kubernetes refuses a write to the object at the moment.
     pub fn is_refused(&self, uid: &Uid) -> bool {
         self.object_memories.peek(uid, |memory| !memory.object_state.refusals.is_empty())

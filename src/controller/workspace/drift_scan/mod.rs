@@ -85,7 +85,7 @@ async fn again_and_again(
         wait = match end {
             // What was read under the other key proves nothing; under this one everything has to settle first.
             End::KeyChanged => settled(schedule.window),
-            _ => jittered(schedule.every, context.jitter()),
+            _ => jittered(schedule.every, fastrand::u16(..)),
         };
         report(context, &scan, &end, begun.elapsed(), &mut told);
     }

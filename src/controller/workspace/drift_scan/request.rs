@@ -143,7 +143,7 @@ impl<'a> Asker<'a> {
     /// Waits, the longer the more failed before.
     pub async fn pause(&self, at_least: Option<Duration>) {
         let at_least = at_least.map_or(0, clock::millis);
-        let ms = backoff::delay(&Cause::Unavailable, self.failures, at_least, self.context.jitter());
+        let ms = backoff::delay(&Cause::Unavailable, self.failures, at_least, fastrand::u16(..));
         tokio::time::sleep(Duration::from_millis(ms.unwrap_or(backoff::MAX_MS))).await;
     }
 }

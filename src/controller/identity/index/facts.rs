@@ -1,0 +1,132 @@
+//! What the index keeps of each object beside its claim, and of each externalId. Plain data.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+
+use super::super::raw::RawIdentity;
+use super::object_name::{IdentityRef, ObjectName};
+use super::untold;
+use crate::api::Reason;
+use crate::domain::{ClaimEntry, Claims, Knowledge, Mono, Uid};
+
+/// So many milliseconds after its time a plan that has not come about is lost. The queue is never so late, unless the whole process stood still: then
+/// all is late at once, and has that time from then on.
+const LATE_MS: u64 = 30_000;
+
+/// What is known of one externalId.
+#[derive(Debug, Default)]
+pub(super) struct IndexEntry {
+    pub claims: Claims<Facts>,
+    pub parked: Vec<IdentityRef>,
+    /// `None`: what is known of one that nothing was done to, as of nearly all.
+    pub known: Option<Arc<Mutex<Knowledge>>>,
+}
+
+/// An object that claims an externalId.
+pub(super) type Entry = ClaimEntry<Facts>;
+
+/// What the table keeps of an object beside its claim.
+#[derive(Debug)]
+pub(super) struct Facts {
+    pub at: ObjectName,
+    pub reason: Option<Reason>,
+    /// Since when this process knows it to be out of step: changed, new, leaving or failing, and not waiting for a person.
+    pub unsynced: Option<Instant>,
+    /// There is something left to do for it, and what is planned.
+    pub behind: bool,
+    pub plan: Plan,
+    /// A reconcile over it is under way, whatever is planned for after it.
+    pub running: bool,
+    /// It has a status of ours that does not speak of what it asks for now.
+    pub untold: bool,
+}
+
+pub(super) fn entry_of(object: &RawIdentity) -> Entry {
+    let status = object.read_status();
+    let ready = status.as_ref().and_then(|status| status.conditions.iter().find(|c| c.type_ == "Ready"));
+    let reason = ready.and_then(|ready| Reason::parse(&ready.reason));
+    let claimant = object.claimant(status.as_ref());
+    let is_told = status.as_ref().is_some_and(|status| status.observed_generation == Some(object.generation()));
+    let is_retried = reason.is_none_or(Reason::is_retried);
+    let unsynced = claimant.leaving || !is_told || is_retried;
+    // A word of another version says nothing of a retry; what rests under it is left so (R12).
+    let is_pending = ready.is_none() || reason.is_some_and(Reason::is_retried);
+    let behind = is_behind(object, is_told, is_pending);
+    let untold = untold::is_untold(object, status.as_ref(), &claimant) && (!claimant.leaving || behind);
+    let extra = Facts {
+        at: ObjectName::of(object),
+        reason,
+        unsynced: unsynced.then(Instant::now),
+        behind,
+        plan: Plan::Nothing,
+        running: false,
+        untold,
+    };
+    Entry { claimant, version: object.version(), extra }
+}
+
+impl Facts {
+    /// Takes the place of what was known of the object. Returns how long it was out of step, if that ended.
+    pub fn follow(mut self, known: &mut Self) -> Option<Duration> {
+        (self.plan, self.running) = (self.plan.or(known.plan), known.running);
+        let before = known.unsynced;
+        if self.unsynced.is_some() && before.is_some() {
+            self.unsynced = before;
+        }
+        let ended = before.filter(|_| self.unsynced.is_none()).map(|since| since.elapsed());
+        *known = self;
+        ended
+    }
+}
+
+/// What is planned for an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Plan {
+    /// It was handed to the queue at that moment.
+    Queued(Mono),
+    /// The queue comes back to it at that moment.
+    At(Mono),
+    /// It waits for the lock on its externalId, and is woken when that is free.
+    KeyLock,
+    /// It waits for a permit, and is woken when one is granted.
+    Permit,
+    /// It waits for a change of something else, and is woken by that: the owner of its externalId, the root key, a proof.
+    Change,
+    /// The last reconcile found nothing to do.
+    Nothing,
+}
+
+/// True if there is something left to do for the object: its status does not speak of its spec, or says that it is retried; or it is being deleted
+/// and waits for our finalizer.
+fn is_behind(object: &RawIdentity, is_told: bool, is_retried: bool) -> bool {
+    if object.is_leaving() { object.finalizers().ours().is_some() } else { !is_told || is_retried }
+}
+
+impl Plan {
+    /// This plan, or `before` if this is none.
+    pub(super) fn or(self, before: Self) -> Self {
+        if self == Self::Nothing { before } else { self }
+    }
+
+    /// `awake`: when the process last stood still.
+    pub(super) fn is_lost(
+        self,
+        indexed: &IndexEntry,
+        uid: &Uid,
+        now: Mono,
+        awake: Mono,
+        waits_for_permit: &impl Fn(&Uid) -> bool,
+    ) -> bool {
+        let is_late = |at: Mono| now >= at.max(awake).after(LATE_MS);
+        match self {
+            Self::Change => false,
+            Self::Queued(at) | Self::At(at) => is_late(at),
+            Self::KeyLock => indexed.claims.is_free(),
+            // What was reserved for it may have gone to another meanwhile; the queue comes to it all the same.
+            Self::Permit => !waits_for_permit(uid) && (awake == Mono::ZERO || is_late(awake)),
+            Self::Nothing => true,
+        }
+    }
+}

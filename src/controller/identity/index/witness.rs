@@ -1,0 +1,198 @@
+//! The witness's part of the table (R19): who waits for one, and what is known of it.
+
+use std::collections::HashSet;
+
+use tokio::sync::futures::Notified;
+
+use super::Index;
+use super::facts::Entry;
+use super::object_name::IdentityRef;
+use crate::api::Reason;
+use crate::domain::{CANARIES, Cause, ExternalId, KeyMark, Mono, Testimony, Witness};
+
+impl Index {
+    /// Whether the root key in use shows anything at all.
+    pub fn witness(&self) -> Witness {
+        self.workspace.lock().witness().clone()
+    }
+
+    /// `object` cannot go on without a witness for a read that was answered at `ended`; it is woken when there is news. `None`: the
+    /// caller listens by itself. `leaving`: it is being deleted, or gone.
+    pub fn wants_witness(&self, object: Option<IdentityRef>, ended: Mono, leaving: bool) {
+        let come_already = self.workspace.lock().witness().of(leaving).testimony(ended) != Testimony::None;
+        match object {
+            Some(object) if come_already => self.wake(object),
+            Some(object) => drop(self.waiting.lock().objects.insert(object, ended)),
+            None => {
+                let mut waiting = self.waiting.lock();
+                waiting.listeners = waiting.listeners.max(Some(ended));
+            }
+        }
+        self.witness_wanted.notify_one();
+    }
+
+    /// When the last of the reads was answered that wait for a witness; `None`: none does.
+    pub fn awaits_witness(&self) -> Option<Mono> {
+        let waiting = self.waiting.lock();
+        waiting.objects.values().copied().chain(waiting.listeners).max()
+    }
+
+    /// Resolves when somebody begins to wait.
+    pub async fn witness_is_wanted(&self) {
+        self.witness_wanted.notified().await;
+    }
+
+    /// Resolves at the next news of a witness, if it was enabled before.
+    pub fn witness_news(&self) -> Notified<'_> {
+        self.witness_news.notified()
+    }
+
+    /// A read with the key `current` that began then has shown an identity: those that it serves go on.
+    pub fn showed(&self, current: &KeyMark, begun: Mono) {
+        self.workspace.lock().showed(current, begun);
+        let mut served = Vec::new();
+        {
+            let mut waiting = self.waiting.lock();
+            waiting.objects.retain(|object, ended| {
+                let stays = *ended >= begun;
+                if !stays {
+                    served.push(object.clone());
+                }
+                stays
+            });
+            waiting.listeners = None;
+        }
+        self.tell(served);
+    }
+
+    /// True if an identity is recorded that the root key has to show, and whose object stays. One that is suspended or invalid is not made
+    /// again if it is gone, so it says nothing.
+    pub fn expects_identities(&self) -> bool {
+        let entries = self.entries.lock();
+        let marks = self.workspace.lock().marks_to_show();
+        let rests = |entry: &Entry| matches!(entry.extra.reason, Some(Reason::Suspended | Reason::InvalidSpec));
+        let mut entries = entries.values().flat_map(|indexed| indexed.claims.entries());
+        entries.any(|entry| !entry.claimant.leaving && !rests(entry) && has_to_show(entry, &marks))
+    }
+
+    /// A look with the key `current` has shown nothing, and the permission to create stood in though identities should have shown: who stays
+    /// goes on, and who is leaving says so.
+    pub fn stood_in(&self, current: &KeyMark, begun: Mono, ended: Mono) {
+        self.workspace.lock().stood_in(current, begun, ended);
+        self.tell_all_who_wait();
+    }
+
+    /// A look with the key `current` that ended then was in vain: all that wait say so.
+    pub fn showed_nothing(&self, current: &KeyMark, ended: Mono, cause: Cause) {
+        self.workspace.lock().showed_nothing(current, ended, cause);
+        self.tell_all_who_wait();
+    }
+
+    fn tell_all_who_wait(&self) {
+        let objects = {
+            let mut waiting = self.waiting.lock();
+            waiting.listeners = None;
+            std::mem::take(&mut waiting.objects)
+        };
+        self.tell(objects.into_keys().collect());
+    }
+
+    fn tell(&self, objects: Vec<IdentityRef>) {
+        for object in objects {
+            self.wake(object);
+        }
+        self.witness_news.notify_waiters();
+    }
+
+    /// The identity of `external_id` was asked for as a witness, and was not there or could not be read.
+    pub fn asked_in_vain(&self, external_id: ExternalId) {
+        self.waiting.lock().vain.insert(external_id);
+    }
+
+    /// It has shown.
+    pub fn was_seen(&self, external_id: &ExternalId) {
+        self.waiting.lock().vain.remove(external_id);
+    }
+
+    /// Under another root key everybody may be there.
+    pub(super) fn nobody_was_asked(&self) {
+        self.waiting.lock().vain.clear();
+    }
+
+    /// The externalIds of a few identities that are recorded, that the root key has to show and that should be there, likeliest first: those that were not
+    /// asked in vain come first, of these those whose objects stay, of these the oldest. None that waits for a witness itself, nor one of
+    /// `missing`. Once all were asked in vain it begins anew.
+    pub fn likely_witnesses(&self, missing: &HashSet<&ExternalId>) -> Vec<ExternalId> {
+        let entries = self.entries.lock();
+        let marks = self.workspace.lock().marks_to_show();
+        let mut waiting = self.waiting.lock();
+        // As many as there are externalIds at most.
+        waiting.vain.retain(|external_id| entries.contains_key(external_id));
+        let likely =
+            |entry: &Entry| has_to_show(entry, &marks) && !waiting.objects.contains_key(&entry.extra.at.to_ref());
+        let entries = entries
+            .iter()
+            .flat_map(|(external_id, indexed)| indexed.claims.entries().iter().map(move |it| (external_id, it)));
+        let rank =
+            |it: &ExternalId, entry: &Entry| (waiting.vain.contains(it), entry.claimant.leaving, entry.claimant.born);
+        let mut best: Vec<_> = Vec::with_capacity(CANARIES + 1);
+        for (external_id, entry) in entries.filter(|(it, entry)| likely(entry) && !missing.contains(it)) {
+            best.push((rank(external_id, entry), external_id));
+            best.sort_unstable_by_key(|(rank, _)| *rank);
+            best.truncate(CANARIES);
+        }
+        if best.first().is_some_and(|((in_vain, ..), _)| *in_vain) {
+            waiting.vain.clear();
+        }
+        best.into_iter().map(|(_, external_id)| external_id.clone()).collect()
+    }
+}
+
+/// An identity is recorded of it under one of these marks.
+fn has_to_show(entry: &Entry, marks: &[KeyMark]) -> bool {
+    let claimant = &entry.claimant;
+    claimant.recorded.is_some() && marks.iter().any(|mark| mark.as_deref() == claimant.credential.as_deref())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use tokio::sync::mpsc::unbounded_channel;
+
+    use super::super::super::raw::tests::snapshot;
+    use super::*;
+    use crate::controller::runtime::clock::Clock;
+    use crate::domain::Workspace;
+
+    /// Whoever was asked in vain lets others go first, until all were; under another root key they begin anew.
+    #[test]
+    fn who_was_asked_in_vain_is_asked_last() {
+        let (wake, _woken) = unbounded_channel();
+        let index = Index::new(wake, 30_000, Workspace::default(), Clock::default());
+        for at in 0..5 {
+            let name = format!("e{at}");
+            index.upsert(&snapshot(&json!({
+                "metadata": {"namespace": "n", "name": name, "uid": name, "resourceVersion": "1",
+                             "creationTimestamp": format!("2026-01-01T00:00:0{at}Z")},
+                "spec": {"externalId": name}, "status": {"uid": name, "identityId": "id_1"},
+            })));
+        }
+        let likely = || -> Vec<String> {
+            let likely = index.likely_witnesses(&HashSet::new());
+            likely.iter().map(|external_id| external_id.as_str().to_owned()).collect()
+        };
+        let in_vain = |names: &[String]| names.iter().for_each(|name| index.asked_in_vain(ExternalId::new(name)));
+        assert_eq!(likely(), ["e0", "e1", "e2"]);
+        in_vain(&likely());
+        index.showed_nothing(&None, Mono(1), Cause::Unwitnessed);
+        assert_eq!(likely(), ["e3", "e4", "e0"], "a look in vain forgets nobody");
+        index.was_seen(&ExternalId::new("e1"));
+        assert_eq!(likely(), ["e1", "e3", "e4"]);
+        in_vain(&likely());
+        assert_eq!(likely(), ["e0", "e1", "e2"]);
+        assert_eq!(likely(), ["e0", "e1", "e2"], "all were asked");
+        in_vain(&likely());
+        index.credential_changes(None, Mono(2));
+        assert_eq!(likely(), ["e0", "e1", "e2"]);
+    }
+}
