@@ -57,7 +57,7 @@ fn expected() -> Words {
     let rows: [(&str, &str, &[&str]); 14] = [
         ("build", "version", &[env!("CARGO_PKG_VERSION")]),
         ("identities", "reason", &REASONS),
-        ("notes", "event", &EVENTS),
+        ("events", "event", &EVENTS),
         ("queue_duration_seconds", "lane", &LANES),
         ("queue_depth", "lane", &LANES),
         ("reconciles", "result", &["ok", "error", "panic"]),
@@ -154,7 +154,7 @@ async fn every_end_and_every_finding_of_a_scan_is_of_a_closed_set() {
 async fn words_of_nothing(operator: &Operator) {
     let first = operator.metrics().await;
     assert_closed(&first);
-    for name in ["reconciles", "notes", "scan_findings", "upstream_requests"] {
+    for name in ["reconciles", "events", "scan_findings", "upstream_requests"] {
         assert_eq!(first.sum(&format!("unkey_operator_{name}_total"), &[]), 0, "{name}");
     }
     a_scan_ends(operator, "nothing").await;
