@@ -32,15 +32,15 @@ test: tools ## Run all tests
 
 .PHONY: cuts
 cuts: tools ## Cut and crash every pair of requests of every workflow on the real parts (two hours); CUTS=all/NAME+NAME plays these workflows, CUTS='NAME,…' repeats cases
-	@CUTS='$(or $(CUTS),all)' $(CARGO) test --test cuts
+	@CUTS='$(or $(CUTS),all)' $(CARGO) test --test fault_injection
 
 .PHONY: soak
 soak: tools ## Change the leader LEADER_CHANGES=200 times under churn (`make test`: 20)
 	@LEADER_CHANGES=$${LEADER_CHANGES:-200} $(CARGO) test --test cluster leader::changes_of_leader -- --nocapture
 
-.PHONY: campaign
-campaign: tools ## Put CAMPAIGN_CHAINS=10000 chains of generated specs through a real API server; CAMPAIGN_SEED searches others, CAMPAIGN_ONLY=n runs one again
-	@CAMPAIGN_SEED=$${CAMPAIGN_SEED:-$$(date +%s)} CAMPAIGN_CHAINS=$${CAMPAIGN_CHAINS:-10000} $(CARGO) test --test campaign every_spec -- --nocapture
+.PHONY: fuzz
+fuzz: tools ## Put FUZZ_CHAINS=10000 chains of generated specs through a real API server; FUZZ_SEED searches others, FUZZ_ONLY=n runs one again
+	@FUZZ_SEED=$${FUZZ_SEED:-$$(date +%s)} FUZZ_CHAINS=$${FUZZ_CHAINS:-10000} $(CARGO) test --test fuzz every_spec -- --nocapture
 
 # Fewer rows, smaller or shorter, as in: make bench ROWS=changes,limit N=100 RUNS=1
 MEASURED := $(if $(ROWS),--only $(ROWS)) $(if $(N),--objects $(N)) $(if $(RUNS),--runs $(RUNS)) $(if $(SECONDS),--seconds $(SECONDS))
@@ -67,8 +67,8 @@ explore: ## Explore the deep bounds of the model: millions of states, up to half
 
 .PHONY: nonsense
 nonsense: tools ## Simulate, explore the quick bounds, read statuses of 0.1 and inject every single fault with a program whose messages mean nothing
-	@$(CARGO) test -p unkey-operator-core --features nonsense-messages --test domain --test model
-	@RUST_TEST_THREADS=$(RUST_TEST_THREADS) $(CARGO) test --features unkey-operator-core/nonsense-messages --test compat --test cuts
+	@$(CARGO) test -p unkey-operator-core --features nonsense-messages --test simulation --test model
+	@RUST_TEST_THREADS=$(RUST_TEST_THREADS) $(CARGO) test --features unkey-operator-core/nonsense-messages --test compat --test fault_injection
 
 .PHONY: contract
 contract: ## Replay recorded answers of a real Unkey against BASE_URL, with ROOT_KEY, READONLY_KEY, CLEAN_KEY; against the emulator without

@@ -3,8 +3,8 @@
 
 mod crd;
 mod failure;
-mod release;
 mod run;
+mod unmanage;
 
 use std::process::ExitCode;
 
@@ -23,7 +23,7 @@ struct Cli {
 enum Command {
     /// Run the operator.
     Run(Box<run::RunArgs>),
-    Release(release::ReleaseArgs),
+    Unmanage(unmanage::UnmanageArgs),
     /// Print the CustomResourceDefinition as YAML.
     Crd,
     /// Print the version.
@@ -44,7 +44,7 @@ pub fn main() -> ExitCode {
     };
     match cli.command {
         Command::Run(args) => run::main(*args),
-        Command::Release(args) => release::main(args),
+        Command::Unmanage(args) => unmanage::main(args),
         Command::Crd => crd::main(),
         Command::Version => {
             println!("unkey-operator {}", env!("CARGO_PKG_VERSION"));

@@ -134,7 +134,7 @@ async fn the_api_server_refuses_to_read() {
     })
     .await;
     let after = scrape(&operator).await;
-    assert_fires(&before, &after, &["UnkeyIdentityOutOfStep", "UnkeyOperatorPassesFail"]);
+    assert_fires(&before, &after, &["UnkeyIdentityOutOfStep", "UnkeyOperatorReconcilesFail"]);
 }
 
 /// The claim of one, which its status tells, and the status of another one.

@@ -38,7 +38,7 @@ async fn a_get_that_answers_with_another_identity() {
         assert_eq!(condition(&object, "Stalled")["status"], "True", "{name}");
         assert_eq!(object["metadata"].get("finalizers"), None, "{name} owns nothing");
         assert_eq!(object["status"].get("identityId"), None, "{name}");
-        assert!(message(&object).contains(&format!("another identity than '{name}'")), "{}", message(&object));
+        assert!(message(&object).contains(&format!("when asked for '{name}'")), "{}", message(&object));
     }
     let counts = world.workspace.counts();
     assert_eq!((counts.of(Operation::Update), counts.of(Operation::Delete)), (0, 0));

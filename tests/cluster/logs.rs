@@ -62,6 +62,8 @@ async fn each_line_is_one_object_and_each_outcome_one_line() {
     world.workspace.order(Fault::new(FaultKind::DropAfter).on(Operation::Delete).once());
     world.delete("a").await;
     world.gone("a").await;
+    // The object is gone a moment before its release is answered, and logged.
+    operator.until_logged("released the resource").await;
     let log = operator.log();
     assert!(operator.terminate().success());
 
@@ -74,7 +76,9 @@ async fn each_line_is_one_object_and_each_outcome_one_line() {
         let Some(span) = line.get("span") else { continue };
         assert_eq!(span["namespace"], world.namespace, "{line:?}");
         assert_eq!(span["identity"], "a", "{line:?}");
-        assert!(span["name"] == "reconcile" && span["generation"].is_i64(), "{line:?}");
+        // On a machine that stands still for long, a status says that work waits.
+        let is_reconcile = span["name"] == "reconcile" && span["generation"].is_i64();
+        assert!(is_reconcile || span["name"] == "waits", "{line:?}");
         let said = |key: &str| line.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
         outcomes
             .push([said("message"), said("operation"), said("reason"), said("because")].join(" ").trim().to_owned());

@@ -102,7 +102,7 @@ async fn what_no_proxy_names_and_this_machine_are_reached_directly() {
     let env = [("HTTPS_PROXY", url(proxy.address())), ("NO_PROXY", "x, *.invalid".to_owned())];
     let env = env.each_ref().map(|(name, value)| (*name, value.as_str()));
     let operator = Operator::start(hidden.world.files.path().join("spared.log"), &hidden.args(&by_name), &env);
-    operator.until_logged("the API server cannot be asked: ").await;
+    operator.until_logged("the API server cannot be reached: ").await;
     assert_eq!(proxy.asked(), [""; 0]);
 }
 
@@ -137,7 +137,7 @@ async fn a_proxy_of_the_kubeconfig_comes_first_and_gets_its_password() {
 
 fn release(kubeconfig: &Path, env: &[(&str, &str)]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_unkey-operator"));
-    command.args(["release", "--all", "--dry-run", "--kubeconfig"]).arg(kubeconfig).envs(env.iter().copied());
+    command.args(["unmanage", "--all", "--dry-run", "--kubeconfig"]).arg(kubeconfig).envs(env.iter().copied());
     // The proxies run on other threads of the test's runtime than the one that waits here.
     tokio::task::block_in_place(|| command.output().unwrap())
 }

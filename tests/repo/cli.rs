@@ -71,11 +71,11 @@ fn what_cannot_work_is_refused_in_one_sentence() {
         (with_key, &["--kubeconfig", &broken], "is not valid kubeconfig YAML"),
         (with_key, &["--kubeconfig", &other], "line 1 column 1 is not valid kubeconfig YAML"),
         (with_key, &["--kubeconfig", &empty, "--context", "prod"], "the file has no context 'prod'"),
-        (&["release"], &["--yes"], "the following required arguments were not provided: --all; see --help"),
-        (&["release", "--all"], &[], "standard input is not a terminal"),
-        (&["release", "--all"], &["--yes"], "name one with --kubeconfig or KUBECONFIG"),
-        (&["release", "--all"], &["--yes", "--namespace", ""], "'' is not a valid namespace name"),
-        (&["release", "--all"], &["--root-key-file", "key"], "unexpected argument '--root-key-file' found"),
+        (&["unmanage"], &["--yes"], "the following required arguments were not provided: --all; see --help"),
+        (&["unmanage", "--all"], &[], "standard input is not a terminal"),
+        (&["unmanage", "--all"], &["--yes"], "name one with --kubeconfig or KUBECONFIG"),
+        (&["unmanage", "--all"], &["--yes", "--namespace", ""], "'' is not a valid namespace name"),
+        (&["unmanage", "--all"], &["--root-key-file", "key"], "unexpected argument '--root-key-file' found"),
     ];
     for (command, args, expected) in rows {
         let said = sentence(&operator(command).args(*args).output().unwrap());
@@ -109,7 +109,7 @@ fn an_api_server_that_is_not_there() {
           clusters: [{{name: a, cluster: {{server: 'http://127.0.0.1:{port}'}}}}]}}"
     );
     std::fs::write(&kubeconfig, text).unwrap();
-    let args = ["release", "--all", "--yes", "--kubeconfig", kubeconfig.to_str().unwrap()];
+    let args = ["unmanage", "--all", "--yes", "--kubeconfig", kubeconfig.to_str().unwrap()];
     let output = operator(&args).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(
@@ -132,7 +132,7 @@ fn the_version_and_the_help() {
         help.status.success() && text.contains("--root-key-file") && text.contains("UNKEY_OPERATOR_NAMESPACE"),
         "{text}"
     );
-    let help = operator(&["release", "--help"]).output().unwrap();
+    let help = operator(&["unmanage", "--help"]).output().unwrap();
     let text = String::from_utf8(help.stdout).unwrap();
     assert!(help.status.success() && text.contains("Scale the Deployment to 0 first"), "{text}");
     assert!(!text.contains("UNKEY_OPERATOR_NAMESPACE"), "consent is not given by a variable: {text}");

@@ -209,7 +209,7 @@ fn the_chart_has_the_same_version() {
 fn the_examples_name_this_version() {
     let minor = VERSION.rsplit_once('.').unwrap().0;
     let rows = [
-        ("examples/release/pod.yaml", "image:", format!("registry.example.com/unkey-operator:{VERSION}")),
+        ("examples/unmanage/pod.yaml", "image:", format!("registry.example.com/unkey-operator:{VERSION}")),
         ("examples/argocd/applications.yaml", "targetRevision:", format!("{minor}.*")),
         ("examples/flux/operator.yaml", "semver:", format!("{minor}.x")),
     ];

@@ -1,4 +1,4 @@
-//! `unkey-operator release`: takes our finalizer and claim off Identities, for who leaves the product. It knows no Unkey, and so cannot
+//! `unkey-operator unmanage`: takes our finalizer and claim off Identities, for who leaves the product. It knows no Unkey, and so cannot
 //! touch it. It may not run beside an operator, which would put both back: the first object shows whether one is there.
 
 use std::collections::{BTreeSet, HashSet};

@@ -1,4 +1,4 @@
-//! Leaving as docs/gitops.md tells it: the operator at 0, then the Pod of `examples/release` under the chart's own account. What is in Unkey stays.
+//! Leaving as docs/gitops.md tells it: the operator at 0, then the Pod of `examples/unmanage` under the chart's own account. What is in Unkey stays.
 
 use std::process::Stdio;
 
@@ -27,7 +27,7 @@ async fn node(world: &World) -> Nodelet {
 
 /// Runs the example, with more arguments, until it has ended, and removes it; how it ended, and its last line.
 async fn release(world: &World, node: &Nodelet, more: &[String]) -> (String, String) {
-    let mut pod: Value = serde_yaml::from_str(&read("examples/release/pod.yaml")).unwrap();
+    let mut pod: Value = serde_yaml::from_str(&read("examples/unmanage/pod.yaml")).unwrap();
     pod["metadata"]["namespace"] = json!(world.namespace);
     pod["spec"]["containers"][0]["args"].as_array_mut().unwrap().extend(more.iter().map(|arg| json!(arg)));
     apply(&world.client, &pod).await;

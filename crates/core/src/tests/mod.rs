@@ -1,5 +1,5 @@
 //! Tests of single parts, by table and by property. How the parts work together is tested from outside, in
-//! `crates/core/tests/domain`.
+//! `crates/core/tests/simulation`.
 
 mod any;
 mod apply_reply;

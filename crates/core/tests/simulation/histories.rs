@@ -209,7 +209,7 @@ fn comes_to_rest(sim: &mut Sim) {
 }
 
 /// The same histories in every run, so that a change fails its own run and no later one. To search, give other seeds and more
-/// cases: `PROPTEST_RNG_SEED=7 PROPTEST_CASES=40000 cargo test -p unkey-operator-core --test domain histories`.
+/// cases: `PROPTEST_RNG_SEED=7 PROPTEST_CASES=40000 cargo test -p unkey-operator-core --test simulation histories`.
 pub fn config() -> ProptestConfig {
     let given = ProptestConfig::default();
     let rng_seed = match given.rng_seed {

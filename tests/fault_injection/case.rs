@@ -110,6 +110,6 @@ async fn check(stage: &Stage, workflow: Workflow) {
         assert_eq!(spec["ratelimits"], Value::Array(held));
     }
     assert_eq!(upstream.len(), usize::from(workflow.leaves_it()), "left over in Unkey: {upstream:?}");
-    let wrong = stage.watchman.wrong();
+    let wrong = stage.invariants.wrong();
     assert!(wrong.is_empty(), "{wrong:#?}");
 }

@@ -1,4 +1,4 @@
-//! `unkey-operator release`: who leaves gets rid of finalizers and claims, and Unkey is not asked.
+//! `unkey-operator unmanage`: who leaves gets rid of finalizers and claims, and Unkey is not asked.
 
 use std::fs::File;
 use std::io::Write as _;
@@ -29,7 +29,7 @@ fn is_held(object: &Value) -> bool {
     finalizers.is_some_and(|all| all.contains(&json!(OURS))) || object["metadata"]["annotations"][CLAIM].is_string()
 }
 
-/// `unkey-operator release --all` in the namespace of this world.
+/// `unkey-operator unmanage --all` in the namespace of this world.
 async fn release(world: &World, args: &[&str]) -> Output {
     let kubeconfig = world.plane.kubeconfig();
     let args = [&["--namespace", &world.namespace, "--kubeconfig", kubeconfig.to_str().unwrap()], args].concat();
@@ -38,7 +38,7 @@ async fn release(world: &World, args: &[&str]) -> Output {
 
 async fn run(args: &[&str], stdin: Stdio) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_unkey-operator"));
-    command.args(["release", "--all"]).args(args);
+    command.args(["unmanage", "--all"]).args(args);
     // No root key: it is not needed.
     command.env_clear().env("HOME", "/nonexistent").stdin(stdin);
     tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()

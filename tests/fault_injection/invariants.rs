@@ -11,11 +11,11 @@ use crate::harness::condition;
 use crate::workflow::{BYSTANDER, EXTERNAL_ID, THEIRS, Workflow, is_ready};
 
 /// Keeps what it has seen go wrong.
-pub struct Watchman {
+pub struct Invariants {
     wrong: Arc<Mutex<Vec<String>>>,
 }
 
-impl Watchman {
+impl Invariants {
     pub fn post(proxy: &Proxy, workspace: &Workspace, workflow: Workflow) -> Self {
         let wrong = Arc::new(Mutex::new(Vec::new()));
         let (noted, workspace) = (Arc::clone(&wrong), workspace.clone());

@@ -109,9 +109,7 @@ pub fn domain(properties: &[Property]) -> Result<Vec<Case>, String> {
 }
 
 fn unknown(path: &str) -> String {
-    format!(
-        "spec.{path} is not known: say in tests/campaign/values.rs what to try on it and in oracle.rs what it leads to"
-    )
+    format!("spec.{path} is not known: say in tests/fuzz/values.rs what to try on it and in oracle.rs what it leads to")
 }
 
 fn is(text: impl Into<Arc<str>>) -> Text {

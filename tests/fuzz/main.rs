@@ -1,7 +1,7 @@
 //! A campaign of bad input (after Acto): chains of specs, generated from the CRD's schema, put one after the other into a real API server
 //! while the operator works against the emulator. After each it must have refused, carried out or explained the change, and nothing else.
 //!
-//! Set by environment: `CAMPAIGN_SEED`, `CAMPAIGN_CHAINS` and, to run one again, `CAMPAIGN_ONLY=<number>`.
+//! Set by environment: `FUZZ_SEED`, `FUZZ_CHAINS` and, to run one again, `FUZZ_ONLY=<number>`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)] // a failed step of a test ends the test
 
 mod chain;
@@ -43,10 +43,10 @@ fn environment<T: FromStr>(name: &str) -> Option<T> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_spec_is_refused_carried_out_or_explained() {
-    let seed = environment("CAMPAIGN_SEED").unwrap_or(20_261_121);
-    let chains = environment("CAMPAIGN_CHAINS").unwrap_or(300);
-    let only: Option<usize> = environment("CAMPAIGN_ONLY");
-    say(&format!("campaign: CAMPAIGN_SEED={seed} CAMPAIGN_CHAINS={chains}"));
+    let seed = environment("FUZZ_SEED").unwrap_or(20_261_121);
+    let chains = environment("FUZZ_CHAINS").unwrap_or(300);
+    let only: Option<usize> = environment("FUZZ_ONLY");
+    say(&format!("campaign: FUZZ_SEED={seed} FUZZ_CHAINS={chains}"));
     let cases = values::domain(&schema::of_spec(CRD).unwrap()).unwrap();
     let deck = Deck::new(seed, &cases);
     say(&format!("campaign: {} cases, all of them dealt after {} chains", cases.len(), deck.enough()));
@@ -99,7 +99,7 @@ async fn every_spec_is_refused_carried_out_or_explained() {
         match result {
             Ok(done) => tally += *done,
             Err(Wrong { at, what }) => wrong.push(format!(
-                "chain {} fails at {at}: {what}\n{chain}\n  again: CAMPAIGN_SEED={seed} CAMPAIGN_ONLY={} cargo test --test campaign\n",
+                "chain {} fails at {at}: {what}\n{chain}\n  again: FUZZ_SEED={seed} FUZZ_ONLY={} cargo test --test fuzz\n",
                 chain.number, chain.number
             )),
         }

@@ -8,8 +8,8 @@ use tokio::time::timeout;
 use unkey_emulator::{Fault as UnkeyFault, FaultKind as UnkeyFaultKind, Operation};
 
 use crate::harness::{Operator, World};
+use crate::invariants::Invariants;
 use crate::name::{Channel, Cut, Harm, Refusal};
-use crate::watchman::Watchman;
 use crate::workflow::{Workflow, bystander, objects};
 
 /// As short as a busy machine allows.
@@ -36,7 +36,7 @@ pub struct Mark {
 pub struct Stage {
     pub world: World,
     pub proxy: Arc<Proxy>,
-    pub watchman: Watchman,
+    pub invariants: Invariants,
     operator: Mutex<Option<Operator>>,
     starts: Mutex<u32>,
 }
@@ -67,8 +67,8 @@ impl Stage {
         let world = World::new(&format!("cut-{}", workflow.name())).await;
         let world = world.with_args(&ARGS).with_args(&["--kubeconfig", kubeconfig.to_str().unwrap()]);
         bystander(&world);
-        let watchman = Watchman::post(&proxy, &world.workspace, workflow);
-        Self { world, proxy, watchman, operator: Mutex::default(), starts: Mutex::default() }
+        let invariants = Invariants::post(&proxy, &world.workspace, workflow);
+        Self { world, proxy, invariants, operator: Mutex::default(), starts: Mutex::default() }
     }
 
     fn operator(&self) -> std::sync::MutexGuard<'_, Option<Operator>> {

@@ -1,4 +1,4 @@
-//! `unkey-operator release`. Asks before it lets go; the work is in [`crate::controller`]. Nothing of it can be set by the environment but
+//! `unkey-operator unmanage`. Asks before it lets go; the work is in [`crate::controller`]. Nothing of it can be set by the environment but
 //! the way to the API server: who lets go of everything says so.
 
 use std::io::{IsTerminal, Write};
@@ -21,7 +21,7 @@ use crate::controller::{Scope, StopError, SurveyError, UnmanagePlan};
 /// them afterwards. It exits with code 1 if it finds a running operator.
 #[derive(Args, Debug)]
 #[allow(clippy::doc_markdown)] // users read this in `--help`, where backticks would be noise
-pub(super) struct ReleaseArgs {
+pub(super) struct UnmanageArgs {
     /// Select all Identities of the cluster, or of the given namespaces
     #[arg(long, required = true)]
     #[allow(dead_code)] // that it was said is all
@@ -91,15 +91,15 @@ impl Failure {
     }
 }
 
-pub(super) fn main(args: ReleaseArgs) -> ExitCode {
+pub(super) fn main(args: UnmanageArgs) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::Runtime);
-    match runtime.and_then(|runtime| runtime.block_on(release(args))) {
+    match runtime.and_then(|runtime| runtime.block_on(unmanage(args))) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => super::failure::failed(&error, error.is_usage()),
     }
 }
 
-async fn release(args: ReleaseArgs) -> Result<(), Failure> {
+async fn unmanage(args: UnmanageArgs) -> Result<(), Failure> {
     if !args.yes && !args.dry_run && !std::io::stdin().is_terminal() {
         return Err(Failure::NobodyToAsk);
     }

@@ -18,7 +18,7 @@
 //!
 //! I10 (two operators at once) has its own tests in `tests/cluster`.
 //!
-//! `cargo test --test cuts` plays every single fault of every workflow (where permissions are masked, each
+//! `cargo test --test fault_injection` plays every single fault of every workflow (where permissions are masked, each
 //! request meets a crash and one other), and every pair of cuts of `create` and `delete`; `CUTS=all`
 //! (`make cuts`) every pair of any fault and a cut, of every workflow, `CUTS=all/NAME+NAME` of these; `CUTS='update/kube-2/after+unkey-1/kill,…'` the cases of those names, as a failure prints them.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)] // a failed step of a test ends the test
@@ -27,10 +27,10 @@ mod case;
 #[allow(dead_code, unused_imports)] // it serves more tests than these
 #[path = "../cluster/harness/mod.rs"]
 mod harness;
+mod invariants;
 mod masked;
 mod name;
 mod stage;
-mod watchman;
 mod workflow;
 
 use std::sync::{Mutex, MutexGuard};
