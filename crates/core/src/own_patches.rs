@@ -9,14 +9,18 @@ use super::object_state::ObjectState;
 use super::policy::Policy;
 use super::release_proof::ReleaseProof;
 
-/// Notes a release before it is sent: the watch may show the end before the answer is here, and there may be none.
-pub fn releasing(because: &ReleaseProof, object_state: &mut ObjectState) {
-    object_state.keeping |= *because == ReleaseProof::Orphaned;
+/// Notes a release before it is sent: the watch may show the end before the answer is here, and there may be none. Returns true if it is noted and was
+/// not before.
+pub fn releasing(because: &ReleaseProof, object_state: &mut ObjectState) -> bool {
+    *because == ReleaseProof::Orphaned && !std::mem::replace(&mut object_state.keeping, true)
 }
 
-/// Notes that this release was surely not carried out.
-pub fn not_released(object_state: &mut ObjectState) {
-    object_state.keeping = false;
+/// Notes that this release was surely not carried out. `noted`: what [`releasing`] returned. One that was sent before may have been: then this one
+/// found the object gone.
+pub fn not_released(noted: bool, object_state: &mut ObjectState) {
+    if noted {
+        object_state.keeping = false;
+    }
 }
 
 /// Notes that our patch took the claim off: nothing is left to be dealt with. If the identity is to stay, what a create in doubt has made is

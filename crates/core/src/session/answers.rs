@@ -231,7 +231,7 @@ fn answers(what: &What, reply: &KubeReply<'_>) -> bool {
 fn taken_back(step: &KubeStep, noted: bool, memory: &mut Records<'_>) {
     match step {
         KubeStep::Claim(claim) => not_claimed(claim, noted, memory.object_state),
-        KubeStep::Release(_) => not_released(memory.object_state),
+        KubeStep::Release(_) => not_released(noted, memory.object_state),
         _ => {}
     }
 }

@@ -255,7 +255,7 @@ impl Session {
             What::Call(call) => begin(object, call, memory.known, object_state, deadline),
             What::Kube(KubeStep::Claim(claim)) => noted = claiming(object, claim, object_state, &self.policy, now),
             // The watch may show the end before the answer is here, and there may be none.
-            What::Kube(KubeStep::Release(because)) => releasing(because, object_state),
+            What::Kube(KubeStep::Release(because)) => noted = releasing(because, object_state),
             What::Kube(_) | What::LookForEnd => {}
         }
         self.asked_at = now;

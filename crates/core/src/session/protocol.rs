@@ -121,7 +121,7 @@ pub(super) enum Flight {
     None,
     /// It was asked for, and may still be given up.
     Asked(Box<Request>),
-    /// It is on the wire. `noted`: a claim that is remembered as sent.
+    /// It is on the wire. `noted`: a claim or a release that is remembered as sent since then.
     Sent {
         request: Box<Request>,
         noted: bool,

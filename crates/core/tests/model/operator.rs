@@ -190,10 +190,14 @@ impl Operator {
         let deadline = now.after(u64::from(ATTEMPT) * TICK_MS);
         self.working(|reconcile, memory| {
             let keeping = memory.object_state.keeping;
+            if seeded == Some(Seeded::SecondRelease) {
+                memory.object_state.keeping = false;
+            }
             let ticket = reconcile.session.sent(memory, now, deadline).expect("it was asked for");
             match seeded {
                 Some(Seeded::CallUnnoted) => memory.known.in_flight = None,
                 Some(Seeded::ReleaseUnnoted) => memory.object_state.keeping = keeping,
+                Some(Seeded::SecondRelease) => memory.object_state.keeping |= keeping,
                 _ => {}
             }
             ticket

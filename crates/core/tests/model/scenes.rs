@@ -375,8 +375,8 @@ pub const ALL: &[Config] = &[
         may: DELETE,
         start: Start::Settled,
         guarded: true,
-        budget: Budget { user: 2, crashes: 1, ..NONE },
-        deep: Budget { user: 2, crashes: 1, cuts: 1, ..NONE },
+        budget: Budget { user: 2, crashes: 1, cuts: 1, ..NONE },
+        deep: Budget { user: 3, crashes: 1, cuts: 2, ..NONE },
         ..BASE
     },
     Config {

@@ -162,4 +162,6 @@ seeded! {
     CallUnnoted => InDoubt in "lost requests",
     /// Protocol: lets an object go whose identity is to stay and does not note it before (R7).
     ReleaseUnnoted => Orphan in "the type is removed after a restart",
+    /// Protocol: takes a release that found the object gone for the only one that was sent (R7).
+    SecondRelease => Orphan in "the type is removed after a restart",
 }

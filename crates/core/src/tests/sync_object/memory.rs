@@ -162,9 +162,14 @@ fn r7_what_stays_is_not_cleared_up_after() {
     ended(&uid("u"), None, &mut known, &sent(), NOW);
     assert!(stays(&known), "not answered, and the watch shows its end");
     let (mut known, mut object_state) = (doubted(), sent());
-    not_released(&mut object_state);
+    not_released(true, &mut object_state);
     ended(&uid("u"), None, &mut known, &object_state, NOW);
     assert!(known.owes(&uid("u")), "refused: it went by another hand");
+    let (mut known, mut object_state) = (doubted(), sent());
+    assert!(!releasing(&ReleaseProof::Orphaned, &mut object_state), "the first one is not answered");
+    not_released(false, &mut object_state);
+    ended(&uid("u"), None, &mut known, &object_state, NOW);
+    assert!(stays(&known), "a second one found the object gone: the first one was carried out");
     let held_still = ready().met().with(|scene| scene.object_state.keeping = true).look();
     assert!(!held_still.object_state.keeping, "a look shows that it was not carried out");
 }
