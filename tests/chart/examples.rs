@@ -15,7 +15,7 @@ fn example(file: &str, kind: &str, name: &str) -> Value {
 
 /// The Pod that lets go of everything.
 fn pod() -> Value {
-    example("release/pod.yaml", "Pod", "unkey-operator-release")
+    example("unmanage/pod.yaml", "Pod", "unkey-operator-unmanage")
 }
 
 /// An image without its tag.

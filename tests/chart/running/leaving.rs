@@ -12,7 +12,7 @@ use super::world::{ROOT_KEY, World};
 use crate::harness::{OPERATOR, RELEASE, api_of, apply, eventually, helms, read, there};
 
 const WAIT: [&str; 2] = ["--wait", "--timeout=120s"];
-const POD: &str = "unkey-operator-release";
+const POD: &str = "unkey-operator-unmanage";
 
 /// A node for the Pod, which has none of the labels by which those of the release are found.
 async fn node(world: &World) -> Nodelet {
