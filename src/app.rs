@@ -7,11 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
+use kube::runtime::reflector::ObjectRef;
+use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::admin::{Admin, Kubernetes};
 use crate::api::{AdoptionPolicy, DeletionPolicy};
 use crate::apiserver::{self, Access, ServerTime};
-use crate::controller::{self, Context, Scope, Settings};
+use crate::controller::{self, Context, RawIdentity, Scope, Settings};
 use crate::domain::Policy;
 use crate::leader::{LeaderElector, LeaderError, Leadership, LeaseRef, Timing};
 use crate::telemetry::Metrics;
@@ -133,6 +135,76 @@ impl AppError {
 /// Runs the operator until SIGTERM or SIGINT. Then no new work is begun, reconciles under way record what Unkey has done,
 /// and the process ends; a second signal ends it at once.
 pub async fn run(options: Options) -> Result<(), AppError> {
+    let (credentials, unkey) = upstream(&options)?;
+    let config = apiserver::config(options.kubeconfig.as_deref(), options.context.clone()).await?;
+    let namespace = config.default_namespace.clone();
+    let access = Access::new(config).await?;
+    let lead = if options.election.is_some() { Leadership::to_be_won() } else { Leadership::unrivalled() };
+    let mut elector = elector(&options, &access, namespace, &lead)?;
+    let settings = settings(&options, lead, access.time());
+    let metrics = Metrics::default();
+    let (context, woken) = Context::new(access.client()?, unkey, &settings, metrics.clone());
+    let admin = admin(&credentials, &context, metrics);
+    let address = options.admin_address;
+    let (bound, serving) = admin.clone().serve(address).await.map_err(|source| AppError::Admin { address, source })?;
+    tracing::info!(api_url = %options.api_url, admin = %bound, version = env!("CARGO_PKG_VERSION"), "starting unkey-operator");
+
+    let (first, second) = signals().map_err(AppError::Signals)?;
+    let filled = move || {
+        admin.cache_is_filled();
+        tracing::info!("listed the Identities");
+    };
+    let leading = async {
+        match &mut elector {
+            Some(elector) => elector.run().await,
+            None => std::future::pending().await,
+        }
+    };
+    let outcome = tokio::select! {
+        result = work(&context, woken, &settings, filled, first) => result,
+        lost = leading => Err(AppError::Leader(lost)),
+        result = serving => Err(AppError::AdminEnded(result.err().unwrap_or_else(|| std::io::Error::other("no reason given")))),
+        () = second => Err(AppError::Forced),
+        () = follow_key(&context, &credentials) => Ok(()),
+    };
+    // Nothing is written any more, also where the drain has come to its end before the work.
+    if let Some(elector) = elector.filter(|_| !matches!(outcome, Err(AppError::Leader(_) | AppError::Forced))) {
+        elector.release().await;
+    }
+    outcome?;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Reconciles until `stop` resolves, and then for as long as what is under way takes, within [`DRAIN`].
+async fn work(
+    context: &Arc<Context>,
+    woken: UnboundedReceiver<ObjectRef<RawIdentity>>,
+    settings: &Settings,
+    filled: impl FnOnce() + Send + 'static,
+    stop: impl Future<Output = ()> + Send + Sync + Clone + 'static,
+) -> Result<(), AppError> {
+    let drained = Arc::clone(context);
+    let overdue = stop.clone();
+    let stop = stop.inspect(move |()| drained.drain()).shared();
+    let overdue = async {
+        overdue.await;
+        tracing::info!("stopping; finishing the reconciles in progress");
+        tokio::time::sleep(DRAIN).await;
+    };
+    let reconciling = async {
+        controller::run(Arc::clone(context), woken, settings, filled, stop).await?;
+        context.cleared_up().await;
+        Ok::<_, controller::RunError>(())
+    };
+    tokio::select! {
+        result = reconciling => result.map_err(AppError::from),
+        () = overdue => Err(AppError::Drain),
+    }
+}
+
+/// The root key, and a client that uses it.
+fn upstream(options: &Options) -> Result<(Credentials, unkey::Client), AppError> {
     let credentials = match &options.root_key_file {
         Some(file) => Credentials::from_file(file),
         None => Credentials::from_env()?,
@@ -143,84 +215,43 @@ pub async fn run(options: Options) -> Result<(), AppError> {
         request_timeout: options.request_timeout,
         ..unkey::Options::default()
     };
-    let unkey = unkey::Client::new(&upstream, credentials.clone())?;
-    let config = apiserver::config(options.kubeconfig.as_deref(), options.context.clone()).await?;
-    let namespace = config.default_namespace.clone();
-    let access = Access::new(config).await?;
-    let lead = if options.election.is_some() { Leadership::to_be_won() } else { Leadership::unrivalled() };
-    let mut candidate = match &options.election {
-        Some(lease) => {
-            let place = LeaseRef {
-                namespace: lease.namespace.clone().unwrap_or(namespace),
-                name: lease.name.clone(),
-                holder: lease.holder.clone(),
-            };
-            Some(LeaderElector::new(access.client()?, &place, Timing::of(lease.duration), lead.clone()))
-        }
-        None => None,
-    };
-    let client = access.client()?;
-    let settings = settings(&options, lead, access.time());
-    let metrics = Metrics::default();
-    let (context, woken) = Context::new(client, unkey, &settings, metrics.clone());
-    let admin = {
-        let (credentials, context) = (credentials.clone(), Arc::clone(&context));
-        let (refusing, watching) = (Arc::clone(&context), Arc::clone(&context));
-        let check = move || {
-            credentials.check().map_err(|error| error.to_string())?;
-            refusing.standing().0.key.map_or(Ok(()), |why| Err(why.to_string()))
-        };
-        let kubernetes = move || Kubernetes {
-            missing: watching.definition_gap(),
-            gaps: watching.gaps().into_iter().chain(watching.untold()).collect(),
-        };
-        Admin::new(check, kubernetes, move || metrics.render(&context.view()))
-    };
-    let address = options.admin_address;
-    let (bound, serving) = admin.clone().serve(address).await.map_err(|source| AppError::Admin { address, source })?;
-    tracing::info!(api_url = %options.api_url, admin = %bound, version = env!("CARGO_PKG_VERSION"), "starting unkey-operator");
+    let client = unkey::Client::new(&upstream, credentials.clone())?;
+    Ok((credentials, client))
+}
 
-    let (first, second) = signals().map_err(AppError::Signals)?;
-    let follow = context.follow_credentials(credentials.subscribe());
-    let watch_key = credentials.watch(KEY_WATCH);
-    let stopping = first.clone();
-    let drained = Arc::clone(&context);
-    let first = first.inspect(move |()| drained.drain()).shared();
-    let filled = move || {
-        admin.cache_is_filled();
-        tracing::info!("listed the Identities");
+/// Looks at the root key's file, and has the controller follow a key that changes.
+async fn follow_key(context: &Context, credentials: &Credentials) {
+    tokio::join!(context.follow_credentials(credentials.subscribe()), credentials.watch(KEY_WATCH));
+}
+
+fn elector(
+    options: &Options,
+    access: &Access,
+    namespace: String,
+    lead: &Leadership,
+) -> Result<Option<LeaderElector>, AppError> {
+    let Some(lease) = &options.election else { return Ok(None) };
+    let place = LeaseRef {
+        namespace: lease.namespace.clone().unwrap_or(namespace),
+        name: lease.name.clone(),
+        holder: lease.holder.clone(),
     };
-    let controller = controller::run(Arc::clone(&context), woken, &settings, filled, first.clone());
-    let overdue = async {
-        stopping.await;
-        tracing::info!("stopping; finishing the reconciles in progress");
-        tokio::time::sleep(DRAIN).await;
+    Ok(Some(LeaderElector::new(access.client()?, &place, Timing::of(lease.duration), lead.clone())))
+}
+
+/// What the probes and the metrics show.
+fn admin(credentials: &Credentials, context: &Arc<Context>, metrics: Metrics) -> Admin {
+    let credentials = credentials.clone();
+    let (refusing, watching, viewed) = (Arc::clone(context), Arc::clone(context), Arc::clone(context));
+    let check = move || {
+        credentials.check().map_err(|error| error.to_string())?;
+        refusing.standing().0.key.map_or(Ok(()), |why| Err(why.to_string()))
     };
-    let standing = async {
-        match &mut candidate {
-            Some(candidate) => candidate.run().await,
-            None => std::future::pending().await,
-        }
+    let kubernetes = move || Kubernetes {
+        missing: watching.definition_gap(),
+        gaps: watching.gaps().into_iter().chain(watching.untold()).collect(),
     };
-    let outcome = tokio::select! {
-        result = async {
-            controller.await?;
-            context.cleared_up().await;
-            Ok::<_, controller::RunError>(())
-        } => result.map_err(AppError::from),
-        lost = standing => Err(AppError::Leader(lost)),
-        result = serving => Err(AppError::AdminEnded(result.err().unwrap_or_else(|| std::io::Error::other("no reason given")))),
-        () = overdue => Err(AppError::Drain),
-        () = second => Err(AppError::Forced),
-        () = async { tokio::join!(follow, watch_key); } => Ok(()),
-    };
-    // Nothing is written any more, also where the drain has come to its end before the work.
-    if let Some(candidate) = candidate.filter(|_| !matches!(outcome, Err(AppError::Leader(_) | AppError::Forced))) {
-        candidate.release().await;
-    }
-    outcome?;
-    tracing::info!("stopped");
-    Ok(())
+    Admin::new(check, kubernetes, move || metrics.render(&viewed.view()))
 }
 
 fn settings(options: &Options, lead: Leadership, server_time: ServerTime) -> Settings {

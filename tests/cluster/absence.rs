@@ -163,7 +163,7 @@ async fn s44_a_definition_that_cannot_be_read_is_told() {
     }
 }
 
-/// What is cleared up after an object: neither its own absence nor that of an successor is believed without proof.
+/// What is cleared up after an object: neither its own absence nor that of a successor is believed without proof.
 #[tokio::test]
 async fn s44_the_clean_up_waits_for_a_proof() {
     let (world, proxy) = World::new("clean-up").await.behind_proxy().await;

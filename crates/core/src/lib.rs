@@ -89,7 +89,7 @@ pub use sync_object::{LeftBehind, ended, left_behind, rewound, sync_object};
 pub use takeover::begins as begins_takeover;
 pub use verdict::{Stall, Verdict};
 pub use witness::{Testimony, Witness};
-pub use workspace::{CANARIES, Gate, Look, Workspace, proven_by};
+pub use workspace::{Gate, Look, PROBES, Workspace, proven_by};
 pub use writes::{Evidence, InFlight, LastWrite, UncertainFields, UnknownOutcome, Write};
 
 #[cfg(test)]

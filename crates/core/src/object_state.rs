@@ -1,4 +1,4 @@
-//! What this process remembers about one life of one object. Keyed by uid, so that an successor of the name inherits nothing.
+//! What this process remembers about one life of one object. Keyed by uid, so that a successor of the name inherits nothing.
 
 use super::cause::Cause;
 use super::claim::Claim;

@@ -132,7 +132,7 @@ fn assume_peer_writes(
 }
 
 /// Two processes at work hear of each other by the status alone; neither may write again and again what the other then
-/// takes back (S32). Who says Ready has nothing in doubt, what it inherited included. Who holds Ready back for a doubt that
+/// takes back (S32). Who says Ready has nothing in doubt, what it assumed included. Who holds Ready back for a doubt that
 /// is not ours sent something: it is in doubt here too, until it is over or the other one says Ready.
 fn observe_peer(object: &Object, known: &mut Knowledge, object_state: &mut ObjectState, policy: &Policy, now: Mono) {
     let uid = &object.guard.uid;

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
 
 /// How many identities of one mark are looked for before it counts as another workspace's.
-pub const CANARIES: usize = 3;
+pub const PROBES: usize = 3;
 
 /// What an object may do under the root key in use.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]

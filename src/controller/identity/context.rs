@@ -117,7 +117,7 @@ impl Context {
         Gauges { reasons, oldest_unsynced, calls, waiting, unwitnessed, leads, watches, refused, untold, dropped }
     }
 
-    /// The objects of all watches are known: for whoever shows them to the table by hand, without a watch.
+    /// The objects of all watches are known: for whoever shows them to the index by hand, without a watch.
     pub fn all_listed(&self) {
         self.runtime.coverage.all_listed();
     }

@@ -77,7 +77,7 @@ pub struct KeyLock<'a> {
 }
 
 impl Index {
-    /// An empty table. Objects to look at again are sent to `wake`; `window` is the consistency window in ms.
+    /// An empty index. Objects to look at again are sent to `wake`; `window` is the consistency window in ms.
     pub fn new(wake: UnboundedSender<IdentityRef>, window: u64, workspace: Workspace, clock: Clock) -> Self {
         Self {
             entries: Mutex::default(),

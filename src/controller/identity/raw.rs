@@ -3,23 +3,29 @@
 //! A JSON parser refuses deep nesting, the API server stores it. Parsed with the list, one such object would fail the
 //! list of the whole cluster, for ever; kept as text, it fails only its own reading.
 
+mod annotations;
+mod seen;
+mod wire;
+
 use std::borrow::Cow;
 use std::sync::Arc;
 
 use k8s_openapi::NamespaceResourceScope;
-use k8s_openapi::api::core::v1::ObjectReference;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource;
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
 use self::annotations::Annotations;
-use crate::api::{FINALIZER, GROUP, IdentityStatus, KIND, PLURAL, VERSION};
+pub use self::seen::{LastSpec, ReconcileRequests};
+pub use self::wire::Finalizers;
+use self::wire::{OnlyExternalId, Wire};
+use crate::api::{GROUP, IdentityStatus, KIND, PLURAL, VERSION};
 use crate::controller::runtime::clock::WallClocks;
 use crate::domain::{
     ClaimState, Claimant, Crowd, ExternalId, Guard, Mono, Object, ObjectKey, Phase, PriorStatus, Progress,
-    ReconcileRequest, Spec, StatusUpdate, Uid, depth,
+    ReconcileRequest, StatusUpdate, Uid, depth,
 };
 
 /// A status is ours and shallow; one that is not cannot be read and counts as none.
@@ -51,42 +57,6 @@ pub struct RawIdentity {
     status: Option<Arc<RawValue>>,
 }
 
-/// The list of finalizers, as far as it matters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Finalizers {
-    /// There is no list.
-    None,
-    /// Only those of others.
-    Others,
-    /// Ours stands at this index.
-    Ours(usize),
-}
-
-/// An object as the API server sends it, less what nobody here asks for: that is skipped, not parsed.
-#[derive(Deserialize)]
-struct Wire {
-    #[serde(default)]
-    metadata: WireMeta,
-    #[serde(default)]
-    spec: Option<Box<RawValue>>,
-    #[serde(default)]
-    status: Option<Box<RawValue>>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct WireMeta {
-    name: Option<String>,
-    namespace: Option<String>,
-    uid: Option<String>,
-    resource_version: Option<String>,
-    generation: Option<i64>,
-    creation_timestamp: Option<Time>,
-    deletion_timestamp: Option<Time>,
-    finalizers: Option<Vec<String>>,
-    annotations: Option<Annotations>,
-}
-
 impl From<Wire> for RawIdentity {
     fn from(wire: Wire) -> Self {
         let meta = wire.metadata;
@@ -113,21 +83,6 @@ impl From<Wire> for RawIdentity {
             },
             spec: wire.spec.map(Arc::from),
             status: wire.status.map(Arc::from),
-        }
-    }
-}
-
-impl Finalizers {
-    fn of(listed: Option<&[String]>) -> Self {
-        let Some(listed) = listed else { return Self::None };
-        listed.iter().position(|finalizer| finalizer == FINALIZER).map_or(Self::Others, Self::Ours)
-    }
-
-    /// Where ours stands.
-    pub fn ours(self) -> Option<usize> {
-        match self {
-            Self::Ours(index) => Some(index),
-            Self::None | Self::Others => None,
         }
     }
 }
@@ -163,13 +118,6 @@ impl Resource for RawIdentity {
     fn meta_mut(&mut self) -> &mut ObjectMeta {
         &mut self.metadata
     }
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct OnlyExternalId<'a> {
-    #[serde(borrow)]
-    external_id: Cow<'a, str>,
 }
 
 impl RawIdentity {
@@ -272,18 +220,6 @@ impl RawIdentity {
         Guard { uid: self.uid.clone(), resource_version: self.resource_version.to_string() }
     }
 
-    /// As an event names it: without its version, or events that say the same would not become a series.
-    pub fn reference(&self) -> ObjectReference {
-        ObjectReference {
-            api_version: Some(Self::api_version(&()).into_owned()),
-            kind: Some(KIND.to_owned()),
-            name: self.metadata.name.clone(),
-            namespace: self.metadata.namespace.clone(),
-            uid: Some(self.uid.as_str().to_owned()),
-            ..ObjectReference::default()
-        }
-    }
-
     /// True if a reconcile sees the same in both: they differ in labels, the annotations of others or the like.
     pub fn reads_as(&self, other: &Self) -> bool {
         self.uid == other.uid
@@ -373,44 +309,5 @@ impl RawIdentity {
     }
 }
 
-/// The spec that was read last, and its text.
-#[derive(Debug, Default)]
-pub struct LastSpec(Option<(Option<Arc<RawValue>>, Spec)>);
-
-impl LastSpec {
-    fn read(&mut self, raw: Option<&Arc<RawValue>>) -> Spec {
-        if let Some((of, spec)) = &self.0
-            && text(of.as_ref()) == text(raw)
-        {
-            return spec.clone();
-        }
-        let spec = Spec::read(text(raw).unwrap_or("{}"));
-        self.0 = Some((raw.cloned(), spec.clone()));
-        spec
-    }
-}
-
-/// When the last reconcile request was first seen.
-#[derive(Debug, Default)]
-pub struct ReconcileRequests(Option<(String, Mono)>);
-
-impl ReconcileRequests {
-    /// True if there was none.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_none()
-    }
-
-    fn since(&mut self, value: &str, now: Mono) -> Mono {
-        match &self.0 {
-            Some((last, since)) if last == value => *since,
-            _ => {
-                self.0 = Some((value.to_owned(), now));
-                now
-            }
-        }
-    }
-}
-
-mod annotations;
 #[cfg(test)]
 pub(in crate::controller) mod tests;

@@ -1,5 +1,6 @@
 //! Performs one reconcile of one object: what its [`Session`] asks for is sent, and the answer handed back. It decides nothing.
 
+mod end;
 mod events;
 mod requests;
 
@@ -8,6 +9,8 @@ use std::time::Duration;
 
 use kube::runtime::controller::Action;
 
+use self::end::ReconcileEnd;
+pub use self::end::{Again, Reconciled};
 use super::context::Context;
 use super::environment::{ReconcileEnvironment, priority};
 use super::index::{IdentityRef, KeyLock, ObjectMemory, Plan, Remembered};
@@ -18,7 +21,7 @@ use crate::controller::runtime::clock::millis;
 use crate::controller::runtime::dispatcher::Permit;
 use crate::controller::workspace::pinned_client::PinnedClient;
 use crate::domain::session::{self, Moment, Need, Next, Session, Ticket};
-use crate::domain::{self, ExternalId, KubeWrite, Mono, Uid, Wake};
+use crate::domain::{self, ExternalId, KubeWrite, Uid, Wake};
 
 /// When an object that changes all the time is looked at again.
 const RESTLESS: Duration = Duration::from_secs(1);
@@ -41,15 +44,6 @@ pub struct Reconcile<'a> {
     permit: Permit,
     /// What Kubernetes refused when it began.
     refused: Vec<KubeWrite>,
-}
-
-/// What a reconcile comes to.
-pub struct Reconciled {
-    /// When the object comes again.
-    pub result: Result<Action, KubeError>,
-    /// The object has gone meanwhile, perhaps while a create was under way: it is to be cleared up after. The queue, which knows only what exists,
-    /// does not come back to it.
-    pub ended: Option<Arc<RawIdentity>>,
 }
 
 /// Reconciles what the cache holds of an object.
@@ -86,31 +80,6 @@ pub async fn clear_up(gone: Arc<RawIdentity>, context: &Arc<Context>) -> Option<
         ReconcileEnd::Queued => Some(Again::After(Duration::ZERO)),
         ReconcileEnd::Lives | ReconcileEnd::Done | ReconcileEnd::Rests | ReconcileEnd::Gone => None,
     }))
-}
-
-/// When the next reconcile over an object that is gone is due.
-pub enum Again {
-    /// After that time.
-    After(Duration),
-    /// When there is news of a witness for a read that was answered then (R19).
-    WithWitness(Mono),
-}
-
-/// How a reconcile ended.
-enum ReconcileEnd {
-    Done,
-    /// Until something else changes.
-    Rests,
-    /// It comes again after that time, or when something changes.
-    After(Duration),
-    /// It waits for a witness for a read that was answered then (R19).
-    Witness(Mono),
-    /// A read proves that the object went meanwhile. Whether it did, the watch has to say too.
-    Gone,
-    /// What was taken for gone lives: it left the selection of `--selector`.
-    Lives,
-    /// It is woken when there is a permit for what it wants to do.
-    Queued,
 }
 
 impl Drop for Reconcile<'_> {

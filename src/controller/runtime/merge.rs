@@ -56,7 +56,7 @@ pub struct Merge<K: Kind> {
     known: Known,
 }
 
-/// Told of each watch as soon as the store and the table have all of its objects; true: after the others.
+/// Told of each watch as soon as the store and the index have all of its objects; true: after the others.
 pub type Known = Arc<dyn Fn(usize, bool) + Send + Sync>;
 
 /// One watch.

@@ -74,7 +74,7 @@ fn tell(context: &Context, pinned: &PinnedClient, mark: &KeyMark, look: &Look) {
 async fn look_for(context: &Context, client: &unkey::Client, mark: &KeyMark) -> Look {
     let begun = context.runtime.clock.now();
     let mut failed = None;
-    for (external_id, id) in context.index.canaries(mark) {
+    for (external_id, id) in context.index.probes(mark) {
         let operation = unkey::Operation::Get;
         let mut permit = context.runtime.dispatcher.acquire("", Priority::Call).await;
         let request = async |client: &unkey::Client| client.get(external_id.as_str()).await;

@@ -184,7 +184,7 @@ fn sent_without_claim(s: &Situation<'_>, identity: &Confirmed) -> bool {
 }
 
 /// The object went in the middle of its first create (its finalizer was taken off by hand). What that create made has no
-/// other trace than this process's memory (R2). With an successor of the externalId it is left to the successor's adoption policy.
+/// other trace than this process's memory (R2). With a successor of the externalId it is left to the successor's adoption policy.
 pub(super) fn gone(s: &Situation<'_>, successors: bool) -> Step {
     let ours = &s.object.guard.uid;
     // R7: under Orphan the identity stays, however the object went.

@@ -185,7 +185,7 @@ fn what_is_recorded_and_past_its_window_makes_no_difference() {
         ("a delete", of(LastWrite::Deleted { uid: uid("u"), identity: identity() })),
         ("what stands in the way of a create", of(LastWrite::Exists { uid: uid("u") })),
         ("a doubt", Knowledge { doubt: Some(doubt(0, true, None)), ..Knowledge::default() }),
-        ("an inherited doubt", Knowledge { assumed: Some(doubt(0, true, None)), ..Knowledge::default() }),
+        ("an assumed doubt", Knowledge { assumed: Some(doubt(0, true, None)), ..Knowledge::default() }),
         ("a write under way", in_flight(Write::Update, None)),
         ("a field that is not known", Knowledge { unsure: Some(fields), ..Knowledge::default() }),
         (

@@ -125,7 +125,7 @@ fn what_ends_the_rest_of_a_ready_object() {
         ("an update that nothing records", |any| any.known.last = updated("u", B)),
         ("a suspicion", |any| any.object_state.suspicion = true),
         ("a doubt", |any| any.known.doubt = Some(doubt())),
-        ("an inherited doubt", |any| any.known.assumed = Some(doubt())),
+        ("an assumed doubt", |any| any.known.assumed = Some(doubt())),
         ("no id", |any| record(any).held = None),
         ("no finalizer", |any| any.object.finalizer = false),
         ("no claim", |any| any.object.claim = ClaimState::Absent),

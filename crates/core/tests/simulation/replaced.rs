@@ -101,7 +101,7 @@ fn an_heir_inherits_nothing_from_a_create_that_its_predecessor_never_recorded() 
     sim.apply(wish(A));
     sim.successors = true;
     sim.vanish_before_status = true;
-    // Created, and the object is taken away by hand; an successor is there, so nothing is deleted.
+    // Created, and the object is taken away by hand; a successor is there, so nothing is deleted.
     sim.reconcile();
     sim.vanish_before_status = false;
     assert!(sim.thing.is_none() && sim.unkey.live.is_some());

@@ -27,7 +27,7 @@ pub(super) struct IndexEntry {
 /// An object that claims an externalId.
 pub(super) type Entry = ClaimEntry<Facts>;
 
-/// What the table keeps of an object beside its claim.
+/// What the index keeps of an object beside its claim.
 #[derive(Debug)]
 pub(super) struct Facts {
     pub at: ObjectName,

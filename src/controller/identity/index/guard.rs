@@ -1,7 +1,7 @@
-//! The workspace guard's part of the table (R15): what is recorded under which key, and who waits for a proof.
+//! The workspace guard's part of the index (R15): what is recorded under which key, and who waits for a proof.
 
 use super::Index;
-use crate::domain::{CANARIES, ExternalId, Gate, IdentityId, KeyMark, Look, Mono};
+use crate::domain::{ExternalId, Gate, IdentityId, KeyMark, Look, Mono, PROBES};
 
 impl Index {
     /// What an object may do whose id was recorded under `mark`; `None`: it has no id.
@@ -35,7 +35,7 @@ impl Index {
     }
 
     /// A few identities recorded under `mark`: those that stay before those that leave, old before young.
-    pub fn canaries(&self, mark: &KeyMark) -> Vec<(ExternalId, IdentityId)> {
+    pub fn probes(&self, mark: &KeyMark) -> Vec<(ExternalId, IdentityId)> {
         let entries = self.entries.lock();
         let mut found: Vec<_> = entries
             .iter()
@@ -48,7 +48,7 @@ impl Index {
             })
             .collect();
         found.sort_by_key(|(rank, ..)| *rank);
-        found.into_iter().take(CANARIES).map(|(_, external_id, id)| (external_id.clone(), id.clone())).collect()
+        found.into_iter().take(PROBES).map(|(_, external_id, id)| (external_id.clone(), id.clone())).collect()
     }
 
     /// Takes in a look that was made with the key `current`. Returns true if that opens or shuts a gate; all are then woken.

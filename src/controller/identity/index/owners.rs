@@ -1,4 +1,4 @@
-//! The scan's part of the table: who acts for an externalId, and a look at what nobody is working on.
+//! The scan's part of the index: who acts for an externalId, and a look at what nobody is working on.
 
 use super::facts::{Entry, IndexEntry};
 use super::object_name::IdentityRef;

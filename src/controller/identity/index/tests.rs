@@ -119,7 +119,7 @@ fn one_acts_for_each_external_id() {
     assert!(names(&mut woken).is_empty(), "nobody is woken for a look");
 }
 
-/// A table whose clock runs, an object that is behind, and nobody who waits for a permit.
+/// An index whose clock runs, an object that is behind, and nobody who waits for a permit.
 fn behind() -> (Index, UnboundedReceiver<IdentityRef>, ExternalId, Uid) {
     let (index, mut woken) = index();
     index.upsert(&object("a", 1, &json!({})));

@@ -1,4 +1,4 @@
-//! The witness's part of the table (R19): who waits for one, and what is known of it.
+//! The witness's part of the index (R19): who waits for one, and what is known of it.
 
 use std::collections::HashSet;
 
@@ -8,7 +8,7 @@ use super::Index;
 use super::facts::Entry;
 use super::object_name::IdentityRef;
 use crate::api::Reason;
-use crate::domain::{CANARIES, Cause, ExternalId, KeyMark, Mono, Testimony, Witness};
+use crate::domain::{Cause, ExternalId, KeyMark, Mono, PROBES, Testimony, Witness};
 
 impl Index {
     /// Whether the root key in use shows anything at all.
@@ -135,11 +135,11 @@ impl Index {
             .flat_map(|(external_id, indexed)| indexed.claims.entries().iter().map(move |it| (external_id, it)));
         let rank =
             |it: &ExternalId, entry: &Entry| (waiting.vain.contains(it), entry.claimant.leaving, entry.claimant.born);
-        let mut best: Vec<_> = Vec::with_capacity(CANARIES + 1);
+        let mut best: Vec<_> = Vec::with_capacity(PROBES + 1);
         for (external_id, entry) in entries.filter(|(it, entry)| likely(entry) && !missing.contains(it)) {
             best.push((rank(external_id, entry), external_id));
             best.sort_unstable_by_key(|(rank, _)| *rank);
-            best.truncate(CANARIES);
+            best.truncate(PROBES);
         }
         if best.first().is_some_and(|((in_vain, ..), _)| *in_vain) {
             waiting.vain.clear();

@@ -13,7 +13,7 @@ const ROOM: usize = 4096;
 
 /// What is kept of them.
 #[derive(Debug, Default)]
-pub(super) struct Annotations {
+pub struct Annotations {
     pub claim: Option<Box<str>>,
     pub reconcile_request: Option<Box<str>>,
     /// Those of others, if they leave less room than a claim may take.

@@ -4,6 +4,7 @@ use kube::core::{ObjectList, WatchEvent};
 use serde_json::{Value, json};
 
 use super::*;
+use crate::api::FINALIZER;
 use crate::api::{CLAIM_ANNOTATION, RECONCILE_ANNOTATION};
 use crate::controller::runtime::clock::WallClocks;
 

@@ -1,4 +1,4 @@
-//! The desk under a virtual clock, and against the server's own limiter as the emulator has it.
+//! The scheduler under a virtual clock, and against the server's own limiter as the emulator has it.
 
 use std::collections::HashMap;
 use std::sync::Arc;
