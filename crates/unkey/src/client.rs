@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::credentials::{CredentialError, Credentials, RootKey};
 use super::error::{Error, Fault, Unreached};
-use super::limiter::{Heard, RateLimit};
+use super::limiter::{QuotaReport, RateLimit};
 use super::options::{ConfigError, Options, http_client, silence};
 use super::reply::{self, Answer, Head};
 use super::url::BaseUrl;
@@ -29,15 +29,15 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 ///   was never written, so one call still is at most one request.
 /// - Dropping the future of a call closes its connection (HTTP/1.1) or stream (HTTP/2); the server may go on.
 #[derive(Clone)]
-pub struct Client(Arc<Inner>, Option<Ear>);
+pub struct Client(Arc<Inner>, Option<QuotaObserver>);
 
-/// Hears what the answer to one call says of the workspace's limit. Clones share it.
+/// Takes in what the answer to one call says of the workspace's limit, whether the call succeeds or fails. Clones share it.
 #[derive(Clone, Debug, Default)]
-pub struct Ear(Arc<OnceLock<Heard>>);
+pub struct QuotaObserver(Arc<OnceLock<QuotaReport>>);
 
-impl Ear {
-    /// What was heard so far.
-    pub fn heard(&self) -> Heard {
+impl QuotaObserver {
+    /// What was said so far.
+    pub fn report(&self) -> QuotaReport {
         self.0.get().copied().unwrap_or_default()
     }
 }
@@ -131,9 +131,9 @@ impl Client {
         Ok((Self(Arc::new(pinned), None), mark))
     }
 
-    /// The same client, of whose next answer `ear` hears.
-    pub fn heard_by(&self, ear: &Ear) -> Self {
-        Self(Arc::clone(&self.0), Some(ear.clone()))
+    /// The same client; what its next answer says of the limit is told to `quota`.
+    pub fn observed_by(&self, quota: &QuotaObserver) -> Self {
+        Self(Arc::clone(&self.0), Some(quota.clone()))
     }
 
     /// Where the root key comes from, to watch it for changes.
@@ -191,15 +191,15 @@ impl Client {
             content_type: text(CONTENT_TYPE),
             retry_after: text(RETRY_AFTER),
         };
-        if let Some(Ear(heard)) = &self.1 {
+        if let Some(QuotaObserver(quota)) = &self.1 {
             // Unkey names the limit with every answer to a known key, if there is one. Of a refusal without it nothing follows.
             let told = match rate_limit(&headers) {
-                Some(told) => Heard::Limit(told),
-                None if head.status == 200 && head.is_json() => Heard::NoLimit,
-                None => Heard::Nothing,
+                Some(told) => QuotaReport::Limited(told),
+                None if head.status == 200 && head.is_json() => QuotaReport::Unlimited,
+                None => QuotaReport::Unknown,
             };
-            // An ear hears one call.
-            let _ = heard.set(told);
+            // An observer takes in one call.
+            let _ = quota.set(told);
         }
         let mut bytes = Vec::new();
         // What is not JSON is not read: its bytes cannot change the verdict.

@@ -25,10 +25,10 @@ mod url;
 mod wire;
 
 pub use class::{Class, Effect, Permission};
-pub use client::{Client, Ear};
+pub use client::{Client, QuotaObserver};
 pub use credentials::{CredentialError, Credentials, ROOT_KEY_ENV};
 pub use error::{Error, Fault, Unreached};
-pub use limiter::{Bounds, Budget, Heard, LimiterSnapshot, RateLimit, Ready, Refusal, Sent};
+pub use limiter::{Bounds, Budget, LimiterSnapshot, QuotaReport, RateLimit, Ready, Refusal, Sent};
 pub use looks::Looks;
 pub use options::{ConfigError, Options};
 pub use reply::{MAX_RETRY_AFTER, MIN_RETRY_AFTER};

@@ -7,7 +7,7 @@ use crate::domain::{Call, Cause, Content, Effect, Fault, Limit, Limits, Meta, Op
 use crate::telemetry::{Metrics, Outcome};
 use crate::transport::TlsFault;
 use crate::unkey::{
-    self, Class, Client, CreateIdentity, Ear, LimiterSnapshot, Permission, RatelimitSpec, Refusal, Unreached,
+    self, Class, Client, CreateIdentity, LimiterSnapshot, Permission, QuotaObserver, RatelimitSpec, Refusal, Unreached,
     UpdateIdentity,
 };
 
@@ -55,10 +55,10 @@ pub async fn send<T>(
     request: impl AsyncFnOnce(&Client) -> Result<T, unkey::Error>,
 ) -> Result<Result<T, Arc<unkey::Error>>, Refusal> {
     let sending = permit.sends(operation)?;
-    let (timer, ear) = (metrics.upstream_begins(), Ear::default());
-    let result = request(&client.heard_by(&ear)).await.map_err(Arc::new);
+    let (timer, quota) = (metrics.upstream_begins(), QuotaObserver::default());
+    let result = request(&client.observed_by(&quota)).await.map_err(Arc::new);
     timer.ends(operation, Outcome::of(result.as_ref().err().map(AsRef::as_ref)));
-    sending.ends(result.as_ref().err(), ear.heard());
+    sending.ends(result.as_ref().err(), quota.report());
     Ok(result)
 }
 

@@ -11,65 +11,80 @@ const LONGEST: Duration = Duration::from_secs(60);
 pub(super) struct CircuitBreaker<R> {
     /// So many refusals in a row open it.
     opens_at: u32,
-    row: u32,
-    open: Option<Open<R>>,
+    state: State<R>,
 }
 
 #[derive(Clone, Debug)]
-struct Open<R> {
+enum State<R> {
+    /// All calls pass. So many in a row were refused.
+    Closed { refusals: u32 },
+    /// No call passes before its time; then one does, as a probe.
+    Open(Refused<R>),
+    /// The probe is on its way; no other call passes.
+    HalfOpen(Refused<R>),
+}
+
+#[derive(Clone, Debug)]
+struct Refused<R> {
     why: R,
     wait: Duration,
+    /// When it is time for a probe.
     next: Duration,
-    probing: bool,
 }
 
 impl<R: Clone> CircuitBreaker<R> {
     pub(super) fn new(opens_at: u32) -> Self {
-        Self { opens_at, row: 0, open: None }
+        Self { opens_at, state: State::Closed { refusals: 0 } }
     }
 
-    /// Why nothing is asked, and when it is time for a probe; `None`: now.
-    pub(super) fn refuses(&self, now: Duration) -> Option<(&R, Duration)> {
-        self.open.as_ref().filter(|open| open.probing || now < open.next).map(|open| (&open.why, open.next))
+    /// Why no call passes now, and when it is time for a probe; `None`: one may be sent.
+    pub(super) fn rejects(&self, now: Duration) -> Option<(&R, Duration)> {
+        match &self.state {
+            State::Open(refused) if now < refused.next => Some((&refused.why, refused.next)),
+            State::HalfOpen(refused) => Some((&refused.why, refused.next)),
+            State::Open(_) | State::Closed { .. } => None,
+        }
     }
 
-    /// Why it is open, if it is.
+    /// Why calls are refused; `None`: it is closed.
     pub(super) fn why(&self) -> Option<&R> {
-        self.open.as_ref().map(|open| &open.why)
+        match &self.state {
+            State::Open(refused) | State::HalfOpen(refused) => Some(&refused.why),
+            State::Closed { .. } => None,
+        }
     }
 
-    /// One is sent. True if it is the probe.
-    pub(super) fn begins(&mut self) -> bool {
-        self.open.as_mut().is_some_and(|open| !std::mem::replace(&mut open.probing, true))
+    /// A call is sent. True if it is the probe.
+    pub(super) fn on_send(&mut self) -> bool {
+        let State::Open(refused) = &self.state else { return false };
+        self.state = State::HalfOpen(refused.clone());
+        true
     }
 
     /// The probe was not answered: the next call is one.
-    pub(super) fn probe_is_lost(&mut self) {
-        if let Some(open) = &mut self.open {
-            open.probing = false;
+    pub(super) fn on_lost_probe(&mut self) {
+        if let State::HalfOpen(refused) = &self.state {
+            self.state = State::Open(refused.clone());
         }
     }
 
-    /// One was answered, and not refused.
-    pub(super) fn passes(&mut self) {
-        (self.row, self.open) = (0, None);
+    /// A call was answered, and not refused.
+    pub(super) fn on_success(&mut self) {
+        self.state = State::Closed { refusals: 0 };
     }
 
-    /// One was refused; `probe`: it was the probe.
-    pub(super) fn is_refused(&mut self, now: Duration, why: R, probe: bool) {
-        match &mut self.open {
-            Some(open) if probe => {
-                let wait = (open.wait * 2).min(LONGEST);
-                *open = Open { why, wait, next: now + wait, probing: false };
-            }
+    /// A call was refused; `probe`: it was the probe.
+    pub(super) fn on_refusal(&mut self, now: Duration, why: R, probe: bool) {
+        let wait = match &self.state {
+            State::Open(refused) | State::HalfOpen(refused) if probe => (refused.wait * 2).min(LONGEST),
             // Sent before it opened.
-            Some(_) => {}
-            None => {
-                self.row += 1;
-                if self.row >= self.opens_at {
-                    self.open = Some(Open { why, wait: FIRST, next: now + FIRST, probing: false });
-                }
+            State::Open(_) | State::HalfOpen(_) => return,
+            State::Closed { refusals } if refusals + 1 < self.opens_at => {
+                self.state = State::Closed { refusals: refusals + 1 };
+                return;
             }
-        }
+            State::Closed { .. } => FIRST,
+        };
+        self.state = State::Open(Refused { why, wait, next: now + wait });
     }
 }

@@ -22,7 +22,7 @@ use self::adaptive_concurrency::{AdaptiveConcurrency, Signal};
 use self::circuit_breaker::CircuitBreaker;
 use self::gcra::Gcra;
 use self::quota_pacer::QuotaPacer;
-pub use self::quota_pacer::{Heard, RateLimit};
+pub use self::quota_pacer::{QuotaReport, RateLimit};
 use super::class::Class;
 use super::error::{Error, Fault};
 use super::reply::MIN_RETRY_AFTER;
@@ -165,10 +165,10 @@ impl Budget {
     /// Sends a call with what was taken for it, unless it would be refused: then why. Give back what was taken in that case.
     pub fn sends(&mut self, now: Duration, operation: Operation) -> Result<Sent, Refusal> {
         let own = &mut self.operations[index(operation)];
-        if let Some((why, next)) = self.key.refuses(now).or_else(|| own.refuses(now)) {
+        if let Some((why, next)) = self.key.rejects(now).or_else(|| own.rejects(now)) {
             return Err(Refusal { why: Arc::clone(why), wait: next.saturating_sub(now) });
         }
-        let (probes_key, probes_operation) = (self.key.begins(), own.begins());
+        let (probes_key, probes_operation) = (self.key.on_send(), own.on_send());
         Ok(Sent { operation, begun: now, probes_key, probes_operation })
     }
 
@@ -180,35 +180,35 @@ impl Budget {
 
     fn probe_is_lost(&mut self, sent: &Sent) {
         if sent.probes_key {
-            self.key.probe_is_lost();
+            self.key.on_lost_probe();
         }
         if sent.probes_operation {
-            self.operations[index(sent.operation)].probe_is_lost();
+            self.operations[index(sent.operation)].on_lost_probe();
         }
     }
 
     /// It was answered, or failed.
-    pub fn on_response(&mut self, now: Duration, sent: &Sent, error: Option<&Arc<Error>>, heard: Heard) {
+    pub fn on_response(&mut self, now: Duration, sent: &Sent, error: Option<&Arc<Error>>, quota: QuotaReport) {
         self.flow.over();
-        self.pace.on_response(now, sent.begun, heard);
+        self.pace.on_response(now, sent.begun, quota);
         let own = &mut self.operations[index(sent.operation)];
         let Some(error) = error else {
-            self.key.passes();
-            own.passes();
+            self.key.on_success();
+            own.on_success();
             self.flow.on_response(now, sent.begun, Signal::Fine);
             return;
         };
         match error.class() {
             Class::Credential if error.status().is_some() => {
-                self.key.is_refused(now, Arc::clone(error), sent.probes_key);
+                self.key.on_refusal(now, Arc::clone(error), sent.probes_key);
                 // What was a probe of the operation too has learned nothing of it.
                 if sent.probes_operation {
-                    own.probe_is_lost();
+                    own.on_lost_probe();
                 }
             }
             Class::Permission { .. } => {
-                self.key.passes();
-                own.is_refused(now, Arc::clone(error), sent.probes_operation);
+                self.key.on_success();
+                own.on_refusal(now, Arc::clone(error), sent.probes_operation);
             }
             Class::RateLimited { retry_after } => {
                 let pause = retry_after.unwrap_or(MIN_RETRY_AFTER);
@@ -227,8 +227,8 @@ impl Budget {
                 self.probe_is_lost(sent);
             }
             Class::NotFound | Class::Conflict | Class::Terminal { .. } => {
-                self.key.passes();
-                own.passes();
+                self.key.on_success();
+                own.on_success();
                 self.flow.on_response(now, sent.begun, Signal::Fine);
             }
         }

@@ -26,14 +26,14 @@ pub struct RateLimit {
 
 /// What one call told of the workspace's limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Heard {
-    /// Nothing: it was not answered, or not by Unkey, or not as one of a known key.
+pub enum QuotaReport {
+    /// Nothing: there was no answer, or not one of Unkey to a known key.
     #[default]
-    Nothing,
-    /// There is none.
-    NoLimit,
-    /// This.
-    Limit(RateLimit),
+    Unknown,
+    /// The workspace has no limit.
+    Unlimited,
+    /// The workspace's limit, and what is left of it.
+    Limited(RateLimit),
 }
 
 #[derive(Clone, Debug)]
@@ -58,12 +58,12 @@ impl QuotaPacer {
         *self = Self::new(self.share);
     }
 
-    /// What was heard from a call that began at `begun`.
-    pub(super) fn on_response(&mut self, now: Duration, begun: Duration, heard: Heard) {
-        let told = match heard {
-            Heard::Nothing => return,
-            Heard::Limit(told) if told.limit > 0 => told,
-            Heard::NoLimit | Heard::Limit(_) => return self.forget(),
+    /// What the answer to a call that began at `begun` says of the limit.
+    pub(super) fn on_response(&mut self, now: Duration, begun: Duration, quota: QuotaReport) {
+        let told = match quota {
+            QuotaReport::Unknown => return,
+            QuotaReport::Limited(told) if told.limit > 0 => told,
+            QuotaReport::Unlimited | QuotaReport::Limited(_) => return self.forget(),
         };
         let first = self.told.replace(told).is_none();
         // The last fifth is the others': our calls end where it begins.

@@ -42,7 +42,7 @@ fn forbidden() -> Arc<Error> {
 /// One whole call, answered at once.
 fn call(budget: &mut Budget, now: Duration, operation: Operation, error: Option<&Arc<Error>>) {
     let sent = sends(budget, now, operation);
-    budget.on_response(now, &sent, error, Heard::Nothing);
+    budget.on_response(now, &sent, error, QuotaReport::Unknown);
 }
 
 #[test]
@@ -77,7 +77,7 @@ fn a_429_stops_everything_and_then_calls_go_out_one_by_one() {
     assert!(budget.is_paused(ms(7_999)) && !budget.is_paused(ms(8_000)));
     // Those that were under way go on, and say nothing of the pause.
     for sent in &others {
-        budget.on_response(ms(2_000), sent, None, Heard::Nothing);
+        budget.on_response(ms(2_000), sent, None, QuotaReport::Unknown);
     }
     assert_eq!(budget.ready(ms(3_000)), Ready::At(ms(8_000)));
     assert_eq!(burst(&mut budget, ms(8_000), 9), 1, "no burst and one at a time");
@@ -87,7 +87,7 @@ fn a_429_stops_everything_and_then_calls_go_out_one_by_one() {
     let mut budget = Budget::new(bounds(16, 50));
     let late = sends(&mut budget, ms(0), Operation::Get);
     call(&mut budget, ms(0), Operation::Create, Some(&answered(429, "rate_limited", Some(ms(7_000)))));
-    budget.on_response(ms(100), &late, Some(&answered(429, "rate_limited", None)), Heard::Nothing);
+    budget.on_response(ms(100), &late, Some(&answered(429, "rate_limited", None)), QuotaReport::Unknown);
     assert_eq!(budget.ready(ms(6_999)), Ready::At(ms(7_000)));
 }
 
@@ -97,7 +97,7 @@ fn failures_leave_fewer_at_a_time_once_per_round_trip_and_answers_more_again() {
     let failed = answered(503, "service_unavailable", None);
     let round: Vec<Sent> = (0..16).map(|_| sends(&mut budget, ms(0), Operation::Create)).collect();
     for sent in &round {
-        budget.on_response(ms(50), sent, Some(&failed), Heard::Nothing);
+        budget.on_response(ms(50), sent, Some(&failed), QuotaReport::Unknown);
     }
     assert_eq!(budget.standing(ms(50)).concurrency, 11, "sixteen failures of one round are one sign");
     for at in 1..20 {
@@ -128,7 +128,7 @@ fn slowness_leaves_a_quarter_and_becomes_usual() {
     let mut slow = |budget: &mut Budget, took: Duration| {
         let sent = sends(budget, now, Operation::Create);
         now += took;
-        budget.on_response(now, &sent, None, Heard::Nothing);
+        budget.on_response(now, &sent, None, QuotaReport::Unknown);
         budget.standing(now).concurrency
     };
     assert_eq!(slow(&mut budget, ms(20)), 16);
@@ -159,11 +159,11 @@ fn a_refused_key_is_asked_for_by_one_probe_at_a_time() {
     assert!(refused(&mut budget, ms(10_000)).is_err(), "one at a time");
     budget.cancel(&probe);
     let probe = refused(&mut budget, ms(10_001)).expect("the lost one counts for nothing");
-    budget.on_response(ms(10_100), &probe, Some(&unauthorized()), Heard::Nothing);
+    budget.on_response(ms(10_100), &probe, Some(&unauthorized()), QuotaReport::Unknown);
     assert!(refused(&mut budget, ms(30_099)).is_err(), "twice as long");
     let probe = refused(&mut budget, ms(30_100)).expect("a probe");
     // Any answer but a refusal of the key is one of a key that is good.
-    budget.on_response(ms(30_200), &probe, Some(&answered(404, "identity_not_found", None)), Heard::Nothing);
+    budget.on_response(ms(30_200), &probe, Some(&answered(404, "identity_not_found", None)), QuotaReport::Unknown);
     assert!(budget.standing(ms(30_200)).key.is_none());
     assert_eq!(burst(&mut budget, ms(30_200), 16), 16, "everything was given back");
 }
@@ -191,8 +191,13 @@ fn another_key_is_not_refused_not_paused_and_has_its_own_limit() {
     let under_way = sends(&mut budget, ms(0), Operation::Create);
     let told = RateLimit { limit: 6, remaining: 0, reset: ms(30_000) };
     let sent = sends(&mut budget, ms(0), Operation::Create);
-    budget.on_response(ms(0), &sent, Some(&answered(429, "rate_limited", Some(ms(60_000)))), Heard::Limit(told));
-    budget.key.is_refused(ms(0), unauthorized(), false);
+    budget.on_response(
+        ms(0),
+        &sent,
+        Some(&answered(429, "rate_limited", Some(ms(60_000)))),
+        QuotaReport::Limited(told),
+    );
+    budget.key.on_refusal(ms(0), unauthorized(), false);
     budget.key_changed();
     let standing = budget.standing(ms(0));
     assert_eq!((standing.limit, standing.paused, standing.in_flight), (None, false, 1));
@@ -213,7 +218,7 @@ fn a_missing_key_is_no_refusal_of_unkeys() {
 #[test]
 fn the_limit_is_followed_as_it_is_told_and_forgotten_when_it_goes() {
     let mut budget = Budget::new(bounds(100, 0));
-    let told = |limit, remaining| Heard::Limit(RateLimit { limit, remaining, reset: ms(30_000) });
+    let told = |limit, remaining| QuotaReport::Limited(RateLimit { limit, remaining, reset: ms(30_000) });
     let sent = sends(&mut budget, ms(0), Operation::Create);
     budget.on_response(ms(0), &sent, None, told(6_000, 5_990));
     // Half of 6,000 with bursts of 10: 2,980 a minute, and what was sent in the dark counts as the first burst.
@@ -222,14 +227,14 @@ fn the_limit_is_followed_as_it_is_told_and_forgotten_when_it_goes() {
     let Ready::At(next) = budget.ready(ms(1_000)) else { panic!("a rate holds") };
     assert_eq!(next.as_millis(), 1_020);
     let sent = sends(&mut budget, ms(2_000), Operation::Create);
-    budget.on_response(ms(2_000), &sent, None, Heard::NoLimit);
+    budget.on_response(ms(2_000), &sent, None, QuotaReport::Unlimited);
     assert_eq!((budget.standing(ms(2_000)).limit, budget.ready(ms(2_000))), (None, Ready::Now));
 }
 
 #[test]
 fn the_last_fifth_is_left_to_the_others() {
     let mut budget = Budget::new(bounds(100, 0));
-    let told = |remaining| Heard::Limit(RateLimit { limit: 600, remaining, reset: ms(30_000) });
+    let told = |remaining| QuotaReport::Limited(RateLimit { limit: 600, remaining, reset: ms(30_000) });
     let mut now = ms(0);
     let sent = sends(&mut budget, now, Operation::Create);
     budget.on_response(now, &sent, None, told(400));

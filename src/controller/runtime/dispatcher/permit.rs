@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::grants::Grants;
 use super::scheduler::Priority;
-use crate::unkey::{self, Heard, Operation, Refusal, Sent};
+use crate::unkey::{self, Operation, QuotaReport, Refusal, Sent};
 
 /// A permit in use. What of it is not used when it is dropped is given back.
 #[derive(Debug)]
@@ -114,10 +114,10 @@ pub struct Sending {
 
 impl Sending {
     /// It was answered, or failed with `error`.
-    pub fn ends(mut self, error: Option<&Arc<unkey::Error>>, heard: Heard) {
+    pub fn ends(mut self, error: Option<&Arc<unkey::Error>>, quota: QuotaReport) {
         let now = self.grants.clock.elapsed();
         if let Some(sent) = self.sent.take() {
-            self.grants.scheduler.lock().budget().on_response(now, &sent, error, heard);
+            self.grants.scheduler.lock().budget().on_response(now, &sent, error, quota);
         }
         self.grants.grant();
     }

@@ -10,7 +10,7 @@ use unkey_emulator::state::limiter::Window;
 use super::fair_queue::FairQueue;
 use super::scheduler::{Key, Priority, Scheduler};
 use crate::domain::{Cause, Uid, backoff};
-use crate::unkey::{Bounds, Budget, Error, Fault, Heard, Operation, RateLimit, Ready};
+use crate::unkey::{Bounds, Budget, Error, Fault, Operation, QuotaReport, RateLimit, Ready};
 
 const fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
@@ -76,7 +76,7 @@ fn a_long_pause_holds_back_no_writes_and_writes_do_not_hold_back_calls() {
         ms(0),
         &sent,
         Some(&Arc::new(Error::new(Operation::Create, too_often))),
-        Heard::Nothing,
+        QuotaReport::Unknown,
     );
     scheduler.wait("n", key(1), Priority::Call, 1);
     assert_eq!((scheduler.grant(ms(1)), scheduler.due(ms(1))), (vec![], Some(ms(60_000))));
@@ -172,7 +172,7 @@ fn step(scheduler: &mut Scheduler<u32>, now: Duration, tell: &mut dyn FnMut(u32)
         tell(number);
         assert!(scheduler.take(&key(number)).is_some());
         let sent = scheduler.budget().sends(now, Operation::Create).unwrap();
-        scheduler.budget().on_response(now, &sent, None, Heard::Nothing);
+        scheduler.budget().on_response(now, &sent, None, QuotaReport::Unknown);
         scheduler.leaves();
     }
     match scheduler.due(now) {
@@ -211,7 +211,7 @@ fn drained(bad: Duration, count: u32) -> Duration {
         for (_, number, sent) in over {
             calls += 1;
             let fails = now <= bad && calls.is_multiple_of(3);
-            scheduler.budget().on_response(now, &sent, fails.then_some(&failed), Heard::Nothing);
+            scheduler.budget().on_response(now, &sent, fails.then_some(&failed), QuotaReport::Unknown);
             if fails {
                 let tries = tries.entry(number).or_default();
                 *tries += 1;
@@ -279,7 +279,7 @@ impl Calls {
         for (_, sent) in Vec::from_iter::<Vec<_>>(over) {
             let verdict = self.window.take(u64::try_from((start + now).as_millis()).unwrap(), self.limit);
             let ends = Duration::from_secs(verdict.reset);
-            let told = Heard::Limit(RateLimit { limit: self.limit, remaining: verdict.remaining, reset: ends });
+            let told = QuotaReport::Limited(RateLimit { limit: self.limit, remaining: verdict.remaining, reset: ends });
             let too_often = Fault::Answered {
                 status: 429,
                 code: String::new(),
