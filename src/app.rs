@@ -192,13 +192,8 @@ async fn work(
         tracing::info!("stopping; finishing the reconciles in progress");
         tokio::time::sleep(DRAIN).await;
     };
-    let reconciling = async {
-        controller::run(Arc::clone(context), woken, settings, filled, stop).await?;
-        context.cleared_up().await;
-        Ok::<_, controller::RunError>(())
-    };
     tokio::select! {
-        result = reconciling => result.map_err(AppError::from),
+        result = controller::run(Arc::clone(context), woken, settings, filled, stop) => result.map_err(AppError::from),
         () = overdue => Err(AppError::Drain),
     }
 }

@@ -85,7 +85,7 @@ impl Bench {
         self.strike().await;
     }
 
-    /// Prints the table; false if a row failed.
+    /// Prints the index; false if a row failed.
     pub async fn finish(&self) -> bool {
         self.strike().await;
         println!("load average at the end: {}", process::load());

@@ -4,12 +4,12 @@
 //! Speed is told against a floor: the same requests in a bare loop, in the same run and with the same load ([`floor`]). That ratio is the
 //! result; absolute times say as much of the machine as of the operator. Counts are those of the API server's audit log and of Unkey.
 //!
-//! A bench may not fail for being slow: goals are met or missed, and the table says so. It does fail if something does not come about
+//! A bench may not fail for being slow: goals are met or missed, and the index says so. It does fail if something does not come about
 //! within a deadline far longer than it takes, or if Unkey does not hold at the end what the specs say.
 //!
 //! | module | does |
 //! |---|---|
-//! | `rows` | one module a row of the table, with its goals |
+//! | `rows` | one module a row of the index, with its goals |
 //! | `play` | the same load on operator or floor, watched from outside |
 //! | `load`, `floor`, `operator` | who acts: users, the bare loop, the operator |
 //! | `watch`, `cost`, `process` | who looks: a watch of its own, the audit log and Unkey's counts, `/proc` |

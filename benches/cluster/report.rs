@@ -110,7 +110,7 @@ impl Report {
         self.failures.push(what.to_owned());
     }
 
-    /// Prints the table; false if something did not come about.
+    /// Prints the index; false if something did not come about.
     pub fn finish(&self) -> bool {
         println!(
             "\n{:<24} {:>7}  {:<52} {:>10}  {:<19} {:>4}  goal",

@@ -1,4 +1,4 @@
-//! The parts of a process that a watch event goes through, without a control plane: the watch type, the table, and a reconcile that finds
+//! The parts of a process that a watch event goes through, without a control plane: the watch type, the index, and a reconcile that finds
 //! nothing to do. Events are text, as the API server sends them.
 
 use std::sync::Arc;

@@ -32,7 +32,7 @@ fn client_config(config: &kube::Config) -> Result<ClientConfig, SetupError> {
     }
     TOLD.call_once(|| {
         tracing::warn!(
-            "Server cert bypassed: the kubeconfig sets insecure-skip-tls-verify, so the operator does not verify the API server"
+            "the kubeconfig sets insecure-skip-tls-verify, so the certificate of the API server is not verified; remove that setting"
         );
     });
     // The client's own verifier says so at every handshake. Without authorities it need not find any on this machine.

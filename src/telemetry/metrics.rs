@@ -39,7 +39,7 @@ struct Inner {
 /// What is shown as it is at the moment, and that nobody counts.
 #[derive(Debug)]
 pub struct Gauges {
-    /// How many objects show each reason; `None`: not visited yet.
+    /// How many objects show each reason; `None`: not reconciled yet.
     pub reasons: HashMap<Option<Reason>, i64>,
     /// How long the longest has been out of step.
     pub oldest_unsynced: Duration,

@@ -1,4 +1,4 @@
-//! What the chart renders of each set of values in `values/`, and the table of values in its README. `UPDATE_GOLDEN=1`, as in
+//! What the chart renders of each set of values in `values/`, and the index of values in its README. `UPDATE_GOLDEN=1`, as in
 //! `make generate`, writes both anew.
 
 use serde_json::Value;

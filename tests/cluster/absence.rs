@@ -78,7 +78,7 @@ async fn s44_a_404_without_proof_forgets_nothing() {
     assert!(!operator.log().contains("bug of the operator"), "it is none");
 }
 
-/// A perfect lie to one read: the watch still shows the object, so it is visited again.
+/// A perfect lie to one read: the watch still shows the object, so it is reconciled again.
 #[tokio::test]
 async fn s44_what_the_watch_shows_is_visited_again_though_a_read_denies_it() {
     let (world, proxy) = World::new("denied").await.behind_proxy().await;

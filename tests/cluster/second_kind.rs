@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use tokio::sync::Notify;
 use unkey_operator::controller::Scope;
 use unkey_operator::controller::runtime::api_server::{self, KubeError, Outcome};
-use unkey_operator::controller::runtime::dispatcher::Priority;
+use unkey_operator::controller::runtime::dispatcher::{Dispatcher, Priority};
 use unkey_operator::controller::runtime::events::{Events, Said};
 use unkey_operator::controller::runtime::patch::guarded;
 use unkey_operator::controller::runtime::queue::Queue;
@@ -116,10 +116,6 @@ impl Reconciler for Post {
         before.is_none_or(|before| before.metadata.generation != object.metadata.generation)
     }
 
-    fn known_version(&self, _: &Parcel) -> Option<u64> {
-        None
-    }
-
     fn ended(self: &Arc<Self>, object: &Parcel, _: &Parcel) {
         self.runtime.dispatcher.forget(Kind::uid(object));
         self.ended.lock().push(object.name().to_owned());
@@ -130,11 +126,10 @@ impl Reconciler for Post {
     }
 
     async fn reconcile(self: Arc<Self>, object: Arc<Parcel>) -> Result<Action, KubeError> {
-        let dispatcher = &self.runtime.dispatcher;
-        let mut permit = dispatcher.reserved(Kind::uid(&*object));
+        let mut permit = self.runtime.dispatcher.reserved(Kind::uid(&*object));
         if !permit.allows(Priority::Writes) {
             let at = (object.namespace(), object.name());
-            let Some(granted) = dispatcher.enter(at, Kind::uid(&*object), Priority::Writes) else {
+            let Some(granted) = self.runtime.enter(at, Kind::uid(&*object), Priority::Writes) else {
                 // It is woken when there is one.
                 self.put_off.fetch_add(1, Ordering::SeqCst);
                 return Ok(Action::await_change());
@@ -189,9 +184,9 @@ async fn it_is_watched_queued_and_reconciled() {
     define(&world.client).await;
     let scope = Scope { namespaces: vec![world.namespace.clone()], selector: None };
     // One worker.
-    let permits = (Bounds::default(), 1);
-    let (runtime, woken) =
-        Runtime::new(world.client.clone(), &scope, Leadership::unrivalled(), permits, Metrics::default());
+    let (metrics, lead) = (Metrics::default(), Leadership::unrivalled());
+    let dispatcher = Dispatcher::new(Bounds::default(), 1, metrics.clone());
+    let (runtime, woken) = Runtime::new(world.client.clone(), &scope, lead, Arc::clone(&dispatcher), metrics);
     let post = Arc::new(Post {
         runtime: Arc::clone(&runtime),
         events: Events::new(world.client.clone()),
@@ -201,7 +196,6 @@ async fn it_is_watched_queued_and_reconciled() {
         mended: AtomicBool::new(false),
         go_on: Notify::new(),
     });
-    let dispatcher = Arc::clone(&runtime.dispatcher);
     let granting = tokio::spawn(async move { dispatcher.run().await });
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let stopped = stopped.map(drop).shared();

@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(180);
 enum Deed {
     Delete,
     Edit,
-    Poke,
+    RequestReconcile,
 }
 
 /// What the root key may still do, what is done with the object, and what it then says that it lacks.
@@ -34,8 +34,11 @@ pub const DELETE: Lost =
     Lost { left: Permissions { delete: false, ..EACH }, deed: Deed::Delete, permission: "identity.*.delete_identity" };
 pub const UPDATE: Lost =
     Lost { left: Permissions { update: false, ..EACH }, deed: Deed::Edit, permission: "identity.*.update_identity" };
-pub const READ: Lost =
-    Lost { left: Permissions { read: false, ..EACH }, deed: Deed::Poke, permission: "identity.*.read_identity" };
+pub const READ: Lost = Lost {
+    left: Permissions { read: false, ..EACH },
+    deed: Deed::RequestReconcile,
+    permission: "identity.*.read_identity",
+};
 pub const ALL: Lost = Lost { left: Permissions::NONE, deed: Deed::Delete, permission: "identity.*." };
 
 /// Takes the permissions away under what the user does, and gives them back when the object has said what it lacks.
@@ -51,7 +54,7 @@ pub async fn act(world: &World, lost: &Lost) {
             world.edit("a", &json!({"meta": {"revision": 2}})).await;
             "PermissionDenied"
         }
-        Deed::Poke => {
+        Deed::RequestReconcile => {
             world.ask_for_check("a", "lost").await;
             "PermissionDenied"
         }

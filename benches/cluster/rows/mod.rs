@@ -1,4 +1,4 @@
-//! The rows of the table, each with its goals. What a row needs it makes, and what it made it removes.
+//! The rows of the index, each with its goals. What a row needs it makes, and what it made it removes.
 
 mod changes;
 mod churn;

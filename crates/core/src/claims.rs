@@ -69,12 +69,12 @@ enum KeyLock {
 #[derive(Clone, Debug)]
 pub struct Claims<E> {
     entries: Vec<Entry<E>>,
-    turn: KeyLock,
+    lock: KeyLock,
 }
 
 impl<E> Default for Claims<E> {
     fn default() -> Self {
-        Self { entries: Vec::new(), turn: KeyLock::Free }
+        Self { entries: Vec::new(), lock: KeyLock::Free }
     }
 }
 
@@ -161,19 +161,19 @@ impl<E> Claims<E> {
 
     /// Nobody holds the lock.
     pub fn is_free(&self) -> bool {
-        self.turn == KeyLock::Free
+        self.lock == KeyLock::Free
     }
 
     /// The lock is held only for a status to be written.
     pub fn is_telling(&self) -> bool {
-        self.turn == KeyLock::Telling
+        self.lock == KeyLock::Telling
     }
 
     /// Takes the lock if it is free. It is tried, never waited for. Until it ends no other session acts on the externalId.
     pub fn try_lock(&mut self) -> bool {
         let free = self.is_free();
         if free {
-            self.turn = KeyLock::Taken;
+            self.lock = KeyLock::Taken;
         }
         free
     }
@@ -182,14 +182,14 @@ impl<E> Claims<E> {
     pub fn try_telling(&mut self) -> bool {
         let free = self.is_free();
         if free {
-            self.turn = KeyLock::Telling;
+            self.lock = KeyLock::Telling;
         }
         free
     }
 
     /// The lock is released.
     pub fn unlock(&mut self) {
-        self.turn = KeyLock::Free;
+        self.lock = KeyLock::Free;
     }
 
     /// What is needed no longer, with `known` of the identity. `window`: the consistency window in ms (R4).

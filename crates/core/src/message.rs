@@ -94,7 +94,7 @@ fn of_cause(cause: &Cause, external_id: &str) -> String {
             Operation::Create.permission()
         ),
         Cause::CredentialsMissing(why) => format!("The operator has {why}. Put a root key in place."),
-        Cause::Rejected(why) => format!("Unkey refuses the request: {why}."),
+        Cause::Rejected(why) => format!("Unkey refuses the request: {why}. The operator's log has the whole answer."),
         Cause::Mismatch => format!(
             "Unkey returned another identity than '{external_id}'. Nothing is written until a person has checked both identities."
         ),
@@ -117,7 +117,7 @@ fn of_cause(cause: &Cause, external_id: &str) -> String {
             format!("Another Identity owns externalId '{external_id}' and is still being reconciled. Retried automatically.")
         }
         Cause::Outdated => "The CustomResourceDefinition identities.unkey.com in the cluster is older than the operator: the API server drops fields \
-             that the operator records. Upgrade it. Until then nothing is created, adopted or deleted for this resource."
+             that the operator records. Apply crds/identities.unkey.com.yaml of the operator's version. Until then nothing is created, adopted or deleted for this resource."
             .to_owned(),
         Cause::Unseen => format!(
             "The operator cannot watch every namespace of its configuration, so it cannot tell whether another Identity owns \
@@ -147,7 +147,7 @@ fn of_cause(cause: &Cause, external_id: &str) -> String {
              created or adopted in Unkey. Remove or shorten an annotation; retried at once.",
             if largest == LAST_APPLIED { "; 'kubectl apply --server-side' does not write it" } else { "" }
         ),
-        Cause::Queued => "Other work is ahead, or Unkey or Kubernetes answers slowly: changes to this resource, its deletion included, wait in the queue."
+        Cause::Queued => "Other work is ahead, or Unkey or Kubernetes answers slowly: changes to this resource, its deletion included, wait in the queue and continue automatically."
             .to_owned(),
     }
 }
@@ -174,7 +174,7 @@ fn stripped(by: &Stripper) -> String {
     };
     format!(
         "The operator's finalizer and claim annotation do not stay on this resource: {who}. Without them nothing is created in Unkey, \
-         and a deletion would leave an identity behind. Exclude the finalizer unkey.com/identity and the annotation \
+         and a deletion would leave an identity behind. Configure that client or webhook to keep the finalizer unkey.com/identity and the annotation \
          unkey.com/claim there; retrying hourly, and at once after a change of the spec."
     )
 }

@@ -13,7 +13,7 @@ use unkey_operator_api::Reason;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[allow(clippy::struct_excessive_bools)] // independent facts, not a state in disguise
 pub struct ObjectState {
-    /// False until the first visit.
+    /// False until the first reconcile.
     pub seen_before: bool,
     /// It was already being deleted when this process first saw it, so an earlier process may have sent a delete (R6).
     pub met_deleting: bool,
@@ -50,7 +50,7 @@ pub struct ObjectState {
     pub maybe_own: Option<Confirmed>,
     /// The reason of a stall whose ground has changed (the root key): to be judged anew while the status shows it.
     pub rejudge: Option<Reason>,
-    /// The fingerprint of the root key at the last visit; `None`: not visited yet.
+    /// The fingerprint of the root key at the last reconcile; `None`: not reconciled yet.
     pub credential: Option<Option<String>>,
     /// The reconcile request that a settled read has answered.
     pub judged: Option<String>,

@@ -1,4 +1,4 @@
-//! Who of several `Identity` objects with one externalId may act (R8). Pure: the controller keeps the table.
+//! Who of several `Identity` objects with one externalId may act (R8). Pure: the controller keeps the index.
 
 use super::ids::{IdentityId, KeyMark, Uid};
 use std::sync::Arc;

@@ -32,7 +32,7 @@ pub enum Gate {
     Wrong,
 }
 
-/// What is known of the workspaces behind the keys that statuses name. Counts come from the table of objects.
+/// What is known of the workspaces behind the keys that statuses name. Counts come from the index of objects.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Workspace {
     accepted: bool,
@@ -96,7 +96,7 @@ impl Workspace {
         }
     }
 
-    /// An id recorded under `mark` appeared in the table.
+    /// An id recorded under `mark` appeared in the index.
     pub fn recorded(&mut self, mark: &KeyMark) {
         match self.recorded.get_mut(mark) {
             Some(count) => *count += 1,
@@ -104,7 +104,7 @@ impl Workspace {
         }
     }
 
-    /// An id recorded under `mark` is no longer in the table.
+    /// An id recorded under `mark` is no longer in the index.
     pub fn dropped(&mut self, mark: &KeyMark) {
         if let Some(count) = self.recorded.get_mut(mark) {
             *count -= 1;

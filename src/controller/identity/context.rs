@@ -15,6 +15,7 @@ use super::raw::RawIdentity;
 use crate::apiserver::ServerTime;
 use crate::controller::runtime::Runtime;
 use crate::controller::runtime::clock::WallClocks;
+use crate::controller::runtime::dispatcher::Dispatcher;
 use crate::controller::runtime::events::Events;
 use crate::controller::runtime::scope::Scope;
 use crate::controller::workspace::{KeyChange, Workspace};
@@ -76,9 +77,9 @@ impl Context {
         settings: &Settings,
         metrics: Metrics,
     ) -> (Arc<Self>, UnboundedReceiver<IdentityRef>) {
-        let permits = (settings.bounds, settings.workers);
+        let dispatcher = Dispatcher::new(settings.bounds, settings.workers, metrics.clone());
         let events = Events::new(client.clone());
-        let (runtime, woken) = Runtime::new(client, &settings.scope, settings.lead.clone(), permits, metrics);
+        let (runtime, woken) = Runtime::new(client, &settings.scope, settings.lead.clone(), dispatcher, metrics);
         let workspace = Workspace::new(unkey, &settings.policy);
         let credential = workspace.pinned().policy.credential.clone();
         let guard = domain::Workspace::new(credential, settings.accept_workspace_change);
@@ -208,10 +209,12 @@ impl Context {
                 KeyChange::StillMissing(why) => self.index.missing_key_changes(&why),
                 KeyChange::Another(key) => {
                     let mark = key.policy.credential.clone();
-                    if let Some(mark) = &mark {
-                        tracing::info!(credential = %mark, "using another root key");
-                    } else {
-                        tracing::warn!("the root key is no longer usable");
+                    match (&mark, &key.unkey) {
+                        (Some(mark), _) => tracing::info!(credential = %mark, "using another root key"),
+                        (None, Err(why)) => {
+                            tracing::warn!(error = %why, "no usable root key any more; put a valid one in place");
+                        }
+                        (None, Ok(_)) => {}
                     }
                     // Forgotten before the new key is used, so that nothing read with the old one counts under it.
                     self.index.credential_changes(mark, self.runtime.clock.now());

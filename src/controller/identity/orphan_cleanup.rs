@@ -1,10 +1,12 @@
 //! Clears up after an object that went in the middle of its first create (R2): nothing but this process's memory knows
 //! of the identity that may be left. Apart from the queue, which knows only objects that exist.
 
+use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt;
 use tracing::Instrument;
 
 use super::context::Context;
@@ -37,7 +39,13 @@ pub fn look(object: &RawIdentity, context: &Arc<Context>) {
     let clearing = async move {
         let _memory = memory;
         tracing::warn!("an Identity was deleted while its identity was being created; cleaning up in Unkey");
-        clear_up(&object, &context).await;
+        let mut panics = 0;
+        while AssertUnwindSafe(clear_up(&object, &context)).catch_unwind().await.is_err() {
+            panics += 1;
+            let wait = api_server::wait_after(panics);
+            tracing::error!(retry_ms = millis(wait), "the cleanup panicked; this is a bug of the operator; retrying");
+            tokio::time::sleep(wait).await;
+        }
         context.cleanups.ends(&uid);
     };
     tokio::spawn(clearing.instrument(span));

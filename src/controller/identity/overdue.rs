@@ -101,7 +101,7 @@ async fn tell(one: Overdue, told_of: &AtomicUsize, store: &Store<RawIdentity>, c
         return None;
     }
     let came = match store.get(&one.at).filter(|object| *object.uid() == one.uid) {
-        Some(object) => under_turn(&one, object, context).await,
+        Some(object) => under_lock(&one, object, context).await,
         None => Ok(Came::Nothing(SOON)),
     };
     let (wait, failed) = match came {
@@ -116,7 +116,7 @@ async fn tell(one: Overdue, told_of: &AtomicUsize, store: &Store<RawIdentity>, c
     failed
 }
 
-async fn under_turn(one: &Overdue, object: Arc<RawIdentity>, context: &Context) -> Result<Came, KubeError> {
+async fn under_lock(one: &Overdue, object: Arc<RawIdentity>, context: &Context) -> Result<Came, KubeError> {
     let Some(key_lock) = context.index.lock_to_tell(&one.external_id) else { return Ok(Came::Nothing(SOON)) };
     let memory = context.index.memory(&one.uid);
     let newest = memory.lock().newest(object);

@@ -201,7 +201,7 @@ impl<'a> Reconcile<'a> {
             self.session.granted(true);
             return true;
         }
-        match dispatcher.enter((namespace, name), &self.uid, priority(need)) {
+        match self.context.runtime.enter((namespace, name), &self.uid, priority(need)) {
             Some(permit) => {
                 self.permit = permit;
                 self.session.granted(false);

@@ -21,7 +21,7 @@ const SWEEP: Duration = Duration::from_secs(60);
 /// Objects that nothing is planned for are looked for once in a consistency window, within these bounds.
 const RESCUE: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
 
-/// Runs until `stop` resolves and the reconciles under way have ended. `ready` is called once, when the cache is filled.
+/// Runs until `stop` resolves, the reconciles under way have ended and nothing is left to clear up. `ready` is called once, when the cache is filled.
 pub async fn run(
     context: Arc<Context>,
     woken: UnboundedReceiver<IdentityRef>,
@@ -46,7 +46,26 @@ pub async fn run(
     context.runtime.clock.begin();
     context.stagger_restart();
     work_beside(&context, settings, &queue, stop.clone(), &mut beside);
-    queue.run(stop).await
+    let working = async {
+        queue.run(stop).await?;
+        // What clears up after objects that are gone needs permits and witnesses until its end.
+        context.cleared_up().await;
+        Ok(())
+    };
+    tokio::select! {
+        result = working => result,
+        () = panicked(&mut beside) => Err(RunError::Panicked),
+    }
+}
+
+/// Resolves when a task has panicked. The process has to end then, as nobody does that task's work any more.
+async fn panicked(tasks: &mut JoinSet<()>) {
+    while let Some(ended) = tasks.join_next().await {
+        if ended.is_err() {
+            return;
+        }
+    }
+    std::future::pending::<()>().await;
 }
 
 /// What goes on whether this process leads or not.

@@ -25,8 +25,7 @@ const SKEW: Duration = Duration::from_secs(5);
 /// What is known of a write that was waited for long enough.
 const NO_ANSWER: &str = "the API server did not answer this write; an admission webhook or the storage may hang, or the connection may be dead";
 /// Of one that was not.
-const GIVEN_UP: &str =
-    "the connection of this write was closed before the answer came, together with another one that received nothing";
+const GIVEN_UP: &str = "no answer to this write: its connection was closed because another one received nothing";
 /// Group of the resource that defines resources.
 const CRD_GROUP: &str = "apiextensions.k8s.io";
 /// Its plural.
@@ -66,7 +65,7 @@ pub enum KubeError {
     #[error("the API server did not answer within {} s", DEADLINE.as_secs())]
     Deadline,
     /// The answer to a look came too late to rest on. It is tried again.
-    #[error("the API server took more than {} s to show the object", LOOK_MS / 1_000)]
+    #[error("the API server took more than {} s to show the object; that answer is not used", LOOK_MS / 1_000)]
     Slow,
     /// The session was driven wrongly.
     #[error("this is a bug of the operator: {0}")]

@@ -135,7 +135,7 @@ mod tests {
     fn what_was_seen_before_it_stood_still_is_old() {
         // A clock that began long ago, so that the beats can be set by hand.
         let clock = Clock::default();
-        clock.0.set(Instant::now().checked_sub(Duration::from_mins(1)).unwrap()).unwrap();
+        clock.0.set(Instant::now().checked_sub(Duration::from_secs(60)).unwrap()).unwrap();
         let pause_detector = PauseDetector::new(clock.clone());
         let look = Mono(clock.now().0 - 1);
         assert!(look >= pause_detector.check());

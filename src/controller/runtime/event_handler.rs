@@ -32,7 +32,11 @@ impl<R: Reconciler> EventHandler<R> {
     /// Takes in a change; returns the object if a reconcile would see something new. What the first listing shows is new as a whole.
     pub fn take(&mut self, mut change: Change<R::Kind>) -> Option<R::Kind> {
         let is_news = match &mut change {
-            Change::Listed(object) | Change::Applied(object) => self.applied(object, History::GoesOn),
+            Change::Listed(object) | Change::Applied(object) => {
+                self.newest = self.newest.max(object.version());
+                self.applied(object, History::GoesOn)
+            }
+            // What is newest until now is compared with all of the listing, in whatever order it comes.
             Change::Relisted(object) => {
                 let history = self.history(object);
                 self.applied(object, history)
@@ -61,8 +65,9 @@ impl<R: Reconciler> EventHandler<R> {
     /// was restored from a backup.
     fn history(&mut self, object: &R::Kind) -> History {
         let version = object.version();
-        let known = self.reconciler.known_version(object);
         let before = self.store.get(&ObjectRef::from_obj(object));
+        let stored = before.as_ref().filter(|before| before.uid() == object.uid()).map(|before| before.version());
+        let known = self.reconciler.known_version(object).or(stored);
         // New writes may have brought its version beyond the one of before.
         let undone = known.is_some_and(|known| known > version) || self.reconciler.is_undone(object, before.as_deref());
         let (newest, any) = self.relisting;
@@ -77,10 +82,12 @@ impl<R: Reconciler> EventHandler<R> {
             tracing::warn!(
                 newest = self.newest,
                 now = newest,
-                "the API server returns older versions of {} than before, as after a restore of etcd from a backup; checking those in Unkey",
+                "the API server returns older versions of {} than before, as after a restore of etcd from a backup; those are reconciled",
                 R::Kind::SEVERAL
             );
             self.newest = newest;
+        } else {
+            self.newest = self.newest.max(newest);
         }
     }
 
@@ -93,9 +100,7 @@ impl<R: Reconciler> EventHandler<R> {
         if history == History::WentBack {
             self.reconciler.runtime().pause_detector.voids_looks();
         }
-        let is_news = self.reconciler.shown(object, before.as_ref(), history);
-        self.newest = self.newest.max(object.version());
-        is_news
+        self.reconciler.shown(object, before.as_ref(), history)
     }
 }
 
@@ -104,3 +109,6 @@ impl<R: Reconciler> std::fmt::Debug for EventHandler<R> {
         f.debug_struct("EventHandler").finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -34,8 +34,11 @@ pub enum RunError {
     #[error("the API server refuses --selector: {0}")]
     Selector(String),
     /// The queue ended although nobody asked it to.
-    #[error("the controller ended unexpectedly")]
+    #[error("the controller ended unexpectedly; this is a bug of the operator")]
     Ended,
+    /// Something beside the queue panicked. The log has where.
+    #[error("a background task panicked; this is a bug of the operator")]
+    Panicked,
 }
 
 /// The objects of one kind, as they are watched, and those that are to be reconciled.

@@ -22,8 +22,11 @@ pub trait Reconciler: Send + Sync + 'static {
     /// have in common may be shared.
     fn shown(&self, object: &mut Self::Kind, before: Option<&Arc<Self::Kind>>, history: History) -> bool;
 
-    /// The newest version of the object that is known, from wherever; `None`: the object is not known.
-    fn known_version(&self, object: &Self::Kind) -> Option<u64>;
+    /// The newest version of the object that is known, from wherever; `None`: nothing but what the watch has shown is.
+    fn known_version(&self, object: &Self::Kind) -> Option<u64> {
+        let _ = object;
+        None
+    }
 
     /// True if a listing that shows `object` undoes what was known of it, though its version does not tell. `before` is what the watch showed last.
     fn is_undone(&self, object: &Self::Kind, before: Option<&Self::Kind>) -> bool {

@@ -9,12 +9,12 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::clock::{Clock, PauseDetector};
 use super::coverage::Coverage;
-use super::dispatcher::Dispatcher;
+use super::dispatcher::{Dispatcher, Permit, Priority, Wake};
 use super::kind::Kind;
 use super::scope::Scope;
+use crate::domain::Uid;
 use crate::leader::Leadership;
 use crate::telemetry::Metrics;
-use crate::unkey::Bounds;
 
 /// What the queue and the reconciles of one kind share.
 pub struct Runtime<K: Kind> {
@@ -30,11 +30,12 @@ pub struct Runtime<K: Kind> {
     pub pause_detector: PauseDetector,
     /// Whether it may act.
     pub lead: Leadership,
-    /// Who may go on.
+    /// Who may go on. Runtimes of several kinds share it.
     pub dispatcher: Arc<Dispatcher>,
     /// What is counted.
     pub metrics: Metrics,
     wake: UnboundedSender<ObjectRef<K>>,
+    waker: Wake,
     draining: AtomicBool,
 }
 
@@ -44,7 +45,7 @@ impl<K: Kind> Runtime<K> {
         client: Client,
         scope: &Scope,
         lead: Leadership,
-        permits: (Bounds, u16),
+        dispatcher: Arc<Dispatcher>,
         metrics: Metrics,
     ) -> (Arc<Self>, UnboundedReceiver<ObjectRef<K>>) {
         let (wake, woken) = unbounded_channel();
@@ -54,9 +55,7 @@ impl<K: Kind> Runtime<K> {
         }
         let granted = wake.clone();
         // The receiver lives as long as the controller; after that nothing needs waking.
-        let tell = move |namespace: &str, name: &str| drop(granted.send(ObjectRef::new(name).within(namespace)));
-        let (bounds, workers) = permits;
-        let dispatcher = Dispatcher::new(bounds, workers, Box::new(tell), metrics.clone());
+        let waker = move |namespace: &str, name: &str| drop(granted.send(ObjectRef::new(name).within(namespace)));
         let apis = scope.apis(&client);
         let namespaces = apis.iter().map(|api| api.namespace().map(str::to_owned));
         let runtime = Self {
@@ -69,14 +68,20 @@ impl<K: Kind> Runtime<K> {
             dispatcher,
             metrics,
             wake,
+            waker: Arc::new(waker),
             draining: AtomicBool::new(false),
         };
         (Arc::new(runtime), woken)
     }
 
-    /// Has an object reconciled.
+    /// Has an object reconciled that is sent to it.
     pub fn wake(&self) -> UnboundedSender<ObjectRef<K>> {
         self.wake.clone()
+    }
+
+    /// A permit for the reconcile of an object, or `None`: then the object is reconciled when there is one.
+    pub fn enter(&self, at: (&str, &str), uid: &Uid, priority: Priority) -> Option<Permit> {
+        self.dispatcher.enter(&self.waker, at, uid, priority)
     }
 
     /// From now on a reconcile only records what is done already, and none waits in its middle.

@@ -3,6 +3,7 @@
 //!
 //! | module | does |
 //! |---|---|
+//! | `root_key` | the root key in use, and the client that uses it |
 //! | `pinned_client` | the root key and the policies, as one session sees them |
 //! | `upstream` | ONE request to Unkey |
 //! | `probe` | looks whether another root key leads to the same workspace |

@@ -148,7 +148,7 @@ impl Life {
             let before = self.pending;
             let mut waits = false;
             for object in self.look().await {
-                let Some(action) = self.pass(object, cut).await else {
+                let Some(action) = self.reconcile(object, cut).await else {
                     self.look().await;
                     return self.run();
                 };
@@ -162,13 +162,13 @@ impl Life {
     }
 
     /// One reconcile. `None`: it was dropped.
-    async fn pass(&mut self, object: RawIdentity, cut: Option<Cut>) -> Option<Action> {
+    async fn reconcile(&mut self, object: RawIdentity, cut: Option<Cut>) -> Option<Action> {
         let woken = Arc::new(Woken(Notify::new()));
         let waker = Waker::from(Arc::clone(&woken));
-        let mut pass = pin!(controller::reconcile_once(Arc::new(object), Arc::clone(&self.context)));
+        let mut reconcile = pin!(controller::reconcile_once(Arc::new(object), Arc::clone(&self.context)));
         loop {
             let before = self.world.workspace.counts().total;
-            if let Poll::Ready(action) = pass.as_mut().poll(&mut std::task::Context::from_waker(&waker)) {
+            if let Poll::Ready(action) = reconcile.as_mut().poll(&mut std::task::Context::from_waker(&waker)) {
                 return Some(action);
             }
             self.pending += 1;

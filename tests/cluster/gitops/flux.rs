@@ -71,7 +71,7 @@ async fn every_status_reads_as_what_it_says() {
     let api: Api<DynamicObject> = Api::namespaced_with(world.client.clone(), &world.namespace, &kind);
     let synced = json!(status(&Verdict::Synced, None));
     eventually("the policy to be heeded", async || (verdict(&api, &synced).await == "current").then_some(())).await;
-    // As the API server fills it in before the first visit: no conditions at all.
+    // As the API server fills it in before the first reconcile: no conditions at all.
     assert_eq!(verdict(&api, &json!({"observedGeneration": -1, "conditions": null})).await, "in progress");
     for current in [true, false] {
         if !current {

@@ -256,7 +256,7 @@ fn r13_a_failure_holds_work_back_until_the_spec_the_annotation_or_the_key_change
     }
 }
 
-/// It was last visited under another key than the one in use.
+/// It was last reconciled under another key than the one in use.
 fn stalled(stall: Stall) -> Scene {
     let before = Some(Some("another".to_owned()));
     Scene::recorded(Verdict::Stalled(stall)).met().with(|scene| scene.object_state.credential = before)

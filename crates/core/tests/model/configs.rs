@@ -28,7 +28,7 @@ pub struct May {
 /// How it begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Start {
-    /// The objects are there and nobody has visited them.
+    /// The objects are there and nobody has reconciled them.
     New,
     /// They are at rest.
     Settled,

@@ -93,7 +93,7 @@ impl World {
             if state.print() != before {
                 continue;
             }
-            // A deletion that is blocked waits for a change, and each visit may look; here every round is a visit.
+            // A deletion that is blocked waits for a change, and each reconcile may look; here every round is a reconcile.
             // So may one over what is contested, once an hour (R16).
             let contested =
                 |thing: &Thing| thing.record().is_some_and(|record| record.shown.reason == Some(Reason::NotConverging));
@@ -134,7 +134,7 @@ impl World {
 fn ask(config: &Config, state: &mut State) {
     for slot in 0..2 {
         if state.kube.slots[slot].as_ref().is_some_and(|thing| !thing.is_deleting()) {
-            state.act(config, slot, Act::Poke);
+            state.act(config, slot, Act::RequestReconcile);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! One process of the operator: its cache, its memory and the reconcile that it is in, as `controller::{table, reconcile, cleanup}` keep
+//! One process of the operator: its cache, its memory and the reconcile that it is in, as `controller::identity::{index, reconcile, orphan_cleanup}` keep
 //! them. All objects of the model share an externalId, so a process is in one reconcile at a time (R8).
 
 use std::sync::{Arc, LazyLock};
@@ -276,7 +276,7 @@ impl Operator {
         }
     }
 
-    /// Takes in what a reply shows: of an object that the table knows.
+    /// Takes in what a reply shows: of an object that the index knows.
     pub fn shown(&mut self, slot: usize, thing: &Arc<Thing>) {
         let taken = self.claims_are_shown(thing, Source::Reply);
         if matches!(taken, Taken::Same | Taken::Changed) && self.stores(slot, thing) {

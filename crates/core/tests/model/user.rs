@@ -32,7 +32,7 @@ pub enum Act {
     /// Created with the finalizer, claim and status of another cluster's object, as a restore does.
     Restore(Wish),
     Edit(Wish),
-    Poke,
+    RequestReconcile,
     Delete,
     /// Takes finalizer and claim off, as `kubectl replace` of the user's manifest does.
     Strip,
@@ -55,7 +55,7 @@ impl State {
         } else {
             acts.extend(config.wishes.iter().filter(|wish| **wish != thing.wish).map(|wish| Act::Edit(*wish)));
             acts.extend(config.may.delete.then_some(Act::Delete));
-            acts.extend(config.may.reconcile_request.then_some(Act::Poke));
+            acts.extend(config.may.reconcile_request.then_some(Act::RequestReconcile));
         }
         acts.extend((config.guarded && !self.going).then_some(Act::RemoveType));
         acts.extend((config.may.strip && thing.finalizer).then_some(Act::Strip));
@@ -87,7 +87,7 @@ impl State {
                 thing.wish = wish;
                 thing.generation += 1;
             }
-            Act::Poke => {
+            Act::RequestReconcile => {
                 self.kube.reconcile_requests += 1;
                 thing.reconcile_request = Some(self.kube.reconcile_requests);
             }
@@ -269,7 +269,7 @@ impl State {
         }
     }
 
-    /// A process whose first sight was behind is shown what is, and visits it, before a window has passed since its start: what it
+    /// A process whose first sight was behind is shown what is, and reconciles it, before a window has passed since its start: what it
     /// sees later it takes for news (docs/rules.md, not promised).
     fn catch_up(&mut self, config: &Config, at: usize) {
         if !self.ops[at].stale || self.now - self.ops[at].since != WINDOW - 1 {

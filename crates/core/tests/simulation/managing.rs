@@ -147,7 +147,7 @@ fn what_was_released_and_comes_back_is_looked_at() {
     assert_eq!(edited(&mut sim, B), ["Read", "Status WouldLose"], "what was ours is what is stored");
     assert_eq!(edited(&mut sim, A), ["Read", "Status Synced"]);
     assert_eq!(edited(&mut sim, B), ["Refresh", "Update", "Status Synced"]);
-    // Removed and back between two visits: nobody released it.
+    // Removed and back between two reconciles: nobody released it.
     sim.apply(wish(NOTHING));
     assert_eq!(edited(&mut sim, A), ["Refresh", "Update", "Status Synced"]);
 }

@@ -43,7 +43,7 @@ impl ObjectMemory {
         }
     }
 
-    /// Holds nothing but visits, and those nothing of their own.
+    /// Holds nothing but reconciles, and those nothing of their own.
     fn is_plain(&self) -> bool {
         let Self { object_state, reconcile_requests, newest, kube_failures, crd_unread, released, stripped, finding } =
             self;

@@ -62,7 +62,7 @@ impl Index {
     }
 
     /// The lock on `external_id` if nobody has it, for a look of moments; who does not get it is not woken for it.
-    pub fn idle_turn(&self, external_id: &ExternalId) -> Option<KeyLock<'_>> {
+    pub fn idle_lock(&self, external_id: &ExternalId) -> Option<KeyLock<'_>> {
         let mut entries = self.entries.lock();
         let indexed = entries.get_mut(external_id)?;
         if !indexed.claims.try_lock() {

@@ -113,8 +113,8 @@ fn one_acts_for_each_external_id() {
     assert_eq!(index.owners(|_| true).len(), 1);
     assert!(index.owners(|owner| owner.recorded.is_none()).is_empty());
     names(&mut woken);
-    let key_lock = index.idle_turn(&external_id).unwrap();
-    assert!(index.idle_turn(&external_id).is_none(), "taken");
+    let key_lock = index.idle_lock(&external_id).unwrap();
+    assert!(index.idle_lock(&external_id).is_none(), "taken");
     drop(key_lock);
     assert!(names(&mut woken).is_empty(), "nobody is woken for a look");
 }
@@ -293,7 +293,7 @@ fn a_turn_to_tell_is_told_from_others() {
     let external_id = ExternalId::new("a");
     let key_lock = index.lock_to_tell(&external_id).unwrap();
     assert!(index.is_telling(&external_id));
-    assert!(index.lock_to_tell(&external_id).is_none() && index.idle_turn(&external_id).is_none());
+    assert!(index.lock_to_tell(&external_id).is_none() && index.idle_lock(&external_id).is_none());
     assert!(index.try_lock(&external_id, &IdentityRef::new("a").within("n")).is_none());
     drop(key_lock);
     assert_eq!(names(&mut woken), ["a"]);

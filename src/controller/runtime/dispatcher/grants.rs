@@ -1,5 +1,6 @@
 //! Permits that become free, and who is told of them: as soon as one is given back, and when time brings one.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -13,8 +14,8 @@ use crate::telemetry::Metrics;
 /// The timer goes off at least so often; nothing depends on it.
 const LONGEST: Duration = Duration::from_secs(60);
 
-/// Has the object of a namespace and name reconciled.
-pub type Wake = Box<dyn Fn(&str, &str) + Send + Sync>;
+/// Has the object of a namespace and name reconciled, of whatever kind it is.
+pub type Wake = Arc<dyn Fn(&str, &str) + Send + Sync>;
 
 /// Who waits, and what there is.
 pub struct Grants {
@@ -23,12 +24,10 @@ pub struct Grants {
     /// When the timer goes off, in ms, and that it has to be set anew.
     alarm: AtomicU64,
     alarm_changes: Notify,
-    wake: Wake,
     metrics: Metrics,
 }
 
 /// How to tell a waiting one, and since when it waits.
-#[derive(Debug)]
 pub struct Waiter {
     pub since: Duration,
     pub priority: Priority,
@@ -36,23 +35,21 @@ pub struct Waiter {
 }
 
 /// Whom to tell.
-#[derive(Debug)]
 pub enum Tell {
     /// An object, by namespace and name: it is woken.
-    Object(Box<str>, Box<str>),
+    Object(Wake, Box<str>, Box<str>),
     /// True: its turn has come; false: it is not to wait here.
     Task(oneshot::Sender<bool>),
 }
 
 impl Grants {
-    /// `wake` is told of objects whose turn has come.
-    pub fn new(scheduler: Scheduler<Waiter>, wake: Wake, metrics: Metrics) -> Self {
+    /// Nobody waits yet.
+    pub fn new(scheduler: Scheduler<Waiter>, metrics: Metrics) -> Self {
         Self {
             scheduler: Mutex::new(scheduler),
             clock: Clock::start(),
             alarm: AtomicU64::new(u64::MAX),
             alarm_changes: Notify::new(),
-            wake,
             metrics,
         }
     }
@@ -91,7 +88,7 @@ impl Grants {
         for Waiter { since, priority, tell } in granted {
             self.metrics.waited(priority.lane(), now.saturating_sub(since));
             match tell {
-                Tell::Object(namespace, name) => (self.wake)(&namespace, &name),
+                Tell::Object(wake, namespace, name) => wake(&namespace, &name),
                 // It waits no more: then what it was granted is given back by its guard.
                 Tell::Task(task) => drop(task.send(true)),
             }

@@ -29,7 +29,7 @@ use crate::domain::Uid;
 use crate::telemetry::Metrics;
 use crate::unkey::{Bounds, Budget, LimiterSnapshot};
 
-/// Hands out permits. One for the process.
+/// Hands out permits. One for each root key, whatever kinds of objects work with it.
 #[derive(Debug)]
 pub struct Dispatcher {
     grants: Arc<Grants>,
@@ -38,10 +38,10 @@ pub struct Dispatcher {
 }
 
 impl Dispatcher {
-    /// `wake` is told of objects whose turn has come.
-    pub fn new(bounds: Bounds, workers: u16, wake: Wake, metrics: Metrics) -> Arc<Self> {
+    /// So many workers, and calls within these bounds.
+    pub fn new(bounds: Bounds, workers: u16, metrics: Metrics) -> Arc<Self> {
         let scheduler = Scheduler::new(Budget::new(bounds), usize::from(workers));
-        let grants = Arc::new(Grants::new(scheduler, wake, metrics));
+        let grants = Arc::new(Grants::new(scheduler, metrics));
         Arc::new(Self { grants, tasks: AtomicU64::new(0), draining: AtomicBool::new(false) })
     }
 
@@ -63,15 +63,16 @@ impl Dispatcher {
         priority.map_or_else(|| Permit::empty(&self.grants), |priority| Permit::of(&self.grants, priority))
     }
 
-    /// A permit for the reconcile of the object of that namespace and name, or `None`: then the object is woken when there is one.
-    pub fn enter(self: &Arc<Self>, (namespace, name): (&str, &str), uid: &Uid, priority: Priority) -> Option<Permit> {
+    /// A permit for the reconcile of the object of that namespace and name, or `None`: then `wake` is told of the object when there is one.
+    pub fn enter(&self, wake: &Wake, (namespace, name): (&str, &str), uid: &Uid, priority: Priority) -> Option<Permit> {
         let now = self.grants.clock.elapsed();
         {
             let mut scheduler = self.grants.scheduler.lock();
             if scheduler.try_take(now, priority) {
                 return Some(Permit::of(&self.grants, priority));
             }
-            let waiter = Waiter { since: now, priority, tell: Tell::Object(namespace.into(), name.into()) };
+            let waiter =
+                Waiter { since: now, priority, tell: Tell::Object(Arc::clone(wake), namespace.into(), name.into()) };
             scheduler.wait(namespace, Key::Object(uid.clone()), priority, waiter);
         }
         self.grants.grant();

@@ -91,7 +91,7 @@ async fn again_and_again(
     }
 }
 
-/// What is first seen with an id settles a window later (R4), and the first visits take a while themselves.
+/// What is first seen with an id settles a window later (R4), and the first reconciles take a while themselves.
 fn settled(window: Duration) -> Duration {
     window + window / 10
 }
@@ -144,7 +144,7 @@ impl Context {
                 recorded,
                 missing,
                 "Unkey shows far fewer identities than are recorded: the root key may belong to another workspace. No identity \
-                 is created again. To recreate one that is really gone, request a reconcile of its Identity by annotation"
+                 is created again. To recreate one that is really gone, set the annotation unkey.com/reconcile-requested-at on its Identity to a new value"
             );
         }
         !withheld

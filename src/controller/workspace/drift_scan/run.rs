@@ -204,7 +204,7 @@ impl<'a> Scan<'a> {
         absent.retain(|(owner, begun)| {
             !index.owner(&owner.external_id).is_some_and(|now| now.leaving)
                 && index
-                    .idle_turn(&owner.external_id)
+                    .idle_lock(&owner.external_id)
                     .is_some_and(|key_lock| *begun >= key_lock.known().settles_at(window))
         });
         let missing = Sight { begun: self.context.runtime.clock.now(), saw: Saw::Missing };
@@ -258,7 +258,7 @@ impl<'a> Scan<'a> {
 
     /// Looks at an object that nobody is working on.
     fn with<T>(&self, owner: &ClaimHolder, judge: impl FnOnce(&Subject<'_>) -> T) -> Option<T> {
-        let key_lock = self.context.index.idle_turn(&owner.external_id)?;
+        let key_lock = self.context.index.idle_lock(&owner.external_id)?;
         let (object, memory) = self.read(owner)?;
         let role = self.context.index.role(&owner.external_id, &owner.uid);
         let (memory, known, policy) = (memory.lock(), key_lock.known(), &self.asker.pinned().policy);
@@ -282,7 +282,7 @@ impl<'a> Scan<'a> {
 
     /// Judges once more, since waiting for the slot may have taken long, and notes what is found.
     fn hand_on(&self, owner: &ClaimHolder, sight: &Sight, permit: OwnedSemaphorePermit) -> Option<Finding> {
-        let key_lock = self.context.index.idle_turn(&owner.external_id)?;
+        let key_lock = self.context.index.idle_lock(&owner.external_id)?;
         let (object, memory) = self.read(owner)?;
         let role = self.context.index.role(&owner.external_id, &owner.uid);
         let (mut memory, mut known, policy) = (memory.lock(), key_lock.known(), &self.asker.pinned().policy);

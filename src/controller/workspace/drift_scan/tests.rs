@@ -57,11 +57,11 @@ async fn a_standby_does_not_scan() {
     let metrics = Metrics::default();
     let context = context(metrics.clone());
     let (store, _writer) = reflector::store();
-    let schedule = Schedule { every: Duration::from_mins(10), window: Duration::from_secs(30), workers: 1 };
+    let schedule = Schedule { every: Duration::from_secs(600), window: Duration::from_secs(30), workers: 1 };
     let ((fill, filled), (lead, leading)) = (watch::channel(false), watch::channel(false));
     let running = tokio::spawn(run(Arc::clone(&context), store, schedule, filled, leading));
     // The clock is virtual: it moves on when nothing else is left to do.
-    let hours = async || tokio::time::sleep(Duration::from_hours(5)).await;
+    let hours = async || tokio::time::sleep(Duration::from_secs(18_000)).await;
     hours().await;
     lead.send(true).unwrap();
     hours().await;
@@ -91,10 +91,10 @@ async fn where_there_is_nothing_all_was_looked_at() {
     metrics.scan_completed(1, Duration::from_secs(9));
     metrics.scan_saw(10, 4, true);
     let (store, _writer) = reflector::store();
-    let schedule = Schedule { every: Duration::from_mins(10), window: Duration::from_secs(30), workers: 1 };
+    let schedule = Schedule { every: Duration::from_secs(600), window: Duration::from_secs(30), workers: 1 };
     let ((_fill, filled), (_lead, leading)) = (watch::channel(true), watch::channel(true));
     let running = tokio::spawn(run(Arc::clone(&context), store, schedule, filled, leading));
-    tokio::time::sleep(Duration::from_mins(1)).await;
+    tokio::time::sleep(Duration::from_secs(60)).await;
     assert_eq!(scans(&context, &metrics), 1);
     assert!(shown("scan_last_complete_timestamp_seconds") > 1.0);
     assert!(shown("scan_last_complete_duration_seconds") < 9.0);
@@ -105,8 +105,8 @@ async fn where_there_is_nothing_all_was_looked_at() {
 
 #[test]
 fn the_interval_is_jittered_by_a_tenth() {
-    let every = Duration::from_mins(10);
-    assert_eq!(jittered(every, 0), Duration::from_mins(9));
-    assert_eq!(jittered(every, u16::MAX), Duration::from_mins(11));
+    let every = Duration::from_secs(600);
+    assert_eq!(jittered(every, 0), Duration::from_secs(540));
+    assert_eq!(jittered(every, u16::MAX), Duration::from_secs(660));
     assert!((540..=660).contains(&jittered(every, 12_345).as_secs()));
 }

@@ -1,4 +1,4 @@
-//! What the Pods of a nodelet share: the API, a folder, the table of processes. May not decide when a process starts or ends.
+//! What the Pods of a nodelet share: the API, a folder, the index of processes. May not decide when a process starts or ends.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
