@@ -31,7 +31,7 @@ const ELSEWHERE: [&str; 9] = [
     "kustomize/base/kustomization.yaml",
     "kustomize/overlays/production/kustomization.yaml",
     "kustomize/overlays/staging/kustomization.yaml",
-    "release/pod.yaml",
+    "unmanage/pod.yaml",
 ];
 
 /// The Identities of a file. Their namespace is the reader's to choose, so it is left out.
