@@ -3,7 +3,7 @@
 .DEFAULT_GOAL := help
 CARGO ?= cargo
 # The tests on real parts wait more than they work: more at a time than there are cores of a small machine.
-RUST_TEST_THREADS ?= 4
+RUST_TEST_THREADS ?= 6
 
 .PHONY: help
 help: ## Print this
