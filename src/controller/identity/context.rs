@@ -209,16 +209,14 @@ impl Context {
                 KeyChange::StillMissing(why) => self.index.missing_key_changes(&why),
                 KeyChange::Another(key) => {
                     let mark = key.policy.credential.clone();
-                    match (&mark, &key.unkey) {
-                        (Some(mark), _) => tracing::info!(credential = %mark, "using another root key"),
-                        (None, Err(why)) => {
-                            tracing::warn!(error = %why, "no usable root key any more; put a valid one in place");
-                        }
-                        (None, Ok(_)) => {}
+                    if let Err(why) = &key.unkey {
+                        tracing::warn!(error = %why, "no usable root key any more; put a valid one in place");
+                    } else if let Some(mark) = &mark {
+                        tracing::info!(credential = %mark, "using another root key");
                     }
                     // Forgotten before the new key is used, so that nothing read with the old one counts under it.
                     self.index.credential_changes(mark, self.runtime.clock.now());
-                    self.workspace.use_key(key);
+                    self.workspace.pin(key);
                     self.runtime.dispatcher.key_changed();
                     self.index.credential_changed();
                 }

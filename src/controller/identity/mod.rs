@@ -12,7 +12,7 @@
 //! | `overdue` | says in a status that its work waits |
 //! | `left_behind` | tells of identities that stay in Unkey by somebody's hand |
 //! | `orphan_cleanup` / `pending_cleanups` | clears up after objects that went in the middle of a create |
-//! | `unmanage` | lets go of all Identities without Unkey, for who leaves |
+//! | `unmanage` | takes the finalizers off all Identities without asking Unkey, before the operator is removed |
 //! | `patch` / `status` / `events` | what is written to Kubernetes |
 
 pub mod context;

@@ -255,11 +255,7 @@ impl<'a> Reconcile<'a> {
 
     /// A read shows no such object and the watch still does. Nearly always the watch is about to follow. Returns when to look again.
     fn contradicted(&self) -> Duration {
-        let failures = {
-            let mut memory = self.memory.lock();
-            memory.kube_failures += 1;
-            memory.kube_failures
-        };
+        let failures = self.memory.lock().count_failure();
         let wait = api_server::wait_after(failures);
         let retry_ms = millis(wait);
         if failures > 1 {

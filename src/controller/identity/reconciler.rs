@@ -101,12 +101,7 @@ impl Reconciler for Context {
     }
 
     fn failed(&self, object: &RawIdentity) -> Duration {
-        let memory = self.index.memory(object.uid());
-        let failures = {
-            let mut memory = memory.lock();
-            memory.kube_failures += 1;
-            memory.kube_failures
-        };
+        let failures = self.index.memory(object.uid()).lock().count_failure();
         let retry = api_server::wait_after(failures);
         self.index.plans(object.external_id(), object.uid(), self.index.at(retry));
         retry

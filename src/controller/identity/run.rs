@@ -41,6 +41,7 @@ pub async fn run(
     tokio::select! {
         result = queue.stand_by() => result?,
         () = stop.clone() => return Ok(()),
+        () = panicked(&mut beside) => return Err(RunError::Panicked),
     }
     // Time begins with the lead, and so does whatever waits for its time.
     context.runtime.clock.begin();

@@ -1,5 +1,5 @@
-//! `unkey-operator unmanage`: takes our finalizer and claim off Identities, for who leaves the product. It knows no Unkey, and so cannot
-//! touch it. It may not run beside an operator, which would put both back: the first object shows whether one is there.
+//! `unkey-operator unmanage`: removes our finalizer and claim from Identities before the operator is uninstalled. It has no client of Unkey,
+//! and so cannot touch it. A running operator would put both back: the first object shows whether one is there.
 
 use std::collections::{BTreeSet, HashSet};
 use std::time::Duration;

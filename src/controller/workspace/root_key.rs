@@ -24,7 +24,7 @@ pub enum KeyChange {
     None,
     /// There was none and is none, and now for this reason.
     StillMissing(String),
-    /// It is another one, or gone, or back. It comes into use with [`Workspace::use_key`].
+    /// It is another one, or gone, or back. It comes into use with [`Workspace::pin`].
     Another(PinnedClient),
 }
 
@@ -62,7 +62,7 @@ impl Workspace {
     pub fn stagger(&self, stagger: u64) {
         let pinned = self.pinned();
         let policy = Policy { stagger, ..Policy::clone(&pinned.policy) };
-        self.set(PinnedClient { policy: Arc::new(policy), unkey: pinned.unkey.clone() });
+        self.pin(PinnedClient { policy: Arc::new(policy), unkey: pinned.unkey.clone() });
     }
 
     /// Looks at the root key that is there now.
@@ -72,22 +72,17 @@ impl Workspace {
         if before.policy.credential != after.policy.credential {
             return KeyChange::Another(after);
         }
-        match (&before.unkey, &after.unkey) {
-            (before, Err(why)) if before.as_ref().err() != Some(why) => {
-                let why = why.clone();
-                self.set(after);
+        match after.unkey.as_ref().err().cloned() {
+            Some(why) if before.unkey.as_ref().err() != Some(&why) => {
+                self.pin(after);
                 KeyChange::StillMissing(why)
             }
             _ => KeyChange::None,
         }
     }
 
-    /// This root key comes into use.
-    pub fn use_key(&self, key: PinnedClient) {
-        self.set(key);
-    }
-
-    fn set(&self, pinned: PinnedClient) {
+    /// What sessions that begin from now on keep to.
+    pub fn pin(&self, pinned: PinnedClient) {
         *self.pinned.write() = Arc::new(pinned);
     }
 }

@@ -43,6 +43,12 @@ impl ObjectMemory {
         }
     }
 
+    /// One more failure of a Kubernetes request. Returns how many that are in a row.
+    pub fn count_failure(&mut self) -> u32 {
+        self.kube_failures += 1;
+        self.kube_failures
+    }
+
     /// Holds nothing but reconciles, and those nothing of their own.
     fn is_plain(&self) -> bool {
         let Self { object_state, reconcile_requests, newest, kube_failures, crd_unread, released, stripped, finding } =
