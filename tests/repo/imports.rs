@@ -227,7 +227,7 @@ fn named(item: &Item) -> (Option<String>, &[Attribute]) {
 }
 
 /// `#[cfg(test)]`
-fn is_for_tests(attribute: &Attribute) -> bool {
+pub fn is_for_tests(attribute: &Attribute) -> bool {
     attribute.path().is_ident("cfg") && attribute.parse_args::<syn::Path>().is_ok_and(|path| path.is_ident("test"))
 }
 

@@ -6,6 +6,7 @@ use proc_macro2::{TokenStream, TokenTree};
 use syn::visit::{self, Visit};
 use syn::{Attribute, Fields, ImplItemFn, Item, ItemConst, ItemFn, Lit, LitStr, Macro};
 
+use super::super::imports::is_for_tests;
 use super::super::tree::{ROOT, files};
 
 /// Where a text is read.
@@ -54,12 +55,6 @@ fn reads_like_words(text: &str) -> bool {
     let is_word = |part: &&str| part.chars().any(char::is_alphabetic);
     let words: Vec<&str> = text.split(' ').collect();
     words.windows(2).any(|pair| pair.iter().all(is_word))
-}
-
-fn is_test(attributes: &[Attribute]) -> bool {
-    attributes.iter().any(|it| {
-        it.path().is_ident("cfg") && it.meta.require_list().is_ok_and(|list| list.tokens.to_string().contains("test"))
-    })
 }
 
 impl Reader<'_> {
@@ -159,7 +154,7 @@ impl<'ast> Visit<'ast> for Reader<'_> {
             Item::Impl(it) => &it.attrs,
             _ => return visit::visit_item(self, item),
         };
-        if !is_test(attributes) {
+        if !attributes.iter().any(is_for_tests) {
             visit::visit_item(self, item);
         }
     }
