@@ -81,11 +81,15 @@ lint: ## Check format, lints, docs, licences of dependencies
 	@RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps --document-private-items -q
 	@.ci/deny
 
+.PHONY: docs
+docs: ## Build the documentation as a book, target/book/docs/index.html, and check its links
+	@.ci/docs
+
 .PHONY: generate
-generate: ## Write the generated files anew: the definition of Identity, the chart's copy, the list of all messages, the chart README's table and its golden renders
+generate: ## Write the generated files anew: the definition of Identity, the chart's copy, docs/reference, the chart README's table and its golden renders
 	@$(CARGO) run -q -- crd > crds/identities.unkey.com.yaml.new && mv crds/identities.unkey.com.yaml.new crds/identities.unkey.com.yaml
 	@cp crds/identities.unkey.com.yaml charts/unkey-operator/files/
-	@UPDATE_MESSAGES=1 $(CARGO) test -q --test repo messages
+	@UPDATE_GOLDEN=1 $(CARGO) test -q --test repo as_generated
 	@UPDATE_GOLDEN=1 $(CARGO) test -q --test chart golden
 
 .PHONY: compat

@@ -9,7 +9,7 @@ mod unmanage;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 /// Keeps Unkey identities in sync with the Identity resources of a Kubernetes cluster.
 #[derive(Debug, Parser)]
@@ -28,6 +28,11 @@ enum Command {
     Crd,
     /// Print the version.
     Version,
+}
+
+/// The command line as the parser knows it, for its reference page.
+pub fn command() -> clap::Command {
+    Cli::command()
 }
 
 /// Runs the command line of this process.
@@ -64,13 +69,11 @@ fn sentence(error: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]
     fn the_command_line_is_well_formed() {
-        Cli::command().debug_assert();
+        command().debug_assert();
     }
 
     #[test]

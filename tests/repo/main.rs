@@ -5,9 +5,11 @@
 
 mod circles;
 mod cli;
+mod golden;
 mod imports;
 mod messages;
 mod modules;
+mod reference;
 mod release;
 mod scenarios;
 mod tree;

@@ -1,24 +1,22 @@
-//! Everything that a user can read, in one file: `docs/reference/messages.md`, written anew by `UPDATE_MESSAGES=1`, as in `make generate`.
+//! Everything that a user can read, in one file: `docs/reference/messages.md`, written anew by `make generate`.
 //! Its diff shows each change of wording as a whole.
 //!
 //! It is complete by construction. A variant of a verdict or an event does not compile without an example (`examples`); errors, log lines
 //! and all other texts are read from the sources (`source`); the help of each command comes from the program.
 
-mod examples;
+pub mod examples;
 mod source;
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
 use unkey_operator::api::{Reason, crd};
 
 use self::source::{Kind, Text};
-use super::tree::ROOT;
+use super::golden::{self, wrapped};
 
 const FILE: &str = "docs/reference/messages.md";
-const WIDTH: usize = 116;
 
 const HEAD: &str = "# Messages
 
@@ -36,30 +34,6 @@ in [the chart's README](../../charts/unkey-operator/README.md), and the alerts i
 struct Entry {
     label: String,
     text: String,
-}
-
-/// A text in lines of at most [`WIDTH`] characters, all indented as its own lines are.
-fn wrapped(text: &str, indent: &str) -> String {
-    let mut lines = String::new();
-    for line in text.trim_end().split('\n') {
-        let words = line.trim_start_matches(' ');
-        let indent = format!("{indent}{}", &line[..line.len() - words.len()]);
-        let mut now = indent.clone();
-        for word in words.split(' ') {
-            if now.chars().count() + 1 + word.chars().count() > WIDTH && now.trim_start() != "" {
-                lines.push_str(now.trim_end());
-                lines.push('\n');
-                now.clone_from(&indent);
-            }
-            if now.len() > indent.len() {
-                now.push(' ');
-            }
-            now.push_str(word);
-        }
-        lines.push_str(now.trim_end());
-        lines.push('\n');
-    }
-    lines
 }
 
 /// Messages under what they belong to, as they stand.
@@ -203,30 +177,9 @@ fn page() -> String {
     page
 }
 
-#[allow(clippy::disallowed_methods)] // a test's own variable
-fn update() -> bool {
-    std::env::var("UPDATE_MESSAGES").is_ok_and(|value| value == "1")
-}
-
 #[test]
-fn messages_are_as_listed() {
-    let (path, text) = (Path::new(ROOT).join(FILE), page());
-    if update() {
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(&path, &text).unwrap();
-    }
-    let there = std::fs::read_to_string(&path).unwrap_or_default();
-    let differs = there.lines().zip(text.lines()).position(|(there, now)| there != now);
-    let at = differs.unwrap_or_else(|| there.lines().count().min(text.lines().count()));
-    let line = |text: &str| text.lines().nth(at).unwrap_or("(the end)").to_owned();
-    assert!(
-        there == text,
-        "{FILE} differs in line {}: it has\n    {}\nand now it is\n    {}\nIf that is meant, run: make generate\n(or only: \
-         UPDATE_MESSAGES=1 cargo test --test repo messages)",
-        at + 1,
-        line(&there),
-        line(&text)
-    );
+fn messages_are_as_generated() {
+    golden::matches(FILE, &page());
 }
 
 /// A message is one paragraph: no line breaks, no doubled space or full stop, no words without an end.

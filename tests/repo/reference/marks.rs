@@ -1,0 +1,50 @@
+//! `docs/reference/annotations.md`: what the operator reads and writes in the metadata of an `Identity`.
+
+use std::collections::BTreeSet;
+
+use unkey_operator::api::{CLAIM_ANNOTATION, FINALIZER, RECONCILE_ANNOTATION};
+
+use super::{doc_comments, head, paragraph};
+
+/// Kind, name, who writes it, what it is.
+const MARKS: [(&str, &str, &str, &str); 3] = [
+    (
+        "annotation",
+        RECONCILE_ANNOTATION,
+        "You write it. The operator reads it.",
+        "Asks for a check against Unkey now. Set it to any value that it did not have before, such as the time. When the operator has looked, \
+         it repeats the value in `status.lastHandledReconcileAt`. The annotation also ends the hour between two tries under `NotConverging`.",
+    ),
+    (
+        "annotation",
+        CLAIM_ANNOTATION,
+        "The operator writes it. Do not change it.",
+        "The claim: `<uid>:<hash of the content>:<id given up>`. It stands on the resource before the first request to Unkey, so that a restarted \
+         operator knows that a create may have been sent. A claim of another uid, as in a copy or a restore, does not count. If somebody removes it, the \
+         operator puts it back.",
+    ),
+    (
+        "finalizer",
+        FINALIZER,
+        "The operator writes it. Do not remove it.",
+        "Keeps a deleted resource in the cluster until its identity is deleted in Unkey or is known to stay. If you remove it by hand, the identity stays in Unkey \
+         and nobody looks after it. To let a resource go and keep its identity, set `spec.deletionPolicy: Orphan`, or use `unkey-operator unmanage`.",
+    ),
+];
+
+pub fn page() -> String {
+    let known: BTreeSet<String> = MARKS.iter().map(|mark| mark.1.to_owned()).collect();
+    let all: BTreeSet<String> = doc_comments::constants("crates/api/src/lib.rs", "unkey.com/").into_iter().collect();
+    assert_eq!(known, all, "left: described here; right: constants of crates/api/src/lib.rs");
+    let mut page = head(
+        "Annotations and the finalizer",
+        "What the operator reads and writes in the `metadata` of an `Identity`. It never touches the annotations, labels and finalizers of others.",
+    );
+    for (kind, name, who, what) in MARKS {
+        page.push_str(&format!("\n## `{name}`\n"));
+        paragraph(&mut page, &format!("A{} {kind}. {who}", if kind == "annotation" { "n" } else { "" }));
+        paragraph(&mut page, what);
+    }
+    page.push_str("\n```console\n$ kubectl annotate identity acme unkey.com/reconcile-requested-at=\"$(date +%s)\" --overwrite\n```\n");
+    page
+}

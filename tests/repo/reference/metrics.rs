@@ -1,0 +1,152 @@
+//! `docs/reference/metrics.md`: every metric, its type, unit and labels, and the alerts that read it.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::Value;
+use unkey_operator::domain::KubeWrite;
+use unkey_operator::telemetry::{Gauges, Metrics, WatchState};
+use unkey_operator::unkey::{LimiterSnapshot, Operation, RateLimit};
+
+use super::super::tree::ROOT;
+use super::{entry, head, paragraph};
+
+const ALERTS: &str = "charts/unkey-operator/files/alerts.yaml";
+
+/// One family as the text format tells it.
+#[derive(Default)]
+struct Family {
+    help: String,
+    kind: String,
+    unit: String,
+    /// Values of each label.
+    labels: BTreeMap<String, BTreeSet<String>>,
+}
+
+/// A process of which everything can be told, so that every label shows.
+fn rendered() -> String {
+    let limit = RateLimit { limit: 1000, remaining: 900, reset: Duration::from_secs(30) };
+    let calls = LimiterSnapshot {
+        tokens: Some(100.0),
+        concurrency: 16,
+        in_flight: 0,
+        limit: Some(limit),
+        paused: false,
+        failing: false,
+        key: None,
+        operations: vec![Operation::Create],
+    };
+    let gauges = Gauges {
+        reasons: HashMap::new(),
+        oldest_unsynced: Duration::ZERO,
+        calls,
+        waiting: [("call", 0), ("writes", 0), ("scan", 0)],
+        unwitnessed: false,
+        leads: true,
+        watches: WatchState::ALL.iter().map(|state| (*state, 0)).collect(),
+        refused: KubeWrite::ALL.map(|write| (write, 0)),
+        untold: 0,
+        dropped: 0,
+    };
+    Metrics::default().render(&gauges).unwrap()
+}
+
+/// Reads the text format: comments that describe a family, then its samples.
+fn families(text: &str) -> Vec<(String, Family)> {
+    let mut all: Vec<(String, Family)> = Vec::new();
+    for line in text.lines() {
+        if let Some(comment) = line.strip_prefix("# ") {
+            let Some((what, rest)) = comment.split_once(' ') else { continue };
+            let (name, value) = rest.split_once(' ').unwrap_or((rest, ""));
+            if all.last().is_none_or(|(last, _)| last != name) {
+                all.push((name.to_owned(), Family::default()));
+            }
+            let family = &mut all.last_mut().unwrap().1;
+            match what {
+                "HELP" => value.trim_end_matches('.').clone_into(&mut family.help),
+                "TYPE" => value.clone_into(&mut family.kind),
+                "UNIT" => value.clone_into(&mut family.unit),
+                other => panic!("{other}: {line}"),
+            }
+        } else if let Some((_, labels)) = line.split_once('{') {
+            let labels = labels.rsplit_once('}').unwrap().0;
+            for (name, value) in labels.split(',').filter_map(|label| label.split_once('=')) {
+                let family = &mut all.last_mut().unwrap().1;
+                family.labels.entry(name.to_owned()).or_default().insert(value.trim_matches('"').to_owned());
+            }
+        }
+    }
+    all
+}
+
+/// Alerts that read a metric, by its name without what a type appends.
+fn alerts() -> Vec<(String, String)> {
+    let file: Value = serde_yaml::from_str(&std::fs::read_to_string(Path::new(ROOT).join(ALERTS)).unwrap()).unwrap();
+    let rules = file["groups"].as_array().unwrap().iter().flat_map(|group| group["rules"].as_array().unwrap());
+    rules
+        .map(|rule| (rule["alert"].as_str().unwrap().to_owned(), rule["expr"].as_str().unwrap().to_owned()))
+        .collect()
+}
+
+/// True if the expression reads this very name.
+fn reads(expression: &str, name: &str) -> bool {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    expression
+        .match_indices(name)
+        .any(|(at, _)| !expression[..at].ends_with(is_part) && !expression[at + name.len()..].starts_with(is_part))
+}
+
+/// The names under which a family is queried.
+fn samples(name: &str, kind: &str) -> Vec<String> {
+    match kind {
+        "counter" => vec![format!("{name}_total")],
+        "info" => vec![format!("{name}_info")],
+        "histogram" => ["bucket", "sum", "count"].map(|part| format!("{name}_{part}")).into(),
+        _ => vec![name.to_owned()],
+    }
+}
+
+pub fn page() -> String {
+    let mut page = head(
+        "Metrics",
+        "Served at `/metrics` of the admin address, in the OpenMetrics text format. Every label has a closed set of values, so the number of series does not grow with the number \
+         of resources. [The chart](../../charts/unkey-operator/README.md) has a ServiceMonitor, alerts and a dashboard.",
+    );
+    let (families, alerts) = (families(&rendered()), alerts());
+    assert!(families.len() > 25, "{}", families.len());
+    for (name, family) in families {
+        let samples = samples(&name, &family.kind);
+        page.push_str(&format!("\n## `{}`\n", samples[0].trim_end_matches("_bucket")));
+        paragraph(&mut page, &format!("{}.", family.help));
+        page.push('\n');
+        let unit = if family.unit.is_empty() { String::new() } else { format!(", in {}", family.unit) };
+        entry(&mut page, &format!("Type: {}{unit}", family.kind));
+        for (label, values) in family.labels.iter().filter(|(label, _)| *label != "le") {
+            let values: Vec<String> = values.iter().map(|value| format!("`{value}`")).collect();
+            entry(&mut page, &format!("Label `{label}`: {}", values.join(", ")));
+        }
+        let names: Vec<String> = alerts
+            .iter()
+            .filter(|(_, expression)| samples.iter().any(|sample| reads(expression, sample)))
+            .map(|(alert, _)| format!("[{alert}](../operations/runbook.md#{})", alert.to_lowercase()))
+            .collect();
+        if !names.is_empty() {
+            entry(&mut page, &format!("Alerts: {}", names.join(", ")));
+        }
+    }
+    page
+}
+
+/// No alert reads a metric that there is not.
+#[test]
+fn alerts_read_metrics_that_exist() {
+    let known: Vec<String> =
+        families(&rendered()).into_iter().flat_map(|(name, family)| samples(&name, &family.kind)).collect();
+    for (alert, expression) in alerts() {
+        let words = expression.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+        for word in words.filter(|word| word.starts_with("unkey_operator_")) {
+            assert!(known.iter().any(|name| name == word), "{alert} reads {word}");
+        }
+    }
+}
