@@ -5,8 +5,8 @@ use std::path::Path;
 
 use super::tree::{ROOT, files};
 
-const TABLE: &str = "docs/scenarios.md";
-const THREATS: &str = "docs/threat-model.md";
+const TABLE: &str = "docs/contributing/scenarios.md";
+const THREATS: &str = "docs/concepts/threat-model.md";
 /// There were so many; a new one is added at the end.
 const AT_LEAST: usize = 52;
 
