@@ -1,6 +1,6 @@
 # syntax=docker/dockerfile:1
 
-# The operator's image: one program, and a user without rights. docs/release.md says how it is built for two architectures, why it is linked
+# The operator's image: one program, and a user without rights. docs/contributing/release.md says how it is built for two architectures, why it is linked
 # as it is, and how to check a signature; `cargo test --test image` runs the program in a folder that holds what the last stage holds.
 #
 # Both bases are of one Debian, so that the program meets the glibc that it was linked against. For a release pin them by digest too, behind
@@ -80,7 +80,7 @@ LABEL org.opencontainers.image.title=unkey-operator \
       org.opencontainers.image.revision=${REVISION} \
       org.opencontainers.image.source=${SOURCE}
 COPY --from=build /unkey-operator /usr/local/bin/unkey-operator
-# 2 MiB less (docs/performance.md).
+# 2 MiB less (docs/operations/performance.md).
 ENV MALLOC_ARENA_MAX=1
 WORKDIR /
 # By number: the kubelet can tell that it is not root only then.

@@ -62,7 +62,7 @@ mutants: ## Change the deciding code in some 900 small ways, one at a time: a un
 model: explore cuts ## All that is enumerated and too long for `make test`: the two below
 
 .PHONY: explore
-explore: ## Explore the deep bounds of the model: millions of states, up to half an hour (docs/model.md)
+explore: ## Explore the deep bounds of the model: millions of states, up to half an hour (docs/contributing/model.md)
 	@MODEL_BOUNDS=deep $(CARGO) test -p unkey-operator-core --test model -- --nocapture --test-threads 1
 
 .PHONY: nonsense
@@ -101,7 +101,7 @@ image: ## Build the image with Docker, for this machine, as unkey-operator:dev; 
 	@docker buildx build --load --tag $(or $(IMAGE),unkey-operator:dev) .
 
 .PHONY: release-check
-release-check: ## Check release readiness; TAG=v0.2.0: of this very commit under that tag (docs/release.md)
+release-check: ## Check release readiness; TAG=v0.2.0: of this very commit under that tag (docs/contributing/release.md)
 	@CARGO='$(CARGO)' .ci/release-check $(TAG)
 
 .PHONY: tools

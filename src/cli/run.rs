@@ -124,7 +124,7 @@ pub(super) fn main(args: RunArgs) -> ExitCode {
         return ExitCode::from(2);
     }
     // One thread: a reconcile mostly waits, and handing its parts from thread to thread took a third of the processor time
-    // (docs/performance.md). If it hangs, the liveness probe has no answer either.
+    // (docs/operations/performance.md). If it hangs, the liveness probe has no answer either.
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {

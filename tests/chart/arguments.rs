@@ -115,7 +115,7 @@ fn the_runbook_names_the_value_of_each_flag() {
         ("--rate-limit-share", "config.rateLimitShare=1"),
         ("--selector", "config.selector=shard=a"),
     ];
-    let runbook = read("docs/runbook.md").replace('\n', " ");
+    let runbook = read("docs/operations/runbook.md").replace('\n', " ");
     let mut named: Vec<(&str, &str)> = runbook
         .match_indices("`--")
         .map(|(at, _)| {

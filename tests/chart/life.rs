@@ -130,7 +130,7 @@ async fn a_release(cluster: &Cluster, helm: &Helm) {
     assert_eq!(back["metadata"]["labels"].get("stage"), None, "{name}: {back}");
     cluster.pods(2).await;
 
-    // As docs/versioning.md has it: to an earlier chart without touching the definition, and forward again with it.
+    // As docs/operations/upgrade.md has it: to an earlier chart without touching the definition, and forward again with it.
     let upgrade = ["upgrade", RELEASE, &chart, "--reuse-values", "--set"];
     for (set, is_part) in [("crds.enabled=false", false), ("crds.enabled=true", true)] {
         cluster.helm(helm, &[&upgrade[..], &[set]].concat());

@@ -357,13 +357,16 @@ fn every_alert_is_sound_shown_to_fire_and_explained() {
         .output()
         .unwrap();
     assert!(output.status.success(), "{output:?}");
-    let runbook = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/runbook.md")).unwrap();
+    let runbook = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/operations/runbook.md")).unwrap();
     let rules = rules();
     let alerts: BTreeSet<&str> = rules.iter().map(|rule| text(rule, "alert")).collect();
     for rule in &rules {
         let alert = text(rule, "alert");
         assert!(runbook.contains(&format!("\n## {alert}\n\n**Means**")), "{alert} has no section");
-        assert_eq!(text(rule, "annotations.runbook_url"), format!("docs/runbook.md#{}", alert.to_lowercase()));
+        assert_eq!(
+            text(rule, "annotations.runbook_url"),
+            format!("docs/operations/runbook.md#{}", alert.to_lowercase())
+        );
         assert!(include_str!("alerts.rs").contains(&format!("\"{alert}\"")), "{alert} is not shown to fire");
         assert!(["critical", "warning"].contains(&text(rule, "labels.severity")), "{alert}");
     }

@@ -23,7 +23,7 @@ async fn costs_no_call_and_no_write_for_what_is_at_rest() {
             let (title, name) = (fixture.title(), fixture.name.as_str());
             if fixture.is_at_rest() {
                 let now = world.get(name).await.unwrap();
-                // What a message says may change at any time (docs/versioning.md), and is then told once.
+                // What a message says may change at any time (docs/operations/upgrade.md), and is then told once.
                 let reworded = condition(&now, "Ready")["message"] != condition(restored, "Ready")["message"];
                 let told = Cost { status: usize::from(reworded), ..Cost::NOTHING };
                 assert_eq!(world.cost(name), told, "{title}: {now:#}");

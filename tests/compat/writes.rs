@@ -118,7 +118,7 @@ async fn are_of_the_form_of_the_latest_release() {
         let (now, then) = (form(&object), form(&load(&release, name)));
         assert!(
             now == then,
-            "{name}: this build writes\n{now:#}\nand release {release} wrote\n{then:#}\nIf that is meant: docs/versioning.md says what a \
+            "{name}: this build writes\n{now:#}\nand release {release} wrote\n{then:#}\nIf that is meant: docs/operations/upgrade.md says what a \
              release may change; then raise the minor version, run `make compat`, and say in the changelog what is new"
         );
     }

@@ -69,8 +69,8 @@ impl Tree {
             };
             text.lines().map(pin).collect()
         });
-        if copy.0.path().join("docs/versioning.md").exists() {
-            copy.edit("docs/versioning.md", |text| text.replace(" (unreleased)", ""));
+        if copy.0.path().join("docs/operations/upgrade.md").exists() {
+            copy.edit("docs/operations/upgrade.md", |text| text.replace(" (unreleased)", ""));
         }
         for file in files(copy.0.path()) {
             let page = file.strip_prefix(copy.0.path()).unwrap().to_str().unwrap();
@@ -176,8 +176,12 @@ fn a_tag_asks_for_more() {
         refuses(&tree, Some(&tag), &AT_A_TAG);
     }
     let tree = Tree::fit_for_a_tag(str::to_owned);
-    let pages =
-        ["README.md", "charts/unkey-operator/README.md", "charts/unkey-operator/values.yaml", "docs/release.md"];
+    let pages = [
+        "README.md",
+        "charts/unkey-operator/README.md",
+        "charts/unkey-operator/values.yaml",
+        "docs/contributing/release.md",
+    ];
     for (page, denial) in pages.iter().flat_map(|page| DENIALS.map(|denial| (page, denial))) {
         let before = tree.edit(page, |text| format!("{text}\n{denial} yet.\n"));
         let (fit, said) = tree.check(Some(&tag), OPERATOR);

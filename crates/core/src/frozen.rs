@@ -1,5 +1,5 @@
 //! What statuses of 0.1 mean that do not name their cause: by the messages that 0.1 wrote. These strings never change, whatever messages say
-//! today. To be removed with the first version that need not read a status of 0.1 (docs/versioning.md).
+//! today. To be removed with the first version that need not read a status of 0.1 (docs/operations/upgrade.md).
 
 use super::shown::Shown;
 use unkey_operator_api::{Reason, StatusCause};

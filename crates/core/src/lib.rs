@@ -3,7 +3,7 @@
 //! A reconcile over an object is a loop: [`decide()`] looks at a [`Situation`] and names ONE request, the controller performs
 //! it, [`apply_reply()`] takes the answer into [`Knowledge`] and [`ObjectState`], and `decide` is asked again. Each step is one
 //! request and so one crash point, which is what lets tests and the model checker enumerate them all (see
-//! docs/adr/0001). Rule numbers (R1…) in comments are those of docs/rules.md.
+//! docs/adr/0001). Rule numbers (R1…) in comments are those of docs/contributing/rules.md.
 
 mod apply_reply;
 pub mod backoff;

@@ -177,10 +177,10 @@ impl Teams {
     }
 }
 
-/// Somebody took the rights away before: the way out that docs/runbook.md tells, with both helms.
+/// Somebody took the rights away before: the way out that docs/operations/runbook.md tells, with both helms.
 #[tokio::test]
 async fn the_way_out_for_a_namespace_that_lost_its_rights() {
-    let runbook = crate::harness::read("docs/runbook.md");
+    let runbook = crate::harness::read("docs/operations/runbook.md");
     assert!(runbook.contains("--set rbac.clusterWide=true") && runbook.contains("--set rbac.clusterWide=false"));
     for helm in helms() {
         let teams = Teams::new(&format!("{}-way-out", helm.name)).await;

@@ -1,4 +1,5 @@
-//! Leaving as docs/gitops.md tells it: the operator at 0, then the Pod of `examples/unmanage` under the chart's own account. What is in Unkey stays.
+//! Leaving as docs/guides/uninstall.md tells it: the operator at 0, then the Pod of `examples/unmanage` under the chart's own account.
+//! What is in Unkey stays.
 
 use std::process::Stdio;
 

@@ -1,4 +1,4 @@
-//! `helm --wait` on a chart of a user's own that holds an `Identity`, with the operator at work: what docs/gitops.md says of each helm.
+//! `helm --wait` on a chart of a user's own that holds an `Identity`, with the operator at work: what docs/guides/gitops.md says of each helm.
 
 use std::fs;
 use std::process::Output;

@@ -9,7 +9,7 @@ use super::{scrape, well};
 
 /// The code of that kind in the section of an alert.
 fn code(alert: &str, is_it: impl Fn(&str) -> bool) -> String {
-    let runbook = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/runbook.md")).unwrap();
+    let runbook = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/operations/runbook.md")).unwrap();
     let section = runbook.split(&format!("\n## {alert}\n")).nth(1).unwrap().split("\n## ").next().unwrap();
     let code = section.split('`').skip(1).step_by(2).find(|code| is_it(code));
     code.unwrap_or_else(|| panic!("no such code in {section}")).to_owned()

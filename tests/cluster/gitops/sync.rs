@@ -93,8 +93,8 @@ async fn pruned_and_applied_again_at_once() {
     world.assert_in_step().await;
 }
 
-/// The rename that README.md tells, when a sync does it: with `Orphan` in force before, the new resource waits for the old one and then
-/// has its identity. Without, the old one takes the identity with it.
+/// The rename that docs/guides/rename-without-losing-keys.md tells, when a sync does it: with `Orphan` in force before, the new resource
+/// waits for the old one and then has its identity. Without, the old one takes the identity with it.
 #[tokio::test]
 async fn renamed_in_one_sync() {
     let world = World::new("rename").await;

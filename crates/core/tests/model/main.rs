@@ -1,5 +1,5 @@
 //! The shipped `decide` and `apply_reply` under a model checker: every history within stated bounds, every property in every state.
-//! See docs/model.md.
+//! See docs/contributing/model.md.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)] // a test says what it expects by failing
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)] // it tells how long it takes
 

@@ -1,5 +1,5 @@
 //! What must hold, by name: of every step as it takes effect, and of every state. Each looks at the world as it is, never at
-//! what a decision was told. Where docs/rules.md says what is not promised, the exemption stands here with its reason.
+//! what a decision was told. Where docs/contributing/rules.md says what is not promised, the exemption stands here with its reason.
 
 use std::sync::Arc;
 
@@ -145,7 +145,7 @@ impl State {
 
     /// What an object may take: an identity that was made for it, or that its policy allows to take as the last read of this reconcile
     /// truly showed it. While the answer to a create is missing, what holds just the content that was sent cannot be told
-    /// from what it made (docs/rules.md, not promised).
+    /// from what it made (docs/contributing/rules.md, not promised).
     fn may_take(&self, reconcile: &Reconcile, id: u8) -> bool {
         let Some(read) = reconcile.read.filter(|read| read.id == id) else {
             return self.maker(id) == Some(reconcile.thing.uid);
@@ -158,7 +158,7 @@ impl State {
     }
 
     /// What an object may delete without having recorded it: what was made for it. While the answer to a create is missing, what holds just
-    /// the content that was sent cannot be told from what it made (docs/rules.md, not promised). What the policy would only have
+    /// the content that was sent cannot be told from what it made (docs/contributing/rules.md, not promised). What the policy would only have
     /// adopted is not its own (R7).
     fn is_own(&self, reconcile: &Reconcile, id: u8) -> bool {
         let read = reconcile.read.filter(|read| read.id == id);
@@ -298,7 +298,7 @@ impl State {
                 || matches!(because, ReleaseProof::NeverSent | ReleaseProof::NeverClaimed | ReleaseProof::NotOurs);
             self.check(harmless, Broken::Suspended);
         }
-        // Taken off by hand before: what is then left is left by the user's hand (docs/rules.md).
+        // Taken off by hand before: what is then left is left by the user's hand (docs/contributing/rules.md).
         if before.tampered || self.is_excused(before.uid) {
             return;
         }
@@ -332,7 +332,7 @@ impl State {
         !live.touched && !emptied && !self.is_mistaken(thing, live)
     }
 
-    /// What was made for `thing` is taken for somebody else's (docs/rules.md, not promised).
+    /// What was made for `thing` is taken for somebody else's (docs/contributing/rules.md, not promised).
     fn is_mistaken(&self, thing: &Thing, live: Identity) -> bool {
         let bit = 1 << thing.uid;
         // Unkey's own repetition answered "exists", and `Never` takes nothing over.

@@ -319,7 +319,7 @@ pub const ALL: &[Config] = &[
         fates: &[Fate::Lost],
         rights: &[Right::Blind],
         budget: Budget { user: 1, rights: 1, denials: 2, ..NONE },
-        // Without answers that are lost: see docs/rules.md, what is not promised.
+        // Without answers that are lost: see docs/contributing/rules.md, what is not promised.
         deep: Budget { user: 2, rights: 1, denials: 3, ..NONE },
         ..BASE
     },
@@ -351,7 +351,7 @@ pub const ALL: &[Config] = &[
         may: ASK,
         strangers: &[Stranger::Deletes],
         fates: &[Fate::Lost],
-        // Without the permission to read alone it cannot be told from an empty workspace (docs/rules.md, not promised).
+        // Without the permission to read alone it cannot be told from an empty workspace (docs/contributing/rules.md, not promised).
         rights: &[Right::List, Right::Update, Right::Delete, Right::All],
         alone: true,
         budget: Budget { user: 1, strangers: 1, rights: 1, denials: 2, ..NONE },

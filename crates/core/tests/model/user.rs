@@ -215,7 +215,7 @@ impl State {
         }
     }
 
-    /// A permission that comes back between a read and the look for its witness is not promised to be noticed (docs/rules.md).
+    /// A permission that comes back between a read and the look for its witness is not promised to be noticed (docs/contributing/rules.md).
     pub fn may_regain(&self) -> bool {
         let waits = |op: &Arc<Operator>| {
             let ended = op.known.unwitnessed.filter(|_| op.known.lacks_witness());
@@ -270,7 +270,7 @@ impl State {
     }
 
     /// A process whose first sight was behind is shown what is, and reconciles it, before a window has passed since its start: what it
-    /// sees later it takes for news (docs/rules.md, not promised).
+    /// sees later it takes for news (docs/contributing/rules.md, not promised).
     fn catch_up(&mut self, config: &Config, at: usize) {
         if !self.ops[at].stale || self.now - self.ops[at].since != WINDOW - 1 {
             return;

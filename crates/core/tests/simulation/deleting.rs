@@ -189,7 +189,7 @@ fn what_is_only_adoptable_is_let_go_and_never_deleted() {
                 // The reconcile is cut after the create was answered "exists".
                 sim.reconcile_with(&Script { drop_after: Some(2), ..Script::default() });
                 if restarts && stored == A {
-                    // What holds just what was claimed passes for our own after a crash (docs/rules.md, not promised).
+                    // What holds just what was claimed passes for our own after a crash (docs/contributing/rules.md, not promised).
                     continue;
                 }
                 if restarts {

@@ -69,7 +69,7 @@ fn fates() -> impl Strategy<Value = Fate> {
     ]
 }
 
-/// Without the permission to read an empty workspace cannot be told from one that is hidden (docs/rules.md, not promised): the workspace of
+/// Without the permission to read an empty workspace cannot be told from one that is hidden (docs/contributing/rules.md, not promised): the workspace of
 /// these histories holds identities of others. Get and list go apart, though Unkey has one permission for both.
 fn rights() -> impl Strategy<Value = Rights> {
     let all = Rights::ALL;

@@ -84,7 +84,7 @@ impl Stage {
     }
 
     /// What the chart is told: where Unkey is, and a port that is free here. A dead leader is replaced soon; and who takes over waits a few
-    /// seconds, not a minute, for what that one may have sent (rule R4 of docs/rules.md): this Unkey neither lags nor hangs.
+    /// seconds, not a minute, for what that one may have sent (rule R4 of docs/contributing/rules.md): this Unkey neither lags nor hangs.
     pub fn values(&self) -> String {
         [
             format!("config.apiUrl={}", self.emulator.base_url()),
