@@ -35,9 +35,9 @@ pub fn look(object: &RawIdentity, context: &Arc<Context>) {
         external_id = object.external_id().as_str(),
     );
     // Held, so that the sweep leaves it until all is cleared up.
-    let memory = context.index.hold_memory(&uid);
+    let hold = context.index.hold_memory(&uid);
     let clearing = async move {
-        let _memory = memory;
+        let _hold = hold;
         tracing::warn!("an Identity was deleted while its identity was being created; cleaning up in Unkey");
         let mut panics = 0;
         while AssertUnwindSafe(clear_up(&object, &context)).catch_unwind().await.is_err() {

@@ -4,10 +4,11 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use super::super::raw::tests::snapshot;
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::*;
-use crate::domain::IdentityId;
+use crate::domain::{Evidence, IdentityId};
 
 fn index() -> (Index, UnboundedReceiver<IdentityRef>) {
     let (wake, woken) = unbounded_channel();
@@ -71,17 +72,17 @@ fn what_is_known_outlives_its_objects_for_a_window() {
     index.upsert(&object("a", 1, &json!({})));
     {
         let key_lock = index.try_lock(&external_id, &IdentityRef::new("a")).unwrap();
-        key_lock.known().evidence_from = Evidence::Since(Mono(1_000));
+        key_lock.known(|known| known.evidence_from = Evidence::Since(Mono(1_000)));
     }
     index.remove(&object("a", 1, &json!({})), Mono::ZERO);
     index.sweep(Mono(30_999));
     assert_eq!(
-        index.try_lock(&external_id, &IdentityRef::new("a")).unwrap().known().evidence_from,
+        index.try_lock(&external_id, &IdentityRef::new("a")).unwrap().known(|known| known.evidence_from),
         Evidence::Since(Mono(1_000))
     );
     index.sweep(Mono(31_000));
     assert_eq!(
-        index.try_lock(&external_id, &IdentityRef::new("a")).unwrap().known().evidence_from,
+        index.try_lock(&external_id, &IdentityRef::new("a")).unwrap().known(|known| known.evidence_from),
         Evidence::default()
     );
 }
@@ -93,7 +94,7 @@ fn the_key_that_all_name_is_kept_once_and_as_long_as_one_names_it() {
     for (name, key) in [("a", "k"), ("b", "k"), ("c", "l")] {
         index.upsert(&under(name, key));
     }
-    let named = |key: &str| index.marks.lock().get(key).map_or(0, Arc::strong_count);
+    let named = |key: &str| index.state.lock().marks.get(key).map_or(0, Arc::strong_count);
     assert_eq!([named("k"), named("l")], [3, 2], "the set's own is one");
     index.remove(&under("c", "l"), Mono::ZERO);
     index.sweep(Mono::ZERO);
@@ -231,7 +232,7 @@ fn a_listing_is_taken_whatever_its_version_says() {
     let external_id = ExternalId::new("e");
     index.upsert(&object("a", 1, &json!({})));
     index.upsert(&object("b", 9, &json!({"uid": "b", "identityId": "id_1"})));
-    index.memory(&Uid::new("b")).lock().object_state.sent = true;
+    index.with_memory(&Uid::new("b"), |memory| memory.object_state.sent = true);
     let older = object("b", 2, &json!({}));
     index.upsert(&older);
     assert_eq!(index.role(&external_id, &Uid::new("b")), Role::Owner);
@@ -239,7 +240,7 @@ fn a_listing_is_taken_whatever_its_version_says() {
     index.rewind(&older);
     assert_eq!(index.version(&older), Some(2));
     assert_eq!(index.role(&external_id, &Uid::new("a")), Role::Owner, "it has recorded nothing");
-    let object_state = index.memory(&Uid::new("b")).lock().object_state.clone();
+    let object_state = index.with_memory(&Uid::new("b"), |memory| memory.object_state.clone());
     assert!(!object_state.sent && object_state.suspicion);
     index.update(&object("b", 3, &json!({"uid": "b", "identityId": "id_2"})));
     assert_eq!(index.version(&older), Some(3));

@@ -11,8 +11,9 @@ use super::pagination::Listing;
 use super::request::{Asker, CallAnswer, End};
 use crate::api::Reason;
 use crate::controller::identity::context::Context;
-use crate::controller::identity::index::{ClaimHolder, Remembered};
+use crate::controller::identity::index::{ClaimHolder, ObjectMemory, Parts};
 use crate::controller::identity::raw::RawIdentity;
+use crate::controller::runtime::clock::WallClocks;
 use crate::domain::drift_scan::{Finding, Saw, Sight, Subject, Summary, note};
 use crate::domain::{ExternalId, IdentityId, Mono, Object};
 use crate::unkey::{self, Operation};
@@ -205,7 +206,7 @@ impl<'a> Scan<'a> {
             !index.owner(&owner.external_id).is_some_and(|now| now.leaving)
                 && index
                     .idle_lock(&owner.external_id)
-                    .is_some_and(|key_lock| *begun >= key_lock.known().settles_at(window))
+                    .is_some_and(|key_lock| *begun >= key_lock.known(|known| known.settles_at(window)))
         });
         let missing = Sight { begun: self.context.runtime.clock.now(), saw: Saw::Missing };
         let matters = |owner: &ClaimHolder| {
@@ -241,14 +242,8 @@ impl<'a> Scan<'a> {
         self.context.scanned(&self.summary, &self.asker.pinned().policy.credential)
     }
 
-    /// The object as it is known now, and its memory.
-    fn read(&self, owner: &ClaimHolder) -> Option<(Object, Remembered<'a>)> {
-        let cached = self.store.get(&owner.at).filter(|cached| *cached.uid() == owner.uid)?;
-        let memory = self.context.index.memory(&owner.uid);
-        let snapshot = memory.lock().newest(cached);
-        let object =
-            snapshot.read(self.context.runtime.clock.now(), &self.context.walls, &mut memory.lock().reconcile_requests);
-        Some((object, memory))
+    fn cached(&self, owner: &ClaimHolder) -> Option<Arc<RawIdentity>> {
+        self.store.get(&owner.at).filter(|cached| *cached.uid() == owner.uid)
     }
 
     fn is_worth_a_get(&self, owner: &ClaimHolder) -> bool {
@@ -259,10 +254,12 @@ impl<'a> Scan<'a> {
     /// Looks at an object that nobody is working on.
     fn with<T>(&self, owner: &ClaimHolder, judge: impl FnOnce(&Subject<'_>) -> T) -> Option<T> {
         let key_lock = self.context.index.idle_lock(&owner.external_id)?;
-        let (object, memory) = self.read(owner)?;
-        let role = self.context.index.role(&owner.external_id, &owner.uid);
-        let (memory, known, policy) = (memory.lock(), key_lock.known(), &self.asker.pinned().policy);
-        Some(judge(&Subject { object: &object, role, known: &known, object_state: &memory.object_state, policy }))
+        let (cached, memory) = (self.cached(owner)?, self.context.index.memory(&owner.uid));
+        let (now, walls, policy) = (self.context.runtime.clock.now(), &self.context.walls, &self.asker.pinned().policy);
+        Some(key_lock.with(&memory, |Parts { known, memory, role, .. }| {
+            let object = read(cached, memory, now, walls);
+            judge(&Subject { object: &object, role, known, object_state: &memory.object_state, policy })
+        }))
     }
 
     /// Holds a sight against an object; what it finds waits for a slot, so that few findings are worked on at a time.
@@ -283,16 +280,24 @@ impl<'a> Scan<'a> {
     /// Judges once more, since waiting for the slot may have taken long, and notes what is found.
     fn hand_on(&self, owner: &ClaimHolder, sight: &Sight, permit: OwnedSemaphorePermit) -> Option<Finding> {
         let key_lock = self.context.index.idle_lock(&owner.external_id)?;
-        let (object, memory) = self.read(owner)?;
-        let role = self.context.index.role(&owner.external_id, &owner.uid);
-        let (mut memory, mut known, policy) = (memory.lock(), key_lock.known(), &self.asker.pinned().policy);
-        let subject = Subject { object: &object, role, known: &known, object_state: &memory.object_state, policy };
-        let finding = subject.finds(sight)?;
-        note(&object, sight, &mut known, &mut memory.object_state, self.context.runtime.clock.now());
-        memory.finding = Some(permit);
+        let (cached, memory) = (self.cached(owner)?, self.context.index.memory(&owner.uid));
+        let (now, walls, policy) = (self.context.runtime.clock.now(), &self.context.walls, &self.asker.pinned().policy);
+        let finding = key_lock.with(&memory, |Parts { known, memory, role, .. }| {
+            let object = read(cached, memory, now, walls);
+            let subject = Subject { object: &object, role, known, object_state: &memory.object_state, policy };
+            let finding = subject.finds(sight)?;
+            note(&object, sight, known, &mut memory.object_state, now);
+            memory.finding = Some(permit);
+            Some(finding)
+        })?;
         self.context.index.wake(owner.at.clone());
         Some(finding)
     }
+}
+
+/// The object as it is known now.
+fn read(cached: Arc<RawIdentity>, memory: &mut ObjectMemory, now: Mono, walls: &WallClocks) -> Object {
+    memory.newest(cached).read(now, walls, &mut memory.reconcile_requests)
 }
 
 /// As a server compares that ignores case.
