@@ -40,7 +40,7 @@ impl<'a> ReconcileEnvironment<'a> {
         Self { process, role, workspace, permit: None, queued: false }
     }
 
-    /// For a session that works with `permit`.
+    /// The same, for a session that works with `permit`.
     pub fn working(self, permit: &'a mut Permit, queued: bool) -> Self {
         Self { permit: Some(permit), queued, ..self }
     }

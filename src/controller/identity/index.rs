@@ -41,7 +41,7 @@ pub use self::{owners::ClaimHolder, unwritten::Unwritten};
 use super::raw::RawIdentity;
 use crate::api::Reason;
 use crate::controller::runtime::clock::Clock;
-use crate::domain::{ExternalId, Mono, Role, Source, Uid, Workspace};
+use crate::domain::{ExternalId, Mono, Source, Uid, Workspace};
 
 /// The shared state. Cheap to lock: every operation is a few map look-ups.
 #[derive(Debug)]
@@ -118,11 +118,6 @@ impl Index {
         let state = self.state.lock();
         let known = state.entries.get(external_id).and_then(|indexed| indexed.known.as_ref());
         known.is_some_and(|known| known.owes(uid))
-    }
-
-    /// The role of `uid` (R8).
-    pub fn role(&self, external_id: &ExternalId, uid: &Uid) -> Role {
-        self.state.lock().entries.get(external_id).map_or(Role::Owner, |indexed| indexed.claims.role(uid))
     }
 
     /// The memory of `uid`, made if need be.

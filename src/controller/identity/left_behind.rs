@@ -58,11 +58,11 @@ pub fn look(object: &RawIdentity, context: &Arc<Context>) {
     }
     let (context, object) = (Arc::clone(context), object.clone());
     let telling = async move {
-        // Kept by the sweep for as long as it is held.
-        let _hold = hold;
         if is_gone(&object, &context).await && context.runtime.leads() {
             tell(&object, &id, &context).await;
         }
+        // Kept by the sweep until here.
+        drop(hold);
     };
     tokio::spawn(telling.instrument(span));
 }

@@ -37,7 +37,6 @@ pub fn look(object: &RawIdentity, context: &Arc<Context>) {
     // Held, so that the sweep leaves it until all is cleared up.
     let hold = context.index.hold_memory(&uid);
     let clearing = async move {
-        let _hold = hold;
         tracing::warn!("an Identity was deleted while its identity was being created; cleaning up in Unkey");
         let mut panics = 0;
         while AssertUnwindSafe(clear_up(&object, &context)).catch_unwind().await.is_err() {
@@ -47,6 +46,7 @@ pub fn look(object: &RawIdentity, context: &Arc<Context>) {
             tokio::time::sleep(wait).await;
         }
         context.cleanups.ends(&uid);
+        drop(hold);
     };
     tokio::spawn(clearing.instrument(span));
 }

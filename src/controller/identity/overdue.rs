@@ -162,9 +162,9 @@ fn report(
     memory: &Remembered<'_>,
     object: &RawIdentity,
 ) -> Option<StatusUpdate> {
-    let (now, pinned) = (context.runtime.clock.now(), context.workspace.pinned());
+    let (now, walls, pinned) = (context.runtime.clock.now(), &context.walls, context.workspace.pinned());
     let (object, crd_unread) = memory.with(|memory| {
-        let object = object.read(now, &context.walls, &mut memory.reconcile_requests);
+        let object = object.read(now, walls, &mut memory.reconcile_requests);
         (object, memory.crd_unread.clone())
     });
     object.external_id.as_ref()?;
@@ -174,12 +174,12 @@ fn report(
         Ok(_) => upstream::held_up_by(&context.standing().0, next_call(&object)),
         Err(missing) => Some(Cause::CredentialsMissing(missing.clone())),
     };
-    let process = Process::of(context);
+    let (process, crd) = (Process::of(context), context.crd);
     key_lock.with(memory, |parts| {
         let (mut known, mut object_state) = (parts.known.clone(), parts.memory.object_state.clone());
         let records = session::Records { known: &mut known, object_state: &mut object_state };
         let environment = ReconcileEnvironment::looking(process, parts.role, parts.workspace);
-        session::waiting(&object, records, &environment, (&pinned.policy, context.crd), holds_up.as_ref())
+        session::waiting(&object, records, &environment, (&pinned.policy, crd), holds_up.as_ref())
     })
 }
 

@@ -144,12 +144,11 @@ impl<'a> Reconcile<'a> {
         let Self { context, key_lock, memory, session, snapshot, spec, permit, .. } = self;
         let (process, walls, now) = (Process::of(context), &context.walls, context.runtime.clock.now());
         let queued = !session.clears_up();
-        let next = key_lock.with(memory, |mut parts| {
+        Ok(key_lock.with(memory, |mut parts| {
             let object = snapshot.read_again(spec, now, walls, &mut parts.memory.reconcile_requests);
-            let looking = ReconcileEnvironment::looking(process, parts.role, parts.workspace);
-            session.next(object, &mut parts.records(), &mut looking.working(permit, queued))
-        });
-        Ok(next?)
+            let environment = ReconcileEnvironment::looking(process, parts.role, parts.workspace);
+            session.next(object, &mut parts.records(), &mut environment.working(permit, queued))
+        })?)
     }
 
     fn ends(&self, end: session::End) -> Result<ReconcileEnd, KubeError> {

@@ -1,14 +1,9 @@
 //! The workspace guard's part of the index (R15): what is recorded under which key, and who waits for a proof.
 
 use super::Index;
-use crate::domain::{ExternalId, Gate, IdentityId, KeyMark, Look, Mono, PROBES};
+use crate::domain::{ExternalId, IdentityId, KeyMark, Look, Mono, PROBES};
 
 impl Index {
-    /// What an object may do whose id was recorded under `mark`; `None`: it has no id.
-    pub fn gate(&self, mark: Option<&KeyMark>) -> Gate {
-        self.state.lock().workspace.gate(mark)
-    }
-
     /// Somebody cannot go on without a proof.
     pub fn wants_proof(&self) {
         self.doubted.notify_one();

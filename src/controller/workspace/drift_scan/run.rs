@@ -11,9 +11,8 @@ use super::pagination::Listing;
 use super::request::{Asker, CallAnswer, End};
 use crate::api::Reason;
 use crate::controller::identity::context::Context;
-use crate::controller::identity::index::{ClaimHolder, ObjectMemory, Parts};
+use crate::controller::identity::index::{ClaimHolder, Parts};
 use crate::controller::identity::raw::RawIdentity;
-use crate::controller::runtime::clock::WallClocks;
 use crate::domain::drift_scan::{Finding, Saw, Sight, Subject, Summary, note};
 use crate::domain::{ExternalId, IdentityId, Mono, Object};
 use crate::unkey::{self, Operation};
@@ -242,10 +241,6 @@ impl<'a> Scan<'a> {
         self.context.scanned(&self.summary, &self.asker.pinned().policy.credential)
     }
 
-    fn cached(&self, owner: &ClaimHolder) -> Option<Arc<RawIdentity>> {
-        self.store.get(&owner.at).filter(|cached| *cached.uid() == owner.uid)
-    }
-
     fn is_worth_a_get(&self, owner: &ClaimHolder) -> bool {
         let now = self.context.runtime.clock.now();
         self.with(owner, |subject| subject.is_open() && subject.settles(now)).unwrap_or(false)
@@ -253,12 +248,21 @@ impl<'a> Scan<'a> {
 
     /// Looks at an object that nobody is working on.
     fn with<T>(&self, owner: &ClaimHolder, judge: impl FnOnce(&Subject<'_>) -> T) -> Option<T> {
-        let key_lock = self.context.index.idle_lock(&owner.external_id)?;
-        let (cached, memory) = (self.cached(owner)?, self.context.index.memory(&owner.uid));
-        let (now, walls, policy) = (self.context.runtime.clock.now(), &self.context.walls, &self.asker.pinned().policy);
-        Some(key_lock.with(&memory, |Parts { known, memory, role, .. }| {
-            let object = read(cached, memory, now, walls);
-            judge(&Subject { object: &object, role, known, object_state: &memory.object_state, policy })
+        let policy = &self.asker.pinned().policy;
+        self.under_lock(owner, |object, Parts { known, memory, role, .. }| {
+            judge(&Subject { object, role, known, object_state: &memory.object_state, policy })
+        })
+    }
+
+    /// Works on an object, as it is known now, that nobody else is working on.
+    fn under_lock<T>(&self, owner: &ClaimHolder, work: impl FnOnce(&Object, Parts<'_>) -> T) -> Option<T> {
+        let Context { index, runtime, walls, .. } = &**self.context;
+        let key_lock = index.idle_lock(&owner.external_id)?;
+        let cached = self.store.get(&owner.at).filter(|cached| *cached.uid() == owner.uid)?;
+        let (memory, now) = (index.memory(&owner.uid), runtime.clock.now());
+        Some(key_lock.with(&memory, |parts| {
+            let object = parts.memory.newest(cached).read(now, walls, &mut parts.memory.reconcile_requests);
+            work(&object, parts)
         }))
     }
 
@@ -279,25 +283,16 @@ impl<'a> Scan<'a> {
 
     /// Judges once more, since waiting for the slot may have taken long, and notes what is found.
     fn hand_on(&self, owner: &ClaimHolder, sight: &Sight, permit: OwnedSemaphorePermit) -> Option<Finding> {
-        let key_lock = self.context.index.idle_lock(&owner.external_id)?;
-        let (cached, memory) = (self.cached(owner)?, self.context.index.memory(&owner.uid));
-        let (now, walls, policy) = (self.context.runtime.clock.now(), &self.context.walls, &self.asker.pinned().policy);
-        let finding = key_lock.with(&memory, |Parts { known, memory, role, .. }| {
-            let object = read(cached, memory, now, walls);
-            let subject = Subject { object: &object, role, known, object_state: &memory.object_state, policy };
-            let finding = subject.finds(sight)?;
-            note(&object, sight, known, &mut memory.object_state, now);
+        let (now, policy) = (self.context.runtime.clock.now(), &self.asker.pinned().policy);
+        let finding = self.under_lock(owner, |object, Parts { known, memory, role, .. }| {
+            let finding = Subject { object, role, known, object_state: &memory.object_state, policy }.finds(sight)?;
+            note(object, sight, known, &mut memory.object_state, now);
             memory.finding = Some(permit);
             Some(finding)
-        })?;
+        })??;
         self.context.index.wake(owner.at.clone());
         Some(finding)
     }
-}
-
-/// The object as it is known now.
-fn read(cached: Arc<RawIdentity>, memory: &mut ObjectMemory, now: Mono, walls: &WallClocks) -> Object {
-    memory.newest(cached).read(now, walls, &mut memory.reconcile_requests)
 }
 
 /// As a server compares that ignores case.
