@@ -35,9 +35,8 @@ pub fn look(object: &RawIdentity, context: &Arc<Context>) {
         external_id = object.external_id().as_str(),
     );
     // Held, so that the sweep leaves it until all is cleared up.
-    let memory = context.index.hold_memory(&uid);
+    let hold = context.index.hold_memory(&uid);
     let clearing = async move {
-        let _memory = memory;
         tracing::warn!("an Identity was deleted while its identity was being created; cleaning up in Unkey");
         let mut panics = 0;
         while AssertUnwindSafe(clear_up(&object, &context)).catch_unwind().await.is_err() {
@@ -47,6 +46,7 @@ pub fn look(object: &RawIdentity, context: &Arc<Context>) {
             tokio::time::sleep(wait).await;
         }
         context.cleanups.ends(&uid);
+        drop(hold);
     };
     tokio::spawn(clearing.instrument(span));
 }
