@@ -15,7 +15,7 @@ use super::context::Context;
 use super::environment::{Process, ReconcileEnvironment, priority};
 use super::index::{IdentityRef, KeyLock, ObjectMemory, Parts, Plan, Remembered};
 use super::overdue;
-use super::raw::{LastSpec, RawIdentity};
+use super::raw::{LastRead, RawIdentity};
 use crate::controller::runtime::api_server::{self, KubeError, Outcome};
 use crate::controller::runtime::clock::millis;
 use crate::controller::runtime::dispatcher::Permit;
@@ -36,7 +36,7 @@ pub struct Reconcile<'a> {
     uid: Uid,
     /// The object as it was last seen.
     snapshot: Arc<RawIdentity>,
-    spec: LastSpec,
+    last: LastRead,
     /// The object before it was released.
     before: Option<Arc<RawIdentity>>,
     session: Session,
@@ -114,7 +114,7 @@ impl<'a> Reconcile<'a> {
             external_id,
             uid,
             snapshot,
-            spec: LastSpec::default(),
+            last: LastRead::default(),
             before: None,
             session,
             permit,
@@ -141,11 +141,11 @@ impl<'a> Reconcile<'a> {
 
     /// What the session wants next, by what is known now.
     fn next(&mut self) -> Result<Next, KubeError> {
-        let Self { context, key_lock, memory, session, snapshot, spec, permit, .. } = self;
+        let Self { context, key_lock, memory, session, snapshot, last, permit, .. } = self;
         let (process, walls, now) = (Process::of(context), &context.walls, context.runtime.clock.now());
         let queued = !session.clears_up();
         Ok(key_lock.with(memory, |mut parts| {
-            let object = snapshot.read_again(spec, now, walls, &mut parts.memory.reconcile_requests);
+            let object = snapshot.read_again(last, now, walls, &mut parts.memory.reconcile_requests);
             let environment = ReconcileEnvironment::looking(process, parts.role, parts.workspace);
             session.next(object, &mut parts.records(), &mut environment.working(permit, queued))
         })?)
