@@ -1,5 +1,7 @@
 //! The protocol of a session: what its performer may do, and what is refused.
 
+mod clear_up;
+
 use std::sync::Arc;
 
 use super::any::Any;
@@ -261,52 +263,4 @@ fn an_answer_that_may_be_a_refusal_is_followed_by_a_look() {
         driven.looks();
         assert_eq!(driven.around.any.object_state.refusals.of(KubeWrite::Release).is_some(), !changed);
     }
-}
-
-/// One that clears up looks for the object and for others of its externalId first, and again after a wait.
-#[test]
-fn who_clears_up_looks_for_heirs() {
-    let mut any = ready();
-    any.object.recorded = PriorStatus::Nothing;
-    any.known.last = LastWrite::Created {
-        uid: uid("u"),
-        identity: confirmed("id_1"),
-        applied: super::steps::desired(A).hashes().clone(),
-        credential: None,
-        noted: false,
-    };
-    let mut driven = Driven::over(any.clone());
-    driven.session = Session::clear_up(uid("u"), Arc::new(any.policy.clone()), any.crd, &mut any.known);
-    assert_eq!(driven.next(), Ok(Next::LookForEnd));
-    let ticket = driven.sent().unwrap();
-    driven.replied(ticket, KubeReply::Ended { successors: false }).unwrap();
-    assert_eq!(driven.next(), Ok(delete()));
-    driven.session.granted(true);
-    assert_eq!(driven.next(), Ok(Next::LookForEnd));
-    let ticket = driven.sent().unwrap();
-    driven.replied(ticket, KubeReply::Lives).unwrap();
-    assert_eq!(driven.next(), Ok(Next::End(End::Lives)));
-}
-
-/// What is left to its successors is owed no more, and nobody looks after it again.
-#[test]
-fn what_is_cleared_up_is_owed_no_more() {
-    let mut any = ready();
-    any.object.recorded = PriorStatus::Nothing;
-    any.object_state.claimed_here = true;
-    any.known.last = LastWrite::Created {
-        uid: uid("u"),
-        identity: confirmed("id_1"),
-        applied: super::steps::desired(A).hashes().clone(),
-        credential: None,
-        noted: false,
-    };
-    let mut driven = Driven::over(any.clone());
-    driven.session = Session::clear_up(uid("u"), Arc::new(any.policy.clone()), any.crd, &mut any.known);
-    driven.next().unwrap();
-    let ticket = driven.sent().unwrap();
-    assert!(driven.around.any.known.owes(&uid("u")));
-    driven.replied(ticket, KubeReply::Ended { successors: true }).unwrap();
-    assert_eq!(driven.next(), Ok(Next::End(End::Done)));
-    assert!(!driven.around.any.known.owes(&uid("u")));
 }
