@@ -59,7 +59,7 @@ pub struct Index {
     witness_wanted: Notify,
     witness_news: Notify,
     wake: UnboundedSender<IdentityRef>,
-    window: u64,
+    window: Duration,
     clock: Clock,
 }
 
@@ -77,8 +77,8 @@ pub struct KeyLock<'a> {
 }
 
 impl Index {
-    /// An empty index. Objects to look at again are sent to `wake`; `window` is the consistency window in ms.
-    pub fn new(wake: UnboundedSender<IdentityRef>, window: u64, workspace: Workspace, clock: Clock) -> Self {
+    /// An empty index. Objects to look at again are sent to `wake`; `window` is the consistency window.
+    pub fn new(wake: UnboundedSender<IdentityRef>, window: Duration, workspace: Workspace, clock: Clock) -> Self {
         Self {
             entries: Mutex::default(),
             object_memories: ObjectMemories::default(),

@@ -43,7 +43,12 @@ impl Any {
     }
 }
 
-pub(super) const WINDOW: u64 = 30_000;
+pub(super) const WINDOW: Duration = ms(30_000);
+
+/// So many windows after the start.
+pub(super) const fn windows(n: u32) -> Mono {
+    Mono::ZERO.after(WINDOW.saturating_mul(n))
+}
 
 pub(super) fn customer() -> ExternalId {
     ExternalId::new("customer-1")
@@ -54,7 +59,7 @@ fn flag() -> impl Strategy<Value = bool> {
 }
 
 pub(super) fn mono() -> impl Strategy<Value = Mono> {
-    (0..6_u64).prop_map(|n| Mono(n * WINDOW / 2))
+    (0..6_u32).prop_map(|n| Mono::ZERO.after(n * WINDOW / 2))
 }
 
 fn uids() -> impl Strategy<Value = Uid> {
@@ -85,7 +90,7 @@ pub(super) fn anything() -> impl Strategy<Value = Any> {
         deletion: if orphan { DeletionPolicy::Orphan } else { DeletionPolicy::Delete },
         window: WINDOW,
         attempt: WINDOW,
-        stagger: 0,
+        stagger: Duration::ZERO,
         credential: Some("key".to_owned()),
     });
     let gate = prop_oneof![
@@ -100,7 +105,7 @@ pub(super) fn anything() -> impl Strategy<Value = Any> {
         1 => Just(Crd::Unseen),
         1 => Just(Crd::Going),
         1 => Just(Crd::Hidden),
-        1 => Just(Crd::Doubtful(Mono(WINDOW))),
+        1 => Just(Crd::Doubtful(windows(1))),
     ];
     let ownership_gate = prop_oneof![4 => Just(OwnershipGate::Open), 1 => Just(OwnershipGate::Unseen), 1 => Just(OwnershipGate::Outdated)];
     let missed = prop::option::weighted(0.2, mono());

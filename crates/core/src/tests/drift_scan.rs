@@ -3,7 +3,7 @@
 mod properties;
 mod skipped;
 
-use super::any::{Any, WINDOW, customer};
+use super::any::{Any, WINDOW, customer, windows};
 use super::*;
 use crate::drift_scan::{Finding, Saw, Sight, Subject, Summary, note};
 use unkey_operator_api::{AdoptionPolicy, DeletionPolicy, Reason};
@@ -75,7 +75,7 @@ fn at_rest(rest: Rest, desired: Desired, controls: Controls, adoption: AdoptionP
         finalizer: holds,
         claim: if holds { ClaimState::Own(claim) } else { ClaimState::Absent },
         crowd: None,
-        leaving_for: 0,
+        leaving_for: None,
         generation: 1,
         reconcile_request: None,
         external_id: Some(customer()),
@@ -88,11 +88,11 @@ fn at_rest(rest: Rest, desired: Desired, controls: Controls, adoption: AdoptionP
         deletion: DeletionPolicy::Delete,
         window: WINDOW,
         attempt: WINDOW,
-        stagger: 0,
+        stagger: Duration::ZERO,
         credential: None,
     };
     let object_state = ObjectState { seen_before: true, credential: Some(None), ..ObjectState::default() };
-    let now = Mono(3 * WINDOW);
+    let now = windows(3);
     Any {
         object,
         role: Role::Owner,

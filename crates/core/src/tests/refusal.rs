@@ -9,7 +9,7 @@ use super::*;
 use unkey_operator_api::{CLAIM_ANNOTATION, Reason};
 
 fn answer(code: u16, words: &str) -> Refused {
-    Refused { code, words: words.to_owned(), retry_after: 0 }
+    Refused { code, words: words.to_owned(), retry_after: None }
 }
 
 /// A new object, looked at, that is to be claimed.
@@ -65,7 +65,7 @@ fn a_release_that_is_refused_says_what_is_left_in_unkey() {
     assert_eq!(reason, Reason::WriteRefused, "the identity does not hold it up");
     assert!(message.contains("The identity is already gone from Unkey."), "{message}");
     told(&mut any);
-    assert_eq!(step(&any), Step::Wait(Wake::At(any.now.after(1_000))));
+    assert_eq!(step(&any), Step::Wait(Wake::At(any.now.after(ms(1_000)))));
     any.object.controls.deletion = Some(unkey_operator_api::DeletionPolicy::Orphan);
     assert!(says(&any).expect("another status").1.contains("The identity stays in Unkey"));
     let left =
@@ -78,7 +78,7 @@ fn a_release_that_is_refused_says_what_is_left_in_unkey() {
 fn what_usually_passes_is_told_when_it_lasts() {
     for code in [404, 408, 409, 429, 500, 503, 504] {
         let once = after(new(), KubeWrite::Claim, code);
-        assert_eq!(step(&once), Step::Wait(Wake::At(once.now.after(1_000))), "{code}");
+        assert_eq!(step(&once), Step::Wait(Wake::At(once.now.after(ms(1_000)))), "{code}");
         assert!(says(&after(once, KubeWrite::Claim, code)).is_some(), "{code}");
     }
     for code in [200, 400, 401, 403, 413, 422] {
@@ -97,15 +97,15 @@ fn a_status_that_is_refused_holds_up_only_what_rests_on_it() {
     owing.object.generation = 2;
     assert!(says(&owing).is_some());
     let mut owing = after(owing, KubeWrite::Status, 403);
-    assert_eq!(step(&owing), Step::Wait(Wake::At(owing.now.after(1_000))));
-    owing.now = owing.now.after(1_000);
+    assert_eq!(step(&owing), Step::Wait(Wake::At(owing.now.after(ms(1_000)))));
+    owing.now = owing.now.after(ms(1_000));
     assert!(says(&owing).is_some(), "tried again");
     // A deletion that waits for Unkey is tried as soon as ever, told or not.
     let mut failing = leaving();
     failing.known.last = LastWrite::None;
     let cause = Cause::Unavailable;
     let credential = failing.policy.credential.clone();
-    let soon = failing.now.after(300);
+    let soon = failing.now.after(ms(300));
     failing.object_state.trouble = Some(FailureState {
         cause,
         retry_at: Some(soon),
@@ -121,7 +121,7 @@ fn a_status_that_is_refused_holds_up_only_what_rests_on_it() {
     assert!(matches!(step(&after(leaving(), KubeWrite::Status, 403)), Step::Kube(KubeStep::Release(_))));
     // Both refused: whichever is due first.
     let both = after(after(new(), KubeWrite::Status, 403), KubeWrite::Claim, 403);
-    assert_eq!(step(&both), Step::Wait(Wake::At(both.now.after(1_000))));
+    assert_eq!(step(&both), Step::Wait(Wake::At(both.now.after(ms(1_000)))));
 }
 
 /// A read rests on nothing; a release that has to follow a status does.
@@ -207,5 +207,5 @@ fn a_claim_that_does_not_fit_is_not_tried() {
     // Kubernetes would refuse the status too: then that is tried in time.
     any.object.recorded = PriorStatus::Nothing;
     any = after(any, KubeWrite::Status, 403);
-    assert_eq!(step(&any), Step::Wait(Wake::At(any.now.after(1_000))));
+    assert_eq!(step(&any), Step::Wait(Wake::At(any.now.after(ms(1_000)))));
 }

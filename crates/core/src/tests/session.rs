@@ -117,7 +117,7 @@ impl Driven {
     }
 
     fn sent(&mut self) -> Result<Ticket, Misuse> {
-        self.remembering(|session, memory, now| session.sent(memory, now, now.after(10_000)))
+        self.remembering(|session, memory, now| session.sent(memory, now, now.after(ms(10_000))))
     }
 
     fn replied(&mut self, ticket: Ticket, reply: KubeReply<'_>) -> Result<(), Misuse> {
@@ -162,8 +162,8 @@ fn a_write_to_unkey_follows_a_look() {
 
 #[test]
 fn a_look_counts_no_more_after_whatever_may_have_changed_the_object() {
-    let stands_still: fn(&mut Driven) = |driven| driven.around.awake_since = driven.around.any.now.after(1);
-    let grows_old: fn(&mut Driven) = |driven| driven.around.any.now = driven.around.any.now.after(LOOK_MS + 1);
+    let stands_still: fn(&mut Driven) = |driven| driven.around.awake_since = driven.around.any.now.after(ms(1));
+    let grows_old: fn(&mut Driven) = |driven| driven.around.any.now = driven.around.any.now.after(LOOK + ms(1));
     let waits: fn(&mut Driven) = |driven| driven.session.granted(true);
     let is_told: fn(&mut Driven) = |driven| driven.session.look_again();
     for (what, change) in [("stands still", stands_still), ("old", grows_old), ("waits", waits), ("told", is_told)] {
@@ -250,7 +250,7 @@ fn what_needs_a_permit_asks_for_it() {
 /// A failed test and a refusal look alike: the look that follows tells which.
 #[test]
 fn an_answer_that_may_be_a_refusal_is_followed_by_a_look() {
-    let answer = || Refused { code: 409, words: "no".to_owned(), retry_after: 0 };
+    let answer = || Refused { code: 409, words: "no".to_owned(), retry_after: None };
     for changed in [false, true] {
         let mut driven = leaving();
         driven.around.any.object.controls.deletion = Some(unkey_operator_api::DeletionPolicy::Orphan);

@@ -2,7 +2,7 @@
 
 mod rest;
 
-use super::any::{Any, WINDOW, customer};
+use super::any::{Any, WINDOW, customer, windows};
 use super::*;
 use unkey_operator_api::{AdoptionPolicy, DeletionPolicy, Origin, Reason};
 
@@ -45,7 +45,7 @@ pub(super) fn ready() -> Any {
             finalizer: true,
             claim: ClaimState::Own(Claim { hash: spec.content_hash().clone(), given_up: None }),
             crowd: None,
-            leaving_for: 0,
+            leaving_for: None,
             generation: 1,
             reconcile_request: None,
             external_id: Some(customer()),
@@ -64,11 +64,11 @@ pub(super) fn ready() -> Any {
             adoption: AdoptionPolicy::IfLossless,
             deletion: DeletionPolicy::Delete,
             window: WINDOW,
-            attempt: 10_000,
-            stagger: 0,
+            attempt: ms(10_000),
+            stagger: Duration::ZERO,
             credential: Some("key".to_owned()),
         },
-        now: Mono(10 * WINDOW),
+        now: windows(10),
     }
 }
 

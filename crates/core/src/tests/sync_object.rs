@@ -5,15 +5,15 @@ mod long_over;
 mod memory;
 mod others;
 
-use super::any::{WINDOW, customer};
+use super::any::{WINDOW, customer, windows};
 use super::message::report;
 use super::*;
 use unkey_operator_api::{AdoptionPolicy, DeletionPolicy, Reason};
 
 /// Another length than the window's: neither may stand for the other.
-const ATTEMPT: u64 = 20_000;
+const ATTEMPT: Duration = ms(20_000);
 /// Long after this process took the lead.
-const NOW: Mono = Mono(10 * WINDOW);
+const NOW: Mono = windows(10);
 
 /// An object, and the process that sees it.
 #[derive(Clone, Debug)]
@@ -73,7 +73,7 @@ impl Scene {
                 finalizer: true,
                 claim: ClaimState::Absent,
                 crowd: None,
-                leaving_for: 0,
+                leaving_for: None,
                 generation: 1,
                 reconcile_request: None,
                 external_id: Some(customer()),
@@ -88,7 +88,7 @@ impl Scene {
                 deletion: DeletionPolicy::Delete,
                 window: WINDOW,
                 attempt: ATTEMPT,
-                stagger: 0,
+                stagger: Duration::ZERO,
                 credential: Some("key".to_owned()),
             },
             now: NOW,

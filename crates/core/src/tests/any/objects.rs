@@ -91,7 +91,7 @@ pub(super) fn objects() -> impl Strategy<Value = Object> {
                 finalizer,
                 claim,
                 crowd: None,
-                leaving_for: 0,
+                leaving_for: None,
                 generation,
                 reconcile_request,
                 external_id: named.then(customer),

@@ -24,8 +24,8 @@ fn resting() -> impl Strategy<Value = (Rest, Any, Sight)> {
         // Of an earlier reconcile, as a row of absence is.
         rested.known.seen = any.known.seen.clone();
         begin_reconcile(&mut rested.known);
-        sight.begun = rested.known.settles_at(WINDOW).after(sight.begun.0);
-        rested.now = sight.begun.after(1);
+        sight.begun = rested.known.settles_at(WINDOW).after(Mono::ZERO.until(sight.begun));
+        rested.now = sight.begun.after(ms(1));
         (rest, rested, sight)
     })
 }

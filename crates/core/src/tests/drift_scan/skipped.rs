@@ -25,7 +25,7 @@ fn whatever_is_under_way_or_nobodys_business_is_skipped() {
         ("in doubt", |any| any.known.doubt = Some(UnknownOutcome::new(Mono::ZERO, true, None))),
         ("restored", |any| any.object.recorded = PriorStatus::Restored),
         ("without a status", |any| any.object.recorded = PriorStatus::Nothing),
-        ("written to since", |any| any.known.evidence_begins(Mono(any.known.settles_at(WINDOW).0 - WINDOW + 1))),
+        ("written to since", |any| any.known.evidence_begins(any.known.settles_at(Duration::ZERO).after(ms(1)))),
         ("owing an id", |any| {
             let (uid, applied) = (any.object.guard.uid.clone(), Applied::default());
             any.known.last =

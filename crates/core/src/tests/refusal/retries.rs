@@ -13,11 +13,11 @@ fn a_claim_that_is_refused_is_told_and_tried_again_in_time() {
     assert!(message.contains("claim annotation on this resource: no. Without them nothing is created"), "{message}");
     told(&mut any);
     // A second at first, and two then.
-    assert_eq!(step(&any), Step::Wait(Wake::At(any.now.after(1_000))));
-    any.now = any.now.after(1_000);
+    assert_eq!(step(&any), Step::Wait(Wake::At(any.now.after(ms(1_000)))));
+    any.now = any.now.after(ms(1_000));
     assert_eq!(step(&any), claim);
     any = after(any, KubeWrite::Claim, 403);
-    assert_eq!(step(&any), Step::Wait(Wake::At(any.now.after(2_000))), "nothing new to say");
+    assert_eq!(step(&any), Step::Wait(Wake::At(any.now.after(ms(2_000)))), "nothing new to say");
     accepted(KubeWrite::Claim, &mut any.object_state);
     assert_eq!(step(&any), claim);
 }
@@ -25,9 +25,9 @@ fn a_claim_that_is_refused_is_told_and_tried_again_in_time() {
 #[test]
 fn a_server_that_asks_to_wait_is_heeded() {
     let mut any = new();
-    let slowly = Refused { retry_after: 7_000, ..answer(429, "slowly") };
+    let slowly = Refused { retry_after: Some(ms(7_000)), ..answer(429, "slowly") };
     refused(&any.object, KubeWrite::Claim, &slowly, &mut any.object_state, any.now, 0);
-    assert_eq!(step(&any), Step::Wait(Wake::At(any.now.after(7_000))));
+    assert_eq!(step(&any), Step::Wait(Wake::At(any.now.after(ms(7_000)))));
 }
 
 /// A policy may want a label, which is no new generation: that is tried soon, but not as often as somebody writes to the object.
@@ -42,21 +42,21 @@ fn a_change_of_labels_brings_the_next_try_forward() {
     let due = |any: &mut Any| {
         sync_object(&any.object, &mut any.known, &mut any.object_state, &any.policy, any.now);
         match step(any) {
-            Step::Wait(Wake::At(at)) => at.0 - tried.0,
+            Step::Wait(Wake::At(at)) => tried.until(at),
             step => panic!("{step:?}"),
         }
     };
-    assert_eq!(due(&mut any), 256_000);
+    assert_eq!(due(&mut any), ms(256_000));
     any.object.guard.resource_version = "2".to_owned();
-    assert_eq!(due(&mut any), 25_600, "a tenth of the wait");
+    assert_eq!(due(&mut any), ms(25_600), "a tenth of the wait");
     any.object.guard.resource_version = "3".to_owned();
-    assert_eq!(due(&mut any), 5_000);
+    assert_eq!(due(&mut any), ms(5_000));
     any.object.guard.resource_version = "4".to_owned();
-    assert_eq!(due(&mut any), 5_000, "no sooner than that");
+    assert_eq!(due(&mut any), ms(5_000), "no sooner than that");
     let mut first = after(new(), KubeWrite::Claim, 403);
     told(&mut first);
     first.object.guard.resource_version = "2".to_owned();
-    assert_eq!(due(&mut first), 1_000, "and never later than it was");
+    assert_eq!(due(&mut first), ms(1_000), "and never later than it was");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::super::any::WINDOW;
 use super::*;
-use crate::backoff::HOUR_MS;
+use crate::backoff::HOUR;
 
 /// Puts the claim on that is wanted, and has it taken off again.
 fn round(any: &mut Any, stays: bool) {
@@ -29,11 +29,11 @@ fn a_claim_that_does_not_stay_on_is_left_off_for_an_hour() {
     assert_eq!(reason, Reason::NotConverging);
     assert!(message.contains("a mutating admission webhook removes them in the same request"), "{message}");
     told(&mut any);
-    let until = any.now.after(HOUR_MS);
+    let until = any.now.after(HOUR);
     assert_eq!(step(&any), Step::Wait(Wake::At(until)));
     any.now = until;
     round(&mut any, false);
-    assert_eq!(step(&any), Step::Wait(Wake::At(until.after(HOUR_MS))), "one try an hour");
+    assert_eq!(step(&any), Step::Wait(Wake::At(until.after(HOUR))), "one try an hour");
     // An edit, and a reconcile request, are tried at once.
     for change in [(|object: &mut Object| object.generation = 2) as fn(&mut Object), |object| {
         object.reconcile_request = Some(ReconcileRequest { value: "p".to_owned(), since: Mono::ZERO });
@@ -69,7 +69,7 @@ fn what_is_no_stripping() {
     let mut seldom = new();
     for _ in 0..9 {
         round(&mut seldom, true);
-        seldom.now = seldom.now.after(HOUR_MS);
+        seldom.now = seldom.now.after(HOUR);
     }
     assert!(matches!(step(&seldom), Step::Kube(KubeStep::Claim(_))));
     let mut released_by_us = new();
@@ -92,7 +92,7 @@ fn what_is_no_stripping() {
     }
     kept.object.finalizer = true;
     kept.object.claim = ClaimState::Own(Claim { hash: desired(A).content_hash().clone(), given_up: None });
-    kept.now = kept.now.after(HOUR_MS.max(WINDOW));
+    kept.now = kept.now.after(HOUR.max(WINDOW));
     sync_object(&kept.object, &mut kept.known, &mut kept.object_state, &kept.policy, kept.now);
     assert_eq!(kept.object_state.stripped, None);
 }

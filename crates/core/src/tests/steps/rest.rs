@@ -60,9 +60,9 @@ fn what_ends_the_rest_of_a_stalled_object() {
         ("it does not stall", |any| record(any).shown.stalled = false),
         ("ours was seen", |any| {
             let (identity, content) = (confirmed("id_1"), Content { meta: meta(B), limits: Limits::default() });
-            any.known.seen = Seen::Ours { begun: Mono(9 * WINDOW), identity, content };
+            any.known.seen = Seen::Ours { begun: windows(9), identity, content };
         }),
-        ("somebody else's was seen", |any| any.known.seen = Seen::Foreign { begun: Mono(9 * WINDOW) }),
+        ("somebody else's was seen", |any| any.known.seen = Seen::Foreign { begun: windows(9) }),
         ("another root key", |any| any.object_state.rejudge = Some(Reason::Rejected)),
         ("no claim", |any| any.object.claim = ClaimState::Absent),
     ];

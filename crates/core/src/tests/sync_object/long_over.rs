@@ -6,18 +6,18 @@ use super::*;
 #[test]
 fn r4_of_what_is_leaving_for_long_nothing_is_in_doubt() {
     let leaving =
-        |ms: u64| move |scene: &mut Scene| (scene.object.phase, scene.object.leaving_for) = (Phase::Deleting, ms);
-    let long = ATTEMPT + WINDOW + 20_000;
+        |age| move |scene: &mut Scene| (scene.object.phase, scene.object.leaving_for) = (Phase::Deleting, Some(age));
+    let long = ATTEMPT + WINDOW + ms(20_000);
     let blocked = || waiting(Cause::Unavailable);
     for scene in [Scene::claimed(), blocked()] {
         let over = scene.clone().with(leaving(long)).look();
         // A create may have been sent, and what it made is there to be seen: the first read says so.
         assert!(over.known.doubts_a_create() && over.known.settles_at(WINDOW) == Mono::ZERO);
         assert!(over.object_state.met_deleting, "an earlier process may have sent a delete");
-        let young = scene.clone().with(leaving(long - 1)).look();
+        let young = scene.clone().with(leaving(long.saturating_sub(ms(1)))).look();
         assert!(young.known.doubts_a_create() && young.known.settles_at(WINDOW) > NOW);
         // An object that is not being deleted has no such age.
-        let live = scene.with(|scene| scene.object.leaving_for = long).look();
+        let live = scene.with(|scene| scene.object.leaving_for = Some(long)).look();
         assert!(live.known.doubts_a_create() && live.known.settles_at(WINDOW) > NOW);
     }
 }
@@ -33,7 +33,7 @@ fn r4_what_this_process_knows_outlives_a_long_deletion() {
     ];
     for (what, change) in changes {
         let scene = Scene::claimed().with(change).with(|scene| {
-            (scene.object.phase, scene.object.leaving_for) = (Phase::Deleting, u64::MAX);
+            (scene.object.phase, scene.object.leaving_for) = (Phase::Deleting, Some(Duration::MAX));
         });
         let (before, after) = (scene.known.settles_at(WINDOW), scene.look().known.settles_at(WINDOW));
         assert!(before > Mono::ZERO && after == before, "{what}");
