@@ -261,9 +261,9 @@ fn settings(options: &Options, lead: Leadership, server_time: ServerTime) -> Set
         policy: Policy {
             adoption: options.adoption,
             deletion: options.deletion,
-            window: controller::millis(options.consistency_window),
-            attempt: controller::millis(options.request_timeout),
-            stagger: 0,
+            window: options.consistency_window,
+            attempt: options.request_timeout,
+            stagger: Duration::ZERO,
             credential: None,
         },
     }

@@ -106,10 +106,10 @@ impl Inside {
         let policy = Policy {
             adoption: AdoptionPolicy::IfLossless,
             deletion: DeletionPolicy::Delete,
-            window: 30_000,
-            attempt: 30_000,
+            window: Duration::from_secs(30),
+            attempt: Duration::from_secs(30),
             credential: None,
-            stagger: 0,
+            stagger: Duration::ZERO,
         };
         let settings = Settings {
             scope: Scope { namespaces: vec!["tenants".to_owned()], selector: None },

@@ -16,7 +16,7 @@ pub use identity::raw::RawIdentity;
 pub use identity::run::{reconcile_once, run};
 pub use identity::status::render as render_status;
 pub use identity::unmanage::{ReleaseError, Released, StopError, SurveyError, UnmanagePlan};
-pub use runtime::clock::{Clock, millis};
+pub use runtime::clock::Clock;
 pub use runtime::event_handler::EventHandler;
 pub use runtime::merge::Change;
 pub use runtime::queue::RunError;

@@ -25,7 +25,7 @@ use crate::telemetry::{Gauges, Metrics};
 use crate::unkey;
 
 /// How many objects a second are tried again after a restart that were failing before.
-const RESTART_RATE: u64 = 50;
+const RESTART_RATE: u32 = 50;
 
 /// How many objects at a time are looked at that went unexpectedly.
 const LOOKS: usize = 4;
@@ -197,8 +197,8 @@ impl Context {
     /// R13: what was failing when this process began is tried again over a while, by the rate that Unkey can bear.
     pub(in crate::controller) fn stagger_restart(&self) {
         let failing = u64::try_from(self.index.count_failing()).unwrap_or(u64::MAX);
-        let stagger = failing.saturating_mul(1_000) / RESTART_RATE;
-        self.workspace.stagger(stagger.min(backoff::MAX_MS));
+        let stagger = Duration::from_secs(failing) / RESTART_RATE;
+        self.workspace.stagger(stagger.min(backoff::MAX));
     }
 
     /// Takes in a root key that has appeared, changed or gone, and has everything looked at again that waits for it.

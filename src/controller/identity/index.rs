@@ -52,13 +52,13 @@ pub struct Index {
     key_changed: Notify,
     witness_wanted: Notify,
     witness_news: Notify,
-    window: u64,
+    window: Duration,
     clock: Clock,
 }
 
 impl Index {
-    /// An empty index. Objects to look at again are sent to `wake`; `window` is the consistency window in ms.
-    pub fn new(wake: UnboundedSender<IdentityRef>, window: u64, workspace: Workspace, clock: Clock) -> Self {
+    /// An empty index. Objects to look at again are sent to `wake`; `window` is the consistency window.
+    pub fn new(wake: UnboundedSender<IdentityRef>, window: Duration, workspace: Workspace, clock: Clock) -> Self {
         Self {
             state: Mutex::new(State::new(workspace, Queue::new(wake, clock.clone()))),
             doubted: Notify::new(),

@@ -295,7 +295,7 @@ impl RawIdentity {
         Object {
             key: self.key(),
             phase: if self.is_leaving() { Phase::Deleting } else { Phase::Live },
-            leaving_for: self.deleted.map_or(0, |then| walls.since(then)),
+            leaving_for: self.deleted.and_then(|then| walls.since(then)),
             fresh: false,
             finalizer: self.finalizers.ours().is_some(),
             claim: ClaimState::parse(self.claim(), uid),

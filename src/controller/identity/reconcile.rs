@@ -162,9 +162,7 @@ impl<'a> Reconcile<'a> {
                 tracing::warn!("the object changes faster than it can be reconciled; retrying");
                 ReconcileEnd::After(RESTLESS)
             }
-            session::End::Wait(Wake::At(at)) => {
-                ReconcileEnd::After(Duration::from_millis(self.context.runtime.clock.now().until(at)))
-            }
+            session::End::Wait(Wake::At(at)) => ReconcileEnd::After(self.context.runtime.clock.now().until(at)),
             session::End::Wait(Wake::Change) => ReconcileEnd::Rests,
             session::End::Wait(Wake::Proof) => {
                 self.context.index.wants_proof();
@@ -215,7 +213,7 @@ impl<'a> Reconcile<'a> {
     /// What the session asked for is about to be sent.
     fn sent(&mut self) -> Result<Ticket, KubeError> {
         let now = self.context.runtime.clock.now();
-        let deadline = now.after(millis(self.context.workspace.request_timeout()));
+        let deadline = now.after(self.context.workspace.request_timeout());
         Ok(self.remembering(|session, memory| session.sent(memory, now, deadline))?)
     }
 

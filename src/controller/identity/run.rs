@@ -84,7 +84,7 @@ fn keep_house(context: &Arc<Context>, settings: &Settings, beside: &mut JoinSet<
         definition::follow(&following.runtime.client, &following.definition, ended).await;
     });
     let rescuer = Arc::clone(context);
-    let every = Duration::from_millis(settings.policy.window).clamp(RESCUE.0, RESCUE.1);
+    let every = settings.policy.window.clamp(RESCUE.0, RESCUE.1);
     beside.spawn(async move {
         loop {
             tokio::time::sleep(every).await;
@@ -113,11 +113,8 @@ fn work_beside(
     beside.spawn(overdue::run(Arc::clone(context), queue.store.clone()));
     let dispatcher = Arc::clone(&context.runtime.dispatcher);
     beside.spawn(async move { dispatcher.run().await });
-    let schedule = drift_scan::Schedule {
-        every: settings.resync,
-        window: Duration::from_millis(settings.policy.window),
-        workers: settings.workers,
-    };
+    let schedule =
+        drift_scan::Schedule { every: settings.resync, window: settings.policy.window, workers: settings.workers };
     let leading = context.runtime.lead.subscribe();
     let scans = drift_scan::run(Arc::clone(context), queue.store.clone(), schedule, queue.filled.clone(), leading);
     beside.spawn(async move {

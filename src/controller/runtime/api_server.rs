@@ -17,7 +17,7 @@ use super::kind::Kind;
 use crate::api::proves_absence;
 use crate::apiserver::{self, Silent, WRITE_SILENCE};
 use crate::domain::session::Misuse;
-use crate::domain::{Cause, CrdSight, LOOK_MS, ObjectKey, Refused, Uid, backoff};
+use crate::domain::{Cause, CrdSight, LOOK, ObjectKey, Refused, Uid, backoff};
 use crate::transport;
 
 /// Of a request. No read is waited for so long: a connection that says nothing is given up before.
@@ -69,7 +69,7 @@ pub enum KubeError {
     #[error("the API server did not answer within {} s", DEADLINE.as_secs())]
     Deadline,
     /// The answer to a look came too late to rest on. It is tried again.
-    #[error("the API server took more than {} s to show the object; that answer is not used", LOOK_MS / 1_000)]
+    #[error("the API server took more than {} s to show the object; that answer is not used", LOOK.as_secs())]
     Slow,
     /// The session was driven wrongly.
     #[error("this is a bug of the operator: {0}")]
@@ -100,8 +100,7 @@ pub fn words(error: &kube::Error) -> String {
 
 /// How long an object waits after so many failures of Kubernetes requests in a row (R13).
 pub fn wait_after(failures: u32) -> Duration {
-    let ms = backoff::delay(&Cause::Unavailable, failures, 0, fastrand::u16(..)).unwrap_or(backoff::MAX_MS);
-    Duration::from_millis(ms)
+    backoff::delay(&Cause::Unavailable, failures, None, fastrand::u16(..)).unwrap_or(backoff::MAX)
 }
 
 /// Reads the object, not from a cache.
@@ -186,7 +185,7 @@ async fn written<K: Kind>(
 
 /// A webhook or the storage may hang: that is told as what else is refused. Whether it took effect, the next try shows.
 fn unanswered<K>(words: &str) -> Outcome<K> {
-    Outcome::Refused(Refused { code: 504, words: words.to_owned(), retry_after: 0 })
+    Outcome::Refused(Refused { code: 504, words: words.to_owned(), retry_after: None })
 }
 
 /// The field manager that last wrote the object itself, no longer ago than `ago`, as its managedFields tell. `None`: they do not.

@@ -98,10 +98,10 @@ impl Life {
         let policy = Policy {
             adoption: AdoptionPolicy::IfLossless,
             deletion: DeletionPolicy::Delete,
-            window: controller::millis(WINDOW),
-            attempt: controller::millis(ATTEMPT),
+            window: WINDOW,
+            attempt: ATTEMPT,
             credential: None,
-            stagger: 0,
+            stagger: Duration::ZERO,
         };
         let scope = Scope { namespaces: vec![world.namespace.clone()], selector: None };
         let settings = Settings {

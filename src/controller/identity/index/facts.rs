@@ -8,9 +8,9 @@ use super::untold;
 use crate::api::Reason;
 use crate::domain::{ClaimEntry, Claims, Evidence, Knowledge, Mono, Uid, Workspace};
 
-/// So many milliseconds after its time a plan that has not come about is lost. The queue is never so late, unless the whole process stood still: then
+/// So long after its time a plan that has not come about is lost. The queue is never so late, unless the whole process stood still: then
 /// all is late at once, and has that time from then on.
-const LATE_MS: u64 = 30_000;
+const LATE: Duration = Duration::from_secs(30);
 
 /// What is known of one externalId.
 #[derive(Debug, Default)]
@@ -134,7 +134,7 @@ impl Plan {
         awake: Mono,
         waits_for_permit: &impl Fn(&Uid) -> bool,
     ) -> bool {
-        let is_late = |at: Mono| now >= at.max(awake).after(LATE_MS);
+        let is_late = |at: Mono| now >= at.max(awake).after(LATE);
         match self {
             Self::Change => false,
             Self::Queued(at) | Self::At(at) => is_late(at),

@@ -6,7 +6,6 @@ use std::time::Duration;
 use super::Index;
 use super::facts::{Entry, Plan};
 use super::object_name::IdentityRef;
-use crate::controller::runtime::clock::millis;
 use crate::domain::{ExternalId, Mono, Uid};
 
 /// An object that was forgotten.
@@ -62,7 +61,7 @@ impl Index {
 
     /// The plan to come back after `wait`.
     pub fn at(&self, wait: Duration) -> Plan {
-        Plan::At(self.clock.now().after(millis(wait)))
+        Plan::At(self.clock.now().after(wait))
     }
 
     pub(super) fn with_entry(&self, external_id: &ExternalId, uid: &Uid, change: impl FnOnce(&mut Entry)) {

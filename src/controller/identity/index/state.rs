@@ -86,7 +86,7 @@ impl State {
         }
     }
 
-    pub fn sweep(&mut self, now: Mono, window: u64) {
+    pub fn sweep(&mut self, now: Mono, window: Duration) {
         self.entries.retain(|_, indexed| {
             let forgets = indexed.claims.forgets(indexed.known.as_deref(), now, window);
             match forgets {

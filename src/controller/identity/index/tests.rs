@@ -12,7 +12,7 @@ use crate::domain::{Evidence, IdentityId, Role};
 
 fn index() -> (Index, UnboundedReceiver<IdentityRef>) {
     let (wake, woken) = unbounded_channel();
-    (Index::new(wake, 30_000, Workspace::default(), Clock::default()), woken)
+    (Index::new(wake, Duration::from_secs(30), Workspace::default(), Clock::default()), woken)
 }
 
 fn object(name: &str, version: u64, status: &Value) -> RawIdentity {
@@ -180,7 +180,7 @@ fn what_is_planned_is_left_alone_until_it_is_late() {
     index.runs(&external_id, &uid);
     assert_eq!(rescued(&index, Mono(u64::MAX), false), 0, "a reconcile has its own deadlines");
     with(Plan::At(Mono(1)));
-    assert_eq!([rescued(&index, LATER, false), rescued(&index, LATER.after(1), false)], [0, 1]);
+    assert_eq!([rescued(&index, LATER, false), rescued(&index, LATER.after(Duration::from_millis(1)), false)], [0, 1]);
     with(Plan::Change);
     assert_eq!(rescued(&index, Mono(u64::MAX), false), 0);
     with(Plan::Permit);
@@ -199,7 +199,7 @@ fn what_is_planned_is_left_alone_until_it_is_late() {
 #[test]
 fn a_standstill_makes_nothing_late() {
     let awake = Mono(600_000);
-    let late = awake.after(30_000);
+    let late = awake.after(Duration::from_secs(30));
     for plan in [None, Some(Plan::At(Mono(1))), Some(Plan::Permit)] {
         let (index, _woken, external_id, uid) = behind();
         if let Some(plan) = plan {

@@ -133,6 +133,8 @@ fn has_to_show(entry: &Entry, marks: &[KeyMark]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use serde_json::json;
     use tokio::sync::mpsc::unbounded_channel;
 
@@ -144,7 +146,7 @@ mod tests {
     #[test]
     fn who_was_asked_in_vain_is_asked_last() {
         let (wake, _woken) = unbounded_channel();
-        let index = Index::new(wake, 30_000, Workspace::default(), Clock::default());
+        let index = Index::new(wake, Duration::from_secs(30), Workspace::default(), Clock::default());
         for at in 0..5 {
             let name = format!("e{at}");
             index.upsert(&snapshot(&json!({

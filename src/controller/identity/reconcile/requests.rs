@@ -1,7 +1,6 @@
 //! The requests of a reconcile: one function sends one of them, and hands the answer to the session.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -118,7 +117,7 @@ impl Reconcile<'_> {
         let manager = match put_on {
             None => None,
             Some(put_on) => {
-                let ago = Duration::from_millis(put_on.until(context.runtime.clock.now()));
+                let ago = put_on.until(context.runtime.clock.now());
                 let (manager, said) = self
                     .beside(Box::pin(api_server::last_manager::<RawIdentity>(&context.runtime.client, &key, ago)))
                     .await;

@@ -216,8 +216,8 @@ fn drained(bad: Duration, count: u32) -> Duration {
                 let tries = tries.entry(number).or_default();
                 *tries += 1;
                 let jitter = u16::try_from(calls * 7_919 % 65_536).unwrap();
-                let wait = backoff::delay(&Cause::Unavailable, *tries, 0, jitter).unwrap();
-                again.push((now + ms(wait), number));
+                let wait = backoff::delay(&Cause::Unavailable, *tries, None, jitter).unwrap();
+                again.push((now + wait, number));
             } else {
                 done += 1;
             }

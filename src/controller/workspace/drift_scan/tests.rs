@@ -20,10 +20,10 @@ fn context(metrics: Metrics) -> Arc<Context> {
     let policy = Policy {
         adoption: AdoptionPolicy::IfLossless,
         deletion: DeletionPolicy::Delete,
-        window: 30_000,
-        attempt: 30_000,
+        window: Duration::from_secs(30),
+        attempt: Duration::from_secs(30),
         credential: None,
-        stagger: 0,
+        stagger: Duration::ZERO,
     };
     let settings = Settings {
         scope: Scope { namespaces: Vec::new(), selector: None },
