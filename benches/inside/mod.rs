@@ -9,6 +9,7 @@ use kube::core::WatchEvent;
 use kube::runtime::reflector::{self, Store};
 use secrecy::SecretString;
 use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
 use unkey_operator::api::{AdoptionPolicy, DeletionPolicy};
 use unkey_operator::apiserver::ServerTime;
 use unkey_operator::controller::{self, Change, Context, EventHandler, RawIdentity, Scope, Settings};
@@ -118,6 +119,7 @@ impl Inside {
             policy,
             accept_workspace_change: false,
             lead: Leadership::unrivalled(),
+            stop: CancellationToken::new(),
             resync: Duration::ZERO,
             server_time: ServerTime::default(),
         };

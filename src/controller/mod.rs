@@ -9,6 +9,8 @@
 
 mod identity;
 pub mod runtime;
+#[cfg(test)]
+mod testing;
 mod workspace;
 
 pub use identity::context::{Context, Settings};

@@ -7,10 +7,11 @@ use kube::Client;
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::UnboundedReceiver;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use super::definition::Definition;
 use super::index::{IdentityRef, Index, Rescued, Unwritten};
-use super::pending_cleanups::PendingCleanups;
 use super::raw::RawIdentity;
 use crate::apiserver::ServerTime;
 use crate::controller::runtime::Runtime;
@@ -47,6 +48,8 @@ pub struct Settings {
     pub accept_workspace_change: bool,
     /// Whether this process may act.
     pub lead: Leadership,
+    /// Cancelled when the process is to end.
+    pub stop: CancellationToken,
     /// What time it is at the API server.
     pub server_time: ServerTime,
 }
@@ -64,7 +67,8 @@ pub struct Context {
     pub(in crate::controller) crd_memory: Mutex<CrdMemory>,
     pub(in crate::controller) walls: WallClocks,
     pub(in crate::controller) events: Events,
-    pub(in crate::controller) cleanups: PendingCleanups,
+    /// What clears up after objects that are gone. The end of the process waits for it.
+    pub(in crate::controller) cleanups: TaskTracker,
     /// Looks at a time whether an object that went is gone.
     pub(in crate::controller) looks: Semaphore,
 }
@@ -77,7 +81,7 @@ impl Context {
         settings: &Settings,
         metrics: Metrics,
     ) -> (Arc<Self>, UnboundedReceiver<IdentityRef>) {
-        let dispatcher = Dispatcher::new(settings.bounds, settings.workers, metrics.clone());
+        let dispatcher = Dispatcher::new(settings.bounds, settings.workers, settings.stop.clone(), metrics.clone());
         let events = Events::new(client.clone());
         let (runtime, woken) = Runtime::new(client, &settings.scope, settings.lead.clone(), dispatcher, metrics);
         let workspace = Workspace::new(unkey, &settings.policy);
@@ -90,7 +94,7 @@ impl Context {
             crd: if settings.scope.namespaces.is_empty() { Crd::Unseen } else { Crd::Unguarded },
             crd_memory: Mutex::default(),
             walls: WallClocks(settings.server_time.clone()),
-            cleanups: PendingCleanups::default(),
+            cleanups: TaskTracker::new(),
             looks: Semaphore::new(LOOKS),
             runtime,
             workspace,
@@ -177,16 +181,6 @@ impl Context {
             );
         }
         rescued.len()
-    }
-
-    /// Resolves when nothing is left to clear up after objects that are gone.
-    pub async fn cleared_up(&self) {
-        self.cleanups.none_left().await;
-    }
-
-    /// From now on a reconcile only records what Unkey has already done.
-    pub fn drain(&self) {
-        self.runtime.drain();
     }
 
     /// This process may act, right now.

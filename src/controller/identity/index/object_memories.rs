@@ -26,6 +26,8 @@ pub struct ObjectMemory {
     pub released: bool,
     /// While this process led, somebody else took off finalizer and claim of the object, which was being deleted.
     pub stripped: bool,
+    /// It went in the middle of its first create, and is being cleared up after (R2).
+    pub clears_up: bool,
     /// A scan found something, and the reconcile over it is not over: one of a few at a time.
     pub finding: Option<OwnedSemaphorePermit>,
 }
@@ -50,9 +52,9 @@ impl ObjectMemory {
 
     /// Holds nothing but reconciles, and those nothing of their own.
     fn is_plain(&self) -> bool {
-        let Self { object_state, reconcile_requests, newest, kube_failures, crd_unread, released, stripped, finding } =
-            self;
-        let nothing_begun = *kube_failures == 0 && !released && !stripped && finding.is_none();
+        let Self { object_state, reconcile_requests, newest, crd_unread, .. } = self;
+        let Self { kube_failures, released, stripped, clears_up, finding, .. } = self;
+        let nothing_begun = *kube_failures == 0 && !released && !stripped && !clears_up && finding.is_none();
         object_state.is_plain()
             && reconcile_requests.is_empty()
             && newest.is_none()
