@@ -1,14 +1,13 @@
 //! The composition root: builds the clients, starts the tasks, and ends them in order.
 
-use std::future::Future;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::FutureExt;
 use kube::runtime::reflector::ObjectRef;
 use tokio::sync::mpsc::UnboundedReceiver;
+use tokio_util::sync::CancellationToken;
 
 use crate::admin::{Admin, Kubernetes};
 use crate::api::{AdoptionPolicy, DeletionPolicy};
@@ -141,7 +140,8 @@ pub async fn run(options: Options) -> Result<(), AppError> {
     let access = Access::new(config).await?;
     let lead = if options.election.is_some() { Leadership::to_be_won() } else { Leadership::unrivalled() };
     let mut elector = elector(&options, &access, namespace, &lead)?;
-    let settings = settings(&options, lead, access.time());
+    let (stop, force) = signals().map_err(AppError::Signals)?;
+    let settings = settings(&options, lead, access.time(), stop);
     let metrics = Metrics::default();
     let (context, woken) = Context::new(access.client()?, unkey, &settings, metrics.clone());
     let admin = admin(&credentials, &context, metrics);
@@ -149,7 +149,6 @@ pub async fn run(options: Options) -> Result<(), AppError> {
     let (bound, serving) = admin.clone().serve(address).await.map_err(|source| AppError::Admin { address, source })?;
     tracing::info!(api_url = %options.api_url, admin = %bound, version = env!("CARGO_PKG_VERSION"), "starting unkey-operator");
 
-    let (first, second) = signals().map_err(AppError::Signals)?;
     let filled = move || {
         admin.cache_is_filled();
         tracing::info!("listed the Identities");
@@ -161,10 +160,10 @@ pub async fn run(options: Options) -> Result<(), AppError> {
         }
     };
     let outcome = tokio::select! {
-        result = work(&context, woken, &settings, filled, first) => result,
+        result = work(&context, woken, &settings, filled) => result,
         lost = leading => Err(AppError::Leader(lost)),
         result = serving => Err(AppError::AdminEnded(result.err().unwrap_or_else(|| std::io::Error::other("no reason given")))),
-        () = second => Err(AppError::Forced),
+        () = force.cancelled() => Err(AppError::Forced),
         () = follow_key(&context, &credentials) => Ok(()),
     };
     // Nothing is written any more, also where the drain has come to its end before the work.
@@ -176,25 +175,23 @@ pub async fn run(options: Options) -> Result<(), AppError> {
     Ok(())
 }
 
-/// Reconciles until `stop` resolves, and then for as long as what is under way takes, within [`DRAIN`].
+/// Reconciles until the process is to end, and then for as long as what is under way takes, within [`DRAIN`].
 async fn work(
     context: &Arc<Context>,
     woken: UnboundedReceiver<ObjectRef<RawIdentity>>,
     settings: &Settings,
     filled: impl FnOnce() + Send + 'static,
-    stop: impl Future<Output = ()> + Send + Sync + Clone + 'static,
 ) -> Result<(), AppError> {
-    let drained = Arc::clone(context);
-    let overdue = stop.clone();
-    let stop = stop.inspect(move |()| drained.drain()).shared();
     let overdue = async {
-        overdue.await;
+        settings.stop.cancelled().await;
         tracing::info!("stopping; finishing the reconciles in progress");
         tokio::time::sleep(DRAIN).await;
     };
     tokio::select! {
-        result = controller::run(Arc::clone(context), woken, settings, filled, stop) => result.map_err(AppError::from),
+        // First, or what ends at once would end untold.
+        biased;
         () = overdue => Err(AppError::Drain),
+        result = controller::run(Arc::clone(context), woken, settings, filled) => result.map_err(AppError::from),
     }
 }
 
@@ -249,7 +246,7 @@ fn admin(credentials: &Credentials, context: &Arc<Context>, metrics: Metrics) ->
     Admin::new(check, kubernetes, move || metrics.render(&viewed.view()))
 }
 
-fn settings(options: &Options, lead: Leadership, server_time: ServerTime) -> Settings {
+fn settings(options: &Options, lead: Leadership, server_time: ServerTime, stop: CancellationToken) -> Settings {
     Settings {
         scope: Scope { namespaces: options.namespaces.clone(), selector: options.selector.clone() },
         workers: options.workers,
@@ -257,34 +254,30 @@ fn settings(options: &Options, lead: Leadership, server_time: ServerTime) -> Set
         resync: options.resync_interval,
         accept_workspace_change: options.accept_workspace_change,
         lead,
+        stop,
         server_time,
         policy: Policy {
             adoption: options.adoption,
             deletion: options.deletion,
-            window: controller::millis(options.consistency_window),
-            attempt: controller::millis(options.request_timeout),
-            stagger: 0,
+            window: options.consistency_window,
+            attempt: options.request_timeout,
+            stagger: Duration::ZERO,
             credential: None,
         },
     }
 }
 
-/// The first SIGTERM or SIGINT, and the second.
-fn signals()
--> std::io::Result<(futures::future::Shared<impl Future<Output = ()> + Send + Sync>, impl Future<Output = ()>)> {
+/// What the first SIGTERM or SIGINT cancels, and what the second does.
+fn signals() -> std::io::Result<(CancellationToken, CancellationToken)> {
     use tokio::signal::unix::{SignalKind, signal};
     let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    let (once, first) = tokio::sync::watch::channel(0_u8);
-    let second = once.subscribe();
+    let (first, second) = (CancellationToken::new(), CancellationToken::new());
+    let in_turn = [first.clone(), second.clone()];
     tokio::spawn(async move {
-        loop {
+        for token in in_turn {
             tokio::select! { _ = term.recv() => {}, _ = int.recv() => {} }
-            once.send_modify(|count| *count += 1);
+            token.cancel();
         }
     });
-    let reached = |mut count: tokio::sync::watch::Receiver<u8>, at: u8| async move {
-        // An error means that the sender is gone, and with it the runtime.
-        let _ = count.wait_for(|count| *count >= at).await;
-    };
-    Ok((reached(first, 1).shared(), reached(second, 2)))
+    Ok((first, second))
 }

@@ -9,6 +9,7 @@ use kube::core::WatchEvent;
 use kube::runtime::reflector::{self, Store};
 use secrecy::SecretString;
 use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
 use unkey_operator::api::{AdoptionPolicy, DeletionPolicy};
 use unkey_operator::apiserver::ServerTime;
 use unkey_operator::controller::{self, Change, Context, EventHandler, RawIdentity, Scope, Settings};
@@ -106,10 +107,10 @@ impl Inside {
         let policy = Policy {
             adoption: AdoptionPolicy::IfLossless,
             deletion: DeletionPolicy::Delete,
-            window: 30_000,
-            attempt: 30_000,
+            window: Duration::from_secs(30),
+            attempt: Duration::from_secs(30),
             credential: None,
-            stagger: 0,
+            stagger: Duration::ZERO,
         };
         let settings = Settings {
             scope: Scope { namespaces: vec!["tenants".to_owned()], selector: None },
@@ -118,6 +119,7 @@ impl Inside {
             policy,
             accept_workspace_change: false,
             lead: Leadership::unrivalled(),
+            stop: CancellationToken::new(),
             resync: Duration::ZERO,
             server_time: ServerTime::default(),
         };

@@ -9,6 +9,8 @@
 
 mod identity;
 pub mod runtime;
+#[cfg(test)]
+mod testing;
 mod workspace;
 
 pub use identity::context::{Context, Settings};
@@ -16,7 +18,7 @@ pub use identity::raw::RawIdentity;
 pub use identity::run::{reconcile_once, run};
 pub use identity::status::render as render_status;
 pub use identity::unmanage::{ReleaseError, Released, StopError, SurveyError, UnmanagePlan};
-pub use runtime::clock::{Clock, millis};
+pub use runtime::clock::Clock;
 pub use runtime::event_handler::EventHandler;
 pub use runtime::merge::Change;
 pub use runtime::queue::RunError;

@@ -22,7 +22,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
 use k8s_openapi::jiff::Timestamp;
 use kube::api::PostParams;
 use kube::{Api, Client};
-use tokio::sync::watch;
+use tokio::sync::SetOnce;
 
 pub use self::election::Timing;
 use self::election::{Answer, Ask, Election, Record};
@@ -39,7 +39,7 @@ struct LeaseTerm {
     origin: Instant,
     /// In ms since `origin`; `u64::MAX`: for ever.
     until: AtomicU64,
-    leads: watch::Sender<bool>,
+    won: SetOnce<()>,
 }
 
 impl Leadership {
@@ -54,19 +54,13 @@ impl Leadership {
     }
 
     fn new(until: u64) -> Self {
-        let leads = watch::Sender::new(until > 0);
-        Self(Arc::new(LeaseTerm { origin: Instant::now(), until: AtomicU64::new(until), leads }))
+        let won = SetOnce::new_with((until > 0).then_some(()));
+        Self(Arc::new(LeaseTerm { origin: Instant::now(), until: AtomicU64::new(until), won }))
     }
 
-    /// Resolves when this process leads.
+    /// Resolves when this process has come to lead. It leads once: its end as a leader is its end. Ask [`Leadership::holds`] before a write.
     pub async fn won(&self) {
-        // It fails only without a sender, which is here.
-        let _ = self.subscribe().wait_for(|leads| *leads).await;
-    }
-
-    /// Whether it leads, as it changes. It may say so a little too long: ask [`Leadership::holds`] before a write.
-    pub fn subscribe(&self) -> watch::Receiver<bool> {
-        self.0.leads.subscribe()
+        self.0.won.wait().await;
     }
 
     /// True while this process may act. After it has stood still, the very first question is answered by the time that passed.
@@ -82,7 +76,10 @@ impl Leadership {
     fn set(&self, until: Option<Duration>) {
         let ms = until.map_or(0, |until| u64::try_from(until.as_millis()).unwrap_or(u64::MAX - 1));
         self.0.until.store(ms, Ordering::SeqCst);
-        self.0.leads.send_if_modified(|leads| std::mem::replace(leads, until.is_some()) != until.is_some());
+        if until.is_some() {
+            // An error means that it was won before.
+            let _ = self.0.won.set(());
+        }
     }
 }
 

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use futures::FutureExt;
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -17,6 +16,7 @@ use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 use unkey_operator::controller::Scope;
 use unkey_operator::controller::runtime::api_server::{self, KubeError, Outcome};
 use unkey_operator::controller::runtime::dispatcher::{Dispatcher, Priority};
@@ -184,8 +184,8 @@ async fn it_is_watched_queued_and_reconciled() {
     define(&world.client).await;
     let scope = Scope { namespaces: vec![world.namespace.clone()], selector: None };
     // One worker.
-    let (metrics, lead) = (Metrics::default(), Leadership::unrivalled());
-    let dispatcher = Dispatcher::new(Bounds::default(), 1, metrics.clone());
+    let (metrics, lead, stop) = (Metrics::default(), Leadership::unrivalled(), CancellationToken::new());
+    let dispatcher = Dispatcher::new(Bounds::default(), 1, stop.clone(), metrics.clone());
     let (runtime, woken) = Runtime::new(world.client.clone(), &scope, lead, Arc::clone(&dispatcher), metrics);
     let post = Arc::new(Post {
         runtime: Arc::clone(&runtime),
@@ -197,13 +197,11 @@ async fn it_is_watched_queued_and_reconciled() {
         go_on: Notify::new(),
     });
     let granting = tokio::spawn(async move { dispatcher.run().await });
-    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let stopped = stopped.map(drop).shared();
-    let (reconciler, until) = (Arc::clone(&post), stopped.clone());
+    let reconciler = Arc::clone(&post);
     let running = tokio::spawn(async move {
         let mut queue = Queue::new(&reconciler, woken, &scope, || {}).await.unwrap();
         queue.stand_by().await.unwrap();
-        queue.run(until).await.unwrap();
+        queue.run().await.unwrap();
     });
 
     let api: Api<Parcel> = Api::namespaced(world.client.clone(), &world.namespace);
@@ -263,7 +261,7 @@ async fn it_is_watched_queued_and_reconciled() {
     eventually("it to be served once more", async || (post.served("waits") > before).then_some(())).await;
     api.delete("waits", &DeleteParams::default()).await.unwrap();
     eventually("its end to be seen", async || post.ended.lock().contains(&"waits".to_owned()).then_some(())).await;
-    stop.send(()).unwrap();
+    stop.cancel();
     running.await.unwrap();
     granting.abort();
 }

@@ -2,6 +2,8 @@
 //!
 //! It knows objects as the watch and replies have shown them. What is known of the identity in Unkey is [`Knowledge`]'s business.
 
+use std::time::Duration;
+
 use super::ids::{IdentityId, Mono, Uid};
 use super::knowledge::Knowledge;
 use super::ownership::{Claimant, Role};
@@ -192,8 +194,8 @@ impl<E> Claims<E> {
         self.lock = KeyLock::Free;
     }
 
-    /// What is needed no longer, with `known` of the identity. `window`: the consistency window in ms (R4).
-    pub fn forgets(&self, known: Option<&Knowledge>, now: Mono, window: u64) -> Forgets {
+    /// What is needed no longer, with `known` of the identity. `window`: the consistency window (R4).
+    pub fn forgets(&self, known: Option<&Knowledge>, now: Mono, window: Duration) -> Forgets {
         if !self.is_free() {
             return Forgets::Nothing;
         }

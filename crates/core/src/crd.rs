@@ -4,12 +4,14 @@
 //! its deletionTimestamp. One that is not there is not believed at first sight: a second read, a consistency window later, has to agree. A first read
 //! that is long past agrees with none: whoever made it may never have come back, and two wrong answers hours apart prove nothing.
 
-use super::ids::Mono;
 use std::hash::{Hash, Hasher};
+use std::time::Duration;
+
+use super::ids::Mono;
 
 /// A first look counts for so many windows, and for no less than this: the second one waits for its turn as any other request does.
-const COUNTS_WINDOWS: u64 = 4;
-const COUNTS_MS: u64 = 60_000;
+const COUNTS_WINDOWS: u32 = 4;
+const COUNTS: Duration = Duration::from_secs(60);
 
 /// What one uncached read shows of our CustomResourceDefinition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -50,8 +52,8 @@ pub struct CrdMemory {
 }
 
 impl CrdMemory {
-    /// Takes in a read that began at `begun`. `window`: the consistency window in milliseconds.
-    pub fn sees(&mut self, sight: CrdSight, begun: Mono, window: u64) -> Crd {
+    /// Takes in a read that began at `begun`. `window`: the consistency window.
+    pub fn sees(&mut self, sight: CrdSight, begun: Mono, window: Duration) -> Crd {
         let before = self.counts(begun, window);
         self.missing_since = None;
         match sight {
@@ -68,13 +70,13 @@ impl CrdMemory {
     }
 
     /// The first look that found none, if it counts at that moment.
-    fn counts(&self, now: Mono, window: u64) -> Option<Mono> {
-        let ends = COUNTS_MS.max(window.saturating_mul(COUNTS_WINDOWS));
+    fn counts(&self, now: Mono, window: Duration) -> Option<Mono> {
+        let ends = COUNTS.max(window.saturating_mul(COUNTS_WINDOWS));
         self.missing_since.filter(|first| now <= first.after(ends))
     }
 
     /// All of it that matters from `now` on, for a model checker that tells states apart: how old a look is that counts.
-    pub fn fingerprint<H: Hasher>(&self, now: Mono, window: u64, hasher: &mut H) {
+    pub fn fingerprint<H: Hasher>(&self, now: Mono, window: Duration, hasher: &mut H) {
         // Taken apart, so that a further field does not compile until somebody has decided about it.
         let Self { missing_since: _ } = self;
         self.counts(now, window).map(|first| first.until(now)).hash(hasher);

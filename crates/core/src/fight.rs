@@ -40,7 +40,7 @@ pub(super) fn truce(object: &Object, seen: &Seen, object_state: &ObjectState, no
     let found = held_there(object, seen)?;
     let differs = object.spec.as_ref().is_ok_and(|desired| desired.missing_from(&found).is_some());
     let fight = object_state.fight.as_ref().filter(|fight| differs && fight.is_about(object, &found))?;
-    let until = fight.last.after(backoff::HOUR_MS);
+    let until = fight.last.after(backoff::HOUR);
     (fight.corrections >= CORRECTIONS && now < until).then_some(until)
 }
 
@@ -63,7 +63,7 @@ pub(super) fn resume(object: &Object, object_state: &mut ObjectState, policy: &P
     object_state.failures = BROKEN;
     object_state.trouble = Some(FailureState {
         cause,
-        retry_at: Some(now.after(backoff::HOUR_MS)),
+        retry_at: Some(now.after(backoff::HOUR)),
         lasting: true,
         write: true,
         generation: object.generation,

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 macro_rules! name {
     ($(#[$doc:meta])* $name:ident) => {
@@ -62,14 +63,15 @@ impl Mono {
     /// The moment of taking the lead.
     pub const ZERO: Self = Self(0);
 
-    /// This moment, `ms` milliseconds later.
-    pub fn after(self, ms: u64) -> Self {
+    /// The moment so much later, to the millisecond below.
+    pub const fn after(self, wait: Duration) -> Self {
+        let ms = wait.as_secs().saturating_mul(1_000).saturating_add(wait.subsec_millis() as u64);
         Self(self.0.saturating_add(ms))
     }
 
-    /// Milliseconds from `self` until `later`; 0 if that is past.
-    pub fn until(self, later: Self) -> u64 {
-        later.0.saturating_sub(self.0)
+    /// From `self` until `later`; zero if that is past.
+    pub fn until(self, later: Self) -> Duration {
+        Duration::from_millis(later.0.saturating_sub(self.0))
     }
 }
 

@@ -5,6 +5,8 @@
 //! absence, equality or difference only if it began a whole consistency window after the last moment at which one of
 //! our writes could have taken effect. Such a read is called *settled*.
 
+use std::time::Duration;
+
 use super::content::{Applied, Content};
 use super::fields::Fields;
 use super::ids::{Confirmed, IdentityId, Mono, Uid};
@@ -109,7 +111,7 @@ impl Knowledge {
 
     /// A read that began then finds nothing. If another one showed an identity less than a window before, whoever made that may have done so a moment
     /// before it, and a replica may be behind: only a read a window after that one tells (R4).
-    pub fn is_denied(&mut self, begun: Mono, window: u64) {
+    pub fn is_denied(&mut self, begun: Mono, window: Duration) {
         if let Some(shown) = self.shown_at.filter(|shown| begun < shown.after(window)) {
             self.evidence_begins(shown);
         }
@@ -175,8 +177,8 @@ impl Knowledge {
         self.doubt.take().into_iter().chain(self.assumed.take()).reduce(UnknownOutcome::and)
     }
 
-    /// The moment from which on a read is settled, with a consistency window of `window` milliseconds.
-    pub fn settles_at(&self, window: u64) -> Mono {
+    /// The moment from which on a read is settled, with that consistency window.
+    pub fn settles_at(&self, window: Duration) -> Mono {
         let over = self.doubt().map_or(Evidence::LongSince, |doubt| doubt.over);
         match self.evidence_from.max(over) {
             Evidence::LongSince => Mono::ZERO,
@@ -185,7 +187,7 @@ impl Knowledge {
     }
 
     /// The last read, if it is settled.
-    pub fn settled(&self, window: u64) -> Option<&Seen> {
+    pub fn settled(&self, window: Duration) -> Option<&Seen> {
         let begun = match &self.seen {
             Seen::Nothing => return None,
             // The first of a row: it has to be settled for the row to count.
@@ -216,13 +218,13 @@ impl Knowledge {
 
     /// True if nothing here would be missed once no object names the externalId: no create is unrecorded, and no write
     /// can still mislead a read.
-    pub fn is_spent(&self, now: Mono, window: u64) -> bool {
+    pub fn is_spent(&self, now: Mono, window: Duration) -> bool {
         !matches!(self.last, LastWrite::Created { noted: false, .. }) && now >= self.settles_at(window)
     }
 
     /// True if a decision, now or later, is the same without any of it as with it: a write that was accepted is recorded, none is in doubt,
     /// and a read that begins from now on counts either way.
-    pub fn makes_no_difference(&self, now: Mono, window: u64) -> bool {
+    pub fn makes_no_difference(&self, now: Mono, window: Duration) -> bool {
         let Self {
             last,
             evidence_from: _,

@@ -70,7 +70,7 @@ pub use object_state::{FailureState, ObjectState, Unfound};
 pub use own_patches::{claimed, claiming, not_claimed, not_released, released, releasing};
 pub use ownership::{Claimant, Role, owner, role};
 pub use permission::Operation;
-pub use policy::{LOOK_MS, Policy};
+pub use policy::{LOOK, Policy};
 pub use prior_status::{OwnedIdentity, PriorStatus, Record};
 pub use progress::Progress;
 pub use refusal::{

@@ -14,6 +14,14 @@ const CONTESTED: &str = "Corrected three times and drifted again: another writer
      retrying hourly.";
 const BROKEN: &str = "Unkey answers this request with an internal error each time, but answers other requests: this content breaks it. \
      Change the spec or contact Unkey's support; retrying hourly.";
+const WORKSPACE_MISMATCH: &str = "The root key shows none of the identities recorded under an earlier root key: it probably belongs to another \
+     workspace. Put a root key of the right workspace in place. To migrate to another workspace intentionally, \
+     start the operator with --accept-workspace-change.";
+const CRD_HIDDEN: &str = "The operator may not read the CustomResourceDefinition identities.unkey.com. It cannot tell whether only this resource \
+     is deleted or the whole type, in which case the identity is kept. Grant the operator 'get' on that object.";
+const OUTDATED: &str = "The CustomResourceDefinition identities.unkey.com in the cluster is older than the operator: the API server drops fields \
+     that the operator records. Apply crds/identities.unkey.com.yaml of the operator's version. Until then nothing is created, adopted or deleted for this resource.";
+const QUEUED: &str = "Other work is ahead, or Unkey or Kubernetes answers slowly: changes to this resource, its deletion included, wait in the queue and continue automatically.";
 
 const REMEDY: &str = "Change the policy, webhook, quota or role that refuses this write, or change this resource. Retried at least every \
      5 minutes, and at once after a change of the spec.";
@@ -69,87 +77,101 @@ fn of_cause(cause: &Cause, external_id: &str) -> String {
         Cause::Vanished => format!(
             "Unkey no longer returns identity '{external_id}'; the operator reads it once more, then creates it again."
         ),
-        Cause::Unavailable => {
-            "Unkey cannot be reached or answers with errors. Retried automatically.".to_owned()
-        }
+        Cause::Unavailable => "Unkey cannot be reached or answers with errors. Retried automatically.".to_owned(),
         Cause::Misconfigured(why) => {
-            format!("The server at the API URL does not answer as Unkey's API does ({why}). Check --api-url and any proxy on the way.")
+            format!(
+                "The server at the API URL does not answer as Unkey's API does ({why}). Check --api-url and any proxy on the way."
+            )
         }
         Cause::Untrusted(why) => format!("The TLS handshake with Unkey fails: {why}."),
         Cause::RateLimited => "Unkey limits the rate of requests (429). Retried automatically.".to_owned(),
         Cause::Unauthorized(why) => {
-            format!(
-                "Unkey refuses the root key ({why}). Put a valid root key in place; a key file needs no restart."
-            )
+            format!("Unkey refuses the root key ({why}). Put a valid root key in place; a key file needs no restart.")
         }
         Cause::PermissionDenied(operation) => format!(
             "The root key lacks the permission '{}'. Grant it in Unkey; no restart is needed.",
             operation.permission()
         ),
-        Cause::Unwitnessed => format!(
-            "Unkey returns no identity at all for this root key, so the operator does not conclude that identity '{external_id}' is \
-             gone. The root key probably lacks the permission '{}'. Grant it in Unkey; no restart is needed. If the workspace is \
-             really empty, grant '{}'.",
-            Operation::Read.permission(),
-            Operation::Create.permission()
-        ),
+        Cause::Unwitnessed => unwitnessed(external_id),
         Cause::CredentialsMissing(why) => format!("The operator has {why}. Put a root key in place."),
         Cause::Rejected(why) => format!("Unkey refuses the request: {why}. The operator's log has the whole answer."),
         Cause::Mismatch => format!(
             "Unkey returned another identity than '{external_id}'. Nothing is written until a person has checked both identities."
         ),
-        Cause::WorkspaceMismatch => "The root key shows none of the identities recorded under an earlier root key: it probably belongs to another \
-             workspace. Put a root key of the right workspace in place. To migrate to another workspace intentionally, \
-             start the operator with --accept-workspace-change."
-            .to_owned(),
+        Cause::WorkspaceMismatch => WORKSPACE_MISMATCH.to_owned(),
         Cause::Contested => CONTESTED.to_owned(),
         Cause::Broken => BROKEN.to_owned(),
-        Cause::CrdHidden => "The operator may not read the CustomResourceDefinition identities.unkey.com. It cannot tell whether only this resource \
-             is deleted or the whole type, in which case the identity is kept. Grant the operator 'get' on that object."
-            .to_owned(),
-        Cause::CrdUnread(why) => format!(
-            "The operator cannot read the CustomResourceDefinition identities.unkey.com: {}. It cannot tell whether only this resource \
-             is deleted or the whole type, in which case the identity is kept. Retried automatically.",
-            sentence(why)
-        ),
+        Cause::CrdHidden => CRD_HIDDEN.to_owned(),
+        Cause::CrdUnread(why) => crd_unread(why),
         Cause::Suspended => "spec.suspend is true. Set it to false or remove it to delete the identity.".to_owned(),
         Cause::OwnerPending => {
-            format!("Another Identity owns externalId '{external_id}' and is still being reconciled. Retried automatically.")
-        }
-        Cause::Outdated => "The CustomResourceDefinition identities.unkey.com in the cluster is older than the operator: the API server drops fields \
-             that the operator records. Apply crds/identities.unkey.com.yaml of the operator's version. Until then nothing is created, adopted or deleted for this resource."
-            .to_owned(),
-        Cause::Unseen => format!(
-            "The operator cannot watch every namespace of its configuration, so it cannot tell whether another Identity owns \
-             externalId '{external_id}'. The operator's /readyz and log name the namespace. Give the operator its rights there, or \
-             remove the namespace from the configuration. Until then nothing is created, adopted or deleted for this resource."
-        ),
-        Cause::ClaimRefused(words) => format!(
-            "Kubernetes refuses the operator's finalizer and claim annotation on this resource: {}. Without them nothing is created \
-             or adopted in Unkey. {REMEDY}",
-            sentence(words)
-        ),
-        Cause::ReleaseRefused { words, left } => {
-            let left = match left {
-                Left::Gone => "The identity is already gone from Unkey.",
-                Left::Kept => "The identity stays in Unkey, as requested.",
-                Left::Others => "The identity in Unkey does not belong to this resource and stays.",
-                Left::Nothing => "This resource has no identity in Unkey.",
-            };
             format!(
-                "Kubernetes refuses to remove the operator's finalizer and claim annotation from this resource: {}. {left} {REMEDY}",
-                sentence(words)
+                "Another Identity owns externalId '{external_id}' and is still being reconciled. Retried automatically."
             )
         }
-        Cause::AnnotationsTooLarge { is, largest, bytes } => format!(
-            "The annotations of this resource leave no room for the operator's claim: with the claim they have {is} bytes, and \
-             Kubernetes allows {MAX_ANNOTATION_BYTES}. The largest is '{largest}' with {bytes} bytes{}. Without the claim nothing is \
-             created or adopted in Unkey. Remove or shorten an annotation; retried at once.",
-            if largest == LAST_APPLIED { "; 'kubectl apply --server-side' does not write it" } else { "" }
-        ),
-        Cause::Queued => "Other work is ahead, or Unkey or Kubernetes answers slowly: changes to this resource, its deletion included, wait in the queue and continue automatically."
-            .to_owned(),
+        Cause::Outdated => OUTDATED.to_owned(),
+        Cause::Unseen => unseen(external_id),
+        Cause::ClaimRefused(words) => claim_refused(words),
+        Cause::ReleaseRefused { words, left } => release_refused(words, *left),
+        Cause::AnnotationsTooLarge { is, largest, bytes } => annotations_too_large(*is, largest, *bytes),
+        Cause::Queued => QUEUED.to_owned(),
     }
+}
+
+fn unwitnessed(external_id: &str) -> String {
+    format!(
+        "Unkey returns no identity at all for this root key, so the operator does not conclude that identity '{external_id}' is \
+         gone. The root key probably lacks the permission '{}'. Grant it in Unkey; no restart is needed. If the workspace is \
+         really empty, grant '{}'.",
+        Operation::Read.permission(),
+        Operation::Create.permission()
+    )
+}
+
+fn crd_unread(why: &str) -> String {
+    format!(
+        "The operator cannot read the CustomResourceDefinition identities.unkey.com: {}. It cannot tell whether only this resource \
+         is deleted or the whole type, in which case the identity is kept. Retried automatically.",
+        sentence(why)
+    )
+}
+
+fn unseen(external_id: &str) -> String {
+    format!(
+        "The operator cannot watch every namespace of its configuration, so it cannot tell whether another Identity owns \
+         externalId '{external_id}'. The operator's /readyz and log name the namespace. Give the operator its rights there, or \
+         remove the namespace from the configuration. Until then nothing is created, adopted or deleted for this resource."
+    )
+}
+
+fn claim_refused(words: &str) -> String {
+    format!(
+        "Kubernetes refuses the operator's finalizer and claim annotation on this resource: {}. Without them nothing is created \
+         or adopted in Unkey. {REMEDY}",
+        sentence(words)
+    )
+}
+
+fn release_refused(words: &str, left: Left) -> String {
+    let left = match left {
+        Left::Gone => "The identity is already gone from Unkey.",
+        Left::Kept => "The identity stays in Unkey, as requested.",
+        Left::Others => "The identity in Unkey does not belong to this resource and stays.",
+        Left::Nothing => "This resource has no identity in Unkey.",
+    };
+    format!(
+        "Kubernetes refuses to remove the operator's finalizer and claim annotation from this resource: {}. {left} {REMEDY}",
+        sentence(words)
+    )
+}
+
+fn annotations_too_large(is: usize, largest: &str, bytes: usize) -> String {
+    format!(
+        "The annotations of this resource leave no room for the operator's claim: with the claim they have {is} bytes, and \
+         Kubernetes allows {MAX_ANNOTATION_BYTES}. The largest is '{largest}' with {bytes} bytes{}. Without the claim nothing is \
+         created or adopted in Unkey. Remove or shorten an annotation; retried at once.",
+        if largest == LAST_APPLIED { "; 'kubectl apply --server-side' does not write it" } else { "" }
+    )
 }
 
 /// Without what ends it: it stands in a sentence of ours.

@@ -1,5 +1,7 @@
 //! An `Identity` object as a decision sees it: read, but not judged.
 
+use std::time::Duration;
+
 use super::claim::ClaimState;
 use super::desired::{Desired, SpecError};
 use super::ids::{ExternalId, Mono, ObjectKey, Uid};
@@ -15,8 +17,8 @@ pub struct Object {
     pub guard: Guard,
     /// Where it is in its life.
     pub phase: Phase,
-    /// Milliseconds for which it has been leaving at least, by all clocks; 0: it is not, or they do not say.
-    pub leaving_for: u64,
+    /// It has been leaving for so long at least, by all clocks; `None`: it is not, or they do not say.
+    pub leaving_for: Option<Duration>,
     /// True if this comes from an uncached read, or the reply to a write, with no upstream call since. A write upstream
     /// needs it (R11).
     pub fresh: bool,

@@ -1,5 +1,7 @@
 //! How this operator is set up, as far as decisions go. It knows no object.
 
+use std::time::Duration;
+
 use unkey_operator_api::{AdoptionPolicy, DeletionPolicy};
 
 /// How this operator is set up.
@@ -9,15 +11,15 @@ pub struct Policy {
     pub adoption: AdoptionPolicy,
     /// For specs that name none.
     pub deletion: DeletionPolicy,
-    /// The consistency window in milliseconds (R4).
-    pub window: u64,
-    /// Milliseconds after which an attempt of any process is surely over: the request timeout (R4).
-    pub attempt: u64,
-    /// Milliseconds over which the objects that were failing before a restart are spread (R13).
-    pub stagger: u64,
+    /// The consistency window (R4).
+    pub window: Duration,
+    /// An attempt of any process is surely over after this: the request timeout (R4).
+    pub attempt: Duration,
+    /// The objects that were failing before a restart are spread over this (R13).
+    pub stagger: Duration,
     /// Fingerprint of the root key in use; `None`: there is no usable key.
     pub credential: Option<String>,
 }
 
-/// So old may the answer be that shows an object, in milliseconds, if something is to be sent for it: what it shows may be that old.
-pub const LOOK_MS: u64 = 10_000;
+/// So old may the answer be that shows an object if something is to be sent for it: what it shows may be that old.
+pub const LOOK: Duration = Duration::from_secs(10);

@@ -7,9 +7,10 @@ pub(super) use self::answers::sync_object;
 pub use self::answers::{accepted, concluded, definition_changed, is_refusal, managers_seen, put_on, refused, told};
 use super::ids::Mono;
 use super::object::Object;
+use std::time::Duration;
 
-/// So soon after the last try is the next one, in milliseconds, if somebody has changed the object: a label, an annotation.
-const AFTER_CHANGE_MS: u64 = 5_000;
+/// So soon after the last try is the next one if somebody has changed the object: a label, an annotation.
+const AFTER_CHANGE: Duration = Duration::from_secs(5);
 
 /// A write to an object in Kubernetes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -43,8 +44,8 @@ pub struct Refused {
     pub code: u16,
     /// The API server's sentence, as it came.
     pub words: String,
-    /// Milliseconds that it asked to wait; 0: it did not say.
-    pub retry_after: u64,
+    /// How long it asked to wait; `None`: it did not say.
+    pub retry_after: Option<Duration>,
 }
 
 impl Refused {
@@ -52,7 +53,7 @@ impl Refused {
     pub fn without_effect(what: &str) -> Self {
         let words =
             format!("the API server accepted the write, but {what}; a mutating admission webhook may have changed it");
-        Self { code: 200, words, retry_after: 0 }
+        Self { code: 200, words, retry_after: None }
     }
 
     /// True if the write was surely not carried out: the API server says itself that it did not take it.
@@ -98,7 +99,7 @@ impl Refusal {
     fn follow(&mut self, object: &Object) {
         if self.version != object.guard.resource_version {
             self.version.clone_from(&object.guard.resource_version);
-            let wait = (self.retry_at.0.saturating_sub(self.tried_at.0) / 10).max(AFTER_CHANGE_MS);
+            let wait = (self.tried_at.until(self.retry_at) / 10).max(AFTER_CHANGE);
             self.retry_at = self.retry_at.min(self.tried_at.after(wait));
         }
     }

@@ -1,5 +1,7 @@
 //! Why an object may be let go: there is no release without a proof (R7).
 
+use std::time::Duration;
+
 use super::cause::Left;
 use super::claim::ClaimState;
 use super::ids::{Confirmed, IdentityId};
@@ -32,7 +34,7 @@ pub struct Settled(());
 
 impl Settled {
     /// The proof, if the last read found nothing, is settled, and was made when the object recorded `id`.
-    pub fn absence(known: &Knowledge, window: u64, id: Option<&IdentityId>) -> Option<Self> {
+    pub fn absence(known: &Knowledge, window: Duration, id: Option<&IdentityId>) -> Option<Self> {
         let absent = matches!(known.settled(window), Some(Seen::Absent { of, .. }) if of.as_ref() == id);
         // A delete that is answered 404 says nothing of what a create of ours may have made meanwhile; a settled read of the
         // externalId does, and leaves no doubt.

@@ -1,5 +1,7 @@
 //! What Unkey answered, and what a failure means for a write.
 
+use std::time::Duration;
+
 use super::cause::Cause;
 use super::content::Content;
 use super::ids::Mono;
@@ -45,8 +47,8 @@ pub struct Fault {
     pub effect: Effect,
     /// Why.
     pub cause: Cause,
-    /// Milliseconds that the server asked to wait; 0: it did not say.
-    pub retry_after: u64,
+    /// How long the server asked to wait; `None`: it did not say.
+    pub retry_after: Option<Duration>,
 }
 
 /// What a failure means for a write.

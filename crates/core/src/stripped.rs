@@ -1,6 +1,6 @@
 //! A claim that somebody takes off again and again (R16).
 
-use super::backoff::{CORRECTIONS, HOUR_MS};
+use super::backoff::{CORRECTIONS, HOUR};
 use super::claim::Claim;
 use super::ids::Mono;
 
@@ -38,7 +38,7 @@ pub struct Stripped {
 impl Stripped {
     /// Until when this claim is left off, since it does not stay on (R16).
     pub(super) fn truce(&self, claim: &Claim, now: Mono) -> Option<Mono> {
-        let until = self.last.after(HOUR_MS);
+        let until = self.last.after(HOUR);
         (self.times >= CORRECTIONS && self.claim == *claim && now < until).then_some(until)
     }
 }

@@ -1,5 +1,7 @@
 //! What a process takes from what it sees of an object, before it decides.
 
+use std::time::Duration;
+
 use super::cause::Cause;
 use super::fields::Field;
 use super::fight;
@@ -7,15 +9,15 @@ use super::ids::{IdentityId, Mono, Uid};
 use super::knowledge::{Knowledge, Seen};
 use super::object::{Object, Phase};
 use super::object_state::{FailureState, ObjectState};
-use super::policy::{LOOK_MS, Policy};
+use super::policy::{LOOK, Policy};
 use super::refusal;
 use super::shown::Shown;
 use super::writes::{LastWrite, UnknownOutcome};
 use unkey_operator_api::{Reason, StatusCause};
 
-/// So much later than the deletion another process may have sent something, in milliseconds: after an answer of that age and a standstill
-/// that nobody notices. Clocks of one cluster may differ by the rest.
-const SLACK_MS: u64 = LOOK_MS + 10_000;
+/// So much later than the deletion another process may have sent something: after an answer of that age and a standstill that nobody
+/// notices. Clocks of one cluster may differ by the rest.
+const SLACK: Duration = LOOK.saturating_add(Duration::from_secs(10));
 
 /// Takes in an object as it was just seen.
 pub fn sync_object(object: &Object, known: &mut Knowledge, object_state: &mut ObjectState, policy: &Policy, now: Mono) {
@@ -69,8 +71,8 @@ fn rejudge(object: &Object, object_state: &mut ObjectState, policy: &Policy) {
 /// True if whatever any process but this one sent for an object is over, and every replica shows it. An object that is being deleted
 /// sends no create and no update, so what it sent is older than its deletion.
 fn is_long_over(object: &Object, policy: &Policy) -> bool {
-    let over = policy.attempt.saturating_add(policy.window).saturating_add(SLACK_MS);
-    object.phase == Phase::Deleting && object.leaving_for >= over
+    let over = policy.attempt.saturating_add(policy.window).saturating_add(SLACK);
+    object.phase == Phase::Deleting && object.leaving_for.is_some_and(|leaving| leaving >= over)
 }
 
 /// Accounts for what another process may have sent for this object, and may still have on its way.
@@ -158,7 +160,7 @@ fn stagger_restart(object: &Object, object_state: &mut ObjectState, policy: &Pol
     let failing =
         |shown: &Shown| !shown.ready && !shown.stalled && !shown.suspended && shown.reason != Some(Reason::Progressing);
     let record = object.recorded.own().filter(|record| record.generation == object.generation);
-    if policy.stagger == 0
+    if policy.stagger.is_zero()
         || object_state.trouble.is_some()
         || object.reconcile_request.is_some()
         || !record.is_some_and(|record| failing(&record.shown))
@@ -177,10 +179,10 @@ fn stagger_restart(object: &Object, object_state: &mut ObjectState, policy: &Pol
 }
 
 /// A part of `whole` that differs from object to object, evenly spread. FNV-1a: uids are random, any mixing will do.
-fn share(uid: &Uid, whole: u64) -> u64 {
+fn share(uid: &Uid, whole: Duration) -> Duration {
     let hash =
         uid.as_str().bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
-    (whole.saturating_mul(u64::from(hash))) >> 32
+    whole.saturating_mul(hash) / (1 << 16) / (1 << 16)
 }
 
 /// What the status shows by now needs no longer be laid over it: another leader may have written since.
@@ -244,8 +246,8 @@ pub enum LeftBehind {
     Identity,
 }
 
-/// What the object `uid` leaves that recorded `id`. `window`: the consistency window in ms (R4).
-pub fn left_behind(uid: &Uid, id: &IdentityId, known: &Knowledge, window: u64) -> LeftBehind {
+/// What the object `uid` leaves that recorded `id`. `window`: the consistency window (R4).
+pub fn left_behind(uid: &Uid, id: &IdentityId, known: &Knowledge, window: Duration) -> LeftBehind {
     let deleted = matches!(&known.last, LastWrite::Deleted { uid: of, identity } if of == uid && identity.id() == id);
     match known.settled(window) {
         _ if deleted => LeftBehind::Nothing,

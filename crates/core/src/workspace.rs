@@ -13,6 +13,7 @@ use super::reply::Reply;
 use super::witness::Witness;
 use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
+use std::time::Duration;
 
 /// How many identities of one mark are looked for before it counts as another workspace's.
 pub const PROBES: usize = 3;
@@ -191,9 +192,9 @@ impl Workspace {
         self.recorded.keys().filter(open).cloned().collect()
     }
 
-    /// Takes in a look under the key `current`. A miss counts only if it began `window` ms after that key came into use:
+    /// Takes in a look under the key `current`. A miss counts only if it began `window` after that key came into use:
     /// until then a replica may not yet show what the key before has made. Returns true if a gate has changed.
-    pub fn looked(&mut self, current: &KeyMark, mark: &KeyMark, look: &Look, window: u64) -> bool {
+    pub fn looked(&mut self, current: &KeyMark, mark: &KeyMark, look: &Look, window: Duration) -> bool {
         if *current != self.current || !self.recorded.contains_key(mark) {
             return false;
         }
@@ -210,7 +211,7 @@ impl Workspace {
     }
 
     /// From when on a look that misses counts.
-    pub fn settles_at(&self, window: u64) -> Mono {
+    pub fn settles_at(&self, window: Duration) -> Mono {
         self.since.after(window)
     }
 

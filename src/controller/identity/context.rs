@@ -7,10 +7,11 @@ use kube::Client;
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::UnboundedReceiver;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use super::definition::Definition;
 use super::index::{IdentityRef, Index, Rescued, Unwritten};
-use super::pending_cleanups::PendingCleanups;
 use super::raw::RawIdentity;
 use crate::apiserver::ServerTime;
 use crate::controller::runtime::Runtime;
@@ -25,7 +26,7 @@ use crate::telemetry::{Gauges, Metrics};
 use crate::unkey;
 
 /// How many objects a second are tried again after a restart that were failing before.
-const RESTART_RATE: u64 = 50;
+const RESTART_RATE: u32 = 50;
 
 /// How many objects at a time are looked at that went unexpectedly.
 const LOOKS: usize = 4;
@@ -47,6 +48,8 @@ pub struct Settings {
     pub accept_workspace_change: bool,
     /// Whether this process may act.
     pub lead: Leadership,
+    /// Cancelled when the process is to end.
+    pub stop: CancellationToken,
     /// What time it is at the API server.
     pub server_time: ServerTime,
 }
@@ -64,7 +67,8 @@ pub struct Context {
     pub(in crate::controller) crd_memory: Mutex<CrdMemory>,
     pub(in crate::controller) walls: WallClocks,
     pub(in crate::controller) events: Events,
-    pub(in crate::controller) cleanups: PendingCleanups,
+    /// What clears up after objects that are gone. The end of the process waits for it.
+    pub(in crate::controller) cleanups: TaskTracker,
     /// Looks at a time whether an object that went is gone.
     pub(in crate::controller) looks: Semaphore,
 }
@@ -77,7 +81,7 @@ impl Context {
         settings: &Settings,
         metrics: Metrics,
     ) -> (Arc<Self>, UnboundedReceiver<IdentityRef>) {
-        let dispatcher = Dispatcher::new(settings.bounds, settings.workers, metrics.clone());
+        let dispatcher = Dispatcher::new(settings.bounds, settings.workers, settings.stop.clone(), metrics.clone());
         let events = Events::new(client.clone());
         let (runtime, woken) = Runtime::new(client, &settings.scope, settings.lead.clone(), dispatcher, metrics);
         let workspace = Workspace::new(unkey, &settings.policy);
@@ -90,7 +94,7 @@ impl Context {
             crd: if settings.scope.namespaces.is_empty() { Crd::Unseen } else { Crd::Unguarded },
             crd_memory: Mutex::default(),
             walls: WallClocks(settings.server_time.clone()),
-            cleanups: PendingCleanups::default(),
+            cleanups: TaskTracker::new(),
             looks: Semaphore::new(LOOKS),
             runtime,
             workspace,
@@ -179,16 +183,6 @@ impl Context {
         rescued.len()
     }
 
-    /// Resolves when nothing is left to clear up after objects that are gone.
-    pub async fn cleared_up(&self) {
-        self.cleanups.none_left().await;
-    }
-
-    /// From now on a reconcile only records what Unkey has already done.
-    pub fn drain(&self) {
-        self.runtime.drain();
-    }
-
     /// This process may act, right now.
     pub fn leads(&self) -> bool {
         self.runtime.leads()
@@ -197,8 +191,8 @@ impl Context {
     /// R13: what was failing when this process began is tried again over a while, by the rate that Unkey can bear.
     pub(in crate::controller) fn stagger_restart(&self) {
         let failing = u64::try_from(self.index.count_failing()).unwrap_or(u64::MAX);
-        let stagger = failing.saturating_mul(1_000) / RESTART_RATE;
-        self.workspace.stagger(stagger.min(backoff::MAX_MS));
+        let stagger = Duration::from_secs(failing) / RESTART_RATE;
+        self.workspace.stagger(stagger.min(backoff::MAX));
     }
 
     /// Takes in a root key that has appeared, changed or gone, and has everything looked at again that waits for it.

@@ -1,40 +1,54 @@
 //! The world around a session, as this process knows it.
 
 use super::context::Context;
+use super::raw::RawIdentity;
+use crate::controller::runtime::Runtime;
 use crate::controller::runtime::dispatcher::{Permit, Priority};
+use crate::controller::workspace;
 use crate::domain::session::{Environment, Need};
-use crate::domain::{ExternalId, Gate, KeyMark, Mono, OwnershipGate, Role, Uid, Witness};
+use crate::domain::{Gate, KeyMark, Mono, OwnershipGate, Role, Witness, Workspace};
+
+/// What a session may ask of this process. It has no way to the index, which is locked while the session decides.
+#[derive(Clone, Copy)]
+pub struct Process<'a> {
+    runtime: &'a Runtime<RawIdentity>,
+    root_key: &'a workspace::Workspace,
+    ownership_gate: OwnershipGate,
+}
 
 /// See [`Environment`].
 pub struct ReconcileEnvironment<'a> {
-    context: &'a Context,
+    process: Process<'a>,
     role: Role,
+    workspace: &'a Workspace,
     /// `None`: it is only looked at.
     permit: Option<&'a mut Permit>,
     /// The queue knows the object, so that a permit is either there at once or waited for in the queue.
     queued: bool,
 }
 
+impl<'a> Process<'a> {
+    /// As it stands now.
+    pub fn of(context: &'a Context) -> Self {
+        Self { runtime: &context.runtime, root_key: &context.workspace, ownership_gate: context.ownership_gate() }
+    }
+}
+
 impl<'a> ReconcileEnvironment<'a> {
     /// For a look that sends nothing.
-    pub fn looking(context: &'a Context, external_id: &ExternalId, uid: &Uid) -> Self {
-        Self { context, role: context.index.role(external_id, uid), permit: None, queued: false }
+    pub fn looking(process: Process<'a>, role: Role, workspace: &'a Workspace) -> Self {
+        Self { process, role, workspace, permit: None, queued: false }
     }
 
-    /// For a session that works with `permit`.
-    pub fn working(
-        context: &'a Context,
-        (external_id, uid): (&ExternalId, &Uid),
-        permit: &'a mut Permit,
-        queued: bool,
-    ) -> Self {
-        Self { context, role: context.index.role(external_id, uid), permit: Some(permit), queued }
+    /// The same, for a session that works with `permit`.
+    pub fn working(self, permit: &'a mut Permit, queued: bool) -> Self {
+        Self { permit: Some(permit), queued, ..self }
     }
 }
 
 impl Environment for ReconcileEnvironment<'_> {
     fn now(&self) -> Mono {
-        self.context.runtime.clock.now()
+        self.process.runtime.clock.now()
     }
 
     fn role(&self) -> Role {
@@ -42,35 +56,35 @@ impl Environment for ReconcileEnvironment<'_> {
     }
 
     fn gate(&self, mark: Option<&KeyMark>) -> Gate {
-        self.context.index.gate(mark)
+        self.workspace.gate(mark)
     }
 
     fn witness(&self) -> Witness {
-        self.context.index.witness()
+        self.workspace.witness().clone()
     }
 
     fn ownership_gate(&self) -> OwnershipGate {
-        self.context.ownership_gate()
+        self.process.ownership_gate
     }
 
     fn leads(&self) -> bool {
-        self.context.runtime.leads()
+        self.process.runtime.leads()
     }
 
     fn drains(&self) -> bool {
-        self.context.runtime.is_draining()
+        self.process.runtime.is_draining()
     }
 
     fn key_in_use(&self) -> KeyMark {
-        self.context.workspace.present_key()
+        self.process.root_key.present_key()
     }
 
     fn awake_since(&self) -> Mono {
-        self.context.runtime.pause_detector.check()
+        self.process.runtime.pause_detector.check()
     }
 
     fn is_paused(&self) -> bool {
-        self.context.runtime.dispatcher.is_paused()
+        self.process.runtime.dispatcher.is_paused()
     }
 
     fn has_permit(&mut self, need: Need) -> bool {

@@ -29,20 +29,15 @@ pub fn notice(before: &RawIdentity, object: &RawIdentity, context: &Context) {
         && !marked(object)
         && context.runtime.leads()
     {
-        let memory = context.index.memory(object.uid());
-        let mut memory = memory.lock();
-        memory.stripped |= !memory.released;
+        context.index.with_memory(object.uid(), |memory| memory.stripped |= !memory.released);
     }
 }
 
 /// An object is gone, or no longer selected. Tells what it leaves, in a task of its own if there is something to tell.
 pub fn look(object: &RawIdentity, context: &Arc<Context>) {
     let claimant = object.claimant(object.read_status().as_ref());
-    let memory = context.index.hold_memory(object.uid());
-    let (released, stripped) = {
-        let memory = memory.lock();
-        (memory.released, memory.stripped)
-    };
+    let hold = context.index.hold_memory(object.uid());
+    let (released, stripped) = context.index.with_memory(object.uid(), |memory| (memory.released, memory.stripped));
     let Some(id) = claimant.recorded.filter(|_| !released && context.runtime.leads()) else { return };
     let span = tracing::info_span!(
         "left behind",
@@ -63,11 +58,11 @@ pub fn look(object: &RawIdentity, context: &Arc<Context>) {
     }
     let (context, object) = (Arc::clone(context), object.clone());
     let telling = async move {
-        // Kept by the sweep for as long as it is held.
-        let _memory = memory;
         if is_gone(&object, &context).await && context.runtime.leads() {
             tell(&object, &id, &context).await;
         }
+        // Kept by the sweep until here.
+        drop(hold);
     };
     tokio::spawn(telling.instrument(span));
 }
@@ -103,9 +98,10 @@ async fn tell(object: &RawIdentity, id: &IdentityId, context: &Context) {
             None => tokio::time::sleep(BUSY).await,
         }
     };
-    let left = left_behind(uid, id, &key_lock.known(), context.workspace.pinned().policy.window);
+    let window = context.workspace.pinned().policy.window;
+    let left = key_lock.known(|known| left_behind(uid, id, known, window));
     drop(key_lock);
-    let released = context.index.memory(uid).lock().released;
+    let released = context.index.with_memory(uid, |memory| memory.released);
     if released || left == LeftBehind::Nothing || context.index.is_recorded(external_id, id) {
         tracing::info!("someone removed the finalizer of an Identity; nothing of the Identity is left in Unkey");
         return;

@@ -11,7 +11,7 @@
 //! | `environment` | the world around a session, as this process knows it |
 //! | `overdue` | says in a status that its work waits |
 //! | `left_behind` | tells of identities that stay in Unkey by somebody's hand |
-//! | `orphan_cleanup` / `pending_cleanups` | clears up after objects that went in the middle of a create |
+//! | `orphan_cleanup` | clears up after objects that went in the middle of a create |
 //! | `unmanage` | takes the finalizers off all Identities without asking Unkey, before the operator is removed |
 //! | `patch` / `status` / `events` | what is written to Kubernetes |
 
@@ -24,7 +24,6 @@ mod left_behind;
 mod orphan_cleanup;
 mod overdue;
 mod patch;
-mod pending_cleanups;
 pub mod raw;
 mod reconcile;
 mod reconciler;

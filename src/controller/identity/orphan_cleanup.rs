@@ -24,9 +24,12 @@ pub fn look(object: &RawIdentity, context: &Arc<Context>) {
     if !context.index.owes(object.external_id(), &uid) {
         return;
     }
-    if !context.cleanups.begins(&uid) {
+    // Held, so that the sweep leaves it until all is cleared up.
+    let hold = context.index.hold_memory(&uid);
+    if context.index.with_memory(&uid, |memory| std::mem::replace(&mut memory.clears_up, true)) {
         return;
     }
+    let cleanups = context.cleanups.clone();
     let (context, object) = (Arc::clone(context), Arc::new(object.clone()));
     let span = tracing::info_span!(
         "cleanup",
@@ -34,10 +37,7 @@ pub fn look(object: &RawIdentity, context: &Arc<Context>) {
         identity = object.name(),
         external_id = object.external_id().as_str(),
     );
-    // Held, so that the sweep leaves it until all is cleared up.
-    let memory = context.index.hold_memory(&uid);
     let clearing = async move {
-        let _memory = memory;
         tracing::warn!("an Identity was deleted while its identity was being created; cleaning up in Unkey");
         let mut panics = 0;
         while AssertUnwindSafe(clear_up(&object, &context)).catch_unwind().await.is_err() {
@@ -46,9 +46,10 @@ pub fn look(object: &RawIdentity, context: &Arc<Context>) {
             tracing::error!(retry_ms = millis(wait), "the cleanup panicked; this is a bug of the operator; retrying");
             tokio::time::sleep(wait).await;
         }
-        context.cleanups.ends(&uid);
+        context.index.with_memory(&uid, |memory| memory.clears_up = false);
+        drop(hold);
     };
-    tokio::spawn(clearing.instrument(span));
+    cleanups.spawn(clearing.instrument(span));
 }
 
 async fn clear_up(object: &Arc<RawIdentity>, context: &Arc<Context>) {

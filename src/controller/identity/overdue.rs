@@ -4,7 +4,6 @@
 //! An object whose reconcile is in the middle of a call is told of by that reconcile, which holds the lock; all others by [`run`], which takes it. Either
 //! way a status is written once, under the same tests as any other (R11).
 
-use parking_lot::Mutex;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,8 +15,8 @@ use kube::runtime::reflector::Store;
 use tracing::Instrument;
 
 use super::context::Context;
-use super::environment::ReconcileEnvironment;
-use super::index::{KeyLock, ObjectMemory, Overdue};
+use super::environment::{Process, ReconcileEnvironment};
+use super::index::{KeyLock, Overdue, Remembered};
 use super::raw::RawIdentity;
 use super::{patch, status};
 use crate::controller::runtime::api_server::{self, KubeError, Outcome};
@@ -119,11 +118,11 @@ async fn tell(one: Overdue, told_of: &AtomicUsize, store: &Store<RawIdentity>, c
 async fn under_lock(one: &Overdue, object: Arc<RawIdentity>, context: &Context) -> Result<Came, KubeError> {
     let Some(key_lock) = context.index.lock_to_tell(&one.external_id) else { return Ok(Came::Nothing(SOON)) };
     let memory = context.index.memory(&one.uid);
-    let newest = memory.lock().newest(object);
+    let newest = memory.with(|memory| memory.newest(object));
     Ok(match say(context, &key_lock, &memory, &newest).await? {
         Some(Outcome::Now(now)) if *now.uid() == one.uid => {
             context.runtime.metrics.synced(context.index.update(&now));
-            memory.lock().newest = Some(Arc::from(now));
+            memory.with(|memory| memory.newest = Some(Arc::from(now)));
             Came::Of
         }
         // The reconcile that has something to write tells of it (R25).
@@ -137,7 +136,7 @@ async fn under_lock(one: &Overdue, object: Arc<RawIdentity>, context: &Context) 
 async fn say(
     context: &Context,
     key_lock: &KeyLock<'_>,
-    memory: &Mutex<ObjectMemory>,
+    memory: &Remembered<'_>,
     object: &RawIdentity,
 ) -> Result<Option<Outcome<RawIdentity>>, KubeError> {
     let Some(report) = report(context, key_lock, memory, object) else { return Ok(None) };
@@ -160,25 +159,28 @@ async fn say(
 fn report(
     context: &Context,
     key_lock: &KeyLock<'_>,
-    memory: &Mutex<ObjectMemory>,
+    memory: &Remembered<'_>,
     object: &RawIdentity,
 ) -> Option<StatusUpdate> {
-    let (now, pinned) = (context.runtime.clock.now(), context.workspace.pinned());
-    let (object, mut object_state, crd_unread) = {
-        let mut memory = memory.lock();
-        let object = object.read(now, &context.walls, &mut memory.reconcile_requests);
-        (object, memory.object_state.clone(), memory.crd_unread.clone())
-    };
-    let mut known = key_lock.known().clone();
+    let (now, walls, pinned) = (context.runtime.clock.now(), &context.walls, context.workspace.pinned());
+    let (object, crd_unread) = memory.with(|memory| {
+        let object = object.read(now, walls, &mut memory.reconcile_requests);
+        (object, memory.crd_unread.clone())
+    });
+    object.external_id.as_ref()?;
     let holds_up = match &pinned.unkey {
         // It comes first: without it nothing is asked in Unkey.
         _ if crd_unread.is_some() => crd_unread.map(Cause::CrdUnread),
         Ok(_) => upstream::held_up_by(&context.standing().0, next_call(&object)),
         Err(missing) => Some(Cause::CredentialsMissing(missing.clone())),
     };
-    let environment = ReconcileEnvironment::looking(context, object.external_id.as_ref()?, &object.guard.uid);
-    let memory = session::Records { known: &mut known, object_state: &mut object_state };
-    session::waiting(&object, memory, &environment, (&pinned.policy, context.crd), holds_up.as_ref())
+    let (process, crd) = (Process::of(context), context.crd);
+    key_lock.with(memory, |parts| {
+        let (mut known, mut object_state) = (parts.known.clone(), parts.memory.object_state.clone());
+        let records = session::Records { known: &mut known, object_state: &mut object_state };
+        let environment = ReconcileEnvironment::looking(process, parts.role, parts.workspace);
+        session::waiting(&object, records, &environment, (&pinned.policy, crd), holds_up.as_ref())
+    })
 }
 
 /// The call that the object is most likely to wait for.
@@ -196,7 +198,7 @@ pub async fn beside<T>(
     work: impl Future<Output = T>,
     context: &Context,
     key_lock: &KeyLock<'_>,
-    memory: &Mutex<ObjectMemory>,
+    memory: &Remembered<'_>,
     object: &RawIdentity,
 ) -> (T, Option<Outcome<RawIdentity>>) {
     let mut work = pin!(work);

@@ -18,7 +18,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use self::annotations::Annotations;
-pub use self::seen::{LastSpec, ReconcileRequests};
+pub use self::seen::{LastRead, ReconcileRequests};
 pub use self::wire::Finalizers;
 use self::wire::{OnlyExternalId, Wire};
 use crate::api::{GROUP, IdentityStatus, KIND, PLURAL, VERSION};
@@ -269,21 +269,23 @@ impl RawIdentity {
     /// The object as a decision sees it. `reconcile_requests` remembers when a reconcile request was first seen; `walls` tell how long it has been leaving.
     /// How fresh that is, and whether the object is gone, its session knows.
     pub fn read(&self, now: Mono, walls: &WallClocks, reconcile_requests: &mut ReconcileRequests) -> Object {
-        self.read_again(&mut LastSpec::default(), now, walls, reconcile_requests)
+        self.read_again(&mut LastRead::default(), now, walls, reconcile_requests)
     }
 
     /// The same, for one that has been read before: reading its spec and hashing what that asks for is a third of all work.
     pub fn read_again(
         &self,
-        last: &mut LastSpec,
+        last: &mut LastRead,
         now: Mono,
         walls: &WallClocks,
         reconcile_requests: &mut ReconcileRequests,
     ) -> Object {
         let uid = &self.uid;
-        let spec = last.read(self.spec.as_ref());
-        let status = self.read_status();
-        let recorded = PriorStatus::read(status.as_ref(), uid, spec.external_id.as_ref());
+        let spec = last.spec(self.spec.as_ref());
+        let reader = (uid.clone(), spec.external_id.clone());
+        let recorded = last.status(self.status.as_ref(), reader, |(uid, external_id)| {
+            PriorStatus::read(self.read_status().as_ref(), uid, external_id.as_ref())
+        });
         let handled = recorded.own().and_then(|record| record.handled_request.as_deref());
         let reconcile_request = self
             .reconcile_request
@@ -293,7 +295,7 @@ impl RawIdentity {
         Object {
             key: self.key(),
             phase: if self.is_leaving() { Phase::Deleting } else { Phase::Live },
-            leaving_for: self.deleted.map_or(0, |then| walls.since(then)),
+            leaving_for: self.deleted.and_then(|then| walls.since(then)),
             fresh: false,
             finalizer: self.finalizers.ours().is_some(),
             claim: ClaimState::parse(self.claim(), uid),

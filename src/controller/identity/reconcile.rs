@@ -12,10 +12,10 @@ use kube::runtime::controller::Action;
 use self::end::ReconcileEnd;
 pub use self::end::{Again, Reconciled};
 use super::context::Context;
-use super::environment::{ReconcileEnvironment, priority};
-use super::index::{IdentityRef, KeyLock, ObjectMemory, Plan, Remembered};
+use super::environment::{Process, ReconcileEnvironment, priority};
+use super::index::{IdentityRef, KeyLock, ObjectMemory, Parts, Plan, Remembered};
 use super::overdue;
-use super::raw::{LastSpec, RawIdentity};
+use super::raw::{LastRead, RawIdentity};
 use crate::controller::runtime::api_server::{self, KubeError, Outcome};
 use crate::controller::runtime::clock::millis;
 use crate::controller::runtime::dispatcher::Permit;
@@ -36,7 +36,7 @@ pub struct Reconcile<'a> {
     uid: Uid,
     /// The object as it was last seen.
     snapshot: Arc<RawIdentity>,
-    spec: LastSpec,
+    last: LastRead,
     /// The object before it was released.
     before: Option<Arc<RawIdentity>>,
     session: Session,
@@ -85,7 +85,7 @@ pub async fn clear_up(gone: Arc<RawIdentity>, context: &Arc<Context>) -> Option<
 impl Drop for Reconcile<'_> {
     /// However it ended: what a scan found has had its look.
     fn drop(&mut self) {
-        self.memory.lock().finding = None;
+        self.memory.with(|memory| memory.finding = None);
         self.context.index.drops(&self.external_id, &self.uid);
     }
 }
@@ -99,11 +99,13 @@ impl<'a> Reconcile<'a> {
         let (external_id, uid) = (cached.external_id().clone(), cached.uid().clone());
         let key_lock = context.index.try_lock(&external_id, &IdentityRef::from_obj(&*cached))?;
         let memory = context.index.memory(&uid);
-        let snapshot = memory.lock().newest(cached);
-        let pinned = context.workspace.pinned();
-        let session = begin(uid.clone(), Arc::clone(&pinned.policy), context.crd, &mut key_lock.known());
+        let (pinned, crd) = (context.workspace.pinned(), context.crd);
+        let (snapshot, session, refused) = key_lock.with(&memory, |Parts { known, memory, .. }| {
+            let session = begin(uid.clone(), Arc::clone(&pinned.policy), crd, known);
+            let refused = memory.object_state.refusals.iter().map(|refusal| refusal.write).collect();
+            (memory.newest(cached), session, refused)
+        });
         let permit = context.runtime.dispatcher.reserved(&uid);
-        let refused = memory.lock().object_state.refusals.iter().map(|refusal| refusal.write).collect();
         Some(Self {
             context,
             key_lock,
@@ -112,7 +114,7 @@ impl<'a> Reconcile<'a> {
             external_id,
             uid,
             snapshot,
-            spec: LastSpec::default(),
+            last: LastRead::default(),
             before: None,
             session,
             permit,
@@ -139,15 +141,14 @@ impl<'a> Reconcile<'a> {
 
     /// What the session wants next, by what is known now.
     fn next(&mut self) -> Result<Next, KubeError> {
-        let queued = !self.session.clears_up();
-        let environment =
-            &mut ReconcileEnvironment::working(self.context, (&self.external_id, &self.uid), &mut self.permit, queued);
-        let mut memory = self.memory.lock();
-        let ObjectMemory { object_state, reconcile_requests, .. } = &mut *memory;
-        let now = self.context.runtime.clock.now();
-        let object = self.snapshot.read_again(&mut self.spec, now, &self.context.walls, reconcile_requests);
-        let memory = &mut session::Records { known: &mut self.key_lock.known(), object_state };
-        Ok(self.session.next(object, memory, environment)?)
+        let Self { context, key_lock, memory, session, snapshot, last, permit, .. } = self;
+        let (process, walls, now) = (Process::of(context), &context.walls, context.runtime.clock.now());
+        let queued = !session.clears_up();
+        Ok(key_lock.with(memory, |mut parts| {
+            let object = snapshot.read_again(last, now, walls, &mut parts.memory.reconcile_requests);
+            let environment = ReconcileEnvironment::looking(process, parts.role, parts.workspace);
+            session.next(object, &mut parts.records(), &mut environment.working(permit, queued))
+        })?)
     }
 
     fn ends(&self, end: session::End) -> Result<ReconcileEnd, KubeError> {
@@ -161,16 +162,14 @@ impl<'a> Reconcile<'a> {
                 tracing::warn!("the object changes faster than it can be reconciled; retrying");
                 ReconcileEnd::After(RESTLESS)
             }
-            session::End::Wait(Wake::At(at)) => {
-                ReconcileEnd::After(Duration::from_millis(self.context.runtime.clock.now().until(at)))
-            }
+            session::End::Wait(Wake::At(at)) => ReconcileEnd::After(self.context.runtime.clock.now().until(at)),
             session::End::Wait(Wake::Change) => ReconcileEnd::Rests,
             session::End::Wait(Wake::Proof) => {
                 self.context.index.wants_proof();
                 ReconcileEnd::Rests
             }
             session::End::Wait(Wake::Witness) => {
-                let ended = self.key_lock.known().unwitnessed.unwrap_or_default();
+                let ended = self.key_lock.known(|known| known.unwitnessed).unwrap_or_default();
                 if !self.session.clears_up() {
                     let at = Some(IdentityRef::from_obj(&*self.snapshot));
                     self.context.index.wants_witness(at, ended, self.snapshot.is_leaving());
@@ -214,14 +213,14 @@ impl<'a> Reconcile<'a> {
     /// What the session asked for is about to be sent.
     fn sent(&mut self) -> Result<Ticket, KubeError> {
         let now = self.context.runtime.clock.now();
-        let deadline = now.after(millis(self.context.workspace.request_timeout()));
+        let deadline = now.after(self.context.workspace.request_timeout());
         Ok(self.remembering(|session, memory| session.sent(memory, now, deadline))?)
     }
 
     /// Runs `work` on the session, with what outlives it.
     fn remembering<T>(&mut self, work: impl FnOnce(&mut Session, &mut session::Records<'_>) -> T) -> T {
-        let object_state = &mut self.memory.lock().object_state;
-        work(&mut self.session, &mut session::Records { known: &mut self.key_lock.known(), object_state })
+        let session = &mut self.session;
+        self.key_lock.with(&self.memory, |mut parts| work(session, &mut parts.records()))
     }
 
     fn moment(&self) -> Moment {
@@ -249,13 +248,13 @@ impl<'a> Reconcile<'a> {
     /// The object was seen anew.
     fn is_shown(&mut self, now: Arc<RawIdentity>) {
         self.context.runtime.metrics.synced(self.context.index.update(&now));
-        self.memory.lock().newest = Some(Arc::clone(&now));
+        self.memory.with(|memory| memory.newest = Some(Arc::clone(&now)));
         self.snapshot = now;
     }
 
     /// A read shows no such object and the watch still does. Nearly always the watch is about to follow. Returns when to look again.
     fn contradicted(&self) -> Duration {
-        let failures = self.memory.lock().count_failure();
+        let failures = self.memory.with(ObjectMemory::count_failure);
         let wait = api_server::wait_after(failures);
         let retry_ms = millis(wait);
         if failures > 1 {
@@ -273,7 +272,7 @@ impl<'a> Reconcile<'a> {
         let end = match end {
             ReconcileEnd::Gone if is_watched => ReconcileEnd::After(self.contradicted()),
             end => {
-                self.memory.lock().kube_failures = 0;
+                self.memory.with(|memory| memory.kube_failures = 0);
                 end
             }
         };
@@ -290,9 +289,10 @@ impl<'a> Reconcile<'a> {
     /// Notes that the object is gone. Returns it as it was last seen.
     fn leaves(&self) -> Arc<RawIdentity> {
         let recorded = self.snapshot.claimant(self.snapshot.read_status().as_ref()).recorded;
-        let object_state = self.memory.lock().object_state.clone();
         let now = self.context.runtime.clock.now();
-        domain::ended(&self.uid, recorded.as_ref(), &mut self.key_lock.known(), &object_state, now);
+        self.key_lock.with(&self.memory, |Parts { known, memory, .. }| {
+            domain::ended(&self.uid, recorded.as_ref(), known, &memory.object_state, now);
+        });
         Arc::clone(&self.snapshot)
     }
 }

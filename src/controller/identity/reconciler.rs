@@ -6,6 +6,7 @@ use std::time::Duration;
 use kube::runtime::controller::Action;
 
 use super::context::Context;
+use super::index::ObjectMemory;
 use super::raw::RawIdentity;
 use super::{left_behind, orphan_cleanup, reconcile};
 use crate::controller::runtime::api_server::{self, KubeError};
@@ -101,7 +102,7 @@ impl Reconciler for Context {
     }
 
     fn failed(&self, object: &RawIdentity) -> Duration {
-        let failures = self.index.memory(object.uid()).lock().count_failure();
+        let failures = self.index.with_memory(object.uid(), ObjectMemory::count_failure);
         let retry = api_server::wait_after(failures);
         self.index.plans(object.external_id(), object.uid(), self.index.at(retry));
         retry

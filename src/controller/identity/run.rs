@@ -21,36 +21,46 @@ const SWEEP: Duration = Duration::from_secs(60);
 /// Objects that nothing is planned for are looked for once in a consistency window, within these bounds.
 const RESCUE: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
 
-/// Runs until `stop` resolves, the reconciles under way have ended and nothing is left to clear up. `ready` is called once, when the cache is filled.
+/// Runs until the process is to end, the reconciles under way have ended and nothing is left to clear up. `ready` is called once, when the cache is
+/// filled.
 pub async fn run(
     context: Arc<Context>,
     woken: UnboundedReceiver<IdentityRef>,
     settings: &Settings,
     ready: impl FnOnce() + Send + 'static,
-    stop: impl Future<Output = ()> + Send + Sync + Clone + 'static,
 ) -> Result<(), RunError> {
-    let mut queue = tokio::select! {
-        queue = Queue::new(&context, woken, &settings.scope, ready) => queue?,
-        () = stop.clone() => return Ok(()),
-    };
+    // They end with it.
+    run_beside(context, woken, settings, ready, JoinSet::new()).await
+}
+
+/// The same, with tasks `beside` that run already.
+async fn run_beside(
+    context: Arc<Context>,
+    woken: UnboundedReceiver<IdentityRef>,
+    settings: &Settings,
+    ready: impl FnOnce() + Send + 'static,
+    mut beside: JoinSet<()>,
+) -> Result<(), RunError> {
+    let stop = context.runtime.stop();
+    let queue = stop.run_until_cancelled(Queue::new(&context, woken, &settings.scope, ready)).await;
+    let Some(mut queue) = queue.transpose()? else { return Ok(()) };
     // Before the first reconcile: where it is not published yet, or not to us, that is no reason to wait.
     let _ = definition::look(&context.runtime.client, &context.definition, &|| context.definition_changed()).await;
-    // They end with it.
-    let mut beside = JoinSet::new();
     keep_house(&context, settings, &mut beside);
     tokio::select! {
         result = queue.stand_by() => result?,
-        () = stop.clone() => return Ok(()),
+        () = stop.cancelled() => return Ok(()),
         () = panicked(&mut beside) => return Err(RunError::Panicked),
     }
     // Time begins with the lead, and so does whatever waits for its time.
     context.runtime.clock.begin();
     context.stagger_restart();
-    work_beside(&context, settings, &queue, stop.clone(), &mut beside);
+    work_beside(&context, settings, &queue, &mut beside);
     let working = async {
-        queue.run(stop).await?;
+        queue.run().await?;
         // What clears up after objects that are gone needs permits and witnesses until its end.
-        context.cleared_up().await;
+        context.cleanups.close();
+        context.cleanups.wait().await;
         Ok(())
     };
     tokio::select! {
@@ -84,7 +94,7 @@ fn keep_house(context: &Arc<Context>, settings: &Settings, beside: &mut JoinSet<
         definition::follow(&following.runtime.client, &following.definition, ended).await;
     });
     let rescuer = Arc::clone(context);
-    let every = Duration::from_millis(settings.policy.window).clamp(RESCUE.0, RESCUE.1);
+    let every = settings.policy.window.clamp(RESCUE.0, RESCUE.1);
     beside.spawn(async move {
         loop {
             tokio::time::sleep(every).await;
@@ -94,13 +104,7 @@ fn keep_house(context: &Arc<Context>, settings: &Settings, beside: &mut JoinSet<
 }
 
 /// What goes on beside the queue while this process leads.
-fn work_beside(
-    context: &Arc<Context>,
-    settings: &Settings,
-    queue: &Queue<Context>,
-    stop: impl Future<Output = ()> + Send + 'static,
-    beside: &mut JoinSet<()>,
-) {
+fn work_beside(context: &Arc<Context>, settings: &Settings, queue: &Queue<Context>, beside: &mut JoinSet<()>) {
     beside.spawn(probe::run(Arc::clone(context)));
     beside.spawn(witness::run(Arc::clone(context)));
     let runtime = Arc::clone(&context.runtime);
@@ -113,19 +117,13 @@ fn work_beside(
     beside.spawn(overdue::run(Arc::clone(context), queue.store.clone()));
     let dispatcher = Arc::clone(&context.runtime.dispatcher);
     beside.spawn(async move { dispatcher.run().await });
-    let schedule = drift_scan::Schedule {
-        every: settings.resync,
-        window: Duration::from_millis(settings.policy.window),
-        workers: settings.workers,
-    };
-    let leading = context.runtime.lead.subscribe();
-    let scans = drift_scan::run(Arc::clone(context), queue.store.clone(), schedule, queue.filled.clone(), leading);
+    let schedule =
+        drift_scan::Schedule { every: settings.resync, window: settings.policy.window, workers: settings.workers };
+    let scans = drift_scan::run(Arc::clone(context), queue.store.clone(), schedule, queue.filled.clone());
+    let stop = context.runtime.stop().clone();
     beside.spawn(async move {
-        tokio::select! {
-            () = scans => {}
-            // It only reads, so there is nothing to finish.
-            () = stop => {}
-        }
+        // It only reads, so there is nothing to finish.
+        let _ = stop.run_until_cancelled(scans).await;
     });
 }
 
@@ -133,3 +131,6 @@ fn work_beside(
 pub async fn reconcile_once(object: Arc<RawIdentity>, context: Arc<Context>) -> Action {
     queue::reconcile(object, context).await.unwrap_or_else(|failure| Action::requeue(failure.retry))
 }
+
+#[cfg(test)]
+mod tests;

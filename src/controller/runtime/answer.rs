@@ -1,6 +1,8 @@
 //! The API server's answer to a write, read from status, headers and bytes. The client that kube offers for it keeps neither `Retry-After` nor,
 //! where a proxy answers, the HTTP status.
 
+use std::time::Duration;
+
 use http::header::RETRY_AFTER;
 use http::{HeaderMap, Request};
 use kube::Client;
@@ -37,7 +39,9 @@ fn refused<K>(code: u16, headers: &HeaderMap, body: &[u8]) -> WriteAnswer<K> {
     let status: Option<Status> = serde_json::from_slice(body).ok();
     let details = status.as_ref().and_then(|status| status.details.as_ref());
     let header = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-    let seconds = header.or_else(|| details.map(|details| u64::from(details.retry_after_seconds))).unwrap_or(0);
+    // Where the body says nothing of it there is a zero.
+    let in_body = details.map(|details| u64::from(details.retry_after_seconds)).filter(|seconds| *seconds > 0);
+    let retry_after = header.or(in_body).map(Duration::from_secs);
     let said = status.as_ref().map(|status| status.message.trim()).filter(|message| !message.is_empty());
     let words = match said {
         Some(said) => said.to_owned(),
@@ -50,7 +54,7 @@ fn refused<K>(code: u16, headers: &HeaderMap, body: &[u8]) -> WriteAnswer<K> {
     // patch.
     let causes = details.into_iter().flat_map(|details| &details.causes);
     let blamed = causes.into_iter().any(|cause| cause.reason != "FieldValueDuplicate");
-    let answer = Refused { code, words, retry_after: seconds.saturating_mul(1000) };
+    let answer = Refused { code, words, retry_after };
     match code {
         404 | 409 => WriteAnswer::Stale(answer),
         422 if !blamed => WriteAnswer::Stale(answer),
@@ -105,10 +109,16 @@ mod tests {
             WriteAnswer::Refused(refused) => refused.retry_after,
             other => panic!("{other:?}"),
         };
-        assert_eq!(waits(read(429, Some("7"), "Too many requests, please try again later.")), 7_000);
-        assert_eq!(waits(read(429, None, &status(429, &json!({"retryAfterSeconds": 3})))), 3_000);
-        assert_eq!(waits(read(429, Some("later"), &status(429, &json!({})))), 0);
-        assert_eq!(waits(read(503, None, "")), 0);
+        assert_eq!(
+            waits(read(429, Some("7"), "Too many requests, please try again later.")),
+            Some(Duration::from_secs(7))
+        );
+        assert_eq!(
+            waits(read(429, None, &status(429, &json!({"retryAfterSeconds": 3})))),
+            Some(Duration::from_secs(3))
+        );
+        assert_eq!(waits(read(429, Some("later"), &status(429, &json!({})))), None);
+        assert_eq!(waits(read(503, None, "")), None);
     }
 
     #[test]

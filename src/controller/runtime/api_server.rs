@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use http::HeaderValue;
+use http::header::CONTENT_TYPE;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use k8s_openapi::jiff::Timestamp;
@@ -15,7 +17,7 @@ use super::kind::Kind;
 use crate::api::proves_absence;
 use crate::apiserver::{self, Silent, WRITE_SILENCE};
 use crate::domain::session::Misuse;
-use crate::domain::{Cause, CrdSight, LOOK_MS, ObjectKey, Refused, Uid, backoff};
+use crate::domain::{Cause, CrdSight, LOOK, ObjectKey, Refused, Uid, backoff};
 use crate::transport;
 
 /// Of a request. No read is waited for so long: a connection that says nothing is given up before.
@@ -30,6 +32,8 @@ const GIVEN_UP: &str = "no answer to this write: its connection was closed becau
 const CRD_GROUP: &str = "apiextensions.k8s.io";
 /// Its plural.
 const CRD_PLURAL: &str = "customresourcedefinitions";
+/// What a write is, whatever kube takes it for.
+const JSON_PATCH: &str = "application/json-patch+json";
 /// Who writes, in managedFields.
 pub const FIELD_MANAGER: &str = "unkey-operator";
 
@@ -65,7 +69,7 @@ pub enum KubeError {
     #[error("the API server did not answer within {} s", DEADLINE.as_secs())]
     Deadline,
     /// The answer to a look came too late to rest on. It is tried again.
-    #[error("the API server took more than {} s to show the object; that answer is not used", LOOK_MS / 1_000)]
+    #[error("the API server took more than {} s to show the object; that answer is not used", LOOK.as_secs())]
     Slow,
     /// The session was driven wrongly.
     #[error("this is a bug of the operator: {0}")]
@@ -96,8 +100,7 @@ pub fn words(error: &kube::Error) -> String {
 
 /// How long an object waits after so many failures of Kubernetes requests in a row (R13).
 pub fn wait_after(failures: u32) -> Duration {
-    let ms = backoff::delay(&Cause::Unavailable, failures, 0, fastrand::u16(..)).unwrap_or(backoff::MAX_MS);
-    Duration::from_millis(ms)
+    backoff::delay(&Cause::Unavailable, failures, None, fastrand::u16(..)).unwrap_or(backoff::MAX)
 }
 
 /// Reads the object, not from a cache.
@@ -107,14 +110,12 @@ pub async fn get<K: Kind>(client: &Client, key: &ObjectKey) -> Result<Outcome<K>
 
 /// Patches the object.
 pub async fn patch<K: Kind>(client: &Client, key: &ObjectKey, patch: Value) -> Result<Outcome<K>, KubeError> {
-    let request = requests::<K>(key).patch(&key.name, &params(), &json_patch(patch)?);
-    written(client, request).await
+    written(client, requests::<K>(key).patch(&key.name, &params(), &Patch::Merge(patch))).await
 }
 
 /// Patches the object's status.
 pub async fn patch_status<K: Kind>(client: &Client, key: &ObjectKey, patch: Value) -> Result<Outcome<K>, KubeError> {
-    let request = requests::<K>(key).patch_subresource("status", &key.name, &params(), &json_patch(patch)?);
-    written(client, request).await
+    written(client, requests::<K>(key).patch_subresource("status", &key.name, &params(), &Patch::Merge(patch))).await
 }
 
 /// True if a fresh list shows an object that `fields` select, other than that of `uid`.
@@ -155,10 +156,6 @@ fn params() -> PatchParams {
     PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() }
 }
 
-fn json_patch(patch: Value) -> Result<Patch<()>, KubeError> {
-    serde_json::from_value(patch).map(Patch::Json).map_err(|error| KubeError::Bug(kube::Error::SerdeError(error)))
-}
-
 /// Runs a request under the deadline.
 pub async fn within<T>(request: impl Future<Output = kube::Result<T>>) -> Result<kube::Result<T>, KubeError> {
     tokio::time::timeout(DEADLINE, request).await.map_err(|_| KubeError::Deadline)
@@ -168,7 +165,9 @@ async fn written<K: Kind>(
     client: &Client,
     request: Result<http::Request<Vec<u8>>, kube::core::request::Error>,
 ) -> Result<Outcome<K>, KubeError> {
-    let request = request.map_err(|error| KubeError::Bug(kube::Error::BuildRequest(error)))?;
+    let mut request = request.map_err(|error| KubeError::Bug(kube::Error::BuildRequest(error)))?;
+    // The type that kube has for a JSON patch is read from JSON first, which costs more than all else that is done for a write.
+    request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(JSON_PATCH));
     let answer = match within(answer::send(client, request)).await {
         Err(KubeError::Deadline) => return Ok(unanswered(NO_ANSWER)),
         Ok(Err(error)) => match transport::find::<Silent>(&error) {
@@ -186,7 +185,7 @@ async fn written<K: Kind>(
 
 /// A webhook or the storage may hang: that is told as what else is refused. Whether it took effect, the next try shows.
 fn unanswered<K>(words: &str) -> Outcome<K> {
-    Outcome::Refused(Refused { code: 504, words: words.to_owned(), retry_after: 0 })
+    Outcome::Refused(Refused { code: 504, words: words.to_owned(), retry_after: None })
 }
 
 /// The field manager that last wrote the object itself, no longer ago than `ago`, as its managedFields tell. `None`: they do not.

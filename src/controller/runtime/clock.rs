@@ -19,15 +19,15 @@ pub struct Clock(Arc<OnceLock<Instant>>);
 pub struct WallClocks(pub ServerTime);
 
 impl WallClocks {
-    /// Milliseconds that have passed, by both clocks, since the second `then` of 1970's count; 0: none have, or one does not say.
-    pub fn since(&self, then: i64) -> u64 {
+    /// What has passed, by both clocks, since the second `then` of 1970's count; `None`: one does not say, or has not come to it.
+    pub fn since(&self, then: i64) -> Option<Duration> {
         passed(then, Timestamp::now().as_second(), self.0.seconds())
     }
 }
 
-fn passed(then: i64, here: i64, there: Option<i64>) -> u64 {
-    let seconds = there.map_or(0, |there| here.min(there).saturating_sub(then));
-    u64::try_from(seconds).map_or(0, |seconds| seconds.saturating_mul(1_000))
+fn passed(then: i64, here: i64, there: Option<i64>) -> Option<Duration> {
+    let seconds = here.min(there?).saturating_sub(then);
+    u64::try_from(seconds).ok().map(Duration::from_secs)
 }
 
 impl Clock {
@@ -45,7 +45,7 @@ impl Clock {
 
     /// Now.
     pub fn now(&self) -> Mono {
-        Mono(millis(self.elapsed()))
+        Mono::ZERO.after(self.elapsed())
     }
 
     /// The same, finer: for rates.
@@ -57,7 +57,7 @@ impl Clock {
 /// How often [`PauseDetector::check`] is due.
 pub const PAUSE_CHECK: Duration = Duration::from_secs(1);
 /// Beats that far apart say that the process stood still: paused, frozen with its node, or starved.
-const GAP: u64 = 5_000;
+const GAP: Duration = Duration::from_secs(5);
 
 /// Tells that this process stood still. What it saw before that may be long past: another operator may have worked on, and the
 /// user have thought better of a deletion (S8, S35).
@@ -108,19 +108,19 @@ mod tests {
         const DAY: i64 = 86_400;
         let then = 1_790_000_000;
         let now = then + 3;
-        for (here, there, ms) in [
-            (now, Some(now), 3_000),
-            (now + DAY, Some(now), 3_000),
-            (now, Some(now + DAY), 3_000),
-            (now - DAY, Some(now), 0),
-            (now, Some(now - DAY), 0),
-            (now, None, 0),
+        for (here, there, seconds) in [
+            (now, Some(now), Some(3)),
+            (now + DAY, Some(now), Some(3)),
+            (now, Some(now + DAY), Some(3)),
+            (now - DAY, Some(now), None),
+            (now, Some(now - DAY), None),
+            (now, None, None),
         ] {
-            assert_eq!(passed(then, here, there), ms, "{here} {there:?}");
+            assert_eq!(passed(then, here, there), seconds.map(Duration::from_secs), "{here} {there:?}");
         }
         // A time that no clock can show does no harm.
-        assert_eq!(passed(i64::MAX, now, Some(now)), 0);
-        assert!(passed(i64::MIN, now, Some(now)) > 0);
+        assert_eq!(passed(i64::MAX, now, Some(now)), None);
+        assert!(passed(i64::MIN, now, Some(now)) > Some(Duration::ZERO));
     }
 
     #[test]
@@ -139,7 +139,7 @@ mod tests {
         let pause_detector = PauseDetector::new(clock.clone());
         let look = Mono(clock.now().0 - 1);
         assert!(look >= pause_detector.check());
-        pause_detector.beats.lock().0 = Mono(look.0 - GAP);
+        pause_detector.beats.lock().0 = Mono::ZERO.after(Mono::ZERO.until(look).saturating_sub(GAP));
         assert!(look < pause_detector.check());
         assert!(look < pause_detector.check(), "for ever");
         assert!(clock.now() >= pause_detector.check());

@@ -94,17 +94,17 @@ impl<R: Reconciler> Queue<R> {
         }
     }
 
-    /// Reconciles until `stop` resolves and what is under way has ended.
-    pub async fn run(self, stop: impl Future<Output = ()> + Send + Sync + Clone + 'static) -> Result<(), RunError> {
+    /// Reconciles until the process is to end and what is under way has ended.
+    pub async fn run(self) -> Result<(), RunError> {
         let Self { reconciler, store, filled, news, woken } = self;
         let woken = futures::stream::unfold(woken, |mut woken| async move { woken.recv().await.map(|it| (it, woken)) });
         let woken = futures::stream::select(woken, all_of(store.clone(), filled));
-        let stopping = stop.clone();
+        let stop = reconciler.runtime().stop().clone();
         Controller::for_stream(news, store)
             .reconcile_on(woken)
             // Not bounded here: a reconcile that is not permitted to go on ends at once.
             .with_config(Config::default())
-            .graceful_shutdown_on(stop)
+            .graceful_shutdown_on(stop.clone().cancelled_owned())
             .run(reconcile::<R>, |_, error, _| Action::requeue(error.retry), reconciler)
             .for_each(|result| async move {
                 if let Err(error) = result {
@@ -113,7 +113,7 @@ impl<R: Reconciler> Queue<R> {
             })
             .await;
         // The queue ends by itself only if something is badly wrong; then the process has to end, not to idle.
-        stopping.now_or_never().ok_or(RunError::Ended)
+        if stop.is_cancelled() { Ok(()) } else { Err(RunError::Ended) }
     }
 }
 

@@ -1,11 +1,11 @@
 //! What the queue and the reconciles of one kind share. It runs nothing.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use kube::runtime::reflector::ObjectRef;
 use kube::{Api, Client};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio_util::sync::CancellationToken;
 
 use super::clock::{Clock, PauseDetector};
 use super::coverage::Coverage;
@@ -36,7 +36,6 @@ pub struct Runtime<K: Kind> {
     pub metrics: Metrics,
     wake: UnboundedSender<ObjectRef<K>>,
     waker: Wake,
-    draining: AtomicBool,
 }
 
 impl<K: Kind> Runtime<K> {
@@ -69,7 +68,6 @@ impl<K: Kind> Runtime<K> {
             metrics,
             wake,
             waker: Arc::new(waker),
-            draining: AtomicBool::new(false),
         };
         (Arc::new(runtime), woken)
     }
@@ -84,15 +82,14 @@ impl<K: Kind> Runtime<K> {
         self.dispatcher.enter(&self.waker, at, uid, priority)
     }
 
-    /// From now on a reconcile only records what is done already, and none waits in its middle.
-    pub fn drain(&self) {
-        self.draining.store(true, Ordering::SeqCst);
-        self.dispatcher.drain();
+    /// Cancelled when the process is to end.
+    pub fn stop(&self) -> &CancellationToken {
+        &self.dispatcher.stop
     }
 
-    /// The process is to end.
+    /// The process is to end: a reconcile only records what is done already.
     pub fn is_draining(&self) -> bool {
-        self.draining.load(Ordering::SeqCst)
+        self.stop().is_cancelled()
     }
 
     /// This process may act, right now.

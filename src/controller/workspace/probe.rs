@@ -43,12 +43,12 @@ async fn look_for_all(context: &Context, failures: &mut u32) -> Option<Duration>
     let wait = match failed {
         Some(cause) => {
             *failures += 1;
-            backoff::delay(&cause, *failures, 0, fastrand::u16(..)).unwrap_or(backoff::MAX_MS)
+            backoff::delay(&cause, *failures, None, fastrand::u16(..)).unwrap_or(backoff::MAX)
         }
         // A miss does not count yet.
-        None => context.runtime.clock.now().until(context.index.misses_count_from()).max(1),
+        None => context.runtime.clock.now().until(context.index.misses_count_from()).max(Duration::from_millis(1)),
     };
-    Some(Duration::from_millis(wait))
+    Some(wait)
 }
 
 fn tell(context: &Context, pinned: &PinnedClient, mark: &KeyMark, look: &Look) {

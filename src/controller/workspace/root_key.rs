@@ -58,8 +58,8 @@ impl Workspace {
         self.thrived.load(Ordering::Relaxed).checked_sub(1).map(Mono)
     }
 
-    /// What was failing is tried again over so many milliseconds (R13).
-    pub fn stagger(&self, stagger: u64) {
+    /// What was failing is tried again over this (R13).
+    pub fn stagger(&self, stagger: Duration) {
         let pinned = self.pinned();
         let policy = Policy { stagger, ..Policy::clone(&pinned.policy) };
         self.pin(PinnedClient { policy: Arc::new(policy), unkey: pinned.unkey.clone() });

@@ -30,17 +30,13 @@ impl CallAnswer {
 /// The answer to every call while there is no usable root key; `why` says what is wrong.
 pub fn without_key(why: &str) -> CallAnswer {
     let cause = Cause::CredentialsMissing(why.to_owned());
-    CallAnswer { reply: Reply::Failed(Fault { effect: Effect::None, cause, retry_after: 0 }), error: None }
+    CallAnswer { reply: Reply::Failed(Fault { effect: Effect::None, cause, retry_after: None }), error: None }
 }
 
 /// The answer to a call that is not sent, as Unkey has refused the same for a reason that only a person removes.
 pub fn not_sent(Refusal { why, wait }: Refusal) -> CallAnswer {
     let reply = match refusal(&why) {
-        Reply::Failed(fault) => Reply::Failed(Fault {
-            effect: Effect::None,
-            retry_after: crate::controller::runtime::clock::millis(wait),
-            ..fault
-        }),
+        Reply::Failed(fault) => Reply::Failed(Fault { effect: Effect::None, retry_after: Some(wait), ..fault }),
         other => other,
     };
     CallAnswer { reply, error: Some(why) }
@@ -121,17 +117,15 @@ pub fn refusal(error: &unkey::Error) -> Reply {
             unkey::Effect::Ended => Effect::Ended,
             unkey::Effect::Unknown => Effect::Unknown,
         };
-        Reply::Failed(Fault { effect, cause, retry_after: 0 })
+        Reply::Failed(Fault { effect, cause, retry_after: None })
     };
     match error.class() {
         Class::NotFound => Reply::Absent,
         Class::Conflict => Reply::Exists,
         Class::Transient | Class::UnknownOutcome => fault(Cause::Unavailable),
-        Class::RateLimited { retry_after } => Reply::Failed(Fault {
-            effect: Effect::None,
-            cause: Cause::RateLimited,
-            retry_after: retry_after.map_or(0, crate::controller::runtime::clock::millis),
-        }),
+        Class::RateLimited { retry_after } => {
+            Reply::Failed(Fault { effect: Effect::None, cause: Cause::RateLimited, retry_after })
+        }
         Class::Credential => fault(match error.fault() {
             unkey::Fault::Credential(missing) => Cause::CredentialsMissing(missing.to_string()),
             unkey::Fault::Answered { detail, .. } => Cause::Unauthorized(detail.trim_end_matches('.').to_owned()),

@@ -90,8 +90,7 @@ pub async fn run(context: Arc<Context>) {
 
 /// When to look again after so many looks in vain in a row (R13).
 fn next_look(cause: &Cause, failures: u32) -> Instant {
-    let ms = backoff::delay(cause, failures, 0, fastrand::u16(..)).unwrap_or(backoff::MAX_MS);
-    Instant::now() + Duration::from_millis(ms)
+    Instant::now() + backoff::delay(cause, failures, None, fastrand::u16(..)).unwrap_or(backoff::MAX)
 }
 
 /// What a look found, and when the request began that shows it.

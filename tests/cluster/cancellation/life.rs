@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 use unkey_emulator::Operation;
 use unkey_operator::api::{AdoptionPolicy, DeletionPolicy};
 use unkey_operator::apiserver::ServerTime;
@@ -98,10 +99,10 @@ impl Life {
         let policy = Policy {
             adoption: AdoptionPolicy::IfLossless,
             deletion: DeletionPolicy::Delete,
-            window: controller::millis(WINDOW),
-            attempt: controller::millis(ATTEMPT),
+            window: WINDOW,
+            attempt: ATTEMPT,
             credential: None,
-            stagger: 0,
+            stagger: Duration::ZERO,
         };
         let scope = Scope { namespaces: vec![world.namespace.clone()], selector: None };
         let settings = Settings {
@@ -110,6 +111,7 @@ impl Life {
             policy,
             accept_workspace_change: false,
             lead: Leadership::unrivalled(),
+            stop: CancellationToken::new(),
             resync: Duration::ZERO,
             server_time: ServerTime::default(),
             bounds: Bounds::default(),
@@ -192,7 +194,7 @@ impl Life {
     fn run(&mut self) {
         let (context, settings, woken) = (Arc::clone(&self.context), self.settings.clone(), self.woken.take().unwrap());
         self.running = Some(tokio::spawn(async move {
-            controller::run(context, woken, &settings, || {}, futures::future::pending()).await.unwrap();
+            controller::run(context, woken, &settings, || {}).await.unwrap();
         }));
     }
 

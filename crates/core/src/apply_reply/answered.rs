@@ -1,5 +1,7 @@
 //! One answer with all that it changes, and what a failure leaves: the next try, and what the status should show.
 
+use std::time::Duration;
+
 use super::super::backoff;
 use super::super::call::Call;
 use super::super::cause::Cause;
@@ -13,6 +15,9 @@ use super::super::policy::Policy;
 use super::super::reply::{Effect, Fault, ReplyContext};
 use super::super::writes::InFlight;
 use super::under_way::{in_doubt, unknown};
+
+/// Before a wait of this length the status tells of a failure at once, though most such failures pass.
+const LONG_WAIT: Duration = Duration::from_secs(10);
 
 /// One answer: whom it is about, what takes it in, and its circumstances.
 pub(super) struct Answered<'a> {
@@ -43,8 +48,8 @@ impl Answered<'_> {
     /// The primary and its replicas disagree: again in a while.
     pub(super) fn lag(&self) -> FailureState {
         let failures = self.object_state.failures;
-        let delay = backoff::delay(&Cause::Lag, failures, 0, self.telling.jitter);
-        self.trouble(Cause::Lag, delay.map(|ms| self.telling.now.after(ms)), failures > 1)
+        let delay = backoff::delay(&Cause::Lag, failures, None, self.telling.jitter);
+        self.trouble(Cause::Lag, delay.map(|wait| self.telling.now.after(wait)), failures > 1)
     }
 
     /// A read or its absence shows that the root key lacks this permission, though no answer says so: as a 403 would (R13, R19).
@@ -54,8 +59,8 @@ impl Answered<'_> {
         }
         self.object_state.failures = self.failures + 1;
         let cause = Cause::PermissionDenied(operation);
-        let delay = backoff::delay(&cause, self.object_state.failures, 0, self.telling.jitter);
-        let trouble = self.trouble(cause, delay.map(|ms| self.telling.now.after(ms)), true);
+        let delay = backoff::delay(&cause, self.object_state.failures, None, self.telling.jitter);
+        let trouble = self.trouble(cause, delay.map(|wait| self.telling.now.after(wait)), true);
         self.object_state.trouble = Some(FailureState { write: true, ..trouble });
     }
 
@@ -86,9 +91,9 @@ impl Answered<'_> {
                 .trouble
                 .as_ref()
                 .is_some_and(|last| last.lasting && last.cause.is_passing() && last.cause != cause);
-        let lasts = object_state.failures > 1 || !cause.is_passing() || delay.is_none_or(|ms| ms >= 10_000);
+        let lasts = object_state.failures > 1 || !cause.is_passing() || delay.is_none_or(|wait| wait >= LONG_WAIT);
         let lasting = lasts && !alternates;
-        let trouble = self.trouble(cause, delay.map(|ms| telling.now.after(ms)), lasting);
+        let trouble = self.trouble(cause, delay.map(|wait| telling.now.after(wait)), lasting);
         self.object_state.trouble = Some(FailureState { write: sent.is_some(), ..trouble });
     }
 

@@ -14,10 +14,11 @@ use crate::step::{KubeStep, Step, Wake};
 use crate::verdict::Verdict;
 use crate::workspace::Gate;
 use crate::writes::LastWrite;
+use std::time::Duration;
 use unkey_operator_api::DeletionPolicy;
 
 /// How soon to look again whether the operator may read its CustomResourceDefinition by now.
-const CRD_RETRY_MS: u64 = 30_000;
+const CRD_RETRY: Duration = Duration::from_secs(30);
 
 /// An object with a deletionTimestamp. The order of the questions is R7's.
 pub(super) fn deleting(s: &Situation<'_>) -> Step {
@@ -59,7 +60,7 @@ pub(super) fn deleting(s: &Situation<'_>) -> Step {
         // Nothing is said of it yet: while the API server does not serve the type, a status cannot be written either.
         Crd::Doubtful(again) => return Step::Wait(Wake::At(again)),
         Crd::Hidden => {
-            return s.report(Verdict::Blocked(Cause::CrdHidden), Step::Wait(Wake::At(s.now.after(CRD_RETRY_MS))));
+            return s.report(Verdict::Blocked(Cause::CrdHidden), Step::Wait(Wake::At(s.now.after(CRD_RETRY))));
         }
     }
     if s.object.controls.suspend {

@@ -1,5 +1,7 @@
 //! A read that found nothing, and its witness (R19).
 
+use std::time::Duration;
+
 use super::{Knowledge, Seen};
 use crate::ids::Mono;
 use crate::witness::{Testimony, Witness};
@@ -13,7 +15,7 @@ impl Knowledge {
 
     /// Takes in what is known of the witness: a read that found nothing counts from now on, or has to be made again (R19). `leaving`: for an
     /// object that is being deleted, or gone.
-    pub fn hear_witness(&mut self, witness: &Witness, window: u64, leaving: bool) {
+    pub fn hear_witness(&mut self, witness: &Witness, window: Duration, leaving: bool) {
         if leaving && let Some(ended) = self.take_back_tentative() {
             self.unwitnessed.get_or_insert(ended);
         }

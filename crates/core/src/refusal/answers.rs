@@ -1,7 +1,7 @@
 //! What Kubernetes answered to a write, taken into what is remembered of the object: what is refused, what counts as taken, and which claim does
 //! not stay on. It decides nothing.
 
-use super::super::backoff::{self, CORRECTIONS, HOUR_MS};
+use super::super::backoff::{self, CORRECTIONS, HOUR};
 use super::super::cause::Cause;
 use super::super::claim::Claim;
 use super::super::ids::Mono;
@@ -48,7 +48,7 @@ pub fn refused(
         None => (latest.clone(), false),
     };
     // Every cause that passes by itself has the same delays.
-    let wait = backoff::delay(&Cause::Unavailable, failures, answer.retry_after, jitter).unwrap_or(backoff::MAX_MS);
+    let wait = backoff::delay(&Cause::Unavailable, failures, answer.retry_after, jitter).unwrap_or(backoff::MAX);
     object_state.refusals.0.push(Refusal {
         write,
         code: answer.code,
@@ -105,7 +105,7 @@ pub fn put_on(before: &Object, claim: &Claim, stays: bool, object_state: &mut Ob
     }
     let known = object_state.stripped.take().filter(|known| known.claim == *claim);
     // One that stayed on for long is not taken off for having been put on.
-    let known = known.filter(|known| known.times >= CORRECTIONS || now < known.last.after(HOUR_MS));
+    let known = known.filter(|known| known.times >= CORRECTIONS || now < known.last.after(HOUR));
     let (times, by) = known.map_or((0, Stripper::Unasked), |known| (known.times, known.by));
     let by = match by {
         _ if !stays => Stripper::Admission,
@@ -141,7 +141,7 @@ pub(crate) fn sync_object(object: &Object, object_state: &mut ObjectState, now: 
             .reconcile_request
             .as_ref()
             .is_some_and(|reconcile_request| stripped.reconcile_request.as_ref() != Some(&reconcile_request.value));
-        let stayed = marked && now >= stripped.last.after(HOUR_MS);
+        let stayed = marked && now >= stripped.last.after(HOUR);
         stripped.generation != object.generation || poked || stayed
     };
     if object_state.stripped.as_ref().is_some_and(ends) {

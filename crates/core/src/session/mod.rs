@@ -32,7 +32,7 @@ use super::ids::{KeyMark, Mono, Uid};
 use super::knowledge::Knowledge;
 use super::object::{Object, Phase};
 use super::own_patches::{claiming, releasing};
-use super::policy::{LOOK_MS, Policy};
+use super::policy::{LOOK, Policy};
 use super::refusal::{Refused, concluded};
 use super::step::{KubeStep, Step};
 
@@ -280,5 +280,5 @@ impl Session {
 }
 
 fn is_recent(asked: Mono, now: Mono) -> bool {
-    now <= asked.after(LOOK_MS)
+    now <= asked.after(LOOK)
 }

@@ -92,7 +92,7 @@ fn a_lost_delete_needs_another_look() {
         let mut known = Knowledge { seen: seen.clone(), ..Knowledge::default() };
         let mut object_state = ObjectState::default();
         begin(&any.object, call, &mut known, &mut object_state, any.now);
-        let fault = Fault { effect: Effect::Unknown, cause: Cause::Unavailable, retry_after: 0 };
+        let fault = Fault { effect: Effect::Unknown, cause: Cause::Unavailable, retry_after: None };
         let telling = ReplyContext { begun: any.now, now: any.now, jitter: 0, thrives: None };
         apply_reply(&any.object, call, &Reply::Failed(fault), &mut known, &mut object_state, &any.policy, telling);
         known.seen
@@ -170,7 +170,7 @@ fn an_update_that_hit_another_identity_holds_everything() {
 fn limits_sent_twice_within_a_window_are_in_doubt() {
     let at = ready().now;
     let window = super::any::WINDOW;
-    for (after, doubted) in [(window - 1, true), (window, false)] {
+    for (after, doubted) in [(window.saturating_sub(ms(1)), true), (window, false)] {
         let mut any = ready();
         let mut known = Knowledge { limits_sent: Some(at), ..Knowledge::default() };
         any.now = at.after(after);
@@ -179,7 +179,7 @@ fn limits_sent_twice_within_a_window_are_in_doubt() {
         begin(&any.object, &call, &mut known, &mut object_state, any.now);
         let reply = Reply::Updated { external_id: "customer-1".to_owned(), id: "id_1".to_owned() };
         apply_reply(&any.object, &call, &reply, &mut known, &mut object_state, &any.policy, telling);
-        assert_eq!(known.doubt, doubted.then(|| UnknownOutcome::new(any.now, false, None)), "{after}");
+        assert_eq!(known.doubt, doubted.then(|| UnknownOutcome::new(any.now, false, None)), "{after:?}");
         assert_eq!(known.limits_sent, Some(any.now));
     }
 }
@@ -222,7 +222,7 @@ fn absence_is_of_the_id_that_this_object_owns() {
 /// The condition tells at once what only a person or a long wait can end; else the second failure.
 #[test]
 fn a_first_failure_is_told_if_it_will_last() {
-    let told = |cause: Cause, retry_after: u64| {
+    let told = |cause: Cause, retry_after: Option<Duration>| {
         let any = ready();
         let (mut known, mut object_state) = (Knowledge::default(), ObjectState::default());
         let telling = ReplyContext { begun: any.now, now: any.now, jitter: 0, thrives: None };
@@ -231,9 +231,9 @@ fn a_first_failure_is_told_if_it_will_last() {
         apply_reply(&any.object, &read, &reply, &mut known, &mut object_state, &any.policy, telling);
         object_state.trouble.expect("a trouble").lasting
     };
-    assert!(!told(Cause::Unavailable, 0) && !told(Cause::RateLimited, 9_999));
-    assert!(told(Cause::RateLimited, 10_000), "a long wait");
-    assert!(told(Cause::Unauthorized("no".to_owned()), 0), "a person, however short the wait is");
+    assert!(!told(Cause::Unavailable, None) && !told(Cause::RateLimited, Some(ms(9_999))));
+    assert!(told(Cause::RateLimited, Some(ms(10_000))), "a long wait");
+    assert!(told(Cause::Unauthorized("no".to_owned()), None), "a person, however short the wait is");
 }
 
 /// R16: it is broken only if others were answered since it began to fail.
@@ -245,7 +245,7 @@ fn what_fails_while_nothing_else_is_answered_is_not_broken() {
             ObjectState { failures: 9, broken: 9, failing_since: Mono(50), ..ObjectState::default() };
         let mut known = Knowledge::default();
         begin(&any.object, &update(true, false), &mut known, &mut object_state, any.now);
-        let fault = Fault { effect: Effect::Ended, cause: Cause::Unavailable, retry_after: 0 };
+        let fault = Fault { effect: Effect::Ended, cause: Cause::Unavailable, retry_after: None };
         let telling = ReplyContext { begun: any.now, now: any.now, jitter: 0, thrives };
         let reply = Reply::Failed(fault);
         apply_reply(&any.object, &update(true, false), &reply, &mut known, &mut object_state, &any.policy, telling);

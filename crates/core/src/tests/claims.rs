@@ -53,7 +53,7 @@ fn a_turn_is_taken_once() {
 #[test]
 fn what_may_still_matter_is_not_forgotten() {
     let (mut claims, mut workspace) = (Claims::default(), Workspace::default());
-    let window = 1_000;
+    let window = ms(1_000);
     let old = Knowledge::default();
     let young = Knowledge { evidence_from: Evidence::Since(Mono(5_000)), ..Knowledge::default() };
     let forgets = |claims: &Claims<u64>, known: Option<&Knowledge>| claims.forgets(known, Mono(5_500), window);

@@ -1,14 +1,18 @@
 //! R10: a definition that is not there is believed only when a second read agrees.
 
-use super::any::WINDOW;
-use crate::{Crd, CrdMemory, CrdSight, Mono};
+use super::any::{WINDOW, windows};
+use super::{Crd, CrdMemory, CrdSight, Duration, Mono, ms};
 
 #[test]
 fn one_look_that_finds_none_proves_nothing() {
     let mut memory = CrdMemory::default();
-    let again = Mono(10 + WINDOW);
+    let again = Mono(10).after(WINDOW);
     assert_eq!(memory.sees(CrdSight::Missing, Mono(10), WINDOW), Crd::Doubtful(again));
-    assert_eq!(memory.sees(CrdSight::Missing, Mono(10 + WINDOW - 1), WINDOW), Crd::Doubtful(again), "too soon");
+    assert_eq!(
+        memory.sees(CrdSight::Missing, Mono(10).after(WINDOW.saturating_sub(ms(1))), WINDOW),
+        Crd::Doubtful(again),
+        "too soon"
+    );
     assert_eq!(memory.sees(CrdSight::Missing, again, WINDOW), Crd::Going);
 }
 
@@ -18,7 +22,7 @@ fn what_is_seen_in_between_begins_it_anew() {
         let mut memory = CrdMemory::default();
         memory.sees(CrdSight::Missing, Mono(0), WINDOW);
         memory.sees(between, Mono(1), WINDOW);
-        let later = Mono(2 * WINDOW);
+        let later = windows(2);
         assert_eq!(memory.sees(CrdSight::Missing, later, WINDOW), Crd::Doubtful(later.after(WINDOW)), "{between:?}");
     }
 }
@@ -26,8 +30,8 @@ fn what_is_seen_in_between_begins_it_anew() {
 #[test]
 fn without_a_window_two_looks_are_needed_all_the_same() {
     let mut memory = CrdMemory::default();
-    assert_eq!(memory.sees(CrdSight::Missing, Mono(5), 0), Crd::Doubtful(Mono(5)));
-    assert_eq!(memory.sees(CrdSight::Missing, Mono(5), 0), Crd::Going);
+    assert_eq!(memory.sees(CrdSight::Missing, Mono(5), Duration::ZERO), Crd::Doubtful(Mono(5)));
+    assert_eq!(memory.sees(CrdSight::Missing, Mono(5), Duration::ZERO), Crd::Going);
 }
 
 #[test]
@@ -41,10 +45,10 @@ fn what_it_says_itself_is_believed_at_once() {
 /// Whoever saw it first may never have come back, since its object was let go by hand; a single wrong answer hours later is the first again.
 #[test]
 fn a_look_that_is_long_past_agrees_with_none() {
-    const HOURS: u64 = 3 * 3_600_000;
+    const HOURS: Duration = Duration::from_secs(3 * 3_600);
     let mut memory = CrdMemory::default();
     memory.sees(CrdSight::Missing, Mono(0), WINDOW);
-    let later = Mono(HOURS);
+    let later = Mono::ZERO.after(HOURS);
     let again = later.after(WINDOW);
     assert_eq!(memory.sees(CrdSight::Missing, later, WINDOW), Crd::Doubtful(again));
     // The second look may be late by a few windows.
@@ -55,7 +59,7 @@ fn a_look_that_is_long_past_agrees_with_none() {
 #[test]
 fn the_second_look_has_time_however_short_the_window() {
     let mut memory = CrdMemory::default();
-    memory.sees(CrdSight::Missing, Mono(0), 0);
-    assert_eq!(memory.sees(CrdSight::Missing, Mono(59_000), 0), Crd::Going);
-    assert_eq!(memory.sees(CrdSight::Missing, Mono(61_000), 0), Crd::Doubtful(Mono(61_000)));
+    memory.sees(CrdSight::Missing, Mono(0), Duration::ZERO);
+    assert_eq!(memory.sees(CrdSight::Missing, Mono(59_000), Duration::ZERO), Crd::Going);
+    assert_eq!(memory.sees(CrdSight::Missing, Mono(61_000), Duration::ZERO), Crd::Doubtful(Mono(61_000)));
 }

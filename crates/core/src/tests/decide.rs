@@ -206,7 +206,7 @@ fn accepted_once(any: &Any) -> Result<(), TestCaseError> {
         }
         Call::Delete(_) => Reply::Deleted,
     };
-    let now = any.now.after(20);
+    let now = any.now.after(ms(20));
     begin(&any.object, &call, &mut after.known, &mut after.object_state, now.after(any.policy.attempt));
     prop_assert!(after.known.doubt().is_some(), "in flight is in doubt");
     let telling = ReplyContext { begun: any.now, now, jitter: 0, thrives: None };
@@ -254,12 +254,12 @@ fn the_proof_of_absence_is_made_only_from_a_settled_read() {
     let seen = |last| Seen::Absent { first: Mono(0), last, of: None };
     let known =
         |last| Knowledge { evidence_from: Evidence::Since(Mono(1_000)), seen: seen(last), ..Knowledge::default() };
-    assert!(Settled::absence(&known(Mono(30_999)), 30_000, None).is_none());
-    assert!(Settled::absence(&known(Mono(31_000)), 30_000, None).is_some());
+    assert!(Settled::absence(&known(Mono(30_999)), ms(30_000), None).is_none());
+    assert!(Settled::absence(&known(Mono(31_000)), ms(30_000), None).is_some());
     let doubtful = UnknownOutcome::new(Mono(2_000), true, None);
     let mut in_doubt = known(Mono(31_000));
     in_doubt.add_doubt(doubtful);
-    assert!(Settled::absence(&in_doubt, 30_000, None).is_none());
+    assert!(Settled::absence(&in_doubt, ms(30_000), None).is_none());
     let foreign = Knowledge { seen: Seen::Foreign { begun: Mono(90_000) }, ..Knowledge::default() };
-    assert!(Settled::absence(&foreign, 30_000, None).is_none());
+    assert!(Settled::absence(&foreign, ms(30_000), None).is_none());
 }

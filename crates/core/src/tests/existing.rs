@@ -1,6 +1,6 @@
 //! R3, R9: one situation each of an identity that exists, and the one step that it asks for.
 
-use super::any::{Any, WINDOW};
+use super::any::{Any, windows};
 use super::steps::{A, B, confirmed, desired, ready};
 use super::*;
 use unkey_operator_api::AdoptionPolicy;
@@ -11,7 +11,7 @@ fn met(content: &str) -> Any {
     any.object.recorded = PriorStatus::Nothing;
     any.known.last = LastWrite::Exists { uid: uid("u") };
     let content = Content { meta: meta(content), limits: Limits::default() };
-    any.known.seen = Seen::Ours { begun: Mono(9 * WINDOW), identity: confirmed("id_2"), content };
+    any.known.seen = Seen::Ours { begun: windows(9), identity: confirmed("id_2"), content };
     any
 }
 
@@ -67,10 +67,10 @@ fn what_was_given_up_and_shows_again_is_taken_back() {
     any.object.claim = ClaimState::Own(claim(Some("id_1")));
     any.object.controls.adoption = Some(AdoptionPolicy::Never);
     let content = Content { meta: meta(B), limits: Limits::default() };
-    any.known.seen = Seen::Ours { begun: Mono(9 * WINDOW), identity: confirmed("id_1"), content };
+    any.known.seen = Seen::Ours { begun: windows(9), identity: confirmed("id_1"), content };
     assert_eq!(step(&any), Step::Kube(KubeStep::Claim(claim(None))));
     // Not settled, it may be what was: then it has to be looked at again.
-    any.known.evidence_from = Evidence::Since(Mono(9 * WINDOW));
+    any.known.evidence_from = Evidence::Since(windows(9));
     assert!(matches!(step(&any), Step::Call(Call::Read(_))), "{:?}", step(&any));
 }
 
@@ -82,7 +82,7 @@ fn an_id_that_is_given_up_and_recorded_no_more_is_judged_by_the_policy() {
     any.object.claim = ClaimState::Own(Claim { hash: desired(A).content_hash().clone(), given_up });
     any.object.controls.adoption = Some(AdoptionPolicy::Never);
     let content = Content { meta: meta(B), limits: Limits::default() };
-    any.known.seen = Seen::Ours { begun: Mono(9 * WINDOW), identity: confirmed("id_1"), content };
+    any.known.seen = Seen::Ours { begun: windows(9), identity: confirmed("id_1"), content };
     if let PriorStatus::Own(record) = &mut any.object.recorded {
         record.held = None;
         record.shown.ready = false;

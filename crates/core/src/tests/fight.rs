@@ -3,7 +3,7 @@
 use super::steps::{A, B, confirmed, desired, ready};
 use super::*;
 use crate::CorrectionLimit;
-use crate::backoff::HOUR_MS;
+use crate::backoff::HOUR;
 use crate::fight::truce;
 
 const LAST: Mono = Mono(5_000);
@@ -21,7 +21,7 @@ fn three_corrections_of_the_same_difference_earn_an_hour() {
         let fight = CorrectionLimit { generation: 1, found, corrections, last: LAST };
         truce(&object, seen, &ObjectState { fight: Some(fight), ..ObjectState::default() }, Mono(now))
     };
-    let until = LAST.after(HOUR_MS);
+    let until = LAST.after(HOUR);
     let just_before = until.0 - 1;
     let same = || Some(found.clone());
     assert_eq!(after(3, same(), &shows(B), just_before), Some(until));

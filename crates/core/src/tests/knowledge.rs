@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::any::{Any, WINDOW, anything, contents, customer};
+use super::any::{Any, WINDOW, anything, contents, customer, windows};
 use super::*;
 
 fn doubt(over: u64, ended: bool, create: Option<&str>) -> UnknownOutcome {
@@ -103,7 +103,7 @@ fn r4_a_read_is_settled_if_it_began_a_window_after_the_last_evidence() {
         (Knowledge { evidence_from: Evidence::Since(Mono(700)), ..doubtful }, 700),
         (in_flight(Write::Update, None), 500),
     ] {
-        let settled = Mono(evidence + WINDOW);
+        let settled = Mono(evidence).after(WINDOW);
         assert_eq!(known.settles_at(WINDOW), settled);
         for (begun, is_settled) in [(Mono(settled.0 - 1), false), (settled, true)] {
             let (identity, content) = (identity(), Content::default());
@@ -117,7 +117,7 @@ fn r4_a_read_is_settled_if_it_began_a_window_after_the_last_evidence() {
             }
         }
     }
-    assert_eq!(Knowledge::default().settled(0), None, "nothing was read");
+    assert_eq!(Knowledge::default().settled(Duration::ZERO), None, "nothing was read");
 }
 
 #[test]
@@ -162,22 +162,25 @@ fn a_create_is_owed_until_it_is_recorded() {
 
 #[test]
 fn nothing_is_forgotten_while_a_create_is_unrecorded_or_a_write_may_mislead_a_read() {
-    let settled = Mono(WINDOW);
+    let settled = windows(1);
     assert!(Knowledge::default().is_spent(settled, WINDOW) && created(true).is_spent(settled, WINDOW));
     assert!(!created(false).is_spent(settled, WINDOW), "unrecorded");
-    assert!(!Knowledge::default().is_spent(Mono(WINDOW - 1), WINDOW), "within a window");
+    assert!(!Knowledge::default().is_spent(Mono::ZERO.after(WINDOW.saturating_sub(ms(1))), WINDOW), "within a window");
     assert!(!in_flight(Write::Update, None).is_spent(settled, WINDOW), "under way");
 }
 
 #[test]
 fn what_is_recorded_and_past_its_window_makes_no_difference() {
-    let later = Mono(WINDOW);
+    let later = windows(1);
     assert!(
         Knowledge::default().makes_no_difference(later, WINDOW) && created(true).makes_no_difference(later, WINDOW)
     );
-    assert!(!Knowledge::default().makes_no_difference(Mono(WINDOW - 1), WINDOW), "a read may not be settled yet");
+    assert!(
+        !Knowledge::default().makes_no_difference(Mono::ZERO.after(WINDOW.saturating_sub(ms(1))), WINDOW),
+        "a read may not be settled yet"
+    );
     let sent = Knowledge { limits_sent: Some(Mono(1)), ..Knowledge::default() };
-    assert!(!sent.makes_no_difference(later, WINDOW) && sent.makes_no_difference(Mono(WINDOW + 1), WINDOW));
+    assert!(!sent.makes_no_difference(later, WINDOW) && sent.makes_no_difference(windows(1).after(ms(1)), WINDOW));
     let of = |last| Knowledge { last, ..Knowledge::default() };
     let fields = UncertainFields { uid: uid("u"), meta: true, limits: false };
     for (what, known) in [
@@ -193,7 +196,7 @@ fn what_is_recorded_and_past_its_window_makes_no_difference() {
             Knowledge { seen: Seen::Absent { first: Mono::ZERO, last: Mono::ZERO, of: None }, ..Knowledge::default() },
         ),
     ] {
-        assert!(!known.makes_no_difference(Mono(9 * WINDOW), WINDOW), "{what}");
+        assert!(!known.makes_no_difference(windows(9), WINDOW), "{what}");
     }
 }
 

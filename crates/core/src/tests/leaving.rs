@@ -1,6 +1,6 @@
 //! R7, R10: one situation each of an object that leaves, and the one step that it asks for.
 
-use super::any::{Any, WINDOW};
+use super::any::{Any, WINDOW, windows};
 use super::steps::{A, B, confirmed, desired, ready};
 use super::*;
 
@@ -33,7 +33,7 @@ fn ours(id: &str, text: &str, begun: Mono) -> Seen {
     Seen::Ours { begun, identity: confirmed(id), content: Content { meta: meta(text), limits: Limits::default() } }
 }
 
-const SETTLED: Mono = Mono(9 * WINDOW);
+const SETTLED: Mono = windows(9);
 
 fn deletes(id: &str) -> Step {
     Step::Call(Call::Delete(confirmed(id)))
@@ -89,7 +89,7 @@ fn what_a_create_made_is_deleted_after_its_object() {
     assert_eq!(step(&any), deletes("id_1"));
     // Its id was answered, so a look need not be settled to show that very one.
     any.object_state.met_deleting = true;
-    any.known.evidence_from = Evidence::Since(Mono(10 * WINDOW));
+    any.known.evidence_from = Evidence::Since(windows(10));
     any.known.seen = ours("id_1", A, SETTLED);
     assert_eq!(step(&any), deletes("id_1"));
 }

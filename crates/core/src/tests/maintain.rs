@@ -1,6 +1,6 @@
 //! R5: what an object that says Ready does while a write is in doubt, and the one step that this asks for.
 
-use super::any::WINDOW;
+use super::any::{WINDOW, windows};
 use super::steps::{A, confirmed, desired, ready};
 use super::*;
 
@@ -57,7 +57,7 @@ fn an_absence_of_another_id_gives_nothing_up() {
     let mut any = ready();
     any.object_state.suspicion = true;
     let id = confirmed("id_1").id().clone();
-    let absent = |of: Option<&IdentityId>| Seen::Absent { first: Mono(3 * WINDOW), last: any.now, of: of.cloned() };
+    let absent = |of: Option<&IdentityId>| Seen::Absent { first: windows(3), last: any.now, of: of.cloned() };
     let (ours, other) = (absent(Some(&id)), absent(None));
     any.known.seen = ours;
     assert!(matches!(decide(&any.situation()), Step::Kube(KubeStep::Claim(_))), "{:?}", decide(&any.situation()));

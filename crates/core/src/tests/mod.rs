@@ -34,6 +34,8 @@ mod sync_object;
 mod witness;
 mod workspace;
 
+use std::time::Duration;
+
 use super::*;
 use serde_json::Value;
 
@@ -50,6 +52,10 @@ fn limits(named: &[(&str, i64, i64, bool)]) -> Limits {
         (name.to_owned(), Limit { limit, duration, auto_apply })
     };
     Limits::new(named.iter().map(limit).collect())
+}
+
+const fn ms(ms: u64) -> Duration {
+    Duration::from_millis(ms)
 }
 
 fn uid(text: &str) -> Uid {

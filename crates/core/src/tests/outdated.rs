@@ -1,6 +1,6 @@
 //! The definition in the cluster is older than this version (R8).
 
-use super::any::WINDOW;
+use super::any::windows;
 use super::steps::{B, desired, ready};
 use super::*;
 
@@ -10,7 +10,7 @@ fn with_an_older_definition_what_is_owned_goes_on_and_nothing_new_is_claimed() {
     any.ownership_gate = OwnershipGate::Outdated;
     any.object.generation = 2;
     any.object.spec = Ok(desired(B));
-    any.now = Mono(10 * WINDOW);
+    any.now = windows(10);
     assert!(matches!(decide(&any.situation()), Step::Call(Call::Update { .. })), "{:?}", decide(&any.situation()));
     any.object.recorded = PriorStatus::Nothing;
     any.object.claim = ClaimState::Absent;
@@ -26,7 +26,7 @@ fn a_status_that_was_not_kept_is_written_again_when_the_definition_changes() {
     for (code, again) in [(200, true), (403, false)] {
         let mut any = ready();
         any.object.controls.deletion = Some(unkey_operator_api::DeletionPolicy::Orphan);
-        let answer = Refused { code, words: "no".to_owned(), retry_after: 0 };
+        let answer = Refused { code, words: "no".to_owned(), retry_after: None };
         refused(&any.object, KubeWrite::Status, &answer, &mut any.object_state, any.now, u16::MAX);
         assert!(matches!(decide(&any.situation()), Step::Wait(Wake::At(_))), "{:?}", decide(&any.situation()));
         definition_changed(&mut any.object_state);

@@ -1,6 +1,6 @@
 //! What a read changes in what is known.
 
-use super::any::{Any, WINDOW, customer};
+use super::any::{Any, WINDOW, customer, windows};
 use super::steps::{A, B, confirmed, desired, ready};
 use super::*;
 
@@ -103,14 +103,14 @@ fn a_row_of_absences_goes_on_only_if_its_first_is_settled_and_of_the_same_id() {
     let id = Some(confirmed("id_1").id().clone());
     let first = |before: Mono, of: Option<&IdentityId>| {
         let mut any = ready();
-        any.known.evidence_from = Evidence::Since(Mono(2 * WINDOW));
+        any.known.evidence_from = Evidence::Since(windows(2));
         any.known.seen = Seen::Absent { first: before, last: before, of: of.cloned() };
         read(&mut any, &Reply::Absent);
         let Seen::Absent { first, last, of } = any.known.seen else { panic!("{:?}", any.known.seen) };
         assert_eq!((last, of), (any.now, id.clone()));
         first
     };
-    let (settled, now) = (Mono(3 * WINDOW), ready().now);
+    let (settled, now) = (windows(3), ready().now);
     assert_eq!(first(settled, id.as_ref()), settled);
     assert_eq!(first(Mono(settled.0 - 1), id.as_ref()), now, "not settled");
     assert_eq!(first(settled, None), now, "before the id was owned");
@@ -119,12 +119,12 @@ fn a_row_of_absences_goes_on_only_if_its_first_is_settled_and_of_the_same_id() {
 /// R4: what was shown a moment ago may have been made a moment before that, by whomever. A replica that does not show it proves nothing yet.
 #[test]
 fn what_was_just_shown_is_not_gone_for_a_read_that_finds_nothing() {
-    let after = |wait: u64| {
+    let after = |wait: Duration| {
         let mut any = ready();
         read(&mut any, &found("id_1", A));
         any.now = any.now.after(wait);
         read(&mut any, &Reply::Absent);
         any.known.settled(WINDOW).is_some()
     };
-    assert_eq!([0, WINDOW - 1, WINDOW].map(after), [false, false, true]);
+    assert_eq!([ms(0), WINDOW.saturating_sub(ms(1)), WINDOW].map(after), [false, false, true]);
 }

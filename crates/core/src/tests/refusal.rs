@@ -1,13 +1,15 @@
 //! What Kubernetes refuses (R25), and what does not stay on there (R16).
 
-use super::any::{Any, WINDOW};
+mod retries;
+mod stripped;
+
+use super::any::Any;
 use super::steps::{A, confirmed, desired, ready};
 use super::*;
-use crate::backoff::HOUR_MS;
 use unkey_operator_api::{CLAIM_ANNOTATION, Reason};
 
 fn answer(code: u16, words: &str) -> Refused {
-    Refused { code, words: words.to_owned(), retry_after: 0 }
+    Refused { code, words: words.to_owned(), retry_after: None }
 }
 
 /// A new object, looked at, that is to be claimed.
@@ -57,33 +59,13 @@ fn told(any: &mut Any) {
 }
 
 #[test]
-fn a_claim_that_is_refused_is_told_and_tried_again_in_time() {
-    let mut any = new();
-    let claim = step(&any);
-    assert!(matches!(claim, Step::Kube(KubeStep::Claim(_))));
-    any = after(any, KubeWrite::Claim, 403);
-    let (reason, message) = says(&any).expect("a status");
-    assert_eq!(reason, Reason::WriteRefused);
-    assert!(message.contains("claim annotation on this resource: no. Without them nothing is created"), "{message}");
-    told(&mut any);
-    // A second at first, and two then.
-    assert_eq!(step(&any), Step::Wait(Wake::At(any.now.after(1_000))));
-    any.now = any.now.after(1_000);
-    assert_eq!(step(&any), claim);
-    any = after(any, KubeWrite::Claim, 403);
-    assert_eq!(step(&any), Step::Wait(Wake::At(any.now.after(2_000))), "nothing new to say");
-    accepted(KubeWrite::Claim, &mut any.object_state);
-    assert_eq!(step(&any), claim);
-}
-
-#[test]
 fn a_release_that_is_refused_says_what_is_left_in_unkey() {
     let mut any = after(leaving(), KubeWrite::Release, 422);
     let (reason, message) = says(&any).expect("a status");
     assert_eq!(reason, Reason::WriteRefused, "the identity does not hold it up");
     assert!(message.contains("The identity is already gone from Unkey."), "{message}");
     told(&mut any);
-    assert_eq!(step(&any), Step::Wait(Wake::At(any.now.after(1_000))));
+    assert_eq!(step(&any), Step::Wait(Wake::At(any.now.after(ms(1_000)))));
     any.object.controls.deletion = Some(unkey_operator_api::DeletionPolicy::Orphan);
     assert!(says(&any).expect("another status").1.contains("The identity stays in Unkey"));
     let left =
@@ -96,20 +78,12 @@ fn a_release_that_is_refused_says_what_is_left_in_unkey() {
 fn what_usually_passes_is_told_when_it_lasts() {
     for code in [404, 408, 409, 429, 500, 503, 504] {
         let once = after(new(), KubeWrite::Claim, code);
-        assert_eq!(step(&once), Step::Wait(Wake::At(once.now.after(1_000))), "{code}");
+        assert_eq!(step(&once), Step::Wait(Wake::At(once.now.after(ms(1_000)))), "{code}");
         assert!(says(&after(once, KubeWrite::Claim, code)).is_some(), "{code}");
     }
     for code in [200, 400, 401, 403, 413, 422] {
         assert!(says(&after(new(), KubeWrite::Claim, code)).is_some(), "{code}");
     }
-}
-
-#[test]
-fn a_server_that_asks_to_wait_is_heeded() {
-    let mut any = new();
-    let slowly = Refused { retry_after: 7_000, ..answer(429, "slowly") };
-    refused(&any.object, KubeWrite::Claim, &slowly, &mut any.object_state, any.now, 0);
-    assert_eq!(step(&any), Step::Wait(Wake::At(any.now.after(7_000))));
 }
 
 /// Nothing that rests on the status goes on, and what does not is not held up by it.
@@ -123,15 +97,15 @@ fn a_status_that_is_refused_holds_up_only_what_rests_on_it() {
     owing.object.generation = 2;
     assert!(says(&owing).is_some());
     let mut owing = after(owing, KubeWrite::Status, 403);
-    assert_eq!(step(&owing), Step::Wait(Wake::At(owing.now.after(1_000))));
-    owing.now = owing.now.after(1_000);
+    assert_eq!(step(&owing), Step::Wait(Wake::At(owing.now.after(ms(1_000)))));
+    owing.now = owing.now.after(ms(1_000));
     assert!(says(&owing).is_some(), "tried again");
     // A deletion that waits for Unkey is tried as soon as ever, told or not.
     let mut failing = leaving();
     failing.known.last = LastWrite::None;
     let cause = Cause::Unavailable;
     let credential = failing.policy.credential.clone();
-    let soon = failing.now.after(300);
+    let soon = failing.now.after(ms(300));
     failing.object_state.trouble = Some(FailureState {
         cause,
         retry_at: Some(soon),
@@ -147,7 +121,7 @@ fn a_status_that_is_refused_holds_up_only_what_rests_on_it() {
     assert!(matches!(step(&after(leaving(), KubeWrite::Status, 403)), Step::Kube(KubeStep::Release(_))));
     // Both refused: whichever is due first.
     let both = after(after(new(), KubeWrite::Status, 403), KubeWrite::Claim, 403);
-    assert_eq!(step(&both), Step::Wait(Wake::At(both.now.after(1_000))));
+    assert_eq!(step(&both), Step::Wait(Wake::At(both.now.after(ms(1_000)))));
 }
 
 /// A read rests on nothing; a release that has to follow a status does.
@@ -168,64 +142,6 @@ fn what_may_be_done_in_place_of_a_status() {
         (read.clone(), read),
     ] {
         assert_eq!(super::super::decide::meanwhile(then.clone(), at), wanted, "{then:?}");
-    }
-}
-
-/// A policy may want a label, which is no new generation: that is tried soon, but not as often as somebody writes to the object.
-#[test]
-fn a_change_of_labels_brings_the_next_try_forward() {
-    let mut any = new();
-    for _ in 0..9 {
-        any = after(any, KubeWrite::Claim, 403);
-    }
-    told(&mut any);
-    let tried = any.now;
-    let due = |any: &mut Any| {
-        sync_object(&any.object, &mut any.known, &mut any.object_state, &any.policy, any.now);
-        match step(any) {
-            Step::Wait(Wake::At(at)) => at.0 - tried.0,
-            step => panic!("{step:?}"),
-        }
-    };
-    assert_eq!(due(&mut any), 256_000);
-    any.object.guard.resource_version = "2".to_owned();
-    assert_eq!(due(&mut any), 25_600, "a tenth of the wait");
-    any.object.guard.resource_version = "3".to_owned();
-    assert_eq!(due(&mut any), 5_000);
-    any.object.guard.resource_version = "4".to_owned();
-    assert_eq!(due(&mut any), 5_000, "no sooner than that");
-    let mut first = after(new(), KubeWrite::Claim, 403);
-    told(&mut first);
-    first.object.guard.resource_version = "2".to_owned();
-    assert_eq!(due(&mut first), 1_000, "and never later than it was");
-}
-
-#[test]
-fn what_ends_a_refusal() {
-    let refusals = |any: &Any| any.object_state.refusals.iter().count();
-    let before = after(after(new(), KubeWrite::Claim, 403), KubeWrite::Status, 403);
-    let look = |change: fn(&mut Object)| {
-        let mut any = before.clone();
-        change(&mut any.object);
-        sync_object(&any.object, &mut any.known, &mut any.object_state, &any.policy, any.now);
-        refusals(&any)
-    };
-    assert_eq!(look(|object| object.guard.resource_version = "2".to_owned()), 2, "a label, say");
-    assert_eq!(look(|object| object.generation = 2), 0);
-    assert_eq!(
-        look(|object| object.reconcile_request = Some(ReconcileRequest { value: "p".to_owned(), since: Mono::ZERO })),
-        0
-    );
-    for (end, left) in [
-        (Step::Done, 0),
-        (Step::Wait(Wake::Change), 0),
-        (Step::Wait(Wake::Proof), 0),
-        (Step::Wait(Wake::At(Mono(1))), 2),
-        (Step::Kube(KubeStep::Refresh), 2),
-    ] {
-        let mut any = before.clone();
-        concluded(&end, &mut any.object_state);
-        assert_eq!(refusals(&any), left, "{end:?}: nothing is left to be written, or something is");
     }
 }
 
@@ -291,98 +207,5 @@ fn a_claim_that_does_not_fit_is_not_tried() {
     // Kubernetes would refuse the status too: then that is tried in time.
     any.object.recorded = PriorStatus::Nothing;
     any = after(any, KubeWrite::Status, 403);
-    assert_eq!(step(&any), Step::Wait(Wake::At(any.now.after(1_000))));
-}
-
-/// Puts the claim on that is wanted, and has it taken off again.
-fn round(any: &mut Any, stays: bool) {
-    let Step::Kube(KubeStep::Claim(claim)) = step(any) else { panic!("no claim: {:?}", step(any)) };
-    put_on(&any.object, &claim, stays, &mut any.object_state, any.now);
-    claimed(&any.object, &mut any.object_state);
-    if stays {
-        let bare = any.object.clone();
-        any.object.finalizer = true;
-        any.object.claim = ClaimState::Own(claim);
-        sync_object(&any.object, &mut any.known, &mut any.object_state, &any.policy, any.now);
-        any.object = bare;
-    }
-    sync_object(&any.object, &mut any.known, &mut any.object_state, &any.policy, any.now);
-}
-
-#[test]
-fn a_claim_that_does_not_stay_on_is_left_off_for_an_hour() {
-    let mut any = new();
-    for _ in 0..3 {
-        round(&mut any, false);
-    }
-    let (reason, message) = says(&any).expect("a status");
-    assert_eq!(reason, Reason::NotConverging);
-    assert!(message.contains("a mutating admission webhook removes them in the same request"), "{message}");
-    told(&mut any);
-    let until = any.now.after(HOUR_MS);
-    assert_eq!(step(&any), Step::Wait(Wake::At(until)));
-    any.now = until;
-    round(&mut any, false);
-    assert_eq!(step(&any), Step::Wait(Wake::At(until.after(HOUR_MS))), "one try an hour");
-    // An edit, and a reconcile request, are tried at once.
-    for change in [(|object: &mut Object| object.generation = 2) as fn(&mut Object), |object| {
-        object.reconcile_request = Some(ReconcileRequest { value: "p".to_owned(), since: Mono::ZERO });
-    }] {
-        let mut any = any.clone();
-        change(&mut any.object);
-        sync_object(&any.object, &mut any.known, &mut any.object_state, &any.policy, any.now);
-        assert!(matches!(step(&any), Step::Kube(KubeStep::Claim(_))));
-    }
-}
-
-#[test]
-fn who_takes_a_claim_off_later_is_looked_for_once() {
-    let mut any = new();
-    round(&mut any, true);
-    assert!(any.object_state.is_plain(), "most claims are put on once, and nothing is kept of that");
-    for _ in 0..3 {
-        round(&mut any, true);
-    }
-    assert_eq!(step(&any), Step::Kube(KubeStep::LookAtManagers));
-    let mut unknown = any.clone();
-    managers_seen(None, &mut unknown.object_state);
-    assert!(says(&unknown).expect("a status").1.contains("another client removes them"));
-    managers_seen(Some("prun\u{7}er"), &mut any.object_state);
-    let (reason, message) = says(&any).expect("a status");
-    assert_eq!(reason, Reason::NotConverging);
-    assert!(message.contains("the field manager 'prun\\u{7}er'"), "{message}");
-}
-
-/// A hand that takes it off now and then is no fight, and a claim of something else is none of that one.
-#[test]
-fn what_is_no_stripping() {
-    let mut seldom = new();
-    for _ in 0..9 {
-        round(&mut seldom, true);
-        seldom.now = seldom.now.after(HOUR_MS);
-    }
-    assert!(matches!(step(&seldom), Step::Kube(KubeStep::Claim(_))));
-    let mut released_by_us = new();
-    for _ in 0..9 {
-        round(&mut released_by_us, true);
-        released(&uid("u"), &mut released_by_us.known, &mut released_by_us.object_state);
-    }
-    assert!(matches!(step(&released_by_us), Step::Kube(KubeStep::Claim(_))));
-    let mut edited = new();
-    for generation in 1..9 {
-        edited.object.generation = generation;
-        sync_object(&edited.object, &mut edited.known, &mut edited.object_state, &edited.policy, edited.now);
-        round(&mut edited, true);
-    }
-    assert!(matches!(step(&edited), Step::Kube(KubeStep::Claim(_))));
-    // It stays on by now, and has for an hour.
-    let mut kept = new();
-    for _ in 0..3 {
-        round(&mut kept, false);
-    }
-    kept.object.finalizer = true;
-    kept.object.claim = ClaimState::Own(Claim { hash: desired(A).content_hash().clone(), given_up: None });
-    kept.now = kept.now.after(HOUR_MS.max(WINDOW));
-    sync_object(&kept.object, &mut kept.known, &mut kept.object_state, &kept.policy, kept.now);
-    assert_eq!(kept.object_state.stripped, None);
+    assert_eq!(step(&any), Step::Wait(Wake::At(any.now.after(ms(1_000)))));
 }

@@ -1,6 +1,6 @@
 //! Kubernetes was restored from a backup: what is remembered of an object is judged as after a restart.
 
-use super::any::WINDOW;
+use super::any::windows;
 use super::*;
 
 fn confirmed(id: &str) -> Confirmed {
@@ -26,9 +26,9 @@ fn what_happened_to_it_after_the_backup_is_forgotten_but_for_an_id_that_nobody_e
     let rest = |last: LastWrite| {
         let mut known = Knowledge { last, ..Knowledge::default() };
         let mut object_state = ObjectState { sent: true, claimed_here: true, ..ObjectState::default() };
-        rewound(&uid("u"), &mut known, &mut object_state, Mono(WINDOW));
+        rewound(&uid("u"), &mut known, &mut object_state, windows(1));
         assert_eq!(object_state, ObjectState { suspicion: true, ..ObjectState::default() }, "a settled look follows");
-        assert_eq!(known.evidence_from, Evidence::Since(Mono(WINDOW)));
+        assert_eq!(known.evidence_from, Evidence::Since(windows(1)));
         known.last
     };
     assert_eq!(rest(deleted("u")), LastWrite::None);

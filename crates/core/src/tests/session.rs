@@ -1,5 +1,7 @@
 //! The protocol of a session: what its performer may do, and what is refused.
 
+mod clear_up;
+
 use std::sync::Arc;
 
 use super::any::Any;
@@ -115,7 +117,7 @@ impl Driven {
     }
 
     fn sent(&mut self) -> Result<Ticket, Misuse> {
-        self.remembering(|session, memory, now| session.sent(memory, now, now.after(10_000)))
+        self.remembering(|session, memory, now| session.sent(memory, now, now.after(ms(10_000))))
     }
 
     fn replied(&mut self, ticket: Ticket, reply: KubeReply<'_>) -> Result<(), Misuse> {
@@ -160,8 +162,8 @@ fn a_write_to_unkey_follows_a_look() {
 
 #[test]
 fn a_look_counts_no_more_after_whatever_may_have_changed_the_object() {
-    let stands_still: fn(&mut Driven) = |driven| driven.around.awake_since = driven.around.any.now.after(1);
-    let grows_old: fn(&mut Driven) = |driven| driven.around.any.now = driven.around.any.now.after(LOOK_MS + 1);
+    let stands_still: fn(&mut Driven) = |driven| driven.around.awake_since = driven.around.any.now.after(ms(1));
+    let grows_old: fn(&mut Driven) = |driven| driven.around.any.now = driven.around.any.now.after(LOOK + ms(1));
     let waits: fn(&mut Driven) = |driven| driven.session.granted(true);
     let is_told: fn(&mut Driven) = |driven| driven.session.look_again();
     for (what, change) in [("stands still", stands_still), ("old", grows_old), ("waits", waits), ("told", is_told)] {
@@ -248,7 +250,7 @@ fn what_needs_a_permit_asks_for_it() {
 /// A failed test and a refusal look alike: the look that follows tells which.
 #[test]
 fn an_answer_that_may_be_a_refusal_is_followed_by_a_look() {
-    let answer = || Refused { code: 409, words: "no".to_owned(), retry_after: 0 };
+    let answer = || Refused { code: 409, words: "no".to_owned(), retry_after: None };
     for changed in [false, true] {
         let mut driven = leaving();
         driven.around.any.object.controls.deletion = Some(unkey_operator_api::DeletionPolicy::Orphan);
@@ -261,52 +263,4 @@ fn an_answer_that_may_be_a_refusal_is_followed_by_a_look() {
         driven.looks();
         assert_eq!(driven.around.any.object_state.refusals.of(KubeWrite::Release).is_some(), !changed);
     }
-}
-
-/// One that clears up looks for the object and for others of its externalId first, and again after a wait.
-#[test]
-fn who_clears_up_looks_for_heirs() {
-    let mut any = ready();
-    any.object.recorded = PriorStatus::Nothing;
-    any.known.last = LastWrite::Created {
-        uid: uid("u"),
-        identity: confirmed("id_1"),
-        applied: super::steps::desired(A).hashes().clone(),
-        credential: None,
-        noted: false,
-    };
-    let mut driven = Driven::over(any.clone());
-    driven.session = Session::clear_up(uid("u"), Arc::new(any.policy.clone()), any.crd, &mut any.known);
-    assert_eq!(driven.next(), Ok(Next::LookForEnd));
-    let ticket = driven.sent().unwrap();
-    driven.replied(ticket, KubeReply::Ended { successors: false }).unwrap();
-    assert_eq!(driven.next(), Ok(delete()));
-    driven.session.granted(true);
-    assert_eq!(driven.next(), Ok(Next::LookForEnd));
-    let ticket = driven.sent().unwrap();
-    driven.replied(ticket, KubeReply::Lives).unwrap();
-    assert_eq!(driven.next(), Ok(Next::End(End::Lives)));
-}
-
-/// What is left to its successors is owed no more, and nobody looks after it again.
-#[test]
-fn what_is_cleared_up_is_owed_no_more() {
-    let mut any = ready();
-    any.object.recorded = PriorStatus::Nothing;
-    any.object_state.claimed_here = true;
-    any.known.last = LastWrite::Created {
-        uid: uid("u"),
-        identity: confirmed("id_1"),
-        applied: super::steps::desired(A).hashes().clone(),
-        credential: None,
-        noted: false,
-    };
-    let mut driven = Driven::over(any.clone());
-    driven.session = Session::clear_up(uid("u"), Arc::new(any.policy.clone()), any.crd, &mut any.known);
-    driven.next().unwrap();
-    let ticket = driven.sent().unwrap();
-    assert!(driven.around.any.known.owes(&uid("u")));
-    driven.replied(ticket, KubeReply::Ended { successors: true }).unwrap();
-    assert_eq!(driven.next(), Ok(Next::End(End::Done)));
-    assert!(!driven.around.any.known.owes(&uid("u")));
 }

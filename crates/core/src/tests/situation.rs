@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::any::{WINDOW, anything, customer};
+use super::any::{WINDOW, anything, customer, windows};
 use super::*;
 
 fn identity() -> Confirmed {
@@ -33,7 +33,7 @@ fn r4_absence_says_nothing_of_an_id_that_is_owned_since_then() {
         (None, Some(&owned), false),
         (Some(&owned), None, false),
     ] {
-        let seen = Seen::Absent { first: Mono(WINDOW), last: Mono(WINDOW), of: of.cloned() };
+        let seen = Seen::Absent { first: windows(1), last: windows(1), of: of.cloned() };
         let known = Knowledge { seen, ..Knowledge::default() };
         assert_eq!(Settled::absence(&known, WINDOW, now).is_some(), proven, "{of:?}, {now:?}");
     }
@@ -44,7 +44,7 @@ fn r4_absence_says_nothing_of_an_id_that_is_owned_since_then() {
 fn absence_is_no_proof_while_a_create_is_in_doubt() {
     for (create, proven) in [(Some(uid("u")), false), (None, true)] {
         let doubt = Some(UnknownOutcome::new(Mono::ZERO, false, create));
-        let seen = Seen::Absent { first: Mono(WINDOW), last: Mono(WINDOW), of: None };
+        let seen = Seen::Absent { first: windows(1), last: windows(1), of: None };
         let known = Knowledge { doubt, seen, ..Knowledge::default() };
         assert_eq!(Settled::absence(&known, WINDOW, None).is_some(), proven);
     }
@@ -101,7 +101,7 @@ fn what_leads_to_a_call_waits_for_one_and_nothing_else_does() {
 
 fn proofs() -> Vec<ReleaseProof> {
     let seen = Seen::Absent { first: Mono::ZERO, last: Mono::ZERO, of: None };
-    let settled = Settled::absence(&Knowledge { seen, ..Knowledge::default() }, 0, None).expect("settled");
+    let settled = Settled::absence(&Knowledge { seen, ..Knowledge::default() }, Duration::ZERO, None).expect("settled");
     let (deleted, gone) = (ReleaseProof::Deleted(identity()), ReleaseProof::Gone(settled));
     vec![
         ReleaseProof::NeverClaimed,

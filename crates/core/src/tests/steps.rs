@@ -1,6 +1,8 @@
 //! One situation each, and the one step that it asks for.
 
-use super::any::{Any, WINDOW, customer};
+mod rest;
+
+use super::any::{Any, WINDOW, customer, windows};
 use super::*;
 use unkey_operator_api::{AdoptionPolicy, DeletionPolicy, Origin, Reason};
 
@@ -43,7 +45,7 @@ pub(super) fn ready() -> Any {
             finalizer: true,
             claim: ClaimState::Own(Claim { hash: spec.content_hash().clone(), given_up: None }),
             crowd: None,
-            leaving_for: 0,
+            leaving_for: None,
             generation: 1,
             reconcile_request: None,
             external_id: Some(customer()),
@@ -62,11 +64,11 @@ pub(super) fn ready() -> Any {
             adoption: AdoptionPolicy::IfLossless,
             deletion: DeletionPolicy::Delete,
             window: WINDOW,
-            attempt: 10_000,
-            stagger: 0,
+            attempt: ms(10_000),
+            stagger: Duration::ZERO,
             credential: Some("key".to_owned()),
         },
-        now: Mono(10 * WINDOW),
+        now: windows(10),
     }
 }
 
@@ -105,77 +107,6 @@ fn updated(of: &str, text: &str) -> LastWrite {
 
 fn doubt() -> UnknownOutcome {
     UnknownOutcome::new(Mono::ZERO, false, None)
-}
-
-/// R12: each of these alone ends the rest of an object that is Ready.
-#[test]
-fn what_ends_the_rest_of_a_ready_object() {
-    assert_eq!(step(&ready()), Step::Done);
-    let changes: [(&str, Change); 13] = [
-        ("never reported", |any| any.object.recorded = PriorStatus::Nothing),
-        ("an edit", |any| any.object.generation = 2),
-        ("a poke", |any| {
-            any.object.reconcile_request = Some(ReconcileRequest { value: "p".to_owned(), since: Mono::ZERO });
-        }),
-        ("another policy", |any| any.object.controls.deletion = Some(DeletionPolicy::Orphan)),
-        ("an id that nothing records", |any| {
-            let (identity, applied) = (confirmed("id_2"), desired(A).hashes().clone());
-            any.known.last = LastWrite::Created { uid: uid("u"), identity, applied, credential: None, noted: false };
-        }),
-        ("an update that nothing records", |any| any.known.last = updated("u", B)),
-        ("a suspicion", |any| any.object_state.suspicion = true),
-        ("a doubt", |any| any.known.doubt = Some(doubt())),
-        ("an assumed doubt", |any| any.known.assumed = Some(doubt())),
-        ("no id", |any| record(any).held = None),
-        ("no finalizer", |any| any.object.finalizer = false),
-        ("no claim", |any| any.object.claim = ClaimState::Absent),
-        ("neither", |any| (any.object.finalizer, any.object.claim) = (false, ClaimState::Absent)),
-    ];
-    for (what, change) in changes {
-        let mut any = ready();
-        change(&mut any);
-        assert_ne!(step(&any), Step::Done, "{what}");
-    }
-}
-
-/// R12, R13: what Unkey refused for good is not tried again for these, and is for those.
-#[test]
-fn what_ends_the_rest_of_a_stalled_object() {
-    let keeps: [(&str, Change); 4] = [
-        ("nothing", |_| {}),
-        ("a doubt waits for a person to act (S29)", |any| any.known.doubt = Some(doubt())),
-        ("an absence that was seen", |any| {
-            any.known.seen = Seen::Absent { first: Mono::ZERO, last: Mono::ZERO, of: None };
-        }),
-        ("no id", |any| {
-            record(any).held = None;
-            (any.object.finalizer, any.object.claim) = (false, ClaimState::Absent);
-        }),
-    ];
-    for (what, change) in keeps {
-        let mut any = rejected();
-        change(&mut any);
-        assert_eq!(step(&any), Step::Done, "{what}");
-    }
-    let ends: [(&str, Change); 9] = [
-        ("an edit", |any| any.object.generation = 2),
-        ("a suspicion", |any| any.object_state.suspicion = true),
-        ("the owner of the externalId has gone", |any| record(any).shown.reason = Some(Reason::ExternalIdConflict)),
-        ("the hour of a truce is over", |any| record(any).shown.reason = Some(Reason::NotConverging)),
-        ("it does not stall", |any| record(any).shown.stalled = false),
-        ("ours was seen", |any| {
-            let (identity, content) = (confirmed("id_1"), Content { meta: meta(B), limits: Limits::default() });
-            any.known.seen = Seen::Ours { begun: Mono(9 * WINDOW), identity, content };
-        }),
-        ("somebody else's was seen", |any| any.known.seen = Seen::Foreign { begun: Mono(9 * WINDOW) }),
-        ("another root key", |any| any.object_state.rejudge = Some(Reason::Rejected)),
-        ("no claim", |any| any.object.claim = ClaimState::Absent),
-    ];
-    for (what, change) in ends {
-        let mut any = rejected();
-        change(&mut any);
-        assert_ne!(step(&any), Step::Done, "{what}");
-    }
 }
 
 /// S41: another process's status came first, so what Unkey holds is ours and not what that status says.

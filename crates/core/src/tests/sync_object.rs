@@ -1,17 +1,19 @@
 //! What a process takes from what it sees of an object: what is answered by then, and what is to be judged anew.
 
+mod judged_anew;
+mod long_over;
 mod memory;
 mod others;
 
-use super::any::{WINDOW, customer};
+use super::any::{WINDOW, customer, windows};
 use super::message::report;
 use super::*;
 use unkey_operator_api::{AdoptionPolicy, DeletionPolicy, Reason};
 
 /// Another length than the window's: neither may stand for the other.
-const ATTEMPT: u64 = 20_000;
+const ATTEMPT: Duration = ms(20_000);
 /// Long after this process took the lead.
-const NOW: Mono = Mono(10 * WINDOW);
+const NOW: Mono = windows(10);
 
 /// An object, and the process that sees it.
 #[derive(Clone, Debug)]
@@ -71,7 +73,7 @@ impl Scene {
                 finalizer: true,
                 claim: ClaimState::Absent,
                 crowd: None,
-                leaving_for: 0,
+                leaving_for: None,
                 generation: 1,
                 reconcile_request: None,
                 external_id: Some(customer()),
@@ -86,7 +88,7 @@ impl Scene {
                 deletion: DeletionPolicy::Delete,
                 window: WINDOW,
                 attempt: ATTEMPT,
-                stagger: 0,
+                stagger: Duration::ZERO,
                 credential: Some("key".to_owned()),
             },
             now: NOW,
@@ -253,98 +255,6 @@ fn r13_a_failure_holds_work_back_until_the_spec_the_annotation_or_the_key_change
     for (what, change) in ends {
         let looked = failed().with(change).look();
         assert_eq!((looked.object_state.trouble, looked.object_state.failures), (None, 0), "{what}");
-    }
-}
-
-/// It was last reconciled under another key than the one in use.
-fn stalled(stall: Stall) -> Scene {
-    let before = Some(Some("another".to_owned()));
-    Scene::recorded(Verdict::Stalled(stall)).met().with(|scene| scene.object_state.credential = before)
-}
-
-#[test]
-fn r13_what_unkey_refused_is_judged_anew_under_another_key() {
-    let other_key: Change = |_| ();
-    let no_key: Change = |scene| scene.object_state.credential = Some(None);
-    for stall in [Stall::Rejected("no".to_owned()), Stall::ExistsNever, Stall::IdentityMismatch] {
-        for before in [other_key, no_key] {
-            let mut scene = stalled(stall.clone()).with(before).look();
-            let reason = scene.record().shown.reason;
-            assert_eq!((reason.is_some(), scene.object_state.rejudge), (true, reason), "{stall:?}");
-            scene = scene.look();
-            assert!(scene.object_state.rejudge.is_some(), "while the status shows it");
-            assert_eq!(scene.clone().with(synced).look().object_state.rejudge, None, "answered");
-            let taken_away = scene.with(|scene| scene.object.recorded = PriorStatus::Nothing);
-            assert_eq!(taken_away.look().object_state.rejudge, None, "nothing is left to be judged");
-        }
-    }
-    let stays: [(&str, Change); 4] = [
-        ("the same key", |scene| scene.object_state.credential = Some(scene.policy.credential.clone())),
-        ("a restart is no other key", |scene| scene.object_state.credential = None),
-        ("without a key nothing can be asked", |scene| scene.policy.credential = None),
-        ("no stall", |scene| scene.record().shown.stalled = false),
-    ];
-    for (what, change) in stays {
-        let scene = stalled(Stall::ExistsNever).with(change).look();
-        assert_eq!(scene.object_state.rejudge, None, "{what}");
-    }
-}
-
-#[test]
-fn r13_only_what_was_unkeys_word_is_judged_anew() {
-    for reason in Reason::ALL {
-        let scene = stalled(Stall::ExistsNever).with(|scene| scene.record().shown.reason = Some(reason)).look();
-        let unkeys =
-            [Reason::Rejected, Reason::AlreadyExists, Reason::IdentityMismatch, Reason::WouldLose].contains(&reason);
-        assert_eq!(scene.object_state.rejudge.is_some(), unkeys, "{reason}");
-    }
-}
-
-#[test]
-fn r13_it_is_judged_anew_once_for_each_key() {
-    let first = stalled(Stall::ExistsNever).look();
-    assert!(first.object_state.rejudge.is_some());
-    let judged = first.with(|scene| scene.object_state.rejudge = None).look();
-    assert_eq!(judged.object_state.rejudge, None);
-    let again = judged.with(|scene| scene.policy.credential = Some("a third".to_owned())).look();
-    assert!(again.object_state.rejudge.is_some());
-}
-
-/// R4: what is long over by both clocks is in no doubt; the last millisecond counts.
-#[test]
-fn r4_of_what_is_leaving_for_long_nothing_is_in_doubt() {
-    let leaving =
-        |ms: u64| move |scene: &mut Scene| (scene.object.phase, scene.object.leaving_for) = (Phase::Deleting, ms);
-    let long = ATTEMPT + WINDOW + 20_000;
-    let blocked = || waiting(Cause::Unavailable);
-    for scene in [Scene::claimed(), blocked()] {
-        let over = scene.clone().with(leaving(long)).look();
-        // A create may have been sent, and what it made is there to be seen: the first read says so.
-        assert!(over.known.doubts_a_create() && over.known.settles_at(WINDOW) == Mono::ZERO);
-        assert!(over.object_state.met_deleting, "an earlier process may have sent a delete");
-        let young = scene.clone().with(leaving(long - 1)).look();
-        assert!(young.known.doubts_a_create() && young.known.settles_at(WINDOW) > NOW);
-        // An object that is not being deleted has no such age.
-        let live = scene.with(|scene| scene.object.leaving_for = long).look();
-        assert!(live.known.doubts_a_create() && live.known.settles_at(WINDOW) > NOW);
-    }
-}
-
-/// What this process sent, read, or heard of another object is not over because of it.
-#[test]
-fn r4_what_this_process_knows_outlives_a_long_deletion() {
-    let changes: [(&str, Change); 4] = [
-        ("a write", |scene| scene.known.last = LastWrite::Exists { uid: uid("u") }),
-        ("a doubt", |scene| scene.known.add_doubt(UnknownOutcome::new(NOW, false, Some(uid("other"))))),
-        ("another object that was met", |scene| scene.known.evidence_begins(NOW)),
-        ("another root key", |scene| scene.known.forget_reads(NOW)),
-    ];
-    for (what, change) in changes {
-        let scene = Scene::claimed().with(change).with(|scene| {
-            (scene.object.phase, scene.object.leaving_for) = (Phase::Deleting, u64::MAX);
-        });
-        let (before, after) = (scene.known.settles_at(WINDOW), scene.look().known.settles_at(WINDOW));
-        assert!(before > Mono::ZERO && after == before, "{what}");
     }
 }
 

@@ -96,7 +96,7 @@ fn a_doubt_lasts_until_the_witness_and_a_void_read_is_forgotten() {
 fn what_stands_in_for_a_witness_lets_nothing_go() {
     let any = ready();
     let mut witness = Witness::default();
-    witness.stands_in(any.now.after(1), any.now.after(2));
+    witness.stands_in(any.now.after(ms(1)), any.now.after(ms(2)));
     let mut known = nothing_found(&any);
     known.hear_witness(&witness, WINDOW, false);
     assert!(!known.lacks_witness() && known.doubt.is_none(), "it stays");
@@ -106,7 +106,7 @@ fn what_stands_in_for_a_witness_lets_nothing_go() {
     leaving.hear_witness(&witness, WINDOW, true);
     assert!(leaving.lacks_witness() && leaving.doubt.is_some());
     assert_eq!((witness.of(true).blind(), witness.of(false).blind()), (Some(&Cause::Unwitnessed), None));
-    witness.shown(any.now.after(3));
+    witness.shown(any.now.after(ms(3)));
     assert_eq!(witness.of(true).blind(), None);
     // What counts for it while it stays, though a look was in vain for those that leave, does not count any more when it leaves itself.
     let mut staying = nothing_found(&any);
@@ -216,7 +216,7 @@ fn a_refusal_that_no_answer_names_is_retried_as_slowly_as_a_403() {
         waits.push(any.now.until(retry_at));
         any.now = retry_at;
     }
-    assert_eq!(waits, [3_000, 6_000, 12_000, 24_000, 30_000], "a tenth of the ceiling, with these dice");
+    assert_eq!(waits, [3_000, 6_000, 12_000, 24_000, 30_000].map(ms), "a tenth of the ceiling, with these dice");
 }
 
 #[test]
@@ -224,15 +224,15 @@ fn what_exists_and_is_not_shown_for_longer_than_a_replica_is_behind_is_hidden() 
     let mut any = ready();
     any.object.recorded = PriorStatus::Nothing;
     let create = Call::Create(desired(A));
-    let mut round = |after: u64| {
+    let mut round = |after: Duration| {
         any.now = any.now.after(after);
         answer(&mut any, &create, &Reply::Exists);
         answer(&mut any, &Call::Read(customer()), &Reply::Absent);
         any.object_state.trouble.as_ref().map(|trouble| trouble.cause.clone())
     };
-    assert_eq!(round(0), Some(Cause::Lag));
-    assert_eq!(round(WINDOW - 1), Some(Cause::Lag));
-    assert_eq!(round(1), Some(Cause::PermissionDenied(Operation::Read)));
+    assert_eq!(round(ms(0)), Some(Cause::Lag));
+    assert_eq!(round(WINDOW.saturating_sub(ms(1))), Some(Cause::Lag));
+    assert_eq!(round(ms(1)), Some(Cause::PermissionDenied(Operation::Read)));
 }
 
 /// R9: a status that says what it waits for keeps the id that the claim gives up, or nothing would tell that it is ours when it shows again.
@@ -247,7 +247,7 @@ fn what_is_given_up_unseen_stays_recorded_and_is_taken_back() {
         any.object.claim = ClaimState::Own(claim.clone());
         any.object_state.trouble = Some(FailureState {
             cause: Cause::PermissionDenied(Operation::Read),
-            retry_at: Some(any.now.after(1)),
+            retry_at: Some(any.now.after(ms(1))),
             lasting: true,
             generation: any.object.generation,
             write: false,

@@ -2,9 +2,11 @@
 
 use super::any::customer;
 use super::steps::{confirmed, ready};
-use super::{Call, Cause, Content, Gate, KeyMark, Look, Mono, Patch, Purpose, Reply, Workspace, proven_by};
+use super::{
+    Call, Cause, Content, Duration, Gate, KeyMark, Look, Mono, Patch, Purpose, Reply, Workspace, ms, proven_by,
+};
 
-const WINDOW: u64 = 30_000;
+const WINDOW: Duration = ms(30_000);
 
 #[allow(clippy::unnecessary_wraps)] // a mark is one, known or not
 fn mark(text: &str) -> KeyMark {
@@ -22,7 +24,7 @@ fn with(marks: &[&str]) -> Workspace {
 }
 
 fn late() -> Look {
-    Look::Missed { begun: Mono(1_000 + WINDOW) }
+    Look::Missed { begun: Mono(1_000).after(WINDOW) }
 }
 
 #[test]
@@ -63,7 +65,7 @@ fn a_key_counts_until_the_last_of_its_ids_is_gone() {
 #[test]
 fn a_miss_before_the_window_is_over_says_nothing() {
     let mut workspace = with(&["old"]);
-    let early = Look::Missed { begun: Mono(999 + WINDOW) };
+    let early = Look::Missed { begun: Mono(999).after(WINDOW) };
     assert!(!workspace.looked(&mark("new"), &mark("old"), &early, WINDOW));
     assert_eq!(workspace.gate(None), Gate::Unproven { cause: None });
 }

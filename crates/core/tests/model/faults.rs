@@ -2,6 +2,7 @@
 //! situation before `decide`, its step after it, or what `apply_reply` is told. `seeded` has their names.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use unkey_operator_api::AdoptionPolicy;
 use unkey_operator_core::{
@@ -40,7 +41,7 @@ impl Seeded {
     /// What is made of an object before it is taken in.
     pub fn before_observing(self, object: &mut Object) {
         if self == Self::YoungIsLongOver && object.phase == Phase::Deleting {
-            object.leaving_for = u64::MAX;
+            object.leaving_for = Some(Duration::MAX);
         }
     }
 
@@ -96,9 +97,9 @@ impl Seeded {
                 known.in_flight = None;
             }
             Self::TrustAbsence if object_state.unfound.is_some() || matches!(known.seen, Seen::Absent { .. }) => {
-                policy.window = 0;
+                policy.window = Duration::ZERO;
             }
-            Self::GiveUpAtOnce if live && object.held().is_some() => policy.window = 0,
+            Self::GiveUpAtOnce if live && object.held().is_some() => policy.window = Duration::ZERO,
             Self::OwnIfEqual => {
                 if let (Seen::Ours { identity, content, .. }, Ok(desired)) = (&known.seen, &object.spec)
                     && content.hash() == *desired.content_hash()
@@ -106,7 +107,7 @@ impl Seeded {
                     object_state.maybe_own = Some(identity.clone());
                     object.claim = ClaimState::Own(Claim { hash: content.hash(), given_up: None });
                     known.doubt = None;
-                    policy.window = 0;
+                    policy.window = Duration::ZERO;
                 }
             }
             Self::AdoptAlways => object.controls.adoption = Some(AdoptionPolicy::Always),
@@ -301,7 +302,7 @@ impl Seeded {
             && witness.blind().is_none()
         {
             let mut late = Witness::default();
-            late.shown(now.after(1));
+            late.shown(now.after(Duration::from_millis(1)));
             known.hear_witness(&late, policy.window, false);
         }
     }

@@ -15,7 +15,7 @@ use unkey_operator_core::{
 use crate::kube::{Kube, Thing};
 use crate::operator::{Operator, Reconcile, Waiting};
 use crate::state::State;
-use crate::unkey::{ATTEMPT, Pending, TICK_MS, Unkey, WINDOW};
+use crate::unkey::{ATTEMPT, Pending, TICK, Unkey, WINDOW};
 use crate::words::{limits_code, meta_code};
 
 /// Times further back than this are alike: no rule looks back more than a window and an attempt.
@@ -115,7 +115,7 @@ impl Print<'_> {
     fn time(&self, at: Mono) -> i64 {
         let now = self.op.mono(self.state.now).0;
         let ago = i64::try_from(at.0).expect("a time") - i64::try_from(now).expect("a time");
-        ago.max(-i64::from(LONG_AGO) * i64::try_from(TICK_MS).expect("small"))
+        ago.max(-i64::from(LONG_AGO) * i64::try_from(TICK.as_millis()).expect("small"))
     }
 
     fn hash<H: Hasher>(&self, h: &mut H) {
@@ -168,7 +168,7 @@ impl Print<'_> {
             hash_thing(thing, self.state, h);
         }
         workspace.fingerprint(|at| self.time(at), h);
-        crd.fingerprint(self.op.mono(self.state.now), u64::from(WINDOW) * TICK_MS, h);
+        crd.fingerprint(self.op.mono(self.state.now), WINDOW * TICK, h);
         self.witness(known, workspace.witness(), h);
     }
 
@@ -243,7 +243,7 @@ impl Print<'_> {
     }
 
     fn seen<H: Hasher>(&self, seen: &Seen, known: &Knowledge, h: &mut H) {
-        let window = u64::from(WINDOW) * TICK_MS;
+        let window = WINDOW * TICK;
         // A settled read stays settled, however long ago it began. One that a write under way unsettles may be settled again, if
         // that write is refused; nothing else that comes later can settle it.
         let settled = known.settled(window).is_some();

@@ -11,7 +11,7 @@ use unkey_operator_core::{
     ReconcileRequest, Record, StatusUpdate, Uid, begins_takeover,
 };
 
-use crate::unkey::TICK_MS;
+use crate::unkey::TICK;
 use crate::words::{Wish, external_id, number_of, uid};
 
 /// One version of an object.
@@ -174,7 +174,7 @@ impl Thing {
             finalizer: self.finalizer,
             claim: self.claim_state(),
             crowd: None,
-            leaving_for: self.deleted.map_or(0, |at| u64::from(now.saturating_sub(at)) * TICK_MS),
+            leaving_for: self.deleted.map(|at| now.saturating_sub(at) * TICK),
             generation: self.generation,
             reconcile_request: reconcile_request.map(|value| ReconcileRequest { value, since }),
             external_id: Some(external_id()),

@@ -2,6 +2,7 @@
 //! them. All objects of the model share an externalId, so a process is in one reconcile at a time (R8).
 
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use unkey_operator_api::{AdoptionPolicy, DeletionPolicy};
 use unkey_operator_core::session::{End, KubeReply, Moment, Records, Session, Ticket};
@@ -13,7 +14,7 @@ use unkey_operator_core::{
 use crate::kube::{Kube, Thing};
 use crate::seeded::Seeded;
 use crate::step::Fate;
-use crate::unkey::{ATTEMPT, Identity, TICK_MS, Unkey, WINDOW};
+use crate::unkey::{ATTEMPT, Identity, TICK, Unkey, WINDOW};
 use crate::words::uid;
 
 static POLICIES: LazyLock<Vec<Arc<Policy>>> = LazyLock::new(|| {
@@ -21,9 +22,9 @@ static POLICIES: LazyLock<Vec<Arc<Policy>>> = LazyLock::new(|| {
         Arc::new(Policy {
             adoption: AdoptionPolicy::IfLossless,
             deletion: DeletionPolicy::Delete,
-            window: u64::from(WINDOW) * TICK_MS,
-            attempt: u64::from(ATTEMPT) * TICK_MS,
-            stagger: 0,
+            window: WINDOW * TICK,
+            attempt: ATTEMPT * TICK,
+            stagger: Duration::ZERO,
             credential: Some(format!("key-{key}")),
         })
     };
@@ -139,7 +140,7 @@ impl Operator {
     }
 
     pub fn mono(&self, now: u32) -> Mono {
-        Mono(u64::from(now - self.since) * TICK_MS)
+        Mono::ZERO.after((now - self.since) * TICK)
     }
 
     /// Whether an object that owns nothing may come to own an identity.
@@ -187,7 +188,7 @@ impl Operator {
     /// What was asked for is about to be sent.
     pub fn sent(&mut self, seeded: Option<Seeded>, now: u32) -> Ticket {
         let now = self.mono(now);
-        let deadline = now.after(u64::from(ATTEMPT) * TICK_MS);
+        let deadline = now.after(ATTEMPT * TICK);
         self.working(|reconcile, memory| {
             let keeping = memory.object_state.keeping;
             if seeded == Some(Seeded::SecondRelease) {
@@ -343,7 +344,7 @@ impl Operator {
 
     /// The sweep forgets what is known of an externalId that no object names any more.
     pub fn can_forget(&self, now: u32) -> bool {
-        let forgets = self.claims.forgets(Some(&self.known), self.mono(now), u64::from(WINDOW) * TICK_MS);
+        let forgets = self.claims.forgets(Some(&self.known), self.mono(now), WINDOW * TICK);
         forgets != Forgets::Nothing && self.strays.is_empty() && self.known != Knowledge::default()
     }
 

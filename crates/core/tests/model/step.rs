@@ -49,7 +49,7 @@ pub enum Fate {
 
 /// Why the API server does not take a write.
 fn no(code: u16) -> Refused {
-    Refused { code, words: "no".to_owned(), retry_after: 0 }
+    Refused { code, words: "no".to_owned(), retry_after: None }
 }
 
 impl State {

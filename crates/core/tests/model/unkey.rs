@@ -1,6 +1,8 @@
 //! Unkey for one externalId: a primary, replicas that lag by less than the window, and requests that take effect late, twice or
 //! never. Time is a number of ticks.
 
+use std::time::Duration;
+
 use unkey_operator_core::{Call, Cause, Effect, Fault, Operation, Reply};
 
 use crate::words::{EXTERNAL_ID, LIMITS, META, Stored, id, limits_code, meta_code, named, number_of};
@@ -8,8 +10,8 @@ use crate::words::{EXTERNAL_ID, LIMITS, META, Stored, id, limits_code, meta_code
 /// The consistency window and the longest attempt, in ticks.
 pub const WINDOW: u32 = 2;
 pub const ATTEMPT: u32 = 2;
-/// Milliseconds of a tick, for the domain.
-pub const TICK_MS: u64 = 10_000;
+/// What a tick is for the domain.
+pub const TICK: Duration = Duration::from_secs(10);
 
 /// A live identity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -110,7 +112,7 @@ impl Wire {
 
 /// An error of Unkey or of the way there.
 pub fn failed(effect: Effect, cause: Cause) -> Reply {
-    Reply::Failed(Fault { effect, cause, retry_after: 0 })
+    Reply::Failed(Fault { effect, cause, retry_after: None })
 }
 
 impl Unkey {

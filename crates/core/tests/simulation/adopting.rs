@@ -6,7 +6,7 @@ use unkey_operator_core::{Cause, EventNote};
 use crate::lost::{NEVER, fates};
 use crate::sim::{Act, End, Script, Sim, content, wish};
 use crate::syncing::{A, B, synced};
-use crate::world::{Fate, Maker, WINDOW};
+use crate::world::{Fate, Maker, WINDOW, ms};
 
 pub const EMPTY: &str = r#""meta":{}"#;
 
@@ -90,7 +90,7 @@ fn a_refusal_is_taken_back_when_the_spec_comes_in_line() {
 #[test]
 fn an_adoption_whose_409_came_before_the_replica_is_lag() {
     let mut sim = Sim::new();
-    sim.unkey.lag = 20_000;
+    sim.unkey.lag = ms(20_000);
     let now = sim.now;
     sim.unkey.stranger_makes(now, content(A));
     sim.apply(wish(A));

@@ -5,7 +5,7 @@ use unkey_operator_core::Knowledge;
 use crate::lost::{NEVER, fates};
 use crate::sim::{Act, End, Script, Sim, content, wish};
 use crate::syncing::{A, B, synced};
-use crate::world::{Fate, WINDOW};
+use crate::world::{Fate, WINDOW, ms};
 
 /// Cuts a flow after every step, by a crash or a dropped future, and lets it go on.
 fn cut_everywhere(start: impl Fn() -> Sim, end: impl Fn(&Sim, &str)) {
@@ -82,7 +82,7 @@ fn s35_a_process_that_woke_up_late_finds_a_claim_it_did_not_put_on() {
     sim.reconcile_with(&Script { drop_after: Some(0), ..Script::default() });
     let paused = std::mem::take(&mut sim.process);
     sim.restart();
-    sim.reconcile_with(&fates(&[Fate::Fine, Fate::Late(20_000)]));
+    sim.reconcile_with(&fates(&[Fate::Fine, Fate::Late(ms(20_000))]));
     sim.process = paused;
     sim.process.known = Knowledge::default();
     sim.settle();
@@ -93,7 +93,7 @@ fn s35_a_process_that_woke_up_late_finds_a_claim_it_did_not_put_on() {
     sim.reconcile_with(&Script { drop_after: Some(0), ..Script::default() });
     let paused = std::mem::take(&mut sim.process);
     sim.restart();
-    sim.reconcile_with(&fates(&[Fate::Fine, Fate::Late(20_000)]));
+    sim.reconcile_with(&fates(&[Fate::Fine, Fate::Late(ms(20_000))]));
     sim.process = paused;
     sim.act(&Act::Delete);
     assert_eq!(sim.settle(), End::Done);
@@ -139,7 +139,7 @@ fn edits_between_any_two_steps_end_at_the_last() {
 fn s07_a_new_leaders_cache_is_behind_and_its_predecessor_has_an_update_on_its_way() {
     let mut sim = synced(A);
     sim.apply(wish(B));
-    sim.reconcile_with(&fates(&[Fate::Late(20_000)]));
+    sim.reconcile_with(&fates(&[Fate::Late(ms(20_000))]));
     sim.restart();
     // It first sees generation 1, at rest; then the truth. Checked: never Ready while that update may land.
     sim.reconcile_with(&Script { stale: 3, ..Script::default() });

@@ -1,11 +1,13 @@
 //! How an object is let go (R7): never before its identity is gone or meant to stay.
 
+use std::time::Duration;
+
 use unkey_operator_api::Reason;
 use unkey_operator_core::{Cause, Role, Wake};
 
 use crate::sim::{Act, End, Script, Sim, content, wish};
 use crate::syncing::{A, B, synced};
-use crate::world::{DEADLINE, Fate, Maker, Rights, WINDOW};
+use crate::world::{DEADLINE, Fate, Maker, Rights, WINDOW, ms};
 
 fn dies(step: usize) -> Script {
     Script { crash_after: Some(step), ..Script::default() }
@@ -67,7 +69,7 @@ fn a_finalizer_copied_without_a_claim_is_let_go() {
 #[test]
 fn s12_deleted_right_after_the_create_while_the_replica_is_behind() {
     let mut sim = Sim::new();
-    sim.unkey.lag = 25_000;
+    sim.unkey.lag = ms(25_000);
     sim.apply(wish(A));
     sim.reconcile();
     sim.act(&Act::Delete);
@@ -86,7 +88,7 @@ fn s70_deleted_right_after_it_was_found_while_the_replica_is_behind() {
     sim.apply(wish(A));
     assert_eq!(sim.settle(), End::Done);
     assert!(sim.ready() && sim.unkey.accepted_creates == 0);
-    sim.unkey.lag = 25_000;
+    sim.unkey.lag = ms(25_000);
     sim.act(&Act::Delete);
     assert!(matches!(sim.reconcile(), End::Wait(Wake::At(_))), "{:?}", sim.trace);
     assert!(sim.thing.is_some(), "another one has shown it");
@@ -120,7 +122,7 @@ fn s15_deleted_with_the_marks_back_does_not_leak() {
 fn the_claim_alone_dropped_while_a_create_is_in_doubt_does_not_let_go() {
     let mut sim = Sim::new();
     sim.apply(wish(A));
-    sim.reconcile_with(&fates(&[Fate::Late(20_000)]));
+    sim.reconcile_with(&fates(&[Fate::Late(ms(20_000))]));
     sim.thing.as_mut().unwrap().claim = None;
     sim.act(&Act::Delete);
     assert_eq!(sim.settle(), End::Done);
@@ -236,7 +238,7 @@ fn deletion_blocked_says_why_and_ends_when_unkey_is_back() {
     sim.act(&Act::Delete);
     sim.reconcile_with(&fates(&[Fate::EndedBefore]));
     assert_eq!(sim.taken(), ["Refresh", "Delete"], "one failure is not worth a status");
-    sim.sleep(10_000);
+    sim.sleep(ms(10_000));
     sim.reconcile_with(&fates(&[Fate::EndedBefore]));
     assert_eq!(sim.taken(), ["Read", "Status DeletionBlocked"]);
     assert_eq!(sim.record().shown.reason, Some(Reason::DeletionBlocked));
@@ -247,7 +249,7 @@ fn deletion_blocked_says_why_and_ends_when_unkey_is_back() {
 #[test]
 fn s14_a_successor_never_takes_the_dead_identity_for_its_own() {
     let mut sim = synced(A);
-    sim.unkey.lag = 25_000;
+    sim.unkey.lag = ms(25_000);
     sim.sleep(2 * WINDOW);
     sim.act(&Act::Delete);
     assert_eq!(sim.settle(), End::Done);
@@ -306,8 +308,8 @@ fn s37_gone_with_two_creates_on_their_way() {
     for by_another in [false, true] {
         let mut sim = Sim::new();
         sim.apply(wish(A));
-        sim.reconcile_with(&fates(&[Fate::Late(29_000)]));
-        sim.sleep(1_500);
+        sim.reconcile_with(&fates(&[Fate::Late(ms(29_000))]));
+        sim.sleep(ms(1_500));
         sim.vanish_before_status = true;
         let meanwhile = by_another.then_some((2, Act::StrangerDeletes));
         assert!(matches!(sim.reconcile_with(&Script { meanwhile, ..Script::default() }), End::Wait(Wake::At(_))));
@@ -325,7 +327,7 @@ fn remade_by_the_application_after_our_delete_is_left_alone() {
         let mut sim = Sim::new();
         sim.apply(wish(A));
         sim.reconcile_with(&fates(&[Fate::LostBefore]));
-        sim.sleep(2_000);
+        sim.sleep(ms(2_000));
         sim.reconcile();
         assert!(sim.record().held.is_some(), "{:?}", sim.trace);
         sim.act(&Act::Delete);
@@ -340,8 +342,8 @@ fn remade_by_the_application_after_our_delete_is_left_alone() {
 /// The create of a process that died may land for as long as an attempt lasts, and be hidden for a window after that.
 #[test]
 fn s66_after_a_restart_a_deletion_that_is_long_ago_waits_for_nothing() {
-    const LONG: u64 = DEADLINE + WINDOW + 20_000;
-    for (ago, at_once) in [(LONG, true), (LONG - 1, false), (0, false)] {
+    let long = DEADLINE + WINDOW + ms(20_000);
+    for (ago, at_once) in [(long, true), (long.saturating_sub(ms(1)), false), (Duration::ZERO, false)] {
         // Recorded, and blocked when the process died.
         let mut sim = synced(A);
         sim.unkey.masks = false;
@@ -350,17 +352,17 @@ fn s66_after_a_restart_a_deletion_that_is_long_ago_waits_for_nothing() {
         sim.reconcile();
         assert_eq!(sim.record().shown.reason, Some(Reason::DeletionBlocked));
         let deleted = sim.thing.as_ref().unwrap().deleted.unwrap();
-        sim.sleep(deleted + ago - sim.now.min(deleted + ago));
+        sim.sleep((deleted + ago).saturating_sub(sim.now));
         sim.act(&Act::Rights(Rights::ALL));
         sim.restart();
         sim.taken();
         let end = sim.reconcile();
-        assert_eq!((end == End::Done, sim.thing.is_none()), (at_once, at_once), "{ago} ms ago: {:?}", sim.trace);
+        assert_eq!((end == End::Done, sim.thing.is_none()), (at_once, at_once), "{ago:?} ago: {:?}", sim.trace);
         if at_once {
             assert_eq!(sim.taken(), ["Read", "Refresh", "Delete", "Release Deleted"]);
         }
         assert_eq!(sim.settle(), if at_once { End::NoObject } else { End::Done });
-        assert!(sim.thing.is_none() && sim.unkey.live.is_none(), "{ago}");
+        assert!(sim.thing.is_none() && sim.unkey.live.is_none(), "{ago:?}");
     }
 }
 
@@ -373,7 +375,7 @@ fn s66_after_a_restart_what_is_absent_and_was_deleted_long_ago_is_let_go() {
         // It dies after the claim, or after the create.
         sim.reconcile_with(&dies(usize::from(made)));
         sim.act(&Act::Delete);
-        sim.sleep(DEADLINE + WINDOW + 20_000);
+        sim.sleep(DEADLINE + WINDOW + ms(20_000));
         sim.restart();
         sim.taken();
         assert_eq!(sim.reconcile(), End::Done);

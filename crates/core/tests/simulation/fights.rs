@@ -1,13 +1,15 @@
 //! R16: what comes back after three corrections, and what Unkey cannot process, is tried once an hour.
 
+use std::time::Duration;
+
 use unkey_operator_api::Reason;
 use unkey_operator_core::{Cause, Wake};
 
 use crate::sim::{Act, End, Script, Sim, Thing, content, wish};
 use crate::syncing::{A, B, synced};
-use crate::world::{Fate, WINDOW};
+use crate::world::{Fate, WINDOW, ms};
 
-const HOUR: u64 = 3_600_000;
+const HOUR: Duration = ms(3_600_000);
 
 /// Another writer puts `spec` there, and a reconcile request has it looked at.
 fn overwritten(sim: &mut Sim, spec: &str) -> End {
@@ -27,7 +29,7 @@ fn contested() -> Sim {
     let began = sim.mono();
     let End::Wait(Wake::At(at)) = overwritten(&mut sim, B) else { panic!("{:?}", sim.trace) };
     assert_eq!(sim.taken(), ["Read", "Status NotConverging"]);
-    assert!(at > began && at.0 <= began.0 + HOUR, "{at:?}");
+    assert!(at > began && at <= began.after(HOUR), "{at:?}");
     assert!(sim.record().shown.stalled && !sim.record().shown.ready);
     sim
 }
@@ -37,7 +39,7 @@ fn s21_after_three_corrections_at_most_one_an_hour() {
     let mut sim = contested();
     for _ in 0..5 {
         // Whatever wakes it: neither a call nor a write.
-        sim.sleep(60_000);
+        sim.sleep(ms(60_000));
         assert!(matches!(sim.reconcile(), End::Wait(_)));
         assert!(sim.taken().is_empty());
     }
@@ -69,12 +71,12 @@ fn s21_another_identity_in_its_place_is_no_part_of_the_fight() {
 fn s21_a_restart_is_no_reason_to_go_on_fighting() {
     let mut sim = contested();
     sim.restart();
-    for wait in [0, 2 * WINDOW, HOUR - 2 * WINDOW - 1] {
+    for wait in [Duration::ZERO, 2 * WINDOW, HOUR.saturating_sub(2 * WINDOW + ms(1))] {
         sim.sleep(wait);
         assert!(matches!(sim.reconcile(), End::Wait(Wake::At(_))));
         assert!(sim.taken().is_empty());
     }
-    sim.sleep(1);
+    sim.sleep(ms(1));
     assert_eq!(sim.reconcile(), End::Done);
     assert_eq!(sim.taken(), ["Read", "Refresh", "Update", "Status Synced"]);
 }
@@ -123,7 +125,7 @@ fn broken(sim: &mut Sim, thrives: bool) -> (usize, End) {
         if wait > HOUR / 2 {
             return (sent, end);
         }
-        sim.sleep(wait.max(1));
+        sim.sleep(wait.max(ms(1)));
     }
     (sent, End::Done)
 }
@@ -204,12 +206,12 @@ fn r13_what_was_failing_is_spread_after_a_restart() {
     sim.reconcile_with(&Script { fates: vec![refused()], ..Script::default() });
     assert_eq!(sim.record().shown.reason, Some(Reason::Unauthorized));
     sim.taken();
-    sim.policy.stagger = 100_000;
+    sim.policy.stagger = ms(100_000);
     sim.restart();
     let End::Wait(Wake::At(at)) = sim.reconcile() else { panic!("{:?}", sim.trace) };
     assert!(at.0 > 0 && at.0 < 100_000, "{at:?}");
     assert!(sim.taken().is_empty());
-    sim.sleep(at.0);
+    sim.sleep(sim.mono().until(at));
     sim.settle();
     assert!(sim.ready());
     // What changes meanwhile does not wait.

@@ -144,7 +144,7 @@ fn r10_what_cannot_be_known_waits_and_says_so() {
     let End::Wait(Wake::At(at)) = sim.reconcile() else { panic!("{:?}", sim.trace) };
     assert_eq!(sim.taken(), ["LookAtCrd", "Status DeletionBlocked"]);
     assert!(sim.says("CustomResourceDefinition"));
-    sim.sleep(at.0 - sim.mono().0);
+    sim.sleep(sim.mono().until(at));
     sim.crd = Crd::Stays;
     assert_eq!(sim.settle(), End::Done);
     assert!(sim.unkey.live.is_none());

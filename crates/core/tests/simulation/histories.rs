@@ -1,13 +1,15 @@
 //! Random histories: faults, crashes, edits, strangers, lag; every step is checked by the simulator. Then peace: it
 //! has to come to rest in a state that a user can live with, and stay there without a call or a write.
 
+use std::time::Duration;
+
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use unkey_operator_api::{AdoptionPolicy, DeletionPolicy};
 use unkey_operator_core::{Cause, Content, Controls, KubeWrite, Witness};
 
 use crate::sim::{Act, End, Script, Sim, Thing, Wish, content, wish};
-use crate::world::{Fate, Rights};
+use crate::world::{Fate, Rights, ms};
 
 const SPECS: [&str; 7] = [
     r#""meta":{"plan":"a"}"#,
@@ -27,8 +29,8 @@ enum Op {
     Settle,
     /// A status says that work waits, if it does.
     Tell,
-    Sleep(u64),
-    Lag(u64),
+    Sleep(Duration),
+    Lag(Duration),
     Restart,
     NewKey,
     /// The root key loses permissions, or gets them back; Unkey says so, or masks it.
@@ -60,7 +62,7 @@ fn fates() -> impl Strategy<Value = Fate> {
         4 => Just(Fate::Fine),
         1 => Just(Fate::LostBefore),
         2 => Just(Fate::LostAfter),
-        2 => (0..30_000_u64).prop_map(Fate::Late),
+        2 => (0..30_000_u64).prop_map(|wait| Fate::Late(ms(wait))),
         1 => Just(Fate::EndedBefore),
         1 => Just(Fate::EndedAfter),
         1 => Just(Fate::Refused(Cause::Unauthorized("key_not_found".to_owned()))),
@@ -129,8 +131,8 @@ fn ops(strangers: bool) -> impl Strategy<Value = Vec<Op>> {
         2 => acts(strangers).prop_map(Op::Act),
         1 => wishes().prop_map(Op::Apply),
         2 => Just(Op::Tell),
-        2 => (0..70_000_u64).prop_map(Op::Sleep),
-        1 => (0..29_000_u64).prop_map(Op::Lag),
+        2 => (0..70_000_u64).prop_map(|wait| Op::Sleep(ms(wait))),
+        1 => (0..29_000_u64).prop_map(|lag| Op::Lag(ms(lag))),
         1 => Just(Op::Restart),
         1 => Just(Op::NewKey),
         2 => (rights(), prop::bool::weighted(0.7)).prop_map(|(rights, masks)| Op::Rights(rights, masks)),
@@ -156,11 +158,11 @@ fn live_through(ops: Vec<Op>) -> Sim {
                 }
             }
             Op::Tell => sim.tell(),
-            Op::Sleep(ms) => sim.sleep(ms),
-            Op::Lag(ms) => sim.unkey.lag = ms,
+            Op::Sleep(wait) => sim.sleep(wait),
+            Op::Lag(lag) => sim.unkey.lag = lag,
             Op::Restart => sim.restart(),
             Op::NewKey => {
-                sim.policy.credential = Some(format!("key-{}", sim.now));
+                sim.policy.credential = Some(format!("key-{}", sim.now.as_millis()));
                 sim.process.witness = Witness::default();
                 sim.process.known.forget_reads(sim.mono());
             }
@@ -194,7 +196,7 @@ fn comes_to_rest(sim: &mut Sim) {
     }
     sim.taken();
     for _ in 0..10 {
-        sim.sleep(600_000);
+        sim.sleep(ms(600_000));
         sim.reconcile();
         assert!(sim.trace.is_empty(), "R12: {:?}\n{:?}", sim.trace, sim.thing);
     }
@@ -202,7 +204,7 @@ fn comes_to_rest(sim: &mut Sim) {
     let blocked = sim.thing.as_ref().is_some_and(Thing::is_deleting);
     sim.restart();
     for _ in 0..3 {
-        sim.sleep(600_000);
+        sim.sleep(ms(600_000));
         sim.reconcile();
     }
     assert!(blocked || sim.trace.is_empty(), "R12 at restart: {:?}\n{:?}", sim.trace, sim.thing);

@@ -1,11 +1,13 @@
 //! Answers that are lost, processes that die, futures that are dropped, caches that are behind.
 
+use std::time::Duration;
+
 use unkey_operator_api::Origin;
 use unkey_operator_core::{EventNote, Wake};
 
 use crate::sim::{Act, End, Script, Sim, content, wish};
 use crate::syncing::{A, B, synced};
-use crate::world::{Fate, WINDOW};
+use crate::world::{Fate, WINDOW, ms};
 
 pub const NEVER: &str = r#""meta":{"plan":"a"},"adoptionPolicy":"Never""#;
 
@@ -17,8 +19,8 @@ pub fn fates(fates: &[Fate]) -> Script {
 fn two_creates() -> Sim {
     let mut sim = Sim::new();
     sim.apply(wish(A));
-    sim.reconcile_with(&fates(&[Fate::Late(29_000)]));
-    sim.sleep(1_500);
+    sim.reconcile_with(&fates(&[Fate::Late(ms(29_000))]));
+    sim.sleep(ms(1_500));
     sim.reconcile();
     sim
 }
@@ -44,7 +46,7 @@ fn what_a_settled_read_proved_is_not_forgotten_when_the_reconcile_is_cut() {
         let mut sim = Sim::new();
         sim.apply(wish(NEVER));
         sim.reconcile_with(&fates(&[Fate::Fine, Fate::LostAfter]));
-        sim.sleep(2_000);
+        sim.sleep(ms(2_000));
         sim.reconcile();
         assert_eq!(sim.taken(), ["Read", "Claim", "Create", "Refresh", "Create"]);
         sim.sleep(2 * WINDOW);
@@ -67,7 +69,7 @@ fn a_lost_delete_of_our_own_lost_create_is_repeated() {
         // Reads are fine, deletes are lost before they take effect.
         let script = fates(&[Fate::Fine, Fate::LostBefore]);
         match sim.reconcile_with(&script) {
-            End::Wait(Wake::At(at)) => sim.sleep(at.0.saturating_sub(sim.mono().0) + 1),
+            End::Wait(Wake::At(at)) => sim.sleep(sim.mono().until(at) + ms(1)),
             End::Done => break,
             other => panic!("{other:?}"),
         }
@@ -81,7 +83,7 @@ fn a_lost_delete_of_our_own_lost_create_is_repeated() {
 
 #[test]
 fn a_spec_that_changes_while_its_create_is_in_doubt() {
-    for fate in [Fate::LostBefore, Fate::LostAfter, Fate::Late(25_000), Fate::EndedBefore, Fate::EndedAfter] {
+    for fate in [Fate::LostBefore, Fate::LostAfter, Fate::Late(ms(25_000)), Fate::EndedBefore, Fate::EndedAfter] {
         for spec in [B, r#""meta":{"plan":"b"},"adoptionPolicy":"Never""#] {
             let mut sim = Sim::new();
             sim.apply(wish(A));
@@ -114,8 +116,8 @@ fn s19_an_update_that_lands_after_its_successor() {
     let mut sim = synced(A);
     sim.sleep(2 * WINDOW);
     sim.apply(wish(B));
-    sim.reconcile_with(&fates(&[Fate::Late(20_000)]));
-    sim.sleep(2_000);
+    sim.reconcile_with(&fates(&[Fate::Late(ms(20_000))]));
+    sim.sleep(ms(2_000));
     let c = r#""meta":{"plan":"c"}"#;
     sim.apply(wish(c));
     sim.reconcile();
@@ -134,8 +136,8 @@ fn s19_only_what_the_late_update_changed_is_set_right() {
     let mut sim = synced(&spec("a", 10));
     sim.sleep(2 * WINDOW);
     sim.apply(wish(&spec("b", 20)));
-    sim.reconcile_with(&fates(&[Fate::Late(20_000)]));
-    sim.sleep(2_000);
+    sim.reconcile_with(&fates(&[Fate::Late(ms(20_000))]));
+    sim.sleep(ms(2_000));
     sim.apply(wish(&spec("c", 20)));
     sim.reconcile();
     sim.taken();
@@ -149,8 +151,8 @@ fn s37_the_first_create_lands_after_the_second_was_deleted() {
     for restart in [false, true] {
         let mut sim = Sim::new();
         sim.apply(wish(A));
-        sim.reconcile_with(&fates(&[Fate::Late(29_000)]));
-        sim.sleep(1_500);
+        sim.reconcile_with(&fates(&[Fate::Late(ms(29_000))]));
+        sim.sleep(ms(1_500));
         assert!(matches!(sim.reconcile(), End::Wait(Wake::At(_))));
         assert_eq!(sim.taken(), ["Claim", "Create", "Refresh", "Create", "Status Progressing"]);
         sim.act(&Act::Delete);
@@ -187,7 +189,7 @@ fn limits_that_a_5xx_or_a_predecessor_sent_count_as_sent() {
     for predecessor in [false, true] {
         let mut sim = synced(A);
         sim.sleep(2 * WINDOW);
-        sim.unkey.lag = 15_000;
+        sim.unkey.lag = ms(15_000);
         sim.apply(limit(1));
         if predecessor {
             sim.reconcile();
@@ -237,8 +239,8 @@ fn s37_the_late_create_is_found_and_the_reconcile_ends_before_it_is_deleted() {
         let mut sim = Sim::new();
         sim.apply(wish(spec));
         let look = if spec == NEVER { vec![Fate::Fine] } else { vec![] };
-        sim.reconcile_with(&fates(&[look, vec![Fate::Late(29_000)]].concat()));
-        sim.sleep(1_500);
+        sim.reconcile_with(&fates(&[look, vec![Fate::Late(ms(29_000))]].concat()));
+        sim.sleep(ms(1_500));
         sim.reconcile();
         sim.act(&Act::Delete);
         sim.reconcile();
@@ -280,10 +282,10 @@ fn what_a_settled_read_contradicts_is_not_taken_for_accepted_later() {
     assert_eq!(sim.reconcile(), End::Cut);
     sim.apply(wish(A));
     sim.reconcile_with(&fates(&[Fate::LostAfter]));
-    sim.unkey.lag = WINDOW - 1;
-    sim.sleep(2_000);
+    sim.unkey.lag = WINDOW.saturating_sub(ms(1));
+    sim.sleep(ms(2_000));
     sim.reconcile();
-    sim.unkey.lag = 0;
+    sim.unkey.lag = Duration::ZERO;
     assert_eq!(sim.settle(), End::Done);
     assert!(sim.ready());
     sim.apply(wish(B));
@@ -296,7 +298,7 @@ fn s37_the_late_create_stays_known_though_the_spec_is_edited_before_the_dead_id_
     for spec in [B, r#""meta":{"plan":"b"},"adoptionPolicy":"Never""#] {
         let mut sim = two_creates();
         sim.act(&Act::StrangerDeletes);
-        sim.sleep(29_000 + 2 * WINDOW);
+        sim.sleep(ms(29_000) + 2 * WINDOW);
         sim.taken();
         // The edit comes right before the claim: the patch is refused, and the object looked at again.
         sim.reconcile_with(&Script { meanwhile: Some((1, Act::Wish(wish(spec)))), ..Script::default() });
@@ -319,8 +321,8 @@ fn s37_of_two_lives_with_a_create_in_doubt_neither_hides_the_other() {
     assert!(sim.thing.is_none(), "{:?}", sim.trace);
     // The successor's first create is late, and its second one deleted again.
     sim.apply(wish(A));
-    sim.reconcile_with(&fates(&[Fate::Late(29_000)]));
-    sim.sleep(1_500);
+    sim.reconcile_with(&fates(&[Fate::Late(ms(29_000))]));
+    sim.sleep(ms(1_500));
     sim.reconcile();
     sim.act(&Act::Delete);
     assert_eq!(sim.settle(), End::Done);

@@ -5,7 +5,7 @@ use unkey_operator_core::{Content, EventNote, Field, Fields, Losses, Stall, Verd
 
 use crate::sim::{Act, End, Script, Sim, content, wish};
 use crate::syncing::{A, B, synced};
-use crate::world::{Fate, WINDOW};
+use crate::world::{Fate, WINDOW, ms};
 
 pub const NOTHING: &str = r#""suspend":false"#;
 const EMAIL: &str = r#""meta":{"email":"a@b.c","stripeCustomerId":"cus_1"}"#;
@@ -132,7 +132,7 @@ fn after_a_create_with_only_an_external_id_meta_is_not_managed() {
     let mut sim = synced(NOTHING);
     sim.apply(wish(A));
     let End::Wait(Wake::At(at)) = sim.reconcile() else { panic!("{:?}", sim.trace) };
-    assert!(at.0 - sim.mono().0 <= WINDOW, "{:?}", sim.trace);
+    assert!(sim.mono().until(at) <= WINDOW, "{:?}", sim.trace);
     assert_eq!(sim.taken(), [""; 0]);
     assert_eq!(sim.settle(), End::Done);
     assert_eq!(sim.taken(), ["Read", "Status Progressing", "Update", "Status Synced"]);
@@ -225,7 +225,7 @@ const FATES: [Fate; 7] = [
     Fate::Fine,
     Fate::LostBefore,
     Fate::LostAfter,
-    Fate::Late(29_000),
+    Fate::Late(ms(29_000)),
     Fate::EndedBefore,
     Fate::EndedAfter,
     Fate::Refused(unkey_operator_core::Cause::RateLimited),
@@ -281,7 +281,7 @@ fn a_failing_look_holds_the_update_back() {
     let down = Script { fates: vec![Fate::EndedBefore; 40], ..Script::default() };
     for _ in 0..5 {
         let End::Wait(Wake::At(at)) = sim.reconcile_with(&down) else { panic!("{:?}", sim.trace) };
-        sim.sleep(at.0.saturating_sub(sim.mono().0) + 1);
+        sim.sleep(sim.mono().until(at) + ms(1));
     }
     assert!(sim.taken().iter().all(|step| step == "Read" || step == "Status UpstreamUnavailable"));
     // A restart in the middle of it: what was not managed still is not.
@@ -299,7 +299,7 @@ fn an_update_that_keeps_failing_is_looked_at_each_time_and_told_once() {
     for _ in 0..5 {
         let fate = Fate::Refused(unkey_operator_core::Cause::PermissionDenied(unkey_operator_core::Operation::Update));
         let End::Wait(Wake::At(at)) = sim.reconcile_with(&refused(fate)) else { panic!("{:?}", sim.trace) };
-        sim.sleep(at.0.saturating_sub(sim.mono().0) + 1);
+        sim.sleep(sim.mono().until(at) + ms(1));
     }
     let steps = sim.taken();
     let writes = steps.iter().filter(|step| step.starts_with("Status")).count();

@@ -1,15 +1,16 @@
 //! Many objects at once: an outage of Unkey, and what only a person can mend (R12, R13).
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use unkey_operator_core::{Cause, Role, Wake};
 
 use crate::sim::{Act, End, Script, Sim, content, wish};
 use crate::syncing::{A, B, synced};
-use crate::world::{Fate, WINDOW};
+use crate::world::{Fate, WINDOW, ms};
 
 const OBJECTS: u64 = 1_000;
-const OUTAGE: u64 = 600_000;
+const OUTAGE: Duration = ms(600_000);
 
 /// Chance, spread over all of it, as the controller has it for each try of each object.
 fn jitter(object: u64, attempt: u64) -> u16 {
@@ -18,7 +19,7 @@ fn jitter(object: u64, attempt: u64) -> u16 {
 }
 
 /// One object's edit while Unkey is down: status writes meanwhile, and when it is tried first after that.
-fn through_the_outage(object: u64, down: &Fate) -> (usize, u64) {
+fn through_the_outage(object: u64, down: &Fate) -> (usize, Duration) {
     let mut sim = synced(A);
     sim.sleep(2 * WINDOW);
     let back = sim.now + OUTAGE;
@@ -33,7 +34,7 @@ fn through_the_outage(object: u64, down: &Fate) -> (usize, u64) {
         }
     }
     let writes = sim.taken().iter().filter(|step| step.starts_with("Status")).count();
-    let first = sim.now - back;
+    let first = sim.now.saturating_sub(back);
     assert_eq!(sim.settle(), End::Done);
     assert!(sim.ready());
     assert_eq!(sim.unkey.live.as_ref().unwrap().content, content(B));
@@ -49,14 +50,14 @@ fn s30_ten_minutes_without_unkey_cost_one_status_each_and_no_herd_follows() {
         let down = &downs[usize::try_from(object).unwrap() % downs.len()];
         let (writes, first) = through_the_outage(object, down);
         assert_eq!(writes, 1, "{down:?}, object {object}");
-        *seconds.entry(first / 1_000).or_default() += 1;
+        *seconds.entry(first.as_secs()).or_default() += 1;
     }
     let most = seconds.values().max().unwrap();
     assert!(*most <= OBJECTS / 30, "{most} of {OBJECTS} come back in one second");
 }
 
 /// An object that waits for a person, and the word for it.
-fn stalled(kind: usize) -> (Sim, &'static str) {
+fn stalled(kind: u32) -> (Sim, &'static str) {
     let mut sim = Sim::new();
     let now = sim.now;
     match kind {
@@ -95,12 +96,12 @@ fn stalled(kind: usize) -> (Sim, &'static str) {
 
 #[test]
 fn s29_five_thousand_stalled_objects_and_a_restart_cost_nothing() {
-    for object in 0..5_000 {
+    for object in 0..5_000_u32 {
         let (mut sim, word) = stalled(object % 5);
         assert_eq!(sim.taken().last().unwrap(), word);
         // Each is met by the new process at another moment.
         sim.restart();
-        sim.sleep(u64::try_from(object).unwrap() * 20);
+        sim.sleep(object * ms(20));
         assert_eq!(sim.reconcile(), End::Done, "{word}");
         assert!(sim.taken().is_empty(), "{word}");
         // A person does something about it: then it is looked at.

@@ -1,22 +1,25 @@
 //! R25: Kubernetes refuses a claim, a status, a release. Nothing is lost or doubled by it, it is told where it can be, and when it ends so does the
 //! wait.
 
+use std::time::Duration;
+
 use unkey_operator_core::{KubeWrite, Wake};
 
 use crate::sim::{Act, End, Sim, wish};
 use crate::syncing::{A, B, synced};
+use crate::world::ms;
 
-const HOUR: u64 = 3_600_000;
+const HOUR: Duration = ms(3_600_000);
 
 /// Runs for so long as it takes to be tried so often, and says what was done.
 fn tried(sim: &mut Sim, times: usize) -> Vec<String> {
     sim.taken();
-    let mut waits = 0;
+    let mut waits = Duration::ZERO;
     for _ in 0..times {
         match sim.reconcile() {
             End::Wait(Wake::At(at)) => {
-                let wait = at.0 - sim.mono().0;
-                assert!(wait >= waits && wait <= 300_000, "ever less often: {waits} then {wait}");
+                let wait = sim.mono().until(at);
+                assert!(wait >= waits && wait <= ms(300_000), "ever less often: {waits:?} then {wait:?}");
                 waits = wait;
                 sim.sleep(wait);
             }
@@ -111,7 +114,7 @@ fn a_claim_that_is_stripped_is_given_up_for_an_hour() {
     let End::Wait(Wake::At(at)) = sim.reconcile() else { panic!("{:?}", sim.trace) };
     assert_eq!(sim.taken(), ["Claim", "Claim", "Claim", "Status NotConverging"]);
     assert!(sim.record().shown.stalled);
-    assert_eq!(at.0 - sim.mono().0, HOUR);
+    assert_eq!(sim.mono().until(at), HOUR);
     for _ in 0..3 {
         sim.sleep(HOUR / 2);
         assert!(matches!(sim.reconcile(), End::Wait(_)));

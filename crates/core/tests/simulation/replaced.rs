@@ -6,7 +6,7 @@ use unkey_operator_core::EventNote;
 use crate::adopting::EMPTY;
 use crate::sim::{Act, End, Script, Sim, content, wish};
 use crate::syncing::{A, B, synced};
-use crate::world::WINDOW;
+use crate::world::{WINDOW, ms};
 
 #[test]
 fn s23_replaced_by_create_key_is_taken_over_by_policy() {
@@ -68,7 +68,7 @@ fn s23_replaced_while_an_update_of_the_old_one_was_not_recorded_yet() {
 fn s14_a_new_process_never_adopts_what_the_last_one_deleted_a_moment_ago() {
     for policy in ["Never", "IfLossless", "Always"] {
         let mut sim = synced(A);
-        sim.unkey.lag = 10_000;
+        sim.unkey.lag = ms(10_000);
         sim.sleep(2 * WINDOW);
         sim.act(&Act::Delete);
         sim.settle();

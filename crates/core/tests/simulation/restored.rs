@@ -1,6 +1,6 @@
 //! S45: etcd is restored from a backup, so that the object is as it was before, and Unkey is not. S44: a definition that seems to be gone.
 
-use unkey_operator_core::{Crd, Mono, Wake};
+use unkey_operator_core::{Crd, Wake};
 
 use crate::sim::{Act, End, Sim, content, wish};
 use crate::syncing::{A, B, synced};
@@ -56,7 +56,7 @@ fn s45_what_was_made_after_the_backup_is_found_by_the_one_that_was_restored() {
 #[test]
 fn s44_while_the_definition_seems_to_be_gone_the_deletion_waits_without_a_word() {
     let mut sim = synced(A);
-    let again = Mono(sim.mono().0 + WINDOW);
+    let again = sim.mono().after(WINDOW);
     sim.crd = Crd::Doubtful(again);
     sim.act(&Act::Delete);
     assert_eq!(sim.reconcile(), End::Wait(Wake::At(again)));

@@ -6,6 +6,7 @@ mod reconcile;
 mod words;
 
 use std::collections::{HashMap, HashSet};
+use std::time::Duration;
 
 use unkey_operator_api::{AdoptionPolicy, DeletionPolicy};
 use unkey_operator_core::{
@@ -13,15 +14,15 @@ use unkey_operator_core::{
     Policy, Record, Role, Uid, Wake, Witness, rewound,
 };
 
-use crate::world::{DEADLINE, Fate, Rights, Unkey, WINDOW};
+use crate::world::{DEADLINE, Fate, Rights, Unkey, WINDOW, ms};
 
 pub use words::{content, desired, wish};
 
 /// Steps after which a reconcile is taken to run in circles.
 const MANY: usize = 40;
 
-/// Milliseconds that a cache may be behind.
-const BEHIND: u64 = 20_000;
+/// A cache may be behind by so much.
+const BEHIND: Duration = ms(20_000);
 
 /// What a user asks for.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -38,11 +39,11 @@ pub struct Thing {
     pub uid: Uid,
     pub version: u64,
     /// When this version came to be.
-    pub at: u64,
+    pub at: Duration,
     pub generation: i64,
     pub wish: Wish,
     /// When it was deleted, as a wall clock tells it that the process can read.
-    pub deleted: Option<u64>,
+    pub deleted: Option<Duration>,
     pub finalizer: bool,
     pub claim: Option<String>,
     pub reconcile_request: Option<String>,
@@ -63,7 +64,7 @@ pub struct Process {
     pub known: Knowledge,
     pub object_state: HashMap<Uid, ObjectState>,
     pub witness: Witness,
-    pub since: u64,
+    pub since: Duration,
     reconcile_requests: HashMap<String, Mono>,
     /// An object that went in the middle of its create, still to be cleared up after.
     stray: Option<Thing>,
@@ -111,7 +112,7 @@ pub enum End {
 }
 
 pub struct Sim {
-    pub now: u64,
+    pub now: Duration,
     pub thing: Option<Thing>,
     pub unkey: Unkey,
     pub process: Process,
@@ -158,7 +159,7 @@ impl Sim {
                 deletion: DeletionPolicy::Delete,
                 window: WINDOW,
                 attempt: DEADLINE,
-                stagger: 0,
+                stagger: Duration::ZERO,
                 credential: Some("0123456789ab".to_owned()),
             },
             role: Role::Owner,
@@ -192,7 +193,7 @@ impl Sim {
         self.put(Thing {
             uid: Uid::new(&format!("uid-{}", self.born)),
             version: 0,
-            at: 0,
+            at: Duration::ZERO,
             generation: 1,
             wish,
             deleted: None,
@@ -261,13 +262,13 @@ impl Sim {
         rewound(&thing.uid, &mut self.process.known, object_state, mono);
     }
 
-    pub fn sleep(&mut self, ms: u64) {
-        self.now += ms;
+    pub fn sleep(&mut self, wait: Duration) {
+        self.now += wait;
         self.unkey.advance(self.now);
     }
 
     pub fn mono(&self) -> Mono {
-        Mono(self.now - self.process.since)
+        Mono::ZERO.after(self.now.saturating_sub(self.process.since))
     }
 
     /// One reconcile without mishaps.
@@ -279,7 +280,7 @@ impl Sim {
     pub fn settle(&mut self) -> End {
         for _ in 0..60 {
             match self.reconcile() {
-                End::Wait(Wake::At(at)) => self.sleep(at.0.saturating_sub(self.mono().0).max(1)),
+                End::Wait(Wake::At(at)) => self.sleep(self.mono().until(at).max(ms(1))),
                 End::Wait(Wake::Witness) => {
                     // The look of this reconcile was in vain, and so is the one that comes after the backoff.
                     if !self.look() {
@@ -296,9 +297,9 @@ impl Sim {
     pub fn go_on(&mut self) {
         for _ in 0..8 {
             match self.reconcile() {
-                End::Wait(Wake::At(at)) => self.sleep(at.0.saturating_sub(self.mono().0).max(1)),
+                End::Wait(Wake::At(at)) => self.sleep(self.mono().until(at).max(ms(1))),
                 End::Wait(Wake::Witness) => {
-                    self.sleep(30_000);
+                    self.sleep(ms(30_000));
                     self.look();
                 }
                 _ => return,
@@ -309,10 +310,10 @@ impl Sim {
     /// A look for a witness, as the controller makes one at once for whoever begins to wait. True if something was shown.
     pub fn look(&mut self) -> bool {
         self.trace.push("Look".to_owned());
-        self.sleep(1);
+        self.sleep(ms(1));
         let begun = self.mono();
         let found = self.unkey.witness(self.now);
-        self.sleep(20);
+        self.sleep(ms(20));
         match found {
             Ok(()) => self.process.witness.shown(begun),
             Err(cause) => self.process.witness.missed(self.mono(), cause),

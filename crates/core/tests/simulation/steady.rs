@@ -4,7 +4,7 @@ use unkey_operator_core::{Cause, EventNote, Role, Wake};
 
 use crate::sim::{Act, End, Script, Sim, content, wish};
 use crate::syncing::{A, B, synced};
-use crate::world::{Fate, WINDOW};
+use crate::world::{Fate, WINDOW, ms};
 
 #[test]
 fn drift_is_found_by_a_poke_and_corrected_without_ready_turning_false() {
@@ -24,7 +24,7 @@ fn a_poke_is_one_settled_read_and_is_echoed_then() {
     sim.act(&Act::ReconcileRequest);
     let End::Wait(Wake::At(at)) = sim.reconcile() else { panic!("{:?}", sim.trace) };
     assert_eq!(sim.record().handled_request, None);
-    sim.sleep(at.0 - sim.mono().0);
+    sim.sleep(sim.mono().until(at));
     assert_eq!(sim.reconcile(), End::Done);
     assert_eq!(sim.taken(), ["Read", "Status Synced"]);
     assert_eq!(sim.record().handled_request.as_deref(), Some("poke-1"));
@@ -78,7 +78,7 @@ fn a_rejected_content_waits_for_a_change_and_the_key_is_one() {
     ));
     assert_eq!(sim.taken(), ["Claim", "Create", "Status Rejected"]);
     for _ in 0..3 {
-        sim.sleep(3_600_000);
+        sim.sleep(ms(3_600_000));
         sim.reconcile();
     }
     assert!(sim.taken().is_empty());

@@ -1,6 +1,7 @@
 //! Whatever is stored in a field that becomes managed, and whatever is wanted: nothing of it is lost against the policy (R18).
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use proptest::prelude::*;
 use unkey_operator_api::AdoptionPolicy;
@@ -10,7 +11,7 @@ use crate::histories;
 use crate::managing::{NOTHING, adopted, fields};
 use crate::sim::{Act, Wish};
 use crate::syncing::synced;
-use crate::world::WINDOW;
+use crate::world::{WINDOW, ms};
 
 fn metas() -> impl Strategy<Value = Meta> {
     let value = prop_oneof![Just(1), Just(2)];
@@ -80,8 +81,8 @@ proptest! {
     fn nothing_stored_is_lost(
         stored in contents(),
         made in any::<bool>(),
-        steps in prop::collection::vec((wishes(), histories::scripts(false), 0..70_000_u64, any::<bool>()), 1..8),
-        lag in prop_oneof![Just(0), 0..29_000_u64],
+        steps in prop::collection::vec((wishes(), histories::scripts(false), (0..70_000_u64).prop_map(ms), any::<bool>()), 1..8),
+        lag in prop_oneof![Just(Duration::ZERO), (0..29_000_u64).prop_map(ms)],
     ) {
         let mut sim = if made { synced(NOTHING) } else { adopted(NOTHING) };
         sim.act(&Act::StrangerWrites(stored.clone()));

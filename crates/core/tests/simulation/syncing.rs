@@ -4,7 +4,7 @@ use unkey_operator_api::Reason;
 use unkey_operator_core::{EventNote, ReleaseProof, Stall, Wake};
 
 use crate::sim::{Act, End, Script, Sim, content, wish};
-use crate::world::{Fate, WINDOW};
+use crate::world::{Fate, WINDOW, ms};
 
 pub const A: &str = r#""meta":{"plan":"a"}"#;
 pub const B: &str = r#""meta":{"plan":"b"}"#;
@@ -69,7 +69,7 @@ fn limits_sent_twice_within_the_window_hold_ready_until_a_settled_read() {
     let End::Wait(Wake::At(at)) = sim.reconcile() else { panic!("{:?}", sim.trace) };
     assert_eq!(sim.taken(), ["Refresh", "Update"]);
     assert!(!sim.ready());
-    sim.sleep(at.0 - sim.mono().0);
+    sim.sleep(sim.mono().until(at));
     assert_eq!(sim.reconcile(), End::Done);
     assert_eq!(sim.taken(), ["Read", "Status Synced"]);
 }
@@ -77,8 +77,8 @@ fn limits_sent_twice_within_the_window_hold_ready_until_a_settled_read() {
 #[test]
 fn lagging_limits_that_survive_an_update_are_taken_away() {
     let mut sim = synced(BOTH);
-    sim.unkey.lag = 20_000;
-    sim.sleep(1_000);
+    sim.unkey.lag = ms(20_000);
+    sim.sleep(ms(1_000));
     // The replica shows no limits at all yet, and so neither does the server take 'req' away.
     sim.act(&Act::Wish(wish(r#""meta":{"plan":"a"},"ratelimits":[]"#)));
     assert_eq!(sim.settle(), End::Done);
@@ -90,10 +90,10 @@ fn lagging_limits_that_survive_an_update_are_taken_away() {
 fn s05_back_and_forth_while_the_replica_is_behind() {
     let mut sim = synced(BOTH);
     sim.sleep(2 * WINDOW);
-    sim.unkey.lag = 25_000;
+    sim.unkey.lag = ms(25_000);
     sim.apply(wish(MORE));
     sim.reconcile();
-    sim.sleep(1_000);
+    sim.sleep(ms(1_000));
     sim.apply(wish(BOTH));
     sim.reconcile();
     sim.act(&Act::ReconcileRequest);
@@ -168,7 +168,7 @@ fn r9_recreated_after_two_settled_reads_a_window_apart() {
     sim.act(&Act::ReconcileRequest);
     let End::Wait(Wake::At(at)) = sim.reconcile() else { panic!("{:?}", sim.trace) };
     assert_eq!(sim.taken(), ["Read", "Look", "Status Progressing"]);
-    assert!(at.0 - sim.mono().0 >= WINDOW - 1_000);
+    assert!(sim.mono().until(at) >= WINDOW.saturating_sub(ms(1_000)));
     assert_eq!(sim.settle(), End::Done);
     assert_eq!(sim.taken(), ["Read", "Look", "Claim", "Create", "Status Synced"]);
     assert!(matches!(sim.notes.as_slice(), [EventNote::Recreated(_)]));
@@ -196,7 +196,7 @@ fn r9_recreated_after_an_updates_404() {
 #[test]
 fn r9_an_updates_404_is_lag_until_proven() {
     let mut sim = synced(A);
-    sim.unkey.lag = 25_000;
+    sim.unkey.lag = ms(25_000);
     sim.apply(wish(B));
     assert_eq!(sim.settle(), End::Done);
     assert_eq!(sim.unkey.accepted_creates, 1);
@@ -216,7 +216,7 @@ fn vanished_while_unkey_fails_writes_one_status_per_cause() {
     let down = Script { fates: vec![Fate::EndedBefore; 40], ..Script::default() };
     for _ in 0..6 {
         let End::Wait(Wake::At(at)) = sim.reconcile_with(&down) else { panic!("circles: {:?}", sim.trace) };
-        sim.sleep(at.0.saturating_sub(sim.mono().0) + 1);
+        sim.sleep(sim.mono().until(at) + ms(1));
     }
     let writes = sim.taken().iter().filter(|step| step.starts_with("Status")).count();
     assert_eq!(writes, 1);

@@ -1,12 +1,19 @@
 //! A model of Unkey for one externalId: a primary, a replica that lags, and calls whose answers get lost.
 
+use std::time::Duration;
+
 use unkey_operator_core::{
     Call, Cause, Confirmed, Content, Effect, ExternalId, Fault, Limits, Operation, Patch, Reply, Uid,
 };
 
+/// So many milliseconds.
+pub const fn ms(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}
+
 /// No attempt outlives this, nor does the replica lag longer than [`WINDOW`].
-pub const DEADLINE: u64 = 30_000;
-pub const WINDOW: u64 = 30_000;
+pub const DEADLINE: Duration = ms(30_000);
+pub const WINDOW: Duration = ms(30_000);
 pub const EXTERNAL_ID: &str = "customer-1";
 
 #[derive(Clone, Debug, PartialEq)]
@@ -30,8 +37,8 @@ pub enum Fate {
     LostBefore,
     /// It took effect; the answer is lost.
     LostAfter,
-    /// The connection breaks; it takes effect so many milliseconds after it was sent.
-    Late(u64),
+    /// The connection breaks; it takes effect so long after it was sent.
+    Late(Duration),
     /// A 5xx in Unkey's envelope; nothing happened.
     EndedBefore,
     /// A 5xx in Unkey's envelope; it took effect.
@@ -72,8 +79,8 @@ impl Rights {
 #[allow(clippy::struct_excessive_bools)] // independent circumstances
 pub struct Unkey {
     pub live: Option<Identity>,
-    /// Milliseconds by which reads, and the lookups of update and delete, are behind.
-    pub lag: u64,
+    /// By so much reads, and the lookups of update and delete, are behind.
+    pub lag: Duration,
     /// Reads answer with an identity of another externalId.
     pub foreign: bool,
     pub rights: Rights,
@@ -91,8 +98,8 @@ pub struct Unkey {
     pub updates: Vec<Patch>,
     /// What the last read was shown.
     pub shown: Option<Identity>,
-    past: Vec<(u64, Option<Identity>)>,
-    pending: Vec<(u64, Uid, Call)>,
+    past: Vec<(Duration, Option<Identity>)>,
+    pending: Vec<(Duration, Uid, Call)>,
     made: u32,
 }
 
@@ -104,7 +111,7 @@ impl Unkey {
     pub fn new() -> Self {
         Self {
             live: None,
-            lag: 0,
+            lag: Duration::ZERO,
             foreign: false,
             rights: Rights::ALL,
             masks: true,
@@ -115,14 +122,14 @@ impl Unkey {
             accepted_updates: 0,
             updates: Vec::new(),
             shown: None,
-            past: vec![(0, None)],
+            past: vec![(Duration::ZERO, None)],
             pending: Vec::new(),
             made: 0,
         }
     }
 
     /// Lets what is under way take effect.
-    pub fn advance(&mut self, now: u64) {
+    pub fn advance(&mut self, now: Duration) {
         self.pending.sort_by_key(|(at, ..)| *at);
         while self.pending.first().is_some_and(|(at, ..)| *at <= now) {
             let (at, uid, call) = self.pending.remove(0);
@@ -140,23 +147,23 @@ impl Unkey {
         self.pending.iter().any(|(_, of, call)| of == uid && (!creates_only || matches!(call, Call::Create(_))))
     }
 
-    pub fn stranger_makes(&mut self, now: u64, content: Content) {
+    pub fn stranger_makes(&mut self, now: Duration, content: Content) {
         if self.live.is_none() {
             let id = self.next_id();
             self.put(now, Some(Identity { id, content, maker: Maker::Stranger }));
         }
     }
 
-    pub fn stranger_deletes(&mut self, now: u64) {
+    pub fn stranger_deletes(&mut self, now: Duration) {
         self.put(now, None);
     }
 
     /// What was gone shows again, as after a replica's breakdown.
-    pub fn shows_again(&mut self, now: u64, identity: Identity) {
+    pub fn shows_again(&mut self, now: Duration, identity: Identity) {
         self.put(now, Some(identity));
     }
 
-    pub fn stranger_writes(&mut self, now: u64, content: Content) {
+    pub fn stranger_writes(&mut self, now: Duration, content: Content) {
         if let Some(mut identity) = self.live.clone() {
             identity.content = content;
             self.touched = true;
@@ -165,36 +172,36 @@ impl Unkey {
     }
 
     /// Performs a call. The second part is how long it took.
-    pub fn call(&mut self, now: u64, uid: &Uid, call: &Call, fate: &Fate) -> (Reply, u64) {
-        let failed = |effect, cause| Reply::Failed(Fault { effect, cause, retry_after: 0 });
+    pub fn call(&mut self, now: Duration, uid: &Uid, call: &Call, fate: &Fate) -> (Reply, Duration) {
+        let failed = |effect, cause| Reply::Failed(Fault { effect, cause, retry_after: None });
         match fate {
-            Fate::Fine => (self.apply(now, uid, call), 20),
+            Fate::Fine => (self.apply(now, uid, call), ms(20)),
             Fate::LostBefore => (failed(Effect::Unknown, Cause::Unavailable), DEADLINE),
             Fate::LostAfter => {
                 self.apply(now, uid, call);
-                (failed(Effect::Unknown, Cause::Unavailable), 100)
+                (failed(Effect::Unknown, Cause::Unavailable), ms(100))
             }
-            Fate::Late(ms) => {
+            Fate::Late(wait) => {
                 if !matches!(call, Call::Read(_)) && self.rights.lacks(call).is_none() {
-                    self.pending.push((now + ms.min(&(DEADLINE - 1)), uid.clone(), call.clone()));
+                    self.pending.push((now + DEADLINE.saturating_sub(ms(1)).min(*wait), uid.clone(), call.clone()));
                 }
-                (failed(Effect::Unknown, Cause::Unavailable), 100)
+                (failed(Effect::Unknown, Cause::Unavailable), ms(100))
             }
-            Fate::EndedBefore => (failed(Effect::Ended, Cause::Unavailable), 20),
+            Fate::EndedBefore => (failed(Effect::Ended, Cause::Unavailable), ms(20)),
             Fate::EndedAfter => {
                 self.apply(now, uid, call);
-                (failed(Effect::Ended, Cause::Unavailable), 20)
+                (failed(Effect::Ended, Cause::Unavailable), ms(20))
             }
             Fate::Repeated => {
                 self.apply(now, uid, call);
-                (self.apply(now, uid, call), 20)
+                (self.apply(now, uid, call), ms(20))
             }
-            Fate::Refused(cause) => (failed(Effect::None, cause.clone()), 20),
+            Fate::Refused(cause) => (failed(Effect::None, cause.clone()), ms(20)),
         }
     }
 
     /// What a look for a witness comes to: a recorded identity is asked for, then a page of the list, then the right to create.
-    pub fn witness(&self, now: u64) -> Result<(), Cause> {
+    pub fn witness(&self, now: Duration) -> Result<(), Cause> {
         let there = self.others || self.replica(now).is_some();
         let Rights { create, get, list, .. } = self.rights;
         match (there, self.masks) {
@@ -206,13 +213,13 @@ impl Unkey {
         }
     }
 
-    fn apply(&mut self, now: u64, uid: &Uid, call: &Call) -> Reply {
+    fn apply(&mut self, now: Duration, uid: &Uid, call: &Call) -> Reply {
         if let Some(operation) = self.rights.lacks(call) {
             if self.masks && operation != Operation::Create {
                 return Reply::Absent;
             }
             let cause = Cause::PermissionDenied(operation);
-            return Reply::Failed(Fault { effect: Effect::None, cause, retry_after: 0 });
+            return Reply::Failed(Fault { effect: Effect::None, cause, retry_after: None });
         }
         let seen = self.replica(now);
         match call {
@@ -265,12 +272,12 @@ impl Unkey {
         }
     }
 
-    fn replica(&self, now: u64) -> Option<Identity> {
+    fn replica(&self, now: Duration) -> Option<Identity> {
         let then = now.saturating_sub(self.lag);
         self.past.iter().rev().find(|(at, _)| *at <= then).and_then(|(_, identity)| identity.clone())
     }
 
-    fn put(&mut self, now: u64, identity: Option<Identity>) {
+    fn put(&mut self, now: Duration, identity: Option<Identity>) {
         self.live.clone_from(&identity);
         self.past.push((now, identity));
     }

@@ -1,19 +1,16 @@
 //! What the index keeps of each object beside its claim, and of each externalId. Plain data.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-use parking_lot::Mutex;
 
 use super::super::raw::RawIdentity;
 use super::object_name::{IdentityRef, ObjectName};
 use super::untold;
 use crate::api::Reason;
-use crate::domain::{ClaimEntry, Claims, Knowledge, Mono, Uid};
+use crate::domain::{ClaimEntry, Claims, Evidence, Knowledge, Mono, Uid, Workspace};
 
-/// So many milliseconds after its time a plan that has not come about is lost. The queue is never so late, unless the whole process stood still: then
+/// So long after its time a plan that has not come about is lost. The queue is never so late, unless the whole process stood still: then
 /// all is late at once, and has that time from then on.
-const LATE_MS: u64 = 30_000;
+const LATE: Duration = Duration::from_secs(30);
 
 /// What is known of one externalId.
 #[derive(Debug, Default)]
@@ -21,7 +18,25 @@ pub(super) struct IndexEntry {
     pub claims: Claims<Facts>,
     pub parked: Vec<IdentityRef>,
     /// `None`: what is known of one that nothing was done to, as of nearly all.
-    pub known: Option<Arc<Mutex<Knowledge>>>,
+    pub known: Option<Box<Knowledge>>,
+}
+
+/// What is known when nothing is: a read counts if it began when this root key was in use.
+fn nothing_known(workspace: &Workspace) -> Knowledge {
+    Knowledge { evidence_from: Evidence::Since(workspace.since()), ..Knowledge::default() }
+}
+
+impl IndexEntry {
+    pub fn known(&mut self, workspace: &Workspace) -> &mut Knowledge {
+        self.known.get_or_insert_with(|| Box::new(nothing_known(workspace)))
+    }
+
+    /// What was looked at and not touched takes no room.
+    pub fn forget_nothing(&mut self, workspace: &Workspace) {
+        if self.known.as_deref() == Some(&nothing_known(workspace)) {
+            self.known = None;
+        }
+    }
 }
 
 /// An object that claims an externalId.
@@ -119,7 +134,7 @@ impl Plan {
         awake: Mono,
         waits_for_permit: &impl Fn(&Uid) -> bool,
     ) -> bool {
-        let is_late = |at: Mono| now >= at.max(awake).after(LATE_MS);
+        let is_late = |at: Mono| now >= at.max(awake).after(LATE);
         match self {
             Self::Change => false,
             Self::Queued(at) | Self::At(at) => is_late(at),

@@ -1,14 +1,9 @@
 //! The workspace guard's part of the index (R15): what is recorded under which key, and who waits for a proof.
 
 use super::Index;
-use crate::domain::{ExternalId, Gate, IdentityId, KeyMark, Look, Mono, PROBES};
+use crate::domain::{ExternalId, IdentityId, KeyMark, Look, Mono, PROBES};
 
 impl Index {
-    /// What an object may do whose id was recorded under `mark`; `None`: it has no id.
-    pub fn gate(&self, mark: Option<&KeyMark>) -> Gate {
-        self.workspace.lock().gate(mark)
-    }
-
     /// Somebody cannot go on without a proof.
     pub fn wants_proof(&self) {
         self.doubted.notify_one();
@@ -26,22 +21,20 @@ impl Index {
 
     /// The marks to look for.
     pub fn unproven(&self) -> Vec<KeyMark> {
-        self.workspace.lock().unproven()
+        self.state.lock().workspace.unproven()
     }
 
     /// From when on a look that misses counts.
     pub fn misses_count_from(&self) -> Mono {
-        self.workspace.lock().settles_at(self.window)
+        self.state.lock().workspace.settles_at(self.window)
     }
 
     /// A few identities recorded under `mark`: those that stay before those that leave, old before young.
     pub fn probes(&self, mark: &KeyMark) -> Vec<(ExternalId, IdentityId)> {
-        let entries = self.entries.lock();
-        let mut found: Vec<_> = entries
-            .iter()
-            .flat_map(|(external_id, indexed)| {
-                indexed.claims.entries().iter().map(move |entry| (external_id, &entry.claimant))
-            })
+        let state = self.state.lock();
+        let mut found: Vec<_> = state
+            .claims()
+            .map(|(external_id, entry)| (external_id, &entry.claimant))
             .filter(|(_, claimant)| claimant.credential.as_deref() == mark.as_deref())
             .filter_map(|(external_id, claimant)| {
                 Some(((claimant.leaving, claimant.born), external_id, claimant.recorded.as_ref()?))
@@ -53,9 +46,10 @@ impl Index {
 
     /// Takes in a look that was made with the key `current`. Returns true if that opens or shuts a gate; all are then woken.
     pub fn looked(&self, current: &KeyMark, mark: &KeyMark, look: &Look) -> bool {
-        let changed = self.workspace.lock().looked(current, mark, look, self.window);
+        let mut state = self.state.lock();
+        let changed = state.workspace.looked(current, mark, look, self.window);
         if changed {
-            self.wake_all();
+            state.wake_all();
         }
         changed
     }

@@ -7,10 +7,12 @@ impl Index {
     /// Another root key comes into use. What was read under the old one proves nothing under this one, which may be another
     /// workspace's.
     pub fn credential_changes(&self, credential: KeyMark, now: Mono) {
-        self.workspace.lock().key_changed(credential, now);
-        self.nobody_was_asked();
-        for known in self.entries.lock().values().filter_map(|indexed| indexed.known.as_ref()) {
-            known.lock().forget_reads(now);
+        let mut state = self.state.lock();
+        state.workspace.key_changed(credential, now);
+        // Under another root key everybody may be there.
+        state.waiting.vain.clear();
+        for known in state.entries.values_mut().filter_map(|indexed| indexed.known.as_mut()) {
+            known.forget_reads(now);
         }
     }
 
@@ -22,7 +24,10 @@ impl Index {
 
     /// There is still no root key, and now for this reason: what waits for one says so.
     pub fn missing_key_changes(&self, why: &str) {
-        self.object_memories.for_each_in_use(|memory| memory.object_state.missing_key_changes(why));
-        self.wake_all();
+        let mut state = self.state.lock();
+        for memory in state.object_memories.values_mut() {
+            memory.object_state.missing_key_changes(why);
+        }
+        state.wake_all();
     }
 }

@@ -1,14 +1,13 @@
 //! What is remembered of each object. Nearly all of them rest, and rest alike: those share one memory.
 
-use parking_lot::Mutex;
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
-use std::ops::Deref;
 use std::sync::Arc;
 
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::super::raw::{RawIdentity, ReconcileRequests};
-use crate::domain::{self, ObjectState, Uid};
+use crate::domain::{ObjectState, Uid};
 
 /// What is remembered of one life of one object.
 #[derive(Debug, Default)]
@@ -27,6 +26,8 @@ pub struct ObjectMemory {
     pub released: bool,
     /// While this process led, somebody else took off finalizer and claim of the object, which was being deleted.
     pub stripped: bool,
+    /// It went in the middle of its first create, and is being cleared up after (R2).
+    pub clears_up: bool,
     /// A scan found something, and the reconcile over it is not over: one of a few at a time.
     pub finding: Option<OwnedSemaphorePermit>,
 }
@@ -51,9 +52,9 @@ impl ObjectMemory {
 
     /// Holds nothing but reconciles, and those nothing of their own.
     fn is_plain(&self) -> bool {
-        let Self { object_state, reconcile_requests, newest, kube_failures, crd_unread, released, stripped, finding } =
-            self;
-        let nothing_begun = *kube_failures == 0 && !released && !stripped && finding.is_none();
+        let Self { object_state, reconcile_requests, newest, crd_unread, .. } = self;
+        let Self { kube_failures, released, stripped, clears_up, finding, .. } = self;
+        let nothing_begun = *kube_failures == 0 && !released && !stripped && !clears_up && finding.is_none();
         object_state.is_plain()
             && reconcile_requests.is_empty()
             && newest.is_none()
@@ -64,154 +65,105 @@ impl ObjectMemory {
 
 /// All memories, by uid.
 #[derive(Debug, Default)]
-pub struct ObjectMemories(Mutex<Kept>);
-
-#[derive(Debug, Default)]
-struct Kept {
-    by_uid: HashMap<Uid, One>,
+pub(super) struct ObjectMemories {
+    /// In a box each: there are none at rest, and the room of a burst would be as large as its memories.
+    in_use: HashMap<Uid, Box<InUse>>,
+    at_rest: HashMap<Uid, Arc<ObjectState>>,
     /// What those at rest share: as many as there are combinations of a few facts.
     alike: Vec<Arc<ObjectState>>,
 }
 
+#[derive(Debug, Default)]
+struct InUse {
+    memory: ObjectMemory,
+    /// Whoever holds it has one of these too.
+    held: Arc<()>,
+}
+
+/// As long as it lives, the memory that it was given for is neither laid to rest nor forgotten.
 #[derive(Debug)]
-enum One {
-    InUse(Arc<Mutex<ObjectMemory>>),
-    AtRest(Arc<ObjectState>),
-}
+pub struct MemoryHold(#[expect(dead_code, reason = "it is counted")] Arc<()>);
 
-/// The memory of an object, in use. Where nothing of its own is left in it at the end, it is laid to rest.
-#[derive(Debug)]
-pub struct Remembered<'a> {
-    object_memories: &'a ObjectMemories,
-    uid: Uid,
-    memory: Arc<Mutex<ObjectMemory>>,
-}
-
-impl Deref for Remembered<'_> {
-    type Target = Mutex<ObjectMemory>;
-
-    fn deref(&self) -> &Mutex<ObjectMemory> {
-        &self.memory
-    }
-}
-
-impl Drop for Remembered<'_> {
-    fn drop(&mut self) {
-        self.object_memories.0.lock().lay_to_rest(&self.uid, &self.memory);
-    }
-}
-
-impl Kept {
-    fn in_use(&mut self, uid: &Uid) -> Arc<Mutex<ObjectMemory>> {
-        let one = self.by_uid.entry(uid.clone()).or_insert_with(|| One::InUse(Arc::default()));
-        match one {
-            One::InUse(memory) => Arc::clone(memory),
-            One::AtRest(object_state) => {
-                let object_state = ObjectState::clone(object_state);
-                let memory = Arc::new(Mutex::new(ObjectMemory { object_state, ..ObjectMemory::default() }));
-                *one = One::InUse(Arc::clone(&memory));
-                memory
-            }
-        }
-    }
-
-    fn lay_to_rest(&mut self, uid: &Uid, memory: &Arc<Mutex<ObjectMemory>>) {
-        // The map's own, and that of who is done with it: nobody else has it, nor can get it meanwhile.
-        let Some(one) = self.by_uid.get_mut(uid) else { return };
-        if !matches!(one, One::InUse(kept) if Arc::ptr_eq(kept, memory) && Arc::strong_count(kept) == 2) {
-            return;
-        }
-        let memory = memory.lock();
-        if !memory.is_plain() {
-            return;
-        }
-        let object_state =
-            self.alike.iter().find(|alike| ***alike == memory.object_state).cloned().unwrap_or_else(|| {
-                let object_state = Arc::new(memory.object_state.clone());
-                self.alike.push(Arc::clone(&object_state));
-                object_state
-            });
-        *one = One::AtRest(object_state);
+impl InUse {
+    fn is_held(&self) -> bool {
+        Arc::strong_count(&self.held) > 1
     }
 }
 
 impl ObjectMemories {
+    fn in_use(&mut self, uid: &Uid) -> &mut InUse {
+        let at_rest = &mut self.at_rest;
+        self.in_use.entry(uid.clone()).or_insert_with(|| {
+            let object_state = at_rest.remove(uid).map(Arc::unwrap_or_clone).unwrap_or_default();
+            Box::new(InUse { memory: ObjectMemory { object_state, ..ObjectMemory::default() }, held: Arc::default() })
+        })
+    }
+
     /// The memory of `uid`, made if need be.
-    pub fn of(&self, uid: &Uid) -> Remembered<'_> {
-        Remembered { object_memories: self, uid: uid.clone(), memory: self.hold(uid) }
+    pub fn of(&mut self, uid: &Uid) -> &mut ObjectMemory {
+        &mut self.in_use(uid).memory
     }
 
-    /// The same, to be held for long: it is not laid to rest.
-    pub fn hold(&self, uid: &Uid) -> Arc<Mutex<ObjectMemory>> {
-        self.0.lock().in_use(uid)
+    /// Works on it for a moment.
+    pub fn with<T>(&mut self, uid: &Uid, work: impl FnOnce(&mut ObjectMemory) -> T) -> T {
+        let done = work(self.of(uid));
+        self.lay_to_rest(uid);
+        done
     }
 
-    /// The newest version of the object that a reply has shown, if the watch lags behind it.
-    pub fn newest(&self, uid: &Uid) -> Option<Arc<RawIdentity>> {
-        let memory = match self.0.lock().by_uid.get(uid) {
-            Some(One::InUse(memory)) => Arc::clone(memory),
-            Some(One::AtRest(_)) | None => return None,
-        };
-        memory.lock().newest.clone()
+    /// Keeps it from being laid to rest and from being forgotten.
+    pub fn hold(&mut self, uid: &Uid) -> MemoryHold {
+        MemoryHold(Arc::clone(&self.in_use(uid).held))
     }
 
-    /// Asks one memory, if it has something of its own.
-    pub fn peek(&self, uid: &Uid, holds: impl FnOnce(&ObjectMemory) -> bool) -> bool {
-        match self.0.lock().by_uid.get(uid) {
-            Some(One::InUse(memory)) => holds(&memory.lock()),
-            _ => false,
+    /// Somebody is done with it. Unless another one holds it, or there is something of its own in it, it rests.
+    pub fn lay_to_rest(&mut self, uid: &Uid) {
+        let Self { in_use, at_rest, alike } = self;
+        let Entry::Occupied(one) = in_use.entry(uid.clone()) else { return };
+        if one.get().is_held() || !one.get().memory.is_plain() {
+            return;
         }
+        let (uid, one) = one.remove_entry();
+        let known = alike.iter().find(|alike| ***alike == one.memory.object_state).cloned();
+        let object_state = known.unwrap_or_else(|| {
+            let object_state = Arc::new(one.memory.object_state);
+            alike.push(Arc::clone(&object_state));
+            object_state
+        });
+        at_rest.insert(uid, object_state);
     }
 
-    /// Looks at each memory that has something of its own.
-    pub fn each(&self, mut look: impl FnMut(&Uid, &ObjectMemory)) {
-        for (uid, one) in &self.0.lock().by_uid {
-            if let One::InUse(memory) = one {
-                look(uid, &memory.lock());
-            }
-        }
+    /// The memory of `uid`, if it has something of its own.
+    pub fn get(&self, uid: &Uid) -> Option<&ObjectMemory> {
+        self.in_use.get(uid).map(|one| &one.memory)
     }
 
-    /// What the API server did not keep may be written again.
-    pub fn forget_unkept(&self) {
-        for one in self.0.lock().by_uid.values() {
-            // What is at rest holds nothing of its own.
-            if let One::InUse(memory) = one {
-                domain::definition_changed(&mut memory.lock().object_state);
-            }
-        }
+    /// Each that has something of its own.
+    pub fn iter(&self) -> impl Iterator<Item = (&Uid, &ObjectMemory)> {
+        self.in_use.iter().map(|(uid, one)| (uid, &one.memory))
+    }
+
+    /// The same, to change them: what is at rest has nothing of its own to change.
+    pub fn values_mut(&mut self) -> impl Iterator<Item = &mut ObjectMemory> {
+        self.in_use.values_mut().map(|one| &mut one.memory)
     }
 
     /// What is remembered for decisions, after a finding of a scan is let go.
-    pub fn let_go(&self, uid: &Uid) -> ObjectState {
-        let memory = match self.0.lock().by_uid.get(uid) {
-            None => return ObjectState::default(),
-            Some(One::AtRest(object_state)) => return ObjectState::clone(object_state),
-            Some(One::InUse(memory)) => Arc::clone(memory),
-        };
-        let mut memory = memory.lock();
-        memory.finding = None;
-        memory.object_state.clone()
-    }
-
-    /// Changes each that is in use: one at rest has nothing of its own to change.
-    pub fn for_each_in_use(&self, mut change: impl FnMut(&mut ObjectMemory)) {
-        let in_use = |one: &One| match one {
-            One::InUse(memory) => Some(Arc::clone(memory)),
-            One::AtRest(_) => None,
-        };
-        let all: Vec<_> = self.0.lock().by_uid.values().filter_map(in_use).collect();
-        for memory in all {
-            change(&mut memory.lock());
+    pub fn let_go(&mut self, uid: &Uid) -> ObjectState {
+        if let Some(InUse { memory, .. }) = self.in_use.get_mut(uid).map(|one| &mut **one) {
+            memory.finding = None;
+            return memory.object_state.clone();
         }
+        self.at_rest.get(uid).map(|object_state| ObjectState::clone(object_state)).unwrap_or_default()
     }
 
-    /// Forgets objects that are not `alive`. A reconcile that is under way holds its own reference.
-    pub fn sweep(&self, alive: &HashSet<Uid>) {
-        let mut kept = self.0.lock();
-        let in_use = |one: &One| matches!(one, One::InUse(memory) if Arc::strong_count(memory) > 1);
-        kept.by_uid.retain(|uid, one| alive.contains(uid) || in_use(one));
-        kept.alike.retain(|object_state| Arc::strong_count(object_state) > 1);
+    /// Forgets objects that are not `alive`, unless somebody holds their memory.
+    pub fn sweep(&mut self, alive: &HashSet<&Uid>) {
+        self.in_use.retain(|uid, one| alive.contains(uid) || one.is_held());
+        self.at_rest.retain(|uid, _| alive.contains(uid));
+        self.alike.retain(|object_state| Arc::strong_count(object_state) > 1);
+        // A burst leaves no room behind.
+        self.in_use.shrink_to(2 * self.in_use.len());
     }
 }
 
@@ -219,58 +171,53 @@ impl ObjectMemories {
 mod tests {
     use super::*;
 
-    fn at_rest(object_memories: &ObjectMemories, uid: &Uid) -> Option<Arc<ObjectState>> {
-        match object_memories.0.lock().by_uid.get(uid) {
-            Some(One::AtRest(object_state)) => Some(Arc::clone(object_state)),
-            _ => None,
-        }
+    fn claim_met() -> ObjectState {
+        ObjectState { claim_met: true, ..ObjectState::default() }
     }
 
     #[test]
     fn those_that_rest_alike_share_what_is_remembered_and_lose_nothing() {
-        let object_memories = ObjectMemories::default();
+        let mut object_memories = ObjectMemories::default();
         let uids = ["a", "b"].map(Uid::new);
         for uid in &uids {
-            object_memories.of(uid).lock().object_state.claim_met = true;
+            object_memories.with(uid, |memory| memory.object_state.claim_met = true);
         }
-        let [a, b] = uids.each_ref().map(|uid| at_rest(&object_memories, uid).unwrap());
-        assert!(Arc::ptr_eq(&a, &b));
-        object_memories.of(&uids[0]).lock().object_state.drifted = true;
-        let changed = object_memories.of(&uids[0]).lock().object_state.clone();
-        assert_eq!(changed, ObjectState { claim_met: true, drifted: true, ..ObjectState::default() });
-        assert_eq!(
-            object_memories.of(&uids[1]).lock().object_state,
-            ObjectState { claim_met: true, ..ObjectState::default() }
-        );
+        let [a, b] = uids.each_ref().map(|uid| object_memories.at_rest.get(uid).unwrap());
+        assert!(Arc::ptr_eq(a, b));
+        object_memories.with(&uids[0], |memory| memory.object_state.drifted = true);
+        let changed = object_memories.with(&uids[0], |memory| memory.object_state.clone());
+        assert_eq!(changed, ObjectState { drifted: true, ..claim_met() });
+        assert_eq!(object_memories.with(&uids[1], |memory| memory.object_state.clone()), claim_met());
     }
 
     #[test]
     fn what_is_in_use_or_has_something_of_its_own_is_not_laid_to_rest() {
-        let object_memories = ObjectMemories::default();
+        let mut object_memories = ObjectMemories::default();
         let uid = Uid::new("a");
         let held = object_memories.hold(&uid);
-        drop(object_memories.of(&uid));
-        assert!(at_rest(&object_memories, &uid).is_none());
-        held.lock().kube_failures = 1;
+        object_memories.with(&uid, |_| ());
+        assert!(!object_memories.at_rest.contains_key(&uid));
+        object_memories.of(&uid).kube_failures = 1;
         drop(held);
-        drop(object_memories.of(&uid));
-        assert!(at_rest(&object_memories, &uid).is_none());
-        object_memories.of(&uid).lock().kube_failures = 0;
-        assert!(at_rest(&object_memories, &uid).is_some());
+        object_memories.with(&uid, |_| ());
+        assert!(!object_memories.at_rest.contains_key(&uid));
+        object_memories.with(&uid, |memory| memory.kube_failures = 0);
+        assert!(object_memories.at_rest.contains_key(&uid) && object_memories.in_use.is_empty());
     }
 
     #[test]
     fn the_dead_are_forgotten_unless_somebody_still_deals_with_them() {
-        let object_memories = ObjectMemories::default();
+        let mut object_memories = ObjectMemories::default();
         let uids = ["dead", "alive", "held"].map(Uid::new);
         for uid in &uids {
-            object_memories.of(uid).lock().object_state.claim_met = true;
+            object_memories.with(uid, |memory| memory.object_state.claim_met = true);
         }
         let held = object_memories.hold(&uids[2]);
-        object_memories.sweep(&HashSet::from([uids[1].clone()]));
+        object_memories.sweep(&HashSet::from([&uids[1]]));
         assert_eq!(uids.each_ref().map(|uid| object_memories.let_go(uid).claim_met), [false, true, true]);
         drop(held);
         object_memories.sweep(&HashSet::new());
-        assert!(object_memories.0.lock().by_uid.is_empty() && object_memories.0.lock().alike.is_empty());
+        let ObjectMemories { in_use, at_rest, alike } = object_memories;
+        assert!(in_use.is_empty() && at_rest.is_empty() && alike.is_empty());
     }
 }

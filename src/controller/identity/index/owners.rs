@@ -1,8 +1,9 @@
 //! The scan's part of the index: who acts for an externalId, and a look at what nobody is working on.
 
+use super::Index;
 use super::facts::{Entry, IndexEntry};
+use super::handles::KeyLock;
 use super::object_name::IdentityRef;
-use super::{Index, KeyLock};
 use crate::api::Reason;
 use crate::domain::{ExternalId, IdentityId, KeyMark, Uid};
 
@@ -40,21 +41,23 @@ impl ClaimHolder {
 impl Index {
     /// The object that acts for `external_id`.
     pub fn owner(&self, external_id: &ExternalId) -> Option<ClaimHolder> {
-        self.entries
-            .lock()
+        let state = self.state.lock();
+        state
+            .entries
             .get_key_value(external_id)
             .and_then(|(external_id, indexed)| ClaimHolder::of(external_id, indexed))
     }
 
     /// True if an object records `id`.
     pub fn is_recorded(&self, external_id: &ExternalId, id: &IdentityId) -> bool {
-        self.entries.lock().get(external_id).is_some_and(|indexed| indexed.claims.records(id))
+        self.state.lock().entries.get(external_id).is_some_and(|indexed| indexed.claims.records(id))
     }
 
     /// The objects that act for the externalIds that `wanted` takes.
     pub fn owners(&self, mut wanted: impl FnMut(&ClaimHolder) -> bool) -> Vec<ClaimHolder> {
-        let entries = self.entries.lock();
-        entries
+        let state = self.state.lock();
+        state
+            .entries
             .iter()
             .filter_map(|(external_id, indexed)| ClaimHolder::of(external_id, indexed))
             .filter(|owner| wanted(owner))
@@ -63,23 +66,15 @@ impl Index {
 
     /// The lock on `external_id` if nobody has it, for a look of moments; who does not get it is not woken for it.
     pub fn idle_lock(&self, external_id: &ExternalId) -> Option<KeyLock<'_>> {
-        let mut entries = self.entries.lock();
-        let indexed = entries.get_mut(external_id)?;
-        if !indexed.claims.try_lock() {
-            return None;
-        }
-        Some(self.key_lock(external_id, indexed))
+        let taken = self.state.lock().entries.get_mut(external_id)?.claims.try_lock();
+        taken.then(|| KeyLock::taken(&self.state, external_id))
     }
 
     /// How many objects were failing when last seen: not ready, and not waiting for a person.
     pub fn count_failing(&self) -> usize {
-        let entries = self.entries.lock();
-        entries
-            .values()
-            .flat_map(|indexed| indexed.claims.entries())
-            .filter(|entry| {
-                entry.extra.reason.is_some_and(|reason| reason.is_retried() && reason != Reason::Progressing)
-            })
-            .count()
+        let fails = |entry: &Entry| {
+            entry.extra.reason.is_some_and(|reason| reason.is_retried() && reason != Reason::Progressing)
+        };
+        self.state.lock().claims().filter(|(_, entry)| fails(entry)).count()
     }
 }

@@ -4,9 +4,8 @@
 use std::time::Duration;
 
 use super::Index;
-use super::facts::{Entry, Facts, Plan};
+use super::facts::{Entry, Plan};
 use super::object_name::IdentityRef;
-use crate::controller::runtime::clock::millis;
 use crate::domain::{ExternalId, Mono, Uid};
 
 /// An object that was forgotten.
@@ -21,20 +20,12 @@ pub struct Rescued {
 impl Index {
     /// Has everything looked at again.
     pub fn wake_all(&self) {
-        for entry in self.entries.lock().values_mut().flat_map(|indexed| indexed.claims.entries_mut()) {
-            self.hand_over(&mut entry.extra);
-        }
+        self.state.lock().wake_all();
     }
 
     /// Has an object looked at again.
     pub fn wake(&self, at: IdentityRef) {
-        // The receiver lives as long as the controller; after that nothing needs waking.
-        let _ = self.wake.send(at);
-    }
-
-    pub(super) fn hand_over(&self, entry: &mut Facts) {
-        entry.plan = Plan::Queued(self.clock.now());
-        self.wake(entry.at.to_ref());
+        self.state.lock().queue.wake(at);
     }
 
     /// A reconcile over the object begins.
@@ -70,21 +61,18 @@ impl Index {
 
     /// The plan to come back after `wait`.
     pub fn at(&self, wait: Duration) -> Plan {
-        Plan::At(self.clock.now().after(millis(wait)))
+        Plan::At(self.clock.now().after(wait))
     }
 
     pub(super) fn with_entry(&self, external_id: &ExternalId, uid: &Uid, change: impl FnOnce(&mut Entry)) {
-        let mut entries = self.entries.lock();
-        if let Some(entry) = entries.get_mut(external_id).and_then(|indexed| indexed.claims.get_mut(uid)) {
-            change(entry);
-        }
+        self.state.lock().with_entry(external_id, uid, change);
     }
 
     /// Hands all to the queue that are behind and that nothing is planned for. `awake`: when the process last stood still, zero if never.
     /// `waits_for_permit`: whether a uid waits for a permit or has one reserved. Looks at each object once; at rest it does nothing else.
     pub fn rescue(&self, now: Mono, awake: Mono, waits_for_permit: impl Fn(&Uid) -> bool) -> Vec<Rescued> {
-        let mut rescued = Vec::new();
-        for indexed in self.entries.lock().values_mut() {
+        let (mut rescued, mut state) = (Vec::new(), self.state.lock());
+        for indexed in state.entries.values_mut() {
             for at in 0..indexed.claims.entries().len() {
                 let entry = &indexed.claims.entries()[at];
                 if !entry.extra.behind
@@ -100,7 +88,7 @@ impl Index {
             }
         }
         for one in &rescued {
-            self.wake(one.at.clone());
+            state.queue.wake(one.at.clone());
         }
         rescued
     }

@@ -2,9 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use super::Index;
+use super::handles::KeyLock;
 use super::object_name::IdentityRef;
 use super::untold::One;
-use super::{Index, KeyLock};
 use crate::domain::{ExternalId, Uid};
 
 /// An object whose status has been out of date for long.
@@ -21,11 +22,11 @@ pub struct Overdue {
 impl Index {
     /// Those whose status has been out of date for `patience` or longer, the longest first, `limit` at most. Time counts from `from` on.
     pub fn overdue(&self, patience: Duration, from: Instant, limit: usize) -> Vec<Overdue> {
-        let (all, now) = (self.untold.0.lock(), Instant::now());
+        let (state, now) = (self.state.lock(), Instant::now());
         let is_due = |one: &One| {
             now.saturating_duration_since(one.since.max(from)) >= patience && one.next.is_none_or(|next| next <= now)
         };
-        let mut due: Vec<_> = all.iter().filter(|(_, one)| is_due(one)).collect();
+        let mut due: Vec<_> = state.untold.0.iter().filter(|(_, one)| is_due(one)).collect();
         due.sort_unstable_by_key(|(_, one)| one.since);
         let overdue = |(uid, one): (&Uid, &One)| Overdue {
             uid: uid.clone(),
@@ -37,17 +38,17 @@ impl Index {
 
     /// How many there are.
     pub fn count_untold(&self) -> usize {
-        self.untold.0.lock().len()
+        self.state.lock().untold.0.len()
     }
 
     /// Since when the status of the object is out of date; `None`: it is not.
     pub fn untold_since(&self, uid: &Uid) -> Option<Instant> {
-        self.untold.0.lock().get(uid).map(|one| one.since)
+        self.state.lock().untold.0.get(uid).map(|one| one.since)
     }
 
     /// There is nothing to tell of the object yet: not again for `wait`.
     pub fn puts_off(&self, uid: &Uid, wait: Duration) {
-        if let Some(one) = self.untold.0.lock().get_mut(uid) {
+        if let Some(one) = self.state.lock().untold.0.get_mut(uid) {
             one.next = Some(Instant::now() + wait);
         }
     }
@@ -55,16 +56,12 @@ impl Index {
     /// The lock on `external_id` if nobody has it, to write a status. Whoever comes meanwhile is woken when it ends, and keeps what is
     /// reserved for it.
     pub fn lock_to_tell(&self, external_id: &ExternalId) -> Option<KeyLock<'_>> {
-        let mut entries = self.entries.lock();
-        let indexed = entries.get_mut(external_id)?;
-        if !indexed.claims.try_telling() {
-            return None;
-        }
-        Some(self.key_lock(external_id, indexed))
+        let taken = self.state.lock().entries.get_mut(external_id)?.claims.try_telling();
+        taken.then(|| KeyLock::taken(&self.state, external_id))
     }
 
     /// The lock is held only for a status to be written.
     pub fn is_telling(&self, external_id: &ExternalId) -> bool {
-        self.entries.lock().get(external_id).is_some_and(|indexed| indexed.claims.is_telling())
+        self.state.lock().entries.get(external_id).is_some_and(|indexed| indexed.claims.is_telling())
     }
 }

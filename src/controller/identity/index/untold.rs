@@ -1,7 +1,6 @@
 //! The objects whose status of ours does not speak of what they ask for now, and since when: what has to be said if their work waits (R24).
 //! There are none at rest.
 
-use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::time::Instant;
 
@@ -12,7 +11,7 @@ use crate::domain::{Claimant, ExternalId, Uid};
 
 /// By uid.
 #[derive(Debug, Default)]
-pub struct Untold(pub(super) Mutex<HashMap<Uid, One>>);
+pub struct Untold(pub(super) HashMap<Uid, One>);
 
 #[derive(Debug)]
 pub(super) struct One {
@@ -35,13 +34,12 @@ pub(super) fn is_untold(object: &RawIdentity, status: Option<&IdentityStatus>, c
 
 impl Untold {
     /// The status of the object is, or is not, out of date.
-    pub(super) fn follow(&self, object: &RawIdentity, is_untold: bool) {
-        let mut all = self.0.lock();
+    pub(super) fn follow(&mut self, object: &RawIdentity, is_untold: bool) {
         if !is_untold {
-            all.remove(object.uid());
+            self.0.remove(object.uid());
             return;
         }
-        all.entry(object.uid().clone()).or_insert_with(|| One {
+        self.0.entry(object.uid().clone()).or_insert_with(|| One {
             since: Instant::now(),
             next: None,
             external_id: object.external_id().clone(),
@@ -49,7 +47,7 @@ impl Untold {
         });
     }
 
-    pub(super) fn remove(&self, uid: &Uid) {
-        self.0.lock().remove(uid);
+    pub(super) fn remove(&mut self, uid: &Uid) {
+        self.0.remove(uid);
     }
 }

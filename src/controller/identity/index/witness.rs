@@ -7,34 +7,34 @@ use tokio::sync::futures::Notified;
 use super::Index;
 use super::facts::Entry;
 use super::object_name::IdentityRef;
+use super::state::{State, claims};
+use super::waiting::Waiting;
 use crate::api::Reason;
-use crate::domain::{Cause, ExternalId, KeyMark, Mono, PROBES, Testimony, Witness};
+use crate::domain::{Cause, ExternalId, KeyMark, Mono, PROBES, Testimony, Witness, Workspace};
 
 impl Index {
     /// Whether the root key in use shows anything at all.
     pub fn witness(&self) -> Witness {
-        self.workspace.lock().witness().clone()
+        self.state.lock().workspace.witness().clone()
     }
 
     /// `object` cannot go on without a witness for a read that was answered at `ended`; it is woken when there is news. `None`: the
     /// caller listens by itself. `leaving`: it is being deleted, or gone.
     pub fn wants_witness(&self, object: Option<IdentityRef>, ended: Mono, leaving: bool) {
-        let come_already = self.workspace.lock().witness().of(leaving).testimony(ended) != Testimony::None;
+        let State { workspace, waiting, queue, .. } = &mut *self.state.lock();
+        let come_already = workspace.witness().of(leaving).testimony(ended) != Testimony::None;
         match object {
-            Some(object) if come_already => self.wake(object),
-            Some(object) => drop(self.waiting.lock().objects.insert(object, ended)),
-            None => {
-                let mut waiting = self.waiting.lock();
-                waiting.listeners = waiting.listeners.max(Some(ended));
-            }
+            Some(object) if come_already => queue.wake(object),
+            Some(object) => drop(waiting.objects.insert(object, ended)),
+            None => waiting.listeners = waiting.listeners.max(Some(ended)),
         }
         self.witness_wanted.notify_one();
     }
 
     /// When the last of the reads was answered that wait for a witness; `None`: none does.
     pub fn awaits_witness(&self) -> Option<Mono> {
-        let waiting = self.waiting.lock();
-        waiting.objects.values().copied().chain(waiting.listeners).max()
+        let Waiting { objects, listeners, .. } = &self.state.lock().waiting;
+        objects.values().copied().chain(*listeners).max()
     }
 
     /// Resolves when somebody begins to wait.
@@ -49,100 +49,77 @@ impl Index {
 
     /// A read with the key `current` that began then has shown an identity: those that it serves go on.
     pub fn showed(&self, current: &KeyMark, begun: Mono) {
-        self.workspace.lock().showed(current, begun);
-        let mut served = Vec::new();
         {
-            let mut waiting = self.waiting.lock();
-            waiting.objects.retain(|object, ended| {
-                let stays = *ended >= begun;
-                if !stays {
-                    served.push(object.clone());
-                }
-                stays
-            });
+            let State { workspace, waiting, queue, .. } = &mut *self.state.lock();
+            workspace.showed(current, begun);
+            for (object, _) in waiting.objects.extract_if(|_, ended| *ended < begun) {
+                queue.wake(object);
+            }
             waiting.listeners = None;
         }
-        self.tell(served);
+        self.witness_news.notify_waiters();
     }
 
     /// True if an identity is recorded that the root key has to show, and whose object stays. One that is suspended or invalid is not made
     /// again if it is gone, so it says nothing.
     pub fn expects_identities(&self) -> bool {
-        let entries = self.entries.lock();
-        let marks = self.workspace.lock().marks_to_show();
+        let state = self.state.lock();
+        let marks = state.workspace.marks_to_show();
         let rests = |entry: &Entry| matches!(entry.extra.reason, Some(Reason::Suspended | Reason::InvalidSpec));
-        let mut entries = entries.values().flat_map(|indexed| indexed.claims.entries());
-        entries.any(|entry| !entry.claimant.leaving && !rests(entry) && has_to_show(entry, &marks))
+        state.claims().any(|(_, entry)| !entry.claimant.leaving && !rests(entry) && has_to_show(entry, &marks))
     }
 
     /// A look with the key `current` has shown nothing, and the permission to create stood in though identities should have shown: who stays
     /// goes on, and who is leaving says so.
     pub fn stood_in(&self, current: &KeyMark, begun: Mono, ended: Mono) {
-        self.workspace.lock().stood_in(current, begun, ended);
-        self.tell_all_who_wait();
+        self.tell_all_who_wait(|workspace| workspace.stood_in(current, begun, ended));
     }
 
     /// A look with the key `current` that ended then was in vain: all that wait say so.
     pub fn showed_nothing(&self, current: &KeyMark, ended: Mono, cause: Cause) {
-        self.workspace.lock().showed_nothing(current, ended, cause);
-        self.tell_all_who_wait();
+        self.tell_all_who_wait(|workspace| workspace.showed_nothing(current, ended, cause));
     }
 
-    fn tell_all_who_wait(&self) {
-        let objects = {
-            let mut waiting = self.waiting.lock();
+    fn tell_all_who_wait(&self, news: impl FnOnce(&mut Workspace)) {
+        {
+            let State { workspace, waiting, queue, .. } = &mut *self.state.lock();
+            news(workspace);
             waiting.listeners = None;
-            std::mem::take(&mut waiting.objects)
-        };
-        self.tell(objects.into_keys().collect());
-    }
-
-    fn tell(&self, objects: Vec<IdentityRef>) {
-        for object in objects {
-            self.wake(object);
+            for (object, _) in std::mem::take(&mut waiting.objects) {
+                queue.wake(object);
+            }
         }
         self.witness_news.notify_waiters();
     }
 
     /// The identity of `external_id` was asked for as a witness, and was not there or could not be read.
     pub fn asked_in_vain(&self, external_id: ExternalId) {
-        self.waiting.lock().vain.insert(external_id);
+        self.state.lock().waiting.vain.insert(external_id);
     }
 
     /// It has shown.
     pub fn was_seen(&self, external_id: &ExternalId) {
-        self.waiting.lock().vain.remove(external_id);
-    }
-
-    /// Under another root key everybody may be there.
-    pub(super) fn nobody_was_asked(&self) {
-        self.waiting.lock().vain.clear();
+        self.state.lock().waiting.vain.remove(external_id);
     }
 
     /// The externalIds of a few identities that are recorded, that the root key has to show and that should be there, likeliest first: those that were not
     /// asked in vain come first, of these those whose objects stay, of these the oldest. None that waits for a witness itself, nor one of
     /// `missing`. Once all were asked in vain it begins anew.
     pub fn likely_witnesses(&self, missing: &HashSet<&ExternalId>) -> Vec<ExternalId> {
-        let entries = self.entries.lock();
-        let marks = self.workspace.lock().marks_to_show();
-        let mut waiting = self.waiting.lock();
+        let State { entries, workspace, waiting: Waiting { objects, vain, .. }, .. } = &mut *self.state.lock();
+        let marks = workspace.marks_to_show();
         // As many as there are externalIds at most.
-        waiting.vain.retain(|external_id| entries.contains_key(external_id));
-        let likely =
-            |entry: &Entry| has_to_show(entry, &marks) && !waiting.objects.contains_key(&entry.extra.at.to_ref());
-        let entries = entries
-            .iter()
-            .flat_map(|(external_id, indexed)| indexed.claims.entries().iter().map(move |it| (external_id, it)));
-        let rank =
-            |it: &ExternalId, entry: &Entry| (waiting.vain.contains(it), entry.claimant.leaving, entry.claimant.born);
+        vain.retain(|external_id| entries.contains_key(external_id));
+        let likely = |entry: &Entry| has_to_show(entry, &marks) && !objects.contains_key(&entry.extra.at.to_ref());
+        let rank = |it: &ExternalId, entry: &Entry| (vain.contains(it), entry.claimant.leaving, entry.claimant.born);
         let mut best: Vec<_> = Vec::with_capacity(PROBES + 1);
-        for (external_id, entry) in entries.filter(|(it, entry)| likely(entry) && !missing.contains(it)) {
+        for (external_id, entry) in claims(entries).filter(|(it, entry)| likely(entry) && !missing.contains(it)) {
             best.push((rank(external_id, entry), external_id));
             best.sort_unstable_by_key(|(rank, _)| *rank);
             best.truncate(PROBES);
         }
         if best.first().is_some_and(|((in_vain, ..), _)| *in_vain) {
-            waiting.vain.clear();
+            vain.clear();
         }
         best.into_iter().map(|(_, external_id)| external_id.clone()).collect()
     }
@@ -156,19 +133,20 @@ fn has_to_show(entry: &Entry, marks: &[KeyMark]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use serde_json::json;
     use tokio::sync::mpsc::unbounded_channel;
 
     use super::super::super::raw::tests::snapshot;
     use super::*;
     use crate::controller::runtime::clock::Clock;
-    use crate::domain::Workspace;
 
     /// Whoever was asked in vain lets others go first, until all were; under another root key they begin anew.
     #[test]
     fn who_was_asked_in_vain_is_asked_last() {
         let (wake, _woken) = unbounded_channel();
-        let index = Index::new(wake, 30_000, Workspace::default(), Clock::default());
+        let index = Index::new(wake, Duration::from_secs(30), Workspace::default(), Clock::default());
         for at in 0..5 {
             let name = format!("e{at}");
             index.upsert(&snapshot(&json!({

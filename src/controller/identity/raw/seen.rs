@@ -4,23 +4,55 @@ use std::sync::Arc;
 
 use serde_json::value::RawValue;
 
-use crate::domain::{Mono, Spec};
+use crate::domain::{ExternalId, Mono, PriorStatus, Spec, Uid};
 
-/// The spec that was read last, and its text.
+/// For whom a status is read: the object, and the externalId that its spec names.
+type Reader = (Uid, Option<ExternalId>);
+
+/// What was read last of one object, and the texts that it was read from: most steps of a reconcile see the same texts again.
 #[derive(Debug, Default)]
-pub struct LastSpec(Option<(Option<Arc<RawValue>>, Spec)>);
+pub struct LastRead {
+    spec: Option<(Option<Arc<RawValue>>, Spec)>,
+    status: Option<(Option<Arc<RawValue>>, Reader, PriorStatus)>,
+}
 
-impl LastSpec {
-    /// What this text says: read anew only if it is another one.
-    pub fn read(&mut self, raw: Option<&Arc<RawValue>>) -> Spec {
-        if let Some((of, spec)) = &self.0
-            && of.as_ref().map(|of| of.get()) == raw.map(|raw| raw.get())
+fn is_same(of: Option<&Arc<RawValue>>, raw: Option<&Arc<RawValue>>) -> bool {
+    match (of, raw) {
+        (None, None) => true,
+        (Some(of), Some(raw)) => Arc::ptr_eq(of, raw) || of.get() == raw.get(),
+        _ => false,
+    }
+}
+
+impl LastRead {
+    /// What this spec says: read anew only if it is another text.
+    pub fn spec(&mut self, raw: Option<&Arc<RawValue>>) -> Spec {
+        if let Some((of, spec)) = &self.spec
+            && is_same(of.as_ref(), raw)
         {
             return spec.clone();
         }
         let spec = Spec::read(raw.map_or("{}", |raw| raw.get()));
-        self.0 = Some((raw.cloned(), spec.clone()));
+        self.spec = Some((raw.cloned(), spec.clone()));
         spec
+    }
+
+    /// What this status says to `reader`, as `read` reads it: anew only if it is another text or reader.
+    pub fn status(
+        &mut self,
+        raw: Option<&Arc<RawValue>>,
+        reader: Reader,
+        read: impl FnOnce(&Reader) -> PriorStatus,
+    ) -> PriorStatus {
+        if let Some((of, last, status)) = &self.status
+            && is_same(of.as_ref(), raw)
+            && *last == reader
+        {
+            return status.clone();
+        }
+        let status = read(&reader);
+        self.status = Some((raw.cloned(), reader, status.clone()));
+        status
     }
 }
 

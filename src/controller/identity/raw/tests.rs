@@ -112,15 +112,15 @@ fn what_did_not_change_is_kept_once_and_what_did_is_taken_in() {
 }
 
 #[test]
-fn a_spec_that_was_read_before_is_the_one_that_stands_there_now() {
-    let mut last = LastSpec::default();
+fn what_was_read_before_is_what_stands_there_now() {
+    let mut last = LastRead::default();
     let mut object = json!({"metadata": {"uid": "u"}, "spec": {"externalId": "e", "meta": {"a": 1}}});
-    let read = |value: &Value, last: &mut LastSpec| {
+    let read = |value: &Value, last: &mut LastRead| {
         let mut reconcile_requests = ReconcileRequests::default();
         let object = snapshot(value).read_again(last, Mono::ZERO, &WallClocks::default(), &mut reconcile_requests);
         format!("{object:?}")
     };
-    let fresh = |value: &Value| read(value, &mut LastSpec::default());
+    let fresh = |value: &Value| read(value, &mut LastRead::default());
     for (field, value) in [("meta", json!({"a": 1})), ("meta", json!({"a": 2})), ("suspend", json!(true))] {
         object["spec"][field] = value;
         assert_eq!(read(&object, &mut last), fresh(&object));
@@ -128,8 +128,18 @@ fn a_spec_that_was_read_before_is_the_one_that_stands_there_now() {
         object["status"] = json!({"uid": "u", "identityId": "id_1"});
         assert_eq!(read(&object, &mut last), fresh(&object));
     }
-    object["spec"] = Value::Null;
-    assert_eq!(read(&object, &mut last), fresh(&object));
+    for (path, value) in [
+        ("/status/identityId", json!("id_2")),
+        ("/status/uid", json!("v")),
+        // Another object, for which that status was written.
+        ("/metadata/uid", json!("v")),
+        ("/spec/externalId", json!("f")),
+        ("/status", Value::Null),
+        ("/spec", Value::Null),
+    ] {
+        *object.pointer_mut(path).unwrap() = value;
+        assert_eq!(read(&object, &mut last), fresh(&object), "{path}");
+    }
 }
 
 #[test]

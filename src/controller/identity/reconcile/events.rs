@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use super::super::events;
+use super::super::index::ObjectMemory;
 use super::Reconcile;
 use crate::controller::runtime::api_server::KubeError;
+use crate::domain::KubeWrite;
 use crate::domain::session::Event;
 
 impl Reconcile<'_> {
@@ -32,8 +34,10 @@ impl Reconcile<'_> {
 
     /// However it came that a write is refused no more.
     pub(super) fn tell_what_is_taken_again(&self) {
-        let memory = self.memory.lock();
-        for write in self.refused.iter().filter(|write| memory.object_state.refusals.of(**write).is_none()) {
+        let is_taken = |memory: &ObjectMemory, write: &KubeWrite| memory.object_state.refusals.of(*write).is_none();
+        let taken: Vec<_> =
+            self.memory.with(|memory| self.refused.iter().filter(|write| is_taken(memory, write)).collect());
+        for write in taken {
             tracing::info!(write = write.as_str(), "Kubernetes accepts this write again");
         }
     }

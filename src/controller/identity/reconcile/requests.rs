@@ -1,7 +1,6 @@
 //! The requests of a reconcile: one function sends one of them, and hands the answer to the session.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -16,8 +15,7 @@ use crate::api::dropped_from;
 use crate::controller::runtime::api_server::{self, KubeError, Outcome};
 use crate::controller::runtime::dispatcher::Permit;
 use crate::controller::runtime::patch::if_not_deleted;
-use crate::controller::workspace::upstream;
-use crate::controller::workspace::upstream::CallAnswer;
+use crate::controller::workspace::upstream::{self, CallAnswer};
 use crate::domain::session::{self, KubeReply, Learned, Moment, ObjectView, Ticket};
 use crate::domain::{self, Call, Claim, Guard, KubeStep, Look, Object, ReleaseProof, StatusUpdate, Uid};
 use crate::text::printable;
@@ -105,7 +103,8 @@ impl Reconcile<'_> {
         let ticket = self.sent()?;
         let (sight, said) = self.beside(api_server::crd::<RawIdentity>(&self.context.runtime.client).boxed()).await;
         self.said(said);
-        self.memory.lock().crd_unread = sight.as_ref().err().map(|error| printable(&error.to_string(), MAX_WORDS));
+        let unread = sight.as_ref().err().map(|error| printable(&error.to_string(), MAX_WORDS));
+        self.memory.with(|memory| memory.crd_unread = unread);
         let (asked_at, window) = (self.session.asked_at(), self.pinned.policy.window);
         let crd = self.context.crd_memory.lock().sees(sight?, asked_at, window);
         self.replied(ticket, KubeReply::Definition(crd)).map(drop)
@@ -114,11 +113,11 @@ impl Reconcile<'_> {
     /// Looks who wrote the object since its claim was last put on, as its managedFields tell.
     async fn look_at_managers(&mut self) -> Result<(), KubeError> {
         let (context, key, ticket) = (self.context, self.snapshot.key(), self.sent()?);
-        let put_on = self.memory.lock().object_state.stripped.as_ref().map(|stripped| stripped.last);
+        let put_on = self.memory.with(|memory| memory.object_state.stripped.as_ref().map(|stripped| stripped.last));
         let manager = match put_on {
             None => None,
             Some(put_on) => {
-                let ago = Duration::from_millis(put_on.until(context.runtime.clock.now()));
+                let ago = put_on.until(context.runtime.clock.now());
                 let (manager, said) = self
                     .beside(Box::pin(api_server::last_manager::<RawIdentity>(&context.runtime.client, &key, ago)))
                     .await;
@@ -138,7 +137,7 @@ impl Reconcile<'_> {
         let ticket = self.sent()?;
         let outcome = api_server::patch(&self.context.runtime.client, &key, patch).await?;
         if self.take(ticket, outcome, None)?.written {
-            self.memory.lock().released = false;
+            self.memory.with(|memory| memory.released = false);
         }
         Ok(())
     }
@@ -149,12 +148,12 @@ impl Reconcile<'_> {
         let deleting = object.phase == domain::Phase::Deleting;
         self.before = Some(Arc::clone(&self.snapshot));
         // Before it is sent: the watch may show the end before the answer is here, and there may be none.
-        let tried = std::mem::replace(&mut self.memory.lock().released, true);
+        let tried = self.memory.with(|memory| std::mem::replace(&mut memory.released, true));
         let (context, ticket) = (self.context, self.sent()?);
         let outcome = self.ask(api_server::patch(&context.runtime.client, &key, patch).boxed()).await?;
         if !matches!(outcome, Outcome::Now(_)) {
             // Taken back only if it was surely not carried out: without an answer it may have been, or still be.
-            self.memory.lock().released = tried || !outcome.had_no_effect();
+            self.memory.with(|memory| memory.released = tried || !outcome.had_no_effect());
         }
         if self.take(ticket, outcome, None)?.written {
             tracing::info!(because = because.name(), deleting, "released the resource");

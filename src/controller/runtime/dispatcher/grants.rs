@@ -84,7 +84,11 @@ impl Grants {
             let dismissed = if scheduler.budget().is_paused(now) { scheduler.dismiss() } else { Vec::new() };
             (scheduler.grant(now), dismissed, scheduler.due(now))
         };
-        Self::send_away(dismissed);
+        for waiter in dismissed {
+            if let Tell::Task(task) = waiter.tell {
+                let _ = task.send(false);
+            }
+        }
         for Waiter { since, priority, tell } in granted {
             self.metrics.waited(priority.lane(), now.saturating_sub(since));
             match tell {
@@ -95,15 +99,6 @@ impl Grants {
         }
         // Rounded up, or it would be a moment too soon, again and again.
         due.map_or(u64::MAX, |due| millis(due) + 1)
-    }
-
-    /// These do not wait any longer.
-    pub fn send_away(dismissed: Vec<Waiter>) {
-        for waiter in dismissed {
-            if let Tell::Task(task) = waiter.tell {
-                let _ = task.send(false);
-            }
-        }
     }
 }
 

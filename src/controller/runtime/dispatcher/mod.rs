@@ -16,9 +16,10 @@ mod permit;
 mod scheduler;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
 
 pub use self::grants::Wake;
 use self::grants::{Grants, Tell, Waiter};
@@ -34,27 +35,21 @@ use crate::unkey::{Bounds, Budget, LimiterSnapshot};
 pub struct Dispatcher {
     grants: Arc<Grants>,
     tasks: AtomicU64,
-    draining: AtomicBool,
+    /// Cancelled when the process is to end.
+    pub stop: CancellationToken,
 }
 
 impl Dispatcher {
-    /// So many workers, and calls within these bounds.
-    pub fn new(bounds: Bounds, workers: u16, metrics: Metrics) -> Arc<Self> {
+    /// So many workers, and calls within these bounds. `stop` is cancelled when the process is to end.
+    pub fn new(bounds: Bounds, workers: u16, stop: CancellationToken, metrics: Metrics) -> Arc<Self> {
         let scheduler = Scheduler::new(Budget::new(bounds), usize::from(workers));
         let grants = Arc::new(Grants::new(scheduler, metrics));
-        Arc::new(Self { grants, tasks: AtomicU64::new(0), draining: AtomicBool::new(false) })
+        Arc::new(Self { grants, tasks: AtomicU64::new(0), stop })
     }
 
     /// Grants what becomes free with time. Runs for as long as it is polled.
     pub async fn run(&self) {
         self.grants.run().await;
-    }
-
-    /// The process is to end: no reconcile waits in its middle any more.
-    pub fn drain(&self) {
-        self.draining.store(true, Ordering::SeqCst);
-        let dismissed = self.grants.scheduler.lock().dismiss();
-        Grants::send_away(dismissed);
     }
 
     /// What was reserved for the object of `uid`, if anything was.
@@ -97,10 +92,11 @@ impl Dispatcher {
 
     /// Waits for a further call in the middle of a reconcile; `None`: not now, the reconcile has to end and come again.
     pub async fn go_on(self: &Arc<Self>, group: &str) -> Option<Permit> {
-        if self.is_paused() || self.draining.load(Ordering::SeqCst) {
+        if self.is_paused() {
             return None;
         }
-        self.wait(group, Priority::Further).await
+        // When the process is to end, no reconcile waits in its middle.
+        self.stop.run_until_cancelled(self.wait(group, Priority::Further)).await?
     }
 
     /// `None`: it was sent away, or came too late.

@@ -1,15 +1,20 @@
 //! The scheduler under a virtual clock, and against the server's own limiter as the emulator has it.
 
 use std::collections::HashMap;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt;
 use proptest::prelude::*;
+use tokio_util::sync::CancellationToken;
 use unkey_emulator::state::limiter::Window;
 
+use super::Dispatcher;
 use super::fair_queue::FairQueue;
 use super::scheduler::{Key, Priority, Scheduler};
 use crate::domain::{Cause, Uid, backoff};
+use crate::telemetry::Metrics;
 use crate::unkey::{Bounds, Budget, Error, Fault, Operation, QuotaReport, RateLimit, Ready};
 
 const fn ms(ms: u64) -> Duration {
@@ -216,8 +221,8 @@ fn drained(bad: Duration, count: u32) -> Duration {
                 let tries = tries.entry(number).or_default();
                 *tries += 1;
                 let jitter = u16::try_from(calls * 7_919 % 65_536).unwrap();
-                let wait = backoff::delay(&Cause::Unavailable, *tries, 0, jitter).unwrap();
-                again.push((now + ms(wait), number));
+                let wait = backoff::delay(&Cause::Unavailable, *tries, None, jitter).unwrap();
+                again.push((now + wait, number));
             } else {
                 done += 1;
             }
@@ -322,6 +327,21 @@ fn the_other_client_is_never_denied_and_our_part_is_used() {
     println!("{share} % of our part");
     assert_eq!((other_denied, calls.denied), (0, 0));
     assert!((90..=100).contains(&share), "{share} % of our part");
+}
+
+/// It would hold up the drain for as long as it waits. Its place in line is free.
+#[tokio::test]
+async fn who_waits_in_its_middle_goes_when_the_process_is_to_end() {
+    let (stop, one) = (CancellationToken::new(), Bounds { concurrent: 1, ..Bounds::default() });
+    let dispatcher = Dispatcher::new(one, 2, stop.clone(), Metrics::default());
+    let busy = dispatcher.acquire("a", Priority::Call).await;
+    let mut waits = pin!(dispatcher.go_on("a"));
+    assert!(waits.as_mut().now_or_never().is_none(), "it waits");
+    stop.cancel();
+    assert!(waits.now_or_never().expect("it goes").is_none());
+    assert!(dispatcher.go_on("a").now_or_never().expect("it does not wait").is_none());
+    drop(busy);
+    assert!(dispatcher.acquire("a", Priority::Call).now_or_never().is_some());
 }
 
 proptest! {

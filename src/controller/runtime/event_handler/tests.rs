@@ -5,6 +5,7 @@ use std::time::Duration;
 use kube::runtime::controller::Action;
 use parking_lot::Mutex;
 use serde_json::json;
+use tokio_util::sync::CancellationToken;
 
 use super::History::{GoesOn, WentBack};
 use super::*;
@@ -78,7 +79,7 @@ fn listed(notes: &Arc<Notes>, listings: &[&[(&str, u64)]]) -> Vec<(String, Histo
 async fn only_what_is_older_than_what_was_there_went_back() {
     let client = kube::Client::try_from(kube::Config::new("http://127.0.0.1:9".parse().unwrap())).unwrap();
     let metrics = Metrics::default();
-    let dispatcher = Dispatcher::new(Bounds::default(), 1, metrics.clone());
+    let dispatcher = Dispatcher::new(Bounds::default(), 1, CancellationToken::new(), metrics.clone());
     let (runtime, _woken) = Runtime::new(client, &Scope::default(), Leadership::unrivalled(), dispatcher, metrics);
     let notes = Arc::new(Notes { runtime, shown: Mutex::default() });
     let expect = |listings: &[&[(&str, u64)]], expected: &[(&str, History)]| {

@@ -45,41 +45,26 @@ pub struct Schedule {
     pub workers: u16,
 }
 
-/// Scans for as long as it is polled: not before the cache is `filled`, and only while `leading`.
+/// Scans for as long as it is polled, not before the cache is `filled`. Poll it only while this process leads.
 pub async fn run(
     context: Arc<Context>,
     store: Store<RawIdentity>,
     schedule: Schedule,
     mut filled: watch::Receiver<bool>,
-    mut leading: watch::Receiver<bool>,
 ) {
+    // An error means that the other end is gone, and with it the controller.
+    if schedule.every.is_zero() || filled.wait_for(|filled| *filled).await.is_err() {
+        return;
+    }
     let at_a_time = usize::from((schedule.workers / WORKERS_PER_FINDING).max(1));
     let findings = Arc::new(Semaphore::new(at_a_time));
-    // An error means that the other end is gone, and with it the controller.
-    while !schedule.every.is_zero() && filled.wait_for(|filled| *filled).await.is_ok() {
-        if leading.wait_for(|leads| *leads).await.is_err() {
-            return;
-        }
-        tokio::select! {
-            _ = leading.wait_for(|leads| !leads) => {}
-            () = again_and_again(&context, &store, schedule, &findings) => {}
-        }
-    }
-}
-
-async fn again_and_again(
-    context: &Arc<Context>,
-    store: &Store<RawIdentity>,
-    schedule: Schedule,
-    findings: &Arc<Semaphore>,
-) {
     context.runtime.metrics.scans_every(schedule.every);
     let mut wait = settled(schedule.window);
     let mut told = LogOnce::default();
     loop {
         tokio::time::sleep(wait).await;
         let begun = Instant::now();
-        let mut scan = Scan::new(context, store, findings);
+        let mut scan = Scan::new(&context, &store, &findings);
         // A bug met in one scan must not end them all.
         let end = AssertUnwindSafe(scan.run()).catch_unwind().await.unwrap_or(End::Panicked);
         wait = match end {
@@ -87,7 +72,7 @@ async fn again_and_again(
             End::KeyChanged => settled(schedule.window),
             _ => jittered(schedule.every, fastrand::u16(..)),
         };
-        report(context, &scan, &end, begun.elapsed(), &mut told);
+        report(&context, &scan, &end, begun.elapsed(), &mut told);
     }
 }
 

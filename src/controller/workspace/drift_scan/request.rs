@@ -6,7 +6,6 @@ use std::time::Duration;
 use super::super::pinned_client::PinnedClient;
 use super::super::upstream;
 use crate::controller::identity::context::Context;
-use crate::controller::runtime::clock;
 use crate::controller::runtime::dispatcher::Priority;
 use crate::domain::{Cause, Mono, backoff};
 use crate::telemetry::ScanEnd;
@@ -142,8 +141,7 @@ impl<'a> Asker<'a> {
 
     /// Waits, the longer the more failed before.
     pub async fn pause(&self, at_least: Option<Duration>) {
-        let at_least = at_least.map_or(0, clock::millis);
-        let ms = backoff::delay(&Cause::Unavailable, self.failures, at_least, fastrand::u16(..));
-        tokio::time::sleep(Duration::from_millis(ms.unwrap_or(backoff::MAX_MS))).await;
+        let wait = backoff::delay(&Cause::Unavailable, self.failures, at_least, fastrand::u16(..));
+        tokio::time::sleep(wait.unwrap_or(backoff::MAX)).await;
     }
 }

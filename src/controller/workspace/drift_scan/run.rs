@@ -11,7 +11,7 @@ use super::pagination::Listing;
 use super::request::{Asker, CallAnswer, End};
 use crate::api::Reason;
 use crate::controller::identity::context::Context;
-use crate::controller::identity::index::{ClaimHolder, Remembered};
+use crate::controller::identity::index::{ClaimHolder, Parts};
 use crate::controller::identity::raw::RawIdentity;
 use crate::domain::drift_scan::{Finding, Saw, Sight, Subject, Summary, note};
 use crate::domain::{ExternalId, IdentityId, Mono, Object};
@@ -205,7 +205,7 @@ impl<'a> Scan<'a> {
             !index.owner(&owner.external_id).is_some_and(|now| now.leaving)
                 && index
                     .idle_lock(&owner.external_id)
-                    .is_some_and(|key_lock| *begun >= key_lock.known().settles_at(window))
+                    .is_some_and(|key_lock| *begun >= key_lock.known(|known| known.settles_at(window)))
         });
         let missing = Sight { begun: self.context.runtime.clock.now(), saw: Saw::Missing };
         let matters = |owner: &ClaimHolder| {
@@ -241,16 +241,6 @@ impl<'a> Scan<'a> {
         self.context.scanned(&self.summary, &self.asker.pinned().policy.credential)
     }
 
-    /// The object as it is known now, and its memory.
-    fn read(&self, owner: &ClaimHolder) -> Option<(Object, Remembered<'a>)> {
-        let cached = self.store.get(&owner.at).filter(|cached| *cached.uid() == owner.uid)?;
-        let memory = self.context.index.memory(&owner.uid);
-        let snapshot = memory.lock().newest(cached);
-        let object =
-            snapshot.read(self.context.runtime.clock.now(), &self.context.walls, &mut memory.lock().reconcile_requests);
-        Some((object, memory))
-    }
-
     fn is_worth_a_get(&self, owner: &ClaimHolder) -> bool {
         let now = self.context.runtime.clock.now();
         self.with(owner, |subject| subject.is_open() && subject.settles(now)).unwrap_or(false)
@@ -258,11 +248,22 @@ impl<'a> Scan<'a> {
 
     /// Looks at an object that nobody is working on.
     fn with<T>(&self, owner: &ClaimHolder, judge: impl FnOnce(&Subject<'_>) -> T) -> Option<T> {
-        let key_lock = self.context.index.idle_lock(&owner.external_id)?;
-        let (object, memory) = self.read(owner)?;
-        let role = self.context.index.role(&owner.external_id, &owner.uid);
-        let (memory, known, policy) = (memory.lock(), key_lock.known(), &self.asker.pinned().policy);
-        Some(judge(&Subject { object: &object, role, known: &known, object_state: &memory.object_state, policy }))
+        let policy = &self.asker.pinned().policy;
+        self.under_lock(owner, |object, Parts { known, memory, role, .. }| {
+            judge(&Subject { object, role, known, object_state: &memory.object_state, policy })
+        })
+    }
+
+    /// Works on an object, as it is known now, that nobody else is working on.
+    fn under_lock<T>(&self, owner: &ClaimHolder, work: impl FnOnce(&Object, Parts<'_>) -> T) -> Option<T> {
+        let Context { index, runtime, walls, .. } = &**self.context;
+        let key_lock = index.idle_lock(&owner.external_id)?;
+        let cached = self.store.get(&owner.at).filter(|cached| *cached.uid() == owner.uid)?;
+        let (memory, now) = (index.memory(&owner.uid), runtime.clock.now());
+        Some(key_lock.with(&memory, |parts| {
+            let object = parts.memory.newest(cached).read(now, walls, &mut parts.memory.reconcile_requests);
+            work(&object, parts)
+        }))
     }
 
     /// Holds a sight against an object; what it finds waits for a slot, so that few findings are worked on at a time.
@@ -282,14 +283,13 @@ impl<'a> Scan<'a> {
 
     /// Judges once more, since waiting for the slot may have taken long, and notes what is found.
     fn hand_on(&self, owner: &ClaimHolder, sight: &Sight, permit: OwnedSemaphorePermit) -> Option<Finding> {
-        let key_lock = self.context.index.idle_lock(&owner.external_id)?;
-        let (object, memory) = self.read(owner)?;
-        let role = self.context.index.role(&owner.external_id, &owner.uid);
-        let (mut memory, mut known, policy) = (memory.lock(), key_lock.known(), &self.asker.pinned().policy);
-        let subject = Subject { object: &object, role, known: &known, object_state: &memory.object_state, policy };
-        let finding = subject.finds(sight)?;
-        note(&object, sight, &mut known, &mut memory.object_state, self.context.runtime.clock.now());
-        memory.finding = Some(permit);
+        let (now, policy) = (self.context.runtime.clock.now(), &self.asker.pinned().policy);
+        let finding = self.under_lock(owner, |object, Parts { known, memory, role, .. }| {
+            let finding = Subject { object, role, known, object_state: &memory.object_state, policy }.finds(sight)?;
+            note(object, sight, known, &mut memory.object_state, now);
+            memory.finding = Some(permit);
+            Some(finding)
+        })??;
         self.context.index.wake(owner.at.clone());
         Some(finding)
     }

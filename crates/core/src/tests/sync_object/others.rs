@@ -2,8 +2,8 @@
 
 use super::*;
 
-const SPREAD: u64 = 60_000;
-const HOUR: u64 = 3_600_000;
+const SPREAD: Duration = ms(60_000);
+const HOUR: Duration = ms(3_600_000);
 
 #[test]
 fn r4_the_first_sight_of_a_claim_or_an_id_is_evidence_and_a_later_one_is_not() {
@@ -15,8 +15,8 @@ fn r4_the_first_sight_of_a_claim_or_an_id_is_evidence_and_a_later_one_is_not() {
         assert_eq!(scene.clone().look().known.evidence_from, Evidence::Since(first), "{what}");
         assert_eq!(scene.met().look().known.evidence_from, Evidence::default(), "{what}, met before");
     }
-    let later = ready().with(|scene| scene.known.evidence_from = Evidence::Since(NOW.after(1))).look();
-    assert_eq!(later.known.evidence_from, Evidence::Since(NOW.after(1)), "the latest counts");
+    let later = ready().with(|scene| scene.known.evidence_from = Evidence::Since(NOW.after(ms(1)))).look();
+    assert_eq!(later.known.evidence_from, Evidence::Since(NOW.after(ms(1))), "the latest counts");
 }
 
 #[test]
@@ -49,7 +49,7 @@ fn r4_a_claim_of_another_process_may_have_a_create_on_its_way_for_as_long_as_an_
 #[test]
 fn work_that_was_left_undone_may_have_a_write_on_its_way() {
     // Whoever sent it was gone when this process took the lead: an attempt later all of that is over.
-    for (now, over) in [(Mono(1), Mono(ATTEMPT)), (NOW, NOW)] {
+    for (now, over) in [(Mono(1), Mono::ZERO.after(ATTEMPT)), (NOW, NOW)] {
         let assumed = |scene: Scene| scene.at(now).look().known.assumed;
         assert_eq!(assumed(ready()), None, "R12: nothing was left undone");
         let update = UnknownOutcome::new(over, false, None);
@@ -71,11 +71,11 @@ fn rate_limits_may_have_been_sent_by_an_earlier_process_up_to_its_end() {
 /// S7.
 #[test]
 fn for_a_window_after_taking_the_lead_each_sight_counts_as_the_first() {
-    let last = Mono(WINDOW - 1);
+    let last = Mono::ZERO.after(WINDOW.saturating_sub(ms(1)));
     let deleting: Change = |scene| scene.object.phase = Phase::Deleting;
     for (what, scene, counts) in [
         ("met, within", ready().met().at(last), true),
-        ("met, after", ready().met().at(Mono(WINDOW)), false),
+        ("met, after", ready().met().at(windows(1)), false),
         ("first, within", ready().at(last), true),
         ("first, after", ready().at(NOW), true),
     ] {
@@ -177,7 +177,7 @@ fn r13_what_was_failing_before_a_restart_is_tried_within_the_spread() {
     assert_eq!(held_back, FailureState { retry_at: Some(retry_at), ..trouble() });
 
     let at_once: [(&str, Change); 8] = [
-        ("no spread", |scene| scene.policy.stagger = 0),
+        ("no spread", |scene| scene.policy.stagger = Duration::ZERO),
         ("changed since", edited),
         ("a poke", |scene| scene.object.reconcile_request = Some(reconcile_request())),
         ("Ready", synced),
@@ -213,7 +213,7 @@ fn r13_restarted_objects_come_back_evenly_over_the_spread() {
     };
     let mut tenths = [0; 10];
     for n in 0..OBJECTS {
-        tenths[usize::try_from(wait(n) * 10 / SPREAD).expect("small")] += 1;
+        tenths[usize::try_from(wait(n).as_millis() * 10 / SPREAD.as_millis()).expect("small")] += 1;
     }
     assert!(tenths.iter().all(|objects| (70..130).contains(objects)), "{tenths:?}");
 }

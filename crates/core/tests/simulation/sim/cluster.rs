@@ -98,7 +98,7 @@ impl Sim {
             finalizer: thing.finalizer,
             claim: ClaimState::parse(thing.claim.as_deref(), &thing.uid),
             crowd: None,
-            leaving_for: thing.deleted.map_or(0, |at| self.now - at),
+            leaving_for: thing.deleted.map(|at| self.now.saturating_sub(at)),
             generation: thing.generation,
             reconcile_request,
             external_id: Some(external_id()),

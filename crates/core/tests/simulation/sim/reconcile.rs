@@ -202,7 +202,7 @@ impl Sim {
 
     /// The object as a cache shows it that is `behind` by so many versions, if it can be.
     fn cached(&self, newest: Thing, behind: usize) -> Thing {
-        let can_be = |older: &&Thing| self.now - older.at < BEHIND;
+        let can_be = |older: &&Thing| self.now.saturating_sub(older.at) < BEHIND;
         self.past.iter().rev().take(behind).take_while(can_be).last().cloned().unwrap_or(newest)
     }
 
@@ -283,7 +283,7 @@ impl Sim {
         if self.is_cut(script, n) {
             return true;
         }
-        let answer = |code| Refused { code, words: "no".to_owned(), retry_after: 0 };
+        let answer = |code| Refused { code, words: "no".to_owned(), retry_after: None };
         let newest = self.thing.clone().filter(|newest| newest.uid == run.thing.uid);
         let reply = match (code, step, &done) {
             (Some(code), ..) => {

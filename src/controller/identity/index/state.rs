@@ -1,0 +1,135 @@
+//! All that the index keeps, behind its one mutex. Plain data: nothing here knows the mutex, so nothing here can ask for it again.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::super::raw::RawIdentity;
+use super::facts::{Entry, Facts, IndexEntry};
+use super::object_memories::ObjectMemories;
+use super::queue::Queue;
+use super::untold::Untold;
+use super::waiting::Waiting;
+use crate::domain::{self, ExternalId, Forgets, IdentityId, Mono, Source, Taken, Uid, Workspace};
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct State {
+    pub entries: HashMap<ExternalId, IndexEntry>,
+    pub object_memories: ObjectMemories,
+    pub untold: Untold,
+    pub workspace: Workspace,
+    /// The fingerprints of root keys that objects name.
+    pub marks: HashSet<Arc<str>>,
+    /// Who cannot go on without a witness (R19).
+    pub waiting: Waiting,
+    pub queue: Queue,
+}
+
+impl State {
+    pub fn new(workspace: Workspace, queue: Queue) -> Self {
+        Self {
+            entries: HashMap::new(),
+            object_memories: ObjectMemories::default(),
+            untold: Untold::default(),
+            workspace,
+            marks: HashSet::new(),
+            waiting: Waiting::default(),
+            queue,
+        }
+    }
+
+    /// `entry`: what `object` says. Returns how long it was out of step, if that ended with this.
+    pub fn put(&mut self, object: &RawIdentity, mut entry: Entry, source: Source) -> Option<Duration> {
+        if let Some(mark) = &mut entry.claimant.credential {
+            share(&mut self.marks, mark);
+        }
+        let (plan, is_untold, mut ended) = (entry.extra.plan, entry.extra.untold, None);
+        let indexed = self.entries.entry(object.external_id().clone()).or_default();
+        let follow = |known: &mut Facts, new: Facts| ended = new.follow(known);
+        let taken = indexed.claims.put(entry, source, &mut self.workspace, follow);
+        match taken {
+            Taken::Unknown => return None,
+            Taken::Older => {
+                if let Some(known) = indexed.claims.get_mut(object.uid()) {
+                    known.extra.plan = plan.or(known.extra.plan);
+                }
+                return None;
+            }
+            Taken::Same | Taken::Changed => self.untold.follow(object, is_untold),
+        }
+        if taken == Taken::Changed {
+            self.queue.wake_others(indexed, object.uid());
+        }
+        ended
+    }
+
+    /// The object is gone, and has recorded this.
+    pub fn remove(&mut self, object: &RawIdentity, recorded: Option<&IdentityId>, now: Mono) {
+        let uid = object.uid();
+        self.untold.remove(uid);
+        // Left to the sweep: whoever clears up after the object goes on with it, and must know what has been sent (R6).
+        let object_state = self.object_memories.let_go(uid);
+        if let Some(indexed) = self.entries.get_mut(object.external_id()) {
+            domain::ended(uid, recorded, indexed.known(&self.workspace), &object_state, now);
+            indexed.forget_nothing(&self.workspace);
+            indexed.claims.remove(uid, &mut self.workspace);
+            self.queue.wake_others(indexed, uid);
+        }
+    }
+
+    pub fn unlock(&mut self, external_id: &ExternalId) {
+        if let Some(indexed) = self.entries.get_mut(external_id) {
+            indexed.claims.unlock();
+            indexed.forget_nothing(&self.workspace);
+            self.queue.unlocked(indexed);
+        }
+    }
+
+    pub fn sweep(&mut self, now: Mono, window: Duration) {
+        self.entries.retain(|_, indexed| {
+            let forgets = indexed.claims.forgets(indexed.known.as_deref(), now, window);
+            match forgets {
+                _ if !indexed.parked.is_empty() => {}
+                Forgets::Nothing => {}
+                Forgets::Known => indexed.known = None,
+                Forgets::All => return false,
+            }
+            true
+        });
+        let alive = claims(&self.entries).map(|(_, entry)| &entry.claimant.uid).collect();
+        self.object_memories.sweep(&alive);
+        self.marks.retain(|mark| Arc::strong_count(mark) > 1);
+    }
+
+    /// See [`claims()`].
+    pub fn claims(&self) -> impl Iterator<Item = (&ExternalId, &Entry)> {
+        claims(&self.entries)
+    }
+
+    pub fn with_entry(&mut self, external_id: &ExternalId, uid: &Uid, change: impl FnOnce(&mut Entry)) {
+        if let Some(entry) = self.entries.get_mut(external_id).and_then(|indexed| indexed.claims.get_mut(uid)) {
+            change(entry);
+        }
+    }
+
+    /// Has everything looked at again.
+    pub fn wake_all(&mut self) {
+        for entry in self.entries.values_mut().flat_map(|indexed| indexed.claims.entries_mut()) {
+            self.queue.hand_over(&mut entry.extra);
+        }
+    }
+}
+
+/// All claims of `entries`, each with its externalId.
+pub(super) fn claims(entries: &HashMap<ExternalId, IndexEntry>) -> impl Iterator<Item = (&ExternalId, &Entry)> {
+    entries.iter().flat_map(|(external_id, indexed)| indexed.claims.entries().iter().map(move |it| (external_id, it)))
+}
+
+/// Puts the text that others have in place of an equal one: nearly all objects name the same key.
+fn share(marks: &mut HashSet<Arc<str>>, mark: &mut Arc<str>) {
+    match marks.get(mark) {
+        Some(known) => *mark = Arc::clone(known),
+        None => drop(marks.insert(Arc::clone(mark))),
+    }
+}
