@@ -1,33 +1,10 @@
-//! What the chart renders of each set of values in `values/`, and the index of values in its README. `UPDATE_GOLDEN=1`, as in
-//! `make generate`, writes both anew.
+//! What the chart renders of each set of values in `values/`, and the index of values in its README. `make generate` writes both anew.
 
 use serde_json::Value;
 
 use super::described;
+use super::generated::matches;
 use super::harness::{NAMESPACE, chart, file, helms, objects, read, value_sets};
-
-#[allow(clippy::disallowed_methods)] // a test's own variable
-fn update() -> bool {
-    std::env::var("UPDATE_GOLDEN").is_ok_and(|value| value == "1")
-}
-
-/// Compares a file of this repository with what it should hold, or writes it.
-fn matches(path: &str, text: &str) {
-    if update() {
-        std::fs::write(file(path), text).unwrap();
-    }
-    let there = std::fs::read_to_string(file(path)).unwrap_or_default();
-    let differs = there.lines().zip(text.lines()).position(|(there, now)| there != now);
-    let at = differs.unwrap_or_else(|| there.lines().count().min(text.lines().count()));
-    let line = |text: &str| text.lines().nth(at).unwrap_or("(the end)").to_owned();
-    assert!(
-        there == text,
-        "{path} differs in line {}: it has\n    {}\nand now it is\n    {}\nIf that is meant, run: make generate",
-        at + 1,
-        line(&there),
-        line(text)
-    );
-}
 
 /// Without the files that are rendered as they are, which have tests of their own and would be most of the text: the definition of
 /// Identity, and what stands in one of the lines of the others.
@@ -69,6 +46,11 @@ fn the_readme_lists_the_values() {
     let (before, rest) = readme.split_once("<!-- values -->\n").expect("the place of the table");
     let (_, after) = rest.split_once("<!-- end of values -->").expect("the end of the table");
     matches(path, &format!("{before}<!-- values -->\n{}<!-- end of values -->{after}", described::table()));
+}
+
+#[test]
+fn the_reference_page_lists_the_values() {
+    matches("docs/reference/chart-values.md", &described::page());
 }
 
 #[test]

@@ -7,6 +7,8 @@ mod arguments;
 mod definition;
 mod described;
 mod examples;
+#[path = "../support/golden.rs"]
+mod generated;
 mod golden;
 mod harness;
 mod life;

@@ -5,8 +5,10 @@
 
 mod circles;
 mod cli;
+#[path = "../support/golden.rs"]
 mod golden;
 mod imports;
+mod links;
 mod messages;
 mod modules;
 mod reference;

@@ -47,6 +47,27 @@ fn example_status() -> Value {
     })
 }
 
+/// Quoted words of a description, which `kubectl explain` shows too, as Markdown has them. Apostrophes stay.
+fn marked(text: &str) -> String {
+    let is_word = |part: &&str| !part.is_empty() && !part.starts_with(' ') && !part.ends_with(' ');
+    let (mut marked, mut rest) = (String::new(), text);
+    while let Some((before, after)) = rest.split_once('\'') {
+        marked.push_str(before);
+        let opens = !before.ends_with(char::is_alphanumeric);
+        match after.split_once('\'').filter(|(word, _)| opens && is_word(word)) {
+            Some((word, behind)) => {
+                marked.push_str(&["`", word, "`"].concat());
+                rest = behind;
+            }
+            None => {
+                marked.push('\'');
+                rest = after;
+            }
+        }
+    }
+    marked + rest
+}
+
 /// The type as a reader says it.
 fn type_of(schema: &Value) -> String {
     let name = schema["type"].as_str().unwrap_or("any JSON");
@@ -91,7 +112,7 @@ impl Writer {
         self.page.push_str(&format!("\n### `{path}`\n"));
         let about = schema["description"].as_str().unwrap_or_else(|| panic!("{path} has no description"));
         for part in about.split("\n\n") {
-            paragraph(&mut self.page, &part.replace('\'', "`"));
+            paragraph(&mut self.page, &marked(part));
         }
         self.page.push('\n');
         entry(&mut self.page, &format!("Type: {}", type_of(schema)));
@@ -159,7 +180,7 @@ pub fn page() -> String {
     entry(&mut writer.page, &format!("Field selectors: {}", selectable.join(", ")));
     for (part, title, example) in [("spec", "Spec", example_spec()), ("status", "Status", example_status())] {
         writer.page.push_str(&format!("\n## {title}\n"));
-        paragraph(&mut writer.page, &schema["properties"][part]["description"].as_str().unwrap().replace('\'', "`"));
+        paragraph(&mut writer.page, &marked(schema["properties"][part]["description"].as_str().unwrap()));
         writer.fields(part, &schema["properties"][part], &example);
     }
     assert!(writer.omitted.is_empty(), "no such optional fields: {:?}", writer.omitted);

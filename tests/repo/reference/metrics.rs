@@ -123,7 +123,11 @@ pub fn page() -> String {
         let unit = if family.unit.is_empty() { String::new() } else { format!(", in {}", family.unit) };
         entry(&mut page, &format!("Type: {}{unit}", family.kind));
         for (label, values) in family.labels.iter().filter(|(label, _)| *label != "le") {
-            let values: Vec<String> = values.iter().map(|value| format!("`{value}`")).collect();
+            let word = |value: &String| match value == env!("CARGO_PKG_VERSION") {
+                true => "the version of the operator".to_owned(),
+                false => format!("`{value}`"),
+            };
+            let values: Vec<String> = values.iter().map(word).collect();
             entry(&mut page, &format!("Label `{label}`: {}", values.join(", ")));
         }
         let names: Vec<String> = alerts

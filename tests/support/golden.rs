@@ -1,9 +1,8 @@
-//! Generated files of `docs/reference/`: compared with what they should hold, or written anew by `UPDATE_GOLDEN=1`, as in `make generate`.
+//! Generated files of this repository: compared with what they should hold, or written anew by `UPDATE_GOLDEN=1`, as in `make generate`.
 
 use std::path::Path;
 
-use super::tree::ROOT;
-
+/// Characters of a line of a page.
 const WIDTH: usize = 116;
 
 #[allow(clippy::disallowed_methods)] // a test's own variable
@@ -13,7 +12,7 @@ fn update() -> bool {
 
 /// Compares a file of the repository with what it should hold, or writes it.
 pub fn matches(file: &str, text: &str) {
-    let path = Path::new(ROOT).join(file);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
     if update() {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, text).unwrap();
@@ -24,8 +23,7 @@ pub fn matches(file: &str, text: &str) {
     let line = |text: &str| text.lines().nth(at).unwrap_or("(the end)").to_owned();
     assert!(
         there == text,
-        "{file} differs in line {}: it has\n    {}\nand now it is\n    {}\nIf that is meant, run: make generate\n(or only: \
-         UPDATE_GOLDEN=1 cargo test --test repo as_generated)",
+        "{file} differs in line {}: it has\n    {}\nand now it is\n    {}\nIf that is meant, run: make generate",
         at + 1,
         line(&there),
         line(text)
