@@ -65,7 +65,12 @@ fn marked(text: &str) -> String {
             }
         }
     }
-    marked + rest
+    marked += rest;
+    let flag = |word: &str| match word.starts_with("--") {
+        true => format!("`{word}`"),
+        false => word.to_owned(),
+    };
+    marked.split(' ').map(flag).collect::<Vec<_>>().join(" ")
 }
 
 /// The type as a reader says it.
@@ -97,7 +102,10 @@ fn bounds(schema: &Value) -> Vec<String> {
         bounds.push(format!("pattern `{pattern}`"));
     }
     if let Some(words) = schema["enum"].as_array() {
-        bounds.push(format!("one of {}", words.iter().map(|word| format!("`{}`", word.as_str().unwrap())).collect::<Vec<_>>().join(", ")));
+        bounds.push(format!(
+            "one of {}",
+            words.iter().map(|word| format!("`{}`", word.as_str().unwrap())).collect::<Vec<_>>().join(", ")
+        ));
     }
     bounds
 }
@@ -156,10 +164,8 @@ pub fn page() -> String {
     let crd = serde_json::to_value(crd().unwrap()).unwrap();
     let (spec, version) = (&crd["spec"], &crd["spec"]["versions"][0]);
     let schema = &version["schema"]["openAPIV3Schema"];
-    let mut writer = Writer {
-        page: head("Identity", schema["description"].as_str().unwrap()),
-        omitted: OMITTED.into(),
-    };
+    let mut writer =
+        Writer { page: head("Identity", schema["description"].as_str().unwrap()), omitted: OMITTED.into() };
     let text = |at: &Value| at.as_str().unwrap().to_owned();
     let names = &spec["names"];
     writer.page.push('\n');
@@ -175,8 +181,12 @@ pub fn page() -> String {
             text(&names["categories"][0])
         ),
     );
-    let selectable: Vec<String> =
-        version["selectableFields"].as_array().unwrap().iter().map(|it| format!("`{}`", text(&it["jsonPath"]).trim_start_matches('.'))).collect();
+    let selectable: Vec<String> = version["selectableFields"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| format!("`{}`", text(&it["jsonPath"]).trim_start_matches('.')))
+        .collect();
     entry(&mut writer.page, &format!("Field selectors: {}", selectable.join(", ")));
     for (part, title, example) in [("spec", "Spec", example_spec()), ("status", "Status", example_status())] {
         writer.page.push_str(&format!("\n## {title}\n"));

@@ -34,7 +34,8 @@ fn facts(arg: &Arg) -> Vec<String> {
     if !words.is_empty() && arg.get_action().takes_values() {
         facts.push(format!("One of {}.", words.join(", ")));
     }
-    let defaults: Vec<String> = arg.get_default_values().iter().map(|it| format!("`{}`", it.to_string_lossy())).collect();
+    let defaults: Vec<String> =
+        arg.get_default_values().iter().map(|it| format!("`{}`", it.to_string_lossy())).collect();
     if !defaults.is_empty() && arg.get_action().takes_values() {
         facts.push(format!("Default: {}.", defaults.join(", ")));
     }
@@ -50,8 +51,10 @@ fn command(page: &mut String, command: &Command, name: &str) {
     for part in about.split("\n\n").filter(|part| !part.trim().is_empty()) {
         paragraph(page, &sentence(part));
     }
-    let args: Vec<&Arg> =
-        command.get_arguments().filter(|arg| !arg.is_hide_set() && !["help", "version"].contains(&arg.get_id().as_str())).collect();
+    let args: Vec<&Arg> = command
+        .get_arguments()
+        .filter(|arg| !arg.is_hide_set() && !["help", "version"].contains(&arg.get_id().as_str()))
+        .collect();
     for arg in args {
         page.push_str(&format!("\n### `{}`\n", spelled(arg)));
         let help = arg.get_long_help().or(arg.get_help()).map(ToString::to_string).unwrap_or_default();

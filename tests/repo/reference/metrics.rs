@@ -84,9 +84,7 @@ fn families(text: &str) -> Vec<(String, Family)> {
 fn alerts() -> Vec<(String, String)> {
     let file: Value = serde_yaml::from_str(&std::fs::read_to_string(Path::new(ROOT).join(ALERTS)).unwrap()).unwrap();
     let rules = file["groups"].as_array().unwrap().iter().flat_map(|group| group["rules"].as_array().unwrap());
-    rules
-        .map(|rule| (rule["alert"].as_str().unwrap().to_owned(), rule["expr"].as_str().unwrap().to_owned()))
-        .collect()
+    rules.map(|rule| (rule["alert"].as_str().unwrap().to_owned(), rule["expr"].as_str().unwrap().to_owned())).collect()
 }
 
 /// True if the expression reads this very name.
