@@ -66,9 +66,9 @@ fn marked(text: &str) -> String {
         }
     }
     marked += rest;
-    let flag = |word: &str| match word.starts_with("--") {
-        true => format!("`{word}`"),
-        false => word.to_owned(),
+    let flag = |word: &str| {
+        let name = word.trim_end_matches(['.', ',']);
+        if name.starts_with("--") { format!("`{name}`{}", &word[name.len()..]) } else { word.to_owned() }
     };
     marked.split(' ').map(flag).collect::<Vec<_>>().join(" ")
 }
