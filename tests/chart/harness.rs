@@ -49,7 +49,7 @@ pub fn value_sets() -> Vec<String> {
 /// One version of helm, with settings of its own.
 pub struct Helm {
     pub name: &'static str,
-    binary: PathBuf,
+    pub binary: PathBuf,
     home: TempDir,
 }
 

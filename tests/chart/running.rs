@@ -5,6 +5,7 @@ mod ending;
 mod leaving;
 mod life;
 mod look;
+mod pages;
 mod trouble;
 mod waiting;
 mod world;

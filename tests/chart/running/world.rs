@@ -32,14 +32,32 @@ pub struct World {
     values: Vec<String>,
 }
 
+/// A control plane whose controllers make Pods.
+pub async fn start_plane() -> ControlPlane {
+    let controllers = ["deployment-controller", "replicaset-controller", "disruption-controller"];
+    let controllers = controllers.map(ToOwned::to_owned).into();
+    let options = Options { controller_manager: true, controllers, audit: true, ..Options::default() };
+    ControlPlane::start(options).await.unwrap()
+}
+
 async fn plane(of: &'static OnceCell<ControlPlane>) -> &'static ControlPlane {
-    of.get_or_init(|| async {
-        let controllers = ["deployment-controller", "replicaset-controller", "disruption-controller"];
-        let controllers = controllers.map(ToOwned::to_owned).into();
-        let options = Options { controller_manager: true, controllers, audit: true, ..Options::default() };
-        ControlPlane::start(options).await.unwrap()
-    })
-    .await
+    of.get_or_init(start_plane).await
+}
+
+/// What every release is told here: where Unkey is, a port that is free, and short times.
+pub fn values(emulator: &Emulator) -> Vec<String> {
+    // Free on all addresses now, so that whoever else is on this machine does not have it.
+    let port = TcpListener::bind(("0.0.0.0", 0)).unwrap().local_addr().unwrap().port();
+    vec![
+        format!("config.apiUrl={}", emulator.base_url()),
+        format!("config.adminPort={port}"),
+        "leaderElection.leaseDuration=3s".to_owned(),
+        // What the one before has claimed, and may have sent, is Ready when both have passed.
+        "config.consistencyWindow=1s".to_owned(),
+        "config.requestTimeout=3s".to_owned(),
+        "readinessProbe.periodSeconds=1".to_owned(),
+        "image.repository=registry.example.com/unkey-operator".to_owned(),
+    ]
 }
 
 impl World {
@@ -71,18 +89,7 @@ impl World {
             program: OPERATOR.into(),
         };
         let nodelet = Nodelet::start(plane, options).await.unwrap();
-        // Free on all addresses now, so that whoever else is on this machine does not have it.
-        let port = TcpListener::bind(("0.0.0.0", 0)).unwrap().local_addr().unwrap().port();
-        values.extend([
-            format!("config.apiUrl={}", emulator.base_url()),
-            format!("config.adminPort={port}"),
-            "leaderElection.leaseDuration=3s".to_owned(),
-            // What the one before has claimed, and may have sent, is Ready when both have passed.
-            "config.consistencyWindow=1s".to_owned(),
-            "config.requestTimeout=3s".to_owned(),
-            "readinessProbe.periodSeconds=1".to_owned(),
-            "image.repository=registry.example.com/unkey-operator".to_owned(),
-        ]);
+        values.extend(self::values(&emulator));
         Self { client, namespace: namespace.to_owned(), emulator, workspace, nodelet, plane, values }
     }
 

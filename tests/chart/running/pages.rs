@@ -1,0 +1,198 @@
+//! The README, "getting started" and the guides as a reader follows them: every `console` block is run, in the order of the page, on a cluster of its own, and
+//! shows what the page says. Blocks of other kinds (`sh`, `text`) need what is not here: an image registry, a real Unkey, a second cluster.
+
+mod steps;
+
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::Path;
+use std::process::{Output, Stdio};
+use std::time::Duration;
+
+use controlplane::ControlPlane;
+use nodelet::Nodelet;
+use tempfile::TempDir;
+use tokio::process::Command;
+use unkey_emulator::{Emulator, Permissions};
+
+use self::steps::{Step, differs, steps};
+use super::world::{start_plane, values};
+use crate::harness::{NAMESPACE, OPERATOR, file, helms, read};
+
+const ROOT_KEY: &str = "unkey_root_4f0c9a2e";
+const NEW_ROOT_KEY: &str = "unkey_root_77b1d0c3";
+/// The pages wait for at most five minutes themselves, but for one step of one guide.
+const DEADLINE: Duration = Duration::from_secs(600);
+/// What the guides begin with.
+const INSTALLED: [&str; 3] = [
+    "kubectl create namespace unkey-system",
+    "kubectl --namespace unkey-system create secret generic unkey-operator-root-key --from-file=root-key",
+    "helm install unkey-operator charts/unkey-operator --namespace unkey-system --wait --timeout 120s",
+];
+
+/// Where the new root key of a page belongs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum NewKey {
+    SameWorkspace,
+    OtherWorkspace,
+}
+
+/// A reader's machine.
+struct Reader {
+    // Dropped in this order.
+    nodelets: Vec<Nodelet>,
+    _emulator: Emulator,
+    plane: ControlPlane,
+    folder: TempDir,
+}
+
+/// An executable script.
+fn script(path: &Path, text: &str) {
+    std::fs::write(path, format!("#!/usr/bin/env bash\n{text}\n")).unwrap();
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+impl Reader {
+    async fn new(new_key: NewKey) -> Self {
+        let plane = start_plane().await;
+        let emulator = Emulator::start(unkey_emulator::Options::default()).await.unwrap();
+        emulator.workspace("acme").add_root_key(ROOT_KEY, Permissions::ALL);
+        let other = if new_key == NewKey::SameWorkspace { "acme" } else { "other" };
+        emulator.workspace(other).add_root_key(NEW_ROOT_KEY, Permissions::ALL);
+        let mut nodelets = Vec::new();
+        for (node, selector) in [
+            ("node", "app.kubernetes.io/instance=unkey-operator"),
+            ("node-a", "app.kubernetes.io/instance=unkey-operator-a"),
+            ("node-leaving", "app.kubernetes.io/name=unkey-operator-unmanage"),
+        ] {
+            let options = nodelet::Options {
+                node: node.to_owned(),
+                namespace: NAMESPACE.to_owned(),
+                selector: selector.to_owned(),
+                program: OPERATOR.into(),
+            };
+            nodelets.push(Nodelet::start(&plane, options).await.unwrap());
+        }
+        let folder = Self::folder(&plane, &values(&emulator).join(","));
+        Self { nodelets, _emulator: emulator, plane, folder }
+    }
+
+    /// The repository's folder as the pages use it, the files that they have the reader make, and the two programs: helm tells the chart where this Unkey is.
+    fn folder(plane: &ControlPlane, values: &str) -> TempDir {
+        let folder = TempDir::new().unwrap();
+        for part in ["charts", "crds", "examples"] {
+            symlink(file(part), folder.path().join(part)).unwrap();
+        }
+        std::fs::write(folder.path().join("root-key"), ROOT_KEY).unwrap();
+        std::fs::write(folder.path().join("new-root-key"), NEW_ROOT_KEY).unwrap();
+        let bin = folder.path().join("bin");
+        std::fs::create_dir(&bin).unwrap();
+        script(&bin.join("kubectl"), &format!("exec '{}' \"$@\"", plane.kubectl().unwrap().display()));
+        let helm = helms()[0].binary.display();
+        let text =
+            format!("case \"$1\" in install | upgrade) set -- \"$@\" --set '{values}' ;; esac\nexec '{helm}' \"$@\"");
+        script(&bin.join("helm"), &text);
+        folder
+    }
+
+    async fn run(&self, command: &str) -> Output {
+        let mut bash = Command::from(
+            self.plane
+                .kubectl_command()
+                .map(|kubectl| {
+                    let mut bash = std::process::Command::new("bash");
+                    bash.envs(kubectl.get_envs().filter_map(|(name, value)| Some((name, value?))));
+                    bash
+                })
+                .unwrap(),
+        );
+        let path = std::env::join_paths(
+            [self.folder.path().join("bin")].into_iter().chain(["/usr/local/bin", "/usr/bin", "/bin"].map(Into::into)),
+        );
+        bash.args(["-euo", "pipefail", "-c", command]).current_dir(self.folder.path());
+        bash.env("PATH", path.unwrap()).env("HOME", self.folder.path()).stdin(Stdio::null()).kill_on_drop(true);
+        let output = tokio::time::timeout(DEADLINE, bash.output()).await;
+        output.unwrap_or_else(|_| panic!("in vain: waited {} s for: {command}", DEADLINE.as_secs())).unwrap()
+    }
+
+    /// Runs one step of a page and compares what it prints.
+    async fn follow(&self, page: &str, Step { command, shown }: &Step) {
+        let output = self.run(command).await;
+        let said = String::from_utf8_lossy(&output.stdout);
+        let wrong = format!("{page}: $ {command}\n{said}{}", String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success(), "{wrong}\n{}", output.status);
+        if let Some(why) = differs(shown, &said) {
+            panic!("{wrong}\n{why}");
+        }
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            for nodelet in &self.nodelets {
+                eprintln!("--- the nodelet ---\n{}", nodelet.notes());
+                for pod in nodelet.running() {
+                    eprintln!("--- {pod} ---\n{}", nodelet.log(&pod));
+                }
+            }
+        }
+    }
+}
+
+/// Follows a page from its begin to its end.
+async fn read_through(page: &str, new_key: NewKey, begins_with: &[&str]) {
+    let reader = Reader::new(new_key).await;
+    for command in begins_with {
+        reader.follow("before the page", &Step { command: (*command).to_owned(), shown: Vec::new() }).await;
+    }
+    let steps = steps(&read(page));
+    assert!(!steps.is_empty(), "{page} has no console block");
+    for step in &steps {
+        reader.follow(page, step).await;
+    }
+}
+
+#[tokio::test]
+async fn readme() {
+    read_through("README.md", NewKey::SameWorkspace, &[]).await;
+}
+
+#[tokio::test]
+async fn getting_started() {
+    read_through("docs/getting-started.md", NewKey::SameWorkspace, &[]).await;
+}
+
+macro_rules! guides {
+    ($($test:ident: $page:literal, $key:ident;)+) => {
+        $(
+            #[tokio::test]
+            async fn $test() {
+                read_through(concat!("docs/guides/", $page), NewKey::$key, &INSTALLED).await;
+            }
+        )+
+
+        /// A guide that is added is followed too.
+        #[test]
+        fn every_guide_with_steps_is_followed() {
+            let pages = std::fs::read_dir(file("docs/guides")).unwrap().map(|entry| entry.unwrap().path());
+            let with_steps = pages.filter(|page| !steps(&std::fs::read_to_string(page).unwrap()).is_empty());
+            let mut names: Vec<String> =
+                with_steps.map(|page| page.file_name().unwrap().to_str().unwrap().to_owned()).collect();
+            names.sort();
+            let mut followed = vec![$($page),+];
+            followed.sort_unstable();
+            assert_eq!(names, followed);
+        }
+    };
+}
+
+guides! {
+    change_workspace: "change-workspace.md", OtherWorkspace;
+    fleets: "fleets.md", SameWorkspace;
+    gitops: "gitops.md", SameWorkspace;
+    rename_without_losing_keys: "rename-without-losing-keys.md", SameWorkspace;
+    rotate_root_key: "rotate-root-key.md", SameWorkspace;
+    shard: "shard.md", SameWorkspace;
+    uninstall: "uninstall.md", SameWorkspace;
+    write_an_identity: "write-an-identity.md", SameWorkspace;
+}
