@@ -65,7 +65,7 @@ type Bounds = (&'static str, [&'static str; 2], &'static [&'static str], &'stati
 /// What the schema lets through the program takes, and what the program refuses the schema does not let through.
 #[test]
 fn the_schema_and_the_program_have_the_same_bounds() {
-    let rows: [Bounds; 2] = [
+    let rows: [Bounds; 3] = [
         (
             "leaderElection.leaseDuration",
             ["--lease-duration=", ""],
@@ -77,6 +77,13 @@ fn the_schema_and_the_program_have_the_same_bounds() {
             ["--admin-address=", ":8080"],
             &["0.0.0.0", "127.0.0.1", "255.249.199.10", "[::]", "[fd00::1]"],
             &["0", "1.2.3", "256.0.0.1", "1.2.3.4.5", "localhost"],
+        ),
+        // Helm makes a text of a fraction that `--set` gives.
+        (
+            "config.rateLimitShare",
+            ["--rate-limit-share=", ""],
+            &["0.25", "0.05", ".5", "1", "1.0", "0.999"],
+            &["0", "0.0", "1.5", "2", "50%", "half"],
         ),
     ];
     let usual = rendered("default");
