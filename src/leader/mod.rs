@@ -149,9 +149,11 @@ impl LeaderElector {
             // A renewal that hangs leaves time for another one.
             let answer = tokio::time::timeout(self.timing.retry * 2, self.ask(&ask)).await;
             let answer = answer.unwrap_or_else(|_| self.fails("the API server did not answer in time"));
+            // A term that ended meanwhile is not taken up again: reconciles have ended on that, and nothing would begin them.
+            let lapsed = led && !self.lead.holds();
             let now = self.lead.now();
             self.election.answered(&ask, answer, sent, now);
-            let until = self.election.until().filter(|until| now < *until);
+            let until = self.election.until().filter(|until| now < *until && !lapsed);
             self.lead.set(until);
             match until {
                 Some(_) if !led => {

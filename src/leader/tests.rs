@@ -1,5 +1,7 @@
 //! Whatever is lost, late, skewed or stopped: never two that may act.
 
+mod elector;
+
 use std::time::Duration;
 
 use futures::FutureExt;
