@@ -6,6 +6,7 @@ use std::path::Path;
 use super::tree::{ROOT, files};
 
 const TABLE: &str = "docs/contributing/scenarios.md";
+const RULES: &str = "docs/contributing/rules.md";
 const THREATS: &str = "docs/concepts/threat-model.md";
 /// There were so many; a new one is added at the end.
 const AT_LEAST: usize = 52;
@@ -89,6 +90,39 @@ fn the_threat_model_names_tests_that_exist() {
     }
     assert!(seen > 30, "only {seen} tests were found");
     assert!(wrong.is_empty(), "{THREATS}:\n{}", wrong.join("\n"));
+}
+
+/// Where the rules say that a test is: `unit/…` and `simulation/…` are those of the core.
+fn named_by_rules(span: &str) -> Option<(String, &str)> {
+    let (file, name) = span.split_once("::")?;
+    let (suite, rest) = file.split_once('/')?;
+    let folder = match suite {
+        "unit" => "crates/core/src/tests",
+        "simulation" => "crates/core/tests/simulation",
+        "cluster" => "tests/cluster",
+        _ => return None,
+    };
+    Some((format!("{folder}/{rest}.rs"), name))
+}
+
+/// The statements of the rules are shown by tests that exist.
+#[test]
+fn the_rules_name_tests_that_exist() {
+    let rules = std::fs::read_to_string(Path::new(ROOT).join(RULES)).unwrap();
+    let named: Vec<(String, &str)> = rules.split('`').skip(1).step_by(2).filter_map(named_by_rules).collect();
+    assert!(named.len() > 100, "only {} tests were found", named.len());
+    let mut wrong = Vec::new();
+    for (file, name) in named {
+        // In the list of where to find them, by letters.
+        if name.len() == 1 {
+            continue;
+        }
+        let source = std::fs::read_to_string(Path::new(ROOT).join(&file)).unwrap_or_default();
+        if !has_test(&source, name) {
+            wrong.push(format!("no test '{name}' in {file}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{RULES}:\n{}", wrong.join("\n"));
 }
 
 /// A test that says by its name what it shows is found from there too.
