@@ -10,6 +10,7 @@ mod cause;
 mod crd;
 #[cfg(feature = "kube")]
 mod identity;
+mod lenient;
 mod policies;
 mod reason;
 #[cfg(feature = "kube")]

@@ -2,9 +2,11 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::cause::StatusCause;
+use super::lenient;
 use super::policies::DeletionPolicy;
 
 /// What the operator last found and did. Only the operator writes it; other tools may add conditions of their own types.
@@ -67,30 +69,13 @@ pub struct IdentityStatus {
 
 /// A word that another version wrote and this one does not know reads as none: it must not make the whole status
 /// unreadable, the id included.
-fn known_word<'de, D: serde::Deserializer<'de>, T: serde::de::DeserializeOwned>(
-    deserializer: D,
-) -> Result<Option<T>, D::Error> {
-    serde_json::Value::deserialize(deserializer).map(|word| serde_json::from_value(word).ok())
+fn known_word<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) -> Result<Option<T>, D::Error> {
+    Ok(lenient::Word::deserialize(deserializer)?.0.and_then(|word| serde_json::from_value(word.into()).ok()))
 }
 
 /// A condition that cannot be read is somebody else's, or counts as none: it must not make the whole status unreadable, the id included.
-fn readable<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<StatusCondition>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Readable<T> {
-        Yes(T),
-        No(serde::de::IgnoredAny),
-    }
-    impl<T> Readable<T> {
-        fn ok(self) -> Option<T> {
-            match self {
-                Self::Yes(value) => Some(value),
-                Self::No(_) => None,
-            }
-        }
-    }
-    let listed = Readable::<Vec<Readable<StatusCondition>>>::deserialize(deserializer)?;
-    Ok(listed.ok().unwrap_or_default().into_iter().filter_map(Readable::ok).collect())
+fn readable<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<StatusCondition>, D::Error> {
+    Ok(lenient::Conditions::deserialize(deserializer)?.0)
 }
 
 impl IdentityStatus {
@@ -200,6 +185,8 @@ mod tests {
         for other in [
             r#"{"type":"Odd","status":"True","lastTransitionTime":"2026-11-01T10:00:00+30:00","reason":"r","message":""}"#,
             r#"{"type":"Odd"}"#,
+            r#"{"type":"Odd","status":"True","lastTransitionTime":"2026-11-01T10:00:00Z","reason":"r","message":"","observedGeneration":"3"}"#,
+            r#"{"type":"Odd","status":true,"lastTransitionTime":7,"reason":[1.5,{}],"message":{"a":{"b":-1}}}"#,
             r#"{"type":{"deep":[1]},"status":3}"#,
             "7",
             "null",

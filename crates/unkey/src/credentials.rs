@@ -84,7 +84,7 @@ pub enum CredentialError {
 /// Where the root key comes from. Cheap to clone; clones share what they have seen.
 ///
 /// A file is read anew for each call. A mounted Secret is a few bytes in memory (tmpfs), read in some ten microseconds, so this is
-/// done on the calling thread; and reading is the only test of change that does not miss a rewrite of equal length within the
+/// done on the calling thread; what was read before is not looked at again; and reading is the only test of change that does not miss a rewrite of equal length within the
 /// time stamp's granularity.
 #[derive(Clone)]
 pub struct Credentials(Arc<Inner>);
@@ -102,7 +102,7 @@ enum Source {
 
 /// The last thing read, to tell a change: a key, or what is said of its absence.
 enum Seen {
-    Key(SecretString),
+    Key(RootKey),
     Failure(String),
 }
 
@@ -172,21 +172,37 @@ impl Credentials {
         let found = match &self.0.source {
             // It cannot change, so there is nothing to compare.
             Source::Value(key) => return Ok(key.clone()),
-            Source::File(path) => read_file(path),
+            Source::File(path) => read_file(path).and_then(|text| {
+                // Nearly always what was read before, which was looked at then.
+                match self.seen_key(text.expose_secret()) {
+                    Some(key) => Ok(key),
+                    None => RootKey::parse(text.expose_secret(), &path.display().to_string()),
+                }
+            }),
         };
         self.notice(&found);
         found
     }
 
+    /// The key that was read last, if this is its text.
+    fn seen_key(&self, text: &str) -> Option<RootKey> {
+        // A panic elsewhere cannot leave an `Option` half written.
+        let seen = self.0.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*seen {
+            Some(Seen::Key(key)) if key.text.expose_secret() == text.trim() => Some(key.clone()),
+            _ => None,
+        }
+    }
+
     fn notice(&self, found: &Result<RootKey, CredentialError>) {
         let now = match found {
-            Ok(key) => Seen::Key(key.text.clone()),
+            Ok(key) => Seen::Key(key.clone()),
             Err(error) => Seen::Failure(error.to_string()),
         };
-        // A panic elsewhere cannot leave an `Option` half written.
+        // As above.
         let mut seen = self.0.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let same = match (&*seen, &now) {
-            (Some(Seen::Key(a)), Seen::Key(b)) => a.expose_secret() == b.expose_secret(),
+            (Some(Seen::Key(a)), Seen::Key(b)) => a.text.expose_secret() == b.text.expose_secret(),
             (Some(Seen::Failure(a)), Seen::Failure(b)) => a == b,
             _ => false,
         };
@@ -243,7 +259,7 @@ impl RootKey {
     }
 }
 
-fn read_file(path: &Path) -> Result<RootKey, CredentialError> {
+fn read_file(path: &Path) -> Result<SecretString, CredentialError> {
     let origin = || path.display().to_string();
     let failed = |source: io::Error| match source.kind() {
         io::ErrorKind::NotFound => CredentialError::Missing { origin: origin() },
@@ -261,11 +277,9 @@ fn read_file(path: &Path) -> Result<RootKey, CredentialError> {
     }
     let is_utf16 = bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]);
     let hint = if is_utf16 { " but UTF-16; save it as UTF-8" } else { "" };
-    let text = SecretString::from(
-        // `FromUtf8Error` holds the bytes, hence no source.
-        String::from_utf8(bytes).map_err(|_| CredentialError::NotUtf8 { origin: origin(), hint })?,
-    );
-    RootKey::parse(text.expose_secret(), &origin())
+    // `FromUtf8Error` holds the bytes, hence no source.
+    let text = String::from_utf8(bytes).map_err(|_| CredentialError::NotUtf8 { origin: origin(), hint })?;
+    Ok(SecretString::from(text))
 }
 
 /// What is there in place of a file, if it is none.
