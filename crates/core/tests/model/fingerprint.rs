@@ -4,6 +4,7 @@
 //!
 //! Times count relative to now, and those long past are alike, so that the state space is finite without a bound on time.
 
+use std::collections::BTreeSet;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
@@ -55,14 +56,14 @@ impl Hash for State {
             sent: _,
             writes: _,
         } = self;
-        // `version`: see `Print::thing`.
+        // `version`: the next one; see `order`.
         let Kube { slots, version: _, uids, reconcile_requests, came_back } = kube;
         for slot in slots {
-            slot.as_ref().map(|thing| (thing.print(), age(thing, self))).hash(h);
+            slot.as_ref().map(|thing| (thing.print(), age(thing, self), order(thing.version, self))).hash(h);
         }
         (uids, reconcile_requests, came_back, denied_type, rewound, backup.is_some()).hash(h);
         for thing in backup.iter().flatten() {
-            thing.as_ref().map(|thing| (thing.print(), age(thing, self))).hash(h);
+            thing.as_ref().map(|thing| (thing.print(), age(thing, self), order(thing.version, self))).hash(h);
         }
         hash_unkey(unkey, *now, h);
         ops.len().hash(h);
@@ -90,18 +91,32 @@ fn hash_unkey<H: Hasher>(unkey: &Unkey, now: u32, h: &mut H) {
     }
 }
 
-/// Versions matter only by which is the newest: a patch tests whether its object is, and a cache is behind if its own is not.
+/// Versions matter only by which is the newest: a patch tests whether its object is, and a cache is behind if its own is not. Where etcd goes back they
+/// matter by their order, too.
 fn hash_thing<H: Hasher>(thing: &Thing, state: &State, h: &mut H) {
     let newest = state.kube.slots.iter().flatten().any(|newest| newest.version == thing.version);
-    (newest, thing.print(), age(thing, state)).hash(h);
+    (newest, thing.print(), age(thing, state), order(thing.version, state)).hash(h);
 }
 
-/// How long ago it was deleted: that is read only when a process sees the object for the first time.
+/// The place of a version among all that somebody has. Without a backup, versions only grow: then none is compared but with the newest.
+fn order(version: u32, state: &State) -> Option<usize> {
+    let has_backup = state.backup.is_some() || state.rewound;
+    has_backup.then(|| {
+        let stored = state.kube.slots.iter().chain(state.backup.iter().flatten()).flatten();
+        let cached = state.ops.iter().flat_map(|op| op.cache.iter().flatten());
+        let sessions = state.ops.iter().flat_map(|op| op.reconcile.iter().chain(op.other.as_deref()));
+        let all = stored.chain(cached).chain(sessions.map(|reconcile| &reconcile.thing)).map(|thing| thing.version);
+        all.filter(|other| *other < version).collect::<BTreeSet<_>>().len()
+    })
+}
+
+/// How long ago it was deleted: that is read only when a process sees the object for the first time, or as if for the first time after a restore of etcd.
 fn age(thing: &Thing, state: &State) -> Option<u32> {
     let seen = |op: &Arc<Operator>| {
         op.object_state.iter().any(|(uid, object_state)| *uid == thing.uid && object_state.seen_before)
     };
-    let read = state.left.crashes > 0 || !state.ops.iter().all(seen);
+    let goes_back = state.left.rewinds > 0 || state.backup.is_some() || state.rewound;
+    let read = goes_back || state.left.crashes > 0 || !state.ops.iter().all(seen);
     thing.deleted.filter(|_| read).map(|at| (state.now - at).min(LONG_DELETED))
 }
 
@@ -151,8 +166,9 @@ impl Print<'_> {
             uid.hash(h);
             self.object_state(object_state, h);
         }
-        for ClaimEntry { claimant, version: _, extra: () } in claims.entries() {
-            // `version`: that of the cache, but for the last one of what has ended.
+        for ClaimEntry { claimant, version, extra: () } in claims.entries() {
+            // That of the cache, but for the last one of what has ended.
+            u32::try_from(*version).ok().and_then(|version| order(version, self.state)).hash(h);
             let Claimant { uid, recorded, credential, claimed, created, born, leaving } = claimant;
             (uid, recorded, credential, claimed, created, born, leaving).hash(h);
         }
