@@ -6,7 +6,7 @@ use std::fmt;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::status::StatusCondition;
+use super::condition::StatusCondition;
 
 /// A text, if it is one.
 pub struct Word(pub Option<String>);
