@@ -71,7 +71,7 @@ pub fn page() -> String {
     for Row { path, about } in alone.into_iter().chain(within) {
         let section = path.split_once('.').map_or("General".to_owned(), |(section, _)| format!("`{section}`"));
         if section != last {
-            page.push_str(&format!("\n## {section}\n\n"));
+            page.push_str(&["\n## ", &section, "\n\n"].concat());
             last = section;
         }
         let end = if about.ends_with('.') { "" } else { "." };

@@ -31,15 +31,22 @@ fn anchor(heading: &str) -> String {
         .collect()
 }
 
+/// Of equal headings each but the first has a number.
+fn numbered(anchor: &str, n: u32) -> String {
+    if n == 0 { anchor.to_owned() } else { format!("{anchor}-{n}") }
+}
+
 fn anchors(page: &str) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for line in prose(page) {
         let heading = line.trim_start_matches('#');
         if heading.len() < line.len() && heading.starts_with(' ') {
             let anchor = anchor(heading);
-            let again = (1..).map(|n| format!("{anchor}-{n}")).find(|it| !found.contains(it));
-            let taken = found.contains(&anchor);
-            found.extend(if taken { again } else { Some(anchor) });
+            let mut n = 0;
+            while found.contains(&numbered(&anchor, n)) {
+                n += 1;
+            }
+            found.insert(numbered(&anchor, n));
         }
     }
     found

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 use unkey_operator::api::{IdentitySpec, IdentityStatus, crd};
 
-use super::{entry, head, paragraph};
+use super::{entry, head, heading, paragraph};
 
 /// What happens if a field of the spec is left out. The schema has no defaults: the diff of a GitOps tool has to stay empty.
 const OMITTED: [(&str, &str); 6] = [
@@ -54,15 +54,12 @@ fn marked(text: &str) -> String {
     while let Some((before, after)) = rest.split_once('\'') {
         marked.push_str(before);
         let opens = !before.ends_with(char::is_alphanumeric);
-        match after.split_once('\'').filter(|(word, _)| opens && is_word(word)) {
-            Some((word, behind)) => {
-                marked.push_str(&["`", word, "`"].concat());
-                rest = behind;
-            }
-            None => {
-                marked.push('\'');
-                rest = after;
-            }
+        if let Some((word, behind)) = after.split_once('\'').filter(|(word, _)| opens && is_word(word)) {
+            marked.push_str(&["`", word, "`"].concat());
+            rest = behind;
+        } else {
+            marked.push('\'');
+            rest = after;
         }
     }
     marked += rest;
@@ -117,7 +114,7 @@ struct Writer {
 
 impl Writer {
     fn field(&mut self, path: &str, schema: &Value, is_required: bool, example: &Value) {
-        self.page.push_str(&format!("\n### `{path}`\n"));
+        heading(&mut self.page, "###", &format!("`{path}`"));
         let about = schema["description"].as_str().unwrap_or_else(|| panic!("{path} has no description"));
         for part in about.split("\n\n") {
             paragraph(&mut self.page, &marked(part));
@@ -189,7 +186,7 @@ pub fn page() -> String {
         .collect();
     entry(&mut writer.page, &format!("Field selectors: {}", selectable.join(", ")));
     for (part, title, example) in [("spec", "Spec", example_spec()), ("status", "Status", example_status())] {
-        writer.page.push_str(&format!("\n## {title}\n"));
+        heading(&mut writer.page, "##", title);
         paragraph(&mut writer.page, &marked(schema["properties"][part]["description"].as_str().unwrap()));
         writer.fields(part, &schema["properties"][part], &example);
     }

@@ -2,7 +2,7 @@
 
 use clap::{Arg, ArgAction, Command};
 
-use super::{head, paragraph};
+use super::{head, heading, paragraph};
 
 /// The name of an argument as it is written on the command line.
 fn spelled(arg: &Arg) -> String {
@@ -46,7 +46,7 @@ fn facts(arg: &Arg) -> Vec<String> {
 }
 
 fn command(page: &mut String, command: &Command, name: &str) {
-    page.push_str(&format!("\n## `{name}`\n"));
+    heading(page, "##", &format!("`{name}`"));
     let about = command.get_long_about().or(command.get_about()).map(ToString::to_string).unwrap_or_default();
     for part in about.split("\n\n").filter(|part| !part.trim().is_empty()) {
         paragraph(page, &sentence(part));
@@ -56,7 +56,7 @@ fn command(page: &mut String, command: &Command, name: &str) {
         .filter(|arg| !arg.is_hide_set() && !["help", "version"].contains(&arg.get_id().as_str()))
         .collect();
     for arg in args {
-        page.push_str(&format!("\n### `{}`\n", spelled(arg)));
+        heading(page, "###", &format!("`{}`", spelled(arg)));
         let help = arg.get_long_help().or(arg.get_help()).map(ToString::to_string).unwrap_or_default();
         assert!(!help.is_empty(), "{name} {} has no help", spelled(arg));
         paragraph(page, &sentence(&help));

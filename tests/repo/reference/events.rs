@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use unkey_operator::api::{EventReason, Reason};
 
+use super::super::golden::wrapped;
 use super::super::messages::examples;
-use super::{doc_comments, head, paragraph};
+use super::{doc_comments, head, heading, paragraph};
 
 pub fn page() -> String {
     let mut page = head(
@@ -21,10 +22,10 @@ pub fn page() -> String {
     }
     for reason in EventReason::ALL {
         let word = reason.as_str();
-        page.push_str(&format!("\n## `{word}`\n"));
+        heading(&mut page, "##", &format!("`{word}`"));
         paragraph(&mut page, &about[word]);
         for text in notes.remove(word).unwrap_or_else(|| panic!("{word} has no example")) {
-            page.push_str(&format!("\n```text\n{}```\n", super::golden::wrapped(&text, "")));
+            page.push_str(&["\n```text\n", &wrapped(&text, ""), "```\n"].concat());
         }
     }
     let stalls: Vec<String> = Reason::ALL
@@ -46,6 +47,6 @@ pub fn page() -> String {
         &mut page,
         "A warning. Kubernetes refuses the status of the resource, so the event says what the status would say, and why Kubernetes refuses it.",
     );
-    page.push_str(&format!("\n```text\n{}```\n", super::golden::wrapped(&examples::unwritten(), "")));
+    page.push_str(&["\n```text\n", &wrapped(&examples::unwritten(), ""), "```\n"].concat());
     page
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use unkey_operator::api::{CLAIM_ANNOTATION, FINALIZER, RECONCILE_ANNOTATION};
 
-use super::{doc_comments, head, paragraph};
+use super::{doc_comments, head, heading, paragraph};
 
 /// Kind, name, who writes it, what it is.
 const MARKS: [(&str, &str, &str, &str); 3] = [
@@ -41,7 +41,7 @@ pub fn page() -> String {
         "What the operator reads and writes in the `metadata` of an `Identity`. It never touches the annotations, labels and finalizers of others.",
     );
     for (kind, name, who, what) in MARKS {
-        page.push_str(&format!("\n## `{name}`\n"));
+        heading(&mut page, "##", &format!("`{name}`"));
         paragraph(&mut page, &format!("A{} {kind}. {who}", if kind == "annotation" { "n" } else { "" }));
         paragraph(&mut page, what);
     }

@@ -10,7 +10,7 @@ use unkey_operator::telemetry::{Gauges, Metrics, WatchState};
 use unkey_operator::unkey::{LimiterSnapshot, Operation, RateLimit};
 
 use super::super::tree::ROOT;
-use super::{entry, head, paragraph};
+use super::{entry, head, heading, paragraph};
 
 const ALERTS: &str = "charts/unkey-operator/files/alerts.yaml";
 
@@ -115,15 +115,15 @@ pub fn page() -> String {
     assert!(families.len() > 25, "{}", families.len());
     for (name, family) in families {
         let samples = samples(&name, &family.kind);
-        page.push_str(&format!("\n## `{}`\n", samples[0].trim_end_matches("_bucket")));
+        heading(&mut page, "##", &format!("`{}`", samples[0].trim_end_matches("_bucket")));
         paragraph(&mut page, &format!("{}.", family.help));
         page.push('\n');
         let unit = if family.unit.is_empty() { String::new() } else { format!(", in {}", family.unit) };
         entry(&mut page, &format!("Type: {}{unit}", family.kind));
         for (label, values) in family.labels.iter().filter(|(label, _)| *label != "le") {
-            let word = |value: &String| match value == env!("CARGO_PKG_VERSION") {
-                true => "the version of the operator".to_owned(),
-                false => format!("`{value}`"),
+            let word = |value: &String| {
+                let is_version = value == env!("CARGO_PKG_VERSION");
+                if is_version { "the version of the operator".to_owned() } else { format!("`{value}`") }
             };
             let values: Vec<String> = values.iter().map(word).collect();
             entry(&mut page, &format!("Label `{label}`: {}", values.join(", ")));

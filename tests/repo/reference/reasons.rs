@@ -3,7 +3,7 @@
 use unkey_operator::api::{ConditionType, Reason};
 
 use super::advice::ADVICE;
-use super::{doc_comments, entry, head, paragraph};
+use super::{doc_comments, entry, head, heading, paragraph};
 
 /// The doc comments of conditions and causes are written for two readers; a page needs no link to a type.
 fn plain(text: &str) -> String {
@@ -28,7 +28,7 @@ pub fn page() -> String {
     assert_eq!(ADVICE.each_ref().map(|(reason, _)| *reason), Reason::ALL);
     for (reason, advice) in &ADVICE {
         let reason = *reason;
-        page.push_str(&format!("\n### `{reason}`\n"));
+        heading(&mut page, "###", &format!("`{reason}`"));
         let ready = if reason == Reason::Synced { "True" } else { "False" };
         let retried = match reason {
             Reason::Synced => "nothing is left to do",
