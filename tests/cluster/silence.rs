@@ -97,7 +97,7 @@ async fn a_connection_that_lives_costs_a_few_watches_and_no_list() {
 async fn elected(name: &str) -> World {
     let world = World::new(name).await;
     let namespace = world.namespace.clone();
-    world.with_args(&["--lease-namespace", &namespace, "--lease-duration", "6s"])
+    world.with_args(&["--lease-namespace", &namespace, "--lease-duration", "9s"])
 }
 
 async fn start(world: &World, holder: &str) -> Operator {
