@@ -6,12 +6,10 @@
 #[cfg(feature = "kube")]
 mod absence;
 mod cause;
-mod condition;
 #[cfg(feature = "kube")]
 mod crd;
 #[cfg(feature = "kube")]
 mod identity;
-mod lenient;
 mod policies;
 mod reason;
 #[cfg(feature = "kube")]
@@ -21,7 +19,6 @@ mod status;
 #[cfg(feature = "kube")]
 pub use absence::proves_absence;
 pub use cause::StatusCause;
-pub use condition::{ConditionType, StatusCondition};
 #[cfg(feature = "kube")]
 pub use crd::{CRD_HEADER, CrdError, crd, crd_yaml};
 #[cfg(feature = "kube")]
@@ -30,7 +27,7 @@ pub use policies::{AdoptionPolicy, DeletionPolicy};
 pub use reason::{EventReason, Reason};
 #[cfg(feature = "kube")]
 pub use served::{dropped_by_served, dropped_from};
-pub use status::{AppliedHashes, IdentityStatus, Origin};
+pub use status::{AppliedHashes, ConditionType, IdentityStatus, Origin, StatusCondition};
 
 /// API group of the resource.
 pub const GROUP: &str = "unkey.com";

@@ -1,12 +1,10 @@
 //! The status of an `Identity`: what the operator knows, and for which object and generation it knows it.
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use schemars::JsonSchema;
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
 use super::cause::StatusCause;
-use super::condition::StatusCondition;
-use super::lenient;
 use super::policies::DeletionPolicy;
 
 /// What the operator last found and did. Only the operator writes it; other tools may add conditions of their own types.
@@ -69,13 +67,30 @@ pub struct IdentityStatus {
 
 /// A word that another version wrote and this one does not know reads as none: it must not make the whole status
 /// unreadable, the id included.
-fn known_word<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) -> Result<Option<T>, D::Error> {
-    Ok(lenient::Word::deserialize(deserializer)?.0.and_then(|word| serde_json::from_value(word.into()).ok()))
+fn known_word<'de, D: serde::Deserializer<'de>, T: serde::de::DeserializeOwned>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    serde_json::Value::deserialize(deserializer).map(|word| serde_json::from_value(word).ok())
 }
 
 /// A condition that cannot be read is somebody else's, or counts as none: it must not make the whole status unreadable, the id included.
-fn readable<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<StatusCondition>, D::Error> {
-    Ok(lenient::Conditions::deserialize(deserializer)?.0)
+fn readable<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<StatusCondition>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Readable<T> {
+        Yes(T),
+        No(serde::de::IgnoredAny),
+    }
+    impl<T> Readable<T> {
+        fn ok(self) -> Option<T> {
+            match self {
+                Self::Yes(value) => Some(value),
+                Self::No(_) => None,
+            }
+        }
+    }
+    let listed = Readable::<Vec<Readable<StatusCondition>>>::deserialize(deserializer)?;
+    Ok(listed.ok().unwrap_or_default().into_iter().filter_map(Readable::ok).collect())
 }
 
 impl IdentityStatus {
@@ -115,6 +130,54 @@ pub enum Origin {
     Created,
     /// The identity existed and was adopted.
     Adopted,
+}
+
+/// One condition, in the shape that kubectl wait, Argo CD and Flux read (metav1.Condition).
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct StatusCondition {
+    /// Ready, Stalled or Suspended; any other type belongs to another tool.
+    #[serde(rename = "type")]
+    pub type_: String,
+    /// 'True' or 'False'.
+    #[schemars(extend("enum" = ["True", "False", "Unknown"]))]
+    pub status: String,
+    /// The metadata.generation that this condition describes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+    /// When 'status' last changed.
+    pub last_transition_time: Time,
+    /// One word that programs can rely on.
+    #[schemars(length(min = 1, max = 1024))]
+    pub reason: String,
+    /// What happened, why, and what to do about it.
+    #[schemars(length(max = 32768))]
+    pub message: String,
+}
+
+/// The types of condition that an `Identity` may carry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ConditionType {
+    /// Unkey accepted exactly this generation and no settled read contradicts it.
+    Ready,
+    /// Nothing will change until a person acts.
+    Stalled,
+    /// spec.suspend is true.
+    Suspended,
+}
+
+impl ConditionType {
+    /// Those that the operator writes. All others are other tools'.
+    pub const ALL: [Self; 3] = [Self::Ready, Self::Stalled, Self::Suspended];
+
+    /// The name as it stands in the condition.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ready => "Ready",
+            Self::Stalled => "Stalled",
+            Self::Suspended => "Suspended",
+        }
+    }
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ pub fn page() -> String {
          to do; it may change at any time ([all messages](messages.md)). Conditions of other types belong to other tools.",
     );
     page.push_str("\n## Conditions\n\n");
-    let conditions = doc_comments::variants("crates/api/src/condition.rs", "ConditionType");
+    let conditions = doc_comments::variants("crates/api/src/status.rs", "ConditionType");
     for (name, about) in &conditions {
         entry(&mut page, &format!("`{name}`: {}", plain(about)));
     }
