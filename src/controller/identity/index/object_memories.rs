@@ -52,8 +52,18 @@ impl ObjectMemory {
 
     /// Holds nothing but reconciles, and those nothing of their own.
     fn is_plain(&self) -> bool {
-        let Self { object_state, reconcile_requests, newest, crd_unread, .. } = self;
-        let Self { kube_failures, released, stripped, clears_up, finding, .. } = self;
+        // Without `..`: a field that is added is decided on here.
+        let Self {
+            object_state,
+            reconcile_requests,
+            newest,
+            kube_failures,
+            crd_unread,
+            released,
+            stripped,
+            clears_up,
+            finding,
+        } = self;
         let nothing_begun = *kube_failures == 0 && !released && !stripped && !clears_up && finding.is_none();
         object_state.is_plain()
             && reconcile_requests.is_empty()
