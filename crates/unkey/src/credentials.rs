@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use reqwest::header::HeaderValue;
@@ -83,9 +83,9 @@ pub enum CredentialError {
 
 /// Where the root key comes from. Cheap to clone; clones share what they have seen.
 ///
-/// A file is read anew for each call. A mounted Secret is a few bytes in memory (tmpfs), read in some ten microseconds, so this is
-/// done on the calling thread; what was read before is not looked at again; and reading is the only test of change that does not miss a rewrite of equal length within the
-/// time stamp's granularity.
+/// A file is read anew for each call: no other test of change notices a rewrite of equal length within the time stamp's granularity. A
+/// mounted Secret is a few bytes in memory (tmpfs), read in some ten microseconds, so the calling thread does it. Only a text that differs
+/// from the last one is parsed.
 #[derive(Clone)]
 pub struct Credentials(Arc<Inner>);
 
@@ -169,29 +169,31 @@ impl Credentials {
     }
 
     pub(crate) fn key(&self) -> Result<RootKey, CredentialError> {
-        let found = match &self.0.source {
+        let path = match &self.0.source {
             // It cannot change, so there is nothing to compare.
             Source::Value(key) => return Ok(key.clone()),
-            Source::File(path) => read_file(path).and_then(|text| {
-                // Nearly always what was read before, which was looked at then.
-                match self.seen_key(text.expose_secret()) {
-                    Some(key) => Ok(key),
-                    None => RootKey::parse(text.expose_secret(), &path.display().to_string()),
-                }
-            }),
+            Source::File(path) => path,
         };
+        let text = read_file(path);
+        if let Some(key) = text.as_ref().ok().and_then(|text| self.seen_key(text)) {
+            return Ok(key);
+        }
+        let found = text.and_then(|text| RootKey::parse(text.expose_secret(), &path.display().to_string()));
         self.notice(&found);
         found
     }
 
     /// The key that was read last, if this is its text.
-    fn seen_key(&self, text: &str) -> Option<RootKey> {
-        // A panic elsewhere cannot leave an `Option` half written.
-        let seen = self.0.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        match &*seen {
-            Some(Seen::Key(key)) if key.text.expose_secret() == text.trim() => Some(key.clone()),
+    fn seen_key(&self, text: &SecretString) -> Option<RootKey> {
+        match &*self.seen() {
+            Some(Seen::Key(key)) if key.text.expose_secret() == text.expose_secret().trim() => Some(key.clone()),
             _ => None,
         }
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Option<Seen>> {
+        // A panic elsewhere cannot leave an `Option` half written.
+        self.0.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn notice(&self, found: &Result<RootKey, CredentialError>) {
@@ -199,8 +201,7 @@ impl Credentials {
             Ok(key) => Seen::Key(key.clone()),
             Err(error) => Seen::Failure(error.to_string()),
         };
-        // As above.
-        let mut seen = self.0.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut seen = self.seen();
         let same = match (&*seen, &now) {
             (Some(Seen::Key(a)), Seen::Key(b)) => a.text.expose_secret() == b.text.expose_secret(),
             (Some(Seen::Failure(a)), Seen::Failure(b)) => a == b,
