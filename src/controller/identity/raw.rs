@@ -18,6 +18,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use self::annotations::Annotations;
+use self::seen::text;
 pub use self::seen::{LastRead, ReconcileRequests};
 pub use self::wire::Finalizers;
 use self::wire::{OnlyExternalId, Wire};
@@ -85,10 +86,6 @@ impl From<Wire> for RawIdentity {
             status: wire.status.map(Arc::from),
         }
     }
-}
-
-fn text(value: Option<&Arc<RawValue>>) -> Option<&str> {
-    value.map(|value| value.get())
 }
 
 impl Resource for RawIdentity {
@@ -282,9 +279,9 @@ impl RawIdentity {
     ) -> Object {
         let uid = &self.uid;
         let spec = last.spec(self.spec.as_ref());
-        let reader = (uid.clone(), spec.external_id.clone());
-        let recorded = last.status(self.status.as_ref(), reader, |(uid, external_id)| {
-            PriorStatus::read(self.read_status().as_ref(), uid, external_id.as_ref())
+        let external_id = spec.external_id.as_ref();
+        let recorded = last.status(self.status.as_ref(), (uid, external_id), || {
+            PriorStatus::read(self.read_status().as_ref(), uid, external_id)
         });
         let handled = recorded.own().and_then(|record| record.handled_request.as_deref());
         let reconcile_request = self

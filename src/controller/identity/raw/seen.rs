@@ -6,53 +6,57 @@ use serde_json::value::RawValue;
 
 use crate::domain::{ExternalId, Mono, PriorStatus, Spec, Uid};
 
-/// For whom a status is read: the object, and the externalId that its spec names.
-type Reader = (Uid, Option<ExternalId>);
-
-/// What was read last of one object, and the texts that it was read from: most steps of a reconcile see the same texts again.
-#[derive(Debug, Default)]
-pub struct LastRead {
-    spec: Option<(Option<Arc<RawValue>>, Spec)>,
-    status: Option<(Option<Arc<RawValue>>, Reader, PriorStatus)>,
+/// The text itself.
+pub(super) fn text(raw: Option<&Arc<RawValue>>) -> Option<&str> {
+    raw.map(|raw| raw.get())
 }
 
-fn is_same(of: Option<&Arc<RawValue>>, raw: Option<&Arc<RawValue>>) -> bool {
-    match (of, raw) {
-        (None, None) => true,
-        (Some(of), Some(raw)) => Arc::ptr_eq(of, raw) || of.get() == raw.get(),
-        _ => false,
+/// What was read last, from which text and for whom: most steps of a reconcile see the same text again.
+#[derive(Debug)]
+struct Last<R, T> {
+    raw: Option<Arc<RawValue>>,
+    reader: R,
+    value: T,
+}
+
+/// What was read last of one object.
+#[derive(Debug, Default)]
+pub struct LastRead {
+    spec: Option<Last<(), Spec>>,
+    status: Option<Last<(Uid, Option<ExternalId>), PriorStatus>>,
+}
+
+/// What `raw` says to `reader`, as `read` reads it: anew only if the text or the reader is another one than last time.
+fn again<R: PartialEq, T: Clone>(
+    last: &mut Option<Last<R, T>>,
+    raw: Option<&Arc<RawValue>>,
+    reader: R,
+    read: impl FnOnce() -> T,
+) -> T {
+    match last {
+        Some(last) if last.reader == reader && text(last.raw.as_ref()) == text(raw) => last.value.clone(),
+        _ => {
+            let value = read();
+            *last = Some(Last { raw: raw.cloned(), reader, value: value.clone() });
+            value
+        }
     }
 }
 
 impl LastRead {
-    /// What this spec says: read anew only if it is another text.
+    /// What this spec says.
     pub fn spec(&mut self, raw: Option<&Arc<RawValue>>) -> Spec {
-        if let Some((of, spec)) = &self.spec
-            && is_same(of.as_ref(), raw)
-        {
-            return spec.clone();
-        }
-        let spec = Spec::read(raw.map_or("{}", |raw| raw.get()));
-        self.spec = Some((raw.cloned(), spec.clone()));
-        spec
+        again(&mut self.spec, raw, (), || Spec::read(text(raw).unwrap_or("{}")))
     }
 
-    /// What this status says to `reader`, as `read` reads it: anew only if it is another text or reader.
+    /// What this status says to the object `uid` whose spec names that externalId, as `read` reads it.
     pub fn status(
         &mut self,
         raw: Option<&Arc<RawValue>>,
-        reader: Reader,
-        read: impl FnOnce(&Reader) -> PriorStatus,
+        (uid, external_id): (&Uid, Option<&ExternalId>),
+        read: impl FnOnce() -> PriorStatus,
     ) -> PriorStatus {
-        if let Some((of, last, status)) = &self.status
-            && is_same(of.as_ref(), raw)
-            && *last == reader
-        {
-            return status.clone();
-        }
-        let status = read(&reader);
-        self.status = Some((raw.cloned(), reader, status.clone()));
-        status
+        again(&mut self.status, raw, (uid.clone(), external_id.cloned()), read)
     }
 }
 
