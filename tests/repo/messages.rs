@@ -5,7 +5,7 @@
 //! and all other texts are read from the sources (`source`); the help of each command comes from the program.
 
 pub mod examples;
-mod source;
+pub mod source;
 
 use std::collections::BTreeMap;
 use std::process::{Command, Stdio};

@@ -5,10 +5,13 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+use unkey_operator::controller::runtime::dispatcher::Dispatcher;
 use unkey_operator::domain::KubeWrite;
-use unkey_operator::telemetry::{Gauges, Metrics, WatchState};
-use unkey_operator::unkey::{LimiterSnapshot, Operation, RateLimit};
+use unkey_operator::telemetry::{Gauges, Metrics, Outcome, WatchState};
+use unkey_operator::unkey::{Bounds, Operation};
 
+use super::super::messages::source::{self, Kind};
 use super::super::tree::ROOT;
 use super::{entry, head, heading, paragraph};
 
@@ -24,24 +27,22 @@ struct Family {
     labels: BTreeMap<String, BTreeSet<String>>,
 }
 
-/// A process of which everything can be told, so that every label shows.
+/// A process that has met everything once: a family without a sample is not served.
 fn rendered() -> String {
-    let limit = RateLimit { limit: 1000, remaining: 900, reset: Duration::from_secs(30) };
-    let calls = LimiterSnapshot {
-        tokens: Some(100.0),
-        concurrency: 16,
-        in_flight: 0,
-        limit: Some(limit),
-        paused: false,
-        failing: false,
-        key: None,
-        operations: vec![Operation::Create],
-    };
+    let metrics = Metrics::default();
+    let dispatcher = Dispatcher::new(Bounds::default(), 1, CancellationToken::new(), metrics.clone());
+    let (calls, waiting) = dispatcher.standing();
+    for (lane, _) in waiting {
+        metrics.waited(lane, Duration::ZERO);
+    }
+    for operation in Operation::ALL {
+        metrics.upstream_begins().ends(operation, Outcome::Ok);
+    }
     let gauges = Gauges {
         reasons: HashMap::new(),
         oldest_unsynced: Duration::ZERO,
         calls,
-        waiting: [("call", 0), ("writes", 0), ("scan", 0)],
+        waiting,
         unwitnessed: false,
         leads: true,
         watches: WatchState::ALL.iter().map(|state| (*state, 0)).collect(),
@@ -49,7 +50,7 @@ fn rendered() -> String {
         untold: 0,
         dropped: 0,
     };
-    Metrics::default().render(&gauges).unwrap()
+    metrics.render(&gauges).unwrap()
 }
 
 /// Reads the text format: comments that describe a family, then its samples.
@@ -138,6 +139,15 @@ pub fn page() -> String {
         }
     }
     page
+}
+
+/// A metric that nothing was counted in is not left out.
+#[test]
+fn every_metric_is_on_the_page() {
+    let helps: BTreeSet<String> = families(&rendered()).into_iter().map(|(_, family)| family.help).collect();
+    let described: BTreeSet<String> =
+        source::texts().into_iter().filter(|text| text.kind == Kind::Metric).map(|text| text.words).collect();
+    assert_eq!(helps, described, "left: served; right: texts of src/telemetry");
 }
 
 /// No alert reads a metric that there is not.
