@@ -5,25 +5,20 @@ use std::process::Stdio;
 
 use controlplane::ControlPlane;
 use kube::api::{DeleteParams, ListParams};
-use nodelet::{Nodelet, Options};
+use nodelet::Nodelet;
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
-use super::world::{ROOT_KEY, World};
-use crate::harness::{OPERATOR, RELEASE, api_of, apply, eventually, helms, read, there};
+use super::world::{ROOT_KEY, World, start_node};
+use crate::harness::{RELEASE, api_of, apply, eventually, helms, read, there};
 
 const WAIT: [&str; 2] = ["--wait", "--timeout=120s"];
 const POD: &str = "unkey-operator-unmanage";
 
 /// A node for the Pod, which has none of the labels by which those of the release are found.
 async fn node(world: &World) -> Nodelet {
-    let options = Options {
-        node: format!("{}-leaving", world.namespace),
-        namespace: world.namespace.clone(),
-        selector: format!("app.kubernetes.io/name={POD}"),
-        program: OPERATOR.into(),
-    };
-    Nodelet::start(world.plane, options).await.unwrap()
+    let (node, selector) = (format!("{}-leaving", world.namespace), format!("app.kubernetes.io/name={POD}"));
+    start_node(world.plane, &world.namespace, &node, &selector).await
 }
 
 /// Runs the example, with more arguments, until it has ended, and removes it; how it ended, and its last line.

@@ -15,10 +15,9 @@ use tokio::process::Command;
 use unkey_emulator::{Emulator, Permissions};
 
 use self::steps::{Step, differs, steps};
-use super::world::{start_plane, values};
-use crate::harness::{NAMESPACE, OPERATOR, file, helms, read};
+use super::world::{ROOT_KEY, print_logs, start_node, start_plane, values};
+use crate::harness::{NAMESPACE, file, helms, read};
 
-const ROOT_KEY: &str = "unkey_root_4f0c9a2e";
 const NEW_ROOT_KEY: &str = "unkey_root_77b1d0c3";
 /// The pages wait for at most five minutes themselves, but for one step of one guide.
 const DEADLINE: Duration = Duration::from_secs(600);
@@ -64,13 +63,7 @@ impl Reader {
             ("node-a", "app.kubernetes.io/instance=unkey-operator-a"),
             ("node-leaving", "app.kubernetes.io/name=unkey-operator-unmanage"),
         ] {
-            let options = nodelet::Options {
-                node: node.to_owned(),
-                namespace: NAMESPACE.to_owned(),
-                selector: selector.to_owned(),
-                program: OPERATOR.into(),
-            };
-            nodelets.push(Nodelet::start(&plane, options).await.unwrap());
+            nodelets.push(start_node(&plane, NAMESPACE, node, selector).await);
         }
         let folder = Self::folder(&plane, &values(&emulator).join(","));
         Self { nodelets, _emulator: emulator, plane, folder }
@@ -95,16 +88,9 @@ impl Reader {
     }
 
     async fn run(&self, command: &str) -> Output {
-        let mut bash = Command::from(
-            self.plane
-                .kubectl_command()
-                .map(|kubectl| {
-                    let mut bash = std::process::Command::new("bash");
-                    bash.envs(kubectl.get_envs().filter_map(|(name, value)| Some((name, value?))));
-                    bash
-                })
-                .unwrap(),
-        );
+        let kubectl = self.plane.kubectl_command().unwrap();
+        let mut bash = Command::new("bash");
+        bash.envs(kubectl.get_envs().filter_map(|(name, value)| Some((name, value?))));
         let path = std::env::join_paths(
             [self.folder.path().join("bin")].into_iter().chain(["/usr/local/bin", "/usr/bin", "/bin"].map(Into::into)),
         );
@@ -129,12 +115,7 @@ impl Reader {
 impl Drop for Reader {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            for nodelet in &self.nodelets {
-                eprintln!("--- the nodelet ---\n{}", nodelet.notes());
-                for pod in nodelet.running() {
-                    eprintln!("--- {pod} ---\n{}", nodelet.log(&pod));
-                }
-            }
+            self.nodelets.iter().for_each(print_logs);
         }
     }
 }

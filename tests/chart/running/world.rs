@@ -40,6 +40,25 @@ pub async fn start_plane() -> ControlPlane {
     ControlPlane::start(options).await.unwrap()
 }
 
+/// A node for those Pods of a namespace that have the labels.
+pub async fn start_node(plane: &ControlPlane, namespace: &str, node: &str, selector: &str) -> Nodelet {
+    let options = nodelet::Options {
+        node: node.to_owned(),
+        namespace: namespace.to_owned(),
+        selector: selector.to_owned(),
+        program: OPERATOR.into(),
+    };
+    Nodelet::start(plane, options).await.unwrap()
+}
+
+/// What a node has noted, and the logs of its Pods: for a test that fails.
+pub fn print_logs(nodelet: &Nodelet) {
+    eprintln!("--- the nodelet ---\n{}", nodelet.notes());
+    for pod in nodelet.running() {
+        eprintln!("--- {pod} ---\n{}", nodelet.log(&pod));
+    }
+}
+
 async fn plane(of: &'static OnceCell<ControlPlane>) -> &'static ControlPlane {
     of.get_or_init(start_plane).await
 }
@@ -82,13 +101,8 @@ impl World {
         let emulator = Emulator::start(unkey_emulator::Options::default()).await.unwrap();
         let workspace = emulator.workspace("acme");
         workspace.add_root_key(ROOT_KEY, Permissions::ALL);
-        let options = nodelet::Options {
-            node: format!("{namespace}-node"),
-            namespace: namespace.to_owned(),
-            selector: format!("app.kubernetes.io/instance={RELEASE}"),
-            program: OPERATOR.into(),
-        };
-        let nodelet = Nodelet::start(plane, options).await.unwrap();
+        let selector = format!("app.kubernetes.io/instance={RELEASE}");
+        let nodelet = start_node(plane, namespace, &format!("{namespace}-node"), &selector).await;
         values.extend(self::values(&emulator));
         Self { client, namespace: namespace.to_owned(), emulator, workspace, nodelet, plane, values }
     }
@@ -209,10 +223,7 @@ impl World {
 impl Drop for World {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("--- the nodelet ---\n{}", self.nodelet.notes());
-            for pod in self.nodelet.running() {
-                eprintln!("--- {pod} ---\n{}", self.nodelet.log(&pod));
-            }
+            print_logs(&self.nodelet);
         }
     }
 }
