@@ -49,6 +49,13 @@ fn has_test(source: &str, name: &str) -> bool {
     })
 }
 
+/// Those of `named` that are not there.
+fn missing<'a>(named: impl IntoIterator<Item = (String, &'a str)>) -> Vec<String> {
+    let source = |file: &str| std::fs::read_to_string(Path::new(ROOT).join(file)).unwrap_or_default();
+    let missing = named.into_iter().filter(|(file, name)| !has_test(&source(file), name));
+    missing.map(|(file, name)| format!("no test '{name}' in {file}")).collect()
+}
+
 #[test]
 fn every_scenario_has_a_row_and_a_test_that_exists() {
     let table = std::fs::read_to_string(Path::new(ROOT).join(TABLE)).unwrap();
@@ -63,12 +70,7 @@ fn every_scenario_has_a_row_and_a_test_that_exists() {
         if tests.is_empty() {
             wrong.push(format!("S{number}: no test"));
         }
-        for (file, name) in tests {
-            let source = std::fs::read_to_string(Path::new(ROOT).join(&file)).unwrap_or_default();
-            if !has_test(&source, name) {
-                wrong.push(format!("S{number}: no test '{name}' in {file}"));
-            }
-        }
+        wrong.extend(missing(tests).into_iter().map(|why| format!("S{number}: {why}")));
     }
     assert!(wrong.is_empty(), "{TABLE}:\n{}", wrong.join("\n"));
 }
@@ -77,18 +79,9 @@ fn every_scenario_has_a_row_and_a_test_that_exists() {
 #[test]
 fn the_threat_model_names_tests_that_exist() {
     let model = std::fs::read_to_string(Path::new(ROOT).join(THREATS)).unwrap();
-    let named: Vec<(String, &str)> = model.lines().flat_map(tests_in).collect();
-    let tests = named.iter().filter(|(_, name)| !name.is_empty());
-    let mut wrong = Vec::new();
-    let mut seen = 0;
-    for (file, name) in tests {
-        let source = std::fs::read_to_string(Path::new(ROOT).join(file)).unwrap_or_default();
-        seen += 1;
-        if !has_test(&source, name) {
-            wrong.push(format!("no test '{name}' in {file}"));
-        }
-    }
-    assert!(seen > 30, "only {seen} tests were found");
+    let named: Vec<_> = model.lines().flat_map(tests_in).filter(|(_, name)| !name.is_empty()).collect();
+    assert!(named.len() > 30, "only {} tests were found", named.len());
+    let wrong = missing(named);
     assert!(wrong.is_empty(), "{THREATS}:\n{}", wrong.join("\n"));
 }
 
@@ -109,19 +102,11 @@ fn named_by_rules(span: &str) -> Option<(String, &str)> {
 #[test]
 fn the_rules_name_tests_that_exist() {
     let rules = std::fs::read_to_string(Path::new(ROOT).join(RULES)).unwrap();
-    let named: Vec<(String, &str)> = rules.split('`').skip(1).step_by(2).filter_map(named_by_rules).collect();
+    let named = rules.split('`').skip(1).step_by(2).filter_map(named_by_rules);
+    // One letter: the page says where to find them.
+    let named: Vec<_> = named.filter(|(_, name)| name.len() > 1).collect();
     assert!(named.len() > 100, "only {} tests were found", named.len());
-    let mut wrong = Vec::new();
-    for (file, name) in named {
-        // In the list of where to find them, by letters.
-        if name.len() == 1 {
-            continue;
-        }
-        let source = std::fs::read_to_string(Path::new(ROOT).join(&file)).unwrap_or_default();
-        if !has_test(&source, name) {
-            wrong.push(format!("no test '{name}' in {file}"));
-        }
-    }
+    let wrong = missing(named);
     assert!(wrong.is_empty(), "{RULES}:\n{}", wrong.join("\n"));
 }
 
