@@ -10,7 +10,6 @@ use kube::runtime::reflector::{self, Store};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
-use unkey_operator::api::{AdoptionPolicy, DeletionPolicy};
 use unkey_operator::apiserver::ServerTime;
 use unkey_operator::controller::{self, Change, Context, EventHandler, RawIdentity, Scope, Settings};
 use unkey_operator::domain::{Claim, Desired, ExternalId, Limit, Limits, Meta, Policy, Uid};
@@ -104,14 +103,7 @@ impl Inside {
         let options = Options { base_url: "http://127.0.0.1:9".to_owned(), ..Options::default() };
         let unkey = Client::new(&options, Credentials::from_value(&SecretString::from("key")).unwrap()).unwrap();
         let credential = unkey.credential_mark().unwrap();
-        let policy = Policy {
-            adoption: AdoptionPolicy::IfLossless,
-            deletion: DeletionPolicy::Delete,
-            window: Duration::from_secs(30),
-            attempt: Duration::from_secs(30),
-            credential: None,
-            stagger: Duration::ZERO,
-        };
+        let policy = Policy::default();
         let settings = Settings {
             scope: Scope { namespaces: vec!["tenants".to_owned()], selector: None },
             workers: 32,

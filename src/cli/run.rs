@@ -207,3 +207,25 @@ pub(super) fn namespace(text: &str) -> Result<String, String> {
         (1..=63).contains(&text.len()) && text.chars().all(inside) && !text.starts_with('-') && !text.ends_with('-');
     if valid { Ok(text.to_owned()) } else { Err(format!("'{text}' is not a valid namespace name")) }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::domain::Policy;
+
+    #[derive(Parser)]
+    struct Alone {
+        #[command(flatten)]
+        args: RunArgs,
+    }
+
+    #[test]
+    fn what_nobody_says_is_the_default_of_a_policy() {
+        let options = options(Alone::parse_from(["run"]).args);
+        let said = (options.adoption, options.deletion, options.consistency_window, options.request_timeout);
+        let Policy { adoption, deletion, window, attempt, .. } = Policy::default();
+        assert_eq!(said, (adoption, deletion, window, attempt));
+    }
+}

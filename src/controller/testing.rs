@@ -13,7 +13,6 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
 
 use super::{Context, RawIdentity, Scope, Settings};
-use crate::api::{AdoptionPolicy, DeletionPolicy};
 use crate::apiserver::ServerTime;
 use crate::domain::Policy;
 use crate::leader::Leadership;
@@ -33,14 +32,7 @@ impl Process {
     pub fn new(lead: Leadership) -> Self {
         let unkey = Options { base_url: "http://127.0.0.1:9".to_owned(), ..Options::default() };
         let unkey = Client::new(&unkey, Credentials::from_value(&SecretString::from("key")).unwrap()).unwrap();
-        let policy = Policy {
-            adoption: AdoptionPolicy::IfLossless,
-            deletion: DeletionPolicy::Delete,
-            window: Duration::from_secs(30),
-            attempt: Duration::from_secs(30),
-            credential: None,
-            stagger: Duration::ZERO,
-        };
+        let policy = Policy::default();
         let settings = Settings {
             scope: Scope { namespaces: Vec::new(), selector: None },
             workers: 1,

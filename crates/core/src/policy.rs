@@ -21,5 +21,19 @@ pub struct Policy {
     pub credential: Option<String>,
 }
 
+impl Default for Policy {
+    /// As the operator is set up if nobody says otherwise (`unkey-operator run --help`), without a root key.
+    fn default() -> Self {
+        Self {
+            adoption: AdoptionPolicy::IfLossless,
+            deletion: DeletionPolicy::Delete,
+            window: Duration::from_secs(30),
+            attempt: Duration::from_secs(30),
+            stagger: Duration::ZERO,
+            credential: None,
+        }
+    }
+}
+
 /// So old may the answer be that shows an object if something is to be sent for it: what it shows may be that old.
 pub const LOOK: Duration = Duration::from_secs(10);

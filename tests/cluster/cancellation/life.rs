@@ -17,7 +17,6 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use unkey_emulator::Operation;
-use unkey_operator::api::{AdoptionPolicy, DeletionPolicy};
 use unkey_operator::apiserver::ServerTime;
 use unkey_operator::controller::{self, Context, RawIdentity, Scope, Settings};
 use unkey_operator::domain::{Mono, Policy};
@@ -96,14 +95,7 @@ impl Wake for Woken {
 impl Life {
     pub async fn new(name: &str) -> Self {
         let world = World::new(name).await;
-        let policy = Policy {
-            adoption: AdoptionPolicy::IfLossless,
-            deletion: DeletionPolicy::Delete,
-            window: WINDOW,
-            attempt: ATTEMPT,
-            credential: None,
-            stagger: Duration::ZERO,
-        };
+        let policy = Policy { window: WINDOW, attempt: ATTEMPT, ..Policy::default() };
         let scope = Scope { namespaces: vec![world.namespace.clone()], selector: None };
         let settings = Settings {
             scope,

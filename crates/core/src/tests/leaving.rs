@@ -1,7 +1,7 @@
 //! R7, R10: one situation each of an object that leaves, and the one step that it asks for.
 
 use super::any::{Any, WINDOW, windows};
-use super::steps::{A, B, confirmed, desired, ready};
+use super::steps::{A, B, confirmed, created, ready};
 use super::*;
 
 fn leaving() -> Any {
@@ -15,13 +15,7 @@ fn gone() -> Any {
     let mut any = ready();
     any.object.phase = Phase::Gone { successors: false };
     any.object.recorded = PriorStatus::Nothing;
-    any.known.last = LastWrite::Created {
-        uid: uid("u"),
-        identity: confirmed("id_1"),
-        applied: desired(A).hashes().clone(),
-        credential: None,
-        noted: false,
-    };
+    any.known.last = created("id_1");
     any
 }
 

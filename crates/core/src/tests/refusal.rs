@@ -4,7 +4,7 @@ mod retries;
 mod stripped;
 
 use super::any::Any;
-use super::steps::{A, confirmed, desired, ready};
+use super::steps::{A, confirmed, created, desired, ready};
 use super::*;
 use unkey_operator_api::{CLAIM_ANNOTATION, Reason};
 
@@ -92,8 +92,7 @@ fn a_status_that_is_refused_holds_up_only_what_rests_on_it() {
     // An id to be recorded: before anything else.
     let mut owing = new();
     (owing.object.finalizer, owing.object.claim) = (ready().object.finalizer, ready().object.claim);
-    let (identity, applied) = (confirmed("id_1"), desired(A).hashes().clone());
-    owing.known.last = LastWrite::Created { uid: uid("u"), identity, applied, credential: None, noted: false };
+    owing.known.last = created("id_1");
     owing.object.generation = 2;
     assert!(says(&owing).is_some());
     let mut owing = after(owing, KubeWrite::Status, 403);

@@ -5,7 +5,7 @@ mod clear_up;
 use std::sync::Arc;
 
 use super::any::Any;
-use super::steps::{A, confirmed, ready};
+use super::steps::{confirmed, ready};
 use super::*;
 use crate::session::{End, Environment, KubeReply, Misuse, Moment, Need, Next, ObjectView, Records, Session, Ticket};
 

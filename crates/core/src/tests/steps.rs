@@ -4,7 +4,7 @@ mod rest;
 
 use super::any::{Any, WINDOW, customer, windows};
 use super::*;
-use unkey_operator_api::{AdoptionPolicy, DeletionPolicy, Origin, Reason};
+use unkey_operator_api::{DeletionPolicy, Origin, Reason};
 
 pub(super) const A: &str = r#"{"plan":"a"}"#;
 pub(super) const B: &str = r#"{"plan":"b"}"#;
@@ -17,6 +17,12 @@ pub(super) fn desired(text: &str) -> Desired {
 
 pub(super) fn confirmed(id: &str) -> Confirmed {
     Confirmed::from_create(&customer(), id).expect("an id")
+}
+
+/// What a create for `u` has made, and no status shows yet.
+pub(super) fn created(id: &str) -> LastWrite {
+    let (identity, applied) = (confirmed(id), desired(A).hashes().clone());
+    LastWrite::Created { uid: uid("u"), identity, applied, credential: None, noted: false }
 }
 
 /// An object whose identity is as it should be, long after the last write.
@@ -60,14 +66,7 @@ pub(super) fn ready() -> Any {
         witness: Witness::default(),
         crd: Crd::Unguarded,
         ownership_gate: OwnershipGate::Open,
-        policy: Policy {
-            adoption: AdoptionPolicy::IfLossless,
-            deletion: DeletionPolicy::Delete,
-            window: WINDOW,
-            attempt: ms(10_000),
-            stagger: Duration::ZERO,
-            credential: Some("key".to_owned()),
-        },
+        policy: Policy { window: WINDOW, attempt: ms(10_000), credential: Some("key".to_owned()), ..Policy::default() },
         now: windows(10),
     }
 }

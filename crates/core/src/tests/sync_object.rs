@@ -8,7 +8,7 @@ mod others;
 use super::any::{WINDOW, customer, windows};
 use super::message::report;
 use super::*;
-use unkey_operator_api::{AdoptionPolicy, DeletionPolicy, Reason};
+use unkey_operator_api::{DeletionPolicy, Reason};
 
 /// Another length than the window's: neither may stand for the other.
 const ATTEMPT: Duration = ms(20_000);
@@ -84,12 +84,10 @@ impl Scene {
             known: Knowledge::default(),
             object_state: ObjectState::default(),
             policy: Policy {
-                adoption: AdoptionPolicy::IfLossless,
-                deletion: DeletionPolicy::Delete,
                 window: WINDOW,
                 attempt: ATTEMPT,
-                stagger: Duration::ZERO,
                 credential: Some("key".to_owned()),
+                ..Policy::default()
             },
             now: NOW,
         }

@@ -8,7 +8,6 @@ mod words;
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use unkey_operator_api::{AdoptionPolicy, DeletionPolicy};
 use unkey_operator_core::{
     Controls, Crd, EventNote, FieldHash, Gate, Knowledge, KubeWrite, Limits, Meta, Mono, ObjectState, OwnershipGate,
     Policy, Record, Role, Uid, Wake, Witness, rewound,
@@ -155,12 +154,10 @@ impl Sim {
             unkey: Unkey::new(),
             process: Process::default(),
             policy: Policy {
-                adoption: AdoptionPolicy::IfLossless,
-                deletion: DeletionPolicy::Delete,
                 window: WINDOW,
                 attempt: DEADLINE,
-                stagger: Duration::ZERO,
                 credential: Some("0123456789ab".to_owned()),
+                ..Policy::default()
             },
             role: Role::Owner,
             gate: Gate::Open,

@@ -14,8 +14,7 @@ fn what_ends_the_rest_of_a_ready_object() {
         }),
         ("another policy", |any| any.object.controls.deletion = Some(DeletionPolicy::Orphan)),
         ("an id that nothing records", |any| {
-            let (identity, applied) = (confirmed("id_2"), desired(A).hashes().clone());
-            any.known.last = LastWrite::Created { uid: uid("u"), identity, applied, credential: None, noted: false };
+            any.known.last = created("id_2");
         }),
         ("an update that nothing records", |any| any.known.last = updated("u", B)),
         ("a suspicion", |any| any.object_state.suspicion = true),
