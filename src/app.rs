@@ -8,12 +8,13 @@ use std::time::Duration;
 use kube::runtime::reflector::ObjectRef;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
+use wildmatch::WildMatch;
 
 use crate::admin::{Admin, Kubernetes};
 use crate::api::{AdoptionPolicy, DeletionPolicy};
 use crate::apiserver::{self, Access, ServerTime};
 use crate::controller::{self, Context, RawIdentity, Scope, Settings};
-use crate::domain::Policy;
+use crate::domain::{DeletionLimits, Policy};
 use crate::leader::{LeaderElector, LeaderError, Leadership, LeaseRef, Timing};
 use crate::telemetry::Metrics;
 use crate::unkey::{self, Credentials};
@@ -40,6 +41,10 @@ pub struct Options {
     pub adoption: AdoptionPolicy,
     /// For specs that name none.
     pub deletion: DeletionPolicy,
+    /// Hold and brake of deletions (R20).
+    pub deletions: DeletionLimits,
+    /// Namespaces whose deletions neither waits for, as patterns.
+    pub approved_namespaces: Vec<WildMatch>,
     /// R4's window.
     pub consistency_window: Duration,
     /// From one scan of the workspace to the next; zero: none.
@@ -251,6 +256,8 @@ fn settings(options: &Options, lead: Leadership, server_time: ServerTime, stop: 
         scope: Scope { namespaces: options.namespaces.clone(), selector: options.selector.clone() },
         workers: options.workers,
         bounds: options.bounds,
+        deletions: options.deletions,
+        approved_namespaces: options.approved_namespaces.clone(),
         resync: options.resync_interval,
         accept_workspace_change: options.accept_workspace_change,
         lead,

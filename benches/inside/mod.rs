@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use unkey_operator::apiserver::ServerTime;
 use unkey_operator::controller::{self, Change, Context, EventHandler, RawIdentity, Scope, Settings};
-use unkey_operator::domain::{Claim, Desired, ExternalId, Limit, Limits, Meta, Policy, Uid};
+use unkey_operator::domain::{Claim, DeletionLimits, Desired, ExternalId, Limit, Limits, Meta, Policy, Uid};
 use unkey_operator::leader::Leadership;
 use unkey_operator::telemetry::Metrics;
 use unkey_operator::unkey::{Bounds, Client, Credentials, Options};
@@ -114,6 +114,8 @@ impl Inside {
             stop: CancellationToken::new(),
             resync: Duration::ZERO,
             server_time: ServerTime::default(),
+            deletions: DeletionLimits::NONE,
+            approved_namespaces: Vec::new(),
         };
         let client = kube::Client::try_from(config).unwrap();
         let (context, _) = Context::new(client, unkey, &settings, Metrics::default());

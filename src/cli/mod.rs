@@ -2,9 +2,11 @@
 //! exit code 2.
 
 mod crd;
+mod deletions;
 mod failure;
 mod run;
 mod unmanage;
+mod values;
 
 use std::process::ExitCode;
 

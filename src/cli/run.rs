@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::deletions::DeletionArgs;
+use super::values::{duration, interval, share};
 use crate::api::{AdoptionPolicy, DeletionPolicy};
 use crate::app::{self, LeaseOptions, Options};
 use crate::telemetry::{self, LogFormat};
@@ -43,6 +45,9 @@ pub(super) struct RunArgs {
     /// Deletion policy of Identities without deletionPolicy
     #[arg(long, env = "UNKEY_OPERATOR_DEFAULT_DELETION_POLICY", default_value = "Delete")]
     default_deletion_policy: DeletionPolicy,
+
+    #[command(flatten)]
+    deletions: DeletionArgs,
 
     /// Longest time after a write for which Unkey may return the previous state (30s, 500ms)
     #[arg(long, env = "UNKEY_OPERATOR_CONSISTENCY_WINDOW", default_value = "30s", value_parser = duration)]
@@ -150,6 +155,8 @@ fn options(args: RunArgs) -> Options {
         selector: args.selector,
         adoption: args.default_adoption_policy,
         deletion: args.default_deletion_policy,
+        deletions: args.deletions.limits(),
+        approved_namespaces: args.deletions.approved_namespaces(),
         consistency_window: args.consistency_window,
         resync_interval: args.resync_interval,
         request_timeout: args.request_timeout,
@@ -172,32 +179,11 @@ fn options(args: RunArgs) -> Options {
     }
 }
 
-/// `500ms`, `30s`, `10m`, `1h`.
-fn duration(text: &str) -> Result<Duration, String> {
-    let duration = interval(text)?;
-    if duration.is_zero() { Err("must be more than zero".to_owned()) } else { Ok(duration) }
-}
-
-/// The same, and zero in any way that one would write it.
-fn interval(text: &str) -> Result<Duration, String> {
-    if text == "0" {
-        return Ok(Duration::ZERO);
-    }
-    let duration: kube::core::Duration =
-        text.parse().map_err(|_| format!("'{text}' is not a duration such as 500ms, 30s or 10m"))?;
-    if duration.is_negative() { Err("must not be negative".to_owned()) } else { Ok(duration.into()) }
-}
-
 /// What a `Lease` can say: whole seconds.
 fn lease(text: &str) -> Result<Duration, String> {
     let lease = duration(text)?;
     let is_whole = lease.subsec_nanos() == 0 && (1..=3_600).contains(&lease.as_secs());
     if is_whole { Ok(lease) } else { Err("must be whole seconds, at most an hour".to_owned()) }
-}
-
-fn share(text: &str) -> Result<f64, String> {
-    let share: f64 = text.parse().map_err(|_| format!("'{text}' is not a number such as 0.5"))?;
-    if share > 0.0 && share <= 1.0 { Ok(share) } else { Err("must be more than 0 and at most 1".to_owned()) }
 }
 
 /// An empty one is refused too: it must not come to mean "all" because a variable was not filled in.
@@ -213,7 +199,7 @@ mod tests {
     use clap::Parser;
 
     use super::*;
-    use crate::domain::Policy;
+    use crate::domain::{DeletionLimits, Policy};
 
     #[derive(Parser)]
     struct Alone {
@@ -224,6 +210,7 @@ mod tests {
     #[test]
     fn what_nobody_says_is_the_default_of_a_policy() {
         let options = options(Alone::parse_from(["run"]).args);
+        assert_eq!((options.deletions, options.approved_namespaces.len()), (DeletionLimits::default(), 0));
         let said = (options.adoption, options.deletion, options.consistency_window, options.request_timeout);
         let Policy { adoption, deletion, window, attempt, .. } = Policy::default();
         assert_eq!(said, (adoption, deletion, window, attempt));

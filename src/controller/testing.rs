@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Context, RawIdentity, Scope, Settings};
 use crate::apiserver::ServerTime;
-use crate::domain::Policy;
+use crate::domain::{DeletionLimits, Policy};
 use crate::leader::Leadership;
 use crate::telemetry::Metrics;
 use crate::unkey::{Bounds, Client, Credentials, Options};
@@ -43,6 +43,8 @@ impl Process {
             stop: CancellationToken::new(),
             resync: Duration::from_secs(600),
             server_time: ServerTime::default(),
+            deletions: DeletionLimits::NONE,
+            approved_namespaces: Vec::new(),
         };
         let metrics = Metrics::default();
         let (context, woken) = Context::new(without_objects(), unkey, &settings, metrics.clone());

@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
+use super::deletions::{DeletionGauges, Deletions};
 use super::labels::{Outcome, ReconcileResult, ScanEnd, WatchState};
 use super::objects::Objects;
 use super::queues::Queues;
@@ -31,6 +32,7 @@ struct Inner {
     reconciles: Reconciles,
     requests: Requests,
     objects: Objects,
+    deletions: Deletions,
     scans: Scans,
     queues: Queues,
     watches: Watches,
@@ -59,6 +61,8 @@ pub struct Gauges {
     pub untold: usize,
     /// How many fields the API server drops.
     pub dropped: usize,
+    /// How deletions stand (R20).
+    pub deletions: DeletionGauges,
 }
 
 impl Default for Metrics {
@@ -70,11 +74,12 @@ impl Default for Metrics {
         registry.register("build", "Version of the operator", build);
         let requests = Requests::register(&mut registry);
         let objects = Objects::register(&mut registry);
+        let deletions = Deletions::register(&mut registry);
         let scans = Scans::register(&mut registry);
         let queues = Queues::register(&mut registry);
         let watches = Watches::register(&mut registry);
         let registry = Mutex::new(registry);
-        Self(Arc::new(Inner { registry, reconciles, requests, objects, scans, queues, watches }))
+        Self(Arc::new(Inner { registry, reconciles, requests, objects, deletions, scans, queues, watches }))
     }
 }
 
@@ -157,6 +162,7 @@ impl Metrics {
         self.0.watches.show(&view.watches, view.dropped);
         self.0.reconciles.show(view.oldest_unsynced);
         self.0.objects.show(&view.reasons, view.leads, &view.refused, view.untold);
+        self.0.deletions.show(view.deletions);
         let mut text = String::new();
         let registry = self.0.registry.lock();
         prometheus_client::encoding::text::encode(&mut text, &registry)?;

@@ -40,6 +40,7 @@ mod main_path;
 mod managing;
 mod manifests;
 mod masked;
+mod masses;
 mod outdated;
 mod permissions;
 mod plugin;

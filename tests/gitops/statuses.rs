@@ -1,12 +1,15 @@
 //! Every status that the operator can write, by the shipped code: whatever it decides, it writes one of these. That a status speaks of the
 //! generation that was decided on is tested where that is done (`crates/core/src/tests/decide.rs`).
 
+use std::time::Duration;
+
 use k8s_openapi::jiff::Timestamp;
 use serde_json::{Value, json};
 use unkey_operator::api::{DeletionPolicy, IdentityStatus};
 use unkey_operator::controller::render_status;
 use unkey_operator::domain::{
-    Cause, ExternalId, Left, Losses, ObjectKey, Operation, SpecError, Stall, StatusUpdate, Stripper, Uid, Verdict,
+    Approval, Cause, Episode, ExternalId, HeldDeletion, Left, Losses, ObjectKey, Operation, SpecError, Stall,
+    StatusUpdate, Stripper, Uid, Verdict,
 };
 
 /// The generation that every status here speaks of.
@@ -55,6 +58,7 @@ fn causes() -> Vec<Cause> {
         C::ReleaseRefused { .. } => C::ReleaseRefused { words: why(), left: Left::Gone },
         C::AnnotationsTooLarge { .. } => C::AnnotationsTooLarge { is: 262_145, largest: why(), bytes: 262_000 },
         C::Queued => C::Queued,
+        C::DeletionHold => C::DeletionHold,
     }
 }
 
@@ -74,13 +78,20 @@ fn stalls() -> Vec<Stall> {
     }
 }
 
+fn held() -> HeldDeletion {
+    let window = Duration::from_secs(600);
+    let episode = Episode { everywhere: false, deletions: 11, sent: 0, limit: 10, recorded: 24, window };
+    HeldDeletion { episode, approve_until: "2026-11-28T18:00:00Z".to_owned(), approval: Approval::None }
+}
+
 pub fn verdicts() -> Vec<Verdict> {
     use Verdict as V;
     let mut all = every! { Verdict:
         V::Synced => V::Synced,
         V::Suspended => V::Suspended,
-        V::Conflict { owner_leaving: true } => V::Conflict { owner_leaving: true },
-        V::Conflict { owner_leaving: false } => V::Conflict { owner_leaving: false },
+        V::Conflict { owner_leaving: true, .. } => V::Conflict { owner_leaving: true, owner_held: true },
+        V::Conflict { owner_leaving: false, .. } => V::Conflict { owner_leaving: false, owner_held: false },
+        V::DeletionHeld(_) => V::DeletionHeld(Box::new(held())),
         // In full below.
         V::Waiting(_) => V::Waiting(Cause::Updating),
         V::Blocked(_) => V::Blocked(Cause::Suspended),

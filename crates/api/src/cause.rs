@@ -4,7 +4,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Why an `Identity` is not ready, where the reason of its conditions has several causes: `Progressing` and `NotConverging`.
+/// Why an `Identity` is not ready, where the reason of its conditions has several causes: `Progressing`, `DeletionHeld` and `NotConverging`.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum StatusCause {
     /// `Progressing`: the identity is recorded, an update is about to be sent.
@@ -25,6 +25,12 @@ pub enum StatusCause {
     DefinitionUnread,
     /// `Progressing`: the work waits in the queue.
     Queued,
+    /// `Progressing`: the deletion waits for the configured hold.
+    DeletionHold,
+    /// `DeletionHeld`: the annotation that approves the deletion names a time that has passed.
+    ApprovalPast,
+    /// `DeletionHeld`: the annotation that approves the deletion is neither a time nor `always`.
+    ApprovalUnreadable,
     /// `NotConverging`: another client of Unkey overwrites the identity again and again.
     Contested,
     /// `NotConverging`: Unkey answers this content with an internal error each time.

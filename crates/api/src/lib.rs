@@ -43,5 +43,7 @@ pub const CRD_NAME: &str = "identities.unkey.com";
 pub const FINALIZER: &str = "unkey.com/identity";
 /// Annotation that records, before the first create or adoption, who is about to act and with what content.
 pub const CLAIM_ANNOTATION: &str = "unkey.com/claim";
+/// Annotation that approves an object's deletion: an RFC 3339 time until which it holds, or `always`.
+pub const APPROVED_ANNOTATION: &str = "unkey.com/deletion-approved";
 /// Annotation that asks for one check against Unkey now; echoed in `status.lastHandledReconcileAt`.
 pub const RECONCILE_ANNOTATION: &str = "unkey.com/reconcile-requested-at";

@@ -23,6 +23,8 @@ pub enum Reason {
     WorkspaceMismatch,
     /// The resource is being deleted and the identity cannot be; retried.
     DeletionBlocked,
+    /// The resource is being deleted and is one of too many; waits for an approval.
+    DeletionHeld,
     /// `spec.suspend` is true.
     Suspended,
     /// The spec cannot be sent to Unkey. Stalled.
@@ -45,7 +47,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, for metrics that must list them all.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Synced,
         Self::Progressing,
         Self::UpstreamUnavailable,
@@ -55,6 +57,7 @@ impl Reason {
         Self::CredentialsMissing,
         Self::WorkspaceMismatch,
         Self::DeletionBlocked,
+        Self::DeletionHeld,
         Self::Suspended,
         Self::InvalidSpec,
         Self::Rejected,
@@ -78,6 +81,7 @@ impl Reason {
             Self::CredentialsMissing => "CredentialsMissing",
             Self::WorkspaceMismatch => "WorkspaceMismatch",
             Self::DeletionBlocked => "DeletionBlocked",
+            Self::DeletionHeld => "DeletionHeld",
             Self::Suspended => "Suspended",
             Self::InvalidSpec => "InvalidSpec",
             Self::Rejected => "Rejected",
@@ -103,6 +107,7 @@ impl Reason {
             | Self::DeletionBlocked
             | Self::WriteRefused => true,
             Self::Synced
+            | Self::DeletionHeld
             | Self::Suspended
             | Self::InvalidSpec
             | Self::Rejected
@@ -141,17 +146,20 @@ pub enum EventReason {
     DriftCorrected,
     /// A field left the spec; what Unkey holds of it stays and is no longer managed.
     FieldReleased,
+    /// Too many deletions at once: those of a namespace wait for an approval.
+    MassDeletionHeld,
 }
 
 impl EventReason {
     /// Every one, for metrics that must list them all.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Adopted,
         Self::Orphaned,
         Self::Recreated,
         Self::IdentityReplaced,
         Self::DriftCorrected,
         Self::FieldReleased,
+        Self::MassDeletionHeld,
     ];
 
     /// The word as it stands in the event.
@@ -163,6 +171,7 @@ impl EventReason {
             Self::IdentityReplaced => "IdentityReplaced",
             Self::DriftCorrected => "DriftCorrected",
             Self::FieldReleased => "FieldReleased",
+            Self::MassDeletionHeld => "MassDeletionHeld",
         }
     }
 }

@@ -52,6 +52,8 @@ pub struct IdentityStatus {
 
     /// See [`StatusCause`]. Absent if the reason has one cause only.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "known_word")]
+    // Any word: a definition that is older than the operator must not refuse a status for a word that it does not know.
+    #[schemars(with = "Option<String>")]
     pub cause: Option<StatusCause>,
 
     /// The last value of the annotation unkey.com/reconcile-requested-at that the operator acted on.

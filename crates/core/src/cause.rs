@@ -72,6 +72,8 @@ pub enum Cause {
     },
     /// What is to be done waits for its turn (R24).
     Queued,
+    /// A deletion waits until a mass would have been seen (R20).
+    DeletionHold,
 }
 
 /// What is left in Unkey of an object that could go.
@@ -98,7 +100,8 @@ impl Cause {
             | Self::Unseen
             | Self::Outdated
             | Self::CrdUnread(_)
-            | Self::Queued => Reason::Progressing,
+            | Self::Queued
+            | Self::DeletionHold => Reason::Progressing,
             Self::Unavailable | Self::Misconfigured(_) | Self::Untrusted(_) => Reason::UpstreamUnavailable,
             Self::RateLimited => Reason::RateLimited,
             Self::Unauthorized(_) => Reason::Unauthorized,
@@ -126,6 +129,7 @@ impl Cause {
             Self::Outdated => Some(StatusCause::Outdated),
             Self::CrdUnread(_) => Some(StatusCause::DefinitionUnread),
             Self::Queued => Some(StatusCause::Queued),
+            Self::DeletionHold => Some(StatusCause::DeletionHold),
             Self::Contested => Some(StatusCause::Contested),
             Self::Broken => Some(StatusCause::Broken),
             Self::Unavailable

@@ -4,11 +4,14 @@
 
 use super::cause::{Cause, Left};
 use super::claim::MAX_ANNOTATION_BYTES;
+use super::deletions::{Approval, Episode};
 use super::ids::ObjectKey;
 use super::note::EventNote;
 use super::permission::Operation;
 use super::stripped::Stripper;
-use super::verdict::{Stall, Verdict};
+use super::verdict::{HeldDeletion, Stall, Verdict};
+use std::time::Duration;
+use unkey_operator_api::APPROVED_ANNOTATION;
 
 const CONTESTED: &str = "Corrected three times and drifted again: another writer manages this identity. Find it and choose one owner; \
      retrying hourly.";
@@ -22,6 +25,9 @@ const CRD_HIDDEN: &str = "The operator may not read the CustomResourceDefinition
 const OUTDATED: &str = "The CustomResourceDefinition identities.unkey.com in the cluster is older than the operator: the API server drops fields \
      that the operator records. Apply crds/identities.unkey.com.yaml of the operator's version. Until then nothing is created, adopted or deleted for this resource.";
 const QUEUED: &str = "Other work is ahead, or Unkey or Kubernetes answers slowly: changes to this resource, its deletion included, wait in the queue and continue automatically.";
+
+const DELETION_HOLD: &str = "The deletion waits for the configured hold (--deletion-hold), so that a mass deletion is noticed before its first identity is \
+     deleted. It continues automatically.";
 
 const REMEDY: &str = "Change the policy, webhook, quota or role that refuses this write, or change this resource. Retried at least every \
      5 minutes, and at once after a change of the spec.";
@@ -51,13 +57,18 @@ fn of_verdict(verdict: &Verdict, key: &ObjectKey, external_id: &str) -> String {
             of_cause(cause, external_id)
         }
         Verdict::Blocked(cause) => blocked(cause, key, external_id),
+        Verdict::DeletionHeld(held) => deletion_held(held, key),
         Verdict::Suspended => {
             "Reconciliation is suspended: spec.suspend is true. Nothing is done in Unkey. To resume, set it to false or remove it.".to_owned()
         }
-        Verdict::Conflict { owner_leaving: true } => format!(
+        Verdict::Conflict { owner_leaving: true, owner_held: true } => format!(
+            "Another Identity owns externalId '{external_id}' and is being deleted; that deletion waits for an approval (DeletionHeld). This one \
+             is reconciled once the other is gone."
+        ),
+        Verdict::Conflict { owner_leaving: true, owner_held: false } => format!(
             "Another Identity owns externalId '{external_id}' and is being deleted. This one is reconciled once the other is gone."
         ),
-        Verdict::Conflict { owner_leaving: false } => format!(
+        Verdict::Conflict { owner_leaving: false, .. } => format!(
             "Another Identity in this cluster owns externalId '{external_id}'. Delete one of the two, or recreate this one with \
              another externalId. Retried automatically once the owner is gone."
         ),
@@ -115,6 +126,7 @@ fn of_cause(cause: &Cause, external_id: &str) -> String {
         Cause::ReleaseRefused { words, left } => release_refused(words, *left),
         Cause::AnnotationsTooLarge { is, largest, bytes } => annotations_too_large(*is, largest, *bytes),
         Cause::Queued => QUEUED.to_owned(),
+        Cause::DeletionHold => DELETION_HOLD.to_owned(),
     }
 }
 
@@ -234,11 +246,57 @@ fn of_stall(stall: &Stall, external_id: &str) -> String {
 
 fn blocked(cause: &Cause, key: &ObjectKey, external_id: &str) -> String {
     format!(
-        "The identity cannot be deleted yet. {} To delete this resource and keep the identity in Unkey, run: \
-         kubectl patch identities.unkey.com {} -n {} --type=merge -p '{{\"spec\":{{\"deletionPolicy\":\"Orphan\"}}}}'",
+        "The identity cannot be deleted yet. {} To delete this resource and keep the identity in Unkey, run: {}",
         of_cause(cause, external_id),
-        key.name,
+        orphan(key)
+    )
+}
+
+/// `3 deletions in namespace 'shop' within 10 minutes exceed the limit of 2`
+fn too_many(episode: &Episode, namespace: &str) -> String {
+    let Episode { everywhere, deletions, limit, recorded, window, sent: _ } = episode;
+    let place = if *everywhere { "in several namespaces".to_owned() } else { format!("in namespace '{namespace}'") };
+    let window = in_words(*window);
+    format!(
+        "Too many deletions at once: {deletions} {place} within {window}, and {limit} of {recorded} recorded identities may be deleted without an approval"
+    )
+}
+
+fn in_words(time: Duration) -> String {
+    match time.as_secs() {
+        seconds if seconds >= 120 && seconds % 60 == 0 => format!("{} minutes", seconds / 60),
+        0 => format!("{} ms", time.as_millis()),
+        seconds => format!("{seconds} seconds"),
+    }
+}
+
+fn approve(namespace: &str, until: &str) -> String {
+    format!("kubectl annotate identities.unkey.com --all --overwrite -n {namespace} {APPROVED_ANNOTATION}={until}")
+}
+
+fn deletion_held(held: &HeldDeletion, key: &ObjectKey) -> String {
+    let HeldDeletion { episode, approve_until, approval } = held;
+    let why_not = match approval {
+        Approval::None | Approval::Given => String::new(),
+        Approval::Past(then) => format!(" The approval of this resource has ended: {APPROVED_ANNOTATION} is '{then}'."),
+        Approval::Unreadable(text) => format!(
+            " The approval of this resource cannot be read: {APPROVED_ANNOTATION} is '{text}', neither an RFC 3339 time nor 'always'."
+        ),
+    };
+    format!(
+        "{}. Nothing is deleted in Unkey for this resource until it is approved or fewer deletions wait.{why_not} To delete the identities of the \
+         namespace, run: {}. To keep this identity in Unkey, run: {}. To see what waits, run: kubectl get identities.unkey.com -n {}",
+        too_many(episode, &key.namespace),
+        approve(&key.namespace, approve_until),
+        orphan(key),
         key.namespace
+    )
+}
+
+fn orphan(key: &ObjectKey) -> String {
+    format!(
+        "kubectl patch identities.unkey.com {} -n {} --type=merge -p '{{\"spec\":{{\"deletionPolicy\":\"Orphan\"}}}}'",
+        key.name, key.namespace
     )
 }
 
@@ -273,6 +331,10 @@ fn text_of_note(note: &EventNote) -> String {
         EventNote::Orphaned(external_id) => format!(
             "The identity '{}' stays in Unkey.",
             external_id.as_ref().map_or("?", super::ids::ExternalId::as_str)
+        ),
+        EventNote::MassDeletionHeld { namespace, episode } => format!(
+            "{}. The deletions of this namespace wait for an approval; their conditions tell how to give it.",
+            too_many(episode, namespace)
         ),
     }
 }

@@ -1,5 +1,6 @@
 //! What is worth an event: what a status cannot show.
 
+use super::deletions::Episode;
 use super::ids::{ExternalId, IdentityId};
 use unkey_operator_api::EventReason;
 
@@ -21,6 +22,13 @@ pub enum EventNote {
     },
     /// The object is let go and its identity stays.
     Orphaned(Option<ExternalId>),
+    /// Too many deletions: those of a namespace wait for an approval (R20).
+    MassDeletionHeld {
+        /// The namespace.
+        namespace: String,
+        /// The numbers.
+        episode: Episode,
+    },
 }
 
 impl EventNote {
@@ -33,6 +41,7 @@ impl EventNote {
             Self::DriftCorrected(_) => EventReason::DriftCorrected,
             Self::Released { .. } => EventReason::FieldReleased,
             Self::Orphaned(_) => EventReason::Orphaned,
+            Self::MassDeletionHeld { .. } => EventReason::MassDeletionHeld,
         }
     }
 
@@ -42,6 +51,7 @@ impl EventNote {
             Self::Adopted(id) | Self::Recreated(id) | Self::Replaced(id) | Self::DriftCorrected(id) => id.as_str(),
             Self::Released { field } => field,
             Self::Orphaned(external_id) => external_id.as_ref().map_or("", ExternalId::as_str),
+            Self::MassDeletionHeld { namespace, .. } => namespace,
         }
     }
 }

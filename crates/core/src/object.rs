@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::claim::ClaimState;
+use super::deletions::Approval;
 use super::desired::{Desired, SpecError};
 use super::ids::{ExternalId, Mono, ObjectKey, Uid};
 use super::prior_status::{OwnedIdentity, PriorStatus};
@@ -26,6 +27,8 @@ pub struct Object {
     pub finalizer: bool,
     /// Our annotation.
     pub claim: ClaimState,
+    /// Whether its deletion may go without being counted (R20).
+    pub approval: Approval,
     /// The annotations of others, if they leave little room for ours.
     pub crowd: Option<Crowd>,
     /// `metadata.generation`.

@@ -20,6 +20,8 @@ pub struct Claimant {
     pub born: i64,
     /// It is being deleted.
     pub leaving: bool,
+    /// Its status says that its deletion is held (R20).
+    pub held: bool,
 }
 
 impl Claimant {
@@ -40,6 +42,8 @@ pub enum Role {
         owner_leaving: bool,
         /// The owner's identity is recorded, so a claim of ours is void.
         owner_recorded: bool,
+        /// Its deletion is held (R20).
+        owner_held: bool,
     },
 }
 
@@ -47,7 +51,8 @@ pub enum Role {
 pub fn role<'a>(uid: &Uid, claimants: impl IntoIterator<Item = &'a Claimant>) -> Role {
     match owner(claimants) {
         Some(owner) if owner.uid != *uid => {
-            Role::Loser { owner_leaving: owner.leaving, owner_recorded: owner.recorded.is_some() }
+            let owner_held = owner.leaving && owner.held;
+            Role::Loser { owner_leaving: owner.leaving, owner_recorded: owner.recorded.is_some(), owner_held }
         }
         _ => Role::Owner,
     }

@@ -1,6 +1,7 @@
 //! The question of a decision.
 
 use super::crd::Crd;
+use super::deletions::DeletionGate;
 use super::ids::Mono;
 use super::knowledge::Knowledge;
 use super::object::Object;
@@ -29,6 +30,8 @@ pub struct Situation<'a> {
     pub crd: Crd,
     /// Whether an object that owns no identity yet may come to own one.
     pub ownership_gate: OwnershipGate,
+    /// What hold and brake say of its deletion (R20).
+    pub deletion_gate: &'a DeletionGate,
     /// How this operator is set up.
     pub policy: &'a Policy,
     /// Now.

@@ -1,6 +1,7 @@
 //! How an object stands, and what a person has to mend. Words for programs are here, those for people in `message`.
 
 use super::cause::Cause;
+use super::deletions::{Approval, Episode};
 use super::desired::SpecError;
 use super::losses::Losses;
 use super::shown::rests;
@@ -16,15 +17,30 @@ pub enum Verdict {
     Waiting(Cause),
     /// Being deleted, and the identity cannot be.
     Blocked(Cause),
+    /// Being deleted, and one of too many: it waits for an approval (R20).
+    DeletionHeld(Box<HeldDeletion>),
     /// `spec.suspend`.
     Suspended,
     /// Another `Identity` owns the externalId.
     Conflict {
         /// It is being deleted.
         owner_leaving: bool,
+        /// That deletion is held.
+        owner_held: bool,
     },
     /// A person must act.
     Stalled(Stall),
+}
+
+/// A deletion that is one of too many.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeldDeletion {
+    /// Of those.
+    pub episode: Episode,
+    /// An hour ahead, RFC 3339: until then an approval may hold.
+    pub approve_until: String,
+    /// Why the present approval does not do.
+    pub approval: Approval,
 }
 
 /// Why a person must act.
@@ -60,6 +76,7 @@ impl Verdict {
             // The identity does not hold up a release that is refused.
             Self::Waiting(cause) | Self::Blocked(cause @ Cause::ReleaseRefused { .. }) => cause.reason(),
             Self::Blocked(_) => Reason::DeletionBlocked,
+            Self::DeletionHeld(_) => Reason::DeletionHeld,
             Self::Suspended => Reason::Suspended,
             Self::Conflict { .. } => Reason::ExternalIdConflict,
             Self::Stalled(stall) => stall.reason(),
@@ -70,6 +87,11 @@ impl Verdict {
     pub fn cause(&self) -> Option<StatusCause> {
         match self {
             Self::Waiting(cause) => cause.word(),
+            Self::DeletionHeld(held) => match held.approval {
+                Approval::Past(_) => Some(StatusCause::ApprovalPast),
+                Approval::Unreadable(_) => Some(StatusCause::ApprovalUnreadable),
+                Approval::None | Approval::Given => None,
+            },
             Self::Stalled(Stall::Contested) => Some(StatusCause::Contested),
             Self::Stalled(Stall::Broken) => Some(StatusCause::Broken),
             Self::Stalled(Stall::Stripped(_)) => Some(StatusCause::Stripped),
@@ -84,7 +106,7 @@ impl Verdict {
 
     /// True if nothing will change until a person acts.
     pub fn is_stalled(&self) -> bool {
-        matches!(self, Self::Stalled(_) | Self::Conflict { owner_leaving: false })
+        matches!(self, Self::Stalled(_) | Self::Conflict { owner_leaving: false, .. })
     }
 
     /// True if no work is under way: ready, or waiting for a person alone.

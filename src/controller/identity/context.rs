@@ -9,7 +9,9 @@ use tokio::sync::Semaphore;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use wildmatch::WildMatch;
 
+use super::approvals::Approvals;
 use super::definition::Definition;
 use super::index::{IdentityRef, Index, Rescued, Unwritten};
 use super::raw::RawIdentity;
@@ -20,7 +22,7 @@ use crate::controller::runtime::dispatcher::Dispatcher;
 use crate::controller::runtime::events::Events;
 use crate::controller::runtime::scope::Scope;
 use crate::controller::workspace::{KeyChange, Workspace};
-use crate::domain::{self, Crd, CrdMemory, OwnershipGate, Policy, backoff};
+use crate::domain::{self, Crd, CrdMemory, DeletionLimits, Deletions, OwnershipGate, Policy, backoff};
 use crate::leader::Leadership;
 use crate::telemetry::{Gauges, Metrics};
 use crate::unkey;
@@ -42,6 +44,10 @@ pub struct Settings {
     pub bounds: unkey::Bounds,
     /// Policies for specs that name none, and the consistency window.
     pub policy: Policy,
+    /// Hold and brake of deletions.
+    pub deletions: DeletionLimits,
+    /// Namespaces whose deletions neither waits for, as patterns.
+    pub approved_namespaces: Vec<WildMatch>,
     /// From one scan of the workspace to the next; zero: none.
     pub resync: Duration,
     /// R15: ids recorded under another key need no proof that they are of this workspace.
@@ -65,7 +71,7 @@ pub struct Context {
     pub(in crate::controller) crd: Crd,
     /// What looks have shown of it so far.
     pub(in crate::controller) crd_memory: Mutex<CrdMemory>,
-    pub(in crate::controller) walls: WallClocks,
+    pub(in crate::controller) approvals: Approvals,
     pub(in crate::controller) events: Events,
     /// What clears up after objects that are gone. The end of the process waits for it.
     pub(in crate::controller) cleanups: TaskTracker,
@@ -88,12 +94,20 @@ impl Context {
         let credential = workspace.pinned().policy.credential.clone();
         let guard = domain::Workspace::new(credential, settings.accept_workspace_change);
         let context = Self {
-            index: Index::new(runtime.wake(), settings.policy.window, guard, runtime.clock.clone()),
+            index: Index::new(
+                runtime.wake(),
+                settings.policy.window,
+                (guard, Deletions::new(settings.deletions)),
+                runtime.clock.clone(),
+            ),
             definition: Definition::default(),
             events,
             crd: if settings.scope.namespaces.is_empty() { Crd::Unseen } else { Crd::Unguarded },
             crd_memory: Mutex::default(),
-            walls: WallClocks(settings.server_time.clone()),
+            approvals: Approvals {
+                walls: WallClocks(settings.server_time.clone()),
+                namespaces: settings.approved_namespaces.clone(),
+            },
             cleanups: TaskTracker::new(),
             looks: Semaphore::new(LOOKS),
             runtime,
@@ -118,8 +132,21 @@ impl Context {
         let (calls, waiting) = self.standing();
         let Unwritten { refused, untold } = self.index.unwritten();
         let (leads, untold, watches) = (self.leads(), untold.len(), self.runtime.coverage.counts());
+        let deletions = self.index.survey_deletions(self.approvals.walls.latest());
         let (dropped, unwitnessed) = (self.definition.dropped(), self.index.witness().of(true).shows_nothing());
-        Gauges { reasons, oldest_unsynced, calls, waiting, unwitnessed, leads, watches, refused, untold, dropped }
+        Gauges {
+            reasons,
+            oldest_unsynced,
+            calls,
+            waiting,
+            unwitnessed,
+            leads,
+            watches,
+            refused,
+            untold,
+            dropped,
+            deletions,
+        }
     }
 
     /// The objects of all watches are known: for whoever shows them to the index by hand, without a watch.

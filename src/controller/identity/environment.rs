@@ -3,10 +3,11 @@
 use super::context::Context;
 use super::raw::RawIdentity;
 use crate::controller::runtime::Runtime;
+use crate::controller::runtime::clock::WallClocks;
 use crate::controller::runtime::dispatcher::{Permit, Priority};
 use crate::controller::workspace;
 use crate::domain::session::{Environment, Need};
-use crate::domain::{Gate, KeyMark, Mono, OwnershipGate, Role, Witness, Workspace};
+use crate::domain::{Deletions, Gate, KeyMark, Mono, OwnershipGate, Role, Witness, Workspace};
 
 /// What a session may ask of this process. It has no way to the index, which is locked while the session decides.
 #[derive(Clone, Copy)]
@@ -14,6 +15,7 @@ pub struct Process<'a> {
     runtime: &'a Runtime<RawIdentity>,
     root_key: &'a workspace::Workspace,
     ownership_gate: OwnershipGate,
+    walls: &'a WallClocks,
 }
 
 /// See [`Environment`].
@@ -21,6 +23,7 @@ pub struct ReconcileEnvironment<'a> {
     process: Process<'a>,
     role: Role,
     workspace: &'a Workspace,
+    deletions: &'a mut Deletions,
     /// `None`: it is only looked at.
     permit: Option<&'a mut Permit>,
     /// The queue knows the object, so that a permit is either there at once or waited for in the queue.
@@ -30,14 +33,19 @@ pub struct ReconcileEnvironment<'a> {
 impl<'a> Process<'a> {
     /// As it stands now.
     pub fn of(context: &'a Context) -> Self {
-        Self { runtime: &context.runtime, root_key: &context.workspace, ownership_gate: context.ownership_gate() }
+        Self {
+            runtime: &context.runtime,
+            root_key: &context.workspace,
+            ownership_gate: context.ownership_gate(),
+            walls: &context.approvals.walls,
+        }
     }
 }
 
 impl<'a> ReconcileEnvironment<'a> {
     /// For a look that sends nothing.
-    pub fn looking(process: Process<'a>, role: Role, workspace: &'a Workspace) -> Self {
-        Self { process, role, workspace, permit: None, queued: false }
+    pub fn looking(process: Process<'a>, role: Role, workspace: &'a Workspace, deletions: &'a mut Deletions) -> Self {
+        Self { process, role, workspace, deletions, permit: None, queued: false }
     }
 
     /// The same, for a session that works with `permit`.
@@ -65,6 +73,18 @@ impl Environment for ReconcileEnvironment<'_> {
 
     fn ownership_gate(&self) -> OwnershipGate {
         self.process.ownership_gate
+    }
+
+    fn deletions(&self) -> &Deletions {
+        self.deletions
+    }
+
+    fn deletions_mut(&mut self) -> &mut Deletions {
+        self.deletions
+    }
+
+    fn an_hour_ahead(&self) -> String {
+        self.process.walls.an_hour_ahead()
     }
 
     fn leads(&self) -> bool {

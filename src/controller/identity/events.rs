@@ -7,7 +7,11 @@ use crate::domain::{EventNote, Refusal, StatusUpdate};
 
 /// What happened to the identity.
 pub async fn note(events: &Events, object: &RawIdentity, note: &EventNote) {
-    let said = Said::of(object, false, note.reason().as_str(), note.about());
+    let warns = matches!(note, EventNote::MassDeletionHeld { .. });
+    if warns {
+        tracing::error!("{}", note.text());
+    }
+    let said = Said::of(object, warns, note.reason().as_str(), note.about());
     events.publish(object, said, note.text()).await;
 }
 

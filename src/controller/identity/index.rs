@@ -4,6 +4,7 @@
 //! All of it is behind one mutex. Each method of [`Index`] takes it once, for a moment and never across an await; what it works on meanwhile has no
 //! way back to it. The lock on an externalId is another thing: it is tried, never waited for, and who does not get it is parked and woken when it ends (R8).
 
+mod deletions;
 mod facts;
 mod guard;
 mod handles;
@@ -41,7 +42,7 @@ pub use self::{owners::ClaimHolder, unwritten::Unwritten};
 use super::raw::RawIdentity;
 use crate::api::Reason;
 use crate::controller::runtime::clock::Clock;
-use crate::domain::{ExternalId, Mono, Source, Uid, Workspace};
+use crate::domain::{Deletions, ExternalId, Mono, Source, Uid, Workspace};
 
 /// The shared state. Cheap to lock: every operation is a few map look-ups.
 #[derive(Debug)]
@@ -58,9 +59,14 @@ pub struct Index {
 
 impl Index {
     /// An empty index. Objects to look at again are sent to `wake`; `window` is the consistency window.
-    pub fn new(wake: UnboundedSender<IdentityRef>, window: Duration, workspace: Workspace, clock: Clock) -> Self {
+    pub fn new(
+        wake: UnboundedSender<IdentityRef>,
+        window: Duration,
+        accounts: (Workspace, Deletions),
+        clock: Clock,
+    ) -> Self {
         Self {
-            state: Mutex::new(State::new(workspace, Queue::new(wake, clock.clone()))),
+            state: Mutex::new(State::new(accounts, Queue::new(wake, clock.clone()))),
             doubted: Notify::new(),
             key_changed: Notify::new(),
             witness_wanted: Notify::new(),
@@ -93,7 +99,7 @@ impl Index {
         if source != Source::Reply {
             entry.extra.plan = Plan::Queued(self.clock.now());
         }
-        self.state.lock().put(object, entry, source)
+        self.state.lock().put(object, entry, source, self.clock.now())
     }
 
     /// Takes in that the watch has shown this version of an object, which says nothing new.

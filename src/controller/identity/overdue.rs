@@ -15,7 +15,7 @@ use kube::runtime::reflector::Store;
 use tracing::Instrument;
 
 use super::context::Context;
-use super::environment::{Process, ReconcileEnvironment};
+use super::environment::Process;
 use super::index::{KeyLock, Overdue, Remembered};
 use super::raw::RawIdentity;
 use super::{patch, status};
@@ -162,9 +162,9 @@ fn report(
     memory: &Remembered<'_>,
     object: &RawIdentity,
 ) -> Option<StatusUpdate> {
-    let (now, walls, pinned) = (context.runtime.clock.now(), &context.walls, context.workspace.pinned());
+    let (now, approvals, pinned) = (context.runtime.clock.now(), &context.approvals, context.workspace.pinned());
     let (object, crd_unread) = memory.with(|memory| {
-        let object = object.read(now, walls, &mut memory.reconcile_requests);
+        let object = object.read(now, approvals, &mut memory.reconcile_requests);
         (object, memory.crd_unread.clone())
     });
     object.external_id.as_ref()?;
@@ -175,10 +175,10 @@ fn report(
         Err(missing) => Some(Cause::CredentialsMissing(missing.clone())),
     };
     let (process, crd) = (Process::of(context), context.crd);
-    key_lock.with(memory, |parts| {
+    key_lock.with(memory, |mut parts| {
         let (mut known, mut object_state) = (parts.known.clone(), parts.memory.object_state.clone());
         let records = session::Records { known: &mut known, object_state: &mut object_state };
-        let environment = ReconcileEnvironment::looking(process, parts.role, parts.workspace);
+        let (_, environment) = parts.session(process);
         session::waiting(&object, records, &environment, (&pinned.policy, crd), holds_up.as_ref())
     })
 }

@@ -22,8 +22,8 @@ use self::seen::text;
 pub use self::seen::{LastRead, ReconcileRequests};
 pub use self::wire::Finalizers;
 use self::wire::{OnlyExternalId, Wire};
-use crate::api::{GROUP, IdentityStatus, KIND, PLURAL, VERSION};
-use crate::controller::runtime::clock::WallClocks;
+use super::approvals::Approvals;
+use crate::api::{ConditionType, GROUP, IdentityStatus, KIND, PLURAL, Reason, VERSION};
 use crate::domain::{
     ClaimState, Claimant, Crowd, ExternalId, Guard, Mono, Object, ObjectKey, Phase, PriorStatus, Progress,
     ReconcileRequest, StatusUpdate, Uid, depth,
@@ -52,6 +52,7 @@ pub struct RawIdentity {
     annotated: bool,
     claim: Option<Box<str>>,
     reconcile_request: Option<Box<str>>,
+    deletion_approved: Option<Box<str>>,
     /// `None` of nearly all: there is room for a claim, whatever it says.
     crowd: Option<Arc<Crowd>>,
     spec: Option<Arc<RawValue>>,
@@ -62,7 +63,7 @@ impl From<Wire> for RawIdentity {
     fn from(wire: Wire) -> Self {
         let meta = wire.metadata;
         let (annotated, ours) = (meta.annotations.is_some(), meta.annotations);
-        let Annotations { claim, reconcile_request, crowd } = ours.unwrap_or_default();
+        let Annotations { claim, reconcile_request, deletion_approved, crowd } = ours.unwrap_or_default();
         let external_id = wire.spec.as_ref().and_then(|spec| serde_json::from_str::<OnlyExternalId>(spec.get()).ok());
         Self {
             uid: Uid::new(meta.uid.as_deref().unwrap_or_default()),
@@ -75,6 +76,7 @@ impl From<Wire> for RawIdentity {
             annotated,
             claim,
             reconcile_request,
+            deletion_approved,
             crowd: crowd.map(Arc::new),
             metadata: ObjectMeta {
                 name: meta.name,
@@ -176,6 +178,11 @@ impl RawIdentity {
         self.claim.as_deref()
     }
 
+    /// The annotation `unkey.com/deletion-approved`.
+    pub fn deletion_approved(&self) -> Option<&str> {
+        self.deletion_approved.as_deref()
+    }
+
     /// True if there is a map of annotations: a patch that makes one would wipe those of others.
     pub fn is_annotated(&self) -> bool {
         self.annotated
@@ -222,8 +229,8 @@ impl RawIdentity {
         self.uid == other.uid
             && (self.generation, self.deleted) == (other.generation, other.deleted)
             && (self.finalizers, self.annotated) == (other.finalizers, other.annotated)
-            && (&self.claim, &self.reconcile_request, &self.crowd)
-                == (&other.claim, &other.reconcile_request, &other.crowd)
+            && (&self.claim, &self.reconcile_request, &self.deletion_approved, &self.crowd)
+                == (&other.claim, &other.reconcile_request, &other.deletion_approved, &other.crowd)
             && text(self.spec.as_ref()) == text(other.spec.as_ref())
             && text(self.status.as_ref()) == text(other.status.as_ref())
     }
@@ -259,14 +266,16 @@ impl RawIdentity {
             created: own.is_some_and(|status| status.origin == Some(crate::api::Origin::Created)),
             born: self.born,
             leaving: self.is_leaving(),
+            held: self.is_leaving() && own.is_some_and(is_held),
             uid: uid.clone(),
         }
     }
 
-    /// The object as a decision sees it. `reconcile_requests` remembers when a reconcile request was first seen; `walls` tell how long it has been leaving.
+    /// The object as a decision sees it. `reconcile_requests` remembers when a reconcile request was first seen; `approvals` tell how long it has been leaving, and
+    /// whether its deletion is approved.
     /// How fresh that is, and whether the object is gone, its session knows.
-    pub fn read(&self, now: Mono, walls: &WallClocks, reconcile_requests: &mut ReconcileRequests) -> Object {
-        self.read_again(&mut LastRead::default(), now, walls, reconcile_requests)
+    pub fn read(&self, now: Mono, approvals: &Approvals, reconcile_requests: &mut ReconcileRequests) -> Object {
+        self.read_again(&mut LastRead::default(), now, approvals, reconcile_requests)
     }
 
     /// The same, for one that has been read before: reading its spec and hashing what that asks for is a third of all work.
@@ -274,7 +283,7 @@ impl RawIdentity {
         &self,
         last: &mut LastRead,
         now: Mono,
-        walls: &WallClocks,
+        approvals: &Approvals,
         reconcile_requests: &mut ReconcileRequests,
     ) -> Object {
         let uid = &self.uid;
@@ -292,10 +301,11 @@ impl RawIdentity {
         Object {
             key: self.key(),
             phase: if self.is_leaving() { Phase::Deleting } else { Phase::Live },
-            leaving_for: self.deleted.and_then(|then| walls.since(then)),
+            leaving_for: self.deleted.and_then(|then| approvals.walls.since(then)),
             fresh: false,
             finalizer: self.finalizers.ours().is_some(),
             claim: ClaimState::parse(self.claim(), uid),
+            approval: approvals.of(self),
             crowd: self.crowd.as_deref().cloned(),
             generation: self.generation,
             reconcile_request,
@@ -306,6 +316,12 @@ impl RawIdentity {
             guard: self.guard(),
         }
     }
+}
+
+/// A status that says that the deletion is held.
+fn is_held(status: &IdentityStatus) -> bool {
+    let ready = status.conditions.iter().find(|it| it.type_ == ConditionType::Ready.as_str());
+    ready.is_some_and(|ready| ready.reason == Reason::DeletionHeld.as_str())
 }
 
 #[cfg(test)]

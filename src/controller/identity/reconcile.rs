@@ -12,7 +12,7 @@ use kube::runtime::controller::Action;
 use self::end::ReconcileEnd;
 pub use self::end::{Again, Reconciled};
 use super::context::Context;
-use super::environment::{Process, ReconcileEnvironment, priority};
+use super::environment::{Process, priority};
 use super::index::{IdentityRef, KeyLock, ObjectMemory, Parts, Plan, Remembered};
 use super::overdue;
 use super::raw::{LastRead, RawIdentity};
@@ -142,12 +142,12 @@ impl<'a> Reconcile<'a> {
     /// What the session wants next, by what is known now.
     fn next(&mut self) -> Result<Next, KubeError> {
         let Self { context, key_lock, memory, session, snapshot, last, permit, .. } = self;
-        let (process, walls, now) = (Process::of(context), &context.walls, context.runtime.clock.now());
+        let (process, approvals, now) = (Process::of(context), &context.approvals, context.runtime.clock.now());
         let queued = !session.clears_up();
         Ok(key_lock.with(memory, |mut parts| {
-            let object = snapshot.read_again(last, now, walls, &mut parts.memory.reconcile_requests);
-            let environment = ReconcileEnvironment::looking(process, parts.role, parts.workspace);
-            session.next(object, &mut parts.records(), &mut environment.working(permit, queued))
+            let object = snapshot.read_again(last, now, approvals, &mut parts.memory.reconcile_requests);
+            let (mut records, environment) = parts.session(process);
+            session.next(object, &mut records, &mut environment.working(permit, queued))
         })?)
     }
 

@@ -23,6 +23,19 @@ impl WallClocks {
     pub fn since(&self, then: i64) -> Option<Duration> {
         passed(then, Timestamp::now().as_second(), self.0.seconds())
     }
+
+    /// The later of both, in seconds since 1970.
+    pub fn latest(&self) -> i64 {
+        let here = Timestamp::now().as_second();
+        self.0.seconds().map_or(here, |there| there.max(here))
+    }
+
+    /// An hour from now by the clock of the API server, if it has told, RFC 3339, to the minute.
+    pub fn an_hour_ahead(&self) -> String {
+        let now = self.0.seconds().unwrap_or_else(|| Timestamp::now().as_second());
+        let then = Timestamp::from_second(now / 60 * 60 + 3_600).unwrap_or(Timestamp::MAX);
+        then.to_string()
+    }
 }
 
 fn passed(then: i64, here: i64, there: Option<i64>) -> Option<Duration> {

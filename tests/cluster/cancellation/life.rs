@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use unkey_emulator::Operation;
 use unkey_operator::apiserver::ServerTime;
 use unkey_operator::controller::{self, Context, RawIdentity, Scope, Settings};
-use unkey_operator::domain::{Mono, Policy};
+use unkey_operator::domain::{DeletionLimits, Mono, Policy};
 use unkey_operator::leader::Leadership;
 use unkey_operator::telemetry::Metrics;
 use unkey_operator::unkey::{Bounds, Client, Credentials, Options};
@@ -106,6 +106,8 @@ impl Life {
             stop: CancellationToken::new(),
             resync: Duration::ZERO,
             server_time: ServerTime::default(),
+            deletions: DeletionLimits::NONE,
+            approved_namespaces: Vec::new(),
             bounds: Bounds::default(),
         };
         let options = Options { base_url: world.emulator.base_url(), request_timeout: ATTEMPT, ..Options::default() };

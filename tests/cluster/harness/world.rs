@@ -133,6 +133,11 @@ impl World {
             // Tests of the scan turn it on; all others count calls.
             "--resync-interval",
             "0s",
+            // The tests of hold and brake turn them on.
+            "--deletion-hold",
+            "0s",
+            "--max-deletions",
+            "0",
             "--log-level",
             "debug",
         ]

@@ -1,12 +1,13 @@
 //! An example of every verdict, cause, stall and event. A variant that is added does not compile until it has one here.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde_json::{Map, json};
 use unkey_operator::api::DeletionPolicy;
 use unkey_operator::domain::{
-    Cause, EventNote, ExternalId, IdentityId, Left, Limit, Limits, Losses, Meta, ObjectKey, Operation, SpecError,
-    Stall, StatusUpdate, Stripper, Verdict,
+    Approval, Cause, Episode, EventNote, ExternalId, HeldDeletion, IdentityId, Left, Limit, Limits, Losses, Meta,
+    ObjectKey, Operation, SpecError, Stall, StatusUpdate, Stripper, Verdict,
 };
 
 /// A list of examples, each under the pattern that it stands for. The patterns are those of a `match`, so they are all there are.
@@ -106,6 +107,7 @@ examples! {
         Cause::ReleaseRefused { .. } => [Cause::ReleaseRefused { words: denied(), left: Left::Gone }],
         Cause::AnnotationsTooLarge { .. } => [annotations("example.com/notes"), annotations(LAST_APPLIED)],
         Cause::Queued => [Cause::Queued],
+        Cause::DeletionHold => [Cause::DeletionHold],
     }
 }
 
@@ -129,10 +131,17 @@ examples! {
         Verdict::Synced => [Verdict::Synced],
         Verdict::Waiting(_) => [Verdict::Waiting(Cause::Queued)],
         Verdict::Blocked(_) => [Verdict::Blocked(Cause::Queued)],
+        Verdict::DeletionHeld(_) => [
+            held(Approval::None, false),
+            held(Approval::None, true),
+            held(Approval::Past("2026-11-28T16:00:00Z".to_owned()), false),
+            held(Approval::Unreadable("yes".to_owned()), false),
+        ],
         Verdict::Suspended => [Verdict::Suspended],
         Verdict::Conflict { .. } => [
-            Verdict::Conflict { owner_leaving: true },
-            Verdict::Conflict { owner_leaving: false },
+            Verdict::Conflict { owner_leaving: true, owner_held: true },
+            Verdict::Conflict { owner_leaving: true, owner_held: false },
+            Verdict::Conflict { owner_leaving: false, owner_held: false },
         ],
         Verdict::Stalled(_) => [Verdict::Stalled(Stall::Contested)],
     }
@@ -149,7 +158,20 @@ examples! {
             EventNote::Released { field: "ratelimits" },
         ],
         EventNote::Orphaned(_) => [EventNote::Orphaned(Some(ExternalId::new("customer-1")))],
+        EventNote::MassDeletionHeld { .. } => [
+            EventNote::MassDeletionHeld { namespace: "shop".to_owned(), episode: episode(false) },
+            EventNote::MassDeletionHeld { namespace: "shop".to_owned(), episode: episode(true) },
+        ],
     }
+}
+
+fn episode(everywhere: bool) -> Episode {
+    Episode { everywhere, deletions: 11, sent: 0, limit: 10, recorded: 24, window: Duration::from_secs(600) }
+}
+
+fn held(approval: Approval, everywhere: bool) -> Verdict {
+    let approve_until = "2026-11-28T18:00:00Z".to_owned();
+    Verdict::DeletionHeld(Box::new(HeldDeletion { episode: episode(everywhere), approve_until, approval }))
 }
 
 fn id() -> IdentityId {
@@ -234,8 +256,22 @@ pub fn verdicts() -> Vec<(String, Verdict)> {
             Verdict::Stalled(_) => {
                 all.extend(stalls().into_iter().map(|(part, stall)| (of(&part), Verdict::Stalled(stall))));
             }
-            verdict @ Verdict::Conflict { owner_leaving } => {
-                all.push((if owner_leaving { "Conflict: leaving" } else { "Conflict" }.to_owned(), verdict));
+            verdict @ Verdict::Conflict { owner_leaving, owner_held } => {
+                let name = match (owner_leaving, owner_held) {
+                    (true, true) => "Conflict: held",
+                    (true, false) => "Conflict: leaving",
+                    (false, _) => "Conflict",
+                };
+                all.push((name.to_owned(), verdict));
+            }
+            Verdict::DeletionHeld(held) => {
+                let name = match (&held.approval, held.episode.everywhere) {
+                    (Approval::Past(_), _) => "DeletionHeld: approval has ended",
+                    (Approval::Unreadable(_), _) => "DeletionHeld: approval cannot be read",
+                    (_, true) => "DeletionHeld: several namespaces",
+                    (_, false) => "DeletionHeld",
+                };
+                all.push((name.to_owned(), Verdict::DeletionHeld(held)));
             }
             verdict => all.push((name(pattern).to_owned(), verdict)),
         }

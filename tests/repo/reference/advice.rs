@@ -93,6 +93,16 @@ pub const ADVICE: [(Reason, Advice); Reason::ALL.len()] = [
         },
     ),
     (
+        Reason::DeletionHeld,
+        Advice {
+            meaning: "The resource is being deleted, and it is one of more deletions than may happen at once. Nothing is deleted in Unkey for it.",
+            look_at: "The message: it has the numbers, and the commands that approve the deletion, keep the identity, or show what waits. \
+                      `unkey_operator_deletions_held`. `status.cause` is `ApprovalPast` or `ApprovalUnreadable` if the approval does not count.",
+            remedy: "If the deletion is meant, approve it with the annotation `unkey.com/deletion-approved`. If it is not, apply the manifests again under other \
+                     names or set `deletionPolicy: Orphan`: the identities stay in Unkey, and the `Identity` resources that are applied anew adopt them.",
+        },
+    ),
+    (
         Reason::Suspended,
         Advice {
             meaning: "`spec.suspend` is true. The operator does nothing in Unkey for this resource, and a deletion waits.",

@@ -30,7 +30,9 @@ pub fn page() -> String {
     }
     let stalls: Vec<String> = Reason::ALL
         .into_iter()
-        .filter(|reason| !reason.is_retried() && !matches!(reason, Reason::Synced | Reason::Suspended))
+        .filter(|reason| {
+            !reason.is_retried() && !matches!(reason, Reason::Synced | Reason::Suspended | Reason::DeletionHeld)
+        })
         .map(|reason| format!("`{reason}`"))
         .collect();
     page.push_str("\n## Warnings when `Stalled` begins\n");

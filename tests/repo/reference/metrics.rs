@@ -8,7 +8,7 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use unkey_operator::controller::runtime::dispatcher::Dispatcher;
 use unkey_operator::domain::KubeWrite;
-use unkey_operator::telemetry::{Gauges, Metrics, Outcome, WatchState};
+use unkey_operator::telemetry::{DeletionGauges, Gauges, Metrics, Outcome, WatchState};
 use unkey_operator::unkey::{Bounds, Operation};
 
 use super::super::messages::source::{self, Kind};
@@ -49,6 +49,7 @@ fn rendered() -> String {
         refused: KubeWrite::ALL.map(|write| (write, 0)),
         untold: 0,
         dropped: 0,
+        deletions: DeletionGauges::default(),
     };
     metrics.render(&gauges).unwrap()
 }

@@ -33,6 +33,7 @@ pub fn page() -> String {
         let retried = match reason {
             Reason::Synced => "nothing is left to do",
             Reason::Suspended => "waits for you",
+            Reason::DeletionHeld => "waits for an approval, or until fewer deletions wait",
             _ if reason.is_retried() => "retried automatically",
             _ => "`Stalled=True`: waits for you",
         };

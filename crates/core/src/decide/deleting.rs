@@ -20,17 +20,47 @@ use unkey_operator_api::DeletionPolicy;
 /// How soon to look again whether the operator may read its CustomResourceDefinition by now.
 const CRD_RETRY: Duration = Duration::from_secs(30);
 
-/// An object with a deletionTimestamp. The order of the questions is R7's.
-pub(super) fn deleting(s: &Situation<'_>) -> Step {
+/// What comes next for an object with a deletionTimestamp.
+pub(super) enum Leave {
+    /// This, whatever hold and brake say: nothing is deleted in Unkey with it, or it was already.
+    Free(Step),
+    /// This leads to a delete (R20).
+    ToDelete(Step),
+}
+
+/// An object with a deletionTimestamp, as if there were neither hold nor brake. The order of the questions is R7's.
+pub(super) fn leave(s: &Situation<'_>) -> Leave {
+    match obstacle(s) {
+        Some(step) => Leave::Free(step),
+        None => match (removed(s), s.held()) {
+            (Some(identity), _) => Leave::Free(deleted(s, identity)),
+            (None, Some(held)) => Leave::ToDelete(remove(s, &held.identity)),
+            (None, None) => Leave::ToDelete(look_up(s)),
+        },
+    }
+}
+
+/// What this object recorded and this process has deleted. Another process may have recorded another identity since.
+fn removed<'a>(s: &'a Situation<'_>) -> Option<&'a Confirmed> {
+    match &s.known.last {
+        LastWrite::Deleted { uid, identity } if *uid == s.object.guard.uid => {
+            Some(identity).filter(|removed| s.held().is_none_or(|held| held.identity == **removed))
+        }
+        _ => None,
+    }
+}
+
+/// What has to be done first, or ends it without a look at Unkey.
+fn obstacle(s: &Situation<'_>) -> Option<Step> {
     if !s.object.finalizer {
-        return Step::Done;
+        return Some(Step::Done);
     }
     let held = s.held();
     match (&s.object.claim, &held) {
         // A copied manifest or a restore. What this very object has recorded under its uid outweighs it.
-        (ClaimState::Foreign, None) => return release(ReleaseProof::NotOurs),
+        (ClaimState::Foreign, None) => return Some(release(ReleaseProof::NotOurs)),
         // A finalizer that was copied along without the claim.
-        (ClaimState::Absent, None) if !s.object_state.sent => return release(ReleaseProof::NeverClaimed),
+        (ClaimState::Absent, None) if !s.object_state.sent => return Some(release(ReleaseProof::NeverClaimed)),
         _ => {}
     }
     if held.is_none()
@@ -39,45 +69,34 @@ pub(super) fn deleting(s: &Situation<'_>) -> Step {
         && !s.object_state.sent
         && !s.object_state.met_exists
     {
-        return release(ReleaseProof::NeverSent);
+        return Some(release(ReleaseProof::NeverSent));
     }
     if s.deletion() == DeletionPolicy::Orphan {
-        return release(ReleaseProof::Orphaned);
+        return Some(release(ReleaseProof::Orphaned));
     }
-    // Another process may have recorded another identity since.
-    let removed = match &s.known.last {
-        LastWrite::Deleted { uid, identity } if *uid == s.object.guard.uid => {
-            Some(identity).filter(|removed| held.as_ref().is_none_or(|held| held.identity == **removed))
-        }
-        _ => None,
-    };
     match s.crd {
-        _ if removed.is_some() => {}
+        _ if removed(s).is_some() => {}
         Crd::Unguarded | Crd::Stays => {}
         // R10: first of all, whether it is the user who deletes it.
-        Crd::Unseen => return Step::Kube(KubeStep::LookAtCrd),
-        Crd::Going => return release(ReleaseProof::Orphaned),
+        Crd::Unseen => return Some(Step::Kube(KubeStep::LookAtCrd)),
+        Crd::Going => return Some(release(ReleaseProof::Orphaned)),
         // Nothing is said of it yet: while the API server does not serve the type, a status cannot be written either.
-        Crd::Doubtful(again) => return Step::Wait(Wake::At(again)),
+        Crd::Doubtful(again) => return Some(Step::Wait(Wake::At(again))),
         Crd::Hidden => {
-            return s.report(Verdict::Blocked(Cause::CrdHidden), Step::Wait(Wake::At(s.now.after(CRD_RETRY))));
+            let wait = Step::Wait(Wake::At(s.now.after(CRD_RETRY)));
+            return Some(s.report(Verdict::Blocked(Cause::CrdHidden), wait));
         }
     }
     if s.object.controls.suspend {
-        return s.report(Verdict::Blocked(Cause::Suspended), Step::Wait(Wake::Change));
+        return Some(s.report(Verdict::Blocked(Cause::Suspended), Step::Wait(Wake::Change)));
     }
     match s.role {
-        Role::Loser { owner_recorded: true, .. } => return release(ReleaseProof::NotOurs),
+        Role::Loser { owner_recorded: true, .. } => Some(release(ReleaseProof::NotOurs)),
         // What stands upstream may be the owner's: it has to say so first.
         Role::Loser { .. } if held.is_none() => {
-            return s.report(Verdict::Blocked(Cause::OwnerPending), Step::Wait(Wake::Change));
+            Some(s.report(Verdict::Blocked(Cause::OwnerPending), Step::Wait(Wake::Change)))
         }
-        _ => {}
-    }
-    match (removed, held) {
-        (Some(identity), _) => deleted(s, identity),
-        (None, Some(held)) => remove(s, &held.identity),
-        (None, None) => look_up(s),
+        _ => None,
     }
 }
 

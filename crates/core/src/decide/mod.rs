@@ -1,10 +1,11 @@
 //! What to do next: one request, or none. Total and pure.
 //!
 //! This file holds the order of the questions; [`questions`] and [`answers`] have what several decisions share; [`establish`] makes an object own
-//! an identity, [`maintain`] keeps that identity equal to the spec, [`deleting`] lets it go, and [`unwritten`] stands in for what Kubernetes refuses;
+//! an identity, [`maintain`] keeps that identity equal to the spec, [`deleting`] lets it go, [`braked`] holds that back, and [`unwritten`] stands in for what Kubernetes refuses;
 //! [`overdue()`] says what the status tells while work waits.
 
 mod answers;
+mod braked;
 mod deleting;
 mod establish;
 mod maintain;
@@ -14,6 +15,7 @@ mod unwritten;
 #[cfg(test)]
 pub(super) use self::unwritten::meanwhile;
 
+pub use self::braked::waits_for_brake_alone;
 pub use self::overdue::overdue;
 use crate::claim::ClaimState;
 use crate::desired::SpecError;
@@ -28,7 +30,7 @@ use crate::verdict::{Stall, Verdict};
 pub fn decide(s: &Situation<'_>) -> Step {
     let step = match s.object.phase {
         Phase::Live => live(s),
-        Phase::Deleting => deleting::deleting(s),
+        Phase::Deleting => braked::deleting(s),
         Phase::Gone { successors } => deleting::gone(s, successors),
     };
     unwritten::held_back(s, step)
@@ -43,8 +45,8 @@ fn live(s: &Situation<'_>) -> Step {
         };
         return s.report(verdict, Step::Done);
     }
-    if let Role::Loser { owner_leaving, owner_recorded } = s.role {
-        return loser(s, owner_leaving, owner_recorded);
+    if let Role::Loser { owner_leaving, owner_recorded, owner_held } = s.role {
+        return loser(s, Verdict::Conflict { owner_leaving, owner_held }, owner_recorded);
     }
     if s.is_quiet() {
         return Step::Done;
@@ -66,12 +68,11 @@ fn live(s: &Situation<'_>) -> Step {
 }
 
 /// R8: a loser makes no call. Its claim is void once the owner's identity is recorded.
-fn loser(s: &Situation<'_>, owner_leaving: bool, owner_recorded: bool) -> Step {
+fn loser(s: &Situation<'_>, verdict: Verdict, owner_recorded: bool) -> Step {
     let claimed = s.object.finalizer || s.object.claim != ClaimState::Absent;
     if claimed && owner_recorded {
         return Step::Kube(KubeStep::Release(ReleaseProof::NotOurs));
     }
-    let verdict = Verdict::Conflict { owner_leaving };
     // What it may have recorded is the owner's now.
     let held = if owner_recorded { None } else { s.held() };
     s.say_holding(held, verdict, Step::Done)

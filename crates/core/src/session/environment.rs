@@ -1,6 +1,7 @@
 //! What a session asks of the world around it, each time that it decides.
 
 use super::super::decide::decide;
+use super::super::deletions::Deletions;
 use super::super::ids::{KeyMark, Mono};
 use super::super::object::Object;
 use super::super::ownership::Role;
@@ -22,6 +23,12 @@ pub trait Environment {
     fn witness(&self) -> Witness;
     /// Whether an object that owns nothing may come to own an identity.
     fn ownership_gate(&self) -> OwnershipGate;
+    /// The account of all deletions (R20).
+    fn deletions(&self) -> &Deletions;
+    /// The same.
+    fn deletions_mut(&mut self) -> &mut Deletions;
+    /// An hour from now by a clock on the wall, RFC 3339.
+    fn an_hour_ahead(&self) -> String;
     /// This process may act.
     fn leads(&self) -> bool;
     /// This process is about to end.

@@ -28,8 +28,10 @@ use std::sync::Arc;
 use super::apply_reply::{begin, begin_reconcile};
 use super::call::Call;
 use super::crd::Crd;
+use super::deletions::Approval;
 use super::ids::{KeyMark, Mono, Uid};
 use super::knowledge::Knowledge;
+use super::note::EventNote;
 use super::object::{Object, Phase};
 use super::own_patches::{claiming, releasing};
 use super::policy::{LOOK, Policy};
@@ -185,6 +187,10 @@ impl Session {
         if !self.clears_up && self.gone.is_some() {
             return Next::End(End::Gone);
         }
+        if let Some(note) = mass_deletion(&object, env) {
+            self.events.push(Event::Note(note.clone()));
+            return Next::Publish(Event::Note(note));
+        }
         if env.drains() && !self.clears_up && !self.is_worth_ending(&step, memory, env) {
             return Next::End(End::Done);
         }
@@ -199,6 +205,9 @@ impl Session {
             return Next::Acquire(need);
         }
         concluded(&step, memory.object_state);
+        if matches!(step, Step::Call(Call::Delete(_))) && is_counted(&object) {
+            env.deletions_mut().sends(&object.key.namespace, &object.guard.uid, now);
+        }
         match step {
             Step::Done => Next::End(End::Done),
             Step::Wait(wake) => Next::End(End::Wait(wake)),
@@ -277,6 +286,18 @@ impl Session {
             self.looked = None;
         }
     }
+}
+
+/// Its deletion counts for the brake (R20).
+fn is_counted(object: &Object) -> bool {
+    object.phase == Phase::Deleting && object.approval != Approval::Given
+}
+
+/// The brake has begun to hold deletions of its namespace, and nobody was told.
+fn mass_deletion(object: &Object, env: &mut impl Environment) -> Option<EventNote> {
+    let namespace = &object.key.namespace;
+    let episode = env.deletions_mut().tells(namespace, &object.guard.uid).filter(|_| is_counted(object))?;
+    Some(EventNote::MassDeletionHeld { namespace: namespace.clone(), episode })
 }
 
 fn is_recent(asked: Mono, now: Mono) -> bool {

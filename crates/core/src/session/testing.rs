@@ -82,6 +82,8 @@ impl Request {
             controls,
             spec: _,
             recorded,
+            // The model has no brake.
+            approval: _,
         } = object;
         let reconcile_request = reconcile_request.as_ref().map(|reconcile_request| &reconcile_request.value);
         (phase, fresh, finalizer, crowd, generation, reconcile_request, external_id, controls).hash(hasher);

@@ -1,8 +1,10 @@
 //! A session takes in what is seen, and decides.
 
 use super::super::crd::Crd;
+use super::super::decide::waits_for_brake_alone;
+use super::super::deletions::DeletionGate;
 use super::super::ids::Mono;
-use super::super::object::Object;
+use super::super::object::{Object, Phase};
 use super::super::policy::Policy;
 use super::super::situation::Situation;
 use super::super::step::Step;
@@ -32,8 +34,25 @@ pub(super) fn think(
         witness: &witness,
         crd,
         ownership_gate: env.ownership_gate(),
+        deletion_gate: &DeletionGate::Open,
         policy,
         now,
     };
-    env.decide(&situation)
+    if object.phase != Phase::Deleting {
+        return env.decide(&situation);
+    }
+    let counts = waits_for_brake_alone(&situation);
+    let deletion_gate = &counted(object, counts, env, now);
+    env.decide(&Situation { deletion_gate, ..situation })
+}
+
+/// Counts the deletion of `object` if nothing but hold and brake stops it, and returns what they say (R20).
+fn counted(object: &Object, counts: bool, env: &mut impl Environment, now: Mono) -> DeletionGate {
+    let (namespace, uid) = (&object.key.namespace, &object.guard.uid);
+    if counts {
+        env.deletions_mut().waits(&object.key, uid, now);
+    } else {
+        env.deletions_mut().withdraws(namespace, uid, now);
+    }
+    env.deletions().gate(namespace, uid, now, || env.an_hour_ahead())
 }

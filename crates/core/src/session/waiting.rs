@@ -27,6 +27,8 @@ pub fn waiting(
     sync_object(object, known, object_state, policy, now);
     known.hear_witness(&witness, policy.window, object.is_leaving());
     let gate = env.gate(object.held().map(|held| &held.credential));
+    let (namespace, uid) = (&object.key.namespace, &object.guard.uid);
+    let deletion_gate = env.deletions().gate(namespace, uid, now, || env.an_hour_ahead());
     let situation = Situation {
         object,
         role: env.role(),
@@ -36,6 +38,7 @@ pub fn waiting(
         witness: &witness,
         crd,
         ownership_gate: env.ownership_gate(),
+        deletion_gate: &deletion_gate,
         policy,
         now,
     };

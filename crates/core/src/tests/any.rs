@@ -22,6 +22,7 @@ pub(super) struct Any {
     pub witness: Witness,
     pub crd: Crd,
     pub ownership_gate: OwnershipGate,
+    pub deletion_gate: DeletionGate,
     pub policy: Policy,
     pub now: Mono,
 }
@@ -37,6 +38,7 @@ impl Any {
             witness: &self.witness,
             crd: self.crd,
             ownership_gate: self.ownership_gate,
+            deletion_gate: &self.deletion_gate,
             policy: &self.policy,
             now: self.now,
         }
@@ -83,7 +85,7 @@ pub(super) fn contents() -> impl Strategy<Value = Content> {
 pub(super) fn anything() -> impl Strategy<Value = Any> {
     let role = prop_oneof![
         4 => Just(Role::Owner),
-        1 => (flag(), flag()).prop_map(|(owner_leaving, owner_recorded)| Role::Loser { owner_leaving, owner_recorded }),
+        1 => (flag(), flag(), flag()).prop_map(|(owner_leaving, owner_recorded, owner_held)| Role::Loser { owner_leaving, owner_recorded, owner_held }),
     ];
     let policy = (flag(), flag()).prop_map(|(never, orphan)| Policy {
         adoption: if never { AdoptionPolicy::Never } else { AdoptionPolicy::IfLossless },
@@ -109,8 +111,9 @@ pub(super) fn anything() -> impl Strategy<Value = Any> {
     ];
     let ownership_gate = prop_oneof![4 => Just(OwnershipGate::Open), 1 => Just(OwnershipGate::Unseen), 1 => Just(OwnershipGate::Outdated)];
     let missed = prop::option::weighted(0.2, mono());
-    (objects(), role, knowledge(), object_state(), policy, mono(), (gate, crd, ownership_gate, missed)).prop_map(
-        |(object, role, mut known, object_state, policy, now, (gate, crd, ownership_gate, missed))| {
+    let gates = (gate, crd, ownership_gate, deletion_gates(), missed);
+    (objects(), role, knowledge(), object_state(), policy, mono(), gates).prop_map(
+        |(object, role, mut known, object_state, policy, now, (gate, crd, ownership_gate, deletion_gate, missed))| {
             // A read began in the past, and one that is settled has cleared every doubt, unless it waits for its witness.
             match &mut known.seen {
                 Seen::Nothing => {}
@@ -124,7 +127,36 @@ pub(super) fn anything() -> impl Strategy<Value = Any> {
             if let Some(missed) = missed {
                 witness.missed(missed.min(now), Cause::Unwitnessed);
             }
-            Any { object, role, known, object_state, gate, witness, crd, ownership_gate, policy, now }
+            Any { object, role, known, object_state, gate, witness, crd, ownership_gate, deletion_gate, policy, now }
         },
     )
+}
+
+/// An episode of the object's own namespace.
+pub(super) fn episode() -> Episode {
+    let window = Duration::from_secs(600);
+    Episode { everywhere: false, deletions: 11, sent: 0, limit: 10, recorded: 24, window }
+}
+
+/// What holds a deletion that is one of too many.
+pub(super) fn held_gate() -> DeletionGate {
+    DeletionGate::Held { episode: episode(), approve_until: "2026-11-28T18:00:00Z".to_owned() }
+}
+
+fn deletion_gates() -> impl Strategy<Value = DeletionGate> {
+    prop_oneof![
+        4 => Just(DeletionGate::Open),
+        1 => Just(DeletionGate::Hold { until: windows(7), is_long: false }),
+        1 => Just(DeletionGate::Hold { until: windows(7), is_long: true }),
+        2 => Just(held_gate()),
+    ]
+}
+
+pub(super) fn approvals() -> impl Strategy<Value = Approval> {
+    prop_oneof![
+        4 => Just(Approval::None),
+        1 => Just(Approval::Given),
+        1 => Just(Approval::Past("2026-11-28T17:00:00Z".to_owned())),
+        1 => Just(Approval::Unreadable("yes".to_owned())),
+    ]
 }

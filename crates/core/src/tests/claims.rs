@@ -11,6 +11,7 @@ fn entry(name: &str, version: u64, recorded: Option<&str>) -> ClaimEntry<u64> {
         created: true,
         born: 0,
         leaving: false,
+        held: false,
     };
     ClaimEntry { claimant, version, extra: version }
 }

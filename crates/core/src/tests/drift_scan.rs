@@ -74,6 +74,7 @@ fn at_rest(rest: Rest, desired: Desired, controls: Controls, adoption: AdoptionP
         fresh: false,
         finalizer: holds,
         claim: if holds { ClaimState::Own(claim) } else { ClaimState::Absent },
+        approval: Approval::None,
         crowd: None,
         leaving_for: None,
         generation: 1,
@@ -102,6 +103,7 @@ fn at_rest(rest: Rest, desired: Desired, controls: Controls, adoption: AdoptionP
         witness: Witness::default(),
         crd: Crd::Stays,
         ownership_gate: OwnershipGate::Open,
+        deletion_gate: DeletionGate::Open,
         policy,
         now,
     }

@@ -46,7 +46,7 @@ fn the_type_is_looked_at_before_the_delete_and_not_after_it() {
 #[test]
 fn a_loser_that_holds_an_identity_deletes_it() {
     let mut any = leaving();
-    any.role = Role::Loser { owner_leaving: false, owner_recorded: false };
+    any.role = Role::Loser { owner_leaving: false, owner_recorded: false, owner_held: false };
     assert_eq!(step(&any), deletes("id_1"));
 }
 

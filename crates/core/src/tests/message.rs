@@ -1,8 +1,9 @@
 //! What users read: there is always something, in one line, and it says what to do.
 
+use super::any::episode;
 use super::{
-    Cause, Confirmed, EventNote, ExternalId, IdentityId, Left, Losses, ObjectKey, Operation, SpecError, Stall,
-    StatusUpdate, Stripper, Verdict,
+    Approval, Cause, Confirmed, EventNote, ExternalId, HeldDeletion, IdentityId, Left, Losses, ObjectKey, Operation,
+    SpecError, Stall, StatusUpdate, Stripper, Verdict,
 };
 use unkey_operator_api::DeletionPolicy;
 
@@ -36,6 +37,7 @@ pub(super) fn causes() -> Vec<Cause> {
         Cause::AnnotationsTooLarge { is: 262_145, largest: "a".to_owned(), bytes: 262_000 },
         Cause::AnnotationsTooLarge { is: 262_145, largest: LAST_APPLIED.to_owned(), bytes: 262_000 },
         Cause::Queued,
+        Cause::DeletionHold,
     ]
     .into_iter()
     .chain([Left::Gone, Left::Kept, Left::Others, Left::Nothing].map(released))
@@ -74,10 +76,21 @@ pub(super) fn stalls() -> Vec<Stall> {
 
 pub(super) fn verdicts() -> Vec<Verdict> {
     let mut all = vec![Verdict::Synced, Verdict::Suspended];
-    all.extend([true, false].map(|owner_leaving| Verdict::Conflict { owner_leaving }));
+    all.extend(
+        [(true, true), (true, false), (false, false)]
+            .map(|(owner_leaving, owner_held)| Verdict::Conflict { owner_leaving, owner_held }),
+    );
     all.extend(causes().into_iter().flat_map(|cause| [Verdict::Waiting(cause.clone()), Verdict::Blocked(cause)]));
     all.extend(stalls().into_iter().map(Verdict::Stalled));
+    let approvals =
+        [Approval::None, Approval::Past("2026-11-28T16:00:00Z".to_owned()), Approval::Unreadable("yes".to_owned())];
+    all.extend(approvals.map(held));
     all
+}
+
+pub(super) fn held(approval: Approval) -> Verdict {
+    let approve_until = "2026-11-28T18:00:00Z".to_owned();
+    Verdict::DeletionHeld(Box::new(HeldDeletion { episode: episode(), approve_until, approval }))
 }
 
 pub(super) fn report(verdict: Verdict) -> StatusUpdate {
@@ -116,6 +129,19 @@ fn a_blocked_deletion_prints_the_exact_way_out() {
     for cause in causes().into_iter().filter(blocks) {
         let message = report(Verdict::Blocked(cause.clone())).message(&key());
         assert!(message.ends_with(way_out), "{cause:?}: {message}");
+    }
+}
+
+#[test]
+fn r20_a_held_deletion_prints_the_numbers_and_three_commands() {
+    let message = report(held(Approval::None)).message(&key());
+    for part in [
+        "11 in namespace 'shop' within 10 minutes, and 10 of 24 recorded identities",
+        "kubectl annotate identities.unkey.com --all --overwrite -n shop unkey.com/deletion-approved=2026-11-28T18:00:00Z.",
+        r#"kubectl patch identities.unkey.com customer -n shop --type=merge -p '{"spec":{"deletionPolicy":"Orphan"}}'"#,
+        "kubectl get identities.unkey.com -n shop",
+    ] {
+        assert!(message.contains(part), "{part}: {message}");
     }
 }
 

@@ -4,6 +4,7 @@
 mod any;
 mod apply_reply;
 mod backoff;
+mod braked;
 mod claim;
 mod claims;
 mod content;

@@ -83,7 +83,7 @@ fn it_says_nothing_where_nothing_waits() {
         }),
         ("suspended", edited(), |any| any.object.controls.suspend = true),
         ("another one owns", edited(), |any| {
-            any.role = Role::Loser { owner_leaving: false, owner_recorded: false };
+            any.role = Role::Loser { owner_leaving: false, owner_recorded: false, owner_held: false };
         }),
         ("no status of ours", edited(), |any| any.object.recorded = PriorStatus::Nothing),
         ("a status of another object", deleted(), |any| any.object.recorded = PriorStatus::Restored),

@@ -13,6 +13,7 @@ fn claimant(name: &str) -> Claimant {
         created: false,
         born: 100,
         leaving: false,
+        held: false,
     }
 }
 
@@ -40,7 +41,7 @@ fn s13_the_first_to_claim_stays_the_owner_though_its_uid_is_the_largest() {
 #[test]
 fn s14_the_owner_stays_the_owner_while_it_leaves() {
     let all = [Claimant { leaving: true, ..recorded("b") }, claimant("a")];
-    assert_eq!(role(&uid("a"), &all), Role::Loser { owner_leaving: true, owner_recorded: true });
+    assert_eq!(role(&uid("a"), &all), Role::Loser { owner_leaving: true, owner_recorded: true, owner_held: false });
     assert_eq!(role(&uid("b"), &all), Role::Owner);
 }
 
@@ -60,7 +61,7 @@ fn s40_rank() {
         assert_eq!(owner(&[loser.clone(), winner.clone()]), winner.uid.to_string());
         assert_eq!(owner(&[winner.clone(), loser.clone()]), winner.uid.to_string());
         let is_recorded = winner.recorded.is_some();
-        let expected = Role::Loser { owner_leaving: false, owner_recorded: is_recorded };
+        let expected = Role::Loser { owner_leaving: false, owner_recorded: is_recorded, owner_held: false };
         assert_eq!(role(&loser.uid, &[loser.clone(), winner]), expected);
     }
 }

@@ -111,7 +111,7 @@ fn a_status_without_its_cause_is_not_what_would_be_written() {
 fn progressing_and_not_converging_have_a_cause_and_no_other_reason_has_one() {
     for verdict in verdicts() {
         let several = matches!(verdict.reason(), Reason::Progressing | Reason::NotConverging);
-        let leaving = matches!(verdict, Verdict::Conflict { .. } | Verdict::Blocked(_));
+        let leaving = matches!(verdict, Verdict::Conflict { .. } | Verdict::Blocked(_) | Verdict::DeletionHeld(_));
         assert!(verdict.cause().is_some() == several || leaving, "{verdict:?}");
     }
 }

@@ -17,6 +17,7 @@ struct TestEnvironment {
     key: KeyMark,
     awake_since: Mono,
     permitted: bool,
+    deletions: Deletions,
 }
 
 impl Environment for TestEnvironment {
@@ -38,6 +39,18 @@ impl Environment for TestEnvironment {
 
     fn ownership_gate(&self) -> OwnershipGate {
         self.any.ownership_gate
+    }
+
+    fn deletions(&self) -> &Deletions {
+        &self.deletions
+    }
+
+    fn deletions_mut(&mut self) -> &mut Deletions {
+        &mut self.deletions
+    }
+
+    fn an_hour_ahead(&self) -> String {
+        "2026-11-28T18:00:00Z".to_owned()
     }
 
     fn leads(&self) -> bool {
@@ -98,7 +111,16 @@ impl Driven {
         let session =
             Session::start(any.object.guard.uid.clone(), Arc::new(any.policy.clone()), any.crd, &mut any.known);
         let key = any.policy.credential.clone();
-        let around = TestEnvironment { any, leads: true, drains: false, key, awake_since: Mono::ZERO, permitted: true };
+        let deletions = Deletions::new(DeletionLimits::NONE);
+        let around = TestEnvironment {
+            any,
+            leads: true,
+            drains: false,
+            key,
+            awake_since: Mono::ZERO,
+            permitted: true,
+            deletions,
+        };
         Self { around, session }
     }
 

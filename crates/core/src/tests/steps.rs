@@ -50,6 +50,7 @@ pub(super) fn ready() -> Any {
             fresh: true,
             finalizer: true,
             claim: ClaimState::Own(Claim { hash: spec.content_hash().clone(), given_up: None }),
+            approval: Approval::None,
             crowd: None,
             leaving_for: None,
             generation: 1,
@@ -66,6 +67,7 @@ pub(super) fn ready() -> Any {
         witness: Witness::default(),
         crd: Crd::Unguarded,
         ownership_gate: OwnershipGate::Open,
+        deletion_gate: DeletionGate::Open,
         policy: Policy { window: WINDOW, attempt: ms(10_000), credential: Some("key".to_owned()), ..Policy::default() },
         now: windows(10),
     }
@@ -166,12 +168,12 @@ fn a_loser_lets_go_of_what_is_on() {
         (true, own(), false, false),
     ] {
         let mut any = ready();
-        any.role = Role::Loser { owner_leaving: false, owner_recorded };
+        any.role = Role::Loser { owner_leaving: false, owner_recorded, owner_held: false };
         (any.object.finalizer, any.object.claim) = (finalizer, mark);
         let step = step(&any);
         assert_eq!(matches!(step, Step::Kube(KubeStep::Release(ReleaseProof::NotOurs))), releases, "{step:?}");
         if !releases {
-            assert_eq!(verdict(&step), Some(&Verdict::Conflict { owner_leaving: false }));
+            assert_eq!(verdict(&step), Some(&Verdict::Conflict { owner_leaving: false, owner_held: false }));
         }
     }
 }

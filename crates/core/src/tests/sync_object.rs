@@ -72,6 +72,7 @@ impl Scene {
                 fresh: true,
                 finalizer: true,
                 claim: ClaimState::Absent,
+                approval: Approval::None,
                 crowd: None,
                 leaving_for: None,
                 generation: 1,

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use unkey_operator_core::session::{Environment, Need};
-use unkey_operator_core::{Gate, KeyMark, Mono, OwnershipGate, Role, Situation, Step, Witness, Workspace, decide};
+use unkey_operator_core::{
+    Deletions, Gate, KeyMark, Mono, OwnershipGate, Role, Situation, Step, Witness, Workspace, decide,
+};
 
 use crate::kube::Thing;
 use crate::seeded::Seeded;
@@ -20,6 +22,8 @@ pub struct ModelEnvironment<'a> {
     /// It has a permit for a call.
     pub permitted: bool,
     pub seeded: Option<Seeded>,
+    /// Neither hold nor brake: all objects of the model share an externalId, of which one object at a time deletes. `simulation::masses` is about them.
+    pub deletions: Deletions,
 }
 
 impl Environment for ModelEnvironment<'_> {
@@ -41,6 +45,18 @@ impl Environment for ModelEnvironment<'_> {
 
     fn ownership_gate(&self) -> OwnershipGate {
         self.ownership_gate
+    }
+
+    fn deletions(&self) -> &Deletions {
+        &self.deletions
+    }
+
+    fn deletions_mut(&mut self) -> &mut Deletions {
+        &mut self.deletions
+    }
+
+    fn an_hour_ahead(&self) -> String {
+        String::new()
     }
 
     fn leads(&self) -> bool {

@@ -66,9 +66,20 @@ impl Seeded {
         let gate = if self == Self::AnyWorkspace { &open } else { s.gate };
         let doubtful = matches!(s.crd, Crd::Doubtful(_));
         let crd = if self == Self::MissingIsGoing && doubtful { Crd::Going } else { s.crd };
-        let (role, witness, now) = (*role, s.witness, s.now);
-        let step =
-            decide(&Situation { object, role, known, object_state, gate, witness, crd, ownership_gate, policy, now });
+        let (role, witness, deletion_gate, now) = (*role, s.witness, s.deletion_gate, s.now);
+        let step = decide(&Situation {
+            object,
+            role,
+            known,
+            object_state,
+            gate,
+            witness,
+            crd,
+            ownership_gate,
+            deletion_gate,
+            policy,
+            now,
+        });
         self.twist(step, object, role, known, object_state, thing)
     }
 

@@ -169,7 +169,7 @@ impl Print<'_> {
         for ClaimEntry { claimant, version, extra: () } in claims.entries() {
             // That of the cache, but for the last one of what has ended.
             u32::try_from(*version).ok().and_then(|version| order(version, self.state)).hash(h);
-            let Claimant { uid, recorded, credential, claimed, created, born, leaving } = claimant;
+            let Claimant { uid, recorded, credential, claimed, created, born, leaving, held: _ } = claimant;
             (uid, recorded, credential, claimed, created, born, leaving).hash(h);
         }
         // Who holds the lock: his who has a session.

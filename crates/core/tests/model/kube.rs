@@ -7,7 +7,7 @@ use std::sync::Arc;
 use unkey_operator_api::Origin;
 use unkey_operator_core::session::ObjectView;
 use unkey_operator_core::{
-    Claim, ClaimState, Claimant, Guard, Mono, Object, ObjectKey, OwnedIdentity, Phase, PriorStatus, Progress,
+    Approval, Claim, ClaimState, Claimant, Guard, Mono, Object, ObjectKey, OwnedIdentity, Phase, PriorStatus, Progress,
     ReconcileRequest, Record, StatusUpdate, Uid, begins_takeover,
 };
 
@@ -152,6 +152,7 @@ impl Thing {
                 .is_some_and(|held| held.origin == Some(Origin::Created)),
             born: self.born,
             leaving: self.is_deleting(),
+            held: false,
         }
     }
 
@@ -173,6 +174,7 @@ impl Thing {
             fresh: false,
             finalizer: self.finalizer,
             claim: self.claim_state(),
+            approval: Approval::None,
             crowd: None,
             leaving_for: self.deleted.map(|at| now.saturating_sub(at) * TICK),
             generation: self.generation,

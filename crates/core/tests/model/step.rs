@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use unkey_operator_core::session::{KubeReply, Moment, Next, Records, Ticket};
 use unkey_operator_core::{
-    Call, Cause, CrdMemory, CrdSight, Effect, KubeStep, Look, Object, Operation, Refused, Reply,
+    Call, Cause, CrdMemory, CrdSight, DeletionLimits, Deletions, Effect, KubeStep, Look, Object, Operation, Refused,
+    Reply,
 };
 
 use crate::configs::Config;
@@ -94,6 +95,7 @@ impl State {
             drains: *draining,
             permitted: reconcile.permitted || !config.permits,
             seeded: config.seeded,
+            deletions: Deletions::new(DeletionLimits::NONE),
         };
         let memory = &mut Records { known, object_state: &mut object_state };
         let next = reconcile.session.next(object, memory, &mut environment).expect("nothing is on its way");

@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use unkey_operator_core::StatusUpdate;
 use unkey_operator_core::session::{Records, Session, waiting};
+use unkey_operator_core::{DeletionLimits, Deletions, StatusUpdate};
 
 use crate::configs::Config;
 use crate::environment::ModelEnvironment;
@@ -42,6 +42,7 @@ impl State {
             drains: false,
             permitted: true,
             seeded: None,
+            deletions: Deletions::new(DeletionLimits::NONE),
         };
         let memory = Records { known: &mut known, object_state: &mut object_state };
         let report = waiting(&object, memory, &environment, (Operator::policy(key), config.crd()), None);

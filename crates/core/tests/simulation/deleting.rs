@@ -271,10 +271,10 @@ fn a_loser_that_is_deleted_leaves_the_owners_identity() {
     let now = sim.now;
     sim.unkey.stranger_makes(now, content(A));
     sim.act(&Act::Delete);
-    sim.role = Role::Loser { owner_leaving: false, owner_recorded: false };
+    sim.role = Role::Loser { owner_leaving: false, owner_recorded: false, owner_held: false };
     assert_eq!(sim.settle(), End::Wait(Wake::Change));
     assert_eq!(sim.taken(), ["Claim", "Status DeletionBlocked"]);
-    sim.role = Role::Loser { owner_leaving: false, owner_recorded: true };
+    sim.role = Role::Loser { owner_leaving: false, owner_recorded: true, owner_held: false };
     assert_eq!(sim.settle(), End::Done);
     assert_eq!(sim.taken(), ["Release NotOurs"]);
     assert!(sim.unkey.live.is_some());

@@ -159,7 +159,7 @@ fn r10_a_loser_and_an_orphan_ask_for_nothing() {
     assert_eq!(orphan.taken(), ["Release Orphaned"]);
     let mut never = Sim::new();
     never.apply(wish(A));
-    never.role = Role::Loser { owner_leaving: false, owner_recorded: true };
+    never.role = Role::Loser { owner_leaving: false, owner_recorded: true, owner_held: false };
     never.settle();
     assert_eq!(never.record().shown.reason, Some(Reason::ExternalIdConflict));
     never.crd = Crd::Hidden;

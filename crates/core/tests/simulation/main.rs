@@ -10,6 +10,7 @@ mod guards;
 mod histories;
 mod lost;
 mod managing;
+mod masses;
 mod outage;
 mod quiet;
 mod refused;

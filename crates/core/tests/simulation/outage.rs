@@ -86,7 +86,7 @@ fn stalled(kind: u32) -> (Sim, &'static str) {
             (sim, "Status IdentityMismatch")
         }
         _ => {
-            sim.role = Role::Loser { owner_leaving: false, owner_recorded: true };
+            sim.role = Role::Loser { owner_leaving: false, owner_recorded: true, owner_held: false };
             sim.apply(wish(A));
             sim.settle();
             (sim, "Status ExternalIdConflict")

@@ -5,12 +5,14 @@ mod cluster;
 mod reconcile;
 mod words;
 
+use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
 use std::time::Duration;
 
 use unkey_operator_core::{
-    Controls, Crd, EventNote, FieldHash, Gate, Knowledge, KubeWrite, Limits, Meta, Mono, ObjectState, OwnershipGate,
-    Policy, Record, Role, Uid, Wake, Witness, rewound,
+    Approval, Controls, Crd, DeletionLimits, Deletions, EventNote, FieldHash, Gate, Knowledge, KubeWrite, Limits, Meta,
+    Mono, ObjectKey, ObjectState, OwnershipGate, Policy, Record, Role, Uid, Wake, Witness, rewound,
 };
 
 use crate::world::{DEADLINE, Fate, Rights, Unkey, WINDOW, ms};
@@ -110,7 +112,25 @@ pub enum End {
     Circles,
 }
 
+/// On purpose wrong: what hold and brake say is not heeded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MassFault {
+    NoBrake,
+    NoHold,
+    /// An episode ends after two windows.
+    FreedByTime,
+    /// The account is forgotten again and again.
+    Forgets,
+    NoApproval,
+}
+
 pub struct Sim {
+    pub fault: Option<MassFault>,
+    pub key: ObjectKey,
+    /// Whether its deletion may go without being counted, as its annotation and its namespace say.
+    pub approval: Approval,
+    /// The account of all deletions: that of one process, which several objects share.
+    pub deletions: Rc<RefCell<Deletions>>,
     pub now: Duration,
     pub thing: Option<Thing>,
     pub unkey: Unkey,
@@ -148,6 +168,10 @@ pub struct Sim {
 impl Sim {
     pub fn new() -> Self {
         Self {
+            fault: None,
+            key: ObjectKey { namespace: "shop".to_owned(), name: "customer".to_owned() },
+            approval: Approval::None,
+            deletions: Rc::new(RefCell::new(Deletions::new(DeletionLimits::NONE))),
             // A process that has been up for a while: its reads are settled unless a write forbids it.
             now: 10 * WINDOW,
             thing: None,
@@ -180,6 +204,18 @@ impl Sim {
         }
     }
 
+    /// One of many: its object has a uid of its own.
+    pub fn numbered(n: usize, namespace: &str) -> Self {
+        let born = 100 * u32::try_from(n).expect("a small number");
+        let key = ObjectKey { namespace: namespace.to_owned(), name: format!("customer-{n}") };
+        Self { born, key, ..Self::new() }
+    }
+
+    /// Of the object that was made last.
+    pub fn last_uid(&self) -> Uid {
+        Uid::new(&format!("uid-{}", self.born))
+    }
+
     /// A new object, if there is none.
     pub fn apply(&mut self, wish: Wish) {
         if self.thing.is_some() {
@@ -188,7 +224,7 @@ impl Sim {
         self.born += 1;
         self.past.clear();
         self.put(Thing {
-            uid: Uid::new(&format!("uid-{}", self.born)),
+            uid: self.last_uid(),
             version: 0,
             at: Duration::ZERO,
             generation: 1,

@@ -122,12 +122,12 @@ fn a_changed_default_deletion_policy_is_written_down_once() {
 fn a_loser_makes_no_call_and_goes_on_when_it_owns() {
     let mut sim = Sim::new();
     sim.apply(wish(A));
-    sim.role = Role::Loser { owner_leaving: false, owner_recorded: true };
+    sim.role = Role::Loser { owner_leaving: false, owner_recorded: true, owner_held: false };
     sim.settle();
     assert_eq!(sim.taken(), ["Status ExternalIdConflict"]);
     sim.reconcile();
     assert!(sim.taken().is_empty());
-    sim.role = Role::Loser { owner_leaving: true, owner_recorded: true };
+    sim.role = Role::Loser { owner_leaving: true, owner_recorded: true, owner_held: false };
     sim.settle();
     assert_eq!(sim.taken(), ["Status ExternalIdConflict"]);
     assert!(!sim.record().shown.stalled);
@@ -135,7 +135,7 @@ fn a_loser_makes_no_call_and_goes_on_when_it_owns() {
     sim.settle();
     assert_eq!(sim.taken(), ["Claim", "Create", "Status Synced"]);
     // And an owner that lost to another one's record gives its marks up.
-    sim.role = Role::Loser { owner_leaving: false, owner_recorded: true };
+    sim.role = Role::Loser { owner_leaving: false, owner_recorded: true, owner_held: false };
     sim.unkey.stranger_deletes(sim.now);
     sim.settle();
     assert_eq!(sim.taken(), ["Release NotOurs", "Status ExternalIdConflict"]);

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::super::approvals;
 use super::super::raw::RawIdentity;
 use super::object_name::{IdentityRef, ObjectName};
 use super::untold;
@@ -56,6 +57,8 @@ pub(super) struct Facts {
     pub running: bool,
     /// It has a status of ours that does not speak of what it asks for now.
     pub untold: bool,
+    /// Until when an annotation approves its deletion, in seconds since 1970; 0: there is none.
+    pub approved_until: u32,
 }
 
 pub(super) fn entry_of(object: &RawIdentity) -> Entry {
@@ -78,6 +81,7 @@ pub(super) fn entry_of(object: &RawIdentity) -> Entry {
         plan: Plan::Nothing,
         running: false,
         untold,
+        approved_until: object.deletion_approved().and_then(approvals::until).unwrap_or(0),
     };
     Entry { claimant, version: object.version(), extra }
 }

@@ -3,10 +3,11 @@
 
 use parking_lot::Mutex;
 
+use super::super::environment::{Process, ReconcileEnvironment};
 use super::object_memories::{MemoryHold, ObjectMemory};
 use super::state::State;
 use crate::domain::session::Records;
-use crate::domain::{ExternalId, Knowledge, Role, Uid, Workspace};
+use crate::domain::{Deletions, ExternalId, Knowledge, Role, Uid, Workspace};
 
 /// The lock on one externalId: while it lives no other reconcile acts on it.
 #[derive(Debug)]
@@ -34,6 +35,8 @@ pub struct Parts<'a> {
     pub role: Role,
     /// Which workspaces the recorded ids come from (R15), and whether the root key in use shows anything at all (R19).
     pub workspace: &'a Workspace,
+    /// Hold and brake (R20).
+    pub deletions: &'a mut Deletions,
 }
 
 impl<'a> KeyLock<'a> {
@@ -50,11 +53,14 @@ impl<'a> KeyLock<'a> {
 
     /// Works on what is known of the externalId, and remembered of one of its objects.
     pub fn with<T>(&self, memory: &Remembered<'_>, work: impl FnOnce(Parts<'_>) -> T) -> T {
-        let State { entries, object_memories, workspace, .. } = &mut *self.state.lock();
+        let mut state = self.state.lock();
+        let State { entries, object_memories, workspace, deletions, .. } = &mut *state;
         let indexed = entries.entry(self.external_id.clone()).or_default();
         let role = indexed.claims.role(&memory.uid);
         let memory = object_memories.of(&memory.uid);
-        work(Parts { known: indexed.known(workspace), memory, role, workspace })
+        let done = work(Parts { known: indexed.known(workspace), memory, role, workspace, deletions });
+        state.wake_freed();
+        done
     }
 }
 
@@ -87,5 +93,11 @@ impl Parts<'_> {
     /// What a session writes through.
     pub fn records(&mut self) -> Records<'_> {
         Records { known: self.known, object_state: &mut self.memory.object_state }
+    }
+
+    /// The same, and what it finds around it, of `process`.
+    pub fn session<'p>(&'p mut self, process: Process<'p>) -> (Records<'p>, ReconcileEnvironment<'p>) {
+        let environment = ReconcileEnvironment::looking(process, self.role, self.workspace, self.deletions);
+        (Records { known: self.known, object_state: &mut self.memory.object_state }, environment)
     }
 }

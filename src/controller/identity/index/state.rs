@@ -7,10 +7,11 @@ use std::time::Duration;
 use super::super::raw::RawIdentity;
 use super::facts::{Entry, Facts, IndexEntry};
 use super::object_memories::ObjectMemories;
+use super::object_name::IdentityRef;
 use super::queue::Queue;
 use super::untold::Untold;
 use super::waiting::Waiting;
-use crate::domain::{self, ExternalId, Forgets, IdentityId, Mono, Source, Taken, Uid, Workspace};
+use crate::domain::{self, Deletions, ExternalId, Forgets, IdentityId, Mono, ObjectKey, Source, Taken, Uid, Workspace};
 
 /// See the module.
 #[derive(Debug)]
@@ -19,6 +20,8 @@ pub(super) struct State {
     pub object_memories: ObjectMemories,
     pub untold: Untold,
     pub workspace: Workspace,
+    /// Hold and brake (R20).
+    pub deletions: Deletions,
     /// The fingerprints of root keys that objects name.
     pub marks: HashSet<Arc<str>>,
     /// Who cannot go on without a witness (R19).
@@ -27,12 +30,13 @@ pub(super) struct State {
 }
 
 impl State {
-    pub fn new(workspace: Workspace, queue: Queue) -> Self {
+    pub fn new((workspace, deletions): (Workspace, Deletions), queue: Queue) -> Self {
         Self {
             entries: HashMap::new(),
             object_memories: ObjectMemories::default(),
             untold: Untold::default(),
             workspace,
+            deletions,
             marks: HashSet::new(),
             waiting: Waiting::default(),
             queue,
@@ -40,12 +44,14 @@ impl State {
     }
 
     /// `entry`: what `object` says. Returns how long it was out of step, if that ended with this.
-    pub fn put(&mut self, object: &RawIdentity, mut entry: Entry, source: Source) -> Option<Duration> {
+    pub fn put(&mut self, object: &RawIdentity, mut entry: Entry, source: Source, now: Mono) -> Option<Duration> {
         if let Some(mark) = &mut entry.claimant.credential {
             share(&mut self.marks, mark);
         }
         let (plan, is_untold, mut ended) = (entry.extra.plan, entry.extra.untold, None);
         let indexed = self.entries.entry(object.external_id().clone()).or_default();
+        let had = indexed.claims.get_mut(object.uid()).is_some_and(|known| known.claimant.recorded.is_some());
+        let has = entry.claimant.recorded.is_some();
         let follow = |known: &mut Facts, new: Facts| ended = new.follow(known);
         let taken = indexed.claims.put(entry, source, &mut self.workspace, follow);
         match taken {
@@ -58,6 +64,7 @@ impl State {
             }
             Taken::Same | Taken::Changed => self.untold.follow(object, is_untold),
         }
+        self.deletions.moves(object.namespace(), has, had, now);
         if taken == Taken::Changed {
             self.queue.wake_others(indexed, object.uid());
         }
@@ -73,8 +80,19 @@ impl State {
         if let Some(indexed) = self.entries.get_mut(object.external_id()) {
             domain::ended(uid, recorded, indexed.known(&self.workspace), &object_state, now);
             indexed.forget_nothing(&self.workspace);
+            let had = indexed.claims.get_mut(uid).is_some_and(|known| known.claimant.recorded.is_some());
             indexed.claims.remove(uid, &mut self.workspace);
             self.queue.wake_others(indexed, uid);
+            self.deletions.moves(object.namespace(), false, had, now);
+        }
+        self.deletions.withdraws(object.namespace(), uid, now);
+        self.wake_freed();
+    }
+
+    /// Looks again at objects that no mass of deletions holds any more.
+    pub fn wake_freed(&mut self) {
+        for ObjectKey { namespace, name } in self.deletions.woken() {
+            self.queue.wake(IdentityRef::new(&name).within(&namespace));
         }
     }
 
@@ -99,6 +117,7 @@ impl State {
         });
         let alive = claims(&self.entries).map(|(_, entry)| &entry.claimant.uid).collect();
         self.object_memories.sweep(&alive);
+        self.deletions.sweep(now);
         self.marks.retain(|mark| Arc::strong_count(mark) > 1);
     }
 

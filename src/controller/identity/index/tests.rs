@@ -8,11 +8,19 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::*;
-use crate::domain::{Evidence, IdentityId, Role};
+use crate::domain::{DeletionLimits, Evidence, IdentityId, Role};
 
 fn index() -> (Index, UnboundedReceiver<IdentityRef>) {
     let (wake, woken) = unbounded_channel();
-    (Index::new(wake, Duration::from_secs(30), Workspace::default(), Clock::default()), woken)
+    (
+        Index::new(
+            wake,
+            Duration::from_secs(30),
+            (Workspace::default(), Deletions::new(DeletionLimits::NONE)),
+            Clock::default(),
+        ),
+        woken,
+    )
 }
 
 fn object(name: &str, version: u64, status: &Value) -> RawIdentity {

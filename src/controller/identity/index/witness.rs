@@ -141,12 +141,18 @@ mod tests {
     use super::super::super::raw::tests::snapshot;
     use super::*;
     use crate::controller::runtime::clock::Clock;
+    use crate::domain::{DeletionLimits, Deletions};
 
     /// Whoever was asked in vain lets others go first, until all were; under another root key they begin anew.
     #[test]
     fn who_was_asked_in_vain_is_asked_last() {
         let (wake, _woken) = unbounded_channel();
-        let index = Index::new(wake, Duration::from_secs(30), Workspace::default(), Clock::default());
+        let index = Index::new(
+            wake,
+            Duration::from_secs(30),
+            (Workspace::default(), Deletions::new(DeletionLimits::NONE)),
+            Clock::default(),
+        );
         for at in 0..5 {
             let name = format!("e{at}");
             index.upsert(&snapshot(&json!({

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, Visitor};
 
-use crate::api::{CLAIM_ANNOTATION, RECONCILE_ANNOTATION};
+use crate::api::{APPROVED_ANNOTATION, CLAIM_ANNOTATION, RECONCILE_ANNOTATION};
 use crate::domain::{Crowd, MAX_ANNOTATION_BYTES};
 
 /// More than any claim takes: a uid, a hash and an id.
@@ -16,6 +16,7 @@ const ROOM: usize = 4096;
 pub struct Annotations {
     pub claim: Option<Box<str>>,
     pub reconcile_request: Option<Box<str>>,
+    pub deletion_approved: Option<Box<str>>,
     /// Those of others, if they leave less room than a claim may take.
     pub crowd: Option<Crowd>,
 }
@@ -45,11 +46,17 @@ impl<'de> Visitor<'de> for All {
                 ours.claim = map.next_value()?;
                 continue;
             }
-            let bytes = if key == RECONCILE_ANNOTATION {
-                ours.reconcile_request = map.next_value()?;
-                ours.reconcile_request.as_ref().map_or(0, |reconcile_request| reconcile_request.len())
-            } else {
-                map.next_value_seed(Length)?
+            let asked = match key.as_str() {
+                RECONCILE_ANNOTATION => Some(&mut ours.reconcile_request),
+                APPROVED_ANNOTATION => Some(&mut ours.deletion_approved),
+                _ => None,
+            };
+            let bytes = match asked {
+                Some(asked) => {
+                    *asked = map.next_value()?;
+                    asked.as_ref().map_or(0, |text| text.len())
+                }
+                None => map.next_value_seed(Length)?,
             };
             others.bytes += key.len() + bytes;
             if bytes > others.largest_bytes {

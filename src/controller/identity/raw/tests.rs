@@ -6,7 +6,6 @@ use serde_json::{Value, json};
 use super::*;
 use crate::api::FINALIZER;
 use crate::api::{CLAIM_ANNOTATION, RECONCILE_ANNOTATION};
-use crate::controller::runtime::clock::WallClocks;
 
 /// An object as the API server would show it.
 pub(in crate::controller) fn snapshot(value: &Value) -> RawIdentity {
@@ -30,7 +29,7 @@ fn s24_a_deep_object_fails_nobody_else() {
         let event = format!(r#"{{"type":"ADDED","object":{}}}"#, deep(levels));
         let event: WatchEvent<RawIdentity> = serde_json::from_str(&event).unwrap();
         let WatchEvent::Added(object) = event else { panic!("{event:?}") };
-        let read = object.read(Mono::ZERO, &WallClocks::default(), &mut ReconcileRequests::default());
+        let read = object.read(Mono::ZERO, &Approvals::default(), &mut ReconcileRequests::default());
         assert_eq!(read.spec, Err(crate::domain::SpecError::MetaTooDeep { levels }));
     }
 }
@@ -117,7 +116,7 @@ fn what_was_read_before_is_what_stands_there_now() {
     let mut object = json!({"metadata": {"uid": "u"}, "spec": {"externalId": "e", "meta": {"a": 1}}});
     let read = |value: &Value, last: &mut LastRead| {
         let mut reconcile_requests = ReconcileRequests::default();
-        let object = snapshot(value).read_again(last, Mono::ZERO, &WallClocks::default(), &mut reconcile_requests);
+        let object = snapshot(value).read_again(last, Mono::ZERO, &Approvals::default(), &mut reconcile_requests);
         format!("{object:?}")
     };
     let fresh = |value: &Value| read(value, &mut LastRead::default());
@@ -147,21 +146,18 @@ fn a_poke_is_pending_until_it_is_echoed_and_remembers_when_it_was_first_seen() {
     let mut reconcile_requests = ReconcileRequests::default();
     let mut object =
         json!({"metadata": {"uid": "u", "annotations": {RECONCILE_ANNOTATION: "1"}}, "spec": {"externalId": "e"}});
-    let first = snapshot(&object).read(Mono(5), &WallClocks::default(), &mut reconcile_requests);
-    let again = snapshot(&object).read(Mono(9), &WallClocks::default(), &mut reconcile_requests);
+    let first = snapshot(&object).read(Mono(5), &Approvals::default(), &mut reconcile_requests);
+    let again = snapshot(&object).read(Mono(9), &Approvals::default(), &mut reconcile_requests);
     assert_eq!(
         (first.reconcile_request.clone().unwrap().since, again.reconcile_request),
         (Mono(5), first.reconcile_request)
     );
     object["status"] = json!({"uid": "u", "lastHandledReconcileAt": "1"});
-    assert_eq!(
-        snapshot(&object).read(Mono(9), &WallClocks::default(), &mut reconcile_requests).reconcile_request,
-        None
-    );
+    assert_eq!(snapshot(&object).read(Mono(9), &Approvals::default(), &mut reconcile_requests).reconcile_request, None);
     object["metadata"]["annotations"][RECONCILE_ANNOTATION] = json!("2");
     assert_eq!(
         snapshot(&object)
-            .read(Mono(11), &WallClocks::default(), &mut reconcile_requests)
+            .read(Mono(11), &Approvals::default(), &mut reconcile_requests)
             .reconcile_request
             .unwrap()
             .since,

@@ -256,12 +256,12 @@ impl<'a> Scan<'a> {
 
     /// Works on an object, as it is known now, that nobody else is working on.
     fn under_lock<T>(&self, owner: &ClaimHolder, work: impl FnOnce(&Object, Parts<'_>) -> T) -> Option<T> {
-        let Context { index, runtime, walls, .. } = &**self.context;
+        let Context { index, runtime, approvals, .. } = &**self.context;
         let key_lock = index.idle_lock(&owner.external_id)?;
         let cached = self.store.get(&owner.at).filter(|cached| *cached.uid() == owner.uid)?;
         let (memory, now) = (index.memory(&owner.uid), runtime.clock.now());
         Some(key_lock.with(&memory, |parts| {
-            let object = parts.memory.newest(cached).read(now, walls, &mut parts.memory.reconcile_requests);
+            let object = parts.memory.newest(cached).read(now, approvals, &mut parts.memory.reconcile_requests);
             work(&object, parts)
         }))
     }

@@ -80,16 +80,28 @@ pub(super) fn objects() -> impl Strategy<Value = Object> {
         controls(),
         spec,
         records(),
-        prop::bool::weighted(0.95),
+        (prop::bool::weighted(0.95), approvals()),
     )
         .prop_map(
-            |(phase, fresh, finalizer, claim, generation, reconcile_request, controls, spec, recorded, named)| Object {
+            |(
+                phase,
+                fresh,
+                finalizer,
+                claim,
+                generation,
+                reconcile_request,
+                controls,
+                spec,
+                recorded,
+                (named, approval),
+            )| Object {
                 key: ObjectKey { namespace: "shop".to_owned(), name: "customer".to_owned() },
                 guard: Guard { uid: uid("u"), resource_version: "1".to_owned() },
                 phase,
                 fresh,
                 finalizer,
                 claim,
+                approval,
                 crowd: None,
                 leaving_for: None,
                 generation,

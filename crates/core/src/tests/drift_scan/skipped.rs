@@ -14,7 +14,7 @@ fn whatever_is_under_way_or_nobodys_business_is_skipped() {
         ("being deleted", |any| any.object.phase = Phase::Deleting),
         ("suspended", |any| any.object.controls.suspend = true),
         ("invalid", |any| any.object.spec = Err(SpecError::Unreadable { field: "meta" })),
-        ("a loser", |any| any.role = Role::Loser { owner_leaving: false, owner_recorded: true }),
+        ("a loser", |any| any.role = Role::Loser { owner_leaving: false, owner_recorded: true, owner_held: false }),
         ("edited", |any| any.object.generation += 1),
         ("poked", |any| {
             any.object.reconcile_request = Some(ReconcileRequest { value: "p".to_owned(), since: Mono::ZERO });

@@ -1,11 +1,11 @@
 //! The API server's side: patches with their tests, and the object as a process sees it.
 
 use unkey_operator_core::{
-    ClaimState, Guard, KubeStep, Object, ObjectKey, Phase, PriorStatus, ReconcileRequest, SpecError, begins_takeover,
+    Approval, ClaimState, Guard, KubeStep, Object, Phase, PriorStatus, ReconcileRequest, SpecError, begins_takeover,
 };
 
 use super::words::{desired, freed, shown};
-use super::{Sim, Thing};
+use super::{MassFault, Sim, Thing};
 use crate::world::external_id;
 
 impl Sim {
@@ -91,12 +91,13 @@ impl Sim {
             });
         let phase = if thing.is_deleting() { Phase::Deleting } else { Phase::Live };
         Object {
-            key: ObjectKey { namespace: "shop".to_owned(), name: "customer".to_owned() },
+            key: self.key.clone(),
             guard: Guard { uid: thing.uid.clone(), resource_version: thing.version.to_string() },
             phase,
             fresh: false,
             finalizer: thing.finalizer,
             claim: ClaimState::parse(thing.claim.as_deref(), &thing.uid),
+            approval: if self.fault == Some(MassFault::NoApproval) { Approval::None } else { self.approval.clone() },
             crowd: None,
             leaving_for: thing.deleted.map(|at| self.now.saturating_sub(at)),
             generation: thing.generation,

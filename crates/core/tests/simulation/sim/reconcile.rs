@@ -1,5 +1,7 @@
 //! Performs the steps of the shipped session for the simulated process, with what goes wrong by script.
 
+use std::cell::{RefCell, RefMut};
+use std::rc::Rc;
 use std::slice::Iter;
 use std::sync::Arc;
 
@@ -7,25 +9,27 @@ use unkey_operator_core::session::{
     self, Environment, Event, KubeReply, Learned, Moment, Need, Next, ObjectView, Records, Session, waiting,
 };
 use unkey_operator_core::{
-    Call, ClaimState, Crd, Gate, Guard, KeyMark, KubeStep, Mono, OwnedIdentity, OwnershipGate, Refused, Role,
-    Situation, StatusUpdate, Step, Uid, Wake, Witness, decide, ended,
+    Call, ClaimState, Crd, DeletionGate, Deletions, Gate, Guard, KeyMark, KubeStep, Mono, OwnedIdentity, OwnershipGate,
+    Refused, Role, Situation, StatusUpdate, Step, Uid, Wake, Witness, decide, ended,
 };
 
 use super::words::name;
-use super::{BEHIND, End, MANY, Script, Sim, Thing};
+use super::{BEHIND, End, MANY, MassFault, Script, Sim, Thing};
 use crate::world::{DEADLINE, Fate};
 
 /// The world around a session of the simulated process: it leads, has every permit, and works with one root key.
-struct SimEnvironment {
+struct SimEnvironment<'a> {
     now: Mono,
     role: Role,
     gate: Gate,
     witness: Witness,
     ownership_gate: OwnershipGate,
     credential: KeyMark,
+    fault: Option<MassFault>,
+    deletions: RefMut<'a, Deletions>,
 }
 
-impl Environment for SimEnvironment {
+impl Environment for SimEnvironment<'_> {
     fn now(&self) -> Mono {
         self.now
     }
@@ -44,6 +48,18 @@ impl Environment for SimEnvironment {
 
     fn ownership_gate(&self) -> OwnershipGate {
         self.ownership_gate
+    }
+
+    fn deletions(&self) -> &Deletions {
+        &self.deletions
+    }
+
+    fn deletions_mut(&mut self) -> &mut Deletions {
+        &mut self.deletions
+    }
+
+    fn an_hour_ahead(&self) -> String {
+        "2026-11-28T18:00:00Z".to_owned()
     }
 
     fn leads(&self) -> bool {
@@ -71,6 +87,16 @@ impl Environment for SimEnvironment {
     }
 
     fn decide(&self, situation: &Situation<'_>) -> Step {
+        let open = DeletionGate::Open;
+        let until_twice = |at: Mono| self.now >= at.after(2 * self.deletions.limits().window);
+        let ignored = match (self.fault, situation.deletion_gate) {
+            (Some(MassFault::NoHold), DeletionGate::Hold { .. }) => true,
+            (Some(MassFault::NoBrake), DeletionGate::Held { .. }) => true,
+            (Some(MassFault::FreedByTime), DeletionGate::Held { .. }) => until_twice(Mono::ZERO),
+            _ => false,
+        };
+        let situation =
+            &Situation { deletion_gate: if ignored { &open } else { situation.deletion_gate }, ..*situation };
         let step = decide(situation);
         assert_eq!(step, decide(situation), "decide is a function");
         step
@@ -106,8 +132,10 @@ struct Run {
 }
 
 impl Sim {
-    fn around(&self) -> SimEnvironment {
+    fn around<'a>(&self, deletions: &'a RefCell<Deletions>) -> SimEnvironment<'a> {
         SimEnvironment {
+            deletions: deletions.borrow_mut(),
+            fault: self.fault,
             now: self.mono(),
             role: self.role,
             gate: self.gate.clone(),
@@ -130,7 +158,11 @@ impl Sim {
         let mut known = self.process.known.clone();
         let mut object_state = self.process.object_state.get(&thing.uid).cloned().unwrap_or_default();
         let memory = Records { known: &mut known, object_state: &mut object_state };
-        let Some(report) = waiting(&object, memory, &self.around(), (&self.policy, self.crd), None) else { return };
+        let Some(report) =
+            waiting(&object, memory, &self.around(&Rc::clone(&self.deletions)), (&self.policy, self.crd), None)
+        else {
+            return;
+        };
         let at = || format!("{report:?}\n{}", self.trace.join("\n"));
         assert!(!report.verdict.is_ready() && !report.verdict.is_stalled(), "R24: it ends nothing: {}", at());
         let id = |held: Option<&OwnedIdentity>| held.map(|held| held.identity.clone());
@@ -208,7 +240,8 @@ impl Sim {
 
     /// What is decided on what was last seen.
     fn next(&mut self, run: &mut Run) -> Next {
-        let (object, mut around) = (self.view(&run.thing), self.around());
+        let deletions = Rc::clone(&self.deletions);
+        let (object, mut around) = (self.view(&run.thing), self.around(&deletions));
         self.remembering(&run.thing.uid, |memory| run.session.next(object, memory, &mut around))
             .expect("nothing is on its way")
     }

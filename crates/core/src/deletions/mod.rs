@@ -1,0 +1,383 @@
+//! R20: a hold before each deletion in Unkey, and a brake on many of them. Pure: it counts, and neither waits nor writes.
+//!
+//! A deletion *waits* while nothing but hold and brake stops it. It is *sent* once its delete was about to be. Both count, against a limit that grows with
+//! how many identities are recorded. Beyond it an *episode* begins, of one namespace or of all others together: nothing of it goes without an approval
+//! until what waits is within the limit again. Time alone ends no episode.
+
+mod approval;
+mod limits;
+mod recorded;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::time::Duration;
+
+pub use self::approval::Approval;
+pub use self::limits::{DeletionLimits, Share};
+use self::recorded::Recorded;
+use super::ids::{Mono, ObjectKey, Uid};
+
+/// What waits for so long says so in its status (R24).
+const TOLD_FROM: Duration = Duration::from_secs(15);
+
+/// What hold and brake say of a deletion that nothing else stops.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum DeletionGate {
+    /// It may go.
+    #[default]
+    Open,
+    /// Not before then: a mass is to be seen before its first goes.
+    Hold {
+        /// The end of the hold.
+        until: Mono,
+        /// It is so long that the status tells of it.
+        is_long: bool,
+    },
+    /// It is one of too many.
+    Held {
+        /// Of those.
+        episode: Episode,
+        /// An hour ahead, RFC 3339: until then an approval may hold.
+        approve_until: String,
+    },
+}
+
+/// Too many deletions: the numbers as they were when it began.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Episode {
+    /// It spans namespaces; else it is of the object's own.
+    pub everywhere: bool,
+    /// Deletions that waited or had been sent within the window.
+    pub deletions: usize,
+    /// Those of them that had been sent.
+    pub sent: usize,
+    /// So many may be sent within the window.
+    pub limit: usize,
+    /// Identities that were recorded at most within the window.
+    pub recorded: usize,
+    /// The window.
+    pub window: Duration,
+}
+
+/// How many deletions wait.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Deletions that nothing but hold and brake stops.
+    pub waiting: usize,
+    /// Those of them that an episode holds.
+    pub held: usize,
+    /// Namespaces with an episode of their own, and one for that of all others.
+    pub episodes: usize,
+}
+
+/// The account of all deletions.
+#[derive(Clone, Debug)]
+pub struct Deletions {
+    limits: DeletionLimits,
+    namespaces: BTreeMap<String, Namespace>,
+    /// Of all namespaces.
+    recorded: Recorded,
+    /// Of the namespaces without an episode of their own.
+    others: Tally,
+    episode: Option<Episode>,
+    /// In the order of their moments. One that is in no namespace with this very moment is void: it was sent again, or is known to have had no effect.
+    sent: VecDeque<(Mono, String, Uid)>,
+    woken: Vec<ObjectKey>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Tally {
+    waiting: usize,
+    sent: usize,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Namespace {
+    recorded: Recorded,
+    waiting: HashMap<Uid, Waiting>,
+    sent: HashMap<Uid, Mono>,
+    episode: Option<Episode>,
+    /// The episode that holds its deletions was told of.
+    told: bool,
+}
+
+#[derive(Clone, Debug)]
+struct Waiting {
+    name: String,
+    since: Mono,
+}
+
+impl Namespace {
+    fn tally(&self) -> Tally {
+        Tally { waiting: self.waiting.len(), sent: self.sent.len() }
+    }
+}
+
+impl Tally {
+    fn all(self) -> usize {
+        self.waiting + self.sent
+    }
+}
+
+impl std::ops::AddAssign for Tally {
+    fn add_assign(&mut self, other: Self) {
+        self.waiting += other.waiting;
+        self.sent += other.sent;
+    }
+}
+
+impl std::ops::SubAssign for Tally {
+    fn sub_assign(&mut self, other: Self) {
+        self.waiting -= other.waiting;
+        self.sent -= other.sent;
+    }
+}
+
+impl Deletions {
+    /// Nothing is recorded yet.
+    pub fn new(limits: DeletionLimits) -> Self {
+        Self {
+            limits,
+            namespaces: BTreeMap::new(),
+            recorded: Recorded::default(),
+            others: Tally::default(),
+            episode: None,
+            sent: VecDeque::new(),
+            woken: Vec::new(),
+        }
+    }
+
+    /// The limits.
+    pub fn limits(&self) -> &DeletionLimits {
+        &self.limits
+    }
+
+    /// So many may go within the window, of all namespaces together.
+    pub fn limit(&self, now: Mono) -> usize {
+        self.limits.limit(self.recorded.most(now, self.limits.window))
+    }
+
+    /// An object of `namespace` comes to record an identity, or no longer does.
+    pub fn moves(&mut self, namespace: &str, comes: bool, goes: bool, now: Mono) {
+        if comes == goes || !self.limits.brakes() {
+            return;
+        }
+        let (window, change) =
+            (self.limits.window, |count: usize| if comes { count + 1 } else { count.saturating_sub(1) });
+        self.recorded.change(now, window, change);
+        let of = self.namespace(namespace);
+        of.recorded.change(now, window, change);
+        if comes && (of.episode.is_some() || self.episode.is_some()) {
+            // A process that has just begun comes to know them one by one.
+            self.reviews(namespace, now);
+        }
+    }
+
+    /// Nothing but hold and brake stops the deletion of `object` now.
+    pub fn waits(&mut self, object: &ObjectKey, uid: &Uid, now: Mono) {
+        self.expires(now);
+        let namespace = self.namespace(&object.namespace);
+        if namespace.sent.contains_key(uid) || namespace.waiting.contains_key(uid) {
+            return;
+        }
+        namespace.waiting.insert(uid.clone(), Waiting { name: object.name.clone(), since: now });
+        self.adds(&object.namespace, Tally { waiting: 1, sent: 0 });
+        self.begins(&object.namespace, now);
+    }
+
+    /// Something else stops the deletion, it is approved, or the object is gone.
+    pub fn withdraws(&mut self, namespace: &str, uid: &Uid, now: Mono) {
+        self.expires(now);
+        let Some(of) = self.namespaces.get_mut(namespace) else { return };
+        if of.waiting.remove(uid).is_some() {
+            self.takes(namespace, Tally { waiting: 1, sent: 0 });
+            self.reviews(namespace, now);
+        }
+    }
+
+    /// Its delete is about to be sent; the gate was open.
+    pub fn sends(&mut self, namespace: &str, uid: &Uid, now: Mono) {
+        if !self.limits.brakes() {
+            return self.withdraws(namespace, uid, now);
+        }
+        let of = self.namespace(namespace);
+        let before = of.tally();
+        of.waiting.remove(uid);
+        of.sent.insert(uid.clone(), now);
+        let after = of.tally();
+        self.takes(namespace, before);
+        self.adds(namespace, after);
+        self.sent.push_back((now, namespace.to_owned(), uid.clone()));
+    }
+
+    /// What hold and brake say of `uid`. `an_hour_ahead`: as a message may print it.
+    pub fn gate(&self, namespace: &str, uid: &Uid, now: Mono, an_hour_ahead: impl FnOnce() -> String) -> DeletionGate {
+        let Some(of) = self.namespaces.get(namespace) else { return DeletionGate::Open };
+        if of.sent.contains_key(uid) {
+            // It counts already.
+            return DeletionGate::Open;
+        }
+        let Some(waiting) = of.waiting.get(uid) else { return DeletionGate::Open };
+        if let Some(episode) = of.episode.as_ref().or(self.episode.as_ref()) {
+            return DeletionGate::Held { episode: episode.clone(), approve_until: an_hour_ahead() };
+        }
+        let until = waiting.since.after(self.limits.hold);
+        let is_long = self.limits.hold >= TOLD_FROM;
+        if now < until { DeletionGate::Hold { until, is_long } } else { DeletionGate::Open }
+    }
+
+    /// The episode that holds `uid`, if nobody has been told of it in its namespace. It counts as told from then on.
+    pub fn tells(&mut self, namespace: &str, uid: &Uid) -> Option<Episode> {
+        let everywhere = self.episode.as_ref();
+        let of = self.namespaces.get_mut(namespace).filter(|of| of.waiting.contains_key(uid))?;
+        let episode = of.episode.as_ref().or(everywhere)?.clone();
+        (!std::mem::replace(&mut of.told, true)).then_some(episode)
+    }
+
+    /// Objects that no episode holds any more, to be looked at again.
+    pub fn woken(&mut self) -> Vec<ObjectKey> {
+        std::mem::take(&mut self.woken)
+    }
+
+    /// How many wait.
+    pub fn counts(&self) -> Counts {
+        let mut counts = Counts { episodes: usize::from(self.episode.is_some()), ..Counts::default() };
+        for of in self.namespaces.values() {
+            counts.waiting += of.waiting.len();
+            counts.episodes += usize::from(of.episode.is_some());
+            if of.episode.is_some() || self.episode.is_some() {
+                counts.held += of.waiting.len();
+            }
+        }
+        counts
+    }
+
+    /// Forgets namespaces that nothing is known of.
+    pub fn sweep(&mut self, now: Mono) {
+        self.expires(now);
+        let window = self.limits.window;
+        self.namespaces.retain(|_, of| {
+            !of.recorded.is_nothing(now, window) || of.tally() != Tally::default() || of.episode.is_some()
+        });
+    }
+
+    fn namespace(&mut self, namespace: &str) -> &mut Namespace {
+        self.namespaces.entry(namespace.to_owned()).or_default()
+    }
+
+    fn is_apart(&self, namespace: &str) -> bool {
+        self.namespaces.get(namespace).is_some_and(|of| of.episode.is_some())
+    }
+
+    fn adds(&mut self, namespace: &str, tally: Tally) {
+        if !self.is_apart(namespace) {
+            self.others += tally;
+        }
+    }
+
+    fn takes(&mut self, namespace: &str, tally: Tally) {
+        if !self.is_apart(namespace) {
+            self.others -= tally;
+        }
+    }
+
+    /// What was sent before the window counts no more. It frees nothing of an episode.
+    fn expires(&mut self, now: Mono) {
+        while let Some((at, namespace, uid)) = self.sent.front() {
+            if at.after(self.limits.window) > now {
+                return;
+            }
+            let (at, namespace, uid) = (*at, namespace.clone(), uid.clone());
+            self.sent.pop_front();
+            let Some(of) = self.namespaces.get_mut(&namespace) else { continue };
+            if of.sent.get(&uid) == Some(&at) {
+                of.sent.remove(&uid);
+                self.takes(&namespace, Tally { waiting: 0, sent: 1 });
+            }
+        }
+    }
+
+    /// One more waits in `namespace`: is it one too many?
+    fn begins(&mut self, namespace: &str, now: Mono) {
+        let window = self.limits.window;
+        let Some(of) = self.namespaces.get(namespace) else { return };
+        let (apart, tally, recorded) = (of.episode.is_some(), of.tally(), of.recorded.most(now, window));
+        if !apart && let Some(episode) = self.episode(false, tally, recorded) {
+            self.others -= tally;
+            let held = self.episode.is_some();
+            let of = self.namespace(namespace);
+            // That its deletions are held was told, if they were.
+            (of.episode, of.told) = (Some(episode), of.told && held);
+            // Those of the other namespaces may be few enough without it.
+            self.reviews_others(now);
+        }
+        self.begins_everywhere(now);
+    }
+
+    fn begins_everywhere(&mut self, now: Mono) {
+        if self.episode.is_none()
+            && let Some(episode) = self.episode(true, self.others, self.recorded.most(now, self.limits.window))
+        {
+            self.episode = Some(episode);
+            for of in self.namespaces.values_mut().filter(|of| of.episode.is_none()) {
+                of.told = false;
+            }
+        }
+    }
+
+    /// The episode that begins if so many are too many.
+    fn episode(&self, everywhere: bool, tally: Tally, recorded: usize) -> Option<Episode> {
+        let (deletions, limit) = (tally.all(), self.limits.limit(recorded));
+        let begins = self.limits.brakes() && deletions > limit;
+        begins.then_some(Episode {
+            everywhere,
+            deletions,
+            sent: tally.sent,
+            limit,
+            recorded,
+            window: self.limits.window,
+        })
+    }
+
+    /// Fewer wait in `namespace`, or the limit has grown: do the episodes end that hold its deletions?
+    fn reviews(&mut self, namespace: &str, now: Mono) {
+        let window = self.limits.window;
+        if let Some(of) = self.namespaces.get_mut(namespace)
+            && let Some(episode) = &of.episode
+            && is_over(episode, of.waiting.len(), self.limits.limit(of.recorded.most(now, window)))
+        {
+            of.episode = None;
+            of.told = false;
+            let tally = of.tally();
+            wakes(&mut self.woken, namespace, of);
+            self.others += tally;
+            // With it the others may be too many.
+            self.begins_everywhere(now);
+        }
+        self.reviews_others(now);
+    }
+
+    fn reviews_others(&mut self, now: Mono) {
+        let limit = self.limit(now);
+        let Some(episode) = &self.episode else { return };
+        if !is_over(episode, self.others.waiting, limit) {
+            return;
+        }
+        self.episode = None;
+        for (namespace, of) in self.namespaces.iter_mut().filter(|(_, of)| of.episode.is_none()) {
+            of.told = false;
+            wakes(&mut self.woken, namespace, of);
+        }
+    }
+}
+
+/// Nothing of it waits, or what waits would have been within the limit when it began. `limit`: as it is now, which may be more.
+fn is_over(episode: &Episode, waiting: usize, limit: usize) -> bool {
+    waiting == 0 || waiting + episode.sent <= limit.max(episode.limit)
+}
+
+fn wakes(woken: &mut Vec<ObjectKey>, namespace: &str, of: &Namespace) {
+    let key = |waiting: &Waiting| ObjectKey { namespace: namespace.to_owned(), name: waiting.name.clone() };
+    woken.extend(of.waiting.values().map(key));
+}
