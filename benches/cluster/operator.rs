@@ -54,6 +54,8 @@ impl Operator {
         std::fs::write(&key, scene.workspace().root_key()).expect("a file for the root key");
         let mut command = Command::new(PROGRAM);
         command.args(["run", "--admin-address", "127.0.0.1:0", "--api-url", stage.unkey().base_url()]);
+        // What a deletion costs, not how long it is held.
+        command.args(["--deletion-hold", "0s", "--max-deletions", "0"]);
         command.arg("--kubeconfig").arg(stage.plane().kubeconfig()).arg("--root-key-file").arg(key);
         if pace == Pace::Unbounded && stage.can_be_unbounded() {
             command.args([UNBOUNDED.0, UNBOUNDED.1]);

@@ -65,7 +65,7 @@ type Bounds = (&'static str, [&'static str; 2], &'static [&'static str], &'stati
 /// What the schema lets through the program takes, and what the program refuses the schema does not let through.
 #[test]
 fn the_schema_and_the_program_have_the_same_bounds() {
-    let rows: [Bounds; 3] = [
+    let rows: [Bounds; 4] = [
         (
             "leaderElection.leaseDuration",
             ["--lease-duration=", ""],
@@ -84,6 +84,12 @@ fn the_schema_and_the_program_have_the_same_bounds() {
             ["--rate-limit-share=", ""],
             &["0.25", "0.05", ".5", "1", "1.0", "0.999"],
             &["0", "0.0", "1.5", "2", "50%", "half"],
+        ),
+        (
+            "deletion.maxDeletionsShare",
+            ["--max-deletions-share=", ""],
+            &["0", "0.0", ".5", "0.05", "1", "1.0", "0.999"],
+            &["1.5", "2", "50%", "half"],
         ),
     ];
     let usual = rendered("default");
@@ -112,12 +118,15 @@ fn the_schema_and_the_program_have_the_same_bounds() {
 /// The runbook tells to set flags, and names the chart's value beside each: that value sets that flag.
 #[test]
 fn the_runbook_names_the_value_of_each_flag() {
-    const SETS: [(&str, &str); 8] = [
+    const SETS: [(&str, &str); 11] = [
         ("--accept-workspace-change", "config.acceptWorkspaceChange=true"),
         ("--api-proxy", "config.apiProxy=http://proxy.example.com:3128"),
         ("--api-url", "config.apiUrl=http://unkey.example.com"),
+        ("--deletion-approved-namespaces", "deletion.approvedNamespaces={pr-*}"),
         ("--leader-elect", "leaderElection.enabled=false,replicaCount=1"),
         ("--lease-name", "leaderElection.leaseName=another"),
+        ("--max-deletions", "deletion.maxDeletions=100"),
+        ("--max-deletions-share", "deletion.maxDeletionsShare=1"),
         ("--namespace", "watchNamespaces={team-a}"),
         ("--rate-limit-share", "config.rateLimitShare=1"),
         ("--selector", "config.selector=shard=a"),

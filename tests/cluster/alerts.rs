@@ -1,6 +1,7 @@
 //! The chart's alerts and dashboard on what a real operator serves: each alert fires when things are so, and none that does not mean it.
 
 mod dashboard;
+mod deletions;
 mod runbook;
 
 use std::collections::BTreeSet;

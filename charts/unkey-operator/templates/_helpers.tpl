@@ -91,11 +91,16 @@ which shows in that it has not even the release's own.
 
 {{- define "unkey-operator.args" -}}
 {{- $config := .Values.config }}
+{{- $deletion := .Values.deletion }}
 {{- $args := list "run"
     (printf "--api-url=%s" $config.apiUrl)
     "--root-key-file=/etc/unkey-operator/root-key"
     (printf "--default-adoption-policy=%s" $config.defaultAdoptionPolicy)
     (printf "--default-deletion-policy=%s" $config.defaultDeletionPolicy)
+    (printf "--deletion-hold=%s" $deletion.hold)
+    (printf "--max-deletions=%d" (int64 $deletion.maxDeletions))
+    (printf "--max-deletions-share=%v" $deletion.maxDeletionsShare)
+    (printf "--deletion-window=%s" $deletion.window)
     (printf "--resync-interval=%s" $config.resyncInterval)
     (printf "--consistency-window=%s" $config.consistencyWindow)
     (printf "--request-timeout=%s" $config.requestTimeout)
@@ -108,6 +113,9 @@ which shows in that it has not even the release's own.
     (printf "--log-level=%s" $config.logLevel) }}
 {{- range .Values.watchNamespaces }}
 {{- $args = append $args (printf "--namespace=%s" .) }}
+{{- end }}
+{{- range $deletion.approvedNamespaces }}
+{{- $args = append $args (printf "--deletion-approved-namespaces=%s" .) }}
 {{- end }}
 {{- with $config.apiProxy }}
 {{- $args = append $args (printf "--api-proxy=%s" .) }}

@@ -284,12 +284,12 @@ fn deletion_held(held: &HeldDeletion, key: &ObjectKey) -> String {
         ),
     };
     format!(
-        "{}. Nothing is deleted in Unkey for this resource until it is approved or fewer deletions wait.{why_not} To delete the identities of the \
-         namespace, run: {}. To keep this identity in Unkey, run: {}. To see what waits, run: kubectl get identities.unkey.com -n {}",
+        "{}. Nothing is deleted in Unkey for this resource until its deletion is approved.{why_not} To see what waits, run: kubectl get \
+         identities.unkey.com -n {}. To delete the identities of the namespace, run: {}. To keep this identity in Unkey, run: {}",
         too_many(episode, &key.namespace),
+        key.namespace,
         approve(&key.namespace, approve_until),
-        orphan(key),
-        key.namespace
+        orphan(key)
     )
 }
 

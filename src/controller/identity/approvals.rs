@@ -3,7 +3,6 @@
 use k8s_openapi::jiff::Timestamp;
 use wildmatch::WildMatch;
 
-use super::raw::RawIdentity;
 use crate::controller::runtime::clock::WallClocks;
 use crate::domain::Approval;
 
@@ -22,12 +21,12 @@ pub struct Approvals {
 }
 
 impl Approvals {
-    /// Whether the deletion of `object` may go without being counted.
-    pub fn of(&self, object: &RawIdentity) -> Approval {
-        if self.namespaces.iter().any(|pattern| pattern.matches(object.namespace())) {
+    /// Whether the deletion of an object of `namespace` may go without being counted. `annotation`: what it says of that.
+    pub fn of(&self, namespace: &str, annotation: Option<&str>) -> Approval {
+        if self.namespaces.iter().any(|pattern| pattern.matches(namespace)) {
             return Approval::Given;
         }
-        let Some(text) = object.deletion_approved() else { return Approval::None };
+        let Some(text) = annotation else { return Approval::None };
         match until(text) {
             None => Approval::Unreadable(text.to_owned()),
             // A clock that is behind would let pass what has ended.
@@ -48,17 +47,11 @@ pub fn until(text: &str) -> Option<u32> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
-    use super::super::raw::tests::snapshot;
     use super::*;
-    use crate::api::APPROVED_ANNOTATION;
 
     fn of(approved: Option<&str>, patterns: &[&str]) -> Approval {
-        let annotations = approved.map(|text| json!({APPROVED_ANNOTATION: text}));
-        let object = snapshot(&json!({"metadata": {"namespace": "pr-7", "annotations": annotations}}));
         let namespaces = patterns.iter().map(|pattern| WildMatch::new(pattern)).collect();
-        Approvals { walls: WallClocks::default(), namespaces }.of(&object)
+        Approvals { walls: WallClocks::default(), namespaces }.of("pr-7", approved)
     }
 
     #[test]

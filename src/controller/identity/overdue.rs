@@ -15,8 +15,8 @@ use kube::runtime::reflector::Store;
 use tracing::Instrument;
 
 use super::context::Context;
-use super::environment::Process;
-use super::index::{KeyLock, Overdue, Remembered};
+use super::environment::{Process, ReconcileEnvironment};
+use super::index::{KeyLock, Overdue, Parts, Remembered};
 use super::raw::RawIdentity;
 use super::{patch, status};
 use crate::controller::runtime::api_server::{self, KubeError, Outcome};
@@ -175,10 +175,10 @@ fn report(
         Err(missing) => Some(Cause::CredentialsMissing(missing.clone())),
     };
     let (process, crd) = (Process::of(context), context.crd);
-    key_lock.with(memory, |mut parts| {
-        let (mut known, mut object_state) = (parts.known.clone(), parts.memory.object_state.clone());
+    key_lock.with(memory, |Parts { known, memory, role, workspace, deletions }| {
+        let (mut known, mut object_state) = (known.clone(), memory.object_state.clone());
         let records = session::Records { known: &mut known, object_state: &mut object_state };
-        let (_, environment) = parts.session(process);
+        let environment = ReconcileEnvironment::looking(process, role, workspace, deletions);
         session::waiting(&object, records, &environment, (&pinned.policy, crd), holds_up.as_ref())
     })
 }

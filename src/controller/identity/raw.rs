@@ -305,7 +305,7 @@ impl RawIdentity {
             fresh: false,
             finalizer: self.finalizers.ours().is_some(),
             claim: ClaimState::parse(self.claim(), uid),
-            approval: approvals.of(self),
+            approval: approvals.of(self.namespace(), self.deletion_approved()),
             crowd: self.crowd.as_deref().cloned(),
             generation: self.generation,
             reconcile_request,

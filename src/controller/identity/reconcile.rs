@@ -12,7 +12,7 @@ use kube::runtime::controller::Action;
 use self::end::ReconcileEnd;
 pub use self::end::{Again, Reconciled};
 use super::context::Context;
-use super::environment::{Process, priority};
+use super::environment::{Process, ReconcileEnvironment, priority};
 use super::index::{IdentityRef, KeyLock, ObjectMemory, Parts, Plan, Remembered};
 use super::overdue;
 use super::raw::{LastRead, RawIdentity};
@@ -144,9 +144,10 @@ impl<'a> Reconcile<'a> {
         let Self { context, key_lock, memory, session, snapshot, last, permit, .. } = self;
         let (process, approvals, now) = (Process::of(context), &context.approvals, context.runtime.clock.now());
         let queued = !session.clears_up();
-        Ok(key_lock.with(memory, |mut parts| {
-            let object = snapshot.read_again(last, now, approvals, &mut parts.memory.reconcile_requests);
-            let (mut records, environment) = parts.session(process);
+        Ok(key_lock.with(memory, |Parts { known, memory, role, workspace, deletions }| {
+            let object = snapshot.read_again(last, now, approvals, &mut memory.reconcile_requests);
+            let environment = ReconcileEnvironment::looking(process, role, workspace, deletions);
+            let mut records = session::Records { known, object_state: &mut memory.object_state };
             session.next(object, &mut records, &mut environment.working(permit, queued))
         })?)
     }

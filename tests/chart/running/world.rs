@@ -75,6 +75,8 @@ pub fn values(emulator: &Emulator) -> Vec<String> {
         "config.consistencyWindow=1s".to_owned(),
         "config.requestTimeout=3s".to_owned(),
         "readinessProbe.periodSeconds=1".to_owned(),
+        // What a person has time to see, a test has to wait for.
+        "deletion.hold=1s".to_owned(),
         "image.repository=registry.example.com/unkey-operator".to_owned(),
     ]
 }

@@ -8,7 +8,7 @@ use super::super::harness::{Exposition, Scrape, shown};
 use super::{chart_file, text, well};
 
 /// What a release has of its own: two of them have twice as much. The other gauges tell of a state, or of a limit that both share.
-const ADDED_UP: [&str; 9] = [
+const ADDED_UP: [&str; 14] = [
     "unkey_operator_identities",
     "unkey_operator_queue_depth",
     "unkey_operator_writes_refused",
@@ -18,6 +18,11 @@ const ADDED_UP: [&str; 9] = [
     "unkey_operator_scan_recorded_identities",
     "unkey_operator_scan_missing_identities",
     "unkey_operator_watches",
+    "unkey_operator_deletions_waiting",
+    "unkey_operator_deletions_held",
+    "unkey_operator_deletions_limit",
+    "unkey_operator_deletions_approved",
+    "unkey_operator_mass_deletions",
 ];
 
 /// The dashboard's queries of what is added up, as Grafana asks them for all namespaces and jobs.

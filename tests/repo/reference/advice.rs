@@ -98,8 +98,9 @@ pub const ADVICE: [(Reason, Advice); Reason::ALL.len()] = [
             meaning: "The resource is being deleted, and it is one of more deletions than may happen at once. Nothing is deleted in Unkey for it.",
             look_at: "The message: it has the numbers, and the commands that approve the deletion, keep the identity, or show what waits. \
                       `unkey_operator_deletions_held`. `status.cause` is `ApprovalPast` or `ApprovalUnreadable` if the approval does not count.",
-            remedy: "If the deletion is meant, approve it with the annotation `unkey.com/deletion-approved`. If it is not, apply the manifests again under other \
-                     names or set `deletionPolicy: Orphan`: the identities stay in Unkey, and the `Identity` resources that are applied anew adopt them.",
+            remedy: "If the deletion is meant, approve it with the annotation `unkey.com/deletion-approved`. If it is not, set `deletionPolicy: Orphan` on \
+                     all of them: the resources go, the identities stay in Unkey, and the `Identity` resources that are applied anew adopt them. What you keep \
+                     frees nothing of the rest.",
         },
     ),
     (

@@ -2,18 +2,25 @@
 
 use std::collections::BTreeSet;
 
-use unkey_operator::api::{CLAIM_ANNOTATION, FINALIZER, RECONCILE_ANNOTATION};
+use unkey_operator::api::{APPROVED_ANNOTATION, CLAIM_ANNOTATION, FINALIZER, RECONCILE_ANNOTATION};
 
 use super::{doc_comments, head, heading, paragraph};
 
 /// Kind, name, who writes it, what it is.
-const MARKS: [(&str, &str, &str, &str); 3] = [
+const MARKS: [(&str, &str, &str, &str); 4] = [
     (
         "annotation",
         RECONCILE_ANNOTATION,
         "You write it. The operator reads it.",
         "Asks for a check against Unkey now. Set it to any value that it did not have before, such as the time. When the operator has looked, \
          it repeats the value in `status.lastHandledReconcileAt`. The annotation also ends the hour between two tries under `NotConverging`.",
+    ),
+    (
+        "annotation",
+        APPROVED_ANNOTATION,
+        "You write it. The operator reads it.",
+        "Approves the deletion of the resource: it waits neither for the hold nor for the brake, and does not count for others. The value is a time in \
+         RFC 3339 until which the approval holds, or `always`. It deletes nothing by itself. Whoever may annotate an `Identity` may approve its deletion.",
     ),
     (
         "annotation",

@@ -2,7 +2,8 @@
 //!
 //! A deletion *waits* while nothing but hold and brake stops it. It is *sent* once its delete was about to be. Both count, against a limit that grows with
 //! how many identities are recorded. Beyond it an *episode* begins, of one namespace or of all others together: nothing of it goes without an approval
-//! until what waits is within the limit again. Time alone ends no episode.
+//! until what waits is within the limit again. Time alone ends no episode, and neither does whoever keeps one identity after the other: what leaves an
+//! episode without an approval counts as waiting until its end, or the last ones would be deleted under the hands of their rescuer.
 
 mod approval;
 mod limits;
@@ -10,7 +11,7 @@ mod recorded;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
 pub use self::approval::Approval;
@@ -90,6 +91,7 @@ pub struct Deletions {
 struct Tally {
     waiting: usize,
     sent: usize,
+    kept: usize,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -97,6 +99,8 @@ struct Namespace {
     recorded: Recorded,
     waiting: HashMap<Uid, Waiting>,
     sent: HashMap<Uid, Mono>,
+    /// What left the episode that holds its deletions without an approval.
+    kept: HashSet<Uid>,
     episode: Option<Episode>,
     /// The episode that holds its deletions was told of.
     told: bool,
@@ -109,12 +113,23 @@ struct Waiting {
 }
 
 impl Namespace {
+    /// No episode holds its deletions any more. They are held anew for a while: whoever ended it may still be at work.
+    fn ends(&mut self, namespace: &str, now: Mono, woken: &mut Vec<ObjectKey>) {
+        self.told = false;
+        self.kept.clear();
+        for waiting in self.waiting.values_mut() {
+            waiting.since = now;
+            woken.push(ObjectKey { namespace: namespace.to_owned(), name: waiting.name.clone() });
+        }
+    }
+
     fn tally(&self) -> Tally {
-        Tally { waiting: self.waiting.len(), sent: self.sent.len() }
+        Tally { waiting: self.waiting.len(), sent: self.sent.len(), kept: self.kept.len() }
     }
 }
 
 impl Tally {
+    /// Those that count for the beginning of an episode.
     fn all(self) -> usize {
         self.waiting + self.sent
     }
@@ -124,6 +139,7 @@ impl std::ops::AddAssign for Tally {
     fn add_assign(&mut self, other: Self) {
         self.waiting += other.waiting;
         self.sent += other.sent;
+        self.kept += other.kept;
     }
 }
 
@@ -131,6 +147,7 @@ impl std::ops::SubAssign for Tally {
     fn sub_assign(&mut self, other: Self) {
         self.waiting -= other.waiting;
         self.sent -= other.sent;
+        self.kept -= other.kept;
     }
 }
 
@@ -177,37 +194,45 @@ impl Deletions {
     /// Nothing but hold and brake stops the deletion of `object` now.
     pub fn waits(&mut self, object: &ObjectKey, uid: &Uid, now: Mono) {
         self.expires(now);
-        let namespace = self.namespace(&object.namespace);
-        if namespace.sent.contains_key(uid) || namespace.waiting.contains_key(uid) {
+        let of = self.namespace(&object.namespace);
+        if of.sent.contains_key(uid) || of.waiting.contains_key(uid) {
             return;
         }
-        namespace.waiting.insert(uid.clone(), Waiting { name: object.name.clone(), since: now });
-        self.adds(&object.namespace, Tally { waiting: 1, sent: 0 });
+        self.changes(&object.namespace, |of| {
+            of.kept.remove(uid);
+            of.waiting.insert(uid.clone(), Waiting { name: object.name.clone(), since: now });
+        });
         self.begins(&object.namespace, now);
     }
 
-    /// Something else stops the deletion, it is approved, or the object is gone.
-    pub fn withdraws(&mut self, namespace: &str, uid: &Uid, now: Mono) {
+    /// The deletion waits for neither any more: it is `approved`; or something else stops it, its identity is kept, or the object is gone.
+    pub fn withdraws(&mut self, namespace: &str, uid: &Uid, approved: bool, now: Mono) {
         self.expires(now);
-        let Some(of) = self.namespaces.get_mut(namespace) else { return };
-        if of.waiting.remove(uid).is_some() {
-            self.takes(namespace, Tally { waiting: 1, sent: 0 });
-            self.reviews(namespace, now);
+        let Some(of) = self.namespaces.get(namespace) else { return };
+        let (waits, holds) = (of.waiting.contains_key(uid), of.episode.is_some() || self.episode.is_some());
+        if !waits && !(approved && of.kept.contains(uid)) {
+            return;
         }
+        self.changes(namespace, |of| {
+            of.waiting.remove(uid);
+            if holds && !approved {
+                of.kept.insert(uid.clone());
+            } else {
+                of.kept.remove(uid);
+            }
+        });
+        self.reviews(namespace, now);
     }
 
     /// Its delete is about to be sent; the gate was open.
     pub fn sends(&mut self, namespace: &str, uid: &Uid, now: Mono) {
         if !self.limits.brakes() {
-            return self.withdraws(namespace, uid, now);
+            return self.withdraws(namespace, uid, false, now);
         }
-        let of = self.namespace(namespace);
-        let before = of.tally();
-        of.waiting.remove(uid);
-        of.sent.insert(uid.clone(), now);
-        let after = of.tally();
-        self.takes(namespace, before);
-        self.adds(namespace, after);
+        self.changes(namespace, |of| {
+            of.waiting.remove(uid);
+            of.sent.insert(uid.clone(), now);
+        });
         self.sent.push_back((now, namespace.to_owned(), uid.clone()));
     }
 
@@ -266,19 +291,14 @@ impl Deletions {
         self.namespaces.entry(namespace.to_owned()).or_default()
     }
 
-    fn is_apart(&self, namespace: &str) -> bool {
-        self.namespaces.get(namespace).is_some_and(|of| of.episode.is_some())
-    }
-
-    fn adds(&mut self, namespace: &str, tally: Tally) {
-        if !self.is_apart(namespace) {
-            self.others += tally;
-        }
-    }
-
-    fn takes(&mut self, namespace: &str, tally: Tally) {
-        if !self.is_apart(namespace) {
-            self.others -= tally;
+    /// Changes what waits or was sent in `namespace`, and the sum of the others with it.
+    fn changes(&mut self, namespace: &str, change: impl FnOnce(&mut Namespace)) {
+        let of = self.namespaces.entry(namespace.to_owned()).or_default();
+        let before = of.tally();
+        change(of);
+        if of.episode.is_none() {
+            self.others -= before;
+            self.others += of.tally();
         }
     }
 
@@ -290,10 +310,11 @@ impl Deletions {
             }
             let (at, namespace, uid) = (*at, namespace.clone(), uid.clone());
             self.sent.pop_front();
-            let Some(of) = self.namespaces.get_mut(&namespace) else { continue };
-            if of.sent.get(&uid) == Some(&at) {
-                of.sent.remove(&uid);
-                self.takes(&namespace, Tally { waiting: 0, sent: 1 });
+            let counts = self.namespaces.get(&namespace).and_then(|of| of.sent.get(&uid)) == Some(&at);
+            if counts {
+                self.changes(&namespace, |of| {
+                    of.sent.remove(&uid);
+                });
             }
         }
     }
@@ -345,13 +366,11 @@ impl Deletions {
         let window = self.limits.window;
         if let Some(of) = self.namespaces.get_mut(namespace)
             && let Some(episode) = &of.episode
-            && is_over(episode, of.waiting.len(), self.limits.limit(of.recorded.most(now, window)))
+            && is_over(episode, of.tally(), self.limits.limit(of.recorded.most(now, window)))
         {
             of.episode = None;
-            of.told = false;
-            let tally = of.tally();
-            wakes(&mut self.woken, namespace, of);
-            self.others += tally;
+            of.ends(namespace, now, &mut self.woken);
+            self.others += of.tally();
             // With it the others may be too many.
             self.begins_everywhere(now);
         }
@@ -361,23 +380,18 @@ impl Deletions {
     fn reviews_others(&mut self, now: Mono) {
         let limit = self.limit(now);
         let Some(episode) = &self.episode else { return };
-        if !is_over(episode, self.others.waiting, limit) {
+        if !is_over(episode, self.others, limit) {
             return;
         }
         self.episode = None;
+        self.others.kept = 0;
         for (namespace, of) in self.namespaces.iter_mut().filter(|(_, of)| of.episode.is_none()) {
-            of.told = false;
-            wakes(&mut self.woken, namespace, of);
+            of.ends(namespace, now, &mut self.woken);
         }
     }
 }
 
 /// Nothing of it waits, or what waits would have been within the limit when it began. `limit`: as it is now, which may be more.
-fn is_over(episode: &Episode, waiting: usize, limit: usize) -> bool {
-    waiting == 0 || waiting + episode.sent <= limit.max(episode.limit)
-}
-
-fn wakes(woken: &mut Vec<ObjectKey>, namespace: &str, of: &Namespace) {
-    let key = |waiting: &Waiting| ObjectKey { namespace: namespace.to_owned(), name: waiting.name.clone() };
-    woken.extend(of.waiting.values().map(key));
+fn is_over(episode: &Episode, Tally { waiting, kept, sent: _ }: Tally, limit: usize) -> bool {
+    waiting == 0 || waiting + kept + episode.sent <= limit.max(episode.limit)
 }

@@ -49,7 +49,11 @@ impl Driven {
     }
 
     fn approve(&mut self, namespace: &str, n: usize, now: Mono) {
-        self.0.withdraws(namespace, &uid(namespace, n), now);
+        self.0.withdraws(namespace, &uid(namespace, n), true, now);
+    }
+
+    fn keep(&mut self, namespace: &str, n: usize, now: Mono) {
+        self.0.withdraws(namespace, &uid(namespace, n), false, now);
     }
 
     fn holds(&self, namespace: &str, n: usize, now: Mono) -> Option<Episode> {
@@ -120,6 +124,34 @@ fn r20_what_went_before_the_episode_counts_until_its_end() {
     assert_eq!(driven.look("shop", 4, later), DeletionGate::Hold { until: at(10_010), is_long: false });
 }
 
+/// Whoever keeps one identity after the other must not have the last ones deleted under their hands.
+#[test]
+fn r20_what_is_kept_frees_nothing_of_the_rest() {
+    for names in [["a"; 4], ["a", "b", "c", "d"]] {
+        let mut driven = Driven::new(3, 0.0);
+        for (n, name) in names.iter().enumerate() {
+            driven.look(name, n, at(0));
+        }
+        for (n, name) in names.iter().enumerate() {
+            let left = (n..4).filter(|n| driven.holds(names[*n], *n, at(100)).is_some()).count();
+            assert_eq!(left, 4 - n, "{name}");
+            driven.keep(name, n, at(100));
+        }
+        assert_eq!(driven.0.counts(), Counts::default());
+        // What was kept is forgotten with the end.
+        assert_eq!(driven.look("a", 9, at(101)), DeletionGate::Hold { until: at(111), is_long: false });
+    }
+    let mut driven = Driven::new(3, 0.0);
+    for n in 0..5 {
+        driven.look("a", n, at(0));
+    }
+    driven.keep("a", 0, at(100));
+    driven.approve("a", 1, at(100));
+    assert!(driven.holds("a", 2, at(100)).is_some(), "three wait and one was kept");
+    driven.approve("a", 0, at(100));
+    assert_eq!(driven.gate("a", 2, at(100)), DeletionGate::Hold { until: at(110), is_long: false }, "held anew");
+}
+
 #[test]
 fn r20_a_trickle_within_the_limit_goes_and_one_beyond_it_does_not() {
     let mut driven = Driven::new(2, 0.0);
@@ -159,7 +191,7 @@ fn r20_a_prune_across_namespaces_is_a_mass() {
     }
     driven.approve("n0", 0, at(30));
     assert_eq!(driven.0.woken().len(), 10);
-    assert_eq!(driven.gate("n1", 0, at(30)), DeletionGate::Open);
+    assert_eq!(driven.gate("n1", 0, at(40)), DeletionGate::Open);
 }
 
 #[test]
@@ -226,7 +258,7 @@ fn r20_a_delete_that_is_sent_again_counts_once_and_from_then_on() {
     driven.look("shop", 0, at(0));
     driven.send("shop", 0, at(10));
     driven.send("shop", 0, at(500));
-    assert_eq!(driven.0.others, Tally { waiting: 0, sent: 1 });
+    assert_eq!(driven.0.others, Tally { sent: 1, ..Tally::default() });
     driven.look("shop", 1, at(700));
     assert!(driven.holds("shop", 1, at(720)).is_some(), "the one before may have gone at 500 s");
 }
@@ -248,7 +280,7 @@ fn what_is_long_gone_is_forgotten() {
 #[derive(Clone, Copy, Debug)]
 enum Act {
     Delete(usize, usize),
-    Stop(usize, usize),
+    Stop(usize, usize, bool),
     Record(usize, bool),
     Wait(u64),
 }
@@ -256,7 +288,7 @@ enum Act {
 fn acts() -> impl Strategy<Value = Vec<Act>> {
     let act = prop_oneof![
         8 => (0..3_usize, 0..6_usize).prop_map(|(namespace, n)| Act::Delete(namespace, n)),
-        2 => (0..3_usize, 0..6_usize).prop_map(|(namespace, n)| Act::Stop(namespace, n)),
+        2 => (0..3_usize, 0..6_usize, any::<bool>()).prop_map(|(namespace, n, approves)| Act::Stop(namespace, n, approves)),
         3 => (0..3_usize, any::<bool>()).prop_map(|(namespace, comes)| Act::Record(namespace, comes)),
         4 => prop_oneof![Just(1_u64), Just(10), Just(90), Just(601)].prop_map(Act::Wait),
     ];
@@ -310,7 +342,8 @@ proptest! {
                         account.recorded.push((now, recorded));
                     }
                 }
-                Act::Stop(of, n) => driven.approve(names[of], n, now),
+                Act::Stop(of, n, approves) if approves => driven.approve(names[of], n, now),
+                Act::Stop(of, n, _) => driven.keep(names[of], n, now),
                 Act::Delete(of, n) => {
                     if driven.look(names[of], n, now) == DeletionGate::Open {
                         let again = driven.0.namespaces[names[of]].sent.contains_key(&uid(names[of], n));

@@ -2,7 +2,7 @@
 
 use super::super::crd::Crd;
 use super::super::decide::waits_for_brake_alone;
-use super::super::deletions::DeletionGate;
+use super::super::deletions::{Approval, DeletionGate};
 use super::super::ids::Mono;
 use super::super::object::{Object, Phase};
 use super::super::policy::Policy;
@@ -52,7 +52,7 @@ fn counted(object: &Object, counts: bool, env: &mut impl Environment, now: Mono)
     if counts {
         env.deletions_mut().waits(&object.key, uid, now);
     } else {
-        env.deletions_mut().withdraws(namespace, uid, now);
+        env.deletions_mut().withdraws(namespace, uid, object.approval == Approval::Given, now);
     }
     env.deletions().gate(namespace, uid, now, || env.an_hour_ahead())
 }

@@ -143,7 +143,7 @@ impl Mass {
                 let (namespace, uid) = (NAMESPACES[n % 3], self.sims[n].last_uid());
                 let now = self.mono();
                 self.deletions.borrow_mut().moves(namespace, false, true, now);
-                self.deletions.borrow_mut().withdraws(namespace, &uid, now);
+                self.deletions.borrow_mut().withdraws(namespace, &uid, false, now);
                 let now = self.now();
                 self.recorded.push((now, self.alive()));
             }

@@ -3,7 +3,6 @@
 
 use parking_lot::Mutex;
 
-use super::super::environment::{Process, ReconcileEnvironment};
 use super::object_memories::{MemoryHold, ObjectMemory};
 use super::state::State;
 use crate::domain::session::Records;
@@ -93,11 +92,5 @@ impl Parts<'_> {
     /// What a session writes through.
     pub fn records(&mut self) -> Records<'_> {
         Records { known: self.known, object_state: &mut self.memory.object_state }
-    }
-
-    /// The same, and what it finds around it, of `process`.
-    pub fn session<'p>(&'p mut self, process: Process<'p>) -> (Records<'p>, ReconcileEnvironment<'p>) {
-        let environment = ReconcileEnvironment::looking(process, self.role, self.workspace, self.deletions);
-        (Records { known: self.known, object_state: &mut self.memory.object_state }, environment)
     }
 }

@@ -85,7 +85,7 @@ impl State {
             self.queue.wake_others(indexed, uid);
             self.deletions.moves(object.namespace(), false, had, now);
         }
-        self.deletions.withdraws(object.namespace(), uid, now);
+        self.deletions.withdraws(object.namespace(), uid, false, now);
         self.wake_freed();
     }
 

@@ -51,7 +51,7 @@ pub async fn everything(stage: &Stage, keep: bool) -> Result<(), StageError> {
     }
 
     println!();
-    say("deletion: each resource waits until its identity is gone from Unkey");
+    say("deletion: after a hold of 2 s (10 s by default) the identity goes, and then its resource");
     stage.kubectl(&["delete", "-f", QUICKSTART, "--timeout=60s"]).await?;
     what_unkey_holds(stage).await?;
     println!();

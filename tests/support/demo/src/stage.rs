@@ -149,6 +149,8 @@ fn start_operator(plane: &ControlPlane, folder: &TempDir, api_url: &str) -> Resu
         .arg(plane.kubeconfig())
         .arg("--root-key-file")
         .arg(folder.path().join("root-key"))
+        // Ten seconds by default; nobody wants to watch that long.
+        .args(["--deletion-hold", "2s"])
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(log)
