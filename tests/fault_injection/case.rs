@@ -9,7 +9,7 @@ use unkey_emulator::Operation;
 use crate::harness::condition;
 use crate::name::Case;
 use crate::stage::{Mark, Stage};
-use crate::workflow::{BYSTANDER, THEIRS, Workflow, is_loser, is_ready, is_stopped, objects};
+use crate::workflow::{BYSTANDER, THEIRS, Workflow, is_held, is_loser, is_ready, is_stopped, objects};
 
 /// What a case came to.
 #[derive(Clone, Debug)]
@@ -92,7 +92,8 @@ async fn check(stage: &Stage, workflow: Workflow) {
             );
             continue;
         }
-        assert!(is_ready(object) || is_stopped(object), "{status}");
+        let held = is_held(object);
+        assert!(is_ready(object) || is_stopped(object) || held, "{status}");
         assert!(meta.get("finalizers").is_some() && meta["annotations"].get("unkey.com/claim").is_some(), "{meta}");
         let at = upstream.iter().position(|it| spec["externalId"] == it.external_id).expect("it is in Unkey");
         let live = upstream.remove(at);
@@ -108,6 +109,10 @@ async fn check(stage: &Stage, workflow: Workflow) {
             .map(|it| json!({"name": it.name, "limit": it.limit, "duration": it.duration}))
             .collect();
         assert_eq!(spec["ratelimits"], Value::Array(held));
+    }
+    if let Some(limit) = workflow.limit() {
+        let deletes = stage.world.calls()[3];
+        assert!(deletes <= u64::from(limit * stage.starts()), "R20: {deletes} deletes of {} processes", stage.starts());
     }
     assert_eq!(upstream.len(), usize::from(workflow.leaves_it()), "left over in Unkey: {upstream:?}");
     let wrong = stage.invariants.wrong();

@@ -65,7 +65,10 @@ impl Stage {
         let proxy = Arc::new(Proxy::start(&plane.kubeconfig()).await.unwrap());
         let kubeconfig = proxy.kubeconfig();
         let world = World::new(&format!("cut-{}", workflow.name())).await;
-        let world = world.with_args(&ARGS).with_args(&["--kubeconfig", kubeconfig.to_str().unwrap()]);
+        let world = world
+            .with_args(&ARGS)
+            .with_args(workflow.args())
+            .with_args(&["--kubeconfig", kubeconfig.to_str().unwrap()]);
         bystander(&world);
         let invariants = Invariants::post(&proxy, &world.workspace, workflow);
         Self { world, proxy, invariants, operator: Mutex::default(), starts: Mutex::default() }
@@ -81,6 +84,11 @@ impl Stage {
         *starts += 1;
         let log = self.world.files.path().join(format!("operator-{starts}.log"));
         *self.operator() = Some(Operator::start(log, &self.world.args(), &[]));
+    }
+
+    /// Processes so far.
+    pub fn starts(&self) -> u32 {
+        *self.starts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn is_up(&self) -> bool {

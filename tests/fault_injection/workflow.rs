@@ -41,6 +41,12 @@ pub enum Workflow {
     Rivals,
     /// Two objects of one externalId; the owner is deleted.
     Heir,
+    /// Two objects are deleted at once, and only one may go (R20).
+    Mass,
+    /// The same; then their deletions are approved.
+    MassApproved,
+    /// The same; then one of them is kept.
+    MassKept,
     /// The root key loses the permission to delete, unseen (R19); the object is deleted; then the permission comes back.
     MaskedDelete,
     /// The same with the permission to update, and an edit.
@@ -92,8 +98,22 @@ pub fn is_stopped(object: &Value) -> bool {
     stalled["reason"] == "WouldLose" && stalled["observedGeneration"] == object["metadata"]["generation"]
 }
 
+/// Its deletion waits for an approval (R20).
+pub fn is_held(object: &Value) -> bool {
+    let ready = condition(object, "Ready");
+    ready["reason"] == "DeletionHeld" && ready["observedGeneration"] == object["metadata"]["generation"]
+}
+
+/// Two objects of two externalIds, ready.
+async fn two(world: &World) {
+    for (name, external_id) in [("a", EXTERNAL_ID), ("b", ANOTHER)] {
+        world.create(name, &spec(1, &json!({"externalId": external_id}))).await;
+        world.ready(name).await;
+    }
+}
+
 impl Workflow {
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 20] = [
         Self::Create,
         Self::Update,
         Self::Delete,
@@ -107,6 +127,9 @@ impl Workflow {
         Self::Lose,
         Self::Rivals,
         Self::Heir,
+        Self::Mass,
+        Self::MassApproved,
+        Self::MassKept,
         Self::MaskedDelete,
         Self::MaskedUpdate,
         Self::MaskedRead,
@@ -128,6 +151,9 @@ impl Workflow {
             Self::Lose => "lose",
             Self::Rivals => "rivals",
             Self::Heir => "heir",
+            Self::Mass => "mass",
+            Self::MassApproved => "mass-approved",
+            Self::MassKept => "mass-kept",
             Self::MaskedDelete => "masked-delete",
             Self::MaskedUpdate => "masked-update",
             Self::MaskedRead => "masked-read",
@@ -169,10 +195,14 @@ impl Workflow {
                 world.create("a", &json!({"externalId": EXTERNAL_ID})).await;
                 world.ready("a").await;
             }
-            Self::MaskedAll => {
-                for (name, external_id) in [("a", EXTERNAL_ID), ("b", ANOTHER)] {
-                    world.create(name, &spec(1, &json!({"externalId": external_id}))).await;
-                    world.ready(name).await;
+            Self::MaskedAll | Self::Mass => two(world).await,
+            Self::MassApproved | Self::MassKept => {
+                two(world).await;
+                for name in ["a", "b"] {
+                    world.delete(name).await;
+                }
+                for name in ["a", "b"] {
+                    world.reason(name, "DeletionHeld").await;
                 }
             }
             Self::Heir => {
@@ -210,6 +240,17 @@ impl Workflow {
                 world.edit("a", &spec(1, &json!({"meta": kept}))).await;
             }
             Self::Lose => drop(world.edit("a", &spec(1, &json!({}))).await),
+            Self::Mass => {
+                world.delete("a").await;
+                world.delete("b").await;
+            }
+            Self::MassApproved => {
+                let approval = json!({"metadata": {"annotations": {"unkey.com/deletion-approved": "always"}}});
+                for name in ["a", "b"] {
+                    world.patch_if_there(name, &approval).await;
+                }
+            }
+            Self::MassKept => world.patch_if_there("a", &json!({"spec": {"deletionPolicy": "Orphan"}})).await,
             Self::MaskedDelete => masked::act(world, &masked::DELETE).await,
             Self::MaskedUpdate => masked::act(world, &masked::UPDATE).await,
             Self::MaskedRead => masked::act(world, &masked::READ).await,
@@ -226,7 +267,12 @@ impl Workflow {
         match self {
             Self::Create | Self::Adopt | Self::Update | Self::FlipAdopt | Self::Manage => objects.iter().all(is_ready),
             Self::Lose => objects.iter().all(is_stopped),
-            Self::Delete | Self::FlipOrphan | Self::FlipDelete | Self::MaskedDelete => objects.is_empty(),
+            Self::Delete | Self::FlipOrphan | Self::FlipDelete | Self::MaskedDelete | Self::MassApproved => {
+                objects.is_empty()
+            }
+            // Another process that comes upon one of them alone lets it go.
+            Self::Mass => objects.iter().all(is_held),
+            Self::MassKept => objects.len() < 2 && objects.iter().all(is_held),
             Self::Recreate | Self::Replaced | Self::MaskedUpdate | Self::MaskedRead => {
                 objects.iter().all(|it| is_ready(it) && it["status"]["lastHandledReconcileAt"] == "look")
             }
@@ -250,7 +296,22 @@ impl Workflow {
 
     /// Whether our identity stays in Unkey without an object.
     pub fn leaves_it(self) -> bool {
-        self == Self::FlipOrphan
+        matches!(self, Self::FlipOrphan | Self::MassKept)
+    }
+
+    /// How many deletions a process may send without an approval; `None`: as many as there are.
+    pub fn limit(self) -> Option<u32> {
+        matches!(self, Self::Mass | Self::MassKept).then_some(1)
+    }
+
+    /// What its operator is told beside the rest.
+    pub fn args(self) -> &'static [&'static str] {
+        match self {
+            Self::Mass | Self::MassApproved | Self::MassKept => {
+                &["--deletion-hold", "300ms", "--max-deletions", "1", "--max-deletions-share", "0"]
+            }
+            _ => &[],
+        }
     }
 }
 

@@ -15,7 +15,7 @@ use super::options::{ConfigError, Options, http_client, silence};
 use super::reply::{self, Answer, Head};
 use super::url::BaseUrl;
 use super::wire::{
-    ByIdentity, CreateIdentity, Created, Identity, ListIdentities, Operation, Page, UpdateIdentity, Updated,
+    ByIdentity, CreateIdentity, Created, Deleted, Identity, ListIdentities, Operation, Page, UpdateIdentity, Updated,
 };
 use unkey_text::transport::TlsFault;
 
@@ -88,7 +88,7 @@ impl Client {
     }
 
     /// `deleteIdentity`, by internal or external id. A second one answers [`NotFound`](super::Class::NotFound).
-    pub async fn delete(&self, identity: &str) -> Result<(), Error> {
+    pub async fn delete(&self, identity: &str) -> Result<Deleted, Error> {
         self.call(Operation::Delete, &ByIdentity { identity }).await
     }
 

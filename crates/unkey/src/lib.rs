@@ -34,5 +34,6 @@ pub use options::{ConfigError, Options};
 pub use reply::{MAX_RETRY_AFTER, MIN_RETRY_AFTER};
 pub use url::BaseUrlError;
 pub use wire::{
-    CreateIdentity, Created, Identity, Meta, Operation, Page, Ratelimit, RatelimitSpec, UpdateIdentity, Updated,
+    CreateIdentity, Created, Deleted, Identity, Meta, Operation, Page, Ratelimit, RatelimitSpec, UpdateIdentity,
+    Updated,
 };

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
 use super::error::{Error, Fault};
-use super::wire::{Created, Identity, Operation, Page, Updated};
+use super::wire::{Created, Deleted, Identity, Operation, Page, Updated};
 use unkey_text::printable;
 
 /// The shortest pause that a 429 makes: Unkey floors `Retry-After` to whole seconds, so 0 means "under a second".
@@ -208,11 +208,11 @@ impl Answer for Identity {
 }
 
 /// The answer to a delete has no data.
-impl Answer for () {
+impl Answer for Deleted {
     type Data = IgnoredAny;
 
-    fn accept(_: Option<IgnoredAny>, _: Option<Pagination>, _: &str) -> Result<Self, Why> {
-        Ok(())
+    fn accept(_: Option<IgnoredAny>, _: Option<Pagination>, request_id: &str) -> Result<Self, Why> {
+        Ok(Self { request_id: request_id.to_owned() })
     }
 }
 

@@ -190,6 +190,14 @@ pub struct Updated {
     pub request_id: String,
 }
 
+/// What `deleteIdentity` tells: nothing but that it was accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Deleted {
+    /// For logs and for Unkey's support.
+    pub request_id: String,
+}
+
 /// One page of `listIdentities`.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]

@@ -57,6 +57,8 @@ pub struct RawIdentity {
     crowd: Option<Arc<Crowd>>,
     spec: Option<Arc<RawValue>>,
     status: Option<Arc<RawValue>>,
+    /// `metadata.managedFields`, only of what a request has shown.
+    managers: Option<Arc<RawValue>>,
 }
 
 impl From<Wire> for RawIdentity {
@@ -86,6 +88,7 @@ impl From<Wire> for RawIdentity {
             },
             spec: wire.spec.map(Arc::from),
             status: wire.status.map(Arc::from),
+            managers: meta.managed_fields.map(Arc::from),
         }
     }
 }
@@ -122,7 +125,18 @@ impl Resource for RawIdentity {
 impl RawIdentity {
     /// Drops what only the watch needed. Each reference that the queue makes of the object would carry a copy.
     pub fn prune(&mut self) {
+        self.prune_reply();
+        self.managers = None;
+    }
+
+    /// Drops what is kept twice.
+    pub fn prune_reply(&mut self) {
         self.metadata.resource_version = None;
+    }
+
+    /// The field managers of its spec, in order, as the request told that has shown it; empty if that was the watch.
+    pub fn spec_managers(&self) -> Vec<String> {
+        text(self.managers.as_ref()).map_or_else(Vec::new, wire::spec_managers)
     }
 
     /// Takes over what is the same in an earlier version of this object: kept once for all who name it, and left where it lies in memory.

@@ -1,5 +1,6 @@
 //! Performs one reconcile of one object: what its [`Session`] asks for is sent, and the answer handed back. It decides nothing.
 
+mod change_log;
 mod end;
 mod events;
 mod requests;

@@ -27,6 +27,10 @@ impl Kind for RawIdentity {
     fn prune(&mut self) {
         Self::prune(self);
     }
+
+    fn prune_reply(&mut self) {
+        Self::prune_reply(self);
+    }
 }
 
 impl Reconciler for Context {

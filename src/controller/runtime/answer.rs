@@ -29,7 +29,7 @@ pub async fn send<K: Kind>(client: &Client, request: Request<Vec<u8>>) -> kube::
     let body = body.collect_bytes().await?;
     if head.status.is_success() {
         let mut object: K = serde_json::from_slice(&body).map_err(kube::Error::SerdeError)?;
-        object.prune();
+        object.prune_reply();
         return Ok(WriteAnswer::Now(Box::new(object)));
     }
     Ok(refused(head.status.as_u16(), &head.headers, &body))

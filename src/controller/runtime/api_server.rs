@@ -212,7 +212,7 @@ fn last_writer(entries: Vec<ManagedFieldsEntry>, since: Timestamp) -> Option<Str
 fn outcome<K: Kind>(key: &ObjectKey, answer: Result<kube::Result<K>, KubeError>) -> Result<Outcome<K>, KubeError> {
     match answer? {
         Ok(mut object) => {
-            object.prune();
+            object.prune_reply();
             Ok(Outcome::Now(Box::new(object)))
         }
         Err(kube::Error::Api(status)) if proves_absence(&status, &K::group(&()), &K::plural(&()), &key.name) => {

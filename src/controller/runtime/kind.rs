@@ -31,6 +31,11 @@ pub trait Kind:
     /// Drops what only the watch needs. Each reference that the queue makes of the object would carry a copy.
     fn prune(&mut self) {}
 
+    /// The same of an object that a request has shown.
+    fn prune_reply(&mut self) {
+        self.prune();
+    }
+
     /// `metadata.namespace`
     fn namespace(&self) -> &str {
         self.meta().namespace.as_deref().unwrap_or_default()

@@ -16,6 +16,8 @@ use crate::unkey::{
 pub struct CallAnswer {
     /// For the domain.
     pub reply: Reply,
+    /// For the log: Unkey's name of an accepted mutation.
+    pub request_id: Option<String>,
     /// For the log: Unkey's words and its request id.
     pub error: Option<Arc<unkey::Error>>,
 }
@@ -30,7 +32,11 @@ impl CallAnswer {
 /// The answer to every call while there is no usable root key; `why` says what is wrong.
 pub fn without_key(why: &str) -> CallAnswer {
     let cause = Cause::CredentialsMissing(why.to_owned());
-    CallAnswer { reply: Reply::Failed(Fault { effect: Effect::None, cause, retry_after: None }), error: None }
+    CallAnswer {
+        reply: Reply::Failed(Fault { effect: Effect::None, cause, retry_after: None }),
+        request_id: None,
+        error: None,
+    }
 }
 
 /// The answer to a call that is not sent, as Unkey has refused the same for a reason that only a person removes.
@@ -39,7 +45,7 @@ pub fn not_sent(Refusal { why, wait }: Refusal) -> CallAnswer {
         Reply::Failed(fault) => Reply::Failed(Fault { effect: Effect::None, retry_after: Some(wait), ..fault }),
         other => other,
     };
-    CallAnswer { reply, error: Some(why) }
+    CallAnswer { reply, request_id: None, error: Some(why) }
 }
 
 /// One request on the wire, with the call that `permit` allows, counted and timed; not if Unkey would refuse it.
@@ -59,20 +65,22 @@ pub async fn send<T>(
 }
 
 /// What was answered, in the words of the domain.
-pub fn answered(result: Result<Reply, Arc<unkey::Error>>) -> CallAnswer {
+pub fn answered(result: Result<(Reply, Option<String>), Arc<unkey::Error>>) -> CallAnswer {
     match result {
-        Ok(reply) => CallAnswer { reply, error: None },
-        Err(error) => CallAnswer { reply: refusal(&error), error: Some(error) },
+        Ok((reply, request_id)) => CallAnswer { reply, request_id, error: None },
+        Err(error) => {
+            let request_id = error.request_id().map(str::to_owned);
+            CallAnswer { reply: refusal(&error), request_id, error: Some(error) }
+        }
     }
 }
 
-/// Sends `call`.
-pub async fn perform(client: &Client, call: &Call) -> Result<Reply, unkey::Error> {
+/// Sends `call`. Returns the answer, and of a mutation the id that Unkey gave the request.
+pub async fn perform(client: &Client, call: &Call) -> Result<(Reply, Option<String>), unkey::Error> {
     match call {
-        Call::Read(external_id) => client.get(external_id.as_str()).await.map(|found| Reply::Found {
-            content: content(&found),
-            external_id: found.external_id,
-            id: found.id,
+        Call::Read(external_id) => client.get(external_id.as_str()).await.map(|found| {
+            let content = content(&found);
+            (Reply::Found { content, external_id: found.external_id, id: found.id }, None)
         }),
         Call::Create(desired) => {
             let limits = desired.limits.as_ref().map(specs);
@@ -81,7 +89,8 @@ pub async fn perform(client: &Client, call: &Call) -> Result<Reply, unkey::Error
                 meta: desired.meta.as_ref().map(Meta::as_map),
                 ratelimits: limits.as_deref(),
             };
-            client.create(&request).await.map(|created| Reply::Created { id: created.identity_id })
+            let created = client.create(&request).await?;
+            Ok((Reply::Created { id: created.identity_id }, Some(created.request_id)))
         }
         Call::Update { to, patch, .. } => {
             let limits = patch.limits.as_ref().map(specs);
@@ -90,12 +99,13 @@ pub async fn perform(client: &Client, call: &Call) -> Result<Reply, unkey::Error
                 meta: patch.meta.as_ref().map(Meta::as_map),
                 ratelimits: limits.as_deref(),
             };
-            client
-                .update(&request)
-                .await
-                .map(|updated| Reply::Updated { external_id: updated.external_id, id: updated.id })
+            let updated = client.update(&request).await?;
+            Ok((Reply::Updated { external_id: updated.external_id, id: updated.id }, Some(updated.request_id)))
         }
-        Call::Delete(identity) => client.delete(identity.id().as_str()).await.map(|()| Reply::Deleted),
+        Call::Delete(identity) => {
+            let deleted = client.delete(identity.id().as_str()).await?;
+            Ok((Reply::Deleted, Some(deleted.request_id)))
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use crate::verdict::{HeldDeletion, Verdict};
 /// An object with a deletionTimestamp.
 pub(super) fn deleting(s: &Situation<'_>) -> Step {
     let step = match leave(s) {
-        Leave::Free(step) => return step,
+        Leave::Free(step) | Leave::Unseen(step) => return step,
         Leave::ToDelete(step) => step,
     };
     if s.object.approval == Approval::Given || is_stopped(s, &step) {
@@ -41,14 +41,15 @@ fn held(s: &Situation<'_>, held: HeldDeletion) -> Step {
     if is_shown { wait } else { s.report(verdict, wait) }
 }
 
-/// True if nothing but hold and brake stops the deletion of this object: it is counted.
-pub fn waits_for_brake_alone(s: &Situation<'_>) -> bool {
+/// True if nothing but hold and brake stops the deletion of this object: it is counted. `None`: that is not known before a look.
+pub fn waits_for_brake_alone(s: &Situation<'_>) -> Option<bool> {
     if s.object.phase != Phase::Deleting || s.object.approval == Approval::Given {
-        return false;
+        return Some(false);
     }
     match leave(s) {
-        Leave::Free(_) => false,
-        Leave::ToDelete(step) => !is_stopped(s, &step),
+        Leave::Unseen(_) => None,
+        Leave::Free(_) => Some(false),
+        Leave::ToDelete(step) => Some(!is_stopped(s, &step)),
     }
 }
 

@@ -22,6 +22,8 @@ const CRD_RETRY: Duration = Duration::from_secs(30);
 
 /// What comes next for an object with a deletionTimestamp.
 pub(super) enum Leave {
+    /// Whether the type stays has to be seen first (R10).
+    Unseen(Step),
     /// This, whatever hold and brake say: nothing is deleted in Unkey with it, or it was already.
     Free(Step),
     /// This leads to a delete (R20).
@@ -31,6 +33,7 @@ pub(super) enum Leave {
 /// An object with a deletionTimestamp, as if there were neither hold nor brake. The order of the questions is R7's.
 pub(super) fn leave(s: &Situation<'_>) -> Leave {
     match obstacle(s) {
+        Some(step) if matches!(s.crd, Crd::Unseen | Crd::Doubtful(_)) => Leave::Unseen(step),
         Some(step) => Leave::Free(step),
         None => match (removed(s), s.held()) {
             (Some(identity), _) => Leave::Free(deleted(s, identity)),

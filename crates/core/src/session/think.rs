@@ -47,12 +47,13 @@ pub(super) fn think(
 }
 
 /// Counts the deletion of `object` if nothing but hold and brake stops it, and returns what they say (R20).
-fn counted(object: &Object, counts: bool, env: &mut impl Environment, now: Mono) -> DeletionGate {
+fn counted(object: &Object, counts: Option<bool>, env: &mut impl Environment, now: Mono) -> DeletionGate {
     let (namespace, uid) = (&object.key.namespace, &object.guard.uid);
-    if counts {
-        env.deletions_mut().waits(&object.key, uid, now);
-    } else {
-        env.deletions_mut().withdraws(namespace, uid, object.approval == Approval::Given, now);
+    match counts {
+        Some(true) => env.deletions_mut().waits(&object.key, uid, now),
+        Some(false) => env.deletions_mut().withdraws(namespace, uid, object.approval == Approval::Given, now),
+        // Each pass begins so: what was counted stays counted.
+        None => {}
     }
     env.deletions().gate(namespace, uid, now, || env.an_hour_ahead())
 }

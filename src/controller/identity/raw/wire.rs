@@ -1,9 +1,11 @@
 //! An object as the API server sends it. What nobody here asks for is skipped, not parsed.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use super::annotations::Annotations;
@@ -43,6 +45,30 @@ pub struct WireMeta {
     pub deletion_timestamp: Option<Time>,
     pub finalizers: Option<Vec<String>>,
     pub annotations: Option<Annotations>,
+    pub managed_fields: Option<Box<RawValue>>,
+}
+
+/// An entry of managedFields, as far as it tells who owns something of the spec.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+#[derive(Default)]
+struct Manager {
+    manager: String,
+    fields_v1: Option<OwnedFields>,
+}
+
+#[derive(Deserialize)]
+struct OwnedFields {
+    #[serde(rename = "f:spec")]
+    spec: Option<IgnoredAny>,
+}
+
+/// The managers that own something of the spec, in order and each once.
+pub fn spec_managers(managed_fields: &str) -> Vec<String> {
+    let all: Vec<Manager> = serde_json::from_str(managed_fields).unwrap_or_default();
+    let owns = |manager: &Manager| manager.fields_v1.as_ref().is_some_and(|fields| fields.spec.is_some());
+    let names: BTreeSet<String> = all.into_iter().filter(owns).map(|manager| manager.manager).collect();
+    names.into_iter().collect()
 }
 
 impl Finalizers {

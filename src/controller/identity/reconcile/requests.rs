@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::super::context::Context;
 use super::super::raw::RawIdentity;
 use super::super::{patch, status};
-use super::Reconcile;
+use super::{Reconcile, change_log};
 use crate::api::dropped_from;
 use crate::controller::runtime::api_server::{self, KubeError, Outcome};
 use crate::controller::runtime::dispatcher::Permit;
@@ -260,6 +260,9 @@ impl Reconcile<'_> {
             Err(missing) => upstream::without_key(missing),
         };
         log(operation, &answer);
+        if let (Some(object), false) = (self.session.object(), matches!(call, Call::Read(_))) {
+            change_log::note(object, &self.snapshot, call, &answer);
+        }
         let now = context.runtime.clock.now();
         let moment = Moment { now, thrives: context.workspace.thrives(answer.is_failure(), now), ..self.moment() };
         let learned = self.remembering(|session, memory| session.answered(ticket, &answer.reply, memory, moment))?;
