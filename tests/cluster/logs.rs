@@ -94,3 +94,51 @@ async fn each_line_is_one_object_and_each_outcome_one_line() {
     let refused = lines.iter().find(|line| line["message"] == "request to Unkey refused or failed").unwrap();
     assert!(refused["request_id"].as_str().unwrap().starts_with("req_"), "{refused:?}");
 }
+
+/// "Who cut Acme's limit on Tuesday" is answered from these lines alone, and no value of a meta is among them.
+#[tokio::test]
+async fn each_mutation_of_unkey_has_a_line_of_its_own() {
+    let world = World::in_order("change-log").await.with_args(&["--log-format", "json", "--log-level", "info"]);
+    let operator = world.start().await;
+    let limits = |limit: u32| json!([{"name": "requests", "limit": limit, "duration": 60_000, "autoApply": true}]);
+    let manifest = |limit: u32| {
+        super::harness::identity(
+            "a",
+            &json!({"externalId": "acme", "meta": {"note": "s3cret"}, "ratelimits": limits(limit)}),
+        )
+    };
+    let apply = async |limit: u32, manager: &str| {
+        let args = ["apply", "--server-side", "--force-conflicts", "--field-manager", manager, "-f", "-"];
+        let done = world.run_kubectl(&args, &manifest(limit).to_string()).await;
+        assert!(done.status.success(), "{done:?}");
+        world.ready("a").await
+    };
+    apply(1_000, "argocd-controller").await;
+    let object = apply(10, "somebody").await;
+    world.workspace.order(Fault::new(FaultKind::DropAfter).on(Operation::Delete).once());
+    world.delete("a").await;
+    world.gone("a").await;
+    let log = operator.log();
+    let lines = lines(&log);
+    let of: Vec<_> = lines.iter().filter(|line| line["target"] == "unkey_operator::mutation").collect();
+    let field = |name: &str| of.iter().map(|line| line.get(name).cloned().unwrap_or_default()).collect::<Vec<_>>();
+    assert_eq!(field("operation"), ["create", "update", "delete"], "{of:#?}");
+    assert_eq!(field("outcome"), ["accepted", "accepted", "unknown"]);
+    for (name, value) in
+        [("namespace", json!(world.namespace)), ("identity", json!("a")), ("external_id", json!("acme"))]
+    {
+        assert_eq!(field(name), vec![value; 3]);
+    }
+    assert_eq!(field("uid"), vec![object["metadata"]["uid"].clone(); 3]);
+    assert_eq!(field("identity_id"), vec![object["status"]["identityId"].clone(); 3]);
+    assert_eq!(field("generation")[..2], [json!(1), json!(2)]);
+    assert_eq!(field("ratelimits")[..2], [json!("requests 1000 per 60000 ms"), json!("requests 10 per 60000 ms")]);
+    let (before, after) = (field("ratelimits_before"), field("ratelimits_after"));
+    assert_eq!((&before[0], &before[1], &before[2]), (&Value::Null, &after[0], &Value::Null));
+    assert_eq!(after[1], object["status"]["applied"]["ratelimits"]);
+    assert_eq!(field("meta_after")[1..], [Value::Null, Value::Null], "an update names what it changes");
+    assert!(field("request_id")[..2].iter().all(|id| id.as_str().is_some_and(|id| id.starts_with("req_"))), "{of:#?}");
+    assert_eq!(field("managers")[0], "argocd-controller");
+    assert!(field("managers")[1].as_str().unwrap().contains("somebody"), "{of:#?}");
+    assert!(!log.contains("s3cret"));
+}

@@ -28,7 +28,7 @@ pub fn note(object: &Object, seen: &RawIdentity, call: &Call, answer: &CallAnswe
         operation,
         outcome,
         namespace = %object.key.namespace,
-        name = %object.key.name,
+        identity = %object.key.name,
         uid = %object.guard.uid,
         generation = object.generation,
         external_id = object.external_id.as_ref().map(tracing::field::display),
