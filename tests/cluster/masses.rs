@@ -7,7 +7,7 @@ use kube::Api;
 use kube::api::DeleteParams;
 use serde_json::{Value, json};
 
-use super::harness::{Cost, World, condition, eventually, succeeded};
+use super::harness::{Cost, Operator, World, condition, eventually, succeeded};
 
 /// Three may go at once.
 const THREE: [&str; 6] = ["--deletion-hold", "1s", "--max-deletions", "3", "--max-deletions-share", "0"];
@@ -190,4 +190,108 @@ async fn r20_the_removal_of_the_type_is_no_mass() {
     assert_eq!(world.calls()[3], 0);
     assert_eq!(world.workspace.snapshot().live.len(), 8);
     assert!(!operator.log().contains("Too many deletions"));
+}
+
+/// Eleven that are suspended wait for their user, and not for the brake: they hold nobody's deletion, in no namespace.
+#[tokio::test]
+async fn r20_suspended_deletions_hold_nobody() {
+    let world = World::new("mass-suspended").await;
+    let other = world.beside("mass-beside").await;
+    let world = world.with_args(&["--namespace", &other.namespace]).with_args(&THREE);
+    let mut args = world.args();
+    args.extend(["--namespace".to_owned(), world.namespace.clone()]);
+    let _operator = world.start_as(&args, &[]).await;
+    let (many, few) = (customers(&world, 'c', 11).await, customers(&other, 'q', 1).await);
+    for name in &many {
+        world.edit(name, &json!({"suspend": true})).await;
+    }
+    for name in &many {
+        world.reason(name, "Suspended").await;
+    }
+    delete_all(&world).await;
+    for name in &many {
+        world.reason(name, "DeletionBlocked").await;
+    }
+    other.delete(&few[0]).await;
+    other.gone(&few[0]).await;
+    assert_eq!(world.calls()[3], 1);
+    // They go on one by one, and are a mass when too many do at once.
+    for name in &many[..2] {
+        world.edit(name, &json!({"suspend": false})).await;
+        world.gone(name).await;
+    }
+    world.edit(&many[2], &json!({"suspend": false})).await;
+    world.reason(&many[2], "DeletionHeld").await;
+    assert_eq!(world.calls()[3], 3, "with the one of the other namespace");
+}
+
+/// A trickle within the window is a mass too; and the next leader holds what the one before has held.
+#[tokio::test]
+async fn r20_a_trickle_is_held_and_a_failover_frees_nothing() {
+    let world = World::new("mass-trickle").await.with_args(&THREE).with_args(&["--lease-duration", "3s"]);
+    let namespace = world.namespace.clone();
+    let world = world.with_args(&["--lease-namespace", &namespace]);
+    let mut args = world.args();
+    args.push("--leader-elect".to_owned());
+    let first = world.start_as(&args, &[]).await;
+    let names = customers(&world, 'c', 9).await;
+    let second = Operator::start(world.files.path().join("second.log"), &args, &[]);
+    second.until_logged("standing by").await;
+    for name in &names[..3] {
+        world.delete(name).await;
+        world.gone(name).await;
+    }
+    for name in &names[3..] {
+        world.delete(name).await;
+    }
+    held(&world, &names[3..]).await;
+    assert_eq!(world.calls()[3], 3);
+    first.kill();
+    eventually("the next leader to hold them", async || {
+        (second.metrics().await.sum("unkey_operator_deletions_held", &[]) == 6).then_some(())
+    })
+    .await;
+    assert_eq!(world.calls()[3], 3, "they are more than may go, whoever leads");
+}
+
+/// Waits until it counts so many, for as long as it goes on.
+async fn until(wanted: u64, count: impl AsyncFn() -> u64) {
+    let mut last = count().await;
+    while last != wanted {
+        last = eventually(&format!("more or less than {last}"), async || {
+            let now = count().await;
+            (now != last).then_some(now)
+        })
+        .await;
+    }
+}
+
+/// `kubectl delete --all` of a thousand: none goes, each says so once, and all go when they are approved.
+#[tokio::test]
+async fn r20_a_thousand_wait_and_go_when_approved() {
+    let world = World::new("mass-thousand")
+        .await
+        .with_args(&["--deletion-hold", "10s", "--max-deletions", "10"])
+        .with_args(&["--max-requests-per-second", "0"]);
+    let operator = world.start().await;
+    let manifest =
+        |n: usize| super::harness::identity(&format!("c{n}"), &json!({"externalId": format!("c{n}")})).to_string();
+    let all: Vec<String> = (0..1_000).map(manifest).collect();
+    succeeded(&world.run_kubectl(&["create", "-f", "-"], &all.join("\n---\n")).await);
+    let shows = async |reason: &str| {
+        let served = operator.metrics().await;
+        served.sum("unkey_operator_identities", &[("reason", reason)])
+    };
+    until(1_000, async || shows("Synced").await).await;
+    let (_, statuses) = world.kube_writes();
+    delete_all(&world).await;
+    until(1_000, async || shows("DeletionHeld").await).await;
+    assert_eq!(world.calls()[3], 0);
+    assert_eq!(world.kube_writes().1 - statuses, 1_000, "each says so once");
+    let args =
+        ["annotate", "identities.unkey.com", "--all", "-n", &world.namespace, "unkey.com/deletion-approved=always"];
+    succeeded(&world.run_kubectl(&args, "").await);
+    until(0, async || shows("DeletionHeld").await).await;
+    eventually("the last to be gone", async || world.list().await.is_empty().then_some(())).await;
+    assert_eq!(world.calls()[3], 1_000);
 }
