@@ -97,3 +97,38 @@ async fn what_repeats_is_one_event_and_outlives_its_deletion() {
     // An object elsewhere that waits for its events does not hold up the next one.
     tokio::time::timeout(Duration::from_secs(20), world.request_reconcile(&name, "5")).await.unwrap();
 }
+
+/// A limit that vanishes is an outage for whoever names it: each edit that takes one away is told once, as soon as Unkey has it.
+#[tokio::test]
+async fn a_limit_that_an_edit_removes_is_told_once() {
+    let world = World::new("limit-removed").await;
+    let _operator = world.start().await;
+    let limit = |name: &str, auto: bool| json!({"name": name, "limit": 10, "duration": 1000, "autoApply": auto});
+    let removed = async || {
+        let told = world.events("a").await;
+        told.into_iter().filter(|told| told.reason == "LimitRemoved").collect::<Vec<_>>()
+    };
+    world
+        .create("a", &json!({"externalId": "a", "ratelimits": [limit("requests", true), limit("ai-tokens", false)]}))
+        .await;
+    world.ready("a").await;
+    world.edit("a", &json!({"ratelimits": [limit("requests", true), limit("ai-tokens", true)]})).await;
+    world.ready("a").await;
+    assert_eq!(removed().await, []);
+    world.edit("a", &json!({"ratelimits": [limit("requests", false), limit("new", false)]})).await;
+    let told = world.event("a", "LimitRemoved").await;
+    assert_eq!(told.kind, "Warning");
+    assert!(told.note.contains("'ai-tokens'") && told.note.contains("HTTP 412"), "{told:?}");
+    assert!(
+        told.note.contains("autoApply off for rate limits: 'requests'") && !told.note.contains("'new'"),
+        "{told:?}"
+    );
+    world.ready("a").await;
+    world.ask_for_check("a", "again").await;
+    world.until("a", "checked", |it| it["status"]["lastHandledReconcileAt"] == "again").await;
+    assert_eq!(removed().await.len(), 1);
+    // What leaves the spec as a whole is released, not removed.
+    world.edit("a", &json!({"ratelimits": null})).await;
+    world.event("a", "FieldReleased").await;
+    assert_eq!(removed().await.len(), 1);
+}

@@ -62,7 +62,8 @@ pub struct IdentitySpec {
 
     /// Rate limits that all keys of this identity share: at most 50, each with a unique name. If omitted, the operator
     /// does not manage the identity's rate limits and leaves them unchanged. '[]' clears them. When ratelimits are added to
-    /// the spec of an existing identity, the operator removes or changes stored limits only under adoptionPolicy Always.
+    /// the spec of an existing identity, the operator removes or changes stored limits only under adoptionPolicy Always. A
+    /// limit that is removed is an outage for callers that name it: Unkey answers their key verifications with HTTP 412.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 50), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub ratelimits: Option<Vec<RateLimit>>,
@@ -102,7 +103,8 @@ pub struct RateLimit {
     #[schemars(range(min = 1000))]
     pub duration: i64,
 
-    /// True applies the limit to every key verification, even if the caller does not name it. Defaults to false.
+    /// True applies the limit to every key verification, even if the caller does not name it. Defaults to false. Without
+    /// it the limit does not hold for callers that do not name it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub auto_apply: Option<bool>,
 }

@@ -146,19 +146,22 @@ pub enum EventReason {
     DriftCorrected,
     /// A field left the spec; what Unkey holds of it stays and is no longer managed.
     FieldReleased,
+    /// A rate limit left the spec and Unkey, or applies no longer by itself.
+    LimitRemoved,
     /// Too many deletions at once: those of a namespace wait for an approval.
     MassDeletionHeld,
 }
 
 impl EventReason {
     /// Every one, for metrics that must list them all.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Adopted,
         Self::Orphaned,
         Self::Recreated,
         Self::IdentityReplaced,
         Self::DriftCorrected,
         Self::FieldReleased,
+        Self::LimitRemoved,
         Self::MassDeletionHeld,
     ];
 
@@ -171,6 +174,7 @@ impl EventReason {
             Self::IdentityReplaced => "IdentityReplaced",
             Self::DriftCorrected => "DriftCorrected",
             Self::FieldReleased => "FieldReleased",
+            Self::LimitRemoved => "LimitRemoved",
             Self::MassDeletionHeld => "MassDeletionHeld",
         }
     }

@@ -9,9 +9,15 @@ use super::ids::ObjectKey;
 use super::note::EventNote;
 use super::permission::Operation;
 use super::stripped::Stripper;
+use super::vanished::VanishedLimits;
 use super::verdict::{HeldDeletion, Stall, Verdict};
+use std::collections::BTreeSet;
 use std::time::Duration;
 use unkey_operator_api::APPROVED_ANNOTATION;
+use unkey_text::printable;
+
+/// Characters that are kept of the name of a rate limit.
+const MAX_NAME: usize = 128;
 
 const CONTESTED: &str = "Corrected three times and drifted again: another writer manages this identity. Find it and choose one owner; \
      retrying hourly.";
@@ -293,6 +299,31 @@ fn deletion_held(held: &HeldDeletion, key: &ObjectKey) -> String {
     )
 }
 
+fn limit_removed(VanishedLimits { removed, unapplied }: &VanishedLimits) -> String {
+    let named = |names: &BTreeSet<String>| {
+        let names: Vec<String> = names.iter().map(|name| format!("'{}'", printable(name, MAX_NAME))).collect();
+        names.join(", ")
+    };
+    let removed = if removed.is_empty() {
+        String::new()
+    } else {
+        format!(
+            "This edit removed rate limits from the identity: {}. Unkey answers a key verification that names one of them with HTTP 412, unless the key has \
+             it. ",
+            named(removed)
+        )
+    };
+    let unapplied = if unapplied.is_empty() {
+        String::new()
+    } else {
+        format!(
+            "This edit turned autoApply off for rate limits: {}. They no longer limit key verifications that do not name them.",
+            named(unapplied)
+        )
+    };
+    format!("{removed}{unapplied}").trim_end().to_owned()
+}
+
 fn orphan(key: &ObjectKey) -> String {
     format!(
         "kubectl patch identities.unkey.com {} -n {} --type=merge -p '{{\"spec\":{{\"deletionPolicy\":\"Orphan\"}}}}'",
@@ -332,6 +363,7 @@ fn text_of_note(note: &EventNote) -> String {
             "The identity '{}' stays in Unkey.",
             external_id.as_ref().map_or("?", super::ids::ExternalId::as_str)
         ),
+        EventNote::LimitRemoved(vanished) => limit_removed(vanished),
         EventNote::MassDeletionHeld { namespace, episode } => format!(
             "{}. The deletions of this namespace wait for an approval; their conditions tell how to give it.",
             too_many(episode, namespace)

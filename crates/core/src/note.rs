@@ -2,6 +2,7 @@
 
 use super::deletions::Episode;
 use super::ids::{ExternalId, IdentityId};
+use super::vanished::VanishedLimits;
 use unkey_operator_api::EventReason;
 
 /// Something worth an event: what the status cannot show.
@@ -22,6 +23,8 @@ pub enum EventNote {
     },
     /// The object is let go and its identity stays.
     Orphaned(Option<ExternalId>),
+    /// An update took rate limits away.
+    LimitRemoved(VanishedLimits),
     /// Too many deletions: those of a namespace wait for an approval (R20).
     MassDeletionHeld {
         /// The namespace.
@@ -41,6 +44,7 @@ impl EventNote {
             Self::DriftCorrected(_) => EventReason::DriftCorrected,
             Self::Released { .. } => EventReason::FieldReleased,
             Self::Orphaned(_) => EventReason::Orphaned,
+            Self::LimitRemoved(_) => EventReason::LimitRemoved,
             Self::MassDeletionHeld { .. } => EventReason::MassDeletionHeld,
         }
     }
@@ -51,6 +55,9 @@ impl EventNote {
             Self::Adopted(id) | Self::Recreated(id) | Self::Replaced(id) | Self::DriftCorrected(id) => id.as_str(),
             Self::Released { field } => field,
             Self::Orphaned(external_id) => external_id.as_ref().map_or("", ExternalId::as_str),
+            Self::LimitRemoved(vanished) => {
+                vanished.removed.first().or(vanished.unapplied.first()).map_or("", String::as_str)
+            }
             Self::MassDeletionHeld { namespace, .. } => namespace,
         }
     }

@@ -7,8 +7,8 @@ use crate::domain::{EventNote, Refusal, StatusUpdate};
 
 /// What happened to the identity.
 pub async fn note(events: &Events, object: &RawIdentity, note: &EventNote) {
-    let warns = matches!(note, EventNote::MassDeletionHeld { .. });
-    if warns {
+    let warns = matches!(note, EventNote::MassDeletionHeld { .. } | EventNote::LimitRemoved(_));
+    if matches!(note, EventNote::MassDeletionHeld { .. }) {
         tracing::error!("{}", note.text());
     }
     let said = Said::of(object, warns, note.reason().as_str(), note.about());

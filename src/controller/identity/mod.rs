@@ -31,3 +31,4 @@ mod reconciler;
 pub mod run;
 pub mod status;
 pub mod unmanage;
+mod vanished_limits;

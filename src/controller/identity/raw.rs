@@ -25,8 +25,8 @@ use self::wire::{OnlyExternalId, Wire};
 use super::approvals::Approvals;
 use crate::api::{ConditionType, GROUP, IdentityStatus, KIND, PLURAL, Reason, VERSION};
 use crate::domain::{
-    ClaimState, Claimant, Crowd, ExternalId, Guard, Mono, Object, ObjectKey, Phase, PriorStatus, Progress,
-    ReconcileRequest, StatusUpdate, Uid, depth,
+    ClaimState, Claimant, Crowd, ExternalId, Guard, Limits, Mono, Object, ObjectKey, Phase, PriorStatus, Progress,
+    ReconcileRequest, Spec, StatusUpdate, Uid, depth,
 };
 
 /// A status is ours and shallow; one that is not cannot be read and counts as none.
@@ -132,6 +132,11 @@ impl RawIdentity {
     /// Drops what is kept twice.
     pub fn prune_reply(&mut self) {
         self.metadata.resource_version = None;
+    }
+
+    /// The rate limits that its spec asks for; `None`: it manages none, or cannot be read.
+    pub fn limits(&self) -> Option<Limits> {
+        Spec::read(text(self.spec.as_ref())?).desired.ok()?.limits
     }
 
     /// The field managers of its spec, in order, as the request told that has shown it; empty if that was the watch.

@@ -8,7 +8,7 @@ use kube::runtime::controller::Action;
 use super::context::Context;
 use super::index::ObjectMemory;
 use super::raw::RawIdentity;
-use super::{left_behind, orphan_cleanup, reconcile};
+use super::{left_behind, orphan_cleanup, reconcile, vanished_limits};
 use crate::controller::runtime::api_server::{self, KubeError};
 use crate::controller::runtime::{History, Kind, Reconciler, Runtime};
 use crate::domain::Uid;
@@ -51,6 +51,7 @@ impl Reconciler for Context {
         if let Some(before) = before {
             object.share(before);
             left_behind::notice(before, object, self);
+            vanished_limits::notice(before, object, self);
         }
         let metrics = &self.runtime.metrics;
         if went_back {

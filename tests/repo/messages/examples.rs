@@ -7,7 +7,7 @@ use serde_json::{Map, json};
 use unkey_operator::api::DeletionPolicy;
 use unkey_operator::domain::{
     Approval, Cause, Episode, EventNote, ExternalId, HeldDeletion, IdentityId, Left, Limit, Limits, Losses, Meta,
-    ObjectKey, Operation, SpecError, Stall, StatusUpdate, Stripper, Verdict,
+    ObjectKey, Operation, SpecError, Stall, StatusUpdate, Stripper, VanishedLimits, Verdict,
 };
 
 /// A list of examples, each under the pattern that it stands for. The patterns are those of a `match`, so they are all there are.
@@ -158,11 +158,21 @@ examples! {
             EventNote::Released { field: "ratelimits" },
         ],
         EventNote::Orphaned(_) => [EventNote::Orphaned(Some(ExternalId::new("customer-1")))],
+        EventNote::LimitRemoved(_) => [
+            EventNote::LimitRemoved(vanished(&["ai-tokens", "requests"], &[])),
+            EventNote::LimitRemoved(vanished(&[], &["requests"])),
+            EventNote::LimitRemoved(vanished(&["ai-tokens"], &["requests"])),
+        ],
         EventNote::MassDeletionHeld { .. } => [
             EventNote::MassDeletionHeld { namespace: "shop".to_owned(), episode: episode(false) },
             EventNote::MassDeletionHeld { namespace: "shop".to_owned(), episode: episode(true) },
         ],
     }
+}
+
+fn vanished(removed: &[&str], unapplied: &[&str]) -> VanishedLimits {
+    let names = |names: &[&str]| names.iter().map(ToString::to_string).collect();
+    VanishedLimits { removed: names(removed), unapplied: names(unapplied) }
 }
 
 fn episode(everywhere: bool) -> Episode {

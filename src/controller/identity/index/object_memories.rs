@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::super::raw::{RawIdentity, ReconcileRequests};
-use crate::domain::{ObjectState, Uid};
+use crate::domain::{ObjectState, Uid, VanishedLimits};
 
 /// What is remembered of one life of one object.
 #[derive(Debug, Default)]
@@ -28,6 +28,8 @@ pub struct ObjectMemory {
     pub stripped: bool,
     /// It went in the middle of its first create, and is being cleared up after (R2).
     pub clears_up: bool,
+    /// Rate limits that edits take away, not told of yet.
+    pub vanished: Option<Box<VanishedLimits>>,
     /// A scan found something, and the reconcile over it is not over: one of a few at a time.
     pub finding: Option<OwnedSemaphorePermit>,
 }
@@ -62,9 +64,11 @@ impl ObjectMemory {
             released,
             stripped,
             clears_up,
+            vanished,
             finding,
         } = self;
         let nothing_begun = *kube_failures == 0 && !released && !stripped && !clears_up && finding.is_none();
+        let nothing_begun = nothing_begun && vanished.is_none();
         object_state.is_plain()
             && reconcile_requests.is_empty()
             && newest.is_none()

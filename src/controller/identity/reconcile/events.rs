@@ -6,8 +6,8 @@ use super::super::events;
 use super::super::index::ObjectMemory;
 use super::Reconcile;
 use crate::controller::runtime::api_server::KubeError;
-use crate::domain::KubeWrite;
 use crate::domain::session::Event;
+use crate::domain::{EventNote, KubeWrite};
 
 impl Reconcile<'_> {
     pub(super) async fn publish(&mut self, event: &Event) -> Result<(), KubeError> {
@@ -30,6 +30,16 @@ impl Reconcile<'_> {
             Event::Unwritten(report, refusal) => events::unwritten(published, &about, report, refusal).await,
         };
         Ok(self.remembering(|session, memory| session.published(accepted, memory))?)
+    }
+
+    /// What an edit has taken from callers, as far as this process has seen the spec before it.
+    pub(super) async fn tell_of_vanished_limits(&mut self) {
+        let Some(vanished) = self.memory.with(|memory| memory.vanished.take()) else { return };
+        let note = EventNote::LimitRemoved(*vanished);
+        self.context.runtime.metrics.told(note.reason());
+        events::note(&self.context.events, &self.snapshot, &note).await;
+        // That may have taken seconds (R11).
+        self.session.look_again();
     }
 
     /// However it came that a write is refused no more.

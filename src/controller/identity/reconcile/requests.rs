@@ -17,7 +17,7 @@ use crate::controller::runtime::dispatcher::Permit;
 use crate::controller::runtime::patch::if_not_deleted;
 use crate::controller::workspace::upstream::{self, CallAnswer};
 use crate::domain::session::{self, KubeReply, Learned, Moment, ObjectView, Ticket};
-use crate::domain::{self, Call, Claim, Guard, KubeStep, Look, Object, ReleaseProof, StatusUpdate, Uid};
+use crate::domain::{self, Call, Claim, Guard, KubeStep, Look, Object, ReleaseProof, Reply, StatusUpdate, Uid};
 use crate::text::printable;
 use crate::unkey;
 
@@ -272,6 +272,10 @@ impl Reconcile<'_> {
         }
         if let Some(begun) = learned.shown {
             context.index.showed(current, begun);
+        }
+        if matches!((call, &answer.reply), (Call::Update { patch, .. }, Reply::Updated { .. }) if patch.limits.is_some())
+        {
+            self.tell_of_vanished_limits().await;
         }
         Ok(())
     }
