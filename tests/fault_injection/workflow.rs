@@ -299,6 +299,12 @@ impl Workflow {
         matches!(self, Self::FlipOrphan | Self::MassKept)
     }
 
+    /// Whether a fault may decide what is left: a process that comes upon one of two deletions alone lets it go. That it is no more than one a process
+    /// is checked in any case.
+    pub fn may_end_otherwise(self) -> bool {
+        self.limit().is_some()
+    }
+
     /// How many deletions a process may send without an approval; `None`: as many as there are.
     pub fn limit(self) -> Option<u32> {
         matches!(self, Self::Mass | Self::MassKept).then_some(1)
@@ -308,7 +314,8 @@ impl Workflow {
     pub fn args(self) -> &'static [&'static str] {
         match self {
             Self::Mass | Self::MassApproved | Self::MassKept => {
-                &["--deletion-hold", "300ms", "--max-deletions", "1", "--max-deletions-share", "0"]
+                // The hold is longer than a busy machine takes to see both.
+                &["--deletion-hold", "4s", "--max-deletions", "1", "--max-deletions-share", "0"]
             }
             _ => &[],
         }

@@ -26,7 +26,7 @@ const LANES: [&str; 3] = ["changes", "scan", "writes"];
 const FINDINGS: [&str; 4] = ["drift", "missing", "replaced", "verdict"];
 /// But for a panic, which nobody can bring about from outside.
 const SCANS: [&str; 5] = ["complete", "failed", "key_changed", "nothing", "refused"];
-const REASONS: [&str; 19] = [
+const REASONS: [&str; 20] = [
     "None",
     "Synced",
     "Progressing",
@@ -37,6 +37,7 @@ const REASONS: [&str; 19] = [
     "CredentialsMissing",
     "WorkspaceMismatch",
     "DeletionBlocked",
+    "DeletionHeld",
     "Suspended",
     "InvalidSpec",
     "Rejected",
@@ -47,7 +48,16 @@ const REASONS: [&str; 19] = [
     "NotConverging",
     "WriteRefused",
 ];
-const EVENTS: [&str; 6] = ["Adopted", "DriftCorrected", "FieldReleased", "IdentityReplaced", "Orphaned", "Recreated"];
+const EVENTS: [&str; 8] = [
+    "Adopted",
+    "DriftCorrected",
+    "FieldReleased",
+    "IdentityReplaced",
+    "LimitRemoved",
+    "MassDeletionHeld",
+    "Orphaned",
+    "Recreated",
+];
 
 type Words = BTreeMap<(String, String), BTreeSet<String>>;
 

@@ -33,7 +33,10 @@ pub fn page() -> String {
         let retried = match reason {
             Reason::Synced => "nothing is left to do",
             Reason::Suspended => "waits for you",
-            Reason::DeletionHeld => "waits for an approval, or until fewer deletions wait",
+            Reason::DeletionHeld => "waits for an approval, or for approvals of other deletions that leave few enough",
+            Reason::ExternalIdConflict => {
+                "`Stalled=True`: waits for you; without `Stalled` while the owner is being deleted"
+            }
             _ if reason.is_retried() => "retried automatically",
             _ => "`Stalled=True`: waits for you",
         };
@@ -46,7 +49,7 @@ pub fn page() -> String {
     page.push_str("\n## Causes\n");
     paragraph(
         &mut page,
-        "`Progressing` and `NotConverging` stand for several causes. `status.cause` names the one, in a word that programs can rely on.",
+        "`Progressing`, `DeletionHeld` and `NotConverging` stand for several causes. `status.cause` names the one, in a word that programs can rely on.",
     );
     page.push('\n');
     for (name, about) in doc_comments::variants("crates/api/src/cause.rs", "StatusCause") {
