@@ -30,6 +30,10 @@ check: ## Run the tests that need no Go tool, in less than 2 minutes: unit tests
 test: tools ## Run all tests
 	@RUST_TEST_THREADS=$(RUST_TEST_THREADS) $(CARGO) test --workspace
 
+.PHONY: matrix
+matrix: ## Run the tests that need a cluster on the oldest, the current and the newest Kubernetes, in turn (an hour or more the first time); VERSIONS='1.32' SUITES='cluster' choose
+	@RUST_TEST_THREADS=$(RUST_TEST_THREADS) CARGO='$(CARGO)' .ci/matrix
+
 .PHONY: cuts
 cuts: tools ## Cut and crash every pair of requests of every workflow on the real parts (two hours); CUTS=all/NAME+NAME plays these workflows, CUTS='NAME,…' repeats cases
 	@CUTS='$(or $(CUTS),all)' $(CARGO) test --test fault_injection

@@ -8,6 +8,7 @@ mod cli;
 #[path = "../support/golden.rs"]
 mod golden;
 mod imports;
+mod kubernetes;
 mod links;
 mod messages;
 mod modules;

@@ -12,6 +12,7 @@ mod promtool;
 mod rights;
 mod statuses;
 mod table;
+mod versions;
 mod world;
 
 pub use admin::{Exposition, Sample};
@@ -23,6 +24,7 @@ pub use promtool::{Scrape, firing, firing_once, lint, promtool, shown};
 pub use rights::{Right, Setup};
 pub use statuses::Statuses;
 pub use table::table;
+pub use versions::lacks;
 pub use world::{ROOT_KEY, World, condition, identity, succeeded};
 
 /// Tells how much was tried, past the test runner, which keeps to itself what a test prints.

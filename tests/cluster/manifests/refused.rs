@@ -1,6 +1,6 @@
 //! Manifests that are refused, and the words that tell the user why.
 
-use super::super::harness::World;
+use super::super::harness::{World, lacks};
 use super::{DRY, all_hold, manifest, post};
 
 /// A spec with one rate limit; the arguments are JSON text.
@@ -62,15 +62,16 @@ async fn an_external_id_that_unkey_would_not_take() {
 async fn a_rate_limit_that_unkey_would_not_take() {
     // S20: Unkey's database takes some of these for equal to others, so only characters without doubles are let in.
     let ascii = "name must be printable ASCII (letters, digits, punctuation, spaces)";
-    let int64 = "must be of type int64";
+    // Kubernetes 1.32 says integer, 1.36 says int64.
+    let int64 = "must be of type int";
     let rows: &[(&str, String, &[&str])] = &[
         ("name of 2", with_name("ab"), &["ratelimits[0].name in body should be at least 3 chars long"]),
         ("name of 129", with_name(&"a".repeat(129)), &["ratelimits[0].name: Too long: may not be more than 128"]),
         ("name not ASCII", with_name("anfragen-für"), &[ascii, "spec.ratelimits[0].name"]),
-        ("name with U+200B", with_name("abc\u{200b}"), &[ascii, r"abc\u200b"]),
+        ("name with U+200B", with_name("abc\u{200b}"), &[ascii]),
         ("name in NFC", with_name("caf\u{e9}"), &[ascii]),
         ("name in NFD", with_name("cafe\u{301}"), &[ascii]),
-        ("name with a tab", with_name("a\tb"), &[ascii, r"a\tb"]),
+        ("name with a tab", with_name("a\tb"), &[ascii]),
         ("name with a newline at the end", with_name("abc\n"), &[ascii]),
         ("name with DEL", with_name("abc\u{7f}"), &[ascii]),
         ("name with NUL", with_name("abc\0"), &[ascii]),
@@ -113,13 +114,28 @@ async fn a_rate_limit_that_unkey_would_not_take() {
         (
             "one name twice",
             r#"{"externalId":"x","ratelimits":[{"name":"abc","limit":1,"duration":1000},{"name":"abc","limit":2,"duration":1000}]}"#.into(),
-            &[r#"spec.ratelimits[1]: Duplicate value: {"name":"abc"}"#],
+            // Kubernetes 1.32 puts the type of a Go value between them.
+            &["spec.ratelimits[1]: Duplicate value: ", r#"{"name":"abc"}"#],
         ),
         ("51 of them", super::accepted::with_limits(51), &["spec.ratelimits: Too many: 51: must have at most 50 items"]),
         ("an object", r#"{"externalId":"x","ratelimits":{}}"#.into(), &["ratelimits in body must be of type array"]),
         ("a null in the list", r#"{"externalId":"x","ratelimits":[null]}"#.into(), &["ratelimits[0] in body must be of type object"]),
     ];
     each_is_refused("refused-limit", rows).await;
+}
+
+/// What cannot be seen in the manifest is seen in the message.
+#[tokio::test]
+async fn a_name_that_is_refused_is_shown() {
+    let world = World::new("refused-shown").await;
+    if lacks(&world, 36, "what a rule of the definition refuses is not in the message").await {
+        return;
+    }
+    let rows: &[(&str, String, &[&str])] = &[
+        ("name with U+200B", with_name("abc\u{200b}"), &[r"abc\u200b"]),
+        ("name with a tab", with_name("a\tb"), &[r"a\tb"]),
+    ];
+    each_is_refused("refused-shown", rows).await;
 }
 
 #[tokio::test]

@@ -18,6 +18,11 @@ pub(crate) fn cache() -> Option<PathBuf> {
     absolute("XDG_CACHE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".cache")))
 }
 
+/// The minor version of Kubernetes to run, if it is not to be the usual one.
+pub(crate) fn kubernetes() -> Option<String> {
+    var_os("KUBERNETES").filter(|value| !value.is_empty()).map(|value| value.to_string_lossy().into_owned())
+}
+
 /// Where commands are looked for.
 pub(crate) fn path() -> OsString {
     var_os("PATH").unwrap_or_default()

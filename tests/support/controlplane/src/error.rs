@@ -41,6 +41,22 @@ pub enum Error {
         /// The name looked for.
         binary: &'static str,
     },
+    /// There are no module files of this version.
+    #[error("KUBERNETES is {wanted}, and what can be built is {known}; tools/versions/generate adds another")]
+    NoVersion {
+        /// What was asked for.
+        wanted: String,
+        /// What there is.
+        known: String,
+    },
+    /// A version was asked for, and binaries were given.
+    #[error("KUBERNETES is {kubernetes} and KUBEBUILDER_ASSETS {}: unset one", .assets.display())]
+    Both {
+        /// The directory that the environment names.
+        assets: PathBuf,
+        /// The version that it names.
+        kubernetes: String,
+    },
     /// A `go.mod` does not say what is needed of it.
     #[error("{} does not say the version of {module}", .file.display())]
     Version {

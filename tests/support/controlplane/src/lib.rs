@@ -8,9 +8,11 @@ mod access;
 mod audit;
 mod env;
 mod error;
+mod groups;
 mod guard;
 mod servers;
 mod tools;
+mod versions;
 
 use std::{
     path::Path,

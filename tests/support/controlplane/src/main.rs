@@ -39,6 +39,8 @@ enum Command {
     Helm,
     /// The same of promtool.
     Promtool,
+    /// Prints the minor versions of Kubernetes that the variable KUBERNETES may name, oldest first.
+    Versions,
 }
 
 #[derive(clap::Args)]
@@ -71,6 +73,7 @@ fn main() -> ExitCode {
         Command::Tools => print(tools.resolve_controllers()),
         Command::Helm => print(tools.resolve_helm()),
         Command::Promtool => print(tools.resolve_promtool()),
+        Command::Versions => print_versions(&tools),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -83,6 +86,11 @@ fn main() -> ExitCode {
 
 fn print(found: controlplane::Result<Tools>) -> Outcome {
     println!("{}", found?.directory().display());
+    Ok(())
+}
+
+fn print_versions(tools: &Resolver) -> Outcome {
+    println!("{}", tools.versions()?.join("\n"));
     Ok(())
 }
 

@@ -55,6 +55,7 @@ impl Scratch {
             assets: None,
             cache: Some(directory.path().join("cache")),
             modules: Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../tools"),
+            kubernetes: None,
             path: path_after(&bin),
         };
         Self { directory, resolver }
@@ -103,6 +104,7 @@ fn the_command_says_so_too() {
     let output = Command::new(env!("CARGO_BIN_EXE_controlplane"))
         .arg("tools")
         .env_remove("KUBEBUILDER_ASSETS")
+        .env_remove("KUBERNETES")
         .env("XDG_CACHE_HOME", scratch.directory.path())
         .env("PATH", "")
         .output()
@@ -129,6 +131,44 @@ fn builds_into_a_directory_named_by_the_versions_and_then_finds_it() {
     scratch.resolver.resolve().unwrap();
     scratch.resolver.resolve().unwrap();
     assert_eq!(fs::read_to_string(scratch.calls()).unwrap().lines().count(), 3);
+}
+
+/// What `make matrix` runs on.
+#[test]
+fn another_version_is_another_directory_and_leaves_the_usual_one_alone() {
+    let mut scratch = Scratch::new(BUILDS);
+    let usual = scratch.resolver.resolve().unwrap();
+    let versions = scratch.resolver.versions().unwrap();
+    assert!(versions.len() > 1, "{versions:?}");
+    for version in &versions {
+        scratch.resolver.kubernetes = Some(version.clone());
+        let tools = scratch.resolver.resolve_controllers().unwrap();
+        let name = tools.directory().file_name().unwrap().to_str().unwrap();
+        assert!(name.starts_with(&format!("kubernetes-v{version}.")) && name.contains("_etcd-v3."), "{name}");
+        assert_eq!(names(tools.directory()), [".lock", "etcd", "kube-apiserver", "kube-controller-manager", "kubectl"]);
+    }
+    let calls = fs::read_to_string(scratch.calls()).unwrap();
+    assert_eq!(calls.lines().count(), 3 * versions.len(), "the usual version was built once: {calls}");
+    // Helm and promtool are of no version.
+    assert!(scratch.resolver.resolve_helm().is_ok());
+    scratch.resolver.kubernetes = None;
+    assert_eq!(scratch.resolver.resolve().unwrap().directory(), usual.directory());
+}
+
+#[test]
+fn an_unknown_version_is_one_sentence() {
+    let mut scratch = Scratch::new(BUILDS);
+    scratch.resolver.kubernetes = Some("1.2".to_owned());
+    let known = scratch.resolver.versions().unwrap().join(", ");
+    assert_eq!(
+        scratch.resolver.resolve().unwrap_err().to_string(),
+        format!("KUBERNETES is 1.2, and what can be built is {known}; tools/versions/generate adds another")
+    );
+    scratch.resolver.assets = Some(PathBuf::from("/there"));
+    assert_eq!(
+        scratch.resolver.resolve().unwrap_err().to_string(),
+        "KUBERNETES is 1.2 and KUBEBUILDER_ASSETS /there: unset one"
+    );
 }
 
 /// The demo needs none, and should not wait for it.
@@ -194,6 +234,7 @@ fn a_killed_builder_leaves_no_process_no_binary_and_no_lock() {
     let mut builder = Command::new(env!("CARGO_BIN_EXE_controlplane"))
         .arg("tools")
         .env_remove("KUBEBUILDER_ASSETS")
+        .env_remove("KUBERNETES")
         .env("XDG_CACHE_HOME", scratch.resolver.cache.as_ref().unwrap())
         .env("PATH", &scratch.resolver.path)
         .stderr(Stdio::null())
