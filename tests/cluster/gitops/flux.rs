@@ -46,7 +46,8 @@ fn policy(world: &World) -> String {
         "apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicyBinding", "metadata": {"name": name},
         "spec": {"policyName": name, "validationActions": ["Deny"]},
     });
-    format!("{policy}\n---\n{binding}\n")
+    // Before the first one too: kubectl of 1.32 takes what begins with a brace for nothing but JSON.
+    format!("---\n{policy}\n---\n{binding}\n")
 }
 
 /// What Flux would make of the object `x` with this status.
