@@ -30,17 +30,33 @@ pub(super) struct Deletions {
 
 impl Deletions {
     pub(super) fn register(registry: &mut Registry) -> Self {
-        let help = "Deletions that wait for the hold or for an approval, and for nothing else";
-        let waiting = registered(registry, "deletions_waiting", help);
-        let help = "Deletions that wait for an approval, because too many came at once";
-        let held = registered(registry, "deletions_held", help);
-        let help = "Mass deletions that are held: one for each namespace with too many, and one for all other namespaces together";
-        let episodes = registered(registry, "mass_deletions", help);
-        let help = "Identities that may be deleted within the deletion window without an approval, of all namespaces together; 0 without a brake";
-        let limit = registered(registry, "deletions_limit", help);
-        let help = "Identity objects that are not being deleted and whose annotation approves a deletion";
-        let approved = registered(registry, "deletions_approved", help);
-        Self { waiting, held, episodes, limit, approved }
+        Self {
+            waiting: registered(
+                registry,
+                "deletions_waiting",
+                "Deletions that wait for the hold or for an approval, and for nothing else",
+            ),
+            held: registered(
+                registry,
+                "deletions_held",
+                "Deletions that wait for an approval, because too many came at once",
+            ),
+            episodes: registered(
+                registry,
+                "mass_deletions",
+                "Mass deletions that are held: one for each namespace with too many, and one for all other namespaces together",
+            ),
+            limit: registered(
+                registry,
+                "deletions_limit",
+                "Identities that may be deleted within the deletion window without an approval, of all namespaces together; 0 without a brake",
+            ),
+            approved: registered(
+                registry,
+                "deletions_approved",
+                "Identity objects that are not being deleted and whose annotation approves a deletion",
+            ),
+        }
     }
 
     pub(super) fn show(&self, gauges: DeletionGauges) {

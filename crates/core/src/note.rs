@@ -1,5 +1,7 @@
 //! What is worth an event: what a status cannot show.
 
+use std::borrow::Cow;
+
 use super::deletions::Episode;
 use super::ids::{ExternalId, IdentityId};
 use super::vanished::VanishedLimits;
@@ -49,16 +51,16 @@ impl EventNote {
         }
     }
 
-    /// The id, field or externalId that the text is about: two notes of one reason that differ in it are not the same.
-    pub fn about(&self) -> &str {
+    /// What the text is about: two notes of one reason that differ in it are not the same.
+    pub fn about(&self) -> Cow<'_, str> {
         match self {
-            Self::Adopted(id) | Self::Recreated(id) | Self::Replaced(id) | Self::DriftCorrected(id) => id.as_str(),
-            Self::Released { field } => field,
-            Self::Orphaned(external_id) => external_id.as_ref().map_or("", ExternalId::as_str),
-            Self::LimitRemoved(vanished) => {
-                vanished.removed.first().or(vanished.unapplied.first()).map_or("", String::as_str)
+            Self::Adopted(id) | Self::Recreated(id) | Self::Replaced(id) | Self::DriftCorrected(id) => {
+                id.as_str().into()
             }
-            Self::MassDeletionHeld { namespace, .. } => namespace,
+            Self::Released { field } => (*field).into(),
+            Self::Orphaned(external_id) => external_id.as_ref().map_or("", ExternalId::as_str).into(),
+            Self::LimitRemoved(VanishedLimits { removed, unapplied }) => format!("{removed:?} {unapplied:?}").into(),
+            Self::MassDeletionHeld { namespace, .. } => namespace.into(),
         }
     }
 }

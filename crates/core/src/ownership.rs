@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 /// What an object says for its right to an externalId.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools)] // each is a fact that an object tells
 pub struct Claimant {
     /// The object.
     pub uid: Uid,

@@ -11,7 +11,7 @@ pub async fn note(events: &Events, object: &RawIdentity, note: &EventNote) {
     if matches!(note, EventNote::MassDeletionHeld { .. }) {
         tracing::error!("{}", note.text());
     }
-    let said = Said::of(object, warns, note.reason().as_str(), note.about());
+    let said = Said::of(object, warns, note.reason().as_str(), &note.about());
     events.publish(object, said, note.text()).await;
 }
 

@@ -94,7 +94,8 @@ async fn kustomize() {
         let objects = render(overlay).await;
         assert_eq!(named(&objects), named(&base), "an overlay that renames deletes");
         // Before the first one too: kubectl of 1.32 takes what begins with a brace for nothing but JSON.
-        let all: String = objects.iter().map(|object| format!("---\n{object}\n")).collect();
+        let all: Vec<String> = objects.iter().map(|object| format!("---\n{object}\n")).collect();
+        let all = all.concat();
         succeeded(&world.run_kubectl(&["apply", "--server-side", "-f", "-"], &all).await);
         for object in &objects {
             let name = object["metadata"]["name"].as_str().unwrap();

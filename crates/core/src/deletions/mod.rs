@@ -210,7 +210,8 @@ impl Deletions {
         self.expires(now);
         let Some(of) = self.namespaces.get(namespace) else { return };
         let (waits, holds) = (of.waiting.contains_key(uid), of.episode.is_some() || self.episode.is_some());
-        if !waits && !(approved && of.kept.contains(uid)) {
+        let counts = waits || approved && of.kept.contains(uid);
+        if !counts {
             return;
         }
         self.changes(namespace, |of| {

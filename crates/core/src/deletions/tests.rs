@@ -356,10 +356,10 @@ proptest! {
             }
             let of_all = limits(most, share).limit(account.most(&[0, 1, 2], now));
             let mut sum = 0;
-            for of in 0..3 {
+            for (of, name) in names.iter().enumerate() {
                 let limit = limits(most, share).limit(account.most(&[of], now));
                 let sent = account.sent(&[of], now);
-                prop_assert!(sent <= limit, "{sent} of {} went, limit {limit}", names[of]);
+                prop_assert!(sent <= limit, "{sent} of {name} went, limit {limit}");
                 sum += sent;
             }
             // Of all together at most their own limit, and that of each namespace that had an episode of its own.

@@ -228,7 +228,7 @@ fn a_field_that_leaves_the_spec_is_released() {
         let step = step(&any);
         let (report, notes) = report(&step);
         assert_eq!(report.held.as_ref().expect("held").fields, Fields::accepted(now.hashes().clone()));
-        notes.iter().map(|note| note.about().to_owned()).collect::<Vec<_>>()
+        notes.iter().map(|note| note.about().into_owned()).collect::<Vec<_>>()
     };
     assert_eq!(after(&both, &only_meta), ["ratelimits"]);
     assert_eq!(after(&both, &only_limits), ["meta"]);

@@ -65,7 +65,7 @@ impl Mass {
         };
         let now = mass.sims.iter().map(|sim| sim.now).max().unwrap();
         for sim in &mut mass.sims {
-            let wait = now - sim.now;
+            let wait = now.saturating_sub(sim.now);
             sim.sleep(wait);
         }
         mass.restart();
@@ -250,7 +250,7 @@ fn r20_a_few_go_after_the_hold_without_a_status() {
         mass.act(n, &Act::Delete);
     }
     mass.round();
-    mass.sleep(HOLD - ms(1));
+    mass.sleep(HOLD.saturating_sub(ms(1)));
     mass.round();
     assert_eq!(mass.gone(), 0);
     mass.sleep(ms(1));

@@ -208,7 +208,7 @@ impl Sim {
     pub fn numbered(n: usize, namespace: &str) -> Self {
         let born = 100 * u32::try_from(n).expect("a small number");
         let key = ObjectKey { namespace: namespace.to_owned(), name: format!("customer-{n}") };
-        Self { born, key, ..Self::new() }
+        Self { key, born, ..Self::new() }
     }
 
     /// Of the object that was made last.

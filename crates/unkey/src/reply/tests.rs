@@ -18,7 +18,7 @@ fn judge(operation: Operation, head: Head<'_>, body: &[u8]) -> Result<(), Error>
         Operation::Create => read::<Created>(operation, head, body, redact).map(drop),
         Operation::Get => read::<Identity>(operation, head, body, redact).map(drop),
         Operation::Update => read::<Updated>(operation, head, body, redact).map(drop),
-        Operation::Delete => read::<()>(operation, head, body, redact),
+        Operation::Delete => read::<Deleted>(operation, head, body, redact).map(drop),
         Operation::List => read::<Page>(operation, head, body, redact).map(drop),
     }
 }

@@ -37,7 +37,7 @@ pub async fn call(client: &Client, operation: Operation) -> Result<(), Error> {
             let request = UpdateIdentity { identity: "id_1", meta: None, ratelimits: Some(&[]) };
             client.update(&request).await.map(drop)
         }
-        Operation::Delete => client.delete("id_1").await,
+        Operation::Delete => client.delete("id_1").await.map(drop),
         Operation::List => client.list(100, None).await.map(drop),
     }
 }

@@ -90,8 +90,8 @@ impl Environment for SimEnvironment<'_> {
         let open = DeletionGate::Open;
         let until_twice = |at: Mono| self.now >= at.after(2 * self.deletions.limits().window);
         let ignored = match (self.fault, situation.deletion_gate) {
-            (Some(MassFault::NoHold), DeletionGate::Hold { .. }) => true,
-            (Some(MassFault::NoBrake), DeletionGate::Held { .. }) => true,
+            (Some(MassFault::NoHold), DeletionGate::Hold { .. })
+            | (Some(MassFault::NoBrake), DeletionGate::Held { .. }) => true,
             (Some(MassFault::FreedByTime), DeletionGate::Held { .. }) => until_twice(Mono::ZERO),
             _ => false,
         };
