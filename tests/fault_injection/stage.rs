@@ -22,7 +22,7 @@ const POLL: Duration = Duration::from_millis(40);
 /// A cut waits that long, so that the fault after it can be ordered before the operator goes on.
 const HESITATION: Duration = Duration::from_millis(40);
 /// Far more than any case takes.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(120);
 /// A request that is given up on a silent connection is tried again after 32 s, and then after a wait that grows.
 const STRIKES_WITHIN: Duration = Duration::from_secs(150);
 
