@@ -139,6 +139,11 @@ impl RawIdentity {
         Spec::read(text(self.spec.as_ref())?).desired.ok()?.limits
     }
 
+    /// The same as text, without the rest of the spec being read.
+    pub fn limits_text(&self) -> Option<&str> {
+        wire::limits_text(text(self.spec.as_ref())?)
+    }
+
     /// The field managers of its spec, in order, as the request told that has shown it; empty if that was the watch.
     pub fn spec_managers(&self) -> Vec<String> {
         text(self.managers.as_ref()).map_or_else(Vec::new, wire::spec_managers)
@@ -339,7 +344,7 @@ impl RawIdentity {
 
 /// A status that says that the deletion is held.
 fn is_held(status: &IdentityStatus) -> bool {
-    let ready = status.conditions.iter().find(|it| it.type_ == ConditionType::Ready.as_str());
+    let ready = status.condition(ConditionType::Ready);
     ready.is_some_and(|ready| ready.reason == Reason::DeletionHeld.as_str())
 }
 

@@ -9,6 +9,10 @@ pub fn notice(before: &RawIdentity, now: &RawIdentity, context: &Context) {
     if before.uid() != now.uid() || before.generation() == now.generation() || now.is_leaving() {
         return;
     }
+    // Reading a spec costs more than all else that an event does: most edits leave the limits as they are.
+    if before.limits_text() == now.limits_text() {
+        return;
+    }
     let (before, after) = (before.limits(), now.limits());
     let vanished = VanishedLimits::between(before.as_ref(), after.as_ref());
     // An earlier edit may have taken some that were not told of yet.

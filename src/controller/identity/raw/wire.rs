@@ -87,6 +87,18 @@ impl Finalizers {
     }
 }
 
+/// Of a spec, nothing but its rate limits.
+#[derive(Deserialize)]
+struct OnlyLimits<'a> {
+    #[serde(borrow, default)]
+    ratelimits: Option<&'a RawValue>,
+}
+
+/// The rate limits of a spec, as they are written.
+pub fn limits_text(spec: &str) -> Option<&str> {
+    serde_json::from_str::<OnlyLimits<'_>>(spec).ok()?.ratelimits.map(RawValue::get)
+}
+
 /// Of a spec, nothing but its externalId.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
