@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use super::super::raw::RawIdentity;
-use crate::controller::workspace::upstream::CallAnswer;
+use crate::controller::workspace::upstream::{self, CallAnswer};
 use crate::domain::{Call, Effect, FieldHash, Limits, Meta, Object, Reply};
 use crate::text::printable;
 
@@ -13,8 +13,7 @@ const MAX_LIMITS: usize = 2_000;
 
 /// Notes what `call` has done, or may have done, to the identity of `object`. `seen`: the object as it was seen before.
 pub fn note(object: &Object, seen: &RawIdentity, call: &Call, answer: &CallAnswer) {
-    let Some(outcome) = outcome(&answer.reply) else { return };
-    let Change { operation, meta, limits } = Change::of(call);
+    let (Some((meta, limits)), Some(outcome)) = (changes(call), outcome(&answer.reply)) else { return };
     let held = object.held();
     let identity = match (call, &answer.reply) {
         (_, Reply::Created { id }) => Some(id.as_str()),
@@ -25,7 +24,7 @@ pub fn note(object: &Object, seen: &RawIdentity, call: &Call, answer: &CallAnswe
     let before = held.map(|held| held.fields.applied());
     tracing::info!(
         target: "unkey_operator::mutation",
-        operation,
+        operation = upstream::operation(call).as_str(),
         outcome,
         namespace = %object.key.namespace,
         identity = %object.key.name,
@@ -44,25 +43,13 @@ pub fn note(object: &Object, seen: &RawIdentity, call: &Call, answer: &CallAnswe
     );
 }
 
-/// What a call changes; `None` of a field: it leaves it alone.
-struct Change<'a> {
-    operation: &'static str,
-    meta: Option<&'a Meta>,
-    limits: Option<&'a Limits>,
-}
-
-impl<'a> Change<'a> {
-    fn of(call: &'a Call) -> Self {
-        match call {
-            Call::Create(desired) => {
-                Self { operation: "create", meta: desired.meta.as_ref(), limits: desired.limits.as_ref() }
-            }
-            Call::Update { patch, .. } => {
-                Self { operation: "update", meta: patch.meta.as_ref(), limits: patch.limits.as_ref() }
-            }
-            Call::Delete(_) => Self { operation: "delete", meta: None, limits: None },
-            Call::Read(_) => Self { operation: "read", meta: None, limits: None },
-        }
+/// The meta and the limits that a call sends; `None`: it only reads.
+fn changes(call: &Call) -> Option<(Option<&Meta>, Option<&Limits>)> {
+    match call {
+        Call::Read(_) => None,
+        Call::Create(desired) => Some((desired.meta.as_ref(), desired.limits.as_ref())),
+        Call::Update { patch, .. } => Some((patch.meta.as_ref(), patch.limits.as_ref())),
+        Call::Delete(_) => Some((None, None)),
     }
 }
 
@@ -75,7 +62,7 @@ fn outcome(reply: &Reply) -> Option<&'static str> {
     }
 }
 
-/// `requests 1000 per 60000 ms, tokens 5 per 1000 ms unless named`
+/// `requests 1000 per 60000 ms, tokens 5 per 1000 ms where named`
 fn shown(limits: &Limits) -> String {
     let mut text = String::new();
     for (name, limit) in limits.as_map() {

@@ -260,7 +260,7 @@ impl Reconcile<'_> {
             Err(missing) => upstream::without_key(missing),
         };
         log(operation, &answer);
-        if let (Some(object), false) = (self.session.object(), matches!(call, Call::Read(_))) {
+        if let Some(object) = self.session.object() {
             change_log::note(object, &self.snapshot, call, &answer);
         }
         let now = context.runtime.clock.now();
