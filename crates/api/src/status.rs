@@ -96,6 +96,16 @@ fn readable<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<Sta
 }
 
 impl IdentityStatus {
+    /// The condition of this type, if there is one.
+    pub fn condition(&self, kind: ConditionType) -> Option<&StatusCondition> {
+        self.conditions.iter().find(|condition| condition.type_ == kind.as_str())
+    }
+
+    /// True if the condition of this type is.
+    pub fn is_true(&self, kind: ConditionType) -> bool {
+        self.condition(kind).is_some_and(|condition| condition.status == "True")
+    }
+
     /// The names of all fields, as they stand in JSON.
     pub const FIELDS: [&'static str; 12] = [
         "observedGeneration",

@@ -58,13 +58,11 @@ impl PriorStatus {
         let identity = external_id
             .zip(status.identity_id.as_deref())
             .and_then(|(external_id, id)| Confirmed::from_status(status.uid.as_deref(), uid, external_id, id));
-        let is_true =
-            |kind: ConditionType| status.conditions.iter().any(|c| c.type_ == kind.as_str() && c.status == "True");
-        let ready = status.conditions.iter().find(|c| c.type_ == ConditionType::Ready.as_str());
+        let ready = status.condition(ConditionType::Ready);
         let shown = Shown {
-            ready: is_true(ConditionType::Ready),
-            stalled: is_true(ConditionType::Stalled),
-            suspended: is_true(ConditionType::Suspended),
+            ready: status.is_true(ConditionType::Ready),
+            stalled: status.is_true(ConditionType::Stalled),
+            suspended: status.is_true(ConditionType::Suspended),
             reason: ready.and_then(|c| Reason::parse(&c.reason)),
             cause: None,
             names_cause: status.cause.is_some(),

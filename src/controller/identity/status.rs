@@ -18,7 +18,7 @@ pub fn render(
     let condition = |type_: ConditionType, is: bool| {
         let status = if is { "True" } else { "False" };
         let unchanged = before
-            .and_then(|before| before.conditions.iter().find(|c| c.type_ == type_.as_str()))
+            .and_then(|before| before.condition(type_))
             .filter(|c| c.status == status)
             .map(|c| c.last_transition_time.clone());
         StatusCondition {

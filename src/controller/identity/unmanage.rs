@@ -113,10 +113,9 @@ impl Held {
 
 fn is_minded(object: &RawIdentity) -> bool {
     let Some(status) = object.read_status().filter(|_| !object.is_leaving()) else { return false };
-    let suspended = ConditionType::Suspended.as_str();
     status.uid.as_deref() == Some(object.uid().as_str())
         && status.identity_id.is_some()
-        && !status.conditions.iter().any(|condition| condition.type_ == suspended && condition.status == "True")
+        && !status.is_true(ConditionType::Suspended)
 }
 
 impl UnmanagePlan {

@@ -6,7 +6,7 @@ use super::super::approvals;
 use super::super::raw::RawIdentity;
 use super::object_name::{IdentityRef, ObjectName};
 use super::untold;
-use crate::api::Reason;
+use crate::api::{ConditionType, Reason};
 use crate::domain::{ClaimEntry, Claims, Evidence, Knowledge, Mono, Uid, Workspace};
 
 /// So long after its time a plan that has not come about is lost. The queue is never so late, unless the whole process stood still: then
@@ -63,7 +63,7 @@ pub(super) struct Facts {
 
 pub(super) fn entry_of(object: &RawIdentity) -> Entry {
     let status = object.read_status();
-    let ready = status.as_ref().and_then(|status| status.conditions.iter().find(|c| c.type_ == "Ready"));
+    let ready = status.as_ref().and_then(|status| status.condition(ConditionType::Ready));
     let reason = ready.and_then(|ready| Reason::parse(&ready.reason));
     let claimant = object.claimant(status.as_ref());
     let is_told = status.as_ref().is_some_and(|status| status.observed_generation == Some(object.generation()));

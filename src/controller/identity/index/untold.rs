@@ -27,7 +27,7 @@ pub(super) fn is_untold(object: &RawIdentity, status: Option<&IdentityStatus>, c
     let Some(status) = status.filter(|status| status.uid.as_deref() == Some(object.uid().as_str())) else {
         return false;
     };
-    let is_ready = status.conditions.iter().any(|it| it.type_ == ConditionType::Ready.as_str() && it.status == "True");
+    let is_ready = status.is_true(ConditionType::Ready);
     let is_untrue = is_ready && (claimant.leaving || claimant.recorded.is_none());
     is_untrue || status.observed_generation != Some(object.generation())
 }
