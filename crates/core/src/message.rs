@@ -258,7 +258,7 @@ fn blocked(cause: &Cause, key: &ObjectKey, external_id: &str) -> String {
     )
 }
 
-/// `3 deletions in namespace 'shop' within 10 minutes exceed the limit of 2`
+/// The numbers, without a full stop.
 fn too_many(episode: &Episode, namespace: &str) -> String {
     let Episode { everywhere, deletions, limit, recorded, window, sent: _ } = episode;
     let place = if *everywhere { "in several namespaces".to_owned() } else { format!("in namespace '{namespace}'") };

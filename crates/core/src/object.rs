@@ -94,6 +94,11 @@ impl Object {
         self.phase != Phase::Live
     }
 
+    /// It is being deleted, and nobody has approved that: its deletion counts for the brake if nothing else stops it (R20).
+    pub fn needs_approval(&self) -> bool {
+        self.phase == Phase::Deleting && self.approval != Approval::Given
+    }
+
     /// The identity recorded under this very uid, unless the claim gives it up (R9).
     pub fn held(&self) -> Option<&OwnedIdentity> {
         let held = self.recorded.own()?.held.as_ref()?;

@@ -3,8 +3,7 @@
 use super::deleting::{Leave, leave};
 use crate::call::Call;
 use crate::cause::Cause;
-use crate::deletions::{Approval, DeletionGate};
-use crate::object::Phase;
+use crate::deletions::DeletionGate;
 use crate::situation::Situation;
 use crate::step::{KubeStep, Step, Wake};
 use crate::verdict::{HeldDeletion, Verdict};
@@ -15,7 +14,7 @@ pub(super) fn deleting(s: &Situation<'_>) -> Step {
         Leave::Free(step) | Leave::Unseen(step) => return step,
         Leave::ToDelete(step) => step,
     };
-    if s.object.approval == Approval::Given || is_stopped(s, &step) {
+    if !s.object.needs_approval() || is_stopped(s, &step) {
         return step;
     }
     match s.deletion_gate {
@@ -43,7 +42,7 @@ fn held(s: &Situation<'_>, held: HeldDeletion) -> Step {
 
 /// True if nothing but hold and brake stops the deletion of this object: it is counted. `None`: that is not known before a look.
 pub fn waits_for_brake_alone(s: &Situation<'_>) -> Option<bool> {
-    if s.object.phase != Phase::Deleting || s.object.approval == Approval::Given {
+    if !s.object.needs_approval() {
         return Some(false);
     }
     match leave(s) {

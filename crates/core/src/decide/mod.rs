@@ -1,8 +1,8 @@
 //! What to do next: one request, or none. Total and pure.
 //!
 //! This file holds the order of the questions; [`questions`] and [`answers`] have what several decisions share; [`establish`] makes an object own
-//! an identity, [`maintain`] keeps that identity equal to the spec, [`deleting`] lets it go, [`braked`] holds that back, and [`unwritten`] stands in for what Kubernetes refuses;
-//! [`overdue()`] says what the status tells while work waits.
+//! an identity, [`maintain`] keeps that identity equal to the spec, [`deleting`] lets it go, [`braked`] holds that back, and
+//! [`unwritten`] stands in for what Kubernetes refuses; [`overdue()`] says what the status tells while work waits.
 
 mod answers;
 mod braked;

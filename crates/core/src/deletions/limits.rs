@@ -1,5 +1,6 @@
 //! How many deletions may go without an approval, and how soon.
 
+use std::fmt;
 use std::time::Duration;
 
 /// Flags `--deletion-hold`, `--max-deletions`, `--max-deletions-share` and `--deletion-window`.
@@ -38,6 +39,12 @@ impl Share {
     fn of(self, count: usize) -> usize {
         let part = u128::try_from(count).unwrap_or(u128::MAX) * u128::from(self.0) / u128::from(Self::WHOLE);
         usize::try_from(part).unwrap_or(usize::MAX)
+    }
+}
+
+impl fmt::Display for Share {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.get().fmt(f)
     }
 }
 

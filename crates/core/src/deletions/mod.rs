@@ -82,7 +82,7 @@ pub struct Deletions {
     /// Of the namespaces without an episode of their own.
     others: Tally,
     episode: Option<Episode>,
-    /// In the order of their moments. One that is in no namespace with this very moment is void: it was sent again, or is known to have had no effect.
+    /// In the order of their moments. One that is in no namespace with this very moment is void: it was sent again.
     sent: VecDeque<(Mono, String, Uid)>,
     woken: Vec<ObjectKey>,
 }

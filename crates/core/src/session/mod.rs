@@ -28,7 +28,6 @@ use std::sync::Arc;
 use super::apply_reply::{begin, begin_reconcile};
 use super::call::Call;
 use super::crd::Crd;
-use super::deletions::Approval;
 use super::ids::{KeyMark, Mono, Uid};
 use super::knowledge::Knowledge;
 use super::note::EventNote;
@@ -205,7 +204,7 @@ impl Session {
             return Next::Acquire(need);
         }
         concluded(&step, memory.object_state);
-        if matches!(step, Step::Call(Call::Delete(_))) && is_counted(&object) {
+        if matches!(step, Step::Call(Call::Delete(_))) && object.needs_approval() {
             env.deletions_mut().sends(&object.key.namespace, &object.guard.uid, now);
         }
         match step {
@@ -288,15 +287,10 @@ impl Session {
     }
 }
 
-/// Its deletion counts for the brake (R20).
-fn is_counted(object: &Object) -> bool {
-    object.phase == Phase::Deleting && object.approval != Approval::Given
-}
-
 /// The brake has begun to hold deletions of its namespace, and nobody was told.
 fn mass_deletion(object: &Object, env: &mut impl Environment) -> Option<EventNote> {
     let namespace = &object.key.namespace;
-    let episode = env.deletions_mut().tells(namespace, &object.guard.uid).filter(|_| is_counted(object))?;
+    let episode = env.deletions_mut().tells(namespace, &object.guard.uid).filter(|_| object.needs_approval())?;
     Some(EventNote::MassDeletionHeld { namespace: namespace.clone(), episode })
 }
 
