@@ -22,8 +22,8 @@ pub(super) struct DeletionArgs {
     max_deletions: usize,
 
     /// The same as a share of the recorded identities, between 0 and 1; the larger of both applies
-    #[arg(long, env = "UNKEY_OPERATOR_MAX_DELETIONS_SHARE", default_value_t = DeletionLimits::default().share.get(), value_parser = part)]
-    max_deletions_share: f64,
+    #[arg(long, env = "UNKEY_OPERATOR_MAX_DELETIONS_SHARE", default_value_t = DeletionLimits::default().share, value_parser = part)]
+    max_deletions_share: Share,
 
     /// Time within which deletions count as one mass deletion (10m, 1h)
     #[arg(long, env = "UNKEY_OPERATOR_DELETION_WINDOW", default_value = "10m", value_parser = duration)]
@@ -39,7 +39,7 @@ impl DeletionArgs {
         DeletionLimits {
             hold: self.deletion_hold,
             most: self.max_deletions,
-            share: Share::new(self.max_deletions_share).unwrap_or_default(),
+            share: self.max_deletions_share,
             window: self.deletion_window,
         }
     }

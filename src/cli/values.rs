@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::domain::Share;
+
 /// `500ms`, `30s`, `10m`, `1h`.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let duration = interval(text)?;
@@ -25,9 +27,8 @@ pub(super) fn share(text: &str) -> Result<f64, String> {
 }
 
 /// A share that may.
-pub(super) fn part(text: &str) -> Result<f64, String> {
-    let share = number(text)?;
-    if (0.0..=1.0).contains(&share) { Ok(share) } else { Err("must be between 0 and 1".to_owned()) }
+pub(super) fn part(text: &str) -> Result<Share, String> {
+    Share::new(number(text)?).ok_or_else(|| "must be between 0 and 1".to_owned())
 }
 
 fn number(text: &str) -> Result<f64, String> {
