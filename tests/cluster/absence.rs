@@ -110,10 +110,7 @@ async fn s44_what_the_watch_shows_is_visited_again_though_a_read_denies_it() {
 #[tokio::test]
 async fn s44_a_wrong_404_for_the_definition_orphans_nothing() {
     let (world, proxy) = World::alone("crd-unproven").await.behind_proxy().await;
-    let mut args = world.args();
-    let at = args.iter().position(|arg| arg == "--namespace").unwrap();
-    args.drain(at..at + 2);
-    let _operator = world.start_as(&args, &[]).await;
+    let _operator = world.start_as(&world.args_everywhere(), &[]).await;
     let group = "apiextensions.k8s.io";
     let forms = [
         FaultKind::page_not_found(),
@@ -139,10 +136,7 @@ async fn s44_a_wrong_404_for_the_definition_orphans_nothing() {
 #[tokio::test]
 async fn s44_a_definition_that_cannot_be_read_is_told() {
     let (world, proxy) = World::alone("crd-unread").await.behind_proxy().await;
-    let mut args = world.args();
-    let at = args.iter().position(|arg| arg == "--namespace").unwrap();
-    args.drain(at..at + 2);
-    let _operator = world.start_as(&args, &[]).await;
+    let _operator = world.start_as(&world.args_everywhere(), &[]).await;
     let forms =
         [("unproven", FaultKind::page_not_found(), "404"), ("failing", FaultKind::internal_error(), "by order")];
     for (name, kind, words) in forms {

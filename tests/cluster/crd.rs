@@ -13,14 +13,6 @@ use super::harness::{World, condition, eventually};
 
 const NAME: &str = "identities.unkey.com";
 
-/// Watches the whole cluster, as the operator does by default.
-fn everywhere(world: &World) -> Vec<String> {
-    let mut args = world.args();
-    let at = args.iter().position(|arg| arg == "--namespace").unwrap();
-    args.drain(at..at + 2);
-    args
-}
-
 /// The kubeconfig of somebody who may do all that the operator does, but look at its CustomResourceDefinition.
 async fn all_but_the_crd(world: &World) -> PathBuf {
     let kubeconfig = world.plane.service_account_kubeconfig(&world.namespace, "blind").await.unwrap();
@@ -43,7 +35,7 @@ async fn all_but_the_crd(world: &World) -> PathBuf {
 #[tokio::test]
 async fn s31_identities_stay_when_the_crd_goes() {
     let (world, proxy) = World::alone("crd-goes").await.behind_proxy().await;
-    let _operator = world.start_as(&everywhere(&world), &[]).await;
+    let _operator = world.start_as(&world.args_everywhere(), &[]).await;
     for n in 0..100 {
         world.create(&format!("i{n}"), &json!({"externalId": format!("i{n}")})).await;
     }
@@ -72,7 +64,7 @@ async fn s31_identities_stay_when_the_crd_goes() {
 async fn r10_an_operator_that_may_not_look_waits_and_says_so() {
     let world = World::alone("crd-hidden").await;
     let kubeconfig = all_but_the_crd(&world).await;
-    let mut args = everywhere(&world);
+    let mut args = world.args_everywhere();
     let at = args.iter().position(|arg| arg == "--kubeconfig").unwrap();
     args[at + 1] = kubeconfig.to_str().unwrap().to_owned();
     let _operator = world.start_as(&args, &[]).await;

@@ -24,9 +24,11 @@ async fn customers(world: &World, letter: char, count: usize) -> Vec<String> {
     names
 }
 
-async fn delete_all(world: &World) {
-    let args = ["delete", "identities.unkey.com", "--all", "--wait=false", "-n", &world.namespace];
-    succeeded(&world.run_kubectl(&args, "").await);
+/// What an operator gets that watches the namespace of `world` beside those that it is told of already.
+fn args_beside(world: &World) -> Vec<String> {
+    let mut args = world.args();
+    args.extend(["--namespace".to_owned(), world.namespace.clone()]);
+    args
 }
 
 async fn held(world: &World, names: &[String]) {
@@ -50,7 +52,7 @@ async fn r20_a_mass_waits_for_the_approval_that_its_conditions_print() {
     let world = World::new("mass").await.with_args(&THREE);
     let operator = world.start().await;
     let names = customers(&world, 'c', 8).await;
-    delete_all(&world).await;
+    world.delete_all().await;
     held(&world, &names).await;
     assert_eq!(world.calls()[3], 0, "nothing was deleted in Unkey");
     let metrics = operator.metrics().await;
@@ -121,7 +123,7 @@ async fn r20_the_rest_goes_when_it_is_few_enough() {
     let world = World::new("rest").await.with_args(&THREE);
     let _operator = world.start().await;
     let names = customers(&world, 'c', 5).await;
-    delete_all(&world).await;
+    world.delete_all().await;
     held(&world, &names).await;
     for (name, approval) in [("c0", "2026-01-01T00:00:00Z"), ("c1", "yes")] {
         world.patch(name, &json!({"metadata": {"annotations": {"unkey.com/deletion-approved": approval}}})).await;
@@ -148,16 +150,14 @@ async fn r20_a_mass_holds_its_own_namespace() {
         .with_args(&["--namespace", &quiet.namespace, "--namespace", &scratch.namespace])
         .with_args(&THREE)
         .with_args(&["--deletion-approved-namespaces", &pattern]);
-    let mut args = world.args();
-    args.extend(["--namespace".to_owned(), world.namespace.clone()]);
-    let operator = world.start_as(&args, &[]).await;
+    let operator = world.start_as(&args_beside(&world), &[]).await;
     let (mass, few, many) =
         (customers(&world, 'c', 6).await, customers(&quiet, 'q', 2).await, customers(&scratch, 's', 6).await);
-    delete_all(&world).await;
+    world.delete_all().await;
     held(&world, &mass).await;
     quiet.delete(&few[0]).await;
     quiet.gone(&few[0]).await;
-    delete_all(&scratch).await;
+    scratch.delete_all().await;
     for name in &many {
         scratch.gone(name).await;
     }
@@ -176,10 +176,7 @@ async fn r20_a_mass_holds_its_own_namespace() {
 #[tokio::test]
 async fn r20_the_removal_of_the_type_is_no_mass() {
     let world = World::alone("mass-type").await.with_args(&THREE);
-    let mut args = world.args();
-    let at = args.iter().position(|arg| arg == "--namespace").unwrap();
-    args.drain(at..at + 2);
-    let operator = world.start_as(&args, &[]).await;
+    let operator = world.start_as(&world.args_everywhere(), &[]).await;
     customers(&world, 'c', 8).await;
     let api: Api<CustomResourceDefinition> = Api::all(world.client.clone());
     api.delete("identities.unkey.com", &DeleteParams::default()).await.unwrap();
@@ -198,9 +195,7 @@ async fn r20_suspended_deletions_hold_nobody() {
     let world = World::new("mass-suspended").await;
     let other = world.beside("mass-beside").await;
     let world = world.with_args(&["--namespace", &other.namespace]).with_args(&THREE);
-    let mut args = world.args();
-    args.extend(["--namespace".to_owned(), world.namespace.clone()]);
-    let _operator = world.start_as(&args, &[]).await;
+    let _operator = world.start_as(&args_beside(&world), &[]).await;
     let (many, few) = (customers(&world, 'c', 11).await, customers(&other, 'q', 1).await);
     for name in &many {
         world.edit(name, &json!({"suspend": true})).await;
@@ -208,7 +203,7 @@ async fn r20_suspended_deletions_hold_nobody() {
     for name in &many {
         world.reason(name, "Suspended").await;
     }
-    delete_all(&world).await;
+    world.delete_all().await;
     for name in &many {
         world.reason(name, "DeletionBlocked").await;
     }
@@ -284,7 +279,7 @@ async fn r20_a_thousand_wait_and_go_when_approved() {
     };
     until(1_000, async || shows("Synced").await).await;
     let (_, statuses) = world.kube_writes();
-    delete_all(&world).await;
+    world.delete_all().await;
     until(1_000, async || shows("DeletionHeld").await).await;
     assert_eq!(world.calls()[3], 0);
     assert_eq!(world.kube_writes().1 - statuses, 1_000, "each says so once");

@@ -47,12 +47,10 @@ async fn namespaced(world: &World) -> PathBuf {
 
 /// Arguments for one mode or the other.
 async fn args(world: &World, everywhere: bool) -> Vec<String> {
-    let mut args = world.args();
     if everywhere {
-        let at = args.iter().position(|arg| arg == "--namespace").unwrap();
-        args.drain(at..at + 2);
-        return args;
+        return world.args_everywhere();
     }
+    let mut args = world.args();
     let at = args.iter().position(|arg| arg == "--kubeconfig").unwrap();
     let narrow = namespaced(world).await;
     narrow.to_str().unwrap().clone_into(&mut args[at + 1]);

@@ -37,8 +37,7 @@ async fn deletions_come_in_masses() {
         world.patch(name, &approve(Value::Null)).await;
     }
     approved(0).await;
-    let args = ["delete", "identities.unkey.com", "--all", "--wait=false", "-n", &world.namespace];
-    assert!(world.run_kubectl(&args, "").await.status.success());
+    world.delete_all().await;
     // The first that is seen may go before the second one comes.
     eventually("a deletion to be held", async || {
         (operator.metrics().await.sum("unkey_operator_deletions_held", &[]) >= 1).then_some(())

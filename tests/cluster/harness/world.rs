@@ -153,6 +153,14 @@ impl World {
         args
     }
 
+    /// The same for an operator that watches the whole cluster, as it does by default.
+    pub fn args_everywhere(&self) -> Vec<String> {
+        let mut args = self.args();
+        let at = args.iter().position(|arg| arg == "--namespace").unwrap();
+        args.drain(at..at + 2);
+        args
+    }
+
     /// A world whose operator works on one object at a time, in order: what [`World::barrier`] needs.
     pub async fn in_order(name: &str) -> Self {
         Self::new(name).await.with_args(&["--workers", "1"])
@@ -218,6 +226,12 @@ impl World {
     /// Merge-patches an Identity's spec.
     pub async fn edit(&self, name: &str, spec: &Value) -> Value {
         self.patch(name, &json!({"spec": spec})).await
+    }
+
+    /// `kubectl delete --all` of its Identities; waits for none.
+    pub async fn delete_all(&self) {
+        let args = ["delete", "identities.unkey.com", "--all", "--wait=false", "-n", &self.namespace];
+        succeeded(&self.run_kubectl(&args, "").await);
     }
 
     /// Asks for the deletion of an Identity.
