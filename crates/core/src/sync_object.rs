@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::cause::Cause;
+use super::desired::Desired;
 use super::fields::Field;
 use super::fight;
 use super::ids::{IdentityId, Mono, Uid};
@@ -194,12 +195,16 @@ fn note(object: &Object, known: &mut Knowledge) {
         }
         LastWrite::Updated { uid, identity, applied, told, noted } if *uid == object.guard.uid => {
             if let Some(held) = held.filter(|held| held.identity == *identity) {
-                let later = object.recorded.own().is_some_and(|record| record.generation > *told);
+                let generation = object.recorded.own().map_or(-1, |record| record.generation);
+                let (later, wanted) = (generation > *told, object.spec.as_ref().ok());
                 // What was released since, and the status says so, is not managed, whatever was accepted and whatever the spec has come to name
-                // again (R17, R18).
-                let released = |field: &Field| later && !field.is_named();
-                applied.meta.take_if(|_| released(&held.fields.meta));
-                applied.limits.take_if(|_| released(&held.fields.limits));
+                // again (R17, R18). That work waits may have been told of this generation before.
+                let released = |field: &Field, names: fn(&Desired) -> bool| {
+                    let left_out = generation == object.generation && wanted.is_some_and(|wanted| !names(wanted));
+                    (later || left_out) && !field.is_named()
+                };
+                applied.meta.take_if(|_| released(&held.fields.meta, |wanted| wanted.meta.is_some()));
+                applied.limits.take_if(|_| released(&held.fields.limits, |wanted| wanted.limits.is_some()));
             }
             *noted |=
                 held.is_some_and(|held| held.identity == *identity && held.fields.overlaid(applied) == held.fields);
