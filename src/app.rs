@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use wildmatch::WildMatch;
 
 use crate::admin::{Admin, Kubernetes};
-use crate::api::{AdoptionPolicy, DeletionPolicy};
+use crate::api::{AdoptionPolicy, DeletionPolicy, ManagementPolicy};
 use crate::apiserver::{self, Access, ServerTime};
 use crate::controller::{self, Context, RawIdentity, Scope, Settings};
 use crate::domain::{DeletionLimits, Policy};
@@ -41,6 +41,10 @@ pub struct Options {
     pub adoption: AdoptionPolicy,
     /// For specs that name none.
     pub deletion: DeletionPolicy,
+    /// For specs that name none.
+    pub management: ManagementPolicy,
+    /// Observe everything, whatever specs say (R21).
+    pub observe: bool,
     /// Hold and brake of deletions (R20).
     pub deletions: DeletionLimits,
     /// Namespaces whose deletions neither waits for, as patterns.
@@ -266,6 +270,8 @@ fn settings(options: &Options, lead: Leadership, server_time: ServerTime, stop: 
         policy: Policy {
             adoption: options.adoption,
             deletion: options.deletion,
+            management: options.management,
+            observe: options.observe,
             window: options.consistency_window,
             attempt: options.request_timeout,
             stagger: Duration::ZERO,

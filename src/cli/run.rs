@@ -9,7 +9,7 @@ use clap::Args;
 
 use super::deletions::DeletionArgs;
 use super::values::{duration, interval, share};
-use crate::api::{AdoptionPolicy, DeletionPolicy};
+use crate::api::{AdoptionPolicy, DeletionPolicy, ManagementPolicy};
 use crate::app::{self, LeaseOptions, Options};
 use crate::telemetry::{self, LogFormat};
 use crate::unkey::Bounds;
@@ -45,6 +45,14 @@ pub(super) struct RunArgs {
     /// Deletion policy of Identities without deletionPolicy
     #[arg(long, env = "UNKEY_OPERATOR_DEFAULT_DELETION_POLICY", default_value = "Delete")]
     default_deletion_policy: DeletionPolicy,
+
+    /// Management policy of Identities without managementPolicy
+    #[arg(long, env = "UNKEY_OPERATOR_DEFAULT_MANAGEMENT_POLICY", default_value = "Enforce")]
+    default_management_policy: ManagementPolicy,
+
+    /// Observe every Identity, whatever its managementPolicy: the operator sends no create, update or delete to Unkey
+    #[arg(long, env = "UNKEY_OPERATOR_OBSERVE")]
+    observe: bool,
 
     #[command(flatten)]
     deletions: DeletionArgs,
@@ -155,6 +163,8 @@ fn options(args: RunArgs) -> Options {
         selector: args.selector,
         adoption: args.default_adoption_policy,
         deletion: args.default_deletion_policy,
+        management: args.default_management_policy,
+        observe: args.observe,
         deletions: args.deletions.limits(),
         approved_namespaces: args.deletions.approved_namespaces(),
         consistency_window: args.consistency_window,
@@ -211,8 +221,9 @@ mod tests {
     fn what_nobody_says_is_the_default_of_a_policy() {
         let options = options(Alone::parse_from(["run"]).args);
         assert_eq!((options.deletions, options.approved_namespaces.len()), (DeletionLimits::default(), 0));
-        let said = (options.adoption, options.deletion, options.consistency_window, options.request_timeout);
-        let Policy { adoption, deletion, window, attempt, .. } = Policy::default();
-        assert_eq!(said, (adoption, deletion, window, attempt));
+        let said = (options.adoption, options.deletion, options.management, options.observe);
+        let times = (options.consistency_window, options.request_timeout);
+        let Policy { adoption, deletion, management, observe, window, attempt, .. } = Policy::default();
+        assert_eq!((said, times), ((adoption, deletion, management, observe), (window, attempt)));
     }
 }

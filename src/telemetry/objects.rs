@@ -15,6 +15,7 @@ use crate::domain::KubeWrite;
 /// Objects by what they show, and what happens to them.
 pub(super) struct Objects {
     by_reason: Family<ByReason, Gauge>,
+    observed: Family<ByState, Gauge>,
     left_behind: Counter,
     rescued: Counter,
     leads: Gauge,
@@ -25,6 +26,11 @@ pub(super) struct Objects {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ByWrite {
     write: Word,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByState {
+    state: Word,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -40,6 +46,8 @@ impl Objects {
             "Identity objects, by the reason of their Ready condition; None if not reconciled yet",
             by_reason.clone(),
         );
+        let help = "Observed Identity objects, by what enforcing them would meet in Unkey; enforcing those in the state Observed changes nothing";
+        let observed = registered(registry, "observed", help);
         let left_behind = Counter::default();
         registry.register(
             "identities_left_behind",
@@ -53,7 +61,7 @@ impl Objects {
         let refused = registered(registry, "writes_refused", help);
         let help = "Objects with a refused write that neither a status nor an event reports";
         let untold = registered(registry, "writes_refused_untold", help);
-        Self { by_reason, left_behind, rescued, leads, refused, untold }
+        Self { by_reason, observed, left_behind, rescued, leads, refused, untold }
     }
 
     pub(super) fn left_behind(&self) {
@@ -80,6 +88,9 @@ impl Objects {
         for reason in Reason::ALL {
             let count = counts.get(&Some(reason)).copied().unwrap_or(0);
             self.by_reason.get_or_create(&ByReason { reason: Word(reason.as_str()) }).set(count);
+            if reason.is_observing() {
+                self.observed.get_or_create(&ByState { state: Word(reason.as_str()) }).set(count);
+            }
         }
         let unvisited = counts.get(&None).copied().unwrap_or(0);
         self.by_reason.get_or_create(&ByReason { reason: Word("None") }).set(unvisited);

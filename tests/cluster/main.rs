@@ -41,6 +41,7 @@ mod managing;
 mod manifests;
 mod masked;
 mod masses;
+mod observed;
 mod outdated;
 mod permissions;
 mod plugin;

@@ -9,7 +9,7 @@ use unkey_emulator::Operation;
 use crate::harness::condition;
 use crate::name::Case;
 use crate::stage::{Mark, Stage};
-use crate::workflow::{BYSTANDER, THEIRS, Workflow, is_held, is_loser, is_ready, is_stopped, objects};
+use crate::workflow::{BYSTANDER, THEIRS, Workflow, is_held, is_loser, is_observed, is_ready, is_stopped, objects};
 
 /// What a case came to.
 #[derive(Clone, Debug)]
@@ -90,6 +90,14 @@ async fn check(stage: &Stage, workflow: Workflow) {
                 (None, None),
                 "a loser has nothing: {object}"
             );
+            continue;
+        }
+        if is_observed(object) {
+            let at = upstream.iter().position(|it| spec["externalId"] == it.external_id);
+            let live = at.map(|at| upstream.remove(at).id);
+            assert_eq!(status["observed"].get("identityId").and_then(|id| id.as_str()), live.as_deref(), "{status}");
+            // What was made for it stays recorded.
+            assert_eq!(status.get("identityId").and_then(|id| id.as_str()), live.as_deref(), "{status}");
             continue;
         }
         let held = is_held(object);

@@ -47,6 +47,12 @@ pub enum Workflow {
     MassApproved,
     /// The same; then one of them is kept.
     MassKept,
+    /// What it owns is only observed from now on (R21).
+    Observe,
+    /// It is only observed as soon as it is created.
+    ObserveEarly,
+    /// What was only observed is enforced.
+    Enforce,
     /// The root key loses the permission to delete, unseen (R19); the object is deleted; then the permission comes back.
     MaskedDelete,
     /// The same with the permission to update, and an edit.
@@ -104,6 +110,18 @@ pub fn is_held(object: &Value) -> bool {
     ready["reason"] == "DeletionHeld" && ready["observedGeneration"] == object["metadata"]["generation"]
 }
 
+/// It is only observed, and nothing of ours is on it (R21).
+pub fn is_observed(object: &Value) -> bool {
+    let (ready, meta) = (condition(object, "Ready"), &object["metadata"]);
+    let tells = ready["reason"] == "Observed" || ready["reason"] == "NotInUnkey";
+    let marked = meta.get("finalizers").is_some() || meta["annotations"].get("unkey.com/claim").is_some();
+    tells && !marked && ready["observedGeneration"] == meta["generation"]
+}
+
+async fn observe(world: &World) {
+    world.edit("a", &json!({"managementPolicy": "Observe"})).await;
+}
+
 /// Two objects of two externalIds, ready.
 async fn two(world: &World) {
     for (name, external_id) in [("a", EXTERNAL_ID), ("b", ANOTHER)] {
@@ -113,7 +131,7 @@ async fn two(world: &World) {
 }
 
 impl Workflow {
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 23] = [
         Self::Create,
         Self::Update,
         Self::Delete,
@@ -130,6 +148,9 @@ impl Workflow {
         Self::Mass,
         Self::MassApproved,
         Self::MassKept,
+        Self::Observe,
+        Self::ObserveEarly,
+        Self::Enforce,
         Self::MaskedDelete,
         Self::MaskedUpdate,
         Self::MaskedRead,
@@ -154,6 +175,9 @@ impl Workflow {
             Self::Mass => "mass",
             Self::MassApproved => "mass-approved",
             Self::MassKept => "mass-kept",
+            Self::Observe => "observe",
+            Self::ObserveEarly => "observe-early",
+            Self::Enforce => "enforce",
             Self::MaskedDelete => "masked-delete",
             Self::MaskedUpdate => "masked-update",
             Self::MaskedRead => "masked-read",
@@ -165,17 +189,24 @@ impl Workflow {
     pub async fn prepare(self, world: &World) {
         let always = json!({"adoptionPolicy": "Always"});
         match self {
-            Self::Create | Self::Rivals => {}
+            Self::Create | Self::Rivals | Self::ObserveEarly => {}
             Self::Adopt => theirs(world),
             Self::Update
             | Self::Delete
             | Self::Recreate
             | Self::FlipOrphan
+            | Self::Observe
             | Self::MaskedDelete
             | Self::MaskedUpdate
             | Self::MaskedRead => {
                 world.create("a", &spec(1, &json!({}))).await;
                 world.ready("a").await;
+            }
+            Self::Enforce => {
+                world.create("a", &spec(1, &json!({}))).await;
+                world.ready("a").await;
+                observe(world).await;
+                world.reason("a", "Observed").await;
             }
             Self::Replaced => {
                 world.create("a", &spec(1, &always)).await;
@@ -219,6 +250,12 @@ impl Workflow {
         match self {
             Self::Create => drop(world.create("a", &spec(1, &json!({}))).await),
             Self::Adopt => drop(world.create("a", &spec(1, &json!({"adoptionPolicy": "Always"}))).await),
+            Self::Observe => observe(world).await,
+            Self::ObserveEarly => {
+                world.create("a", &spec(1, &json!({}))).await;
+                observe(world).await;
+            }
+            Self::Enforce => drop(world.edit("a", &json!({"managementPolicy": "Enforce"})).await),
             Self::Update => drop(world.edit("a", &spec(2, &json!({}))).await),
             Self::Delete | Self::Heir => world.delete("a").await,
             Self::Recreate | Self::Replaced => {
@@ -265,7 +302,10 @@ impl Workflow {
     /// Whether everything that has to follow has followed, as far as the objects say.
     pub fn is_over(self, objects: &[Value]) -> bool {
         match self {
-            Self::Create | Self::Adopt | Self::Update | Self::FlipAdopt | Self::Manage => objects.iter().all(is_ready),
+            Self::Create | Self::Adopt | Self::Update | Self::FlipAdopt | Self::Manage | Self::Enforce => {
+                objects.iter().all(is_ready)
+            }
+            Self::Observe | Self::ObserveEarly => objects.iter().all(is_observed),
             Self::Lose => objects.iter().all(is_stopped),
             Self::Delete | Self::FlipOrphan | Self::FlipDelete | Self::MaskedDelete | Self::MassApproved => {
                 objects.is_empty()
@@ -302,7 +342,8 @@ impl Workflow {
     /// Whether a fault may decide what is left: a process that comes upon one of two deletions alone lets it go. That it is no more than one a process
     /// is checked in any case.
     pub fn may_end_otherwise(self) -> bool {
-        self.limit().is_some()
+        // What is created may be observed before its create, or after.
+        self.limit().is_some() || self == Self::ObserveEarly
     }
 
     /// How many deletions a process may send without an approval; `None`: as many as there are.

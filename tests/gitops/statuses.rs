@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use unkey_operator::api::{DeletionPolicy, IdentityStatus};
 use unkey_operator::controller::render_status;
 use unkey_operator::domain::{
-    Approval, Cause, Episode, ExternalId, HeldDeletion, Left, Losses, ObjectKey, Operation, SpecError, Stall,
-    StatusUpdate, Stripper, Uid, Verdict,
+    Approval, Cause, Episode, ExternalId, HeldDeletion, IdentityId, Left, Losses, ObjectKey, Observation,
+    ObservedRefusal, Operation, Outlook, SpecError, Stall, StatusUpdate, Stripper, Uid, Verdict,
 };
 
 /// The generation that every status here speaks of.
@@ -59,6 +59,8 @@ fn causes() -> Vec<Cause> {
         C::AnnotationsTooLarge { .. } => C::AnnotationsTooLarge { is: 262_145, largest: why(), bytes: 262_000 },
         C::Queued => C::Queued,
         C::DeletionHold => C::DeletionHold,
+        C::Observing => C::Observing,
+        C::Observed => C::Observed,
     }
 }
 
@@ -84,7 +86,13 @@ fn held() -> HeldDeletion {
     HeldDeletion { episode, approve_until: "2026-11-28T18:00:00Z".to_owned(), approval: Approval::None }
 }
 
+fn observing(outlook: Outlook) -> Verdict {
+    let (identity, differs) = (Some(IdentityId::new("id_1")), vec!["meta.plan".to_owned()]);
+    Verdict::Observing(Box::new(Observation { outlook, identity, differs, more: 0, removes: true, others: 1 }))
+}
+
 pub fn verdicts() -> Vec<Verdict> {
+    use ObservedRefusal as R;
     use Verdict as V;
     let mut all = every! { Verdict:
         V::Synced => V::Synced,
@@ -92,6 +100,7 @@ pub fn verdicts() -> Vec<Verdict> {
         V::Conflict { owner_leaving: true, .. } => V::Conflict { owner_leaving: true, owner_held: true },
         V::Conflict { owner_leaving: false, .. } => V::Conflict { owner_leaving: false, owner_held: false },
         V::DeletionHeld(_) => V::DeletionHeld(Box::new(held())),
+        V::Observing(_) => observing(Outlook::Nothing),
         // In full below.
         V::Waiting(_) => V::Waiting(Cause::Updating),
         V::Blocked(_) => V::Blocked(Cause::Suspended),
@@ -99,6 +108,9 @@ pub fn verdicts() -> Vec<Verdict> {
     };
     all.extend(causes().into_iter().flat_map(|cause| [V::Waiting(cause.clone()), V::Blocked(cause)]));
     all.extend(stalls().into_iter().map(V::Stalled));
+    let refuses = [R::InvalidSpec, R::ExistsNever, R::ExistsWouldLose, R::WouldLose, R::IdentityMismatch, R::Conflict];
+    let outlooks = [Outlook::Update, Outlook::Create].into_iter().chain(refuses.map(Outlook::Refuse));
+    all.extend(outlooks.map(observing));
     all
 }
 

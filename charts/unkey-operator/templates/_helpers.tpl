@@ -97,6 +97,7 @@ which shows in that it has not even the release's own.
     "--root-key-file=/etc/unkey-operator/root-key"
     (printf "--default-adoption-policy=%s" $config.defaultAdoptionPolicy)
     (printf "--default-deletion-policy=%s" $config.defaultDeletionPolicy)
+    (printf "--default-management-policy=%s" $config.defaultManagementPolicy)
     (printf "--deletion-hold=%s" $deletion.hold)
     (printf "--max-deletions=%d" (int64 $deletion.maxDeletions))
     (printf "--max-deletions-share=%v" $deletion.maxDeletionsShare)
@@ -111,6 +112,9 @@ which shows in that it has not even the release's own.
     (printf "--admin-address=%s:%v" $config.adminAddress $config.adminPort)
     (printf "--log-format=%s" $config.logFormat)
     (printf "--log-level=%s" $config.logLevel) }}
+{{- if .Values.observe }}
+{{- $args = append $args "--observe" }}
+{{- end }}
 {{- range .Values.watchNamespaces }}
 {{- $args = append $args (printf "--namespace=%s" .) }}
 {{- end }}

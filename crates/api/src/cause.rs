@@ -4,7 +4,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Why an `Identity` is not ready, where the reason of its conditions has several causes: `Progressing`, `DeletionHeld` and `NotConverging`.
+/// Why an `Identity` is not ready, where the reason of its conditions has several causes: `Progressing`, `DeletionHeld`, `NotConverging` and `WouldRefuse`.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum StatusCause {
     /// `Progressing`: the identity is recorded, an update is about to be sent.
@@ -27,6 +27,8 @@ pub enum StatusCause {
     Queued,
     /// `Progressing`: the deletion waits for the configured hold.
     DeletionHold,
+    /// `Progressing`: the resource is observed from now on; the operator gives up its finalizer and claim, then reads the identity.
+    Observing,
     /// `DeletionHeld`: the annotation that approves the deletion names a time that has passed.
     ApprovalPast,
     /// `DeletionHeld`: the annotation that approves the deletion is neither a time nor `always`.
@@ -37,4 +39,14 @@ pub enum StatusCause {
     Broken,
     /// `NotConverging`: another tool removes the operator's finalizer or claim again and again.
     Stripped,
+    /// `WouldRefuse`: the operator would report `InvalidSpec`.
+    InvalidSpec,
+    /// `WouldRefuse`: the operator would report `AlreadyExists`.
+    AlreadyExists,
+    /// `WouldRefuse`: the operator would report `WouldLose`.
+    WouldLose,
+    /// `WouldRefuse`: the operator would report `IdentityMismatch`.
+    IdentityMismatch,
+    /// `WouldRefuse`: the operator would report `ExternalIdConflict`.
+    ExternalIdConflict,
 }

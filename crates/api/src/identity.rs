@@ -9,7 +9,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::{Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
-use super::policies::{AdoptionPolicy, DeletionPolicy};
+use super::policies::{AdoptionPolicy, DeletionPolicy, ManagementPolicy};
 use super::status::IdentityStatus;
 
 /// What the identity should be in Unkey, and what the operator may do to it.
@@ -26,7 +26,7 @@ use super::status::IdentityStatus;
     status = "IdentityStatus",
     selectable = ".spec.externalId",
     selectable = ".status.identityId",
-    printcolumn = r#"{"name":"Ready","type":"string","jsonPath":".status.conditions[?(@.type==\"Ready\")].status","description":"Whether Unkey accepted this generation."}"#,
+    printcolumn = r#"{"name":"Ready","type":"string","jsonPath":".status.conditions[?(@.type==\"Ready\")].status","description":"Whether Unkey holds what this generation asks for."}"#,
     printcolumn = r#"{"name":"Reason","type":"string","jsonPath":".status.conditions[?(@.type==\"Ready\")].reason","description":"Why the resource is ready or not, in one word."}"#,
     printcolumn = r#"{"name":"External-ID","type":"string","jsonPath":".spec.externalId","description":"The identity's key in the Unkey workspace."}"#,
     printcolumn = r#"{"name":"Identity-ID","type":"string","jsonPath":".status.identityId","description":"The id that Unkey assigned to the identity."}"#,
@@ -75,6 +75,10 @@ pub struct IdentitySpec {
     /// See [`DeletionPolicy`], whose description users read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deletion_policy: Option<DeletionPolicy>,
+
+    /// See [`ManagementPolicy`], whose description users read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub management_policy: Option<ManagementPolicy>,
 
     /// True suspends reconciliation: the operator does nothing in Unkey for this resource, and a deletion waits. To
     /// resume, set it to false or remove it.

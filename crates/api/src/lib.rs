@@ -23,11 +23,11 @@ pub use cause::StatusCause;
 pub use crd::{CRD_HEADER, CrdError, crd, crd_yaml};
 #[cfg(feature = "kube")]
 pub use identity::{Identity, IdentitySpec, RateLimit};
-pub use policies::{AdoptionPolicy, DeletionPolicy};
+pub use policies::{AdoptionPolicy, DeletionPolicy, ManagementPolicy};
 pub use reason::{EventReason, Reason};
 #[cfg(feature = "kube")]
 pub use served::{dropped_by_served, dropped_from};
-pub use status::{AppliedHashes, ConditionType, IdentityStatus, Origin, StatusCondition};
+pub use status::{AppliedHashes, ConditionType, IdentityStatus, Observed, Origin, StatusCondition};
 
 /// API group of the resource.
 pub const GROUP: &str = "unkey.com";

@@ -32,3 +32,17 @@ pub enum DeletionPolicy {
     /// The identity stays in Unkey.
     Orphan,
 }
+
+/// Whether the operator writes to Unkey for this resource. 'Enforce': the operator creates, adopts, updates and deletes the
+/// identity. 'Observe': the operator only reads, and status.observed tells what it would change. It gives up its finalizer, so
+/// a deletion leaves the identity in Unkey; a deletion that has begun before waits. suspend comes first. Defaults to the operator's --default-management-policy
+/// (Enforce). With --observe the operator observes every resource, whatever this field says.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "clap", derive(clap::ValueEnum), value(rename_all = "PascalCase"))]
+#[allow(clippy::doc_markdown)] // users read this in `kubectl explain`, where backticks would be noise
+pub enum ManagementPolicy {
+    /// The operator keeps the identity equal to the spec.
+    Enforce,
+    /// The operator only reads, and tells what differs.
+    Observe,
+}

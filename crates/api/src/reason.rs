@@ -43,11 +43,19 @@ pub enum Reason {
     NotConverging,
     /// Kubernetes refuses a write to the resource: an admission policy, a quota, its size, a missing right; retried.
     WriteRefused,
+    /// Observed: Unkey holds what the spec asks for.
+    Observed,
+    /// Observed: the operator would change the identity.
+    Differs,
+    /// Observed: Unkey holds no identity of that externalId; the operator would create it.
+    NotInUnkey,
+    /// Observed: the operator would refuse to take over or change the identity.
+    WouldRefuse,
 }
 
 impl Reason {
     /// Every reason, for metrics that must list them all.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 23] = [
         Self::Synced,
         Self::Progressing,
         Self::UpstreamUnavailable,
@@ -67,7 +75,14 @@ impl Reason {
         Self::IdentityMismatch,
         Self::NotConverging,
         Self::WriteRefused,
+        Self::Observed,
+        Self::Differs,
+        Self::NotInUnkey,
+        Self::WouldRefuse,
     ];
+
+    /// Those that say what an observed resource comes upon in Unkey.
+    pub const OBSERVING: [Self; 4] = [Self::Observed, Self::Differs, Self::NotInUnkey, Self::WouldRefuse];
 
     /// The word as it stands in a condition or a metric label.
     pub fn as_str(self) -> &'static str {
@@ -91,6 +106,10 @@ impl Reason {
             Self::IdentityMismatch => "IdentityMismatch",
             Self::NotConverging => "NotConverging",
             Self::WriteRefused => "WriteRefused",
+            Self::Observed => "Observed",
+            Self::Differs => "Differs",
+            Self::NotInUnkey => "NotInUnkey",
+            Self::WouldRefuse => "WouldRefuse",
         }
     }
 
@@ -115,8 +134,17 @@ impl Reason {
             | Self::WouldLose
             | Self::ExternalIdConflict
             | Self::IdentityMismatch
-            | Self::NotConverging => false,
+            | Self::NotConverging
+            | Self::Observed
+            | Self::Differs
+            | Self::NotInUnkey
+            | Self::WouldRefuse => false,
         }
+    }
+
+    /// It says what an observed resource comes upon in Unkey.
+    pub fn is_observing(self) -> bool {
+        Self::OBSERVING.contains(&self)
     }
 
     /// The reason of that name, if it is one of ours.

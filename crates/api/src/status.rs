@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::cause::StatusCause;
 use super::policies::DeletionPolicy;
+use super::reason::Reason;
 
 /// What the operator last found and did. Only the operator writes it; other tools may add conditions of their own types.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
@@ -40,6 +41,10 @@ pub struct IdentityStatus {
     /// Hashes of the values that the operator is about to write to newly managed fields, after it read the stored values.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pending: Option<AppliedHashes>,
+
+    /// What Unkey holds and what the spec would change, while the resource is observed.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "known_word")]
+    pub observed: Option<Observed>,
 
     /// The deletion policy in force, including the operator's default.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "known_word")]
@@ -106,8 +111,13 @@ impl IdentityStatus {
         self.condition(kind).is_some_and(|condition| condition.status == "True")
     }
 
+    /// The reason of `Ready`, if it is one of ours.
+    pub fn reason(&self) -> Option<Reason> {
+        Reason::parse(&self.condition(ConditionType::Ready)?.reason)
+    }
+
     /// The names of all fields, as they stand in JSON.
-    pub const FIELDS: [&'static str; 12] = [
+    pub const FIELDS: [&'static str; 13] = [
         "observedGeneration",
         "uid",
         "identityId",
@@ -115,6 +125,7 @@ impl IdentityStatus {
         "applied",
         "managed",
         "pending",
+        "observed",
         "deletionPolicy",
         "credential",
         "cause",
@@ -133,6 +144,24 @@ pub struct AppliedHashes {
     /// Hash of the rate limits; absent if there is none or it is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ratelimits: Option<String>,
+}
+
+/// What a look at Unkey found while the resource was observed.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[serde(rename_all = "camelCase")]
+pub struct Observed {
+    /// The id of the identity that Unkey holds under the externalId. Absent if there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity_id: Option<String>,
+    /// Paths of the spec whose values differ in Unkey, such as 'meta.plan'; at most 20. Never a value.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 20))]
+    pub differs: Vec<String>,
+    /// How many keys of meta and rate limits Unkey holds that the spec does not name, as of the last change of this status.
+    /// 'Enforce' removes those of fields that the spec names, and leaves the others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
+    pub others: Option<i64>,
 }
 
 /// Where the identity came from.
@@ -170,7 +199,7 @@ pub struct StatusCondition {
 /// The types of condition that an `Identity` may carry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ConditionType {
-    /// Unkey accepted exactly this generation and no settled read contradicts it.
+    /// Unkey accepted exactly this generation and no settled read contradicts it. Of an observed resource: Unkey holds what this generation asks for.
     Ready,
     /// Nothing will change until a person acts.
     Stalled,

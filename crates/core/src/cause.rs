@@ -74,6 +74,10 @@ pub enum Cause {
     Queued,
     /// A deletion waits until a mass would have been seen (R20).
     DeletionHold,
+    /// The object is observed from now on: what it owned is let go (R21).
+    Observing,
+    /// A deletion waits, since the object is only observed (R21).
+    Observed,
 }
 
 /// What is left in Unkey of an object that could go.
@@ -101,7 +105,9 @@ impl Cause {
             | Self::Outdated
             | Self::CrdUnread(_)
             | Self::Queued
-            | Self::DeletionHold => Reason::Progressing,
+            | Self::DeletionHold
+            | Self::Observing
+            | Self::Observed => Reason::Progressing,
             Self::Unavailable | Self::Misconfigured(_) | Self::Untrusted(_) => Reason::UpstreamUnavailable,
             Self::RateLimited => Reason::RateLimited,
             Self::Unauthorized(_) => Reason::Unauthorized,
@@ -130,6 +136,7 @@ impl Cause {
             Self::CrdUnread(_) => Some(StatusCause::DefinitionUnread),
             Self::Queued => Some(StatusCause::Queued),
             Self::DeletionHold => Some(StatusCause::DeletionHold),
+            Self::Observing => Some(StatusCause::Observing),
             Self::Contested => Some(StatusCause::Contested),
             Self::Broken => Some(StatusCause::Broken),
             Self::Unavailable
@@ -145,6 +152,7 @@ impl Cause {
             | Self::WorkspaceMismatch
             | Self::CrdHidden
             | Self::Suspended
+            | Self::Observed
             | Self::ClaimRefused(_)
             | Self::ReleaseRefused { .. }
             | Self::AnnotationsTooLarge { .. } => None,

@@ -8,10 +8,11 @@ use std::collections::BTreeMap;
 use super::cause::Cause;
 use super::content::Content;
 use super::desired::Desired;
-use super::ids::{IdentityId, KeyMark, Mono};
+use super::ids::{Confirmed, IdentityId, KeyMark, Mono};
 use super::knowledge::{Knowledge, Seen};
 use super::object::{Object, Phase};
 use super::object_state::ObjectState;
+use super::observation::{Found, Observation};
 use super::ownership::Role;
 use super::policy::Policy;
 use super::prior_status::{OwnedIdentity, Record};
@@ -46,6 +47,16 @@ pub enum Saw {
     Missing,
 }
 
+impl<'a> From<&'a Saw> for Found<'a> {
+    fn from(saw: &'a Saw) -> Self {
+        match saw {
+            Saw::There { id, content } => Self::Identity(id, content),
+            Saw::Foreign => Self::Foreign,
+            Saw::Missing => Self::Nothing,
+        }
+    }
+}
+
 /// Why an object deserves another look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Finding {
@@ -57,11 +68,13 @@ pub enum Finding {
     Missing,
     /// The object is stalled over what Unkey held, and Unkey holds something else now (R13).
     Verdict,
+    /// The object is only observed, and comes upon something else than its status tells (R21).
+    Observed,
 }
 
 impl Finding {
     /// Every finding.
-    pub const ALL: [Self; 4] = [Self::Drift, Self::Replaced, Self::Missing, Self::Verdict];
+    pub const ALL: [Self; 5] = [Self::Drift, Self::Replaced, Self::Missing, Self::Verdict, Self::Observed];
 
     /// One word: a metric label.
     pub fn as_str(self) -> &'static str {
@@ -70,6 +83,7 @@ impl Finding {
             Self::Replaced => "replaced",
             Self::Missing => "missing",
             Self::Verdict => "verdict",
+            Self::Observed => "observed",
         }
     }
 }
@@ -107,14 +121,18 @@ impl Subject<'_> {
             Some(trouble) => trouble.retry_at.is_some() || !record.shown.stalled,
         };
         let tells = match record.shown.reason {
+            Some(reason) if reason.is_observing() => true,
             _ if record.shown.ready => object.held().is_some(),
             Some(Reason::AlreadyExists | Reason::IdentityMismatch) => record.shown.stalled,
             Some(Reason::Rejected | Reason::WouldLose) => record.shown.stalled && object.held().is_some(),
             _ => false,
         };
+        // A status of the other policy is about to be written anew.
+        let observes = self.is_observed();
         object.phase == Phase::Live
             && !object.controls.suspend
             && object.spec.is_ok()
+            && observes == object.recorded.observes()
             && self.role == Role::Owner
             && !in_flux
             && !held_back
@@ -131,8 +149,14 @@ impl Subject<'_> {
         if !self.is_open() || !self.settles(sight.begun) {
             return None;
         }
-        let shown = &self.record()?.shown;
+        let record = self.record()?;
+        let shown = &record.shown;
         let desired = self.object.spec.as_ref().ok()?;
+        if self.is_observed() {
+            let found = Found::from(&sight.saw);
+            let observation = Observation::of(self.object, self.object.held(), self.policy, found);
+            return (!observation.is_told(record)).then_some(Finding::Observed);
+        }
         match (shown.reason, self.object.held()) {
             (Some(Reason::Rejected), Some(held)) => {
                 // What is refused would be refused again, unless it is there already.
@@ -168,6 +192,10 @@ impl Subject<'_> {
         self.object.recorded.own().filter(|record| record.generation == self.object.generation)
     }
 
+    fn is_observed(&self) -> bool {
+        self.object.controls.observed_by(self.policy).is_some()
+    }
+
     fn was_mistaken(&self) -> bool {
         self.object_state.trouble.as_ref().is_some_and(|trouble| trouble.cause == Cause::Mismatch)
     }
@@ -196,6 +224,10 @@ fn holds(desired: &Desired, saw: &Saw) -> bool {
 /// reads that it takes to prove it (R9), and as the first of its row.
 pub fn note(object: &Object, sight: &Sight, known: &mut Knowledge, object_state: &mut ObjectState, now: Mono) {
     object_state.trouble = None;
+    if object.recorded.observes() {
+        object_state.sight = seen_by(object, sight).map(Box::new);
+        return;
+    }
     // What an earlier read showed is older than this.
     known.seen = Seen::Nothing;
     if let Some(held) = object.held() {
@@ -209,6 +241,23 @@ pub fn note(object: &Object, sight: &Sight, known: &mut Knowledge, object_state:
     } else {
         object_state.rejudge = object.recorded.own().and_then(|record| record.shown.reason);
     }
+}
+
+/// A sight as a read. It takes the place of one: what is only observed is not looked at once more.
+fn seen_by(object: &Object, Sight { begun, saw }: &Sight) -> Option<Seen> {
+    let begun = *begun;
+    Some(match saw {
+        Saw::There { id, content } => {
+            let external_id = object.external_id.as_ref()?;
+            let identity = Confirmed::from_reply(external_id, external_id.as_str(), id.as_str())?;
+            Seen::Ours { begun, identity, content: content.clone() }
+        }
+        Saw::Foreign => Seen::Foreign { begun },
+        // Its witness came with it (R19).
+        Saw::Missing => {
+            Seen::Absent { first: begun, last: begun, of: object.held().map(|held| held.identity.id().clone()) }
+        }
+    })
 }
 
 /// What a scan saw of the identities that are recorded.

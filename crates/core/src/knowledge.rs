@@ -188,13 +188,18 @@ impl Knowledge {
 
     /// The last read, if it is settled.
     pub fn settled(&self, window: Duration) -> Option<&Seen> {
-        let begun = match &self.seen {
-            Seen::Nothing => return None,
+        self.is_settled(&self.seen, window).then_some(&self.seen)
+    }
+
+    /// Whether that look is settled.
+    pub fn is_settled(&self, seen: &Seen, window: Duration) -> bool {
+        let begun = match seen {
+            Seen::Nothing => return false,
             // The first of a row: it has to be settled for the row to count.
             Seen::Absent { last, .. } => *last,
             Seen::Ours { begun, .. } | Seen::Foreign { begun } => *begun,
         };
-        (begun >= self.settles_at(window)).then_some(&self.seen)
+        begun >= self.settles_at(window)
     }
 
     /// Another root key is in use: nothing read so far proves anything, and a read has to begin a window from now.

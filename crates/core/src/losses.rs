@@ -44,7 +44,7 @@ impl Losses {
     pub fn of_meta(wanted: &Meta, stored: &Meta) -> Self {
         let mut losses = Self::default();
         for key in lost_of_meta(wanted, stored) {
-            losses.add(if is_plain(key) { format!("{META}.{key}") } else { format!("{META}[{}]", quoted(key)) });
+            losses.add(meta_path(key));
         }
         losses
     }
@@ -53,18 +53,8 @@ impl Losses {
     pub fn of_limits(wanted: &Limits, stored: &Limits) -> Self {
         let mut losses = Self::default();
         for (name, limit, wanted) in lost_of_limits(wanted, stored) {
-            let name = if is_plain(name) { name.to_owned() } else { quoted(name) };
-            let Some(wanted) = wanted else {
-                losses.add(format!("{RATELIMITS}[{name}]"));
-                continue;
-            };
-            let parts = [
-                ("limit", limit.limit != wanted.limit),
-                ("duration", limit.duration != wanted.duration),
-                ("autoApply", limit.auto_apply != wanted.auto_apply),
-            ];
-            for (part, _) in parts.into_iter().filter(|(_, changes)| *changes) {
-                losses.add(format!("{RATELIMITS}[{name}].{part}"));
+            for path in limit_paths(name, limit, wanted) {
+                losses.add(path);
             }
         }
         losses
@@ -102,6 +92,24 @@ impl fmt::Display for Losses {
         }
         Ok(())
     }
+}
+
+/// The path of a key of meta.
+pub(super) fn meta_path(key: &str) -> String {
+    if is_plain(key) { format!("{META}.{key}") } else { format!("{META}[{}]", quoted(key)) }
+}
+
+/// The paths of what differs between two rate limits of one name; that of the whole limit if there is no other.
+pub(super) fn limit_paths(name: &str, one: &Limit, other: Option<&Limit>) -> Vec<String> {
+    let name = if is_plain(name) { name.to_owned() } else { quoted(name) };
+    let Some(other) = other else { return vec![format!("{RATELIMITS}[{name}]")] };
+    let parts = [
+        ("limit", one.limit != other.limit),
+        ("duration", one.duration != other.duration),
+        ("autoApply", one.auto_apply != other.auto_apply),
+    ];
+    let changed = parts.into_iter().filter(|(_, changes)| *changes);
+    changed.map(|(part, _)| format!("{RATELIMITS}[{name}].{part}")).collect()
 }
 
 /// It can stand in a path as it is.

@@ -7,6 +7,7 @@ use super::claim::MAX_ANNOTATION_BYTES;
 use super::deletions::{Approval, Episode};
 use super::ids::ObjectKey;
 use super::note::EventNote;
+use super::observation::{Observation, Outlook, Refusal as ObservedRefusal};
 use super::permission::Operation;
 use super::stripped::Stripper;
 use super::vanished::VanishedLimits;
@@ -16,6 +17,8 @@ use std::time::Duration;
 use unkey_operator_api::APPROVED_ANNOTATION;
 use unkey_text::printable;
 
+/// So many paths of what differs are named in a message; the status names more.
+const MAX_PATHS: usize = 10;
 /// Characters that are kept of the name of a rate limit.
 const MAX_NAME: usize = 128;
 
@@ -78,7 +81,66 @@ fn of_verdict(verdict: &Verdict, key: &ObjectKey, external_id: &str) -> String {
             "Another Identity in this cluster owns externalId '{external_id}'. Delete one of the two, or recreate this one with \
              another externalId. Retried automatically once the owner is gone."
         ),
+        Verdict::Observing(observation) => observed(observation, external_id),
         Verdict::Stalled(stall) => of_stall(stall, external_id),
+    }
+}
+
+fn observed(observation: &Observation, external_id: &str) -> String {
+    let found = match observation.outlook {
+        Outlook::Nothing => "Unkey holds what the spec asks for.".to_owned(),
+        Outlook::Update => format!("Unkey holds something else than the spec asks for: {}.", changes(observation)),
+        Outlook::Create => format!("Unkey holds no identity '{external_id}'; the operator would create it."),
+        Outlook::Refuse(refusal) => would_refuse(refusal, observation, external_id),
+    };
+    format!("{found} Nothing is written to Unkey while this resource is observed.")
+}
+
+fn changes(Observation { differs, more, removes, .. }: &Observation) -> String {
+    let shown = differs.iter().take(MAX_PATHS);
+    let mut parts: Vec<String> = shown.cloned().collect();
+    let more = more + differs.len().saturating_sub(MAX_PATHS);
+    if more > 0 {
+        parts.push(format!("{more} more"));
+    }
+    if *removes {
+        parts.push("values that the spec does not name, which would be removed".to_owned());
+    }
+    match parts.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
+        Some((last, _)) => last.clone(),
+        None => "its content".to_owned(),
+    }
+}
+
+fn would_refuse(refusal: ObservedRefusal, observation: &Observation, external_id: &str) -> String {
+    let changes = || changes(observation);
+    match refusal {
+        ObservedRefusal::InvalidSpec => {
+            "The operator could not send this spec to Unkey (InvalidSpec). Change the spec.".to_owned()
+        }
+        ObservedRefusal::ExistsNever => format!(
+            "Unkey holds an identity '{external_id}', and the operator would not take it over (AlreadyExists): adoptionPolicy is Never. To \
+             have it taken over, set adoptionPolicy to IfLossless or Always."
+        ),
+        ObservedRefusal::ExistsWouldLose => format!(
+            "Unkey holds an identity '{external_id}', and the operator would not take it over (AlreadyExists): the spec differs in {}. Match \
+             the spec to the identity, leave the field out, or set adoptionPolicy to Always.",
+            changes()
+        ),
+        ObservedRefusal::WouldLose => format!(
+            "The operator would not update the identity (WouldLose): the spec differs in {}. Match the spec to the identity, leave the field \
+             out, or set adoptionPolicy to Always.",
+            changes()
+        ),
+        ObservedRefusal::IdentityMismatch => format!(
+            "Unkey returns an identity of another externalId when asked for '{external_id}', and the operator would not touch it \
+             (IdentityMismatch). Rename that identity, or choose another externalId."
+        ),
+        ObservedRefusal::Conflict => format!(
+            "Another Identity in this cluster owns externalId '{external_id}', so the operator would do nothing for this one \
+             (ExternalIdConflict). Delete one of the two."
+        ),
     }
 }
 
@@ -133,6 +195,10 @@ fn of_cause(cause: &Cause, external_id: &str) -> String {
         Cause::AnnotationsTooLarge { is, largest, bytes } => annotations_too_large(*is, largest, *bytes),
         Cause::Queued => QUEUED.to_owned(),
         Cause::DeletionHold => DELETION_HOLD.to_owned(),
+        Cause::Observing => "This resource is observed from now on: the operator gives up its finalizer and claim, then reads the identity.".to_owned(),
+        Cause::Observed => "The operator only observes this resource. To delete the identity too, set managementPolicy to Enforce; if the operator \
+             was started with --observe, restart it without."
+            .to_owned(),
     }
 }
 

@@ -4,6 +4,7 @@ use super::cause::Cause;
 use super::claim::Claim;
 use super::correction_limit::CorrectionLimit;
 use super::ids::{Confirmed, IdentityId, Mono};
+use super::knowledge::Seen;
 use super::permission::Operation;
 use super::refusal::Refusals;
 use super::stripped::Stripped;
@@ -70,6 +71,8 @@ pub struct ObjectState {
     pub stale: u32,
     /// A claim that does not stay on (R16).
     pub stripped: Option<Stripped>,
+    /// What a scan saw of an object that is only observed, until a reconcile has judged it (R21).
+    pub sight: Option<Box<Seen>>,
 }
 
 impl ObjectState {

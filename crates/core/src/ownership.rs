@@ -23,6 +23,8 @@ pub struct Claimant {
     pub leaving: bool,
     /// Its status says that its deletion is held (R20).
     pub held: bool,
+    /// It is only observed, by its own policy, and holds nothing any more: it has no right to the externalId (R21).
+    pub observes: bool,
 }
 
 impl Claimant {
@@ -61,15 +63,18 @@ pub fn role<'a>(uid: &Uid, claimants: impl IntoIterator<Item = &'a Claimant>) ->
 
 /// The one that acts.
 pub fn owner<'a>(claimants: impl IntoIterator<Item = &'a Claimant>) -> Option<&'a Claimant> {
-    claimants.into_iter().min_by(|a, b| rank(a).cmp(&rank(b)).then_with(|| a.uid.cmp(&b.uid)))
+    let acts = claimants.into_iter().filter(|claimant| !claimant.observes);
+    acts.min_by(|a, b| rank(a).cmp(&rank(b)).then_with(|| a.uid.cmp(&b.uid)))
 }
 
-/// Lower is better: an id recorded, then a claim, then neither; then what was created; then age.
+/// Lower is better: an id recorded, with a claim before without, then a claim, then neither; then what was created; then age. Who was only observed
+/// comes back without a claim, and yields to whoever owns the identity by then (R21).
 fn rank(claimant: &Claimant) -> (u8, bool, i64) {
     let right = match (&claimant.recorded, claimant.claimed) {
-        (Some(_), _) => 0,
-        (None, true) => 1,
-        (None, false) => 2,
+        (Some(_), true) => 0,
+        (Some(_), false) => 1,
+        (None, true) => 2,
+        (None, false) => 3,
     };
     (right, !claimant.created, claimant.born)
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use unkey_operator_api::{AdoptionPolicy, DeletionPolicy};
+use unkey_operator_api::{AdoptionPolicy, DeletionPolicy, ManagementPolicy};
 
 /// How this operator is set up.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,6 +11,10 @@ pub struct Policy {
     pub adoption: AdoptionPolicy,
     /// For specs that name none.
     pub deletion: DeletionPolicy,
+    /// For specs that name none.
+    pub management: ManagementPolicy,
+    /// Every object is only observed, whatever its spec says (R21).
+    pub observe: bool,
     /// The consistency window (R4).
     pub window: Duration,
     /// An attempt of any process is surely over after this: the request timeout (R4).
@@ -27,6 +31,8 @@ impl Default for Policy {
         Self {
             adoption: AdoptionPolicy::IfLossless,
             deletion: DeletionPolicy::Delete,
+            management: ManagementPolicy::Enforce,
+            observe: false,
             window: Duration::from_secs(30),
             attempt: Duration::from_secs(30),
             stagger: Duration::ZERO,

@@ -4,7 +4,7 @@ use super::fields::Fields;
 use super::frozen;
 use super::ids::{Confirmed, ExternalId, Uid};
 use super::shown::Shown;
-use unkey_operator_api::{ConditionType, DeletionPolicy, IdentityStatus, Origin, Reason};
+use unkey_operator_api::{ConditionType, DeletionPolicy, IdentityStatus, Observed, Origin, Reason};
 
 /// The identity that an object owns.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -38,6 +38,8 @@ pub struct Record {
     pub generation: i64,
     /// The identity recorded.
     pub held: Option<OwnedIdentity>,
+    /// `status.observed`
+    pub observed: Option<Observed>,
     /// `status.deletionPolicy`
     pub deletion: Option<DeletionPolicy>,
     /// `status.lastHandledReconcileAt`
@@ -63,7 +65,7 @@ impl PriorStatus {
             ready: status.is_true(ConditionType::Ready),
             stalled: status.is_true(ConditionType::Stalled),
             suspended: status.is_true(ConditionType::Suspended),
-            reason: ready.and_then(|c| Reason::parse(&c.reason)),
+            reason: status.reason(),
             cause: None,
             names_cause: status.cause.is_some(),
             message: ready.map(|c| c.message.clone()).unwrap_or_default(),
@@ -82,10 +84,16 @@ impl PriorStatus {
         Self::Own(Box::new(Record {
             generation: status.observed_generation.unwrap_or(-1),
             held,
+            observed: status.observed.clone(),
             deletion: status.deletion_policy,
             handled_request: status.last_handled_reconcile_at.clone(),
             shown,
         }))
+    }
+
+    /// It tells what the object comes upon in Unkey while it is observed (R21).
+    pub fn observes(&self) -> bool {
+        self.own().is_some_and(|record| record.shown.reason.is_some_and(Reason::is_observing))
     }
 
     /// The record, if it is this object's own.

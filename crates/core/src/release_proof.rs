@@ -24,6 +24,8 @@ pub enum ReleaseProof {
     NeverAdopted,
     /// The delete of this identity was accepted.
     Deleted(Confirmed),
+    /// The object is only observed from now on; what it owned is recorded (R21).
+    Observed,
     /// A settled read found none, and a witness shows that this counts (R19).
     Gone(Settled),
 }
@@ -48,7 +50,7 @@ impl ReleaseProof {
         let left = match self {
             Self::Orphaned | Self::NeverAdopted => object.phase == Phase::Deleting,
             Self::NotOurs => object.phase == Phase::Deleting && object.claim == ClaimState::Foreign,
-            Self::NeverClaimed | Self::NeverSent | Self::Deleted(_) | Self::Gone(_) => false,
+            Self::NeverClaimed | Self::NeverSent | Self::Observed | Self::Deleted(_) | Self::Gone(_) => false,
         };
         left.then(|| EventNote::Orphaned(object.external_id.clone()))
     }
@@ -57,7 +59,7 @@ impl ReleaseProof {
     pub fn left(&self) -> Left {
         match self {
             Self::Deleted(_) | Self::Gone(_) => Left::Gone,
-            Self::Orphaned => Left::Kept,
+            Self::Orphaned | Self::Observed => Left::Kept,
             Self::NotOurs | Self::NeverAdopted => Left::Others,
             Self::NeverClaimed | Self::NeverSent => Left::Nothing,
         }
@@ -71,6 +73,7 @@ impl ReleaseProof {
             Self::Orphaned => "orphaned",
             Self::NotOurs => "not ours",
             Self::NeverAdopted => "never adopted",
+            Self::Observed => "observed",
             Self::Deleted(_) => "deleted",
             Self::Gone(_) => "gone",
         }

@@ -31,5 +31,6 @@ impl Shown {
 
 /// What does not converge is tried again, so that an update of it may have gone out.
 pub(crate) fn rests(ready: bool, stalled: bool, suspended: bool, reason: Option<Reason>) -> bool {
-    ready || suspended || (stalled && reason != Some(Reason::NotConverging))
+    let observes = reason.is_some_and(Reason::is_observing);
+    ready || suspended || observes || (stalled && reason != Some(Reason::NotConverging))
 }

@@ -14,7 +14,7 @@ use super::content::{Limit, Limits, Meta};
 use super::desired::{Desired, MAX_DEPTH, MAX_KEY_BYTES, MAX_META_BYTES, SpecError};
 use super::ids::ExternalId;
 use super::policy::Policy;
-use unkey_operator_api::{AdoptionPolicy, DeletionPolicy};
+use unkey_operator_api::{AdoptionPolicy, DeletionPolicy, ManagementPolicy};
 
 /// What the spec says besides content; `None`: the operator's default.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -23,14 +23,33 @@ pub struct Controls {
     pub adoption: Option<AdoptionPolicy>,
     /// `spec.deletionPolicy`.
     pub deletion: Option<DeletionPolicy>,
+    /// `spec.managementPolicy`.
+    pub management: Option<ManagementPolicy>,
     /// `spec.suspend`.
     pub suspend: bool,
+}
+
+/// Who says that an object is only observed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ObservedBy {
+    /// Its spec, or the default for specs that do not say: it owns nothing.
+    Spec,
+    /// The operator observes everything: what an object owns it keeps.
+    Operator,
 }
 
 impl Controls {
     /// The adoption policy in force.
     pub fn adoption(&self, policy: &Policy) -> AdoptionPolicy {
         self.adoption.unwrap_or(policy.adoption)
+    }
+
+    /// Who says that the object is only observed (R21); `None`: it is enforced. What the object says itself goes further, and so comes first.
+    pub fn observed_by(&self, policy: &Policy) -> Option<ObservedBy> {
+        match self.management.unwrap_or(policy.management) {
+            ManagementPolicy::Observe => Some(ObservedBy::Spec),
+            ManagementPolicy::Enforce => policy.observe.then_some(ObservedBy::Operator),
+        }
     }
 }
 
@@ -59,6 +78,8 @@ struct Shallow<'a> {
     #[serde(borrow)]
     deletion_policy: Option<&'a RawValue>,
     #[serde(borrow)]
+    management_policy: Option<&'a RawValue>,
+    #[serde(borrow)]
     suspend: Option<&'a RawValue>,
 }
 
@@ -84,20 +105,28 @@ impl Spec {
         let external_id = field::<String>(shallow.external_id).ok().flatten().map(|id| ExternalId::new(&id));
         let adoption = field::<AdoptionPolicy>(shallow.adoption_policy);
         let deletion = field::<DeletionPolicy>(shallow.deletion_policy);
+        let management = field::<ManagementPolicy>(shallow.management_policy);
         let suspend = field::<bool>(shallow.suspend);
         let controls = Controls {
             adoption: adoption.as_ref().ok().copied().flatten(),
             deletion: deletion.as_ref().ok().copied().flatten(),
-            // What cannot be read must not lead to a deletion: hold everything instead.
+            management: management.as_ref().ok().copied().flatten(),
+            // What cannot be read must not lead to a deletion, nor to a write that was to be none: hold everything instead.
             suspend: suspend.as_ref().map_or(true, |value| value.unwrap_or(false))
                 || deletion.is_err()
+                || management.is_err()
                 || external_id.is_none(),
         };
-        let desired = match (&external_id, adoption.is_err(), deletion.is_err()) {
-            (None, ..) => Err(SpecError::Unreadable { field: "externalId" }),
-            (_, true, _) => Err(SpecError::Unreadable { field: "adoptionPolicy" }),
-            (_, _, true) => Err(SpecError::Unreadable { field: "deletionPolicy" }),
-            (Some(id), ..) => read_meta(shallow.meta)
+        let policies = [
+            ("adoptionPolicy", adoption.is_err()),
+            ("deletionPolicy", deletion.is_err()),
+            ("managementPolicy", management.is_err()),
+        ];
+        let unreadable = policies.into_iter().find_map(|(field, is_unreadable)| is_unreadable.then_some(field));
+        let desired = match (&external_id, unreadable) {
+            (None, _) => Err(SpecError::Unreadable { field: "externalId" }),
+            (Some(_), Some(field)) => Err(SpecError::Unreadable { field }),
+            (Some(id), None) => read_meta(shallow.meta)
                 .and_then(|meta| Ok(Desired::new(id.clone(), meta, read_limits(shallow.ratelimits)?))),
         };
         Self { external_id, controls, desired }

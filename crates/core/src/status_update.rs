@@ -5,7 +5,7 @@ use super::message;
 use super::prior_status::{OwnedIdentity, PriorStatus, Record};
 use super::shown::Shown;
 use super::verdict::Verdict;
-use unkey_operator_api::DeletionPolicy;
+use unkey_operator_api::{DeletionPolicy, Observed, Origin};
 
 /// The content of a status, but for transition times.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +28,23 @@ impl StatusUpdate {
     /// True if a person must act from now on: worth a warning, once.
     pub fn begins_stall(&self, before: &PriorStatus) -> bool {
         self.verdict.is_stalled() && !before.own().is_some_and(|record| record.shown.stalled)
+    }
+
+    /// True if it would be the first to say that the object owns what somebody else has made. That is not recorded of an object that is being
+    /// deleted: what was only adoptable is let go, not deleted (R7).
+    pub fn begins_takeover(&self, before: &PriorStatus) -> bool {
+        let before = before.own().and_then(|record| record.held.as_ref());
+        self.held.as_ref().is_some_and(|held| {
+            held.origin == Some(Origin::Adopted) && before.is_none_or(|before| before.identity != held.identity)
+        })
+    }
+
+    /// What it tells of Unkey while the object is only observed (R21).
+    pub fn observed(&self) -> Option<Observed> {
+        match &self.verdict {
+            Verdict::Observing(observation) => Some(observation.shown()),
+            _ => None,
+        }
     }
 
     /// The message of the conditions: a function of reason, cause and object, so that a retry never changes it.
@@ -59,8 +76,13 @@ impl StatusUpdate {
 impl Record {
     /// True if writing `report` would change nothing that a reader could see.
     pub fn shows(&self, report: &StatusUpdate, key: &ObjectKey) -> bool {
+        let observed = match &report.verdict {
+            Verdict::Observing(observation) => observation.looks_like(self.observed.as_ref()),
+            _ => self.observed.is_none(),
+        };
         self.generation == report.generation
             && self.held == report.held
+            && observed
             && self.deletion == Some(report.deletion)
             && self.handled_request == report.handled_request
             && self.shown == report.shown(key)

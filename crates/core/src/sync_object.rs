@@ -124,7 +124,8 @@ fn assume_peer_writes(
         return;
     }
     known.limits_sent = known.limits_sent.max(Some(Mono::ZERO));
-    if !object.at_rest() && !object_state.undone_met {
+    // Who tells what an observed object comes upon has settled all that was in doubt before (R21).
+    if !object.at_rest() && !object.recorded.observes() && !object_state.undone_met {
         object_state.undone_met = true;
         // Work was left undone: a write may be on its way; and even a create, if Ready was not yet true (S37).
         let settled = object.recorded.own().is_some_and(|record| record.shown.ready);
@@ -158,8 +159,9 @@ fn observe_peer(object: &Object, known: &mut Knowledge, object_state: &mut Objec
 /// R13: what was failing before a restart is not tried again all at once because of it.
 fn stagger_restart(object: &Object, object_state: &mut ObjectState, policy: &Policy, now: Mono) {
     // What was under way, or waited for its turn, was not failing (R24).
+    let rests = |reason: Reason| reason == Reason::Progressing || reason.is_observing();
     let failing =
-        |shown: &Shown| !shown.ready && !shown.stalled && !shown.suspended && shown.reason != Some(Reason::Progressing);
+        |shown: &Shown| !shown.ready && !shown.stalled && !shown.suspended && !shown.reason.is_some_and(rests);
     let record = object.recorded.own().filter(|record| record.generation == object.generation);
     if policy.stagger.is_zero()
         || object_state.trouble.is_some()

@@ -4,9 +4,7 @@ use super::content::{Content, FieldHash};
 use super::desired::Desired;
 use super::fields::{Field, Fields};
 use super::losses::Losses;
-use super::prior_status::PriorStatus;
-use super::status_update::StatusUpdate;
-use unkey_operator_api::{AdoptionPolicy, Origin};
+use unkey_operator_api::AdoptionPolicy;
 
 /// A field that the spec names and that is not managed yet is not written before a look.
 pub fn needs_look(desired: &Desired, fields: &Fields) -> bool {
@@ -73,13 +71,4 @@ pub fn is_recorded(desired: &Desired, recorded: &Fields) -> bool {
         (Some(_), Field::Unmanaged) => false,
     };
     field(&desired.hashes().meta, &recorded.meta) && field(&desired.hashes().limits, &recorded.limits)
-}
-
-/// True if this status would be the first to say that the object owns what somebody else has made. That is not recorded of an object that is being
-/// deleted: what was only adoptable is let go, not deleted (R7).
-pub fn begins(report: &StatusUpdate, recorded: &PriorStatus) -> bool {
-    let before = recorded.own().and_then(|record| record.held.as_ref());
-    report.held.as_ref().is_some_and(|held| {
-        held.origin == Some(Origin::Adopted) && before.is_none_or(|before| before.identity != held.identity)
-    })
 }

@@ -4,6 +4,7 @@ use super::cause::Cause;
 use super::deletions::{Approval, Episode};
 use super::desired::SpecError;
 use super::losses::Losses;
+use super::observation::{Observation, Outlook};
 use super::shown::rests;
 use super::stripped::Stripper;
 use unkey_operator_api::{Reason, StatusCause};
@@ -21,6 +22,8 @@ pub enum Verdict {
     DeletionHeld(Box<HeldDeletion>),
     /// `spec.suspend`.
     Suspended,
+    /// It is only observed, and this is what it comes upon (R21).
+    Observing(Box<Observation>),
     /// Another `Identity` owns the externalId.
     Conflict {
         /// It is being deleted.
@@ -78,6 +81,7 @@ impl Verdict {
             Self::Blocked(_) => Reason::DeletionBlocked,
             Self::DeletionHeld(_) => Reason::DeletionHeld,
             Self::Suspended => Reason::Suspended,
+            Self::Observing(observation) => observation.outlook.reason(),
             Self::Conflict { .. } => Reason::ExternalIdConflict,
             Self::Stalled(stall) => stall.reason(),
         }
@@ -92,6 +96,7 @@ impl Verdict {
                 Approval::Unreadable(_) => Some(StatusCause::ApprovalUnreadable),
                 Approval::None | Approval::Given => None,
             },
+            Self::Observing(observation) => observation.outlook.cause(),
             Self::Stalled(Stall::Contested) => Some(StatusCause::Contested),
             Self::Stalled(Stall::Broken) => Some(StatusCause::Broken),
             Self::Stalled(Stall::Stripped(_)) => Some(StatusCause::Stripped),
@@ -99,9 +104,13 @@ impl Verdict {
         }
     }
 
-    /// True only for `Synced`.
+    /// True for `Synced`, and for what is observed and would stay as it is.
     pub fn is_ready(&self) -> bool {
-        *self == Self::Synced
+        match self {
+            Self::Synced => true,
+            Self::Observing(observation) => observation.outlook == Outlook::Nothing,
+            _ => false,
+        }
     }
 
     /// True if nothing will change until a person acts.

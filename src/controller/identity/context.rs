@@ -96,7 +96,7 @@ impl Context {
         let context = Self {
             index: Index::new(
                 runtime.wake(),
-                settings.policy.window,
+                &settings.policy,
                 (guard, Deletions::new(settings.deletions)),
                 runtime.clock.clone(),
             ),
@@ -152,6 +152,11 @@ impl Context {
     /// The objects of all watches are known: for whoever shows them to the index by hand, without a watch.
     pub fn all_listed(&self) {
         self.runtime.coverage.all_listed();
+    }
+
+    /// Some object may be written to in Unkey: not all are only observed.
+    pub(in crate::controller) fn may_write(&self) -> bool {
+        !self.workspace.pinned().policy.observe && self.index.enforces()
     }
 
     /// Whether an object that owns nothing may come to own an identity.

@@ -40,9 +40,9 @@ use self::state::State;
 pub use self::telling::Overdue;
 pub use self::{owners::ClaimHolder, unwritten::Unwritten};
 use super::raw::RawIdentity;
-use crate::api::Reason;
+use crate::api::{ManagementPolicy, Reason};
 use crate::controller::runtime::clock::Clock;
-use crate::domain::{Deletions, ExternalId, Mono, Source, Uid, Workspace};
+use crate::domain::{Deletions, ExternalId, Mono, Policy, Source, Uid, Workspace};
 
 /// The shared state. Cheap to lock: every operation is a few map look-ups.
 #[derive(Debug)]
@@ -54,14 +54,16 @@ pub struct Index {
     witness_wanted: Notify,
     witness_news: Notify,
     window: Duration,
+    /// Of specs that do not say.
+    management: ManagementPolicy,
     clock: Clock,
 }
 
 impl Index {
-    /// An empty index. Objects to look at again are sent to `wake`; `window` is the consistency window.
+    /// An empty index. Objects to look at again are sent to `wake`; of `policy`, what does not change with the root key counts.
     pub fn new(
         wake: UnboundedSender<IdentityRef>,
-        window: Duration,
+        policy: &Policy,
         accounts: (Workspace, Deletions),
         clock: Clock,
     ) -> Self {
@@ -71,7 +73,8 @@ impl Index {
             key_changed: Notify::new(),
             witness_wanted: Notify::new(),
             witness_news: Notify::new(),
-            window,
+            window: policy.window,
+            management: policy.management,
             clock,
         }
     }
@@ -95,7 +98,7 @@ impl Index {
     }
 
     fn put(&self, object: &RawIdentity, source: Source) -> Option<Duration> {
-        let mut entry = entry_of(object);
+        let mut entry = entry_of(object, self.management);
         if source != Source::Reply {
             entry.extra.plan = Plan::Queued(self.clock.now());
         }

@@ -21,9 +21,9 @@ use self::annotations::Annotations;
 use self::seen::text;
 pub use self::seen::{LastRead, ReconcileRequests};
 pub use self::wire::Finalizers;
-use self::wire::{OnlyExternalId, Wire};
+use self::wire::{OnlyRight, Wire};
 use super::approvals::Approvals;
-use crate::api::{ConditionType, GROUP, IdentityStatus, KIND, PLURAL, Reason, VERSION};
+use crate::api::{GROUP, IdentityStatus, KIND, ManagementPolicy, PLURAL, Reason, VERSION};
 use crate::domain::{
     ClaimState, Claimant, Crowd, ExternalId, Guard, Limits, Mono, Object, ObjectKey, Phase, PriorStatus, Progress,
     ReconcileRequest, Spec, StatusUpdate, Uid, depth,
@@ -41,6 +41,7 @@ pub struct RawIdentity {
     metadata: ObjectMeta,
     uid: Uid,
     external_id: ExternalId,
+    management: Option<ManagementPolicy>,
     resource_version: Box<str>,
     generation: i64,
     /// Seconds since 1970.
@@ -66,10 +67,11 @@ impl From<Wire> for RawIdentity {
         let meta = wire.metadata;
         let (annotated, ours) = (meta.annotations.is_some(), meta.annotations);
         let Annotations { claim, reconcile_request, deletion_approved, crowd } = ours.unwrap_or_default();
-        let external_id = wire.spec.as_ref().and_then(|spec| serde_json::from_str::<OnlyExternalId>(spec.get()).ok());
+        let right = wire.spec.as_ref().and_then(|spec| serde_json::from_str::<OnlyRight>(spec.get()).ok());
         Self {
             uid: Uid::new(meta.uid.as_deref().unwrap_or_default()),
-            external_id: ExternalId::new(external_id.as_ref().map_or("", |spec| &spec.external_id)),
+            external_id: ExternalId::new(right.as_ref().map_or("", |spec| &spec.external_id)),
+            management: right.as_ref().and_then(OnlyRight::management),
             resource_version: meta.resource_version.as_deref().unwrap_or_default().into(),
             generation: meta.generation.unwrap_or(0),
             born: meta.creation_timestamp.map_or(0, |time| time.0.as_second()),
@@ -273,7 +275,13 @@ impl RawIdentity {
         serde_json::from_str(self.status_text()?).ok()
     }
 
-    /// What this object says for its right to its externalId (R8).
+    /// True if it is only observed and nothing of ours is on it. `default`: of specs that do not say (R21).
+    pub fn owns_nothing(&self, default: ManagementPolicy) -> bool {
+        let observes = self.management.unwrap_or(default) == ManagementPolicy::Observe;
+        observes && self.finalizers.ours().is_none() && self.claim.is_none()
+    }
+
+    /// What this object says for its right to its externalId (R8), if it is not only observed.
     pub fn claimant(&self, status: Option<&IdentityStatus>) -> Claimant {
         let uid = &self.uid;
         let mark = ClaimState::parse(self.claim(), uid);
@@ -291,6 +299,7 @@ impl RawIdentity {
             born: self.born,
             leaving: self.is_leaving(),
             held: self.is_leaving() && own.is_some_and(is_held),
+            observes: false,
             uid: uid.clone(),
         }
     }
@@ -344,8 +353,7 @@ impl RawIdentity {
 
 /// A status that says that the deletion is held.
 fn is_held(status: &IdentityStatus) -> bool {
-    let ready = status.condition(ConditionType::Ready);
-    ready.is_some_and(|ready| ready.reason == Reason::DeletionHeld.as_str())
+    status.reason() == Some(Reason::DeletionHeld)
 }
 
 #[cfg(test)]

@@ -46,6 +46,7 @@ pub fn render(
         applied: held.and_then(|held| held.fields.hashes()),
         managed: held.and_then(|held| held.fields.managed(report.verdict.rests())),
         pending: held.and_then(|held| held.fields.pending()),
+        observed: report.observed(),
         deletion_policy: Some(report.deletion),
         credential: held.and_then(|held| held.credential.clone()),
         cause: report.verdict.cause(),

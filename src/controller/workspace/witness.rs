@@ -157,8 +157,11 @@ async fn first_listed(context: &Context, client: &unkey::Client) -> Result<Optio
     Ok(page.identities.into_iter().next().map(|first| (begun, first.id)))
 }
 
-/// Whether the root key may create, by a create that is refused for its size once that is known.
+/// Whether the root key may create, unless nothing is ever written (R21), by a create that is refused for its size once that is known.
 async fn may_create(context: &Context, client: &unkey::Client) -> Result<Mono, Cause> {
+    if !context.may_write() {
+        return Err(Cause::Unwitnessed);
+    }
     let request = CreateIdentity { external_id: PROBE, meta: Some(&TOO_LARGE), ratelimits: None };
     let create = async |client: &unkey::Client| client.create(&request).await;
     let (begun, answer) = ask(context, client, unkey::Operation::Create, create).await;

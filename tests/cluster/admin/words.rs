@@ -23,10 +23,10 @@ pub const OUTCOMES: [&str; 10] = [
 const WRITES: [&str; 3] = ["claim", "release", "status"];
 const OPERATIONS: [&str; 5] = ["create", "delete", "get", "list", "update"];
 const LANES: [&str; 3] = ["changes", "scan", "writes"];
-const FINDINGS: [&str; 4] = ["drift", "missing", "replaced", "verdict"];
+const FINDINGS: [&str; 5] = ["drift", "missing", "observed", "replaced", "verdict"];
 /// But for a panic, which nobody can bring about from outside.
 const SCANS: [&str; 5] = ["complete", "failed", "key_changed", "nothing", "refused"];
-const REASONS: [&str; 20] = [
+const REASONS: [&str; 24] = [
     "None",
     "Synced",
     "Progressing",
@@ -47,6 +47,10 @@ const REASONS: [&str; 20] = [
     "IdentityMismatch",
     "NotConverging",
     "WriteRefused",
+    "Observed",
+    "Differs",
+    "NotInUnkey",
+    "WouldRefuse",
 ];
 const EVENTS: [&str; 8] = [
     "Adopted",
@@ -64,9 +68,10 @@ type Words = BTreeMap<(String, String), BTreeSet<String>>;
 /// Each label of each family that has one, with all its words.
 fn expected() -> Words {
     let scans = [&SCANS[..], &["panic"]].concat();
-    let rows: [(&str, &str, &[&str]); 14] = [
+    let rows: [(&str, &str, &[&str]); 15] = [
         ("build", "version", &[env!("CARGO_PKG_VERSION")]),
         ("identities", "reason", &REASONS),
+        ("observed", "state", &REASONS[20..]),
         ("events", "event", &EVENTS),
         ("queue_duration_seconds", "lane", &LANES),
         ("queue_depth", "lane", &LANES),
@@ -135,6 +140,10 @@ async fn every_end_and_every_finding_of_a_scan_is_of_a_closed_set() {
     world.event("changes", "IdentityReplaced").await;
     assert!(world.workspace.delete("theirs"));
     world.ready("theirs").await;
+    world.create("seen", &json!({"externalId": "seen", "managementPolicy": "Observe"})).await;
+    world.reason("seen", "NotInUnkey").await;
+    world.seed("seen", &json!({}));
+    world.reason("seen", "Observed").await;
 
     world.workspace.order(list_fault(FaultKind::not_found_text()));
     a_scan_ends(&operator, "refused").await;

@@ -8,8 +8,9 @@ use super::super::harness::{Exposition, Scrape, shown};
 use super::{chart_file, text, well};
 
 /// What a release has of its own: two of them have twice as much. The other gauges tell of a state, or of a limit that both share.
-const ADDED_UP: [&str; 14] = [
+const ADDED_UP: [&str; 15] = [
     "unkey_operator_identities",
+    "unkey_operator_observed",
     "unkey_operator_queue_depth",
     "unkey_operator_writes_refused",
     "unkey_operator_writes_refused_untold",

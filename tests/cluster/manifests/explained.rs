@@ -43,7 +43,10 @@ async fn every_field_has_a_description() {
     let world = World::new("explain").await;
     let rows: &[(&str, &[&str])] = &[
         ("identity", &["apiVersion", "kind", "metadata", "spec", "status"]),
-        ("identity.spec", &["adoptionPolicy", "deletionPolicy", "externalId", "meta", "ratelimits", "suspend"]),
+        (
+            "identity.spec",
+            &["adoptionPolicy", "deletionPolicy", "externalId", "managementPolicy", "meta", "ratelimits", "suspend"],
+        ),
         ("identity.spec.ratelimits", &["autoApply", "duration", "limit", "name"]),
         (
             "identity.status",
@@ -56,6 +59,7 @@ async fn every_field_has_a_description() {
                 "identityId",
                 "lastHandledReconcileAt",
                 "managed",
+                "observed",
                 "observedGeneration",
                 "origin",
                 "pending",
@@ -64,6 +68,7 @@ async fn every_field_has_a_description() {
         ),
         ("identity.status.applied", &["meta", "ratelimits"]),
         ("identity.status.pending", &["meta", "ratelimits"]),
+        ("identity.status.observed", &["differs", "identityId", "others"]),
         (
             "identity.status.conditions",
             &["lastTransitionTime", "message", "observedGeneration", "reason", "status", "type"],
@@ -97,6 +102,8 @@ async fn the_words_that_matter() {
         ("identity.spec.ratelimits.duration", &["milliseconds", "At least 1000"]),
         ("identity.spec.ratelimits.name", &["3 to 128 printable ASCII"]),
         ("identity.spec.suspend", &["a deletion waits"]),
+        ("identity.spec.managementPolicy", &["--default-management-policy", "only reads", "ENUM: Enforce Observe"]),
+        ("identity.status.observed.differs", &["Never a value"]),
     ];
     for (path, words) in rows {
         let document = explain(&world, path).await.split_whitespace().collect::<Vec<_>>().join(" ");

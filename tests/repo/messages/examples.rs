@@ -7,7 +7,8 @@ use serde_json::{Map, json};
 use unkey_operator::api::DeletionPolicy;
 use unkey_operator::domain::{
     Approval, Cause, Episode, EventNote, ExternalId, HeldDeletion, IdentityId, Left, Limit, Limits, Losses, Meta,
-    ObjectKey, Operation, SpecError, Stall, StatusUpdate, Stripper, VanishedLimits, Verdict,
+    ObjectKey, Observation, ObservedRefusal, Operation, Outlook, SpecError, Stall, StatusUpdate, Stripper,
+    VanishedLimits, Verdict,
 };
 
 /// A list of examples, each under the pattern that it stands for. The patterns are those of a `match`, so they are all there are.
@@ -108,6 +109,8 @@ examples! {
         Cause::AnnotationsTooLarge { .. } => [annotations("example.com/notes"), annotations(LAST_APPLIED)],
         Cause::Queued => [Cause::Queued],
         Cause::DeletionHold => [Cause::DeletionHold],
+        Cause::Observing => [Cause::Observing],
+        Cause::Observed => [Cause::Observed],
     }
 }
 
@@ -138,6 +141,18 @@ examples! {
             held(Approval::Unreadable("yes".to_owned()), false),
         ],
         Verdict::Suspended => [Verdict::Suspended],
+        Verdict::Observing(_) => [
+            observing(Outlook::Nothing, &[], false),
+            observing(Outlook::Update, &["meta.plan"], false),
+            observing(Outlook::Update, &["meta.plan", "ratelimits[requests].limit"], true),
+            observing(Outlook::Create, &[], false),
+            observing(Outlook::Refuse(ObservedRefusal::InvalidSpec), &[], false),
+            observing(Outlook::Refuse(ObservedRefusal::ExistsNever), &[], false),
+            observing(Outlook::Refuse(ObservedRefusal::ExistsWouldLose), &["meta.plan"], false),
+            observing(Outlook::Refuse(ObservedRefusal::WouldLose), &["meta.plan"], false),
+            observing(Outlook::Refuse(ObservedRefusal::IdentityMismatch), &[], false),
+            observing(Outlook::Refuse(ObservedRefusal::Conflict), &[], false),
+        ],
         Verdict::Conflict { .. } => [
             Verdict::Conflict { owner_leaving: true, owner_held: true },
             Verdict::Conflict { owner_leaving: true, owner_held: false },
@@ -182,6 +197,11 @@ fn episode(everywhere: bool) -> Episode {
 fn held(approval: Approval, everywhere: bool) -> Verdict {
     let approve_until = "2026-11-28T18:00:00Z".to_owned();
     Verdict::DeletionHeld(Box::new(HeldDeletion { episode: episode(everywhere), approve_until, approval }))
+}
+
+fn observing(outlook: Outlook, differs: &[&str], removes: bool) -> Verdict {
+    let differs = differs.iter().map(ToString::to_string).collect();
+    Verdict::Observing(Box::new(Observation { outlook, identity: Some(id()), differs, more: 0, removes, others: 0 }))
 }
 
 fn id() -> IdentityId {

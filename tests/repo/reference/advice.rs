@@ -177,4 +177,36 @@ pub const ADVICE: [(Reason, Advice); Reason::ALL.len()] = [
             remedy: "Change the policy, the quota or the rights that the message names. Exempt the operator's ServiceAccount from policies on `identities`.",
         },
     ),
+    (
+        Reason::Observed,
+        Advice {
+            meaning: "The resource is observed (`managementPolicy: Observe`, or `--observe`), and Unkey holds what the spec asks for. Enforcing the resource would change nothing.",
+            look_at: "`status.observed`: the identity, and how much Unkey holds that the spec does not name.",
+            remedy: "Nothing. To have the operator manage the identity, set `managementPolicy: Enforce`.",
+        },
+    ),
+    (
+        Reason::Differs,
+        Advice {
+            meaning: "The resource is observed, and the operator would update the identity.",
+            look_at: "`status.observed.differs`: the paths of the spec whose values differ.",
+            remedy: "Bring the spec in line with the identity, or let the operator write: set `managementPolicy: Enforce`.",
+        },
+    ),
+    (
+        Reason::NotInUnkey,
+        Advice {
+            meaning: "The resource is observed, and Unkey holds no identity of this externalId. The operator would create it.",
+            look_at: "The externalId in Unkey's dashboard. If somebody deleted the identity, its keys are no longer linked to an identity.",
+            remedy: "Set `managementPolicy: Enforce` to have the identity created, or delete the resource.",
+        },
+    ),
+    (
+        Reason::WouldRefuse,
+        Advice {
+            meaning: "The resource is observed, and the operator would write nothing if it were enforced. `status.cause` is the reason that it would report then.",
+            look_at: "`status.cause`, the message, and that reason on this page.",
+            remedy: "What the page says of the reason in `status.cause`.",
+        },
+    ),
 ];

@@ -6,12 +6,13 @@ use unkey_operator::api::{IdentitySpec, IdentityStatus, crd};
 use super::{entry, head, heading, paragraph};
 
 /// What happens if a field of the spec is left out. The schema has no defaults: the diff of a GitOps tool has to stay empty.
-const OMITTED: [(&str, &str); 6] = [
+const OMITTED: [(&str, &str); 7] = [
     ("spec.meta", "not managed"),
     ("spec.ratelimits", "not managed"),
     ("spec.ratelimits[].autoApply", "`false`"),
     ("spec.adoptionPolicy", "`--default-adoption-policy` of the operator (`IfLossless`)"),
     ("spec.deletionPolicy", "`--default-deletion-policy` of the operator (`Delete`)"),
+    ("spec.managementPolicy", "`--default-management-policy` of the operator (`Enforce`)"),
     ("spec.suspend", "`false`"),
 ];
 
@@ -22,6 +23,7 @@ fn example_spec() -> Value {
         "ratelimits": [{"name": "requests", "limit": 1000, "duration": 60000, "autoApply": true}],
         "adoptionPolicy": "IfLossless",
         "deletionPolicy": "Orphan",
+        "managementPolicy": "Enforce",
         "suspend": false,
     })
 }
@@ -36,6 +38,7 @@ fn example_status() -> Value {
         "applied": {"meta": hash, "ratelimits": hash},
         "managed": ["meta", "ratelimits"],
         "pending": {"meta": hash, "ratelimits": hash},
+        "observed": {"identityId": "id_Mbsn9CCI8", "differs": ["meta.plan", "ratelimits[requests].limit"], "others": 2},
         "deletionPolicy": "Delete",
         "credential": "3f2a9c1b7d4e",
         "cause": "Settling",

@@ -31,7 +31,8 @@ pub fn page() -> String {
     let stalls: Vec<String> = Reason::ALL
         .into_iter()
         .filter(|reason| {
-            !reason.is_retried() && !matches!(reason, Reason::Synced | Reason::Suspended | Reason::DeletionHeld)
+            let waits = matches!(reason, Reason::Synced | Reason::Suspended | Reason::DeletionHeld);
+            !reason.is_retried() && !reason.is_observing() && !waits
         })
         .map(|reason| format!("`{reason}`"))
         .collect();

@@ -29,10 +29,13 @@ pub fn page() -> String {
     for (reason, advice) in &ADVICE {
         let reason = *reason;
         heading(&mut page, "###", &format!("`{reason}`"));
-        let ready = if reason == Reason::Synced { "True" } else { "False" };
+        let ready = if matches!(reason, Reason::Synced | Reason::Observed) { "True" } else { "False" };
         let retried = match reason {
             Reason::Synced => "nothing is left to do",
             Reason::Suspended => "waits for you",
+            Reason::Observed | Reason::Differs | Reason::NotInUnkey | Reason::WouldRefuse => {
+                "nothing is written; each scan looks again"
+            }
             Reason::DeletionHeld => "waits for an approval, or for approvals of other deletions that leave few enough",
             Reason::ExternalIdConflict => {
                 "`Stalled=True`: waits for you; without `Stalled` while the owner is being deleted"
@@ -49,7 +52,7 @@ pub fn page() -> String {
     page.push_str("\n## Causes\n");
     paragraph(
         &mut page,
-        "`Progressing`, `DeletionHeld` and `NotConverging` stand for several causes. `status.cause` names the one, in a word that programs can rely on.",
+        "`Progressing`, `DeletionHeld`, `NotConverging` and `WouldRefuse` stand for several causes. `status.cause` names the one, in a word that programs can rely on.",
     );
     page.push('\n');
     for (name, about) in doc_comments::variants("crates/api/src/cause.rs", "StatusCause") {

@@ -52,7 +52,8 @@ impl Situation<'_> {
         let object = self.object;
         let record = object.recorded.own();
         // R5: an accepted update does not say what a reconcile request asks; an accepted create, or a stall, does.
-        let judged = verdict.is_stalled() || (verdict.is_ready() && (self.owes_id() || !self.poked()));
+        let is_told = verdict.is_ready() || matches!(verdict, Verdict::Observing(_));
+        let judged = verdict.is_stalled() || (is_told && (self.owes_id() || !self.poked()));
         let handled_request = match &object.reconcile_request {
             Some(reconcile_request) if judged => Some(reconcile_request.value.clone()),
             _ => record.and_then(|record| record.handled_request.clone()),
@@ -139,6 +140,8 @@ impl Situation<'_> {
 
     pub(super) fn verdict_of(&self, cause: &Cause) -> Verdict {
         match (self.object.phase, cause) {
+            // R21: it is nobody's to act for.
+            (Phase::Live, _) if self.observed_by().is_some() => Verdict::Waiting(cause.clone()),
             (Phase::Live, Cause::Rejected(why)) => Verdict::Stalled(Stall::Rejected(why.clone())),
             (Phase::Live, Cause::Mismatch) => Verdict::Stalled(Stall::IdentityMismatch),
             (Phase::Live, Cause::Contested) => Verdict::Stalled(Stall::Contested),

@@ -93,6 +93,9 @@ fn obstacle(s: &Situation<'_>) -> Option<Step> {
     if s.object.controls.suspend {
         return Some(s.report(Verdict::Blocked(Cause::Suspended), Step::Wait(Wake::Change)));
     }
+    if s.observed_by().is_some() {
+        return Some(s.report(Verdict::Blocked(Cause::Observed), Step::Wait(Wake::Change)));
+    }
     match s.role {
         Role::Loser { owner_recorded: true, .. } => Some(release(ReleaseProof::NotOurs)),
         // What stands upstream may be the owner's: it has to say so first.
@@ -211,7 +214,8 @@ fn sent_without_claim(s: &Situation<'_>, identity: &Confirmed) -> bool {
 pub(super) fn gone(s: &Situation<'_>, successors: bool) -> Step {
     let ours = &s.object.guard.uid;
     // R7: under Orphan the identity stays, however the object went.
-    if successors || s.deletion() == DeletionPolicy::Orphan {
+    // R21: nor is anything deleted for what is only observed.
+    if successors || s.deletion() == DeletionPolicy::Orphan || s.observed_by().is_some() {
         return Step::Done;
     }
     // A delete that is answered 404 says nothing of what another create made; a settled read does, and leaves no doubt of one.

@@ -42,6 +42,8 @@ pub(super) fn maintain(s: &Situation<'_>, desired: &Desired, held: &OwnedIdentit
         Evidence::None if takeover::needs_look(desired, &held.fields) && !s.has_looked(desired, held) => {
             return s.read_settled();
         }
+        // R21: whether it is still there, and as it was, nobody has looked after.
+        Evidence::None if s.object.recorded.observes() && !s.overwrote() => return s.read_settled(),
         Evidence::None => (held.fields.clone(), false),
     };
     let suspicious = s.object_state.suspicion && !judged;

@@ -1,7 +1,7 @@
 //! What to do next: one request, or none. Total and pure.
 //!
 //! This file holds the order of the questions; [`questions`] and [`answers`] have what several decisions share; [`establish`] makes an object own
-//! an identity, [`maintain`] keeps that identity equal to the spec, [`deleting`] lets it go, [`braked`] holds that back, and
+//! an identity, [`maintain`] keeps that identity equal to the spec, [`observe`] tells what that would change, [`deleting`] lets it go, [`braked`] holds that back, and
 //! [`unwritten`] stands in for what Kubernetes refuses; [`overdue()`] says what the status tells while work waits.
 
 mod answers;
@@ -9,6 +9,7 @@ mod braked;
 mod deleting;
 mod establish;
 mod maintain;
+mod observe;
 mod overdue;
 mod questions;
 mod unwritten;
@@ -19,10 +20,11 @@ pub use self::braked::waits_for_brake_alone;
 pub use self::overdue::overdue;
 use crate::claim::ClaimState;
 use crate::desired::SpecError;
+use crate::fields::Fields;
 use crate::object::Phase;
 use crate::ownership::Role;
 use crate::release_proof::ReleaseProof;
-use crate::situation::Situation;
+use crate::situation::{OwnershipGate, Situation};
 use crate::step::{KubeStep, Step};
 use crate::verdict::{Stall, Verdict};
 
@@ -45,6 +47,9 @@ fn live(s: &Situation<'_>) -> Step {
         };
         return s.report(verdict, Step::Done);
     }
+    if let Some(by) = s.observed_by() {
+        return observe::observe(s, by);
+    }
     if let Role::Loser { owner_leaving, owner_recorded, owner_held } = s.role {
         return loser(s, Verdict::Conflict { owner_leaving, owner_held }, owner_recorded);
     }
@@ -54,6 +59,11 @@ fn live(s: &Situation<'_>) -> Step {
     let held = s.held();
     let marked = s.object.finalizer && s.object.claim.own().is_some();
     if held.is_some() && !marked {
+        // R21: the definition may have dropped what said that it is only observed. Whatever such an object shows, nothing of it counts as accepted.
+        let manages_nothing = held.as_ref().is_some_and(|held| held.fields == Fields::default());
+        if manages_nothing && s.ownership_gate == OwnershipGate::Outdated {
+            return s.held_at_entry().unwrap_or(Step::Done);
+        }
         // R1: whoever owns gets them back at once (S15).
         return Step::Kube(KubeStep::Claim(s.claim_for_holder()));
     }

@@ -6,6 +6,7 @@ use crate::ids::{Confirmed, Mono};
 use crate::knowledge::Seen;
 use crate::prior_status::OwnedIdentity;
 use crate::situation::Situation;
+use crate::spec::ObservedBy;
 use crate::takeover;
 use crate::writes::LastWrite;
 use unkey_operator_api::{AdoptionPolicy, DeletionPolicy, Reason};
@@ -19,6 +20,11 @@ impl Situation<'_> {
     /// The adoption policy in force.
     pub(super) fn adoption(&self) -> AdoptionPolicy {
         self.object.controls.adoption(self.policy)
+    }
+
+    /// Who says that the object is only observed (R21).
+    pub(super) fn observed_by(&self) -> Option<ObservedBy> {
+        self.object.controls.observed_by(self.policy)
     }
 
     /// The moment from which on a read is settled (R4).
@@ -91,7 +97,9 @@ impl Situation<'_> {
             && record.deletion == Some(self.deletion())
             && !self.owes_id()
             && !self.overwrote()
-            && !self.object_state.suspicion;
+            && !self.object_state.suspicion
+            // What was only observed is enforced now (R21).
+            && !object.recorded.observes();
         let at_rest = if record.shown.ready {
             object.held().is_some() && self.known.doubt().is_none()
         } else {

@@ -142,6 +142,9 @@ impl Session {
         }
         self.flight = Flight::None;
         let next = self.advance(object, memory, env);
+        if matches!(next, Next::End(_)) {
+            memory.object_state.sight = None;
+        }
         if self.clears_up && matches!(next, Next::End(end) if end.is_cleared()) {
             memory.known.cleared_up();
         }

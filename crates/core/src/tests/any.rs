@@ -9,7 +9,7 @@ use self::memory::{knowledge, object_state};
 pub(super) use self::objects::fields;
 use self::objects::objects;
 use super::*;
-use unkey_operator_api::{AdoptionPolicy, DeletionPolicy};
+use unkey_operator_api::{AdoptionPolicy, DeletionPolicy, ManagementPolicy};
 
 /// All that a decision looks at, owned.
 #[derive(Clone, Debug)]
@@ -87,11 +87,13 @@ pub(super) fn anything() -> impl Strategy<Value = Any> {
         4 => Just(Role::Owner),
         1 => (flag(), flag(), flag()).prop_map(|(owner_leaving, owner_recorded, owner_held)| Role::Loser { owner_leaving, owner_recorded, owner_held }),
     ];
-    let policy = (flag(), flag()).prop_map(|(never, orphan)| Policy {
+    let policy = (flag(), flag(), prop::bool::weighted(0.1)).prop_map(|(never, orphan, observe)| Policy {
         adoption: if never { AdoptionPolicy::Never } else { AdoptionPolicy::IfLossless },
         deletion: if orphan { DeletionPolicy::Orphan } else { DeletionPolicy::Delete },
         window: WINDOW,
         attempt: WINDOW,
+        observe,
+        management: ManagementPolicy::Enforce,
         stagger: Duration::ZERO,
         credential: Some("key".to_owned()),
     });

@@ -12,6 +12,7 @@ fn entry(name: &str, version: u64, recorded: Option<&str>) -> ClaimEntry<u64> {
         born: 0,
         leaving: false,
         held: false,
+        observes: false,
     };
     ClaimEntry { claimant, version, extra: version }
 }

@@ -31,6 +31,7 @@ fn checked(any: &Any) -> Result<(), TestCaseError> {
     if write(&step).is_some() {
         prop_assert!(object.fresh, "R11");
         prop_assert!(!object.controls.suspend || matches!(object.phase, Phase::Gone { .. }), "R14");
+        prop_assert!(object.controls.observed_by(&any.policy).is_none(), "R21: what is observed is not written to");
         let gone = matches!(object.phase, Phase::Gone { .. });
         let loser = any.role != Role::Owner;
         prop_assert!(!loser || gone || object.phase == Phase::Deleting, "R8: a live loser makes no call");
@@ -89,6 +90,7 @@ fn checked(any: &Any) -> Result<(), TestCaseError> {
         Step::Kube(KubeStep::Release(because)) => released(any, because)?,
         Step::Kube(KubeStep::Claim(claim)) => {
             prop_assert_eq!(object.phase, Phase::Live);
+            prop_assert!(object.controls.observed_by(&any.policy).is_none(), "R21: claimed while observed");
             prop_assert!(any.role == Role::Owner && !object.controls.suspend);
             prop_assert!(object.claim.own() != Some(claim) || !object.finalizer, "a patch that changes nothing");
         }
@@ -98,6 +100,7 @@ fn checked(any: &Any) -> Result<(), TestCaseError> {
             prop_assert_eq!(report.generation, object.generation);
             let shown = object.recorded.own().is_some_and(|record| record.shows(report, &object.key));
             prop_assert!(!shown, "a status that changes nothing");
+            tells_what_is_observed(any, &report.verdict)?;
             let taken = match (&report.held, &known.seen) {
                 (Some(held), Seen::Ours { identity, .. }) => held.identity == *identity,
                 (held, _) => held.is_none(),
@@ -122,6 +125,16 @@ fn checked(any: &Any) -> Result<(), TestCaseError> {
         }
         Step::Call(Call::Read(_)) | Step::Wait(_) | Step::Done => {}
     }
+    Ok(())
+}
+
+/// R21: only what is observed is said to be, and nothing of that is ever stalled.
+fn tells_what_is_observed(any: &Any, verdict: &Verdict) -> Result<(), TestCaseError> {
+    let object = &any.object;
+    let live = object.phase == Phase::Live && !object.controls.suspend;
+    let observed = live && object.controls.observed_by(&any.policy).is_some();
+    prop_assert!(!matches!(verdict, Verdict::Observing(_)) || observed, "R21: it observes what is enforced");
+    prop_assert!(!(verdict.is_stalled() && observed), "R21: stalled");
     Ok(())
 }
 
@@ -179,6 +192,20 @@ fn released(any: &Any, because: &ReleaseProof) -> Result<(), TestCaseError> {
             let policy = object.controls.deletion.unwrap_or(any.policy.deletion);
             let going = any.crd == Crd::Going && object.phase == Phase::Deleting;
             prop_assert!(policy == DeletionPolicy::Orphan || going);
+        }
+        ReleaseProof::Observed => {
+            prop_assert_eq!(object.controls.observed_by(&any.policy), Some(ObservedBy::Spec), "R21");
+            // What the owner records is not the object's (R8).
+            let void = matches!(any.role, Role::Loser { owner_recorded: true, .. });
+            let in_doubt = known.doubt().is_some_and(|doubt| doubt.creates.contains(&object.guard.uid));
+            let recorded = object.recorded.own().and_then(|record| record.held.as_ref()).map(|held| &held.identity);
+            let is_recorded = own(any).iter().all(|identity| Some(identity) == recorded);
+            prop_assert!(object.phase == Phase::Live && (void || !in_doubt && is_recorded), "R21: an id is lost");
+            let held = object.held().map(|held| &held.fields);
+            prop_assert!(
+                held.is_none_or(|fields| *fields == Fields::default()),
+                "R21: what was accepted is forgotten first"
+            );
         }
         ReleaseProof::NotOurs => {
             let settled = known.settled(any.policy.window).is_some();

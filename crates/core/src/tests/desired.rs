@@ -146,6 +146,11 @@ fn each_field_that_cannot_be_read_is_named_and_none_leads_to_a_deletion() {
         assert!(spec.controls.suspend, "{unreadable}: perhaps it means to keep the identity");
         assert_eq!(spec.desired, Err(SpecError::Unreadable { field: "deletionPolicy" }));
     }
+    for unreadable in [r#""Watch""#, "1", r#""observe""#, "[]"] {
+        let spec = read(&format!(r#""managementPolicy":{unreadable}"#));
+        assert!(spec.controls.suspend, "{unreadable}: perhaps it means to write nothing");
+        assert_eq!(spec.desired, Err(SpecError::Unreadable { field: "managementPolicy" }));
+    }
     assert!(read(r#""suspend":"yes""#).controls.suspend);
     assert!(!read(r#""suspend":false"#).controls.suspend);
     // Not even the externalId, or nothing at all: hold everything.

@@ -65,7 +65,7 @@ fn at_rest(rest: Rest, desired: Desired, controls: Controls, adoption: AdoptionP
     let (ready, stalled) = (rest == Rest::Ready, rest != Rest::Ready);
     let shown = Shown { ready, stalled, reason: Some(rest.reason()), message: "m".to_owned(), ..Shown::default() };
     let deletion = Some(controls.deletion.unwrap_or(DeletionPolicy::Delete));
-    let record = Record { generation: 1, held, deletion, handled_request: None, shown };
+    let record = Record { generation: 1, held, observed: None, deletion, handled_request: None, shown };
     let claim = Claim { hash: desired.content_hash().clone(), given_up: None };
     let object = Object {
         key: ObjectKey { namespace: "shop".to_owned(), name: "customer".to_owned() },
@@ -80,7 +80,7 @@ fn at_rest(rest: Rest, desired: Desired, controls: Controls, adoption: AdoptionP
         generation: 1,
         reconcile_request: None,
         external_id: Some(customer()),
-        controls: Controls { suspend: false, ..controls },
+        controls: Controls { suspend: false, management: None, ..controls },
         spec: Ok(desired),
         recorded: PriorStatus::Own(Box::new(record)),
     };
@@ -89,8 +89,8 @@ fn at_rest(rest: Rest, desired: Desired, controls: Controls, adoption: AdoptionP
         deletion: DeletionPolicy::Delete,
         window: WINDOW,
         attempt: WINDOW,
-        stagger: Duration::ZERO,
         credential: None,
+        ..Policy::default()
     };
     let object_state = ObjectState { seen_before: true, credential: Some(None), ..ObjectState::default() };
     let now = windows(3);

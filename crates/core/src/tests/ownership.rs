@@ -14,6 +14,7 @@ fn claimant(name: &str) -> Claimant {
         born: 100,
         leaving: false,
         held: false,
+        observes: false,
     }
 }
 
@@ -45,12 +46,25 @@ fn s14_the_owner_stays_the_owner_while_it_leaves() {
     assert_eq!(role(&uid("b"), &all), Role::Owner);
 }
 
+/// R21: what is only observed has no right, whatever it has recorded; and alone it is nobody's loser.
+#[test]
+fn r21_who_observes_stands_back() {
+    let observes = Claimant { observes: true, claimed: false, ..recorded("a") };
+    assert_eq!(role(&uid("z"), &[observes.clone(), claimant("z")]), Role::Owner);
+    assert!(matches!(role(&observes.uid, &[observes.clone(), claimant("z")]), Role::Loser { .. }));
+    assert_eq!(role(&observes.uid, std::slice::from_ref(&observes)), Role::Owner);
+}
+
 #[test]
 fn s40_rank() {
     let claimed = |name: &str| Claimant { claimed: true, ..claimant(name) };
     let old = |c: Claimant| Claimant { born: 1, ..c };
     let created = |c: Claimant| Claimant { created: true, ..c };
+    let unmarked = |c: Claimant| Claimant { claimed: false, ..c };
     for (winner, loser) in [
+        // Who was only observed comes back without a claim (R21).
+        (recorded("z"), old(created(unmarked(recorded("a"))))),
+        (unmarked(recorded("z")), old(created(claimed("a")))),
         (recorded("z"), old(created(claimed("a")))),
         (claimed("z"), old(created(claimant("a")))),
         (created(recorded("z")), old(recorded("a"))),

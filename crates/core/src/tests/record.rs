@@ -152,6 +152,7 @@ fn written(report: &StatusUpdate, key: &ObjectKey) -> Record {
     Record {
         generation: report.generation,
         held: report.held.clone(),
+        observed: report.observed(),
         deletion: Some(report.deletion),
         handled_request: report.handled_request.clone(),
         shown: report.shown(key),

@@ -51,6 +51,7 @@ fn told(any: &mut Any) {
     let shown = report.shown(&any.object.key);
     any.object.recorded = PriorStatus::Own(Box::new(Record {
         generation: report.generation,
+        observed: report.observed(),
         held: report.held,
         deletion: Some(report.deletion),
         handled_request: report.handled_request,

@@ -38,6 +38,7 @@ pub(super) fn ready() -> Any {
     let record = Record {
         generation: 1,
         held: Some(held),
+        observed: None,
         deletion: Some(DeletionPolicy::Delete),
         handled_request: None,
         shown,

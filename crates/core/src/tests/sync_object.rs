@@ -105,7 +105,7 @@ impl Scene {
         let fields = Fields::accepted(desired().hashes().clone());
         let held = OwnedIdentity { identity: confirmed(1), origin: None, fields, credential: None };
         let (deletion, shown) = (Some(DeletionPolicy::Delete), shown(verdict));
-        let record = Record { generation: 1, held: Some(held), deletion, handled_request: None, shown };
+        let record = Record { generation: 1, held: Some(held), observed: None, deletion, handled_request: None, shown };
         Self::claimed().with(|scene| scene.object.recorded = PriorStatus::Own(Box::new(record)))
     }
 

@@ -29,7 +29,7 @@ fn changed(fields: &Fields, change: impl Fn(Field) -> Field) -> Fields {
 }
 
 /// What a decision is told.
-struct LogOnce {
+struct Told {
     object: Object,
     role: Role,
     known: Knowledge,
@@ -53,7 +53,7 @@ impl Seeded {
             (Self::EntersUnseen, OwnershipGate::Unseen) | (Self::EntersOutdated, OwnershipGate::Outdated)
         );
         let ownership_gate = if enters { OwnershipGate::Open } else { ownership_gate };
-        let mut told = LogOnce {
+        let mut told = Told {
             object: s.object.clone(),
             role: s.role,
             known: s.known.clone(),
@@ -61,7 +61,7 @@ impl Seeded {
             policy: s.policy.clone(),
         };
         self.falsify(&mut told, thing, cache);
-        let LogOnce { object, role, known, object_state, policy } = &told;
+        let Told { object, role, known, object_state, policy } = &told;
         let open = Gate::Open;
         let gate = if self == Self::AnyWorkspace { &open } else { s.gate };
         let doubtful = matches!(s.crd, Crd::Doubtful(_));
@@ -83,8 +83,8 @@ impl Seeded {
         self.twist(step, object, role, known, object_state, thing)
     }
 
-    fn falsify(self, told: &mut LogOnce, thing: &Thing, cache: &[Option<Arc<Thing>>; 2]) {
-        let LogOnce { object, role, known, object_state, policy } = told;
+    fn falsify(self, told: &mut Told, thing: &Thing, cache: &[Option<Arc<Thing>>; 2]) {
+        let Told { object, role, known, object_state, policy } = told;
         let live = object.phase == Phase::Live;
         match self {
             Self::OldClaim if live && object.held().is_none() => {
@@ -137,6 +137,7 @@ impl Seeded {
             }
             Self::LoserActs => *role = Role::Owner,
             Self::IgnoreSuspend => object.controls.suspend = false,
+            Self::EnforcesObserved => object.controls.management = None,
             Self::IgnoreOrphan => object.controls.deletion = None,
             Self::Unprotected if live && object.held().is_some() => {
                 object.finalizer = true;
@@ -199,6 +200,19 @@ impl Seeded {
             (Self::DeleteAdoptable, Step::Kube(KubeStep::Release(ReleaseProof::NeverAdopted))) => {
                 let Seen::Ours { identity, .. } = &known.seen else { unreachable!("it was looked at") };
                 look().unwrap_or_else(|| Step::Call(Call::Delete(identity.clone())))
+            }
+            (Self::ObservesInDoubt, Step::Call(Call::Read(_)) | Step::Wait(_))
+                if thing.wish.observes() && object.finalizer && object.phase == Phase::Live =>
+            {
+                Step::Kube(KubeStep::Release(ReleaseProof::Observed))
+            }
+            (Self::ObservesAsManaged, Step::Kube(KubeStep::Status { .. }))
+                if thing.wish.observes()
+                    && object.finalizer
+                    && object.held().is_some()
+                    && object.phase == Phase::Live =>
+            {
+                Step::Kube(KubeStep::Release(ReleaseProof::Observed))
             }
             (Self::ReleaseFirst, Step::Call(Call::Delete(_))) => Step::Kube(KubeStep::Release(ReleaseProof::NotOurs)),
             (Self::WriteFirst, Step::Kube(KubeStep::Status { report, notes })) => {

@@ -169,8 +169,8 @@ impl Print<'_> {
         for ClaimEntry { claimant, version, extra: () } in claims.entries() {
             // That of the cache, but for the last one of what has ended.
             u32::try_from(*version).ok().and_then(|version| order(version, self.state)).hash(h);
-            let Claimant { uid, recorded, credential, claimed, created, born, leaving, held: _ } = claimant;
-            (uid, recorded, credential, claimed, created, born, leaving).hash(h);
+            let Claimant { uid, recorded, credential, claimed, created, born, leaving, held: _, observes } = claimant;
+            (uid, recorded, credential, claimed, created, born, leaving, observes).hash(h);
         }
         // Who holds the lock: his who has a session.
         for reconcile in [reconcile.as_ref(), other.as_deref()] {
@@ -334,6 +334,8 @@ impl Print<'_> {
             refusals,
             stale,
             stripped,
+            // The model has no scan.
+            sight: _,
         } = object_state;
         (seen_before, met_deleting, claimed_here, claim_met, undone_met, settling_met).hash(h);
         claiming.hash(h);

@@ -8,7 +8,7 @@ use unkey_operator_api::Origin;
 use unkey_operator_core::session::ObjectView;
 use unkey_operator_core::{
     Approval, Claim, ClaimState, Claimant, Guard, Mono, Object, ObjectKey, OwnedIdentity, Phase, PriorStatus, Progress,
-    ReconcileRequest, Record, StatusUpdate, Uid, begins_takeover,
+    ReconcileRequest, Record, StatusUpdate, Uid,
 };
 
 use crate::unkey::TICK;
@@ -153,6 +153,7 @@ impl Thing {
             born: self.born,
             leaving: self.is_deleting(),
             held: false,
+            observes: !self.finalizer && self.claim.is_none() && self.wish.observes(),
         }
     }
 
@@ -277,7 +278,7 @@ impl Kube {
                 .map(|(_, record)| (record.generation, record.held.as_ref().map(|held| held.identity.id().clone())))
         };
         let recorded = from.view(Mono::ZERO, 0).recorded;
-        let unwanted = thing.is_deleting() && begins_takeover(report, &recorded);
+        let unwanted = thing.is_deleting() && report.begins_takeover(&recorded);
         if fenced && (thing.uid != from.uid || basis(&thing) != basis(from) || unwanted) {
             return Patched::Refused;
         }
@@ -297,6 +298,7 @@ fn record(report: &StatusUpdate) -> Record {
     Record {
         generation: report.generation,
         held: report.held.clone(),
+        observed: report.observed(),
         deletion: Some(report.deletion),
         handled_request: report.handled_request.clone(),
         shown: report.shown(&key()),

@@ -228,6 +228,19 @@ fn at_rest(config: &Config, state: &State, asked: bool) -> Option<Broken> {
     (!owned && !live.touched && !state.is_excused(maker)).then_some(Broken::NothingLeft)
 }
 
+/// The status says what an observed object comes upon (R21).
+fn observes(thing: &Thing, reason: Option<Reason>, several: bool, state: &State) -> bool {
+    let live = state.unkey.live;
+    let holds = live.is_some_and(|live| thing.wish.holds(live.stored));
+    match reason {
+        Some(Reason::Observed) => holds,
+        Some(Reason::Differs) => live.is_some() && !holds,
+        Some(Reason::NotInUnkey) => live.is_none(),
+        Some(Reason::WouldRefuse) => several || thing.wish.invalid || live.is_some(),
+        _ => false,
+    }
+}
+
 /// The status says how it stands.
 fn tells(config: &Config, state: &State, thing: &Thing, several: bool, asked: bool) -> bool {
     let Some(record) = thing.record().filter(|record| record.generation == thing.generation) else { return false };
@@ -239,10 +252,18 @@ fn tells(config: &Config, state: &State, thing: &Thing, several: bool, asked: bo
     };
     let elsewhere = state.ops.iter().any(|op| !config.leads_here(op.key) || earlier(op));
     if thing.is_deleting() {
-        return shown.reason == Some(Reason::DeletionBlocked) && (wish.controls.suspend || several || elsewhere);
+        return shown.reason == Some(Reason::DeletionBlocked)
+            && (wish.controls.suspend || wish.observes() || several || elsewhere);
     }
     if wish.controls.suspend {
         return shown.suspended && !shown.ready;
+    }
+    if wish.observes() {
+        let let_go = !thing.finalizer && thing.claim.is_none();
+        // What others do to the identity, another object's deletion included, the next scan tells.
+        let observing = shown.reason.is_some_and(Reason::is_observing);
+        let true_now = observes(thing, shown.reason, several, state);
+        return let_go && (elsewhere || observing && (!asked || true_now));
     }
     let holds = live.is_some_and(|live| thing.held_id() == Some(live.id) && wish.holds(live.stored));
     match shown.reason {

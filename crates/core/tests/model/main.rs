@@ -84,7 +84,7 @@ fn chosen() -> Vec<Config> {
     let deep = std::env::var("MODEL_BOUNDS").is_ok_and(|bounds| bounds == "deep");
     let only = std::env::var("MODEL_ONLY").unwrap_or_default();
     let bounded = |config: &Config| Config { budget: if deep { config.deep } else { config.budget }, ..config.clone() };
-    scenes::ALL.iter().filter(|config| config.name.contains(&only)).map(bounded).collect()
+    scenes::all().filter(|config| config.name.contains(&only)).map(bounded).collect()
 }
 
 #[test]
@@ -105,7 +105,7 @@ fn seeded_faults_are_caught() {
     let mut missed = Vec::new();
     let names: Vec<_> = chosen().into_iter().map(|config| config.name).collect();
     for (seeded, property, name) in seeded::TABLE.iter().filter(|(.., name)| names.contains(name)) {
-        let config = scenes::ALL.iter().find(|config| config.name == *name).expect("a configuration").clone();
+        let config = scenes::all().find(|config| config.name == *name).expect("a configuration").clone();
         let mut world = World::new(Config { seeded: Some(*seeded), ..config });
         world.safety_only = !property.is_liveness();
         let wanted = HasDiscoveries::AnyOf([property.name()].into());

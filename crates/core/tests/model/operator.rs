@@ -2,7 +2,6 @@
 //! them. All objects of the model share an externalId, so a process is in one reconcile at a time (R8).
 
 use std::sync::{Arc, LazyLock};
-use std::time::Duration;
 
 use unkey_operator_api::{AdoptionPolicy, DeletionPolicy};
 use unkey_operator_core::session::{End, KubeReply, Moment, Records, Session, Ticket};
@@ -24,8 +23,8 @@ static POLICIES: LazyLock<Vec<Arc<Policy>>> = LazyLock::new(|| {
             deletion: DeletionPolicy::Delete,
             window: WINDOW * TICK,
             attempt: ATTEMPT * TICK,
-            stagger: Duration::ZERO,
             credential: Some(format!("key-{key}")),
+            ..Policy::default()
         })
     };
     (0..KEYS).map(policy).collect()

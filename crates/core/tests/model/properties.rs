@@ -6,7 +6,7 @@ use std::sync::Arc;
 use stateright::Property;
 use unkey_operator_api::Origin;
 use unkey_operator_core::{
-    Call, Claim, Field, FieldHash, Limits, Meta, OwnedIdentity, ReleaseProof, Role, StatusUpdate,
+    Call, Claim, Field, FieldHash, Fields, Limits, Meta, OwnedIdentity, ReleaseProof, Role, StatusUpdate, Verdict,
 };
 
 use crate::kube::Thing;
@@ -40,6 +40,10 @@ broken! {
     FreshLook = "a write to Unkey follows a fresh look",
     /// R14
     Suspended = "a suspended object causes no call",
+    /// R21
+    Observed = "what is only observed is not written to",
+    /// R21
+    Settled = "what is only observed is let go once its id is recorded, and nothing else",
     /// R8
     Loser = "an object that does not own its externalId causes no call",
     /// R1
@@ -180,6 +184,7 @@ impl State {
         let creates = matches!(call, Call::Create(_)) && thing.claim_state().own().is_some();
         self.check(!op.draining || gone || creates, Broken::Drained);
         let Some(wire) = Wire::of(call) else { return };
+        self.check(!thing.wish.observes(), Broken::Observed);
         self.check(reconcile.saw, Broken::FreshLook);
         match wire {
             Wire::Create(_) => {
@@ -214,6 +219,7 @@ impl State {
     /// A claim has been put on. `before`: the object that it was put on.
     pub fn check_claim(&mut self, op: &Operator, before: &Thing, claim: &Claim) {
         self.asked |= 1 << before.uid;
+        self.check(!before.wish.observes(), Broken::Observed);
         let may = !before.is_deleting() && !before.wish.controls.suspend && op.role_of(before) == Role::Owner;
         self.check(may, Broken::ClaimOnly);
         let gives_up = |claim: &Claim| claim.given_up.clone();
@@ -237,7 +243,9 @@ impl State {
             self.check(!late, Broken::Lawful);
             self.check_fields(reconcile, before, report, recorded == Some(id));
         }
-        if report.verdict.is_ready() {
+        if matches!(report.verdict, Verdict::Observing(_)) {
+            self.check(reconcile.thing.wish.observes(), Broken::Settled);
+        } else if report.verdict.is_ready() {
             let held = report.held.is_some()
                 && !reconcile.thing.wish.invalid
                 && report.generation == reconcile.thing.generation;
@@ -270,7 +278,8 @@ impl State {
                 let lawful = was.is_some_and(Field::is_managed) || claimed || taken & bit != 0;
                 self.check(lawful, Broken::Looked);
                 self.unkey.take(uid, bit);
-            } else if !field.is_named() && reconcile.thing.wish.named() & bit == 0 {
+            } else if !field.is_named() && (reconcile.thing.wish.observes() || reconcile.thing.wish.named() & bit == 0)
+            {
                 self.unkey.release(uid, bit);
             }
         }
@@ -320,6 +329,13 @@ impl State {
         let recorded = before.held_id() == Some(live.id);
         let surely = recorded || (!live.stored.is_empty() && self.met & (1 << before.uid) == 0);
         let told = surely && self.can_be_told(before, live);
+        // R21: its id stays in the status, and that is all.
+        let observed = *because == ReleaseProof::Observed;
+        let nothing_accepted = before.held().is_none_or(|held| held.fields == Fields::default());
+        self.check(!observed || (before.wish.observes() && nothing_accepted), Broken::Settled);
+        if observed && recorded {
+            return;
+        }
         self.check(!ours || !told, Broken::Released);
         if ours && !told {
             self.excuse(before.uid);
@@ -348,7 +364,13 @@ impl State {
         let live = self.unkey.live;
         let mut untrue = false;
         for thing in self.kube.things() {
-            owners += usize::from(live.is_some() && thing.held_id() == live.map(|live| live.id));
+            // What is only observed keeps the id that it once owned, for when it is enforced again (R21).
+            let owns = !thing.claimant().observes && thing.held_id() == live.map(|live| live.id);
+            owners += usize::from(live.is_some() && owns);
+            // What Unkey holds by now of what is only observed, the next scan tells.
+            if thing.record().is_some_and(|record| record.observed.is_some()) {
+                continue;
+            }
             // An edit asks for something new, so what Ready said is of an older generation. A deletion too.
             if !thing.is_ready() || thing.is_deleting() || thing.tampered || thing.wish.invalid {
                 continue;

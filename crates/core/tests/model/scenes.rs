@@ -1,5 +1,7 @@
 //! Who takes part in each configuration, what may go wrong and how often: in every test run, and in `make model`.
 
+mod outside;
+
 use unkey_operator_api::AdoptionPolicy::{Always, Never};
 
 use crate::configs::{Config, May, NONE, STILL, Start};
@@ -19,6 +21,8 @@ const A_ALWAYS: Wish = A.adoption(Always);
 const A_SUSPENDED: Wish = A.suspended();
 const B_SUSPENDED: Wish = B.suspended();
 const A_ORPHAN: Wish = A.orphan();
+const A_OBSERVED: Wish = A.observed();
+const B_OBSERVED: Wish = B.observed();
 const A_INVALID: Wish = A.invalid();
 const EMPTY: Wish = Wish::of(Fill::Empty);
 const AX: Wish = Wish::of(Fill::Ax);
@@ -32,7 +36,11 @@ const REPLACE: May = May { create: true, strip: true, ..DELETE };
 const BASE: Config = Config::BASE;
 
 /// All of them.
-pub const ALL: &[Config] = &[
+pub fn all() -> impl Iterator<Item = &'static Config> {
+    OBJECTS.iter().chain(outside::OUTSIDE)
+}
+
+const OBJECTS: &[Config] = &[
     Config {
         name: "lost requests",
         tells: true,
@@ -127,6 +135,26 @@ pub const ALL: &[Config] = &[
         ..BASE
     },
     Config {
+        name: "observed and enforced",
+        wishes: &[A, A_OBSERVED, B],
+        may: DELETE,
+        fates: &[Fate::Lost],
+        strangers: &[Stranger::Writes(HOLDS_B)],
+        budget: Budget { user: 2, faults: 1, ..NONE },
+        deep: Budget { user: 3, faults: 1, cuts: 1, strangers: 1, ..NONE },
+        ..BASE
+    },
+    Config {
+        name: "observed, then enforced over others",
+        first: &[A_OBSERVED],
+        wishes: &[A, B_OBSERVED],
+        may: DELETE,
+        strangers: &[Stranger::Makes(HOLDS_B), Stranger::Writes(HOLDS_A), Stranger::Deletes],
+        budget: Budget { user: 2, strangers: 1, crashes: 1, ..NONE },
+        deep: Budget { user: 3, strangers: 2, crashes: 1, cuts: 1, ..NONE },
+        ..BASE
+    },
+    Config {
         name: "two objects, one externalId",
         slots: 2,
         first: &[A, B],
@@ -135,6 +163,17 @@ pub const ALL: &[Config] = &[
         fates: &[Fate::Lost],
         budget: Budget { user: 1, faults: 1, ..NONE },
         deep: Budget { user: 2, faults: 1, crashes: 1, ..NONE },
+        ..BASE
+    },
+    Config {
+        name: "two objects, one observed",
+        slots: 2,
+        first: &[A, A_OBSERVED],
+        wishes: &[A, A_OBSERVED],
+        may: DELETE,
+        fates: &[Fate::Lost],
+        budget: Budget { user: 2, ..NONE },
+        deep: Budget { user: 3, faults: 1, crashes: 1, ..NONE },
         ..BASE
     },
     Config {
@@ -280,171 +319,6 @@ pub const ALL: &[Config] = &[
         fates: &[Fate::Twice, Fate::Slow, Fate::Unauthorized, Fate::Rejected],
         budget: Budget { user: 2, faults: 1, ..NONE },
         deep: Budget { user: 3, faults: 3, cuts: 1, ..NONE },
-        ..BASE
-    },
-    Config {
-        name: "root key swapped",
-        wishes: &[B],
-        may: DELETE,
-        fates: &[Fate::Lost, Fate::Unauthorized, Fate::Rejected],
-        budget: Budget { user: 1, faults: 1, keys: 1, ..NONE },
-        deep: Budget { user: 2, faults: 1, keys: 1, crashes: 1, ..NONE },
-        ..BASE
-    },
-    Config {
-        name: "another workspace's key",
-        wishes: &[B],
-        may: ASK,
-        start: Start::Settled,
-        elsewhere: true,
-        fates: &[Fate::Lost],
-        budget: Budget { user: 1, keys: 2, ..NONE },
-        deep: Budget { user: 2, keys: 2, faults: 1, ..NONE },
-        ..BASE
-    },
-    Config {
-        name: "a right is lost",
-        wishes: &[B],
-        may: ASK,
-        fates: &[Fate::Lost],
-        rights: &[Right::Get, Right::Update, Right::Delete, Right::All],
-        budget: Budget { user: 1, rights: 1, denials: 2, ..NONE },
-        deep: Budget { user: 2, faults: 1, rights: 1, denials: 3, ..NONE },
-        ..BASE
-    },
-    Config {
-        name: "a key that may only create",
-        wishes: &[B],
-        may: ASK,
-        fates: &[Fate::Lost],
-        rights: &[Right::Blind],
-        budget: Budget { user: 1, rights: 1, denials: 2, ..NONE },
-        // Without answers that are lost: see docs/contributing/rules.md, what is not promised.
-        deep: Budget { user: 2, rights: 1, denials: 3, ..NONE },
-        ..BASE
-    },
-    Config {
-        name: "a right is lost, never adopts",
-        first: &[A_NEVER],
-        wishes: &[B_NEVER],
-        may: DELETE,
-        fates: &[Fate::Lost],
-        rights: &[Right::Get],
-        budget: Budget { user: 1, faults: 1, rights: 1, denials: 1, ..NONE },
-        deep: Budget { user: 2, faults: 1, rights: 1, denials: 2, ..NONE },
-        ..BASE
-    },
-    Config {
-        name: "a right is refused",
-        wishes: &[B],
-        may: ASK,
-        fates: &[Fate::Lost],
-        rights: &[Right::Get, Right::Update, Right::Delete, Right::All],
-        masks: false,
-        budget: Budget { user: 1, rights: 1, denials: 2, ..NONE },
-        deep: Budget { user: 2, faults: 1, rights: 1, denials: 2, ..NONE },
-        ..BASE
-    },
-    Config {
-        name: "a right is lost, nothing else there",
-        wishes: &[B],
-        may: ASK,
-        strangers: &[Stranger::Deletes],
-        fates: &[Fate::Lost],
-        // Without the permission to read alone it cannot be told from an empty workspace (docs/contributing/rules.md, not promised).
-        rights: &[Right::List, Right::Update, Right::Delete, Right::All],
-        alone: true,
-        budget: Budget { user: 1, strangers: 1, rights: 1, denials: 2, ..NONE },
-        deep: Budget { user: 2, strangers: 1, faults: 1, rights: 1, denials: 3, ..NONE },
-        ..BASE
-    },
-    Config {
-        name: "the type is removed",
-        slots: 2,
-        first: &[A, B],
-        may: DELETE,
-        guarded: true,
-        fates: &[Fate::Lost],
-        budget: Budget { user: 1, faults: 1, ..NONE },
-        deep: Budget { user: 2, faults: 1, crashes: 1, ..NONE },
-        ..BASE
-    },
-    Config {
-        name: "the type is removed after a restart",
-        wishes: &[A_INVALID],
-        may: DELETE,
-        start: Start::Settled,
-        guarded: true,
-        budget: Budget { user: 2, crashes: 1, cuts: 1, ..NONE },
-        deep: Budget { user: 3, crashes: 1, cuts: 2, ..NONE },
-        ..BASE
-    },
-    Config {
-        name: "an API server that answers wrongly",
-        wishes: &[A, B],
-        may: DELETE,
-        fates: &[Fate::Lost],
-        budget: Budget { user: 1, lies: 2, ..NONE },
-        deep: Budget { user: 2, lies: 2, faults: 1, cuts: 1, ..NONE },
-        ..BASE
-    },
-    Config {
-        name: "a definition that seems to be gone",
-        may: DELETE,
-        guarded: true,
-        start: Start::Settled,
-        budget: Budget { user: 1, lies: 2, cuts: 1, ..NONE },
-        deep: Budget { user: 1, lies: 3, crashes: 1, cuts: 2, ..NONE },
-        ..BASE
-    },
-    Config {
-        name: "etcd is restored",
-        wishes: &[A, B],
-        may: DELETE,
-        fates: &[Fate::Lost],
-        start: Start::Settled,
-        budget: Budget { user: 2, rewinds: 1, ..NONE },
-        deep: Budget { user: 2, rewinds: 1, faults: 1, ..NONE },
-        ..BASE
-    },
-    Config {
-        name: "Kubernetes refuses",
-        wishes: &[B, A_NEVER],
-        may: DELETE,
-        fates: &[Fate::Lost],
-        budget: Budget { user: 1, refusals: 2, ..NONE },
-        deep: Budget { user: 2, faults: 1, refusals: 3, crashes: 1, ..NONE },
-        ..BASE
-    },
-    Config {
-        name: "late answers",
-        may: DELETE,
-        fates: &[Fate::Lost, Fate::Twice, Fate::Slow],
-        lag: true,
-        budget: Budget { user: 1, faults: 2, ..NONE },
-        deep: Budget { user: 1, faults: 3, cuts: 1, ..NONE },
-        ..BASE
-    },
-    Config {
-        name: "permits run out",
-        permits: true,
-        wishes: &[B],
-        may: DELETE,
-        start: Start::Taken(Stored { meta: 0, limits: 0 }),
-        fates: &[Fate::Lost],
-        strangers: &[Stranger::Deletes],
-        budget: Budget { user: 1, cuts: 1, ..NONE },
-        deep: Budget { user: 2, faults: 1, strangers: 1, cuts: 1, ..NONE },
-        ..BASE
-    },
-    Config {
-        name: "told to end",
-        drains: true,
-        wishes: &[B],
-        may: DELETE,
-        fates: &[Fate::Lost],
-        budget: Budget { user: 1, crashes: 1, ..NONE },
-        deep: Budget { user: 2, faults: 1, crashes: 2, ..NONE },
         ..BASE
     },
 ];

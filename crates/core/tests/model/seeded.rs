@@ -66,6 +66,12 @@ seeded! {
     LoserLooks => Loser in "two objects, one externalId",
     /// Works on what is suspended (R14).
     IgnoreSuspend => Suspended in "suspend, orphan, policy",
+    /// Writes to what is only observed (R21).
+    EnforcesObserved => Observed in "observed and enforced",
+    /// Lets go of what is only observed while a create of it is in doubt (R21).
+    ObservesInDoubt => InDoubt in "observed and enforced",
+    /// Lets go of what is only observed before its status forgets what Unkey accepted (R21).
+    ObservesAsManaged => Settled in "observed and enforced",
     /// Deletes under `Orphan` (R7).
     IgnoreOrphan => Orphan in "suspend, orphan, policy",
     /// Lets go, then deletes (R7).

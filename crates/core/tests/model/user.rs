@@ -93,6 +93,10 @@ impl State {
             }
             Act::Delete if !thing.finalizer => {
                 self.kube.slots[slot] = None;
+                // What is only observed stays in Unkey.
+                if thing.wish.observes() {
+                    self.excuse(thing.uid);
+                }
                 // Nothing of ours was on it any more: whatever is left is left by the hand that took it off.
                 return;
             }
@@ -133,6 +137,7 @@ impl State {
             let record = Record {
                 generation: 1,
                 held: Some(held),
+                observed: None,
                 deletion: Some(DeletionPolicy::Delete),
                 handled_request: None,
                 shown,

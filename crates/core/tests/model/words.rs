@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use unkey_operator_api::{AdoptionPolicy, DeletionPolicy};
+use unkey_operator_api::{AdoptionPolicy, DeletionPolicy, ManagementPolicy};
 use unkey_operator_core::{
     Confirmed, Content, Controls, Desired, ExternalId, IdentityId, Limits, Meta, Spec, SpecError, Uid, lossless,
 };
@@ -147,7 +147,11 @@ pub struct Wish {
 
 impl Wish {
     pub const fn of(fill: Fill) -> Self {
-        Self { fill, controls: Controls { adoption: None, deletion: None, suspend: false }, invalid: false }
+        Self {
+            fill,
+            controls: Controls { adoption: None, deletion: None, management: None, suspend: false },
+            invalid: false,
+        }
     }
 
     pub const fn adoption(mut self, policy: AdoptionPolicy) -> Self {
@@ -158,6 +162,16 @@ impl Wish {
     pub const fn orphan(mut self) -> Self {
         self.controls.deletion = Some(DeletionPolicy::Orphan);
         self
+    }
+
+    pub const fn observed(mut self) -> Self {
+        self.controls.management = Some(ManagementPolicy::Observe);
+        self
+    }
+
+    /// It is only observed (R21).
+    pub fn observes(self) -> bool {
+        self.controls.management == Some(ManagementPolicy::Observe)
     }
 
     pub const fn suspended(mut self) -> Self {

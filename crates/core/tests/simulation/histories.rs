@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
-use unkey_operator_api::{AdoptionPolicy, DeletionPolicy};
+use unkey_operator_api::{AdoptionPolicy, DeletionPolicy, ManagementPolicy, Reason};
 use unkey_operator_core::{Cause, Content, Controls, KubeWrite, Witness};
 
 use crate::sim::{Act, End, Script, Sim, Thing, Wish, content, wish};
@@ -48,9 +48,11 @@ fn wishes() -> impl Strategy<Value = Wish> {
         1 => Just(Some(AdoptionPolicy::Always)),
     ];
     let deletion = prop_oneof![8 => Just(None), 1 => Just(Some(DeletionPolicy::Orphan))];
-    (0..SPECS.len(), adoption, deletion, prop::bool::weighted(0.1), prop::bool::weighted(0.05)).prop_map(
-        |(i, adoption, deletion, suspend, invalid)| Wish {
-            controls: Controls { adoption, deletion, suspend },
+    let management = prop_oneof![5 => Just(None), 1 => Just(Some(ManagementPolicy::Observe))];
+    let controls = (adoption, deletion, management, prop::bool::weighted(0.1));
+    (0..SPECS.len(), controls, prop::bool::weighted(0.05)).prop_map(
+        |(i, (adoption, deletion, management, suspend), invalid)| Wish {
+            controls: Controls { adoption, deletion, management, suspend },
             invalid,
             ..wish(SPECS[i])
         },
@@ -185,12 +187,15 @@ fn comes_to_rest(sim: &mut Sim) {
         assert_eq!(record.generation, thing.generation, "{end:?}\n{trace}");
         let shown = &record.shown;
         if thing.is_deleting() {
-            assert!(
-                thing.wish.controls.suspend || shown.reason.is_some_and(|r| r.as_str() == "DeletionBlocked"),
-                "{trace}"
-            );
+            assert!(thing.wish.controls.suspend || shown.reason == Some(Reason::DeletionBlocked), "{trace}");
         } else {
-            assert!(shown.ready || shown.stalled || shown.suspended, "{end:?} {shown:?}\n{trace}");
+            let tells = shown.reason.is_some_and(Reason::is_observing);
+            let observed = thing.wish.controls.observed_by(&sim.policy).is_some() && !shown.suspended;
+            assert!(observed || shown.ready || shown.stalled || shown.suspended, "{end:?} {shown:?}\n{trace}");
+            // Unkey may refuse to be asked.
+            let asked = shown.reason == Some(Reason::Rejected) && !shown.stalled;
+            assert_eq!(tells || asked, observed, "{shown:?}\n{trace}");
+            assert!(!observed || asked || !thing.finalizer && thing.claim.is_none(), "R21: {thing:?}\n{trace}");
             assert_eq!(shown.suspended, thing.wish.controls.suspend, "{trace}");
         }
     }
@@ -200,8 +205,12 @@ fn comes_to_rest(sim: &mut Sim) {
         sim.reconcile();
         assert!(sim.trace.is_empty(), "R12: {:?}\n{:?}", sim.trace, sim.thing);
     }
-    // A deletion that is refused is tried once more by the next process.
-    let blocked = sim.thing.as_ref().is_some_and(Thing::is_deleting);
+    // A deletion that is refused is tried once more by the next process, and so is the read of what is only observed.
+    let unread = |thing: &Thing| {
+        let shown = thing.status.as_ref().and_then(|(_, record)| record.shown.reason);
+        shown == Some(Reason::Rejected) && thing.wish.controls.observed_by(&sim.policy).is_some()
+    };
+    let blocked = sim.thing.as_ref().is_some_and(|thing| thing.is_deleting() || unread(thing));
     sim.restart();
     for _ in 0..3 {
         sim.sleep(ms(600_000));
@@ -231,8 +240,12 @@ proptest! {
         // Without strangers, nothing stalls but on a spec or a refusal, and what is ready is what Unkey holds.
         if let Some(thing) = sim.thing.clone().filter(|thing| !thing.is_deleting() && sim.ready()) {
             let live = sim.unkey.live.clone().expect("ready");
-            let held = thing.status.clone().and_then(|(_, record)| record.held).expect("ready");
-            prop_assert_eq!(held.identity.id().as_str(), live.id.as_str());
+            let record = thing.status.clone().map(|(_, record)| record).expect("ready");
+            let id = match (&record.observed, &record.held) {
+                (Some(observed), _) => observed.identity_id.clone().expect("ready"),
+                (None, held) => held.as_ref().expect("ready").identity.id().as_str().to_owned(),
+            };
+            prop_assert_eq!(id, live.id);
             let wanted = crate::sim::desired(&thing.wish);
             prop_assert!(wanted.missing_from(&wanted.managed_of(&live.content)).is_none());
         }

@@ -11,6 +11,7 @@ mod histories;
 mod lost;
 mod managing;
 mod masses;
+mod observing;
 mod outage;
 mod quiet;
 mod refused;

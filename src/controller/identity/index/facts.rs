@@ -6,8 +6,8 @@ use super::super::approvals;
 use super::super::raw::RawIdentity;
 use super::object_name::{IdentityRef, ObjectName};
 use super::untold;
-use crate::api::{ConditionType, Reason};
-use crate::domain::{ClaimEntry, Claims, Evidence, Knowledge, Mono, Uid, Workspace};
+use crate::api::{ConditionType, IdentityStatus, ManagementPolicy, Reason};
+use crate::domain::{ClaimEntry, Claimant, Claims, Evidence, Knowledge, Mono, Uid, Workspace};
 
 /// So long after its time a plan that has not come about is lost. The queue is never so late, unless the whole process stood still: then
 /// all is late at once, and has that time from then on.
@@ -61,11 +61,12 @@ pub(super) struct Facts {
     pub approved_until: u32,
 }
 
-pub(super) fn entry_of(object: &RawIdentity) -> Entry {
+/// `default`: whether specs that do not say are enforced.
+pub(super) fn entry_of(object: &RawIdentity, default: ManagementPolicy) -> Entry {
     let status = object.read_status();
     let ready = status.as_ref().and_then(|status| status.condition(ConditionType::Ready));
-    let reason = ready.and_then(|ready| Reason::parse(&ready.reason));
-    let claimant = object.claimant(status.as_ref());
+    let reason = status.as_ref().and_then(IdentityStatus::reason);
+    let claimant = Claimant { observes: object.owns_nothing(default), ..object.claimant(status.as_ref()) };
     let is_told = status.as_ref().is_some_and(|status| status.observed_generation == Some(object.generation()));
     let is_retried = reason.is_none_or(Reason::is_retried);
     let unsynced = claimant.leaving || !is_told || is_retried;

@@ -1,4 +1,4 @@
-//! The scan's part of the index: who acts for an externalId, and a look at what nobody is working on.
+//! The scan's part of the index: who acts for an externalId, who only observes it, and a look at what nobody is working on.
 
 use super::Index;
 use super::facts::{Entry, IndexEntry};
@@ -22,30 +22,35 @@ pub struct ClaimHolder {
     pub reason: Option<Reason>,
     /// It is being deleted.
     pub leaving: bool,
+    /// It is only observed: it stands beside whoever acts (R21).
+    pub observes: bool,
 }
 
 impl ClaimHolder {
-    fn of(external_id: &ExternalId, indexed: &IndexEntry) -> Option<Self> {
-        let Entry { claimant, extra, .. } = indexed.claims.owner()?;
-        Some(Self {
+    fn of(external_id: &ExternalId, Entry { claimant, extra, .. }: &Entry) -> Self {
+        Self {
             external_id: external_id.clone(),
             at: extra.at.to_ref(),
             uid: claimant.uid.clone(),
             recorded: claimant.recorded.clone().zip(claimant.mark()),
             reason: extra.reason,
             leaving: claimant.leaving,
-        })
+            observes: claimant.observes,
+        }
+    }
+
+    /// The object that acts, and those that are only observed.
+    fn all((external_id, indexed): (&ExternalId, &IndexEntry)) -> impl Iterator<Item = Self> {
+        let observed = indexed.claims.entries().iter().filter(|entry| entry.claimant.observes);
+        indexed.claims.owner().into_iter().chain(observed).map(|entry| Self::of(external_id, entry))
     }
 }
 
 impl Index {
-    /// The object that acts for `external_id`.
-    pub fn owner(&self, external_id: &ExternalId) -> Option<ClaimHolder> {
+    /// The object that acts for `external_id`, and those that are only observed.
+    pub fn holders(&self, external_id: &ExternalId) -> Vec<ClaimHolder> {
         let state = self.state.lock();
-        state
-            .entries
-            .get_key_value(external_id)
-            .and_then(|(external_id, indexed)| ClaimHolder::of(external_id, indexed))
+        state.entries.get_key_value(external_id).into_iter().flat_map(ClaimHolder::all).collect()
     }
 
     /// True if an object records `id`.
@@ -53,15 +58,15 @@ impl Index {
         self.state.lock().entries.get(external_id).is_some_and(|indexed| indexed.claims.records(id))
     }
 
-    /// The objects that act for the externalIds that `wanted` takes.
+    /// The same of all externalIds, as far as `wanted` takes them.
     pub fn owners(&self, mut wanted: impl FnMut(&ClaimHolder) -> bool) -> Vec<ClaimHolder> {
         let state = self.state.lock();
-        state
-            .entries
-            .iter()
-            .filter_map(|(external_id, indexed)| ClaimHolder::of(external_id, indexed))
-            .filter(|owner| wanted(owner))
-            .collect()
+        state.entries.iter().flat_map(ClaimHolder::all).filter(|owner| wanted(owner)).collect()
+    }
+
+    /// Some object is not only observed.
+    pub fn enforces(&self) -> bool {
+        self.state.lock().claims().any(|(_, entry)| !entry.claimant.observes)
     }
 
     /// The lock on `external_id` if nobody has it, for a look of moments; who does not get it is not woken for it.

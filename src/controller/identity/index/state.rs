@@ -50,8 +50,8 @@ impl State {
         }
         let (plan, is_untold, mut ended) = (entry.extra.plan, entry.extra.untold, None);
         let indexed = self.entries.entry(object.external_id().clone()).or_default();
-        let had = indexed.claims.get_mut(object.uid()).is_some_and(|known| known.claimant.recorded.is_some());
-        let has = entry.claimant.recorded.is_some();
+        let had = indexed.claims.get_mut(object.uid()).is_some_and(|known| owns(known));
+        let has = owns(&entry);
         let follow = |known: &mut Facts, new: Facts| ended = new.follow(known);
         let taken = indexed.claims.put(entry, source, &mut self.workspace, follow);
         match taken {
@@ -80,7 +80,7 @@ impl State {
         if let Some(indexed) = self.entries.get_mut(object.external_id()) {
             domain::ended(uid, recorded, indexed.known(&self.workspace), &object_state, now);
             indexed.forget_nothing(&self.workspace);
-            let had = indexed.claims.get_mut(uid).is_some_and(|known| known.claimant.recorded.is_some());
+            let had = indexed.claims.get_mut(uid).is_some_and(|known| owns(known));
             indexed.claims.remove(uid, &mut self.workspace);
             self.queue.wake_others(indexed, uid);
             self.deletions.moves(object.namespace(), false, had, now);
@@ -143,6 +143,11 @@ impl State {
 /// All claims of `entries`, each with its externalId.
 pub(super) fn claims(entries: &HashMap<ExternalId, IndexEntry>) -> impl Iterator<Item = (&ExternalId, &Entry)> {
     entries.iter().flat_map(|(external_id, indexed)| indexed.claims.entries().iter().map(move |it| (external_id, it)))
+}
+
+/// It owns an identity, which its deletion would delete.
+fn owns(entry: &Entry) -> bool {
+    entry.claimant.recorded.is_some() && !entry.claimant.observes
 }
 
 /// Puts the text that others have in place of an equal one: nearly all objects name the same key.

@@ -15,7 +15,7 @@ fn index() -> (Index, UnboundedReceiver<IdentityRef>) {
     (
         Index::new(
             wake,
-            Duration::from_secs(30),
+            &Policy::default(),
             (Workspace::default(), Deletions::new(DeletionLimits::NONE)),
             Clock::default(),
         ),
@@ -132,10 +132,10 @@ fn the_key_that_all_name_is_kept_once_and_as_long_as_one_names_it() {
 fn one_acts_for_each_external_id() {
     let (index, mut woken) = index();
     let external_id = ExternalId::new("e");
-    assert!(index.owner(&external_id).is_none());
+    assert!(index.holders(&external_id).is_empty());
     index.upsert(&object("a", 1, &json!({})));
     index.upsert(&object("b", 1, &json!({"uid": "b", "identityId": "id_1", "credential": "k"})));
-    let owner = index.owner(&external_id).unwrap();
+    let owner = index.holders(&external_id).remove(0);
     assert_eq!(owner.uid, Uid::new("b"));
     assert_eq!(owner.recorded, Some((IdentityId::new("id_1"), Some("k".to_owned()))));
     assert_eq!(index.owners(|_| true).len(), 1);

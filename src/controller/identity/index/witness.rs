@@ -60,12 +60,13 @@ impl Index {
         self.witness_news.notify_waiters();
     }
 
-    /// True if an identity is recorded that the root key has to show, and whose object stays. One that is suspended or invalid is not made
+    /// True if an identity is recorded that the root key has to show, and whose object stays. One that is suspended, observed or invalid is not made
     /// again if it is gone, so it says nothing.
     pub fn expects_identities(&self) -> bool {
         let state = self.state.lock();
         let marks = state.workspace.marks_to_show();
-        let rests = |entry: &Entry| matches!(entry.extra.reason, Some(Reason::Suspended | Reason::InvalidSpec));
+        let still = |reason: Reason| matches!(reason, Reason::Suspended | Reason::InvalidSpec) || reason.is_observing();
+        let rests = |entry: &Entry| entry.extra.reason.is_some_and(still);
         state.claims().any(|(_, entry)| !entry.claimant.leaving && !rests(entry) && has_to_show(entry, &marks))
     }
 
@@ -133,15 +134,13 @@ fn has_to_show(entry: &Entry, marks: &[KeyMark]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use serde_json::json;
     use tokio::sync::mpsc::unbounded_channel;
 
     use super::super::super::raw::tests::snapshot;
     use super::*;
     use crate::controller::runtime::clock::Clock;
-    use crate::domain::{DeletionLimits, Deletions};
+    use crate::domain::{DeletionLimits, Deletions, Policy};
 
     /// Whoever was asked in vain lets others go first, until all were; under another root key they begin anew.
     #[test]
@@ -149,7 +148,7 @@ mod tests {
         let (wake, _woken) = unbounded_channel();
         let index = Index::new(
             wake,
-            Duration::from_secs(30),
+            &Policy::default(),
             (Workspace::default(), Deletions::new(DeletionLimits::NONE)),
             Clock::default(),
         );

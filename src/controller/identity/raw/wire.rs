@@ -9,7 +9,7 @@ use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use super::annotations::Annotations;
-use crate::api::FINALIZER;
+use crate::api::{FINALIZER, ManagementPolicy};
 
 /// The list of finalizers, as far as it matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,10 +99,19 @@ pub fn limits_text(spec: &str) -> Option<&str> {
     serde_json::from_str::<OnlyLimits<'_>>(spec).ok()?.ratelimits.map(RawValue::get)
 }
 
-/// Of a spec, nothing but its externalId.
+/// Of a spec, nothing but what tells who may act on what.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct OnlyExternalId<'a> {
+pub struct OnlyRight<'a> {
     #[serde(borrow)]
     pub external_id: Cow<'a, str>,
+    #[serde(borrow, default)]
+    management_policy: Option<&'a RawValue>,
+}
+
+impl OnlyRight<'_> {
+    /// `spec.managementPolicy`; `None`: it does not say, or cannot be read, which holds everything.
+    pub fn management(&self) -> Option<ManagementPolicy> {
+        serde_json::from_str(self.management_policy?.get()).ok()
+    }
 }

@@ -169,7 +169,7 @@ impl Reconcile<'_> {
         let after = status::render(report, &key, &self.uid, before.as_ref(), Timestamp::now());
         let after = serde_json::to_value(&after).map_err(|error| KubeError::Bug(kube::Error::SerdeError(error)))?;
         let mut patch = patch::status(&object.guard, raw.as_ref(), &after);
-        if domain::begins_takeover(report, &object.recorded) {
+        if report.begins_takeover(&object.recorded) {
             patch = if_not_deleted(patch);
         }
         let ticket = self.sent()?;

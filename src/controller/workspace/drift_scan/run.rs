@@ -72,7 +72,7 @@ impl<'a> Scan<'a> {
         let mut of_interest = 0;
         let mismatched = self.context.index.owners(|owner| {
             of_interest += usize::from(is_of_interest(owner));
-            owner.reason == Some(Reason::IdentityMismatch)
+            matches!(owner.reason, Some(Reason::IdentityMismatch | Reason::WouldRefuse))
         });
         if of_interest == 0 {
             return Ok(End::Nothing);
@@ -124,9 +124,10 @@ impl<'a> Scan<'a> {
                 *shadowed = true;
             }
         }
-        let Some(owner) = self.context.index.owner(&ExternalId::new(&identity.external_id)) else { return };
-        self.seen.insert(owner.external_id.clone());
-        self.there(&owner, begun, identity).await;
+        for holder in self.context.index.holders(&ExternalId::new(&identity.external_id)) {
+            self.seen.insert(holder.external_id.clone());
+            self.there(&holder, begun, identity).await;
+        }
     }
 
     async fn there(&mut self, owner: &ClaimHolder, begun: Mono, identity: &unkey::Identity) {
@@ -191,7 +192,7 @@ impl<'a> Scan<'a> {
         let mut recorded = 0;
         // What is being deleted may have lost its identity on the way, and somebody else's finalizer can hold it for long.
         let unseen = index.owners(|owner| {
-            let could_be_missed = !owner.leaving && !self.unread.contains(&owner.external_id);
+            let could_be_missed = !owner.leaving && !owner.observes && !self.unread.contains(&owner.external_id);
             recorded += usize::from(owner.recorded.is_some() && could_be_missed);
             !owner.leaving && !self.seen.contains(&owner.external_id)
         });
@@ -202,14 +203,14 @@ impl<'a> Scan<'a> {
         }
         // What is new, or was written to since, proves nothing.
         absent.retain(|(owner, begun)| {
-            !index.owner(&owner.external_id).is_some_and(|now| now.leaving)
+            !index.holders(&owner.external_id).iter().any(|now| now.uid == owner.uid && now.leaving)
                 && index
                     .idle_lock(&owner.external_id)
                     .is_some_and(|key_lock| *begun >= key_lock.known(|known| known.settles_at(window)))
         });
         let missing = Sight { begun: self.context.runtime.clock.now(), saw: Saw::Missing };
         let matters = |owner: &ClaimHolder| {
-            owner.recorded.is_some() || self.with(owner, |subject| subject.finds(&missing)).flatten().is_some()
+            is_missed(owner) || self.with(owner, |subject| subject.finds(&missing)).flatten().is_some()
         };
         if absent.iter().any(|(owner, _)| matters(owner)) {
             let look = if listed_since.is_some() {
@@ -226,7 +227,7 @@ impl<'a> Scan<'a> {
         }
         self.summary.complete = true;
         self.summary.recorded = recorded;
-        self.summary.missing = absent.iter().filter(|(owner, _)| owner.recorded.is_some()).count();
+        self.summary.missing = absent.iter().filter(|(owner, _)| is_missed(owner)).count();
         if !self.hand_in() {
             return Ok(());
         }
@@ -303,5 +304,11 @@ fn lower(external_id: &ExternalId) -> String {
 /// What rests with something to say of Unkey, or records an identity there.
 fn is_of_interest(owner: &ClaimHolder) -> bool {
     let stands_in_the_way = matches!(owner.reason, Some(Reason::AlreadyExists | Reason::IdentityMismatch));
-    (owner.recorded.is_some() || stands_in_the_way) && owner.reason != Some(Reason::Suspended)
+    let is_observed = owner.reason.is_some_and(Reason::is_observing);
+    (owner.recorded.is_some() || stands_in_the_way || is_observed) && owner.reason != Some(Reason::Suspended)
+}
+
+/// Its identity should be there. What is only observed says so itself.
+fn is_missed(owner: &ClaimHolder) -> bool {
+    owner.recorded.is_some() && !owner.observes
 }

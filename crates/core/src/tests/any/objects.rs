@@ -1,7 +1,7 @@
 //! Any object: claim, spec, policies and status, sensible together or not.
 
 use super::*;
-use unkey_operator_api::{Origin, Reason};
+use unkey_operator_api::{ManagementPolicy, Observed, Origin, Reason};
 
 fn marks() -> impl Strategy<Value = ClaimState> {
     let given_up = prop::option::weighted(0.3, (1..3).prop_map(|n| IdentityId::new(&format!("id_{n}"))));
@@ -39,9 +39,10 @@ fn records() -> impl Strategy<Value = PriorStatus> {
     let reason = prop::option::of(prop::sample::select(Reason::ALL.to_vec()));
     let record = (0..3_i64, held, flag(), flag(), flag(), reason, flag()).prop_map(
         |(generation, held, ready, stalled, suspended, reason, orphan)| {
+            let observed = reason.filter(|reason| reason.is_observing()).map(|_| Observed::default());
             let deletion = Some(if orphan { DeletionPolicy::Orphan } else { DeletionPolicy::Delete });
             let shown = Shown { ready, stalled, suspended, reason, ..Shown::default() };
-            PriorStatus::Own(Box::new(Record { generation, held, deletion, handled_request: None, shown }))
+            PriorStatus::Own(Box::new(Record { generation, held, observed, deletion, handled_request: None, shown }))
         },
     );
     prop_oneof![1 => Just(PriorStatus::Nothing), 1 => Just(PriorStatus::Restored), 4 => record]
@@ -54,11 +55,9 @@ fn controls() -> impl Strategy<Value = Controls> {
         AdoptionPolicy::Always,
     ]));
     let deletion = prop::option::of(prop::sample::select(vec![DeletionPolicy::Delete, DeletionPolicy::Orphan]));
-    (adoption, deletion, prop::bool::weighted(0.2)).prop_map(|(adoption, deletion, suspend)| Controls {
-        adoption,
-        deletion,
-        suspend,
-    })
+    let management = prop_oneof![4 => Just(None), 1 => Just(Some(ManagementPolicy::Observe))];
+    (adoption, deletion, management, prop::bool::weighted(0.2))
+        .prop_map(|(adoption, deletion, management, suspend)| Controls { adoption, deletion, management, suspend })
 }
 
 pub(super) fn objects() -> impl Strategy<Value = Object> {

@@ -60,7 +60,7 @@ proptest! {
         if any.subject().finds(&sight).is_some() {
             let record = any.object.recorded.own().expect("a record");
             prop_assert_eq!(record.generation, any.object.generation);
-            prop_assert!(record.shown.ready || record.shown.stalled);
+            prop_assert!(record.shown.ready || record.shown.stalled || any.object.recorded.observes());
             prop_assert!(any.object.phase == Phase::Live && !any.object.controls.suspend && any.object.reconcile_request.is_none());
             prop_assert!(any.role == Role::Owner && any.object.spec.is_ok());
             prop_assert!(any.known.doubt().is_none() && !any.object_state.suspicion);

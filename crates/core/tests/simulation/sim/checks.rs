@@ -26,6 +26,7 @@ impl Sim {
         let at = || format!("{call:?}\n{}", self.trace.join("\n"));
         assert!(object.fresh, "R11: written upstream without a look: {}", at());
         assert!(!object.controls.suspend || matches!(object.phase, Phase::Gone { .. }), "R14: suspended: {}", at());
+        assert!(object.controls.observed_by(&self.policy).is_none(), "R21: written to what is observed: {}", at());
         assert_eq!(self.role, Role::Owner, "R8: a loser calls: {}", at());
         match call {
             Call::Read(_) => {}
@@ -68,6 +69,7 @@ impl Sim {
     pub(super) fn check_claim(&self, claim: &Claim, thing: &Thing) {
         assert_eq!(self.role, Role::Owner, "R8: a loser claims");
         assert!(!thing.wish.controls.suspend, "R14: claimed while suspended");
+        assert!(thing.wish.controls.observed_by(&self.policy).is_none(), "R21: claimed while observed");
         assert!(!thing.is_deleting(), "claimed while leaving: {claim:?}");
     }
 
@@ -117,7 +119,9 @@ impl Sim {
         let recorded = thing.status.as_ref().and_then(|(_, record)| record.held.as_ref());
         let held = recorded.is_some_and(|held| held.identity.id().as_str() == live.id);
         let told = !live.content.is_empty() && !self.unkey.touched && (held || !met);
-        assert!(!own || !told, "released while {live:?} lives: {}", at());
+        // R21: its id stays in the status.
+        let stays = *because == ReleaseProof::Observed && held;
+        assert!(!own || !told || stays, "released while {live:?} lives: {}", at());
     }
 }
 

@@ -1,7 +1,7 @@
 //! The API server's side: patches with their tests, and the object as a process sees it.
 
 use unkey_operator_core::{
-    Approval, ClaimState, Guard, KubeStep, Object, Phase, PriorStatus, ReconcileRequest, SpecError, begins_takeover,
+    Approval, ClaimState, Guard, KubeStep, Object, Phase, PriorStatus, ReconcileRequest, SpecError,
 };
 
 use super::words::{desired, freed, shown};
@@ -37,7 +37,7 @@ impl Sim {
                     let record = t.status.as_ref().map(|(_, record)| record.clone());
                     record.map(|r| (r.generation, r.held.map(|h| h.identity)))
                 };
-                let late = thing.is_deleting() && begins_takeover(report, &object.recorded);
+                let late = thing.is_deleting() && report.begins_takeover(&object.recorded);
                 if late || guard(&thing) != guard(computed_from) {
                     return None;
                 }

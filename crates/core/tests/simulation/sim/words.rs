@@ -25,6 +25,7 @@ pub(super) fn shown(report: &StatusUpdate, key: &ObjectKey) -> Record {
     Record {
         generation: report.generation,
         held: report.held.clone(),
+        observed: report.observed(),
         deletion: Some(report.deletion),
         handled_request: report.handled_request.clone(),
         shown: report.shown(key),
@@ -47,6 +48,7 @@ pub(super) fn freed(because: &ReleaseProof) -> &'static str {
         ReleaseProof::Orphaned => "Orphaned",
         ReleaseProof::NotOurs => "NotOurs",
         ReleaseProof::NeverAdopted => "NeverAdopted",
+        ReleaseProof::Observed => "Observed",
         ReleaseProof::Deleted(_) => "Deleted",
         ReleaseProof::Gone(_) => "Gone",
     }
