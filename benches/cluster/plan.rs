@@ -44,6 +44,8 @@ enum Row {
     Restart,
     Limit,
     Failover,
+    /// N Identities over N identities: observed, then adopted
+    Adoption,
     Steady,
     Memory,
     Churn,
@@ -90,6 +92,9 @@ pub async fn play(bench: &Arc<Bench>, arguments: &Arguments) {
         let creates = if arguments.full { n * 2 } else { (n * 3).div_ceil(10) };
         bench.play("limit", rows::limit(Arc::clone(bench), creates)).await;
     }
+    if arguments.wants(Row::Adoption) {
+        bench.play("adoption", rows::adoption(Arc::clone(bench), n)).await;
+    }
     // Each end by a signal that gives no time takes a lease's duration.
     if arguments.wants(Row::Failover) && (arguments.full || !arguments.only.is_empty()) {
         let rounds = if arguments.full { 20 } else { 5 };
@@ -118,6 +123,10 @@ async fn large(bench: &Arc<Bench>, arguments: &Arguments, runs: usize) {
     if arguments.wants_any(&[Row::Restart, Row::Latency, Row::Steady, Row::Noise, Row::Churn]) {
         let rows = populated(Arc::clone(bench), arguments.only.clone(), n, arguments.seconds);
         bench.play("a cluster with many objects", rows).await;
+        bench.strike().await;
+    }
+    if arguments.wants(Row::Adoption) {
+        bench.play("adoption", rows::adoption(Arc::clone(bench), n)).await;
         bench.strike().await;
     }
     if arguments.wants(Row::Memory) {

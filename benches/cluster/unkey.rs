@@ -110,6 +110,11 @@ impl Workspace {
         self.read("").await
     }
 
+    /// Another client makes an identity with this content.
+    pub async fn seed(&self, identity: &Value) {
+        self.ask(Method::POST, &format!("{}/identities", self.url), identity).await;
+    }
+
     pub async fn order(&self, fault: &Fault) {
         self.ask(Method::POST, &format!("{}/faults", self.url), fault).await;
     }

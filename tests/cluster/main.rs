@@ -35,6 +35,7 @@ mod kubectl;
 mod late_commits;
 mod leader;
 mod left_behind;
+mod listed;
 mod logs;
 mod main_path;
 mod managing;

@@ -1,5 +1,6 @@
 //! The rows of the index, each with its goals. What a row needs it makes, and what it made it removes.
 
+mod adoption;
 mod changes;
 mod churn;
 mod failover;
@@ -9,6 +10,7 @@ mod memory;
 mod quiet;
 mod restart;
 
+pub use adoption::adoption;
 pub use changes::{changes, defaults};
 pub use churn::churn;
 pub use failover::failover;

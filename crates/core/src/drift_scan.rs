@@ -243,6 +243,11 @@ pub fn note(object: &Object, sight: &Sight, known: &mut Knowledge, object_state:
     }
 }
 
+/// Hands the sight of a listing to an object that is new (adoption from the list).
+pub fn show_new(object: &Object, sight: &Sight, object_state: &mut ObjectState) {
+    object_state.sight = seen_by(object, sight).map(Box::new);
+}
+
 /// A sight as a read. It takes the place of one: what is only observed is not looked at once more.
 fn seen_by(object: &Object, Sight { begun, saw }: &Sight) -> Option<Seen> {
     let begun = *begun;

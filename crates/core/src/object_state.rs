@@ -71,7 +71,7 @@ pub struct ObjectState {
     pub stale: u32,
     /// A claim that does not stay on (R16).
     pub stripped: Option<Stripped>,
-    /// What a scan saw of an object that is only observed, until a reconcile has judged it (R21).
+    /// What a scan saw of an object that is only observed (R21), or new, until a reconcile has judged it.
     pub sight: Option<Box<Seen>>,
 }
 

@@ -49,4 +49,9 @@ pub enum OwnershipGate {
     Unseen,
     /// Not yet: the definition in the cluster is older than this version, so that the API server would drop part of what is recorded.
     Outdated,
+    /// Many objects are new. What is new and was not listed yet waits for a listing of the workspace, until then at the latest.
+    Listing {
+        /// When it goes on without.
+        until: Mono,
+    },
 }

@@ -164,6 +164,7 @@ impl Context {
         match self.definition.ownership_gate() {
             // Only who knows every object can tell who owns what (R8).
             OwnershipGate::Open if !self.runtime.coverage.has_all() => OwnershipGate::Unseen,
+            OwnershipGate::Open => self.index.listing_gate(),
             gate => gate,
         }
     }

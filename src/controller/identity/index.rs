@@ -9,6 +9,8 @@ mod facts;
 mod guard;
 mod handles;
 mod keys;
+mod listing;
+mod newcomers;
 mod object_memories;
 mod object_name;
 mod owners;
@@ -36,7 +38,7 @@ pub use self::object_memories::{MemoryHold, ObjectMemory};
 pub use self::object_name::IdentityRef;
 pub use self::plans::Rescued;
 use self::queue::Queue;
-use self::state::State;
+use self::state::{Put, State};
 pub use self::telling::Overdue;
 pub use self::{owners::ClaimHolder, unwritten::Unwritten};
 use super::raw::RawIdentity;
@@ -53,6 +55,7 @@ pub struct Index {
     key_changed: Notify,
     witness_wanted: Notify,
     witness_news: Notify,
+    newcomers_wait: Notify,
     window: Duration,
     /// Of specs that do not say.
     management: ManagementPolicy,
@@ -73,6 +76,7 @@ impl Index {
             key_changed: Notify::new(),
             witness_wanted: Notify::new(),
             witness_news: Notify::new(),
+            newcomers_wait: Notify::new(),
             window: policy.window,
             management: policy.management,
             clock,
@@ -102,7 +106,12 @@ impl Index {
         if source != Source::Reply {
             entry.extra.plan = Plan::Queued(self.clock.now());
         }
-        self.state.lock().put(object, entry, source, self.clock.now())
+        let now = self.clock.now();
+        let Put { ended, many_are_new } = self.state.lock().put(object, entry, source, now, now.after(self.window));
+        if many_are_new {
+            self.newcomers_wait.notify_one();
+        }
+        ended
     }
 
     /// Takes in that the watch has shown this version of an object, which says nothing new.

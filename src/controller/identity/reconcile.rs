@@ -86,7 +86,12 @@ pub async fn clear_up(gone: Arc<RawIdentity>, context: &Arc<Context>) -> Option<
 impl Drop for Reconcile<'_> {
     /// However it ended: what a scan found has had its look.
     fn drop(&mut self) {
-        self.memory.with(|memory| memory.finding = None);
+        self.memory.with(|memory| {
+            // What was handed over and waits for its turn keeps its place.
+            if memory.object_state.sight.is_none() {
+                memory.finding = None;
+            }
+        });
         self.context.index.drops(&self.external_id, &self.uid);
     }
 }

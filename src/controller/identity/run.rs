@@ -120,6 +120,11 @@ fn work_beside(context: &Arc<Context>, settings: &Settings, queue: &Queue<Contex
     let schedule =
         drift_scan::Schedule { every: settings.resync, window: settings.policy.window, workers: settings.workers };
     let scans = drift_scan::run(Arc::clone(context), queue.store.clone(), schedule, queue.filled.clone());
+    let adoption = drift_scan::adoption::run(Arc::clone(context), queue.store.clone(), settings.workers);
+    let stop = context.runtime.stop().clone();
+    beside.spawn(async move {
+        let _ = stop.run_until_cancelled(adoption).await;
+    });
     let stop = context.runtime.stop().clone();
     beside.spawn(async move {
         // It only reads, so there is nothing to finish.

@@ -3,13 +3,14 @@
 use super::unwritten;
 use crate::call::Call;
 use crate::cause::Cause;
-use crate::claim::Claim;
+use crate::claim::{Claim, ClaimState};
 use crate::content::{Content, META, RATELIMITS};
 use crate::ids::Mono;
 use crate::note::EventNote;
 use crate::object::Phase;
 use crate::prior_status::OwnedIdentity;
 use crate::refusal::KubeWrite;
+use crate::release_proof::ReleaseProof;
 use crate::situation::{OwnershipGate, Situation};
 use crate::status_update::StatusUpdate;
 use crate::step::{KubeStep, Step, Wake};
@@ -135,6 +136,10 @@ impl Situation<'_> {
             OwnershipGate::Unseen if self.now < UNSEEN_TOLD_FROM => Some(Step::Wait(Wake::At(UNSEEN_TOLD_FROM))),
             OwnershipGate::Unseen => Some(self.report(self.verdict_of(&Cause::Unseen), Step::Wait(Wake::Change))),
             OwnershipGate::Outdated => Some(self.report(self.verdict_of(&Cause::Outdated), Step::Wait(Wake::Change))),
+            OwnershipGate::Listing { until } => {
+                let waits = self.is_new() && self.object_state.sight.is_none() && self.now < until;
+                waits.then_some(Step::Wait(Wake::At(until)))
+            }
         }
     }
 
@@ -149,6 +154,18 @@ impl Situation<'_> {
             (Phase::Live, _) => Verdict::Waiting(cause.clone()),
             (Phase::Deleting | Phase::Gone { .. }, _) => Verdict::Blocked(cause.clone()),
         }
+    }
+
+    /// Claim off first, verdict second: a claim without an id always means that a create may have been sent (R1).
+    pub(super) fn refuse(&self, stall: Stall) -> Step {
+        if self.object.finalizer || self.object.claim != ClaimState::Absent {
+            let release = Step::Kube(KubeStep::Release(ReleaseProof::NotOurs));
+            // The claim says that the recorded id is given up; without it the dead one would be owned again (R9).
+            let recorded = self.object.recorded.own().is_some_and(|record| record.held.is_some());
+            let verdict = Verdict::Waiting(Cause::Vanished);
+            return if recorded { self.say_holding(None, verdict, release) } else { release };
+        }
+        self.say_holding(None, Verdict::Stalled(stall), Step::Done)
     }
 
     /// Waits for the witness that what a settled read did not find is not there (R19).

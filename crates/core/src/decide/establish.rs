@@ -1,8 +1,9 @@
 //! From nothing recorded to an identity owned: claim, create, and what to make of one that exists (R1, R2, R3).
 
+use super::listed;
 use crate::call::Call;
 use crate::cause::Cause;
-use crate::claim::{Claim, ClaimState};
+use crate::claim::Claim;
 use crate::content::Content;
 use crate::desired::Desired;
 use crate::fields::Fields;
@@ -10,7 +11,6 @@ use crate::ids::Confirmed;
 use crate::knowledge::Seen;
 use crate::note::EventNote;
 use crate::prior_status::OwnedIdentity;
-use crate::release_proof::ReleaseProof;
 use crate::situation::Situation;
 use crate::step::{KubeStep, Step, Wake};
 use crate::takeover;
@@ -39,12 +39,12 @@ pub(super) fn establish(s: &Situation<'_>, desired: &Desired) -> Step {
         return s.in_this_workspace(Step::Done);
     }
     match &s.known.seen {
-        Seen::Foreign { .. } => return refuse(s, Stall::IdentityMismatch),
+        Seen::Foreign { .. } => return s.refuse(Stall::IdentityMismatch),
         Seen::Ours { identity, content, .. } => {
             return match judge(s, Some(desired)) {
                 Judgement::Own => take(s, desired, identity, content, Origin::Created),
                 Judgement::Adopt => take(s, desired, identity, content, Origin::Adopted),
-                Judgement::Refuse(stall) => refuse(s, stall),
+                Judgement::Refuse(stall) => s.refuse(stall),
                 Judgement::Unsettled => s.read_settled(),
             };
         }
@@ -58,9 +58,12 @@ pub(super) fn establish(s: &Situation<'_>, desired: &Desired) -> Step {
         let surely_foreign = s.object_state.claimed_here && !s.object_state.sent && !was_refused(s);
         if surely_foreign && s.adoption() == AdoptionPolicy::Never {
             // No look could change the verdict, and the shorter the claim stands, the less a crash can confuse (S36).
-            return refuse(s, Stall::ExistsNever);
+            return s.refuse(Stall::ExistsNever);
         }
         return s.read();
+    }
+    if let Some(step) = listed::adopt(s, desired) {
+        return step;
     }
     let own = s.object.claim.own();
     if own.is_none() && looks_first(s) && s.known.seen == Seen::Nothing {
@@ -173,16 +176,4 @@ fn taken(s: &Situation<'_>, desired: &Desired, identity: &Confirmed, content: &C
         (false, true) => takeover::allowed(desired, &Fields::default(), content),
         (false, false) => takeover::pending(desired),
     }
-}
-
-/// Claim off first, verdict second: a claim without an id always means that a create may have been sent (R1).
-fn refuse(s: &Situation<'_>, stall: Stall) -> Step {
-    if s.object.finalizer || s.object.claim != ClaimState::Absent {
-        let release = Step::Kube(KubeStep::Release(ReleaseProof::NotOurs));
-        // The claim says that the recorded id is given up; without it the dead one would be owned again (R9).
-        let recorded = s.object.recorded.own().is_some_and(|record| record.held.is_some());
-        let verdict = Verdict::Waiting(Cause::Vanished);
-        return if recorded { s.say_holding(None, verdict, release) } else { release };
-    }
-    s.say_holding(None, Verdict::Stalled(stall), Step::Done)
 }

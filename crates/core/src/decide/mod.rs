@@ -1,13 +1,14 @@
 //! What to do next: one request, or none. Total and pure.
 //!
 //! This file holds the order of the questions; [`questions`] and [`answers`] have what several decisions share; [`establish`] makes an object own
-//! an identity, [`maintain`] keeps that identity equal to the spec, [`observe`] tells what that would change, [`deleting`] lets it go, [`braked`] holds that back, and
+//! an identity, [`listed`] does so by what a listing has shown, [`maintain`] keeps that identity equal to the spec, [`observe`] tells what that would change, [`deleting`] lets it go, [`braked`] holds that back, and
 //! [`unwritten`] stands in for what Kubernetes refuses; [`overdue()`] says what the status tells while work waits.
 
 mod answers;
 mod braked;
 mod deleting;
 mod establish;
+mod listed;
 mod maintain;
 mod observe;
 mod overdue;

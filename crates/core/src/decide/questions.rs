@@ -1,5 +1,6 @@
 //! What a situation says, in the words that decisions ask in.
 
+use crate::claim::ClaimState;
 use crate::desired::Desired;
 use crate::fields::Fields;
 use crate::ids::{Confirmed, Mono};
@@ -66,6 +67,14 @@ impl Situation<'_> {
         let recorded = self.object.recorded.own()?.held.as_ref()?;
         let given_up = self.object.claim.own()?.given_up.as_ref()?;
         (recorded.identity.id() == given_up).then_some(&recorded.identity)
+    }
+
+    /// Nothing was ever sent for it, nor recorded of it, as far as anybody knows.
+    pub(super) fn is_new(&self) -> bool {
+        self.object.claim == ClaimState::Absent
+            && self.object.recorded.own().is_none()
+            && !self.object_state.sent
+            && self.known.doubt().is_none()
     }
 
     /// A create was accepted and no status shows its id yet: that comes before anything else.

@@ -111,7 +111,7 @@ pub(super) fn anything() -> impl Strategy<Value = Any> {
         1 => Just(Crd::Hidden),
         1 => Just(Crd::Doubtful(windows(1))),
     ];
-    let ownership_gate = prop_oneof![4 => Just(OwnershipGate::Open), 1 => Just(OwnershipGate::Unseen), 1 => Just(OwnershipGate::Outdated)];
+    let ownership_gate = prop_oneof![4 => Just(OwnershipGate::Open), 1 => Just(OwnershipGate::Unseen), 1 => Just(OwnershipGate::Outdated), 1 => mono().prop_map(|until| OwnershipGate::Listing { until })];
     let missed = prop::option::weighted(0.2, mono());
     let gates = (gate, crd, ownership_gate, deletion_gates(), missed);
     (objects(), role, knowledge(), object_state(), policy, mono(), gates).prop_map(

@@ -39,7 +39,8 @@ fn checked(any: &Any) -> Result<(), TestCaseError> {
         prop_assert!(!held_back, "R13");
         prop_assert!(any.gate != Gate::Wrong || gone, "R15: a write into another workspace");
     }
-    if any.ownership_gate != OwnershipGate::Open && !matches!(object.phase, Phase::Gone { .. }) {
+    let held_back = matches!(any.ownership_gate, OwnershipGate::Unseen | OwnershipGate::Outdated);
+    if held_back && !matches!(object.phase, Phase::Gone { .. }) {
         held_at_entry(any, &step)?;
     }
     let refused = |write| object_state.refusals.of(write).is_some_and(|refusal| any.now < refusal.retry_at);
@@ -101,10 +102,11 @@ fn checked(any: &Any) -> Result<(), TestCaseError> {
             let shown = object.recorded.own().is_some_and(|record| record.shows(report, &object.key));
             prop_assert!(!shown, "a status that changes nothing");
             tells_what_is_observed(any, &report.verdict)?;
-            let taken = match (&report.held, &known.seen) {
+            let shown = |seen: &Seen| match (&report.held, seen) {
                 (Some(held), Seen::Ours { identity, .. }) => held.identity == *identity,
                 (held, _) => held.is_none(),
             };
+            let taken = shown(&known.seen) || object_state.sight.as_deref().is_some_and(shown);
             let owned = report.held.as_ref().is_some_and(|held| own(any).contains(&held.identity));
             // What is given up stays recorded until something takes its place (R9).
             let recorded = object.recorded.own().and_then(|record| record.held.as_ref());

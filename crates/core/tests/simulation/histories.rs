@@ -6,7 +6,8 @@ use std::time::Duration;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use unkey_operator_api::{AdoptionPolicy, DeletionPolicy, ManagementPolicy, Reason};
-use unkey_operator_core::{Cause, Content, Controls, KubeWrite, Witness};
+use unkey_operator_core::drift_scan::{Saw, Sight, Subject, note, show_new};
+use unkey_operator_core::{Cause, ClaimState, Content, Controls, IdentityId, KubeWrite, Phase, Witness};
 
 use crate::sim::{Act, End, Script, Sim, Thing, Wish, content, wish};
 use crate::world::{Fate, Rights, ms};
@@ -31,6 +32,8 @@ enum Op {
     Tell,
     Sleep(Duration),
     Lag(Duration),
+    /// A scan, or a listing for new objects, hands over what Unkey shows at that moment.
+    Listed,
     Restart,
     NewKey,
     /// The root key loses permissions, or gets them back; Unkey says so, or masks it.
@@ -135,6 +138,7 @@ fn ops(strangers: bool) -> impl Strategy<Value = Vec<Op>> {
         2 => Just(Op::Tell),
         2 => (0..70_000_u64).prop_map(|wait| Op::Sleep(ms(wait))),
         1 => (0..29_000_u64).prop_map(|lag| Op::Lag(ms(lag))),
+        2 => Just(Op::Listed),
         1 => Just(Op::Restart),
         1 => Just(Op::NewKey),
         2 => (rights(), prop::bool::weighted(0.7)).prop_map(|(rights, masks)| Op::Rights(rights, masks)),
@@ -162,6 +166,7 @@ fn live_through(ops: Vec<Op>) -> Sim {
             Op::Tell => sim.tell(),
             Op::Sleep(wait) => sim.sleep(wait),
             Op::Lag(lag) => sim.unkey.lag = lag,
+            Op::Listed => listed(&mut sim),
             Op::Restart => sim.restart(),
             Op::NewKey => {
                 sim.policy.credential = Some(format!("key-{}", sim.now.as_millis()));
@@ -175,6 +180,25 @@ fn live_through(ops: Vec<Op>) -> Sim {
         }
     }
     sim
+}
+
+/// A listing of this moment shows the identity. It is handed to what is new, and to what is observed and finds it changed.
+fn listed(sim: &mut Sim) {
+    let (Some(thing), Some(identity)) = (sim.thing.clone(), sim.unkey.listed(sim.now)) else { return };
+    let object = sim.view(&thing);
+    let begun = sim.mono();
+    let saw = Saw::There { id: IdentityId::new(&identity.id), content: identity.content };
+    let sight = Sight { begun, saw };
+    let (known, policy, role) = (&sim.process.known, &sim.policy, sim.role);
+    let object_state = sim.process.object_state.entry(thing.uid.clone()).or_default();
+    let is_new = object.recorded.own().is_none() && object.claim == ClaimState::Absent && !object.finalizer;
+    if is_new && object.phase == Phase::Live {
+        return show_new(&object, &sight, object_state);
+    }
+    let subject = Subject { object: &object, role, known, object_state, policy };
+    if subject.finds(&sight).is_some() {
+        note(&object, &sight, &mut sim.process.known, object_state, begun);
+    }
 }
 
 /// At rest, and in a state that says so.

@@ -8,6 +8,7 @@ mod deleting;
 mod fights;
 mod guards;
 mod histories;
+mod listed;
 mod lost;
 mod managing;
 mod masses;

@@ -272,6 +272,11 @@ impl Unkey {
         }
     }
 
+    /// What a listing shows; nothing without the permission.
+    pub fn listed(&self, now: Duration) -> Option<Identity> {
+        self.replica(now).filter(|_| self.rights.list && !self.foreign)
+    }
+
     fn replica(&self, now: Duration) -> Option<Identity> {
         let then = now.saturating_sub(self.lag);
         self.past.iter().rev().find(|(at, _)| *at <= then).and_then(|(_, identity)| identity.clone())

@@ -3,6 +3,7 @@
 use super::Index;
 use super::facts::{Entry, IndexEntry};
 use super::handles::KeyLock;
+use super::newcomers::is_new;
 use super::object_name::IdentityRef;
 use crate::api::Reason;
 use crate::domain::{ExternalId, IdentityId, KeyMark, Uid};
@@ -24,11 +25,15 @@ pub struct ClaimHolder {
     pub leaving: bool,
     /// It is only observed: it stands beside whoever acts (R21).
     pub observes: bool,
+    /// Nothing was sent for it yet.
+    pub is_new: bool,
 }
 
 impl ClaimHolder {
-    fn of(external_id: &ExternalId, Entry { claimant, extra, .. }: &Entry) -> Self {
+    fn of(external_id: &ExternalId, entry: &Entry) -> Self {
+        let Entry { claimant, extra, .. } = entry;
         Self {
+            is_new: is_new(entry),
             external_id: external_id.clone(),
             at: extra.at.to_ref(),
             uid: claimant.uid.clone(),

@@ -6,12 +6,22 @@ use std::time::Duration;
 
 use super::super::raw::RawIdentity;
 use super::facts::{Entry, Facts, IndexEntry};
+use super::newcomers::{Newcomers, is_new};
 use super::object_memories::ObjectMemories;
 use super::object_name::IdentityRef;
 use super::queue::Queue;
 use super::untold::Untold;
 use super::waiting::Waiting;
 use crate::domain::{self, Deletions, ExternalId, Forgets, IdentityId, Mono, ObjectKey, Source, Taken, Uid, Workspace};
+
+/// What came of an object that was shown.
+#[derive(Debug, Default)]
+pub(super) struct Put {
+    /// How long it was out of step, if that ended.
+    pub ended: Option<Duration>,
+    /// So many are new by now that a listing pays.
+    pub many_are_new: bool,
+}
 
 /// See the module.
 #[derive(Debug)]
@@ -26,6 +36,7 @@ pub(super) struct State {
     pub marks: HashSet<Arc<str>>,
     /// Who cannot go on without a witness (R19).
     pub waiting: Waiting,
+    pub newcomers: Newcomers,
     pub queue: Queue,
 }
 
@@ -39,12 +50,13 @@ impl State {
             deletions,
             marks: HashSet::new(),
             waiting: Waiting::default(),
+            newcomers: Newcomers::default(),
             queue,
         }
     }
 
-    /// `entry`: what `object` says. Returns how long it was out of step, if that ended with this.
-    pub fn put(&mut self, object: &RawIdentity, mut entry: Entry, source: Source, now: Mono) -> Option<Duration> {
+    /// `entry`: what `object` says. `wait_until`: until when new objects wait for a listing, if one pays from now on.
+    pub fn put(&mut self, object: &RawIdentity, mut entry: Entry, source: Source, now: Mono, wait_until: Mono) -> Put {
         if let Some(mark) = &mut entry.claimant.credential {
             share(&mut self.marks, mark);
         }
@@ -52,15 +64,17 @@ impl State {
         let indexed = self.entries.entry(object.external_id().clone()).or_default();
         let had = indexed.claims.get_mut(object.uid()).is_some_and(|known| owns(known));
         let has = owns(&entry);
+        let was_new = indexed.claims.get_mut(object.uid()).map(|known| is_new(known));
+        let new = is_new(&entry);
         let follow = |known: &mut Facts, new: Facts| ended = new.follow(known);
         let taken = indexed.claims.put(entry, source, &mut self.workspace, follow);
         match taken {
-            Taken::Unknown => return None,
+            Taken::Unknown => return Put::default(),
             Taken::Older => {
                 if let Some(known) = indexed.claims.get_mut(object.uid()) {
                     known.extra.plan = plan.or(known.extra.plan);
                 }
-                return None;
+                return Put::default();
             }
             Taken::Same | Taken::Changed => self.untold.follow(object, is_untold),
         }
@@ -68,7 +82,7 @@ impl State {
         if taken == Taken::Changed {
             self.queue.wake_others(indexed, object.uid());
         }
-        ended
+        Put { ended, many_are_new: self.newcomers.moves(was_new, new, wait_until) }
     }
 
     /// The object is gone, and has recorded this.
@@ -81,6 +95,8 @@ impl State {
             domain::ended(uid, recorded, indexed.known(&self.workspace), &object_state, now);
             indexed.forget_nothing(&self.workspace);
             let had = indexed.claims.get_mut(uid).is_some_and(|known| owns(known));
+            let was_new = indexed.claims.get_mut(uid).map(|known| is_new(known));
+            self.newcomers.moves(was_new, false, now);
             indexed.claims.remove(uid, &mut self.workspace);
             self.queue.wake_others(indexed, uid);
             self.deletions.moves(object.namespace(), false, had, now);
@@ -134,7 +150,13 @@ impl State {
 
     /// Has everything looked at again.
     pub fn wake_all(&mut self) {
-        for entry in self.entries.values_mut().flat_map(|indexed| indexed.claims.entries_mut()) {
+        self.wake_if(|_| true);
+    }
+
+    /// The same of those that `wanted` takes.
+    pub fn wake_if(&mut self, wanted: impl Fn(&Entry) -> bool) {
+        let entries = self.entries.values_mut().flat_map(|indexed| indexed.claims.entries_mut());
+        for entry in entries.filter(|entry| wanted(entry)) {
             self.queue.hand_over(&mut entry.extra);
         }
     }

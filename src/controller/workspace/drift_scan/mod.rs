@@ -5,10 +5,14 @@
 //!
 //! | module | does |
 //! |---|---|
+//! | `adoption` | lists for objects that are new, before they are created |
+//! | `idle` | a look at an object that nobody works on |
 //! | `pagination` | which page comes next, and when to stop |
 //! | `request` | one request, and what its failure means |
 //! | `run` | one scan: asks, compares, hands on what it finds |
 
+pub mod adoption;
+mod idle;
 mod pagination;
 mod request;
 mod run;
@@ -102,6 +106,7 @@ fn report(context: &Context, scan: &Scan<'_>, end: &End, took: Duration, told: &
     told.ends();
     // Where there is nothing to look at, all of it was: else the scan of an empty cluster would be overdue for ever, and one that once missed
     // too many would withhold for ever, though nobody is left to be created again.
+    context.index.workspace_has(usize::try_from(pages).unwrap_or(usize::MAX));
     context.runtime.metrics.scan_completed(Timestamp::now().as_second(), took);
     if matches!(end, End::Nothing) {
         context.runtime.metrics.scan_saw(0, 0, false);

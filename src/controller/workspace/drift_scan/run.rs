@@ -7,6 +7,7 @@ use kube::runtime::reflector::Store;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::super::{upstream, witness};
+use super::idle::under_lock;
 use super::pagination::Listing;
 use super::request::{Asker, CallAnswer, End};
 use crate::api::Reason;
@@ -14,7 +15,7 @@ use crate::controller::identity::context::Context;
 use crate::controller::identity::index::{ClaimHolder, Parts};
 use crate::controller::identity::raw::RawIdentity;
 use crate::domain::drift_scan::{Finding, Saw, Sight, Subject, Summary, note};
-use crate::domain::{ExternalId, IdentityId, Mono, Object};
+use crate::domain::{ExternalId, IdentityId, Mono};
 use crate::unkey::{self, Operation};
 
 /// One scan in progress.
@@ -250,21 +251,9 @@ impl<'a> Scan<'a> {
     /// Looks at an object that nobody is working on.
     fn with<T>(&self, owner: &ClaimHolder, judge: impl FnOnce(&Subject<'_>) -> T) -> Option<T> {
         let policy = &self.asker.pinned().policy;
-        self.under_lock(owner, |object, Parts { known, memory, role, .. }| {
+        under_lock(self.context, self.store, owner, |object, Parts { known, memory, role, .. }| {
             judge(&Subject { object, role, known, object_state: &memory.object_state, policy })
         })
-    }
-
-    /// Works on an object, as it is known now, that nobody else is working on.
-    fn under_lock<T>(&self, owner: &ClaimHolder, work: impl FnOnce(&Object, Parts<'_>) -> T) -> Option<T> {
-        let Context { index, runtime, approvals, .. } = &**self.context;
-        let key_lock = index.idle_lock(&owner.external_id)?;
-        let cached = self.store.get(&owner.at).filter(|cached| *cached.uid() == owner.uid)?;
-        let (memory, now) = (index.memory(&owner.uid), runtime.clock.now());
-        Some(key_lock.with(&memory, |parts| {
-            let object = parts.memory.newest(cached).read(now, approvals, &mut parts.memory.reconcile_requests);
-            work(&object, parts)
-        }))
     }
 
     /// Holds a sight against an object; what it finds waits for a slot, so that few findings are worked on at a time.
@@ -285,7 +274,7 @@ impl<'a> Scan<'a> {
     /// Judges once more, since waiting for the slot may have taken long, and notes what is found.
     fn hand_on(&self, owner: &ClaimHolder, sight: &Sight, permit: OwnedSemaphorePermit) -> Option<Finding> {
         let (now, policy) = (self.context.runtime.clock.now(), &self.asker.pinned().policy);
-        let finding = self.under_lock(owner, |object, Parts { known, memory, role, .. }| {
+        let finding = under_lock(self.context, self.store, owner, |object, Parts { known, memory, role, .. }| {
             let finding = Subject { object, role, known, object_state: &memory.object_state, policy }.finds(sight)?;
             note(object, sight, known, &mut memory.object_state, now);
             memory.finding = Some(permit);

@@ -83,6 +83,17 @@ fn stripped() -> impl Strategy<Value = Stripped> {
     })
 }
 
+/// What a listing has shown.
+fn sights() -> impl Strategy<Value = Box<Seen>> {
+    let there = (mono(), identities(), contents()).prop_map(|(begun, identity, content)| Seen::Ours {
+        begun,
+        identity,
+        content,
+    });
+    let absent = mono().prop_map(|at| Seen::Absent { first: at, last: at, of: None });
+    prop_oneof![3 => there, 1 => absent].prop_map(Box::new)
+}
+
 pub(super) fn object_state() -> impl Strategy<Value = ObjectState> {
     let trouble = (prop::sample::select(message::causes()), prop::option::of(mono()), flag()).prop_map(
         |(cause, retry_at, lasting)| FailureState {
@@ -100,7 +111,7 @@ pub(super) fn object_state() -> impl Strategy<Value = ObjectState> {
         prop::option::weighted(0.3, identities()),
         prop::option::weighted(0.2, trouble),
         (flag(), flag()),
-        (refusals(), prop::option::weighted(0.2, stripped())),
+        (refusals(), prop::option::weighted(0.2, stripped()), prop::option::weighted(0.2, sights())),
     )
         .prop_map(
             |(
@@ -108,7 +119,7 @@ pub(super) fn object_state() -> impl Strategy<Value = ObjectState> {
                 maybe_own,
                 trouble,
                 (judged, met_exists),
-                (refusals, stripped),
+                (refusals, stripped, sight),
             )| {
                 ObjectState {
                     seen_before: true,
@@ -124,6 +135,7 @@ pub(super) fn object_state() -> impl Strategy<Value = ObjectState> {
                     trouble,
                     refusals,
                     stripped,
+                    sight,
                     ..ObjectState::default()
                 }
             },
