@@ -39,7 +39,6 @@ pub(super) fn observe(s: &Situation<'_>, by: ObservedBy) -> Step {
         None if is_told(s) => Step::Done,
         // One that waits for a witness waits for it here, too (R19).
         _ if s.known.lacks_witness() && s.settled().is_some() => s.in_this_workspace(s.await_witness()),
-        None if !s.poked() && is_untouched(s) && s.known.seen == Seen::Nothing => s.in_this_workspace(s.read()),
         _ => s.in_this_workspace(s.read_settled()),
     }
 }
@@ -114,22 +113,15 @@ fn made_in_doubt(s: &Situation<'_>) -> Result<Option<OwnedIdentity>, Step> {
     }
 }
 
-/// What stands in Unkey, by the latest look that counts: one of the scan, or one of this reconcile. Of an object that no write of ours may have
-/// touched, the first look that shows something counts.
+/// What stands in Unkey, by the latest settled look: one of this reconcile, or one of the scan. A replica may still show what was deleted, by an
+/// earlier object of the externalId too.
 fn found<'a>(s: &'a Situation<'_>) -> Option<Found<'a>> {
-    let settled = match s.settled() {
+    let read = match s.settled() {
         Some(Seen::Absent { .. }) if s.known.lacks_witness() => None,
         settled => settled,
     };
-    let shown = matches!(s.known.seen, Seen::Ours { .. }) && is_untouched(s);
     let handed_over = || s.object_state.sight.as_deref().filter(|sight| s.known.is_settled(sight, s.policy.window));
-    let seen = settled.or(shown.then_some(&s.known.seen)).or_else(handed_over);
-    seen.and_then(Found::by_read)
-}
-
-/// No write of ours may be on its way, nor hidden by a replica.
-fn is_untouched(s: &Situation<'_>) -> bool {
-    s.object.held().is_none() && s.known.doubt().is_none()
+    read.or_else(handed_over).and_then(Found::by_read)
 }
 
 /// The status speaks of this generation. A conflict that is over is no ground to rest on.

@@ -214,6 +214,19 @@ fn r21_a_sight_of_the_scan_is_told_without_a_read() {
     assert!(sim.taken().is_empty());
 }
 
+/// A replica still shows what an earlier object of the externalId has deleted: `PROPTEST_CASES=20000` found that it was told.
+#[test]
+fn r21_what_was_deleted_a_moment_ago_is_not_told_to_be_there() {
+    let mut sim = synced(A);
+    sim.act(&Act::Delete);
+    sim.unkey.lag = WINDOW / 2;
+    sim.settle();
+    assert!(sim.thing.is_none());
+    sim.apply(observed(A));
+    assert_eq!(sim.settle(), End::Done);
+    assert_eq!(tells(&sim).0, Some(Reason::NotInUnkey));
+}
+
 /// A conflict that is over is looked into.
 #[test]
 fn r21_beside_an_owner_it_makes_no_call() {
