@@ -81,6 +81,39 @@ async fn all_well(world: &World, operator: &Operator, names: &[&str]) {
     assert_eq!(created, u64::try_from(names.len()).unwrap());
 }
 
+/// R21: a definition that does not know `managementPolicy` makes what is observed look as if it were enforced. Nothing is written, not even a status: that
+/// would store the object without the field.
+#[tokio::test]
+async fn r21_what_is_observed_stays_so_under_an_older_definition() {
+    let world = World::alone("outdated-observed").await;
+    define(&world, &[]).await;
+    let everywhere = world.args_everywhere();
+    let operator = world.start_as(&everywhere, &[]).await;
+    world.create("x", &spec("x")).await;
+    let id = world.ready("x").await["status"]["identityId"].clone();
+    world.edit("x", &json!({"managementPolicy": "Observe"})).await;
+    world.reason("x", "Observed").await;
+    operator.terminate();
+    let (before, cost, calls) = (world.kube_writes().0, world.cost("x"), world.calls());
+    define(&world, &[("spec", "managementPolicy")]).await;
+    eventually("the field to be dropped", async || {
+        let object = world.get("x").await.unwrap();
+        object["spec"]["managementPolicy"].is_null().then_some(())
+    })
+    .await;
+    let operator = world.start_as(&everywhere, &[]).await;
+    operator.until_readyz(503, "spec.managementPolicy").await;
+    until_over(&world, "y").await;
+    // Only of the other one is something written: that it waits.
+    assert_eq!((world.kube_writes().0, world.cost("x")), (before, cost));
+    assert_eq!(world.calls(), calls);
+    define(&world, &[]).await;
+    world.ready("y").await;
+    let object = world.reason("x", "Observed").await;
+    assert_eq!((&object["spec"]["managementPolicy"], &object["status"]["identityId"]), (&json!("Observe"), &id));
+    assert!(object["metadata"]["finalizers"].is_null(), "{object}");
+}
+
 /// From the start, without any right to the definition, or with one.
 async fn older_from_the_start(everywhere: bool) {
     let world = World::alone(if everywhere { "outdated-all" } else { "outdated" }).await;

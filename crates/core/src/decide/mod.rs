@@ -26,7 +26,7 @@ use crate::object::Phase;
 use crate::ownership::Role;
 use crate::release_proof::ReleaseProof;
 use crate::situation::{OwnershipGate, Situation};
-use crate::step::{KubeStep, Step};
+use crate::step::{KubeStep, Step, Wake};
 use crate::verdict::{Stall, Verdict};
 
 /// The next step for this object.
@@ -62,8 +62,9 @@ fn live(s: &Situation<'_>) -> Step {
     if held.is_some() && !marked {
         // R21: the definition may have dropped what said that it is only observed. Whatever such an object shows, nothing of it counts as accepted.
         let manages_nothing = held.as_ref().is_some_and(|held| held.fields == Fields::default());
+        // A write would store the object without that word for good, a status too; /readyz says what it waits for.
         if manages_nothing && s.ownership_gate == OwnershipGate::Outdated {
-            return s.held_at_entry().unwrap_or(Step::Done);
+            return Step::Wait(Wake::Change);
         }
         // R1: whoever owns gets them back at once (S15).
         return Step::Kube(KubeStep::Claim(s.claim_for_holder()));

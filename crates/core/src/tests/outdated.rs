@@ -34,6 +34,7 @@ fn r21_with_an_older_definition_what_may_be_observed_is_not_claimed() {
         record.held.as_mut().expect("an identity").fields = fields;
         let step = decide(&any.situation());
         assert_eq!(matches!(step, Step::Kube(KubeStep::Claim(_))), protects, "{step:?}");
+        assert!(protects || step == Step::Wait(Wake::Change), "a write would drop the word for good: {step:?}");
         any.ownership_gate = OwnershipGate::Open;
         assert!(matches!(decide(&any.situation()), Step::Kube(KubeStep::Claim(_))));
     }
