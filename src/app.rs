@@ -52,7 +52,7 @@ pub struct Options {
     /// R4's window.
     pub consistency_window: Duration,
     /// From one scan of the workspace to the next; zero: none.
-    pub resync_interval: Duration,
+    pub scan_interval: Duration,
     /// Deadline of one request to Unkey.
     pub request_timeout: Duration,
     /// Take another workspace for meant (R15).
@@ -262,7 +262,7 @@ fn settings(options: &Options, lead: Leadership, server_time: ServerTime, stop: 
         bounds: options.bounds,
         deletions: options.deletions,
         approved_namespaces: options.approved_namespaces.clone(),
-        resync: options.resync_interval,
+        scan_every: options.scan_interval,
         accept_workspace_change: options.accept_workspace_change,
         lead,
         stop,

@@ -112,7 +112,7 @@ impl Inside {
             accept_workspace_change: false,
             lead: Leadership::unrivalled(),
             stop: CancellationToken::new(),
-            resync: Duration::ZERO,
+            scan_every: Duration::ZERO,
             server_time: ServerTime::default(),
             deletions: DeletionLimits::NONE,
             approved_namespaces: Vec::new(),

@@ -62,8 +62,8 @@ pub(super) struct RunArgs {
     consistency_window: Duration,
 
     /// Interval between scans of Unkey for changes by other clients (10m, 1h); 0 disables scans
-    #[arg(long, env = "UNKEY_OPERATOR_RESYNC_INTERVAL", default_value = "10m", value_parser = interval)]
-    resync_interval: Duration,
+    #[arg(long, env = "UNKEY_OPERATOR_SCAN_INTERVAL", default_value = "10m", value_parser = interval)]
+    scan_interval: Duration,
 
     /// Timeout of one request to Unkey, from connecting to the last byte (30s, 500ms)
     #[arg(long, env = "UNKEY_OPERATOR_REQUEST_TIMEOUT", default_value = "30s", value_parser = duration)]
@@ -168,7 +168,7 @@ fn options(args: RunArgs) -> Options {
         deletions: args.deletions.limits(),
         approved_namespaces: args.deletions.approved_namespaces(),
         consistency_window: args.consistency_window,
-        resync_interval: args.resync_interval,
+        scan_interval: args.scan_interval,
         request_timeout: args.request_timeout,
         accept_workspace_change: args.accept_workspace_change,
         workers: args.workers,

@@ -41,7 +41,7 @@ impl Process {
             accept_workspace_change: false,
             lead,
             stop: CancellationToken::new(),
-            resync: Duration::from_secs(600),
+            scan_every: Duration::from_secs(600),
             server_time: ServerTime::default(),
             deletions: DeletionLimits::NONE,
             approved_namespaces: Vec::new(),

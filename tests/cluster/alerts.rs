@@ -56,7 +56,7 @@ fn assert_fired((at_first, then): &(Vec<String>, Vec<String>), expected: &[&str]
 
 /// A world in which all is well, and its first scrape. It scans once, and not again for a day.
 async fn well(name: &str) -> (World, Operator, Scrape) {
-    let world = World::new(name).await.with_args(&["--resync-interval", "24h"]);
+    let world = World::new(name).await.with_args(&["--scan-interval", "24h"]);
     // There from the start, so that the one scan finds something to look for.
     world.create("a", &json!({"externalId": "a", "meta": {"n": 1}})).await;
     let operator = world.start().await;
@@ -92,7 +92,7 @@ async fn nothing_fires_while_all_is_well_and_one_does_when_nobody_is_there() {
 /// three of them, five minutes and the quarter of an hour that the alert waits are over ten minutes before the end of what is played.
 #[tokio::test]
 async fn nothing_fires_where_there_is_no_identity() {
-    let world = World::new("alerts-empty").await.with_args(&["--resync-interval", "50m"]);
+    let world = World::new("alerts-empty").await.with_args(&["--scan-interval", "50m"]);
     let operator = world.start().await;
     let scans = async || operator.metrics().await.sum("unkey_operator_scans_total", &[("result", "nothing")]);
     eventually("a scan", async || (scans().await == 1).then_some(())).await;
@@ -289,7 +289,7 @@ async fn the_scan_fails_or_misses_most() {
 
     let fault = Fault::new(refusal(403, "unkey/authorization/insufficient_permissions", "no")).on(Operation::List);
     world.workspace.order(fault);
-    let world = world.with_args(&["--resync-interval", "1s"]);
+    let world = world.with_args(&["--scan-interval", "1s"]);
     let operator = world.start().await;
     let refused = "unkey_operator_upstream_operation_refused";
     eventually("lists to be refused", async || {
@@ -383,7 +383,7 @@ async fn every_query_names_what_is_there() {
     let (world, operator, _) = well("alerts-queries").await;
     // What appears with the first of its kind.
     world.mutate("a", &json!({"meta": {"not": "ours"}}));
-    let fast = world.with_args(&["--resync-interval", "1s", "--max-concurrent-requests", "1"]);
+    let fast = world.with_args(&["--scan-interval", "1s", "--max-concurrent-requests", "1"]);
     assert!(operator.terminate().success());
     let operator = fast.start().await;
     fast.event("a", "DriftCorrected").await;

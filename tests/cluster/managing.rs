@@ -187,7 +187,7 @@ async fn after_a_create_with_only_an_external_id() {
 /// A stop comes to rest, and ends by itself when nothing would be lost any more: by a scan, or by a check.
 #[tokio::test]
 async fn a_stop_ends_when_nothing_stands_in_the_way() {
-    let world = World::in_order("managing-scan").await.with_args(&["--resync-interval", "300ms"]);
+    let world = World::in_order("managing-scan").await.with_args(&["--scan-interval", "300ms"]);
     let operator = world.start().await;
     for name in ["x", "y"] {
         owned(&world, name, &theirs()).await;

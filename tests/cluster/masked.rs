@@ -350,7 +350,7 @@ async fn what_was_given_up_unseen_is_deleted_by_its_id() {
 /// The same by a scan, which nobody asked for.
 #[tokio::test]
 async fn a_scan_without_the_permission_to_read_forgets_no_recorded_id() {
-    let world = World::new("dark-scan").await.with_args(&["--resync-interval", "300ms"]);
+    let world = World::new("dark-scan").await.with_args(&["--scan-interval", "300ms"]);
     let _operator = world.start().await;
     for name in ["a", "b", "c"] {
         world.create(name, &json!({"externalId": name, "meta": {"n": 1}})).await;

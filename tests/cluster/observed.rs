@@ -11,7 +11,7 @@ const READS: Permissions = Permissions { create: false, update: false, delete: f
 
 /// A world whose operator scans all the time, with a root key that may only read.
 async fn reading(name: &str, args: &[&str]) -> World {
-    let world = World::in_order(name).await.with_args(&["--resync-interval", "300ms"]).with_args(args);
+    let world = World::in_order(name).await.with_args(&["--scan-interval", "300ms"]).with_args(args);
     world.workspace.add_root_key(ROOT_KEY, READS);
     world
 }
@@ -122,7 +122,7 @@ async fn r21_an_empty_workspace_is_not_probed_with_a_create() {
 /// An hour of everything in little: edits, deletions, drift, restarts, with a key that may only read.
 #[tokio::test]
 async fn r21_observe_sends_nothing_but_reads() {
-    let world = World::in_order("observed-all").await.with_args(&["--resync-interval", "300ms"]);
+    let world = World::in_order("observed-all").await.with_args(&["--scan-interval", "300ms"]);
     let operator = world.start().await;
     for at in 0..12 {
         let name = format!("c{at}");

@@ -7,7 +7,7 @@ use super::harness::{Cost, Operator, World, condition, eventually};
 
 /// A world whose operator scans all the time.
 async fn scanning(name: &str) -> World {
-    World::in_order(name).await.with_args(&["--resync-interval", "300ms"])
+    World::in_order(name).await.with_args(&["--scan-interval", "300ms"])
 }
 
 impl World {
@@ -152,7 +152,7 @@ async fn a_mismatch_is_judged_anew_when_the_other_one_is_gone() {
 /// R12: what is as it should be costs a page for each hundred, and nothing else; after a restart too.
 #[tokio::test]
 async fn nothing_found_costs_the_pages_alone() {
-    let world = World::new("scan-quiet").await.with_args(&["--resync-interval", "300ms"]);
+    let world = World::new("scan-quiet").await.with_args(&["--scan-interval", "300ms"]);
     let operator = world.start().await;
     let names: Vec<String> = (0..250).map(|at| format!("x{at}")).collect();
     for name in &names {
@@ -191,7 +191,7 @@ async fn nothing_found_costs_the_pages_alone() {
 
 #[tokio::test]
 async fn an_interval_of_zero_means_none_and_so_does_an_empty_cluster() {
-    let world = World::in_order("scan-none").await.with_args(&["--resync-interval", "0"]);
+    let world = World::in_order("scan-none").await.with_args(&["--scan-interval", "0"]);
     let operator = world.start().await;
     world.create("x", &json!({"externalId": "x"})).await;
     world.ready("x").await;

@@ -7,7 +7,7 @@ use unkey_emulator::{Fault, FaultKind, Operation, Permissions};
 use super::harness::{Cost, Operator, ROOT_KEY, World, condition, eventually};
 
 pub async fn scanning(name: &str) -> World {
-    World::new(name).await.with_args(&["--resync-interval", "300ms"])
+    World::new(name).await.with_args(&["--scan-interval", "300ms"])
 }
 
 /// Identities of these names, all ready.

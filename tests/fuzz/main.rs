@@ -57,7 +57,7 @@ async fn every_spec_is_refused_carried_out_or_explained() {
         "--request-timeout",
         "20s",
         // Scans go on beside it, and find nothing.
-        "--resync-interval",
+        "--scan-interval",
         "5s",
         // Ten thousand chains are more than the defaults let through in a quarter of an hour.
         "--max-requests-per-second",

@@ -58,7 +58,7 @@ fn causes() -> Vec<Cause> {
         C::ReleaseRefused { .. } => C::ReleaseRefused { words: why(), left: Left::Gone },
         C::AnnotationsTooLarge { .. } => C::AnnotationsTooLarge { is: 262_145, largest: why(), bytes: 262_000 },
         C::Queued => C::Queued,
-        C::DeletionHold => C::DeletionHold,
+        C::DeletionDelayed => C::DeletionDelayed,
         C::Observing => C::Observing,
         C::Observed => C::Observed,
     }

@@ -28,7 +28,7 @@ pub async fn adoption(bench: Arc<Bench>, n: usize) {
 
     println!("  observing {n}");
     let mut watch = Watch::start(scene.objects()).await;
-    let mut play = Play::begin(scene, Pace::Unbounded, &["--observe", "--resync-interval", INTERVAL]).await;
+    let mut play = Play::begin(scene, Pace::Unbounded, &["--observe", "--scan-interval", INTERVAL]).await;
     let begun = Instant::now();
     watch.until(Wanted::Ready(1), 0..n, patience(n)).await;
     let took = begun.elapsed();
@@ -56,7 +56,7 @@ pub async fn adoption(bench: Arc<Bench>, n: usize) {
     let past = scene.cost(crate::operator::AGENT).await;
     scene.workspace().forget().await;
     let mut watch = Watch::start(scene.objects()).await;
-    let mut play = Play::begin(scene, Pace::Unbounded, &["--resync-interval", "0"]).await;
+    let mut play = Play::begin(scene, Pace::Unbounded, &["--scan-interval", "0"]).await;
     let begun = Instant::now();
     let met = watch.until(Wanted::Ready(1), 0..n, patience(n)).await;
     // The listing waits for a window first.

@@ -40,7 +40,7 @@ struct Edit {
 pub async fn churn(bench: &Bench, play: Play, n: usize, pace: Pace, per_second: u32, lasting: Duration) -> Play {
     let name = format!("churn {per_second}/s{pace}");
     println!("  {name} of {n} for {} s", lasting.as_secs());
-    let mut play = play.restart(pace, &["--resync-interval", "0"]).await;
+    let mut play = play.restart(pace, &["--scan-interval", "0"]).await;
     let mut watch = Watch::start(play.scene.objects()).await;
     // What an earlier operator may still have on its way holds back the first Ready (R4). That is the price of a start, not of churn.
     let revision = REVISIONS * usize::try_from(per_second).unwrap_or(1);

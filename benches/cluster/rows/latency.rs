@@ -21,7 +21,7 @@ pub async fn idle(bench: Arc<Bench>, applies: usize) {
     let theirs = floor.one_by_one(0..applies).await;
     floor.all(Act::Delete, 0..applies).await;
     // No scan: it is idle.
-    let operator = Play::of_operator(&stage, Pace::Unbounded, &["--resync-interval", "0"]).await;
+    let operator = Play::of_operator(&stage, Pace::Unbounded, &["--scan-interval", "0"]).await;
     let ours = operator.one_by_one(0..applies).await;
     tell(&bench, "latency, idle", applies, IDLE, &ours, &theirs);
     operator.all(Act::Delete, 0..applies).await;
@@ -36,7 +36,7 @@ pub async fn while_scanning(bench: &Bench, play: Play, n: usize, applies: usize)
     let theirs = floor.one_by_one(0..applies).await;
     floor.all(Act::Delete, 0..applies).await;
     // The next scan begins as soon as one has ended.
-    let mut play = Play::begin(scene, Pace::Unbounded, &["--resync-interval", "1ms"]).await;
+    let mut play = Play::begin(scene, Pace::Unbounded, &["--scan-interval", "1ms"]).await;
     play.operator().until_scanned(patience(n)).await;
     let before = play.cost().await;
     let ours = play.one_by_one(n..n + applies).await;

@@ -17,7 +17,7 @@ use crate::report::count;
 
 const NAME: &str = "memory";
 /// So that a scan follows soon when all is Ready.
-const RESYNC: [&str; 2] = ["--resync-interval", "1m"];
+const RESYNC: [&str; 2] = ["--scan-interval", "1m"];
 
 fn goal(n: usize) -> Goal {
     match n {

@@ -20,7 +20,7 @@ const LABELS_PER_SECOND: u32 = 167;
 /// `scans` short intervals over `n` objects at rest. Leaves them in place.
 pub async fn steady(bench: &Bench, play: Play, n: usize, scans: u32) -> Play {
     println!("  steady state of {n} for {scans} scans");
-    let mut play = play.restart(Pace::Unbounded, &["--resync-interval", INTERVAL]).await;
+    let mut play = play.restart(Pace::Unbounded, &["--scan-interval", INTERVAL]).await;
     play.operator().until_scanned(patience(n)).await;
     let (before, cpu) = (play.cost().await, play.operator().usage().cpu);
     for _ in 0..scans {
@@ -39,7 +39,7 @@ pub async fn steady(bench: &Bench, play: Play, n: usize, scans: u32) -> Play {
 /// Labels come and go on `n` objects at rest. Leaves them in place.
 pub async fn noise(bench: &Bench, play: Play, n: usize, lasting: Duration) -> Play {
     println!("  noise over {n} for {} s", lasting.as_secs());
-    let mut play = play.restart(Pace::Unbounded, &["--resync-interval", "0"]).await;
+    let mut play = play.restart(Pace::Unbounded, &["--scan-interval", "0"]).await;
     // The start itself is over by then. What follows is measured over a time, not waited for.
     tokio::time::sleep(REST).await;
     let cpu = play.operator().usage().cpu;

@@ -102,7 +102,7 @@ which shows in that it has not even the release's own.
     (printf "--max-deletions=%d" (int64 $deletion.maxDeletions))
     (printf "--max-deletions-share=%v" $deletion.maxDeletionsShare)
     (printf "--deletion-window=%s" $deletion.window)
-    (printf "--resync-interval=%s" $config.resyncInterval)
+    (printf "--scan-interval=%s" $config.scanInterval)
     (printf "--consistency-window=%s" $config.consistencyWindow)
     (printf "--request-timeout=%s" $config.requestTimeout)
     (printf "--max-concurrent-requests=%v" $config.maxConcurrentRequests)

@@ -26,7 +26,7 @@ pub enum StatusCause {
     /// `Progressing`: the work waits in the queue.
     Queued,
     /// `Progressing`: the deletion waits for the configured hold.
-    DeletionHold,
+    DeletionDelayed,
     /// `Progressing`: the resource is observed from now on; the operator gives up its finalizer and claim, then reads the identity.
     Observing,
     /// `DeletionHeld`: the annotation that approves the deletion names a time that has passed.

@@ -73,7 +73,7 @@ pub enum Cause {
     /// What is to be done waits for its turn (R24).
     Queued,
     /// A deletion waits until a mass would have been seen (R20).
-    DeletionHold,
+    DeletionDelayed,
     /// The object is observed from now on: what it owned is let go (R21).
     Observing,
     /// A deletion waits, since the object is only observed (R21).
@@ -105,7 +105,7 @@ impl Cause {
             | Self::Outdated
             | Self::CrdUnread(_)
             | Self::Queued
-            | Self::DeletionHold
+            | Self::DeletionDelayed
             | Self::Observing
             | Self::Observed => Reason::Progressing,
             Self::Unavailable | Self::Misconfigured(_) | Self::Untrusted(_) => Reason::UpstreamUnavailable,
@@ -135,7 +135,7 @@ impl Cause {
             Self::Outdated => Some(StatusCause::Outdated),
             Self::CrdUnread(_) => Some(StatusCause::DefinitionUnread),
             Self::Queued => Some(StatusCause::Queued),
-            Self::DeletionHold => Some(StatusCause::DeletionHold),
+            Self::DeletionDelayed => Some(StatusCause::DeletionDelayed),
             Self::Observing => Some(StatusCause::Observing),
             Self::Contested => Some(StatusCause::Contested),
             Self::Broken => Some(StatusCause::Broken),

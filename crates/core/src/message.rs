@@ -35,7 +35,7 @@ const OUTDATED: &str = "The CustomResourceDefinition identities.unkey.com in the
      that the operator records. Apply crds/identities.unkey.com.yaml of the operator's version. Until then nothing is created, adopted or deleted for this resource.";
 const QUEUED: &str = "Other work is ahead, or Unkey or Kubernetes answers slowly: changes to this resource, its deletion included, wait in the queue and continue automatically.";
 
-const DELETION_HOLD: &str = "The deletion waits for the configured hold (--deletion-hold), so that a mass deletion is noticed before its first identity is \
+const DELETION_DELAYED: &str = "The deletion waits for the configured hold (--deletion-hold), so that a mass deletion is noticed before its first identity is \
      deleted. It continues automatically.";
 
 const REMEDY: &str = "Change the policy, webhook, quota or role that refuses this write, or change this resource. Retried at least every \
@@ -194,7 +194,7 @@ fn of_cause(cause: &Cause, external_id: &str) -> String {
         Cause::ReleaseRefused { words, left } => release_refused(words, *left),
         Cause::AnnotationsTooLarge { is, largest, bytes } => annotations_too_large(*is, largest, *bytes),
         Cause::Queued => QUEUED.to_owned(),
-        Cause::DeletionHold => DELETION_HOLD.to_owned(),
+        Cause::DeletionDelayed => DELETION_DELAYED.to_owned(),
         Cause::Observing => "This resource is observed from now on: the operator gives up its finalizer and claim, then reads the identity.".to_owned(),
         Cause::Observed => "The operator only observes this resource. To delete the identity too, set managementPolicy to Enforce; if the operator \
              was started with --observe, restart it without."

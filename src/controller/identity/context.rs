@@ -49,7 +49,7 @@ pub struct Settings {
     /// Namespaces whose deletions neither waits for, as patterns.
     pub approved_namespaces: Vec<WildMatch>,
     /// From one scan of the workspace to the next; zero: none.
-    pub resync: Duration,
+    pub scan_every: Duration,
     /// R15: ids recorded under another key need no proof that they are of this workspace.
     pub accept_workspace_change: bool,
     /// Whether this process may act.

@@ -118,7 +118,7 @@ fn work_beside(context: &Arc<Context>, settings: &Settings, queue: &Queue<Contex
     let dispatcher = Arc::clone(&context.runtime.dispatcher);
     beside.spawn(async move { dispatcher.run().await });
     let schedule =
-        drift_scan::Schedule { every: settings.resync, window: settings.policy.window, workers: settings.workers };
+        drift_scan::Schedule { every: settings.scan_every, window: settings.policy.window, workers: settings.workers };
     let scans = drift_scan::run(Arc::clone(context), queue.store.clone(), schedule, queue.filled.clone());
     let adoption = drift_scan::adoption::run(Arc::clone(context), queue.store.clone(), settings.workers);
     let stop = context.runtime.stop().clone();

@@ -104,7 +104,7 @@ impl Life {
             accept_workspace_change: false,
             lead: Leadership::unrivalled(),
             stop: CancellationToken::new(),
-            resync: Duration::ZERO,
+            scan_every: Duration::ZERO,
             server_time: ServerTime::default(),
             deletions: DeletionLimits::NONE,
             approved_namespaces: Vec::new(),

@@ -131,7 +131,7 @@ impl World {
             "--request-timeout",
             "1500ms",
             // Tests of the scan turn it on; all others count calls.
-            "--resync-interval",
+            "--scan-interval",
             "0s",
             // The tests of hold and brake turn them on.
             "--deletion-hold",

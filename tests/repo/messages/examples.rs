@@ -108,7 +108,7 @@ examples! {
         Cause::ReleaseRefused { .. } => [Cause::ReleaseRefused { words: denied(), left: Left::Gone }],
         Cause::AnnotationsTooLarge { .. } => [annotations("example.com/notes"), annotations(LAST_APPLIED)],
         Cause::Queued => [Cause::Queued],
-        Cause::DeletionHold => [Cause::DeletionHold],
+        Cause::DeletionDelayed => [Cause::DeletionDelayed],
         Cause::Observing => [Cause::Observing],
         Cause::Observed => [Cause::Observed],
     }
@@ -267,21 +267,32 @@ fn stalls() -> Vec<(String, Stall)> {
     all
 }
 
+/// What can keep a deletion from being carried out. The others are of objects that stay.
+fn may_block(cause: &Cause) -> bool {
+    let stays = matches!(cause, Cause::Updating | Cause::Lag | Cause::Vanished | Cause::Mismatch | Cause::Contested);
+    // Told as in progress, not as blocked.
+    let goes_on = matches!(cause, Cause::Settling | Cause::Queued | Cause::DeletionDelayed | Cause::Observing);
+    !stays && !goes_on
+}
+
 /// Every verdict, with what it is called.
 pub fn verdicts() -> Vec<(String, Verdict)> {
     let mut all = Vec::new();
     for (pattern, verdict) in plain_verdicts() {
         let of = |part: &str| format!("{}({part})", name(pattern));
         match verdict {
-            // Said of a deletion only.
-            Verdict::Waiting(_) => all.extend(
-                causes()
-                    .into_iter()
-                    .filter(|(_, cause)| *cause != Cause::Suspended)
-                    .map(|(part, cause)| (of(&part), Verdict::Waiting(cause))),
-            ),
+            Verdict::Waiting(_) => {
+                let waits =
+                    causes().into_iter().filter(|(_, cause)| !matches!(cause, Cause::Suspended | Cause::Observed));
+                all.extend(waits.map(|(part, cause)| (of(&part), Verdict::Waiting(cause))));
+            }
             Verdict::Blocked(_) => {
-                all.extend(causes().into_iter().map(|(part, cause)| (of(&part), Verdict::Blocked(cause))));
+                let blocks = causes().into_iter().filter(|(_, cause)| may_block(cause));
+                all.extend(blocks.map(|(part, cause)| (of(&part), Verdict::Blocked(cause))));
+            }
+            Verdict::Observing(observation) => {
+                let name = format!("Observing: {:?}", observation.outlook);
+                all.push((name, Verdict::Observing(observation)));
             }
             Verdict::Stalled(_) => {
                 all.extend(stalls().into_iter().map(|(part, stall)| (of(&part), Verdict::Stalled(stall))));

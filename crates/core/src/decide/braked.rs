@@ -21,7 +21,7 @@ pub(super) fn deleting(s: &Situation<'_>) -> Step {
         DeletionGate::Open => step,
         DeletionGate::Hold { until, is_long } => {
             let wait = Step::Wait(Wake::At(*until));
-            if *is_long { s.report(Verdict::Waiting(Cause::DeletionHold), wait) } else { wait }
+            if *is_long { s.report(Verdict::Waiting(Cause::DeletionDelayed), wait) } else { wait }
         }
         DeletionGate::Held { episode, approve_until } => {
             let (approve_until, approval) = (approve_until.clone(), s.object.approval.clone());

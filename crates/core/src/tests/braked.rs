@@ -51,7 +51,7 @@ fn r20_a_hold_is_waited_for_and_told_only_if_it_is_long() {
     let mut any = leaving(DeletionGate::Hold { until, is_long: false });
     assert_eq!(step(&any), Step::Wait(Wake::At(until)));
     any.deletion_gate = DeletionGate::Hold { until, is_long: true };
-    assert_eq!(said(&step(&any)), Some(&Verdict::Waiting(Cause::DeletionHold)));
+    assert_eq!(said(&step(&any)), Some(&Verdict::Waiting(Cause::DeletionDelayed)));
     any.object.approval = Approval::Given;
     assert_eq!(step(&any), Step::Call(Call::Delete(confirmed("id_1"))));
 }

@@ -37,7 +37,7 @@ pub(super) fn causes() -> Vec<Cause> {
         Cause::AnnotationsTooLarge { is: 262_145, largest: "a".to_owned(), bytes: 262_000 },
         Cause::AnnotationsTooLarge { is: 262_145, largest: LAST_APPLIED.to_owned(), bytes: 262_000 },
         Cause::Queued,
-        Cause::DeletionHold,
+        Cause::DeletionDelayed,
     ]
     .into_iter()
     .chain([Left::Gone, Left::Kept, Left::Others, Left::Nothing].map(released))
