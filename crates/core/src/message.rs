@@ -2,25 +2,20 @@
 //!
 //! No secret, no name from another namespace, no request id and nothing that changes from one retry to the next.
 
+mod deletions;
+mod events;
+mod observed;
+
+use self::deletions::{deletion_held, orphan};
+use self::events::text_of_note;
+use self::observed::observed;
 use super::cause::{Cause, Left};
 use super::claim::MAX_ANNOTATION_BYTES;
-use super::deletions::{Approval, Episode};
 use super::ids::ObjectKey;
 use super::note::EventNote;
-use super::observation::{Observation, Outlook, Refusal as ObservedRefusal};
 use super::permission::Operation;
 use super::stripped::Stripper;
-use super::vanished::VanishedLimits;
-use super::verdict::{HeldDeletion, Stall, Verdict};
-use std::collections::BTreeSet;
-use std::time::Duration;
-use unkey_operator_api::APPROVED_ANNOTATION;
-use unkey_text::printable;
-
-/// So many paths of what differs are named in a message; the status names more.
-const MAX_PATHS: usize = 10;
-/// Characters that are kept of the name of a rate limit.
-const MAX_NAME: usize = 128;
+use super::verdict::{Stall, Verdict};
 
 const CONTESTED: &str = "Corrected three times and drifted again: another writer manages this identity. Find it and choose one owner; \
      retrying hourly.";
@@ -83,64 +78,6 @@ fn of_verdict(verdict: &Verdict, key: &ObjectKey, external_id: &str) -> String {
         ),
         Verdict::Observing(observation) => observed(observation, external_id),
         Verdict::Stalled(stall) => of_stall(stall, external_id),
-    }
-}
-
-fn observed(observation: &Observation, external_id: &str) -> String {
-    let found = match observation.outlook {
-        Outlook::Nothing => "Unkey holds what the spec asks for.".to_owned(),
-        Outlook::Update => format!("Unkey holds something else than the spec asks for: {}.", changes(observation)),
-        Outlook::Create => format!("Unkey holds no identity '{external_id}'; the operator would create it."),
-        Outlook::Refuse(refusal) => would_refuse(refusal, observation, external_id),
-    };
-    format!("{found} Nothing is written to Unkey while this resource is observed.")
-}
-
-fn changes(Observation { differs, more, removes, .. }: &Observation) -> String {
-    let shown = differs.iter().take(MAX_PATHS);
-    let mut parts: Vec<String> = shown.cloned().collect();
-    let more = more + differs.len().saturating_sub(MAX_PATHS);
-    if more > 0 {
-        parts.push(format!("{more} more"));
-    }
-    if *removes {
-        parts.push("values that the spec does not name, which would be removed".to_owned());
-    }
-    match parts.split_last() {
-        Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
-        Some((last, _)) => last.clone(),
-        None => "its content".to_owned(),
-    }
-}
-
-fn would_refuse(refusal: ObservedRefusal, observation: &Observation, external_id: &str) -> String {
-    let changes = || changes(observation);
-    match refusal {
-        ObservedRefusal::InvalidSpec => {
-            "The operator could not send this spec to Unkey (InvalidSpec). Change the spec.".to_owned()
-        }
-        ObservedRefusal::ExistsNever => format!(
-            "Unkey holds an identity '{external_id}', and the operator would not take it over (AlreadyExists): adoptionPolicy is Never. To \
-             have it taken over, set adoptionPolicy to IfLossless or Always."
-        ),
-        ObservedRefusal::ExistsWouldLose => format!(
-            "Unkey holds an identity '{external_id}', and the operator would not take it over (AlreadyExists): the spec differs in {}. Match \
-             the spec to the identity, leave the field out, or set adoptionPolicy to Always.",
-            changes()
-        ),
-        ObservedRefusal::WouldLose => format!(
-            "The operator would not update the identity (WouldLose): the spec differs in {}. Match the spec to the identity, leave the field \
-             out, or set adoptionPolicy to Always.",
-            changes()
-        ),
-        ObservedRefusal::IdentityMismatch => format!(
-            "Unkey returns an identity of another externalId when asked for '{external_id}', and the operator would not touch it \
-             (IdentityMismatch). Rename that identity, or choose another externalId."
-        ),
-        ObservedRefusal::Conflict => format!(
-            "Another Identity in this cluster owns externalId '{external_id}', so the operator would do nothing for this one \
-             (ExternalIdConflict). Delete one of the two."
-        ),
     }
 }
 
@@ -324,80 +261,6 @@ fn blocked(cause: &Cause, key: &ObjectKey, external_id: &str) -> String {
     )
 }
 
-/// The numbers, without a full stop.
-fn too_many(episode: &Episode, namespace: &str) -> String {
-    let Episode { everywhere, deletions, limit, recorded, window, sent: _ } = episode;
-    let place = if *everywhere { "in several namespaces".to_owned() } else { format!("in namespace '{namespace}'") };
-    let window = in_words(*window);
-    format!(
-        "Too many deletions at once: {deletions} {place} within {window}, and {limit} of {recorded} recorded identities may be deleted without an approval"
-    )
-}
-
-fn in_words(time: Duration) -> String {
-    match time.as_secs() {
-        seconds if seconds >= 120 && seconds % 60 == 0 => format!("{} minutes", seconds / 60),
-        0 => format!("{} ms", time.as_millis()),
-        seconds => format!("{seconds} seconds"),
-    }
-}
-
-fn approve(namespace: &str, until: &str) -> String {
-    format!("kubectl annotate identities.unkey.com --all --overwrite -n {namespace} {APPROVED_ANNOTATION}={until}")
-}
-
-fn deletion_held(held: &HeldDeletion, key: &ObjectKey) -> String {
-    let HeldDeletion { episode, approve_until, approval } = held;
-    let why_not = match approval {
-        Approval::None | Approval::Given => String::new(),
-        Approval::Past(then) => format!(" The approval of this resource has ended: {APPROVED_ANNOTATION} is '{then}'."),
-        Approval::Unreadable(text) => format!(
-            " The approval of this resource cannot be read: {APPROVED_ANNOTATION} is '{text}', neither an RFC 3339 time nor 'always'."
-        ),
-    };
-    format!(
-        "{}. Nothing is deleted in Unkey for this resource until its deletion is approved.{why_not} To see what waits, run: kubectl get \
-         identities.unkey.com -n {}. To approve the deletion of every Identity in this \
-         namespace until a time of your choice, run: {}. To keep this identity in Unkey, run: {}",
-        too_many(episode, &key.namespace),
-        key.namespace,
-        approve(&key.namespace, approve_until),
-        orphan(key)
-    )
-}
-
-fn limit_removed(VanishedLimits { removed, unapplied }: &VanishedLimits) -> String {
-    let named = |names: &BTreeSet<String>| {
-        let names: Vec<String> = names.iter().map(|name| format!("'{}'", printable(name, MAX_NAME))).collect();
-        names.join(", ")
-    };
-    let removed = if removed.is_empty() {
-        String::new()
-    } else {
-        format!(
-            "This edit removed rate limits from the identity: {}. Unkey answers a key verification that names one of them with HTTP 412, unless the key has \
-             it. ",
-            named(removed)
-        )
-    };
-    let unapplied = if unapplied.is_empty() {
-        String::new()
-    } else {
-        format!(
-            "This edit turned autoApply off for rate limits: {}. They no longer limit key verifications that do not name them.",
-            named(unapplied)
-        )
-    };
-    format!("{removed}{unapplied}").trim_end().to_owned()
-}
-
-fn orphan(key: &ObjectKey) -> String {
-    format!(
-        "kubectl patch identities.unkey.com {} -n {} --type=merge -p '{{\"spec\":{{\"deletionPolicy\":\"Orphan\"}}}}'",
-        key.name, key.namespace
-    )
-}
-
 impl EventNote {
     /// The event's text.
     pub fn text(&self) -> String {
@@ -407,33 +270,4 @@ impl EventNote {
 
 fn of_note(note: &EventNote) -> String {
     for_people(text_of_note(note))
-}
-
-fn text_of_note(note: &EventNote) -> String {
-    match note {
-        EventNote::Adopted(id) => format!("Adopted the existing identity {id}."),
-        EventNote::Recreated(id) => format!(
-            "The identity vanished from Unkey; created it again as {id}. Keys of the old identity are not linked to the new one."
-        ),
-        EventNote::Replaced(id) => {
-            format!("Unkey holds another identity, {id}, under this externalId; adopted that identity.")
-        }
-        EventNote::DriftCorrected(id) => format!("Identity {id} differed from the spec; corrected it."),
-        EventNote::Released { field } => {
-            let empty = if *field == "meta" { "{}" } else { "[]" };
-            format!(
-                "{field} left the spec and is no longer managed; Unkey keeps its value. To clear the value, set {field}: {empty} \
-                 and adoptionPolicy: Always."
-            )
-        }
-        EventNote::Orphaned(external_id) => format!(
-            "The identity '{}' stays in Unkey.",
-            external_id.as_ref().map_or("?", super::ids::ExternalId::as_str)
-        ),
-        EventNote::LimitRemoved(vanished) => limit_removed(vanished),
-        EventNote::MassDeletionHeld { namespace, episode } => format!(
-            "{}. The deletions of this namespace wait for an approval; their conditions tell how to give it.",
-            too_many(episode, namespace)
-        ),
-    }
 }

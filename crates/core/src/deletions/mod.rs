@@ -6,71 +6,25 @@
 //! episode without an approval counts as waiting until its end, or the last ones would be deleted under the hands of their rescuer.
 
 mod approval;
+mod gate;
 mod limits;
+mod namespace;
 mod recorded;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 pub use self::approval::Approval;
+pub use self::gate::{Counts, DeletionGate, Episode};
 pub use self::limits::{DeletionLimits, Share};
+use self::namespace::{Namespace, Tally, Waiting};
 use self::recorded::Recorded;
 use super::ids::{Mono, ObjectKey, Uid};
 
 /// What waits for so long says so in its status (R24).
 const TOLD_FROM: Duration = Duration::from_secs(15);
-
-/// What hold and brake say of a deletion that nothing else stops.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum DeletionGate {
-    /// It may go.
-    #[default]
-    Open,
-    /// Not before then: a mass is to be seen before its first goes.
-    Hold {
-        /// The end of the hold.
-        until: Mono,
-        /// It is so long that the status tells of it.
-        is_long: bool,
-    },
-    /// It is one of too many.
-    Held {
-        /// Of those.
-        episode: Episode,
-        /// An hour ahead, RFC 3339: until then an approval may hold.
-        approve_until: String,
-    },
-}
-
-/// Too many deletions: the numbers as they were when it began.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Episode {
-    /// It spans namespaces; else it is of the object's own.
-    pub everywhere: bool,
-    /// Deletions that waited or had been sent within the window.
-    pub deletions: usize,
-    /// Those of them that had been sent.
-    pub sent: usize,
-    /// So many may be sent within the window.
-    pub limit: usize,
-    /// Identities that were recorded at most within the window.
-    pub recorded: usize,
-    /// The window.
-    pub window: Duration,
-}
-
-/// How many deletions wait.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Deletions that nothing but hold and brake stops.
-    pub waiting: usize,
-    /// Those of them that an episode holds.
-    pub held: usize,
-    /// Namespaces with an episode of their own, and one for that of all others.
-    pub episodes: usize,
-}
 
 /// The account of all deletions.
 #[derive(Clone, Debug)]
@@ -85,70 +39,6 @@ pub struct Deletions {
     /// In the order of their moments. One that is in no namespace with this very moment is void: it was sent again.
     sent: VecDeque<(Mono, String, Uid)>,
     woken: Vec<ObjectKey>,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Tally {
-    waiting: usize,
-    sent: usize,
-    kept: usize,
-}
-
-#[derive(Clone, Debug, Default)]
-struct Namespace {
-    recorded: Recorded,
-    waiting: HashMap<Uid, Waiting>,
-    sent: HashMap<Uid, Mono>,
-    /// What left the episode that holds its deletions without an approval.
-    kept: HashSet<Uid>,
-    episode: Option<Episode>,
-    /// The episode that holds its deletions was told of.
-    told: bool,
-}
-
-#[derive(Clone, Debug)]
-struct Waiting {
-    name: String,
-    since: Mono,
-}
-
-impl Namespace {
-    /// No episode holds its deletions any more. They are held anew for a while: whoever ended it may still be at work.
-    fn ends(&mut self, namespace: &str, now: Mono, woken: &mut Vec<ObjectKey>) {
-        self.told = false;
-        self.kept.clear();
-        for waiting in self.waiting.values_mut() {
-            waiting.since = now;
-            woken.push(ObjectKey { namespace: namespace.to_owned(), name: waiting.name.clone() });
-        }
-    }
-
-    fn tally(&self) -> Tally {
-        Tally { waiting: self.waiting.len(), sent: self.sent.len(), kept: self.kept.len() }
-    }
-}
-
-impl Tally {
-    /// Those that count for the beginning of an episode.
-    fn all(self) -> usize {
-        self.waiting + self.sent
-    }
-}
-
-impl std::ops::AddAssign for Tally {
-    fn add_assign(&mut self, other: Self) {
-        self.waiting += other.waiting;
-        self.sent += other.sent;
-        self.kept += other.kept;
-    }
-}
-
-impl std::ops::SubAssign for Tally {
-    fn sub_assign(&mut self, other: Self) {
-        self.waiting -= other.waiting;
-        self.sent -= other.sent;
-        self.kept -= other.kept;
-    }
 }
 
 impl Deletions {
