@@ -42,7 +42,7 @@ async fn all_tell(world: &World, count: usize) -> Vec<Value> {
 
 #[tokio::test]
 async fn what_exists_is_adopted_by_the_pages_of_a_listing() {
-    let world = World::new("listed").await.with_args(&["--consistency-window", "8s"]);
+    let world = World::new("listed").await.with_args(&["--consistency-window", "10s", "--workers", "8"]);
     stored(&world, "c");
     applied(&world, "c").await;
     // One that would lose something, one whose policy forbids it, one that would be updated, and one that is not there.
@@ -83,7 +83,7 @@ async fn what_does_not_exist_is_created_without_a_wait() {
     assert!(all.iter().all(|it| condition(it, "Ready")["reason"] == "Synced"));
     let [creates, gets, _, _, lists] = world.calls();
     assert_eq!((creates, gets), (u64::try_from(MANY).unwrap(), 0));
-    assert!(lists <= 1, "{lists}");
+    assert!(lists <= 2, "{lists}: all pages that there are");
 }
 
 /// A listing that fails holds nobody up.

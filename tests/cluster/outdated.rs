@@ -93,6 +93,9 @@ async fn r21_what_is_observed_stays_so_under_an_older_definition() {
     let id = world.ready("x").await["status"]["identityId"].clone();
     world.edit("x", &json!({"managementPolicy": "Observe"})).await;
     world.reason("x", "Observed").await;
+    // One that was never enforced, and has no id.
+    world.create("never", &json!({"externalId": "never", "managementPolicy": "Observe"})).await;
+    world.reason("never", "NotInUnkey").await;
     operator.terminate();
     let (before, cost, calls) = (world.kube_writes().0, world.cost("x"), world.calls());
     define(&world, &[("spec", "managementPolicy")]).await;
@@ -112,6 +115,9 @@ async fn r21_what_is_observed_stays_so_under_an_older_definition() {
     let object = world.reason("x", "Observed").await;
     assert_eq!((&object["spec"]["managementPolicy"], &object["status"]["identityId"]), (&json!("Observe"), &id));
     assert!(object["metadata"]["finalizers"].is_null(), "{object}");
+    let never = world.get("never").await.unwrap();
+    assert_eq!(never["spec"]["managementPolicy"], "Observe");
+    assert!(world.upstream("never").is_null());
 }
 
 /// From the start, without any right to the definition, or with one.

@@ -3,6 +3,7 @@
 use super::content::{Applied, Content, ContentHash, FieldHash, Limits, Meta};
 use super::ids::ExternalId;
 use super::losses::lossless;
+use unkey_operator_api::AdoptionPolicy;
 
 /// Container levels of meta that Unkey's database takes; meta itself counts as one (measured on a running server).
 pub const MAX_DEPTH: usize = 100;
@@ -81,6 +82,15 @@ impl Desired {
     /// True if taking over `stored` would lose nothing (R3).
     pub fn keeps(&self, stored: &Content) -> bool {
         lossless(self.meta.as_ref(), self.limits.as_ref(), stored)
+    }
+
+    /// True if that policy takes over what holds `stored` (R3).
+    pub fn may_take(&self, stored: &Content, policy: AdoptionPolicy) -> bool {
+        match policy {
+            AdoptionPolicy::Always => true,
+            AdoptionPolicy::IfLossless => self.keeps(stored),
+            AdoptionPolicy::Never => false,
+        }
     }
 
     /// Hashes of `stored` in the managed fields.

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::cause::Cause;
+use super::claim::ClaimState;
 use super::content::Content;
 use super::desired::Desired;
 use super::ids::{Confirmed, IdentityId, KeyMark, Mono};
@@ -17,7 +18,7 @@ use super::ownership::Role;
 use super::policy::Policy;
 use super::prior_status::{OwnedIdentity, Record};
 use super::takeover;
-use unkey_operator_api::{AdoptionPolicy, Reason};
+use unkey_operator_api::Reason;
 
 /// A scan that misses more identities than this, and more than a tenth of those recorded, takes none of them for gone.
 const FEW: usize = 3;
@@ -207,10 +208,9 @@ impl Subject<'_> {
 
     /// R3: what exists no longer stands in the way.
     fn lets_go_on(&self, desired: &Desired, saw: &Saw) -> bool {
-        match (saw, self.object.controls.adoption(self.policy)) {
-            (Saw::Missing | Saw::Foreign, _) | (_, AdoptionPolicy::Always) => true,
-            (_, AdoptionPolicy::Never) => false,
-            (Saw::There { content, .. }, AdoptionPolicy::IfLossless) => desired.keeps(content),
+        match saw {
+            Saw::Missing | Saw::Foreign => true,
+            Saw::There { content, .. } => desired.may_take(content, self.object.controls.adoption(self.policy)),
         }
     }
 }
@@ -243,9 +243,15 @@ pub fn note(object: &Object, sight: &Sight, known: &mut Knowledge, object_state:
     }
 }
 
-/// Hands the sight of a listing to an object that is new (adoption from the list).
-pub fn show_new(object: &Object, sight: &Sight, object_state: &mut ObjectState) {
-    object_state.sight = seen_by(object, sight).map(Box::new);
+/// Hands the sight of a listing to an object that is new (adoption from the list). False: it is new no longer.
+pub fn show_new(object: &Object, sight: &Sight, object_state: &mut ObjectState) -> bool {
+    let untold = object.recorded.own().is_none_or(|record| record.held.is_none() && object.recorded.observes());
+    let unmarked = object.claim == ClaimState::Absent && !object.finalizer;
+    let is_new = object.phase == Phase::Live && unmarked && untold && !object_state.sent;
+    if is_new {
+        object_state.sight = seen_by(object, sight).map(Box::new);
+    }
+    is_new
 }
 
 /// A sight as a read. It takes the place of one: what is only observed is not looked at once more.

@@ -71,7 +71,7 @@ pub struct ObjectState {
     pub stale: u32,
     /// A claim that does not stay on (R16).
     pub stripped: Option<Stripped>,
-    /// What a scan saw of an object that is only observed (R21), or new, until a reconcile has judged it.
+    /// What a scan saw of an object that is only observed (R21), or new, until the reconcile over it has ended.
     pub sight: Option<Box<Seen>>,
 }
 

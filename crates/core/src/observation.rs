@@ -101,6 +101,11 @@ impl Outlook {
         }
     }
 
+    /// It is said without a look at Unkey.
+    pub fn needs_no_look(self) -> bool {
+        matches!(self, Self::Refuse(Refusal::InvalidSpec | Refusal::Conflict))
+    }
+
     /// The reason that Enforce would give.
     pub fn cause(self) -> Option<StatusCause> {
         let Self::Refuse(refusal) = self else { return None };
@@ -183,9 +188,9 @@ fn refuses(
     let adoption = object.controls.adoption(policy);
     match (held, adoption) {
         (Some(held), _) => takeover::would_lose(desired, &held.fields, content, adoption).map(|_| Refusal::WouldLose),
-        (None, AdoptionPolicy::Always) => None,
-        (None, AdoptionPolicy::IfLossless) => (!desired.keeps(content)).then_some(Refusal::ExistsWouldLose),
+        (None, policy) if desired.may_take(content, policy) => None,
         (None, AdoptionPolicy::Never) => Some(Refusal::ExistsNever),
+        (None, AdoptionPolicy::IfLossless | AdoptionPolicy::Always) => Some(Refusal::ExistsWouldLose),
     }
 }
 

@@ -71,7 +71,7 @@ impl Index {
         clock: Clock,
     ) -> Self {
         Self {
-            state: Mutex::new(State::new(accounts, Queue::new(wake, clock.clone()))),
+            state: Mutex::new(State::new(accounts, !policy.observe, Queue::new(wake, clock.clone()))),
             doubted: Notify::new(),
             key_changed: Notify::new(),
             witness_wanted: Notify::new(),

@@ -12,7 +12,6 @@ use tracing::Instrument;
 use super::context::Context;
 use super::index::IdentityRef;
 use super::raw::RawIdentity;
-use crate::api::{IdentityStatus, Reason};
 use crate::controller::runtime::api_server::{self, Outcome};
 use crate::controller::runtime::clock::millis;
 use crate::domain::{IdentityId, LeftBehind, left_behind};
@@ -37,8 +36,8 @@ pub fn notice(before: &RawIdentity, object: &RawIdentity, context: &Context) {
 /// An object is gone, or no longer selected. Tells what it leaves, in a task of its own if there is something to tell.
 pub fn look(object: &RawIdentity, context: &Arc<Context>) {
     let status = object.read_status();
-    if status.as_ref().and_then(IdentityStatus::reason).is_some_and(Reason::is_observing) {
-        // What is only observed is meant to stay (R21).
+    if object.owns_nothing(context.workspace.pinned().policy.management) {
+        // What it observed is meant to stay (R21).
         return;
     }
     let claimant = object.claimant(status.as_ref());

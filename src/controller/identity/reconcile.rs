@@ -45,6 +45,8 @@ pub struct Reconcile<'a> {
     permit: Permit,
     /// What Kubernetes refused when it began.
     refused: Vec<KubeWrite>,
+    /// It ends only to wait for a permit: what a scan has handed over keeps its place.
+    keeps_place: bool,
 }
 
 /// Reconciles what the cache holds of an object.
@@ -61,7 +63,8 @@ pub async fn run(cached: Arc<RawIdentity>, context: &Arc<Context>) -> Reconciled
     context.index.runs(&external_id, &uid);
     let result = reconcile.steps().await;
     reconcile.tell_what_is_taken_again();
-    if !matches!(result, Ok(ReconcileEnd::Queued)) {
+    reconcile.keeps_place = matches!(result, Ok(ReconcileEnd::Queued));
+    if !reconcile.keeps_place {
         context.runtime.dispatcher.forget(&uid);
     }
     let is_watched = context.index.knows(&external_id, &uid);
@@ -86,9 +89,9 @@ pub async fn clear_up(gone: Arc<RawIdentity>, context: &Arc<Context>) -> Option<
 impl Drop for Reconcile<'_> {
     /// However it ended: what a scan found has had its look.
     fn drop(&mut self) {
+        let keeps_place = self.keeps_place;
         self.memory.with(|memory| {
-            // What was handed over and waits for its turn keeps its place.
-            if memory.object_state.sight.is_none() {
+            if !(keeps_place && memory.object_state.sight.is_some()) {
                 memory.finding = None;
             }
         });
@@ -125,6 +128,7 @@ impl<'a> Reconcile<'a> {
             session,
             permit,
             refused,
+            keeps_place: false,
         })
     }
 

@@ -54,7 +54,8 @@ impl Situation<'_> {
         let record = object.recorded.own();
         // R5: an accepted update does not say what a reconcile request asks; an accepted create, or a stall, does.
         let is_told = verdict.is_ready() || matches!(verdict, Verdict::Observing(_));
-        let judged = verdict.is_stalled() || (is_told && (self.owes_id() || !self.poked()));
+        let needs_no_look = matches!(&verdict, Verdict::Observing(it) if it.outlook.needs_no_look());
+        let judged = verdict.is_stalled() || needs_no_look || (is_told && (self.owes_id() || !self.poked()));
         let handled_request = match &object.reconcile_request {
             Some(reconcile_request) if judged => Some(reconcile_request.value.clone()),
             _ => record.and_then(|record| record.handled_request.clone()),

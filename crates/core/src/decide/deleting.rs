@@ -93,6 +93,9 @@ fn obstacle(s: &Situation<'_>) -> Option<Step> {
     if s.object.controls.suspend {
         return Some(s.report(Verdict::Blocked(Cause::Suspended), Step::Wait(Wake::Change)));
     }
+    if s.may_have_lost_its_word() {
+        return Some(Step::Wait(Wake::Change));
+    }
     if s.observed_by().is_some() {
         return Some(s.report(Verdict::Blocked(Cause::Observed), Step::Wait(Wake::Change)));
     }

@@ -85,7 +85,10 @@ pub(super) fn establish(s: &Situation<'_>, desired: &Desired) -> Step {
 
 /// `Never` must not even claim what exists; and what was refused before is likely to be there still.
 fn looks_first(s: &Situation<'_>) -> bool {
-    s.adoption() == AdoptionPolicy::Never || was_refused(s)
+    let shown = s.object.recorded.own().and_then(|record| record.shown.reason);
+    // What was observed there is likely to be there still (R21).
+    let was_seen = shown.is_some_and(|reason| reason.is_observing() && reason != Reason::NotInUnkey);
+    s.adoption() == AdoptionPolicy::Never || was_refused(s) || was_seen
 }
 
 /// The status shows a refusal, so whatever is known of what exists dates from before it.

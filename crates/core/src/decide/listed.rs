@@ -20,12 +20,7 @@ use unkey_operator_api::{AdoptionPolicy, Origin};
 pub(super) fn adopt(s: &Situation<'_>, desired: &Desired) -> Option<Step> {
     let (identity, content) = sight(s)?;
     let claimed = s.object.claim.own().is_some();
-    let stall = match s.adoption() {
-        AdoptionPolicy::Always => None,
-        AdoptionPolicy::IfLossless => (!desired.keeps(content)).then_some(Stall::ExistsWouldLose),
-        AdoptionPolicy::Never => Some(Stall::ExistsNever),
-    };
-    match stall {
+    match refuses(s.adoption(), desired, content) {
         Some(stall) if !claimed => Some(s.refuse(stall)),
         None if desired.missing_from(&desired.managed_of(content)).is_none() => {
             Some(take(s, desired, identity, content))
@@ -35,14 +30,23 @@ pub(super) fn adopt(s: &Situation<'_>, desired: &Desired) -> Option<Step> {
     }
 }
 
+/// R3.
+fn refuses(policy: AdoptionPolicy, desired: &Desired, content: &Content) -> Option<Stall> {
+    match policy {
+        _ if desired.may_take(content, policy) => None,
+        AdoptionPolicy::Never => Some(Stall::ExistsNever),
+        AdoptionPolicy::IfLossless | AdoptionPolicy::Always => Some(Stall::ExistsWouldLose),
+    }
+}
+
 /// The identity that a listing has shown of this very object: a settled sight that is not older than a window, with nothing sent since.
 fn sight<'a>(s: &'a Situation<'_>) -> Option<(&'a Confirmed, &'a Content)> {
     let sight = s.object_state.sight.as_deref()?;
     let Seen::Ours { begun, identity, content } = sight else { return None };
     let is_recent = s.now <= begun.after(s.policy.window);
     let unmarked = s.object.claim == ClaimState::Absent && !s.object.finalizer;
-    let claimed_here = unmarked || s.object_state.claimed_here;
-    let untouched = claimed_here
+    let ours = unmarked || s.object_state.claimed_here;
+    let untouched = ours
         && !s.object_state.sent
         && s.known.seen == Seen::Nothing
         && s.known.last == LastWrite::None
@@ -54,7 +58,8 @@ fn sight<'a>(s: &'a Situation<'_>) -> Option<(&'a Confirmed, &'a Content)> {
 /// Claim first, then id and origin, as ever (R1, R3). What is managed was found as it is wanted (R18).
 fn take(s: &Situation<'_>, desired: &Desired, identity: &Confirmed, content: &Content) -> Step {
     if !s.object.finalizer || s.object.claim.own().is_none() {
-        return Step::Kube(KubeStep::Claim(Claim { hash: desired.content_hash().clone(), given_up: None }));
+        // No create follows this claim: whoever comes upon it after a crash must not take what is there for what a create has made.
+        return Step::Kube(KubeStep::Claim(Claim { hash: Content::default().hash(), given_up: None }));
     }
     let held = OwnedIdentity {
         identity: identity.clone(),

@@ -21,11 +21,10 @@ pub use self::braked::waits_for_brake_alone;
 pub use self::overdue::overdue;
 use crate::claim::ClaimState;
 use crate::desired::SpecError;
-use crate::fields::Fields;
 use crate::object::Phase;
 use crate::ownership::Role;
 use crate::release_proof::ReleaseProof;
-use crate::situation::{OwnershipGate, Situation};
+use crate::situation::Situation;
 use crate::step::{KubeStep, Step, Wake};
 use crate::verdict::{Stall, Verdict};
 
@@ -51,6 +50,9 @@ fn live(s: &Situation<'_>) -> Step {
     if let Some(by) = s.observed_by() {
         return observe::observe(s, by);
     }
+    if s.may_have_lost_its_word() {
+        return Step::Wait(Wake::Change);
+    }
     if let Role::Loser { owner_leaving, owner_recorded, owner_held } = s.role {
         return loser(s, Verdict::Conflict { owner_leaving, owner_held }, owner_recorded);
     }
@@ -60,12 +62,6 @@ fn live(s: &Situation<'_>) -> Step {
     let held = s.held();
     let marked = s.object.finalizer && s.object.claim.own().is_some();
     if held.is_some() && !marked {
-        // R21: the definition may have dropped what said that it is only observed. Whatever such an object shows, nothing of it counts as accepted.
-        let manages_nothing = held.as_ref().is_some_and(|held| held.fields == Fields::default());
-        // A write would store the object without that word for good, a status too; /readyz says what it waits for.
-        if manages_nothing && s.ownership_gate == OwnershipGate::Outdated {
-            return Step::Wait(Wake::Change);
-        }
         // R1: whoever owns gets them back at once (S15).
         return Step::Kube(KubeStep::Claim(s.claim_for_holder()));
     }

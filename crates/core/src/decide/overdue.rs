@@ -22,8 +22,8 @@ pub fn overdue(s: &Situation<'_>, holds_up: Option<&Cause>) -> Option<StatusUpda
         Phase::Gone { .. } => return None,
     };
     // A Ready of this generation stands until a settled read contradicts it, whatever is being looked at.
-    let untrue = record.shown.ready && (leaving || s.held().is_none());
-    if record.generation == s.object.generation && !untrue {
+    let untrue = record.shown.ready && (leaving || s.held().is_none() && !s.object.recorded.observes());
+    if s.may_have_lost_its_word() || record.generation == s.object.generation && !untrue {
         return None;
     }
     // Kubernetes refuses it; another try is the reconcile's (R25).

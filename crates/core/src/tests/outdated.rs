@@ -3,6 +3,9 @@
 use super::any::windows;
 use super::steps::{B, desired, ready};
 use super::*;
+use unkey_operator_api::Reason;
+
+const LOSER: Role = Role::Loser { owner_leaving: false, owner_recorded: true, owner_held: false };
 
 #[test]
 fn with_an_older_definition_what_is_owned_goes_on_and_nothing_new_is_claimed() {
@@ -21,23 +24,45 @@ fn with_an_older_definition_what_is_owned_goes_on_and_nothing_new_is_claimed() {
     assert_eq!(report.verdict, Verdict::Waiting(Cause::Outdated));
 }
 
-/// R21: what looks as if it were enforced may only be observed, by a word that the definition has dropped. It shows as an identity of which nothing is
-/// managed, and nothing of ours is on it.
+/// R21: what looks as if it were enforced may only be observed, by a word that the definition has dropped. Nothing of ours is on it, and nothing counts as
+/// managed; it may have an id or none. Any write would store it without that word for good.
 #[test]
-fn r21_with_an_older_definition_what_may_be_observed_is_not_claimed() {
-    for (fields, protects) in [(Fields::default(), false), (Fields::accepted(desired(B).hashes().clone()), true)] {
-        let mut any = ready();
-        any.ownership_gate = OwnershipGate::Outdated;
-        any.now = windows(10);
-        (any.object.claim, any.object.finalizer) = (ClaimState::Absent, false);
-        let PriorStatus::Own(record) = &mut any.object.recorded else { panic!("it is ready") };
-        record.held.as_mut().expect("an identity").fields = fields;
-        let step = decide(&any.situation());
-        assert_eq!(matches!(step, Step::Kube(KubeStep::Claim(_))), protects, "{step:?}");
-        assert!(protects || step == Step::Wait(Wake::Change), "a write would drop the word for good: {step:?}");
-        any.ownership_gate = OwnershipGate::Open;
-        assert!(matches!(decide(&any.situation()), Step::Kube(KubeStep::Claim(_))));
+fn r21_with_an_older_definition_nothing_is_written_to_what_may_be_observed() {
+    let managed = Fields::accepted(desired(B).hashes().clone());
+    for (fields, is_written) in [(Some(Fields::default()), false), (None, false), (Some(managed), true)] {
+        for (role, generation) in [(Role::Owner, 1), (Role::Owner, 2), (LOSER, 1)] {
+            let mut any = ready();
+            any.ownership_gate = OwnershipGate::Outdated;
+            any.now = windows(10);
+            any.role = role;
+            any.object.generation = generation;
+            (any.object.claim, any.object.finalizer) = (ClaimState::Absent, false);
+            let PriorStatus::Own(record) = &mut any.object.recorded else { panic!("it is ready") };
+            record.shown.reason = Some(Reason::Observed);
+            match &fields {
+                Some(fields) => record.held.as_mut().expect("an identity").fields = fields.clone(),
+                None => record.held = None,
+            }
+            let step = decide(&any.situation());
+            assert_eq!(step != Step::Wait(Wake::Change), is_written, "{step:?}");
+            assert_eq!(overdue(&any.situation(), None).is_some() && !is_written, false);
+            any.ownership_gate = OwnershipGate::Open;
+            assert_ne!(decide(&any.situation()), Step::Wait(Wake::Change));
+        }
     }
+}
+
+/// One that is being deleted may have waited for that word.
+#[test]
+fn r21_with_an_older_definition_a_deletion_that_waited_waits() {
+    let mut any = ready();
+    any.object.phase = Phase::Deleting;
+    let PriorStatus::Own(record) = &mut any.object.recorded else { panic!("it is ready") };
+    record.shown = Shown { reason: Some(Reason::DeletionBlocked), ..Shown::default() };
+    any.ownership_gate = OwnershipGate::Outdated;
+    assert_eq!(decide(&any.situation()), Step::Wait(Wake::Change));
+    any.ownership_gate = OwnershipGate::Open;
+    assert!(matches!(decide(&any.situation()), Step::Call(Call::Delete(_))), "{:?}", decide(&any.situation()));
 }
 
 #[test]

@@ -202,7 +202,8 @@ fn listed(sim: &mut Sim) {
     let object_state = sim.process.object_state.entry(thing.uid.clone()).or_default();
     let is_new = object.recorded.own().is_none() && object.claim == ClaimState::Absent && !object.finalizer;
     if is_new && object.phase == Phase::Live {
-        return show_new(&object, &sight, object_state);
+        show_new(&object, &sight, object_state);
+        return;
     }
     let subject = Subject { object: &object, role, known, object_state, policy };
     if subject.finds(&sight).is_some() {

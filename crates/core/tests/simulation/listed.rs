@@ -25,7 +25,7 @@ fn show(sim: &mut Sim, stored: &str) {
     let object = sim.view(&thing);
     let saw = Saw::There { id: IdentityId::new("id_000000001"), content: content(stored) };
     let sight = Sight { begun: sim.mono(), saw };
-    show_new(&object, &sight, sim.object_state());
+    assert!(show_new(&object, &sight, sim.object_state()));
 }
 
 #[test]
@@ -86,8 +86,19 @@ fn a_crash_after_the_claim_doubles_nothing() {
         sim.reconcile_with(&Script { crash_after: Some(crash), ..Script::default() });
         assert_eq!(sim.settle(), End::Done, "{crash}");
         assert_eq!(sim.record().held.as_ref().unwrap().identity.id().as_str(), "id_000000001");
+        assert_eq!(sim.record().held.as_ref().unwrap().origin, Some(Origin::Adopted), "it is nobody's create");
         assert_eq!(sim.unkey.accepted_creates, 0);
     }
+}
+
+/// Deleted after such a crash, it leaves what was never recorded: no create was sent (R7).
+#[test]
+fn a_crash_after_the_claim_and_a_deletion_delete_nothing() {
+    let mut sim = listed(A, A);
+    sim.reconcile_with(&Script { crash_after: Some(0), ..Script::default() });
+    sim.act(&Act::Delete);
+    sim.settle();
+    assert!(sim.thing.is_none() && sim.unkey.live.is_some(), "{:?}", sim.trace);
 }
 
 /// What is adopted is what is asked for by then.

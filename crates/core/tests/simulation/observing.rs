@@ -227,6 +227,31 @@ fn r21_what_was_deleted_a_moment_ago_is_not_told_to_be_there() {
     assert_eq!(tells(&sim).0, Some(Reason::NotInUnkey));
 }
 
+/// What was seen there is read once and adopted, without a create that would be answered "exists".
+#[test]
+fn r21_enforced_at_last_it_is_adopted_by_one_read() {
+    let mut sim = beside(Some(A), observed(A));
+    sim.settle();
+    sim.taken();
+    sim.apply(wish(A));
+    assert_eq!(sim.settle(), End::Done);
+    assert_eq!(sim.taken(), ["Read", "Claim", "Status Synced"]);
+    assert!(sim.ready() && sim.unkey.accepted_creates == 0);
+}
+
+/// A reconcile request is echoed where nothing is to be looked at.
+#[test]
+fn r21_a_request_is_echoed_without_a_look() {
+    use unkey_operator_core::Role;
+    let mut sim = beside(Some(A), observed(A));
+    sim.role = Role::Loser { owner_leaving: false, owner_recorded: true, owner_held: false };
+    sim.settle();
+    sim.act(&Act::ReconcileRequest);
+    assert_eq!(sim.settle(), End::Done);
+    assert_eq!(sim.record().handled_request.as_deref(), Some("poke-1"));
+    assert!(!sim.taken().contains(&"Read".to_owned()));
+}
+
 /// A conflict that is over is looked into.
 #[test]
 fn r21_beside_an_owner_it_makes_no_call() {

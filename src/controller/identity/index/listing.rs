@@ -1,15 +1,27 @@
 //! The part of the index that adoption from the list needs: whether many objects are new, and what they wait for.
 
 use super::Index;
+use super::facts::{Entry, Plan};
 use super::newcomers::is_new;
 use crate::domain::{Mono, OwnershipGate};
 
 impl Index {
-    /// Resolves when so many objects are new that a listing pays.
-    pub async fn many_are_new(&self) {
-        while self.state.lock().newcomers.wait_until.is_none() {
+    /// Resolves when so many objects are new that a listing pays, and begins one. Returns how many they are.
+    pub async fn many_are_new(&self) -> usize {
+        loop {
+            if let Some(waiting) = self.begins_listing() {
+                return waiting;
+            }
             self.newcomers_wait.notified().await;
         }
+    }
+
+    /// Begins a listing if new objects wait for one, and they are many still: this process may not have led when they were.
+    fn begins_listing(&self) -> Option<usize> {
+        let mut state = self.state.lock();
+        state.newcomers.wait_until?;
+        let waiting = state.claims().filter(|(_, entry)| is_new(entry)).count();
+        state.newcomers.begins(waiting).then_some(waiting)
     }
 
     /// What new objects wait for.
@@ -17,7 +29,7 @@ impl Index {
         self.state.lock().newcomers.wait_until.map_or(OwnershipGate::Open, |until| OwnershipGate::Listing { until })
     }
 
-    /// The workspace has so many pages at least.
+    /// A whole listing of the workspace had so many pages.
     pub fn workspace_has(&self, pages: usize) {
         self.state.lock().newcomers.pages = pages;
     }
@@ -27,11 +39,13 @@ impl Index {
         self.state.lock().newcomers.wait_until = Some(until);
     }
 
-    /// A listing is over, and has come so far. Who was not shown by it goes on.
-    pub fn newcomers_go_on(&self, pages: usize) {
+    /// A listing is over, that came so far and has shown so many of them. Who was not shown goes on, unless many have come meanwhile.
+    pub fn newcomers_listed(&self, pages: usize, shown: usize) {
         let mut state = self.state.lock();
-        state.newcomers.go_on();
-        state.newcomers.pages = state.newcomers.pages.max(pages);
-        state.wake_if(is_new);
+        let waiting = state.claims().filter(|(_, entry)| is_new(entry)).count();
+        if !state.newcomers.ends(pages, shown, waiting) {
+            let waits = |entry: &Entry| is_new(entry) && matches!(entry.extra.plan, Plan::At(_));
+            state.wake_if(waits);
+        }
     }
 }

@@ -30,7 +30,7 @@ pub struct ObjectMemory {
     pub clears_up: bool,
     /// Rate limits that edits take away, not told of yet.
     pub vanished: Option<Box<VanishedLimits>>,
-    /// A scan found something, and the reconcile over it is not over: one of a few at a time.
+    /// A scan found something, or a listing has shown it, and the reconcile over that is not over: one of a few at a time.
     pub finding: Option<OwnedSemaphorePermit>,
 }
 

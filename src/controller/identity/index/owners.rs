@@ -8,7 +8,7 @@ use super::object_name::IdentityRef;
 use crate::api::Reason;
 use crate::domain::{ExternalId, IdentityId, KeyMark, Uid};
 
-/// The object that acts for an externalId (R8).
+/// The object that acts for an externalId (R8), or one that is only observed (R21).
 #[derive(Debug)]
 pub struct ClaimHolder {
     /// The externalId.

@@ -37,11 +37,13 @@ pub(super) struct State {
     /// Who cannot go on without a witness (R19).
     pub waiting: Waiting,
     pub newcomers: Newcomers,
+    /// Objects that are new are to be created or adopted: not all are only observed.
+    pub counts_new: bool,
     pub queue: Queue,
 }
 
 impl State {
-    pub fn new((workspace, deletions): (Workspace, Deletions), queue: Queue) -> Self {
+    pub fn new((workspace, deletions): (Workspace, Deletions), counts_new: bool, queue: Queue) -> Self {
         Self {
             entries: HashMap::new(),
             object_memories: ObjectMemories::default(),
@@ -51,6 +53,7 @@ impl State {
             marks: HashSet::new(),
             waiting: Waiting::default(),
             newcomers: Newcomers::default(),
+            counts_new,
             queue,
         }
     }
@@ -64,8 +67,8 @@ impl State {
         let indexed = self.entries.entry(object.external_id().clone()).or_default();
         let had = indexed.claims.get_mut(object.uid()).is_some_and(|known| owns(known));
         let has = owns(&entry);
-        let was_new = indexed.claims.get_mut(object.uid()).map(|known| is_new(known));
-        let new = is_new(&entry);
+        let was_new = indexed.claims.get_mut(object.uid()).is_some_and(|known| is_new(known));
+        let is_new = self.counts_new && is_new(&entry);
         let follow = |known: &mut Facts, new: Facts| ended = new.follow(known);
         let taken = indexed.claims.put(entry, source, &mut self.workspace, follow);
         match taken {
@@ -82,7 +85,7 @@ impl State {
         if taken == Taken::Changed {
             self.queue.wake_others(indexed, object.uid());
         }
-        Put { ended, many_are_new: self.newcomers.moves(was_new, new, wait_until) }
+        Put { ended, many_are_new: self.newcomers.moves(was_new, is_new, wait_until) }
     }
 
     /// The object is gone, and has recorded this.
@@ -95,8 +98,9 @@ impl State {
             domain::ended(uid, recorded, indexed.known(&self.workspace), &object_state, now);
             indexed.forget_nothing(&self.workspace);
             let had = indexed.claims.get_mut(uid).is_some_and(|known| owns(known));
-            let was_new = indexed.claims.get_mut(uid).map(|known| is_new(known));
-            self.newcomers.moves(was_new, false, now);
+            if indexed.claims.get_mut(uid).is_some_and(|known| is_new(known)) {
+                self.newcomers.leaves();
+            }
             indexed.claims.remove(uid, &mut self.workspace);
             self.queue.wake_others(indexed, uid);
             self.deletions.moves(object.namespace(), false, had, now);

@@ -28,7 +28,9 @@ pub(super) fn is_untold(object: &RawIdentity, status: Option<&IdentityStatus>, c
         return false;
     };
     let is_ready = status.is_true(ConditionType::Ready);
-    let is_untrue = is_ready && (claimant.leaving || claimant.recorded.is_none());
+    // What is only observed owns none (R21).
+    let owns_none = claimant.recorded.is_none() && status.observed.is_none();
+    let is_untrue = is_ready && (claimant.leaving || owns_none);
     is_untrue || status.observed_generation != Some(object.generation())
 }
 

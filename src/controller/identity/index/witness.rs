@@ -67,7 +67,8 @@ impl Index {
         let marks = state.workspace.marks_to_show();
         let still = |reason: Reason| matches!(reason, Reason::Suspended | Reason::InvalidSpec) || reason.is_observing();
         let rests = |entry: &Entry| entry.extra.reason.is_some_and(still);
-        state.claims().any(|(_, entry)| !entry.claimant.leaving && !rests(entry) && has_to_show(entry, &marks))
+        let counts = |entry: &Entry| !entry.claimant.leaving && !entry.claimant.observes;
+        state.claims().any(|(_, entry)| counts(entry) && !rests(entry) && has_to_show(entry, &marks))
     }
 
     /// A look with the key `current` has shown nothing, and the permission to create stood in though identities should have shown: who stays

@@ -156,6 +156,10 @@ impl Reconcile<'_> {
             self.memory.with(|memory| memory.released = tried || !outcome.had_no_effect());
         }
         if self.take(ticket, outcome, None)?.written {
+            if !deleting {
+                // It lives on, and whatever it comes to own will have to be looked after.
+                self.memory.with(|memory| memory.released = false);
+            }
             tracing::info!(because = because.name(), deleting, "released the resource");
         }
         Ok(())

@@ -1,9 +1,11 @@
 //! Adoption from the list: when many objects are new, a listing of the workspace comes before their creates. Each of them that it shows adopts with that
 //! sight, or is refused by it, without a call of its own; the others are created. It only reads, and decides nothing.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt;
 use kube::runtime::reflector::Store;
 use tokio::sync::Semaphore;
 
@@ -18,7 +20,7 @@ use crate::domain::drift_scan::{Saw, Sight, show_new};
 use crate::domain::{ExternalId, IdentityId, Mono};
 use crate::unkey::{Client, Identity, Operation};
 
-/// So many pages may show nothing that is new before the listing ends: it has to pay.
+/// So many pages may show nothing that is new before the listing ends, and more where many objects wait: a page for each hundred of them.
 const IN_VAIN: usize = 3;
 
 /// So many sights wait for a reconcile at a time, for each reconcile that runs: a sight counts for one window only.
@@ -28,15 +30,17 @@ const AHEAD: usize = 4;
 pub async fn run(context: Arc<Context>, store: Store<RawIdentity>, workers: u16) {
     let slots = Arc::new(Semaphore::new(usize::from(workers) * AHEAD));
     loop {
-        context.index.many_are_new().await;
-        let mut adoption = Adoption { context: &context, store: &store, slots: &slots, pages: 0, shown: 0 };
-        let end = adoption.whole().await;
+        let waiting = context.index.many_are_new().await;
+        let mut adoption = Adoption { context: &context, store: &store, slots: &slots, waiting, pages: 0, shown: 0 };
+        // A bug met in one listing must not end the process, again and again.
+        let end = AssertUnwindSafe(adoption.whole()).catch_unwind().await.unwrap_or(Err(End::Panicked));
         let Adoption { pages, shown, .. } = adoption;
         match end {
-            Ok(()) => tracing::info!(pages, shown, "listed the workspace for new Identities"),
+            Ok(()) => tracing::info!(waiting, pages, shown, "listed the workspace for new Identities"),
             Err(end) => {
                 let why = end.why();
                 tracing::warn!(
+                    waiting,
                     pages,
                     shown,
                     why,
@@ -44,7 +48,7 @@ pub async fn run(context: Arc<Context>, store: Store<RawIdentity>, workers: u16)
                 );
             }
         }
-        context.index.newcomers_go_on(pages);
+        context.index.newcomers_listed(pages, shown);
     }
 }
 
@@ -53,6 +57,8 @@ struct Adoption<'a> {
     context: &'a Arc<Context>,
     store: &'a Store<RawIdentity>,
     slots: &'a Arc<Semaphore>,
+    /// Objects that were new when it began.
+    waiting: usize,
     pages: usize,
     /// Objects that were new and have got a sight.
     shown: usize,
@@ -66,19 +72,23 @@ impl Adoption<'_> {
         let mut asker = Asker::new(self.context);
         let client = asker.pinned().unkey.clone().map_err(End::Refused)?;
         let window = asker.pinned().policy.window;
+        let in_vain = IN_VAIN.max(self.waiting / 100);
         // Whether it pays at all is seen at once; what it shows counts only once all that was written before has settled.
-        let mut listing = Listing::begin(usize::MAX);
-        let Some((_, identities)) = self.page(&mut asker, &client, &mut listing).await? else { return Ok(()) };
-        if identities.iter().all(|identity| self.new_ones(identity).is_empty()) {
+        let mut listing = Listing::begin(in_vain);
+        let mut pays = false;
+        while !pays && let Some((_, identities)) = self.page(&mut asker, &client, &mut listing).await? {
+            pays = identities.iter().any(|identity| !self.new_ones(identity).is_empty());
+        }
+        if !pays {
             return Ok(());
         }
         self.wait_until_settled(window).await;
-        let mut listing = Listing::begin(usize::MAX);
+        let (mut listing, looked) = (Listing::begin(usize::MAX), self.pages);
         while let Some((begun, identities)) = self.page(&mut asker, &client, &mut listing).await? {
             for identity in &identities {
-                self.hand_over(begun, identity).await;
+                self.hand_over(begun, identity, window).await;
             }
-            if self.pages > self.shown + IN_VAIN {
+            if self.pages - looked > self.shown + in_vain {
                 break;
             }
             self.context.index.newcomers_wait_until(self.context.runtime.clock.now().after(window));
@@ -125,18 +135,24 @@ impl Adoption<'_> {
         holders
     }
 
-    /// Hands the sight to whoever is new, once few enough wait.
-    async fn hand_over(&mut self, begun: Mono, identity: &Identity) {
+    /// Hands the sight to whoever is new, once few enough wait. That may take long: it is looked at once more then.
+    async fn hand_over(&mut self, begun: Mono, identity: &Identity, window: Duration) {
         for holder in self.new_ones(identity) {
             // It is never closed.
             let Ok(permit) = Arc::clone(self.slots).acquire_owned().await else { return };
+            if self.context.runtime.clock.now() > begun.after(window) {
+                return;
+            }
             let saw = Saw::There { id: IdentityId::new(&identity.id), content: upstream::content(identity) };
             let sight = Sight { begun, saw };
             let handed = under_lock(self.context, self.store, &holder, |object, parts| {
-                show_new(object, &sight, &mut parts.memory.object_state);
-                parts.memory.finding = Some(permit);
+                let is_taken = show_new(object, &sight, &mut parts.memory.object_state);
+                if is_taken {
+                    parts.memory.finding = Some(permit);
+                }
+                is_taken
             });
-            if handed.is_some() {
+            if handed == Some(true) {
                 self.shown += 1;
                 self.context.index.wake(holder.at);
             }

@@ -73,7 +73,7 @@ impl<'a> Scan<'a> {
         let mut of_interest = 0;
         let mismatched = self.context.index.owners(|owner| {
             of_interest += usize::from(is_of_interest(owner));
-            matches!(owner.reason, Some(Reason::IdentityMismatch | Reason::WouldRefuse))
+            owner.reason == Some(Reason::IdentityMismatch)
         });
         if of_interest == 0 {
             return Ok(End::Nothing);
