@@ -75,6 +75,17 @@ pub enum Seen {
     },
 }
 
+impl Seen {
+    /// When the read began, the last one of a row; `None`: there was none.
+    pub fn begun(&self) -> Option<Mono> {
+        match self {
+            Self::Nothing => None,
+            Self::Absent { last, .. } => Some(*last),
+            Self::Ours { begun, .. } | Self::Foreign { begun } => Some(*begun),
+        }
+    }
+}
+
 impl Knowledge {
     /// What is in doubt, an unanswered write included.
     pub fn doubt(&self) -> Option<UnknownOutcome> {
@@ -193,13 +204,7 @@ impl Knowledge {
 
     /// Whether that look is settled.
     pub fn is_settled(&self, seen: &Seen, window: Duration) -> bool {
-        let begun = match seen {
-            Seen::Nothing => return false,
-            // The first of a row: it has to be settled for the row to count.
-            Seen::Absent { last, .. } => *last,
-            Seen::Ours { begun, .. } | Seen::Foreign { begun } => *begun,
-        };
-        begun >= self.settles_at(window)
+        seen.begun().is_some_and(|begun| begun >= self.settles_at(window))
     }
 
     /// Another root key is in use: nothing read so far proves anything, and a read has to begin a window from now.

@@ -120,11 +120,11 @@ fn found<'a>(s: &'a Situation<'_>) -> Option<Found<'a>> {
         Some(Seen::Absent { .. }) if s.known.lacks_witness() => None,
         settled => settled,
     };
-    // What this reconcile has read itself is newer; and another workspace's is nothing of ours (R15).
+    // Another workspace's is nothing of ours (R15), and what was read since is newer.
     let counts = |sight: &&Seen| {
-        *s.gate == Gate::Open && s.known.seen == Seen::Nothing && s.known.is_settled(sight, s.policy.window)
+        *s.gate == Gate::Open && sight.begun() > s.known.seen.begun() && s.known.is_settled(sight, s.policy.window)
     };
-    read.or_else(|| s.object_state.sight.as_deref().filter(counts)).and_then(Found::by_read)
+    s.object_state.sight.as_deref().filter(counts).or(read).and_then(Found::by_read)
 }
 
 /// The status speaks of this generation. A conflict that is over is no ground to rest on.

@@ -200,13 +200,7 @@ fn r21_a_sight_of_the_scan_is_told_without_a_read() {
     sim.settle();
     sim.sleep(WINDOW);
     sim.taken();
-    let (begun, now) = (sim.mono(), sim.mono());
-    let saw = Saw::There { id: IdentityId::new("id_000000001"), content: content(B) };
-    let thing = sim.thing.clone().unwrap();
-    let object = sim.view(&thing);
-    let uid = object.guard.uid.clone();
-    let state = sim.process.object_state.entry(uid).or_default();
-    note(&object, &Sight { begun, saw }, &mut sim.process.known, state, now);
+    show(&mut sim, B);
     assert_eq!(sim.reconcile(), End::Done);
     assert_eq!(sim.taken(), ["Status WouldRefuse"]);
     assert_eq!(tells(&sim).2, ["meta.plan"]);
@@ -225,6 +219,39 @@ fn r21_what_was_deleted_a_moment_ago_is_not_told_to_be_there() {
     sim.apply(observed(A));
     assert_eq!(sim.settle(), End::Done);
     assert_eq!(tells(&sim).0, Some(Reason::NotInUnkey));
+}
+
+/// What appears after a look that found nothing is told by the scan: `cluster/admin::words` found that the older look hid it.
+#[test]
+fn r21_a_sight_counts_after_a_look_that_found_nothing() {
+    let mut sim = beside(None, observed(A));
+    sim.settle();
+    assert_eq!(tells(&sim).0, Some(Reason::NotInUnkey));
+    let now = sim.now;
+    sim.unkey.stranger_makes(now, content(A));
+    sim.sleep(WINDOW);
+    sim.taken();
+    show(&mut sim, A);
+    assert_eq!(sim.reconcile(), End::Done);
+    assert_eq!(sim.taken(), ["Status Observed"]);
+    // A read that began later outweighs a sight, also one that found nothing.
+    sim.act(&Act::StrangerDeletes);
+    sim.sleep(WINDOW);
+    show(&mut sim, B);
+    sim.sleep(WINDOW);
+    sim.act(&Act::ReconcileRequest);
+    sim.settle();
+    assert_eq!(tells(&sim).0, Some(Reason::NotInUnkey), "{:?}", sim.trace);
+}
+
+/// The scan sees that content now.
+fn show(sim: &mut Sim, stored: &str) {
+    let (begun, now) = (sim.mono(), sim.mono());
+    let saw = Saw::There { id: IdentityId::new("id_000000001"), content: content(stored) };
+    let thing = sim.thing.clone().unwrap();
+    let object = sim.view(&thing);
+    let state = sim.process.object_state.entry(object.guard.uid.clone()).or_default();
+    note(&object, &Sight { begun, saw }, &mut sim.process.known, state, now);
 }
 
 /// What was seen there is read once and adopted, without a create that would be answered "exists".
