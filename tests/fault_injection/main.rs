@@ -129,6 +129,11 @@ fn singles(references: &[(Case, Outcome)], everything: bool) -> Vec<Case> {
 fn differs(case: &Case, outcome: &Outcome, reference: &Outcome) -> Option<String> {
     let ([creates, updates, deletes], [c, u, d]) = (outcome.accepted, reference.accepted);
     let repeated = u64::try_from(case.cuts.len()).unwrap();
+    // It is observed before its create or after, with or without a fault: never more than one is made.
+    if case.workflow == Workflow::ObserveEarly {
+        let wrong = creates > 1 || (updates, deletes) != (0, 0);
+        return wrong.then(|| format!("{case}: accepted {:?}", outcome.accepted));
+    }
     if case.workflow.may_end_otherwise() && !case.cuts.is_empty() {
         let grew = creates != c || updates != u;
         return grew.then(|| format!("{case}: accepted {:?}", outcome.accepted));

@@ -342,8 +342,7 @@ impl Workflow {
     /// Whether a fault may decide what is left: a process that comes upon one of two deletions alone lets it go. That it is no more than one a process
     /// is checked in any case.
     pub fn may_end_otherwise(self) -> bool {
-        // What is created may be observed before its create, or after.
-        self.limit().is_some() || self == Self::ObserveEarly
+        self.limit().is_some()
     }
 
     /// How many deletions a process may send without an approval; `None`: as many as there are.
