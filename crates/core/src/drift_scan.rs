@@ -6,7 +6,6 @@
 use std::collections::BTreeMap;
 
 use super::cause::Cause;
-use super::claim::ClaimState;
 use super::content::Content;
 use super::desired::Desired;
 use super::ids::{Confirmed, IdentityId, KeyMark, Mono};
@@ -245,9 +244,8 @@ pub fn note(object: &Object, sight: &Sight, known: &mut Knowledge, object_state:
 
 /// Hands the sight of a listing to an object that is new (adoption from the list). False: it is new no longer.
 pub fn show_new(object: &Object, sight: &Sight, object_state: &mut ObjectState) -> bool {
-    let untold = object.recorded.own().is_none_or(|record| record.held.is_none() && object.recorded.observes());
-    let unmarked = object.claim == ClaimState::Absent && !object.finalizer;
-    let is_new = object.phase == Phase::Live && unmarked && untold && !object_state.sent;
+    let untouched = !object.is_marked() && object.recorded.tells_of_no_write() && !object_state.sent;
+    let is_new = object.phase == Phase::Live && untouched;
     if is_new {
         object_state.sight = seen_by(object, sight).map(Box::new);
     }

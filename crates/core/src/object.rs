@@ -99,6 +99,11 @@ impl Object {
         self.phase == Phase::Deleting && self.approval != Approval::Given
     }
 
+    /// Finalizer or claim are on it.
+    pub fn is_marked(&self) -> bool {
+        self.finalizer || self.claim != ClaimState::Absent
+    }
+
     /// The identity recorded under this very uid, unless the claim gives it up (R9).
     pub fn held(&self) -> Option<&OwnedIdentity> {
         let held = self.recorded.own()?.held.as_ref()?;

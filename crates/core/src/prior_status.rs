@@ -96,6 +96,11 @@ impl PriorStatus {
         self.own().is_some_and(|record| record.shown.reason.is_some_and(Reason::is_observing))
     }
 
+    /// It tells of nothing that was written to Unkey: there is none, or the object was only observed.
+    pub fn tells_of_no_write(&self) -> bool {
+        self.own().is_none_or(|record| record.held.is_none() && self.observes())
+    }
+
     /// The record, if it is this object's own.
     pub fn own(&self) -> Option<&Record> {
         match self {

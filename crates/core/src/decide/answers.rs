@@ -3,7 +3,7 @@
 use super::unwritten;
 use crate::call::Call;
 use crate::cause::Cause;
-use crate::claim::{Claim, ClaimState};
+use crate::claim::Claim;
 use crate::content::{Content, META, RATELIMITS};
 use crate::ids::Mono;
 use crate::note::EventNote;
@@ -159,7 +159,7 @@ impl Situation<'_> {
 
     /// Claim off first, verdict second: a claim without an id always means that a create may have been sent (R1).
     pub(super) fn refuse(&self, stall: Stall) -> Step {
-        if self.object.finalizer || self.object.claim != ClaimState::Absent {
+        if self.object.is_marked() {
             let release = Step::Kube(KubeStep::Release(ReleaseProof::NotOurs));
             // The claim says that the recorded id is given up; without it the dead one would be owned again (R9).
             let recorded = self.object.recorded.own().is_some_and(|record| record.held.is_some());

@@ -1,7 +1,7 @@
 //! Adoption from the list: of an object that is new, what a listing of the workspace has shown takes the place of the create that is answered "exists",
 //! and of the get after that. Only for what the policy takes as it is: before an update there is always a get (R3).
 
-use crate::claim::{Claim, ClaimState};
+use crate::claim::Claim;
 use crate::content::Content;
 use crate::desired::Desired;
 use crate::fields::Fields;
@@ -44,8 +44,7 @@ fn sight<'a>(s: &'a Situation<'_>) -> Option<(&'a Confirmed, &'a Content)> {
     let sight = s.object_state.sight.as_deref()?;
     let Seen::Ours { begun, identity, content } = sight else { return None };
     let is_recent = s.now <= begun.after(s.policy.window);
-    let unmarked = s.object.claim == ClaimState::Absent && !s.object.finalizer;
-    let ours = unmarked || s.object_state.claimed_here;
+    let ours = !s.object.is_marked() || s.object_state.claimed_here;
     let untouched = ours
         && !s.object_state.sent
         && s.known.seen == Seen::Nothing

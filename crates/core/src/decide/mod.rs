@@ -19,7 +19,6 @@ pub(super) use self::unwritten::meanwhile;
 
 pub use self::braked::waits_for_brake_alone;
 pub use self::overdue::overdue;
-use crate::claim::ClaimState;
 use crate::desired::SpecError;
 use crate::object::Phase;
 use crate::ownership::Role;
@@ -77,8 +76,7 @@ fn live(s: &Situation<'_>) -> Step {
 
 /// R8: a loser makes no call. Its claim is void once the owner's identity is recorded.
 fn loser(s: &Situation<'_>, verdict: Verdict, owner_recorded: bool) -> Step {
-    let claimed = s.object.finalizer || s.object.claim != ClaimState::Absent;
-    if claimed && owner_recorded {
+    if s.object.is_marked() && owner_recorded {
         return Step::Kube(KubeStep::Release(ReleaseProof::NotOurs));
     }
     // What it may have recorded is the owner's now.

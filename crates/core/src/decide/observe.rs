@@ -5,7 +5,6 @@
 
 use super::establish::{Judgement, judge};
 use crate::cause::Cause;
-use crate::claim::ClaimState;
 use crate::fields::Fields;
 use crate::knowledge::Seen;
 use crate::observation::{Found, Observation, Refusal};
@@ -52,7 +51,7 @@ fn recorded<'a>(s: &'a Situation<'_>) -> Option<&'a OwnedIdentity> {
 /// field is looked at before it is written again (R18). Returns that id, or what is to be done first.
 fn let_go(s: &Situation<'_>) -> Result<Option<OwnedIdentity>, Step> {
     let object = s.object;
-    let marked = object.finalizer || object.claim != ClaimState::Absent;
+    let marked = object.is_marked();
     let held = s.held().map(|held| OwnedIdentity { fields: Fields::default(), ..held });
     let held = match held {
         Some(held) if !is_in_doubt(s, &held) => Some(held),

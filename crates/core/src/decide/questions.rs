@@ -32,11 +32,10 @@ impl Situation<'_> {
     /// as managed. Any write would store the object without that word for good, a status too; /readyz says what it waits for.
     pub(super) fn may_have_lost_its_word(&self) -> bool {
         let Some(record) = self.object.recorded.own() else { return false };
-        let marked = self.object.finalizer || self.object.claim != ClaimState::Absent;
         let manages_nothing = record.held.as_ref().is_none_or(|held| held.fields == Fields::default());
         // A deletion that waited may have waited for that word.
         let waits = self.object.is_leaving() && record.shown.reason == Some(Reason::DeletionBlocked);
-        self.ownership_gate == OwnershipGate::Outdated && (waits || !marked && manages_nothing)
+        self.ownership_gate == OwnershipGate::Outdated && (waits || !self.object.is_marked() && manages_nothing)
     }
 
     /// The moment from which on a read is settled (R4).
@@ -82,10 +81,8 @@ impl Situation<'_> {
 
     /// Nothing was ever sent for it, nor recorded of it, as far as anybody knows.
     pub(super) fn is_new(&self) -> bool {
-        let recorded = &self.object.recorded;
-        // What was only observed has nothing recorded either.
-        let untold = recorded.own().is_none_or(|record| record.held.is_none() && recorded.observes());
-        self.object.claim == ClaimState::Absent && untold && !self.object_state.sent && self.known.doubt().is_none()
+        let unclaimed = self.object.claim == ClaimState::Absent && self.object.recorded.tells_of_no_write();
+        unclaimed && !self.object_state.sent && self.known.doubt().is_none()
     }
 
     /// A create was accepted and no status shows its id yet: that comes before anything else.
