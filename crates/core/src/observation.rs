@@ -122,24 +122,21 @@ impl Outlook {
 impl Observation {
     /// What can be said without a look.
     pub fn without_look(refusal: Refusal) -> Self {
-        Self {
-            outlook: Outlook::Refuse(refusal),
-            identity: None,
-            differs: Vec::new(),
-            more: 0,
-            removes: false,
-            others: 0,
-        }
+        Self::bare(Outlook::Refuse(refusal))
+    }
+
+    /// Nothing is there to compare with.
+    fn bare(outlook: Outlook) -> Self {
+        Self { outlook, identity: None, differs: Vec::new(), more: 0, removes: false, others: 0 }
     }
 
     /// What `object` comes upon. `held`: the identity that it owns, or owned when it was last enforced.
     pub fn of(object: &Object, held: Option<&OwnedIdentity>, policy: &Policy, found: Found<'_>) -> Self {
-        let plain = |outlook| Self { outlook, ..Self::without_look(Refusal::InvalidSpec) };
         let Ok(desired) = &object.spec else { return Self::without_look(Refusal::InvalidSpec) };
         let (id, content) = match found {
             Found::Identity(id, content) => (id, content),
-            Found::Foreign => return plain(Outlook::Refuse(Refusal::IdentityMismatch)),
-            Found::Nothing => return plain(Outlook::Create),
+            Found::Foreign => return Self::bare(Outlook::Refuse(Refusal::IdentityMismatch)),
+            Found::Nothing => return Self::bare(Outlook::Create),
         };
         let held = held.filter(|held| held.identity.id() == id);
         let refusal = refuses(object, held, policy, desired, content);
