@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future;
 use kube::runtime::controller::Action;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinSet;
@@ -122,13 +123,9 @@ fn work_beside(context: &Arc<Context>, settings: &Settings, queue: &Queue<Contex
     let scans = drift_scan::run(Arc::clone(context), queue.store.clone(), schedule, queue.filled.clone());
     let adoption = drift_scan::adoption::run(Arc::clone(context), queue.store.clone(), settings.workers);
     let stop = context.runtime.stop().clone();
+    // They only read, so there is nothing to finish.
     beside.spawn(async move {
-        let _ = stop.run_until_cancelled(adoption).await;
-    });
-    let stop = context.runtime.stop().clone();
-    beside.spawn(async move {
-        // It only reads, so there is nothing to finish.
-        let _ = stop.run_until_cancelled(scans).await;
+        let _ = stop.run_until_cancelled(future::join(scans, adoption)).await;
     });
 }
 

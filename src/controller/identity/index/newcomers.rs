@@ -41,7 +41,7 @@ impl Newcomers {
             (true, false) => self.leaves(),
             _ => {}
         }
-        let begins = self.wait_until.is_none() && self.are_many();
+        let begins = self.wait_until.is_none() && self.pays_for(self.arrived);
         if begins {
             self.wait_until = Some(wait_until);
         }
@@ -53,14 +53,15 @@ impl Newcomers {
         self.arrived = self.arrived.saturating_sub(1);
     }
 
-    fn are_many(&self) -> bool {
-        self.arrived > self.pages.max(self.many)
+    /// True if a listing costs less than `count` calls of their own.
+    fn pays_for(&self, count: usize) -> bool {
+        count > self.pages.max(self.many)
     }
 
     /// A listing begins for `waiting` of them, unless they are few. Who comes from now on may stand behind its cursor.
     pub fn begins(&mut self, waiting: usize) -> bool {
         self.arrived = 0;
-        let pays = waiting > self.pages.max(self.many);
+        let pays = self.pays_for(waiting);
         if !pays {
             self.wait_until = None;
         }
@@ -71,8 +72,8 @@ impl Newcomers {
     pub fn ends(&mut self, pages: usize, shown: usize, waiting: usize) -> bool {
         self.pages = self.pages.max(pages);
         self.many = if shown == 0 { self.many.saturating_mul(2) } else { MANY };
-        // What came meanwhile was behind the cursor; once more pays if this one did, for more of them than it showed none of.
-        let again = shown > 0 && self.arrived > self.pages.max(self.many) && waiting > self.pages.max(self.many);
+        // Who came meanwhile may stand behind the cursor. Another listing pays if this one has shown some of them.
+        let again = shown > 0 && self.pays_for(self.arrived) && self.pays_for(waiting);
         if !again {
             self.wait_until = None;
         }
