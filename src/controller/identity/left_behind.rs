@@ -35,12 +35,11 @@ pub fn notice(before: &RawIdentity, object: &RawIdentity, context: &Context) {
 
 /// An object is gone, or no longer selected. Tells what it leaves, in a task of its own if there is something to tell.
 pub fn look(object: &RawIdentity, context: &Arc<Context>) {
-    let status = object.read_status();
     if object.owns_nothing(context.workspace.pinned().policy.management) {
         // What it observed is meant to stay (R21).
         return;
     }
-    let claimant = object.claimant(status.as_ref());
+    let claimant = object.claimant(object.read_status().as_ref());
     let hold = context.index.hold_memory(object.uid());
     let (released, stripped) = context.index.with_memory(object.uid(), |memory| (memory.released, memory.stripped));
     let Some(id) = claimant.recorded.filter(|_| !released && context.runtime.leads()) else { return };

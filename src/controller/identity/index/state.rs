@@ -65,10 +65,9 @@ impl State {
         }
         let (plan, is_untold, mut ended) = (entry.extra.plan, entry.extra.untold, None);
         let indexed = self.entries.entry(object.external_id().clone()).or_default();
-        let had = indexed.claims.get_mut(object.uid()).is_some_and(|known| owns(known));
-        let has = owns(&entry);
-        let was_new = indexed.claims.get_mut(object.uid()).is_some_and(|known| is_new(known));
-        let is_new = self.counts_new && is_new(&entry);
+        let known = indexed.claims.get_mut(object.uid());
+        let (had, was_new) = known.map_or((false, false), |known| (owns(known), is_new(known)));
+        let (has, is_new) = (owns(&entry), self.counts_new && is_new(&entry));
         let follow = |known: &mut Facts, new: Facts| ended = new.follow(known);
         let taken = indexed.claims.put(entry, source, &mut self.workspace, follow);
         match taken {
@@ -97,8 +96,9 @@ impl State {
         if let Some(indexed) = self.entries.get_mut(object.external_id()) {
             domain::ended(uid, recorded, indexed.known(&self.workspace), &object_state, now);
             indexed.forget_nothing(&self.workspace);
-            let had = indexed.claims.get_mut(uid).is_some_and(|known| owns(known));
-            if indexed.claims.get_mut(uid).is_some_and(|known| is_new(known)) {
+            let known = indexed.claims.get_mut(uid);
+            let (had, was_new) = known.map_or((false, false), |known| (owns(known), is_new(known)));
+            if was_new {
                 self.newcomers.leaves();
             }
             indexed.claims.remove(uid, &mut self.workspace);
