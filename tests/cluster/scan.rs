@@ -12,7 +12,7 @@ async fn scanning(name: &str) -> World {
 
 impl World {
     /// Waits until a scan that began after this call has gone through to its end.
-    async fn scanned(&self, operator: &Operator) {
+    pub(super) async fn scanned(&self, operator: &Operator) {
         let done = || operator.log().matches("scanned the workspace").count();
         // One may be under way.
         let enough = done() + 2;
