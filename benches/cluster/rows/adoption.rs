@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::quiet::at_rest;
 use crate::bench::Bench;
 use crate::load::{self, Act};
 use crate::object;
@@ -37,19 +38,11 @@ pub async fn adoption(bench: Arc<Bench>, n: usize) {
     add("gets per object", AtMost(1.0), number(cost.calls()) / count(n));
     add("writes per object", AtMost(1.0), number(cost.writes) / count(n));
     add("objects per second", Stated, count(n) / took.as_secs_f64());
-    play.operator().until_scanned(patience(n)).await;
-    let before = play.cost().await;
-    for _ in 0..SCANS {
-        play.operator().until_scanned(patience(n)).await;
-    }
-    let cost = play.cost().await - before;
-    add("calls per scan", Exactly(count(n.div_ceil(100))), number(cost.lists) / f64::from(SCANS));
-    add("calls but lists", Exactly(0.0), number(cost.calls()));
-    add("Kubernetes writes", Exactly(0.0), number(cost.writes + cost.events));
+    at_rest(&bench, &mut play, "observed", n, SCANS).await;
     drop(watch);
     let scene = play.end().await;
 
-    // The statuses of before would tell that nothing is new.
+    // Created anew: an observed object is Ready already, and the time counts until Ready.
     println!("  adopting {n}");
     load::all_at_once(&scene, Act::Delete, 0..n, None).await;
     drop(load::all_at_once(&scene, Act::Create, 0..n, None).await);

@@ -17,7 +17,7 @@ use crate::report::count;
 
 const NAME: &str = "memory";
 /// So that a scan follows soon when all is Ready.
-const RESYNC: [&str; 2] = ["--scan-interval", "1m"];
+const SCAN: [&str; 2] = ["--scan-interval", "1m"];
 
 fn goal(n: usize) -> Goal {
     match n {
@@ -32,7 +32,7 @@ fn goal(n: usize) -> Goal {
 /// not fit for another row afterwards.
 pub async fn memory(bench: Arc<Bench>, sizes: Vec<usize>) {
     let stage = bench.stage().await;
-    let mut play = Play::of_operator(&stage, Pace::Unbounded, &RESYNC).await;
+    let mut play = Play::of_operator(&stage, Pace::Unbounded, &SCAN).await;
     let mut before: Option<(usize, f64)> = None;
     for n in sizes {
         let from = before.map_or(0, |(n, _)| n);
@@ -53,7 +53,7 @@ pub async fn memory(bench: Arc<Bench>, sizes: Vec<usize>) {
             add("RSS per further Identity (bytes)", Stated, slope);
         }
         before = Some((n, usage.rss_mib()));
-        play = play.restart(Pace::Unbounded, &RESYNC).await;
+        play = play.restart(Pace::Unbounded, &SCAN).await;
         let calls = play.operator().until_scanned(patience).await;
         add("calls of a scan", AtMost(count(n.div_ceil(100) + 1)), count(calls));
         let again = play.operator().usage();

@@ -21,6 +21,12 @@ const LABELS_PER_SECOND: u32 = 167;
 pub async fn steady(bench: &Bench, play: Play, n: usize, scans: u32) -> Play {
     println!("  steady state of {n} for {scans} scans");
     let mut play = play.restart(Pace::Unbounded, &["--scan-interval", INTERVAL]).await;
+    at_rest(bench, &mut play, "steady state", n, scans).await;
+    play
+}
+
+/// What `scans` short intervals over `n` objects at rest cost, told under `row`.
+pub async fn at_rest(bench: &Bench, play: &mut Play, row: &str, n: usize, scans: u32) {
     play.operator().until_scanned(patience(n)).await;
     let (before, cpu) = (play.cost().await, play.operator().usage().cpu);
     for _ in 0..scans {
@@ -28,12 +34,11 @@ pub async fn steady(bench: &Bench, play: Play, n: usize, scans: u32) -> Play {
     }
     let cost = play.cost().await - before;
     let cpu = play.operator().usage().cpu.saturating_sub(cpu);
-    let add = |measure: &str, goal, value| bench.add("steady state", n, measure, goal, value);
+    let add = |measure: &str, goal, value| bench.add(row, n, measure, goal, value);
     add("calls per interval", Exactly(count(n.div_ceil(100))), number(cost.lists) / f64::from(scans));
     add("calls but lists", Exactly(0.0), number(cost.calls()));
     add("Kubernetes writes", Exactly(0.0), number(cost.writes + cost.events));
     add("processor time per 10,000 and scan (s)", Stated, cpu.as_secs_f64() / f64::from(scans) * 10_000.0 / count(n));
-    play
 }
 
 /// Labels come and go on `n` objects at rest. Leaves them in place.
