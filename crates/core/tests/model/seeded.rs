@@ -68,9 +68,9 @@ seeded! {
     IgnoreSuspend => Suspended in "suspend, orphan, policy",
     /// Writes to what is only observed (R21).
     EnforcesObserved => Observed in "observed and enforced",
-    /// Lets go of what is only observed while a create of it is in doubt (R21).
+    /// Takes finalizer and claim off an observed object while a create of its identity is in doubt (R21).
     ObservesInDoubt => InDoubt in "observed and enforced",
-    /// Lets go of what is only observed before its status forgets what Unkey accepted (R21).
+    /// Takes finalizer and claim off an observed object whose status still shows the accepted fields (R21).
     ObservesAsManaged => Settled in "observed and enforced",
     /// Deletes under `Orphan` (R7).
     IgnoreOrphan => Orphan in "suspend, orphan, policy",
