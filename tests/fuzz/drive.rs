@@ -8,7 +8,7 @@ use unkey_emulator::{IdentityView, Operation, Workspace};
 
 use super::chain::{Chain, Held, Spec, json as text_of, set};
 use super::kstatus::{Kstatus, kstatus};
-use super::oracle::{Model, Verdict};
+use super::oracle::{Model, Outlook, Verdict};
 use super::values::Fate;
 use super::view::{Log, Shown, View, is_invisible};
 
@@ -34,6 +34,8 @@ pub struct Tally {
     /// Of those, over what would be lost (R18).
     pub would_lose: usize,
     pub suspended: usize,
+    /// Only observed (R21).
+    pub observed: usize,
     pub synced: usize,
 }
 
@@ -44,6 +46,7 @@ impl AddAssign for Tally {
         self.stalled += other.stalled;
         self.would_lose += other.would_lose;
         self.suspended += other.suspended;
+        self.observed += other.observed;
         self.synced += other.synced;
     }
 }
@@ -229,14 +232,38 @@ impl Run<'_> {
                     return Err(format!("it owns nothing, and the status names {}", shown.status["identityId"]));
                 }
             }
+            Verdict::Observes(outlook) => {
+                self.tally.observed += 1;
+                self.untouched(before.as_ref(), asked)?;
+                self.observed(&shown, outlook)?;
+            }
         }
         self.log(verdict)
+    }
+
+    /// The status tells what stands in Unkey, and keeps the id of what the object owned.
+    fn observed(&self, shown: &Shown, outlook: Outlook) -> Result<(), String> {
+        let (status, looks) = (&shown.status, outlook != Outlook::Refuse("InvalidSpec"));
+        let there = self.live().filter(|_| looks);
+        let own = self.id.as_deref().filter(|_| self.model.owned);
+        let observed = &status["observed"];
+        let differs = observed["differs"].as_array().map_or(0, Vec::len);
+        let others = observed["others"].as_u64().unwrap_or_default();
+        let well = status["identityId"].as_str() == own
+            && observed["identityId"].as_str() == there.as_ref().map(|view| &*view.id)
+            && (there.is_none() || usize::try_from(others) == Ok(self.model.others()))
+            && match outlook {
+                Outlook::Nothing | Outlook::Create => differs == 0 && status["cause"].is_null(),
+                Outlook::Update => u64::try_from(differs).unwrap() + others > 0 && status["cause"].is_null(),
+                Outlook::Refuse(reason) => status["cause"] == reason,
+            };
+        if well { Ok(()) } else { Err(format!("it is {outlook:?} beside {there:?}, and the status says {status}")) }
     }
 
     /// The conditions say so, in words that can be read, and nothing else was said of this generation on the way.
     fn told(&self, shown: &Shown, verdict: Verdict, generation: &Value) -> Result<(), String> {
         let ready = shown.condition("Ready");
-        let status = if verdict == Verdict::Synced { "True" } else { "False" };
+        let status = if verdict.is_ready() { "True" } else { "False" };
         let message = ready["message"].as_str().unwrap_or_default();
         let mut well = ready["status"] == status && !message.is_empty();
         well &= !message.contains(|c: char| c.is_control() || is_invisible(c));
@@ -253,10 +280,11 @@ impl Run<'_> {
             well &= stalled["reason"] == ready["reason"] && stalled["message"] == ready["message"];
         }
         let expected = match verdict {
-            Verdict::Synced => Kstatus::Current,
-            Verdict::Suspended => Kstatus::InProgress,
+            Verdict::Synced | Verdict::Observes(Outlook::Nothing) => Kstatus::Current,
+            Verdict::Suspended | Verdict::Observes(_) => Kstatus::InProgress,
             Verdict::Invalid | Verdict::Exists | Verdict::Loses => Kstatus::Failed,
         };
+        well &= matches!(verdict, Verdict::Observes(_)) || shown.status["observed"].is_null();
         well &= kstatus(&json!({"metadata": shown.metadata, "status": shown.status})) == expected;
         let reasons = self.ground.view.reasons(&self.name, generation);
         let last = reasons.iter().position(|reason| reason == verdict.reason()).map(|at| at + 1);
@@ -277,7 +305,7 @@ impl Run<'_> {
         if !worse.is_empty() {
             return Err(format!("in the log: {}", worse.join("\n")));
         }
-        if !errors.is_empty() && verdict == Verdict::Synced {
+        if !errors.is_empty() && verdict.is_ready() {
             return Err(format!("errors in the log and no condition: {}", errors.join("\n")));
         }
         Ok(())

@@ -73,6 +73,8 @@ async fn every_spec_is_refused_carried_out_or_explained() {
         view: View::new(),
         log: Log::new(world.files.path().join("operator.log")),
     });
+    // To be sure of an absence takes an identity to be seen (R19), and the first chains would wait for one another.
+    world.seed("witness", &serde_json::json!({}));
     let looking = Arc::clone(&ground);
     let watch = tokio::spawn(async move { looking.view.follow(&looking.client, &looking.path).await });
 
@@ -105,24 +107,27 @@ async fn every_spec_is_refused_carried_out_or_explained() {
         }
     }
     say(&format!(
-        "campaign: {} chains, {} transitions: {} refused at admission, {} stalled ({} over what would be lost), {} suspended, {} synced; {} s",
+        "campaign: {} chains, {} transitions: {} refused at admission, {} stalled ({} over what would be lost), {} suspended, {} observed, {} synced; {} s",
         all.len(),
         tally.transitions,
         tally.refused,
         tally.stalled,
         tally.would_lose,
         tally.suspended,
+        tally.observed,
         tally.synced,
         begun.elapsed().as_secs()
     ));
     assert!(!watch.is_finished(), "the watch ended: {}", watch.await.unwrap());
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(world.workspace.delete("witness"), "the witness is there to the end");
     // Nothing is left over that belongs to no object.
     let left = world.workspace.snapshot().live;
     assert!(left.is_empty() && world.list().await.is_empty(), "left over: {left:?}");
     if only.is_none() && chains >= 300 {
         assert!(deck.enough() <= chains, "{chains} chains do not deal every case");
         assert!(tally.would_lose > 0, "no chain began to manage what others had stored");
+        assert!(tally.observed > 0, "no chain was only observed");
     }
     watch.abort();
 }

@@ -21,6 +21,21 @@ pub enum Verdict {
     Exists,
     /// A field that the spec begins to name holds what the policy leaves alone.
     Loses,
+    /// Only observed (R21), and this is what Enforce would do.
+    Observes(Outlook),
+}
+
+/// What Enforce would do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outlook {
+    /// Nothing.
+    Nothing,
+    /// An update.
+    Update,
+    /// A create.
+    Create,
+    /// It would write nothing, and report this reason.
+    Refuse(&'static str),
 }
 
 impl Verdict {
@@ -32,13 +47,22 @@ impl Verdict {
             Self::Invalid => "InvalidSpec",
             Self::Exists => "AlreadyExists",
             Self::Loses => "WouldLose",
+            Self::Observes(Outlook::Nothing) => "Observed",
+            Self::Observes(Outlook::Update) => "Differs",
+            Self::Observes(Outlook::Create) => "NotInUnkey",
+            Self::Observes(Outlook::Refuse(_)) => "WouldRefuse",
         }
+    }
+
+    /// Ready is true: Unkey holds what the spec asks for.
+    pub fn is_ready(self) -> bool {
+        matches!(self, Self::Synced | Self::Observes(Outlook::Nothing))
     }
 
     /// A condition besides Ready that is true.
     pub fn beside_ready(self) -> Option<&'static str> {
         match self {
-            Self::Synced => None,
+            Self::Synced | Self::Observes(_) => None,
             Self::Suspended => Some("Suspended"),
             Self::Invalid | Self::Exists | Self::Loses => Some("Stalled"),
         }
@@ -89,11 +113,45 @@ impl Model {
         self.text("suspend") == Some("true")
     }
 
+    /// True if the spec says that nothing is to be written.
+    fn observed(&self) -> bool {
+        self.text("managementPolicy") == Some("\"Observe\"")
+    }
+
     /// How the spec has to be reported.
     pub fn verdict(&self) -> Verdict {
         if self.suspended() {
-            Verdict::Suspended
-        } else if self.spec.values().any(|held| held.fate == Fate::Stalled) {
+            return Verdict::Suspended;
+        }
+        match (self.observed(), self.enforced()) {
+            (false, enforced) => enforced,
+            (true, Verdict::Synced) => Verdict::Observes(self.outlook()),
+            (true, refused) => Verdict::Observes(Outlook::Refuse(refused.reason())),
+        }
+    }
+
+    /// What Enforce would do that refuses nothing.
+    fn outlook(&self) -> Outlook {
+        let wanted = self.wanted();
+        match &self.content {
+            None => Outlook::Create,
+            Some(there) if wanted.is(there) => Outlook::Nothing,
+            Some(_) => Outlook::Update,
+        }
+    }
+
+    /// How many keys of meta and rate limits there are that the spec does not name.
+    pub fn others(&self) -> usize {
+        let (wanted, there) = (self.wanted(), self.content.clone().unwrap_or_default());
+        let named = |key: &String| wanted.meta.as_ref().is_some_and(|meta| meta.contains_key(key));
+        let meta = there.meta.keys().filter(|key| !named(key)).count();
+        let named = |name: &String| wanted.limits.as_ref().is_some_and(|limits| limits.contains_key(name));
+        meta + there.limits.keys().filter(|name| !named(name)).count()
+    }
+
+    /// How it has to be reported under Enforce.
+    fn enforced(&self) -> Verdict {
+        if self.spec.values().any(|held| held.fate == Fate::Stalled) {
             Verdict::Invalid
         } else if self.content.as_ref().is_some_and(|there| !self.owned && !self.adopts(there)) {
             Verdict::Exists
@@ -136,6 +194,10 @@ impl Model {
 
     /// Carries the spec out.
     pub fn settle(&mut self) -> Verdict {
+        if self.observed() && !self.suspended() {
+            // Enforce looks at each field anew before it writes.
+            self.managed = Names::default();
+        }
         let verdict = self.verdict();
         if verdict == Verdict::Synced {
             let wanted = self.wanted();
@@ -158,7 +220,7 @@ impl Model {
 
     /// The object is deleted.
     pub fn delete(&mut self) {
-        if self.owned && self.text("deletionPolicy") != Some("\"Orphan\"") {
+        if self.owned && !self.observed() && self.text("deletionPolicy") != Some("\"Orphan\"") {
             self.content = None;
         }
         (self.owned, self.managed) = (false, Names::default());
@@ -187,6 +249,13 @@ impl Model {
 struct Wanted {
     meta: Option<Map<String, Value>>,
     limits: Option<BTreeMap<String, (i64, i64, bool)>>,
+}
+
+impl Wanted {
+    fn is(&self, there: &Content) -> bool {
+        self.meta.as_ref().is_none_or(|meta| *meta == there.meta)
+            && self.limits.as_ref().is_none_or(|limits| *limits == there.limits)
+    }
 }
 
 impl Content {

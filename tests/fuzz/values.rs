@@ -90,7 +90,7 @@ pub fn domain(properties: &[Property]) -> Result<Vec<Case>, String> {
     for property in properties {
         cases.extend(match property.path.as_str() {
             "externalId" => scalars::external_id(property)?,
-            "adoptionPolicy" | "deletionPolicy" => scalars::words(property)?,
+            "adoptionPolicy" | "deletionPolicy" | "managementPolicy" => scalars::words(property)?,
             "suspend" => scalars::flag(property)?,
             "meta" => meta::cases(property)?,
             "ratelimits" => limits::cases(property)?,
