@@ -15,4 +15,6 @@ mod life;
 mod permissions;
 mod refused;
 mod rendered;
+#[path = "../support/restored.rs"]
+mod restored;
 mod running;

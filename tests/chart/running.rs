@@ -7,5 +7,6 @@ mod life;
 mod look;
 mod pages;
 mod trouble;
+mod upgrading;
 mod waiting;
 mod world;

@@ -135,6 +135,12 @@ impl World {
         self.helm(helm, &[&[verb, RELEASE, &chart, "--set", &values], flags].concat()).await
     }
 
+    /// The values that the chart of 0.1 knows, too.
+    pub fn values_of_0_1(&self) -> String {
+        let known = self.values.iter().filter(|value| !value.starts_with("deletion."));
+        known.map(String::as_str).collect::<Vec<_>>().join(",")
+    }
+
     /// Makes or changes the Secret.
     pub async fn secret(&self, key: &str, value: &str) {
         let secret = json!({
