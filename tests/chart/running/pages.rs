@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use controlplane::ControlPlane;
 use nodelet::Nodelet;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::process::Command;
 use unkey_emulator::{Emulator, Permissions};
@@ -21,6 +22,7 @@ use crate::harness::{NAMESPACE, file, helms, read};
 const NEW_ROOT_KEY: &str = "unkey_root_77b1d0c3";
 /// The pages wait for at most five minutes themselves, but for one step of one guide.
 const DEADLINE: Duration = Duration::from_secs(600);
+const ADOPT: &str = "docs/guides/adopt-existing.md";
 /// What the guides begin with.
 const INSTALLED: [&str; 3] = [
     "kubectl create namespace unkey-system",
@@ -28,18 +30,22 @@ const INSTALLED: [&str; 3] = [
     "helm install unkey-operator charts/unkey-operator --namespace unkey-system --wait --timeout 120s",
 ];
 
-/// Where the new root key of a page belongs.
+/// The two root keys of a page.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum NewKey {
-    SameWorkspace,
-    OtherWorkspace,
+enum Keys {
+    /// Both are of one workspace.
+    OneWorkspace,
+    /// The new one is of another.
+    TwoWorkspaces,
+    /// The first one may only read.
+    ReadOnlyFirst,
 }
 
 /// A reader's machine.
 struct Reader {
     // Dropped in this order.
     nodelets: Vec<Nodelet>,
-    _emulator: Emulator,
+    emulator: Emulator,
     plane: ControlPlane,
     folder: TempDir,
 }
@@ -51,11 +57,12 @@ fn script(path: &Path, text: &str) {
 }
 
 impl Reader {
-    async fn new(new_key: NewKey) -> Self {
+    async fn new(keys: Keys) -> Self {
         let plane = start_plane().await;
         let emulator = Emulator::start(unkey_emulator::Options::default()).await.unwrap();
-        emulator.workspace("acme").add_root_key(ROOT_KEY, Permissions::ALL);
-        let other = if new_key == NewKey::SameWorkspace { "acme" } else { "other" };
+        let first = if keys == Keys::ReadOnlyFirst { Permissions::READ_ONLY } else { Permissions::ALL };
+        emulator.workspace("acme").add_root_key(ROOT_KEY, first);
+        let other = if keys == Keys::TwoWorkspaces { "other" } else { "acme" };
         emulator.workspace(other).add_root_key(NEW_ROOT_KEY, Permissions::ALL);
         let mut nodelets = Vec::new();
         for (node, selector) in [
@@ -66,7 +73,7 @@ impl Reader {
             nodelets.push(start_node(&plane, NAMESPACE, node, selector).await);
         }
         let folder = Self::folder(&plane, &values(&emulator).join(","));
-        Self { nodelets, _emulator: emulator, plane, folder }
+        Self { nodelets, emulator, plane, folder }
     }
 
     /// The repository's folder as the pages use it, the files that they have the reader make, and the two programs: helm tells the chart where this Unkey is.
@@ -110,6 +117,14 @@ impl Reader {
             panic!("{wrong}\n{why}");
         }
     }
+
+    async fn follow_all(&self, page: &str) {
+        let steps = steps(&read(page));
+        assert!(!steps.is_empty(), "{page} has no console block");
+        for step in &steps {
+            self.follow(page, step).await;
+        }
+    }
 }
 
 impl Drop for Reader {
@@ -121,26 +136,39 @@ impl Drop for Reader {
 }
 
 /// Follows a page from its begin to its end.
-async fn read_through(page: &str, new_key: NewKey, begins_with: &[&str]) {
-    let reader = Reader::new(new_key).await;
+async fn read_through(page: &str, keys: Keys, begins_with: &[&str]) {
+    let reader = Reader::new(keys).await;
     for command in begins_with {
         reader.follow("before the page", &Step { command: (*command).to_owned(), shown: Vec::new() }).await;
     }
-    let steps = steps(&read(page));
-    assert!(!steps.is_empty(), "{page} has no console block");
-    for step in &steps {
-        reader.follow(page, step).await;
-    }
+    reader.follow_all(page).await;
 }
 
 #[tokio::test]
 async fn readme() {
-    read_through("README.md", NewKey::SameWorkspace, &[]).await;
+    read_through("README.md", Keys::OneWorkspace, &[]).await;
 }
 
 #[tokio::test]
 async fn getting_started() {
-    read_through("docs/getting-started.md", NewKey::SameWorkspace, &[]).await;
+    read_through("docs/getting-started.md", Keys::OneWorkspace, &[]).await;
+}
+
+/// Its reader has customers in Unkey already, and installs the operator otherwise than the other guides do.
+#[tokio::test]
+async fn adopt_existing() {
+    let reader = Reader::new(Keys::ReadOnlyFirst).await;
+    let workspace = reader.emulator.workspace("acme");
+    let customer = |seed: Value| workspace.seed(serde_json::from_value(seed).unwrap()).unwrap();
+    customer(json!({"externalId": "acme", "meta": {"plan": "free"}}));
+    customer(json!({"externalId": "globex", "meta": {"plan": "enterprise", "region": "eu", "seats": 5}}));
+    let limits = json!([{"name": "requests", "limit": 500, "duration": 60000, "autoApply": true}]);
+    customer(json!({"externalId": "initech", "meta": {"plan": "pro"}, "ratelimits": limits}));
+    reader.follow_all(ADOPT).await;
+    let there = |name: &str| workspace.live(name).unwrap();
+    assert_eq!(there("globex").meta["plan"], "enterprise");
+    assert_eq!((there("initech").ratelimits[0].limit, &there("initech").meta["plan"]), (1000, &json!("pro")));
+    assert_eq!(there("umbrella").meta, json!({"plan": "free"}));
 }
 
 macro_rules! guides {
@@ -148,7 +176,7 @@ macro_rules! guides {
         $(
             #[tokio::test]
             async fn $test() {
-                read_through(concat!("docs/guides/", $page), NewKey::$key, &INSTALLED).await;
+                read_through(concat!("docs/guides/", $page), Keys::$key, &INSTALLED).await;
             }
         )+
 
@@ -160,7 +188,7 @@ macro_rules! guides {
             let mut names: Vec<String> =
                 with_steps.map(|page| page.file_name().unwrap().to_str().unwrap().to_owned()).collect();
             names.sort();
-            let mut followed = vec![$($page),+];
+            let mut followed = vec![ADOPT.trim_start_matches("docs/guides/"), $($page),+];
             followed.sort_unstable();
             assert_eq!(names, followed);
         }
@@ -168,12 +196,12 @@ macro_rules! guides {
 }
 
 guides! {
-    change_workspace: "change-workspace.md", OtherWorkspace;
-    fleets: "fleets.md", SameWorkspace;
-    gitops: "gitops.md", SameWorkspace;
-    rename_without_losing_keys: "rename-without-losing-keys.md", SameWorkspace;
-    rotate_root_key: "rotate-root-key.md", SameWorkspace;
-    shard: "shard.md", SameWorkspace;
-    uninstall: "uninstall.md", SameWorkspace;
-    write_an_identity: "write-an-identity.md", SameWorkspace;
+    change_workspace: "change-workspace.md", TwoWorkspaces;
+    fleets: "fleets.md", OneWorkspace;
+    gitops: "gitops.md", OneWorkspace;
+    rename_without_losing_keys: "rename-without-losing-keys.md", OneWorkspace;
+    rotate_root_key: "rotate-root-key.md", OneWorkspace;
+    shard: "shard.md", OneWorkspace;
+    uninstall: "uninstall.md", OneWorkspace;
+    write_an_identity: "write-an-identity.md", OneWorkspace;
 }
