@@ -30,13 +30,20 @@ pub struct Outcome {
 pub async fn play(case: &Case) -> Outcome {
     let started = Instant::now();
     let (stage, workflow) = (Stage::new(case.workflow).await, case.workflow);
-    stage.start();
-    stage.up().await;
-    workflow.prepare(&stage.world).await;
-    stage.quiet(None).await;
+    if workflow.begins_stopped() {
+        workflow.prepare(&stage.world).await;
+    } else {
+        stage.start();
+        stage.up().await;
+        workflow.prepare(&stage.world).await;
+        stage.quiet(None).await;
+    }
     let begin = stage.mark();
     let strikes = Mutex::new(Vec::new());
     let body = async {
+        if workflow.begins_stopped() {
+            stage.start();
+        }
         workflow.act(&stage.world).await;
         stage.quiet(Some(workflow)).await;
     };

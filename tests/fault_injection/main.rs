@@ -96,7 +96,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 fn next(case: &Case, outcome: &Outcome, cuts_only: bool) -> Vec<Case> {
     let mut all = Vec::new();
     for (channel, requests) in [(Channel::Kube, &outcome.kube), (Channel::Unkey, &outcome.unkey)] {
-        for (request, _) in (1..).zip(requests) {
+        for (request, _) in (1..).zip(requests).take(case.workflow.struck()) {
             for harm in Harm::all(channel).filter(|harm| !cuts_only || Harm::CUTS.contains(harm)) {
                 let mut next = case.clone();
                 next.cuts.push(Cut { channel, request, harm });

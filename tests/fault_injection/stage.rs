@@ -37,6 +37,7 @@ pub struct Stage {
     pub world: World,
     pub proxy: Arc<Proxy>,
     pub invariants: Invariants,
+    workflow: Workflow,
     operator: Mutex<Option<Operator>>,
     starts: Mutex<u32>,
 }
@@ -71,7 +72,7 @@ impl Stage {
             .with_args(&["--kubeconfig", kubeconfig.to_str().unwrap()]);
         bystander(&world);
         let invariants = Invariants::post(&proxy, &world.workspace, workflow);
-        Self { world, proxy, invariants, operator: Mutex::default(), starts: Mutex::default() }
+        Self { world, proxy, invariants, workflow, operator: Mutex::default(), starts: Mutex::default() }
     }
 
     fn operator(&self) -> std::sync::MutexGuard<'_, Option<Operator>> {
@@ -100,13 +101,14 @@ impl Stage {
         Mark { kube: self.proxy.last(), unkey: last }
     }
 
-    /// Requests since then that are not watches or lists of Unkey's, nor the look at the definition, which comes by the clock:
-    /// `(to Kubernetes, to Unkey)`.
+    /// Requests since then that are not watches or lists of Unkey's (unless the workflow is about those), nor the look at the definition, which
+    /// comes by the clock: `(to Kubernetes, to Unkey)`.
     pub fn asked_since(&self, mark: Mark) -> (Vec<cutting_proxy::Entry>, Vec<unkey_emulator::Entry>) {
         let calls = self.world.workspace.requests().into_iter().filter(|it| it.number > mark.unkey);
         let mut asked = self.proxy.since(mark.kube);
         asked.retain(|it| !it.asked.resource.is_empty());
-        (asked, calls.filter(|it| it.operation != Operation::List).collect())
+        let lists = self.workflow == Workflow::Listed;
+        (asked, calls.filter(|it| lists || it.operation != Operation::List).collect())
     }
 
     /// Waits until it is up, the workflow over and nothing asked for a while.

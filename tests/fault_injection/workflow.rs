@@ -10,6 +10,10 @@ use crate::masked;
 pub const EXTERNAL_ID: &str = "x";
 /// The one that a second object has, if it is no rival.
 const ANOTHER: &str = "y";
+/// One more than go without a listing.
+const LISTED: usize = 101;
+/// Claim, status and event of one object; the pages of the listing.
+const LISTED_STRUCK: usize = 3;
 /// What another client stored in its meta, as `by`.
 pub const THEIRS: &str = "somebody else";
 /// An identity of somebody else in the same workspace.
@@ -53,6 +57,8 @@ pub enum Workflow {
     ObserveEarly,
     /// What was only observed is enforced.
     Enforce,
+    /// So many objects over identities that exist that a listing pays: a process that starts adopts them from the list.
+    Listed,
     /// The root key loses the permission to delete, unseen (R19); the object is deleted; then the permission comes back.
     MaskedDelete,
     /// The same with the permission to update, and an edit.
@@ -130,8 +136,17 @@ async fn two(world: &World) {
     }
 }
 
+/// More than a hundred objects over identities of the same content.
+async fn listed(world: &World) {
+    for at in 0..LISTED {
+        let (name, meta) = (format!("l{at}"), json!({"plan": "pro", "number": at}));
+        world.seed(&name, &json!({"meta": meta}));
+        world.create(&name, &json!({"externalId": name, "meta": meta, "ratelimits": []})).await;
+    }
+}
+
 impl Workflow {
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::Create,
         Self::Update,
         Self::Delete,
@@ -151,6 +166,7 @@ impl Workflow {
         Self::Observe,
         Self::ObserveEarly,
         Self::Enforce,
+        Self::Listed,
         Self::MaskedDelete,
         Self::MaskedUpdate,
         Self::MaskedRead,
@@ -178,6 +194,7 @@ impl Workflow {
             Self::Observe => "observe",
             Self::ObserveEarly => "observe-early",
             Self::Enforce => "enforce",
+            Self::Listed => "listed",
             Self::MaskedDelete => "masked-delete",
             Self::MaskedUpdate => "masked-update",
             Self::MaskedRead => "masked-read",
@@ -191,6 +208,7 @@ impl Workflow {
         match self {
             Self::Create | Self::Rivals | Self::ObserveEarly => {}
             Self::Adopt => theirs(world),
+            Self::Listed => listed(world).await,
             Self::Update
             | Self::Delete
             | Self::Recreate
@@ -250,6 +268,8 @@ impl Workflow {
         match self {
             Self::Create => drop(world.create("a", &spec(1, &json!({}))).await),
             Self::Adopt => drop(world.create("a", &spec(1, &json!({"adoptionPolicy": "Always"}))).await),
+            // The operator is what begins.
+            Self::Listed => {}
             Self::Observe => observe(world).await,
             Self::ObserveEarly => {
                 world.create("a", &spec(1, &json!({}))).await;
@@ -306,6 +326,7 @@ impl Workflow {
                 objects.iter().all(is_ready)
             }
             Self::Observe | Self::ObserveEarly => objects.iter().all(is_observed),
+            Self::Listed => objects.iter().all(|it| is_ready(it) && it["status"]["origin"] == "Adopted"),
             Self::Lose => objects.iter().all(is_stopped),
             Self::Delete | Self::FlipOrphan | Self::FlipDelete | Self::MaskedDelete | Self::MassApproved => {
                 objects.is_empty()
@@ -334,6 +355,16 @@ impl Workflow {
         matches!(self, Self::MaskedDelete | Self::MaskedUpdate | Self::MaskedRead | Self::MaskedAll)
     }
 
+    /// Whether there is no operator before the user acts.
+    pub fn begins_stopped(self) -> bool {
+        self == Self::Listed
+    }
+
+    /// How many requests on each way meet a fault. Where many objects go the same way, those of the first stand for all.
+    pub fn struck(self) -> usize {
+        if self == Self::Listed { LISTED_STRUCK } else { usize::MAX }
+    }
+
     /// Whether our identity stays in Unkey without an object.
     pub fn leaves_it(self) -> bool {
         matches!(self, Self::FlipOrphan | Self::MassKept)
@@ -357,6 +388,8 @@ impl Workflow {
                 // The hold is longer than a busy machine takes to see both.
                 &["--deletion-hold", "4s", "--max-deletions", "1", "--max-deletions-share", "0"]
             }
+            // Sights count for a window, which has to be enough for all of them. One after the other, so that requests have numbers.
+            Self::Listed => &["--consistency-window", "4s", "--workers", "1"],
             _ => &[],
         }
     }
