@@ -21,7 +21,7 @@ pub(super) struct DeletionArgs {
     #[arg(long, env = "UNKEY_OPERATOR_MAX_DELETIONS", default_value_t = DeletionLimits::default().most)]
     max_deletions: usize,
 
-    /// The same as a share of the recorded identities, between 0 and 1; the larger of both applies
+    /// The same maximum as a share of the recorded identities, between 0 and 1 (0.1 is a tenth). The operator goes by the larger of the two
     #[arg(long, env = "UNKEY_OPERATOR_MAX_DELETIONS_SHARE", default_value_t = DeletionLimits::default().share, value_parser = part)]
     max_deletions_share: Share,
 

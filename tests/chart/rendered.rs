@@ -246,6 +246,16 @@ fn the_notes_say_what_is_dangerous_and_what_comes_next() {
             &["unless its deletionPolicy is Orphan"],
         ),
         (
+            "observe=true",
+            &["NOTE: the operator only observes (observe).", "docs/guides/adopt-existing.md"],
+            &["config.defaultManagementPolicy"],
+        ),
+        (
+            "config.defaultManagementPolicy=Observe",
+            &["NOTE: the operator only observes each Identity whose managementPolicy is not Enforce"],
+            &["(observe)"],
+        ),
+        (
             "config.selector=team=a",
             &["watches all namespaces, and there the Identities that match the selector team=a."],
             &[],
@@ -262,7 +272,7 @@ fn the_notes_say_what_is_dangerous_and_what_comes_next() {
                 "rollout status deployment/x-unkey-operator",
                 "deletes the identity in Unkey and permanently unlinks its keys, unless its deletionPolicy is Orphan",
             ],
-            &["NetworkPolicy", "rbac", "selector", "labels"],
+            &["NetworkPolicy", "rbac", "selector", "labels", "observes"],
         ),
     ];
     for (set, there, not_there) in rows {

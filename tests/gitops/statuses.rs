@@ -71,7 +71,7 @@ fn stalls() -> Vec<Stall> {
         S::Rejected(_) => S::Rejected(why()),
         S::ExistsNever => S::ExistsNever,
         S::ExistsNeverMaybeOurs => S::ExistsNeverMaybeOurs,
-        S::ExistsWouldLose => S::ExistsWouldLose,
+        S::ExistsWouldLose(_) => S::ExistsWouldLose(Losses::default()),
         S::WouldLose(_) => S::WouldLose(Losses::default()),
         S::IdentityMismatch => S::IdentityMismatch,
         S::Contested => S::Contested,
@@ -88,7 +88,15 @@ fn held() -> HeldDeletion {
 
 fn observing(outlook: Outlook) -> Verdict {
     let (identity, differs) = (Some(IdentityId::new("id_1")), vec!["meta.plan".to_owned()]);
-    Verdict::Observing(Box::new(Observation { outlook, identity, differs, more: 0, removes: true, others: 1 }))
+    Verdict::Observing(Box::new(Observation {
+        outlook,
+        identity,
+        differs,
+        more: 0,
+        removes: true,
+        others: 1,
+        invalid: None,
+    }))
 }
 
 pub fn verdicts() -> Vec<Verdict> {

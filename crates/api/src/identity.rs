@@ -38,9 +38,9 @@ use super::status::IdentityStatus;
 #[serde(rename_all = "camelCase")]
 pub struct IdentitySpec {
     /// The identity's key in the Unkey workspace, usually your own customer or tenant id: 1 to 255 letters, digits,
-    /// '_', '.' or '-', case-sensitive. Immutable: before a rename, read in the README what deletion does to keys. Values
-    /// that look like Unkey's own ids ('id_' and 8 or more letters or digits) are refused, because Unkey looks up
-    /// identities by either id.
+    /// '_', '.' or '-', case-sensitive. Immutable: the keys of a customer who gets another externalId have to be moved
+    /// (docs/guides/rename-without-losing-keys.md). Values that look like Unkey's own ids ('id_' and 8 or more letters
+    /// or digits) are refused, because Unkey looks up identities by either id.
     #[schemars(length(min = 1, max = 255), regex(pattern = r"^[a-zA-Z0-9_.-]+$"))]
     #[x_kube(
         validation = Rule::new("self == oldSelf")

@@ -2,7 +2,7 @@
 
 use super::content::{Applied, Content, ContentHash, FieldHash, Limits, Meta};
 use super::ids::ExternalId;
-use super::losses::lossless;
+use super::losses::{Losses, lossless};
 use unkey_operator_api::AdoptionPolicy;
 
 /// Container levels of meta that Unkey's database takes; meta itself counts as one (measured on a running server).
@@ -82,6 +82,11 @@ impl Desired {
     /// True if taking over `stored` would lose nothing (R3).
     pub fn keeps(&self, stored: &Content) -> bool {
         lossless(self.meta.as_ref(), self.limits.as_ref(), stored)
+    }
+
+    /// What taking over somebody else's `stored` would lose: empty if it [keeps](Self::keeps) all.
+    pub fn losses_over(&self, stored: &Content) -> Losses {
+        Losses::of_foreign(self.meta.as_ref(), self.limits.as_ref(), stored)
     }
 
     /// True if that policy takes over what holds `stored` (R3).

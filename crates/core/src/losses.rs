@@ -14,6 +14,8 @@ const MAX_NAME: usize = 64;
 pub struct Losses {
     paths: BTreeSet<String>,
     more: usize,
+    /// Keys and limits that are not named, since the spec does not name them.
+    unnamed: usize,
 }
 
 /// True if writing the managed fields of `desired` over `stored` loses nothing: every stored top-level meta key is
@@ -40,6 +42,33 @@ fn lost_of_limits<'a>(
 }
 
 impl Losses {
+    /// What writing these managed fields over somebody else's identity would remove or change. Only what the spec itself names is named: who
+    /// may create an `Identity` must not read the keys of another tenant's meta there.
+    pub fn of_foreign(meta: Option<&Meta>, limits: Option<&Limits>, stored: &Content) -> Self {
+        let mut losses = Self::default();
+        if let Some(meta) = meta {
+            for key in lost_of_meta(meta, &stored.meta) {
+                losses.add_if(meta.as_map().contains_key(key), || vec![meta_path(key)]);
+            }
+        }
+        if let Some(limits) = limits {
+            for (name, limit, wanted) in lost_of_limits(limits, &stored.limits) {
+                losses.add_if(wanted.is_some(), || limit_paths(name, limit, wanted));
+            }
+        }
+        losses
+    }
+
+    fn add_if(&mut self, is_named: bool, paths: impl FnOnce() -> Vec<String>) {
+        if is_named {
+            for path in paths() {
+                self.add(path);
+            }
+        } else {
+            self.unnamed += 1;
+        }
+    }
+
     /// What writing `wanted` over `stored` removes or changes.
     pub fn of_meta(wanted: &Meta, stored: &Meta) -> Self {
         let mut losses = Self::default();
@@ -64,13 +93,14 @@ impl Losses {
     #[must_use]
     pub fn and(mut self, other: Self) -> Self {
         self.more += other.more;
+        self.unnamed += other.unnamed;
         other.paths.into_iter().for_each(|path| self.add(path));
         self
     }
 
     /// True if nothing would be lost.
     pub fn is_empty(&self) -> bool {
-        self.paths.is_empty()
+        self.paths.is_empty() && self.unnamed == 0
     }
 
     fn add(&mut self, path: String) {
@@ -90,7 +120,12 @@ impl fmt::Display for Losses {
         if self.more > 0 {
             write!(f, " and {} more", self.more)?;
         }
-        Ok(())
+        let and = if self.paths.is_empty() { "" } else { " and " };
+        match self.unnamed {
+            0 => Ok(()),
+            1 => write!(f, "{and}1 value that the spec does not name"),
+            unnamed => write!(f, "{and}{unnamed} values that the spec does not name"),
+        }
     }
 }
 

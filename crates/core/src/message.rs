@@ -17,10 +17,10 @@ use super::permission::Operation;
 use super::stripped::Stripper;
 use super::verdict::{Stall, Verdict};
 
-const CONTESTED: &str = "Corrected three times and drifted again: another writer manages this identity. Find it and choose one owner; \
-     retrying hourly.";
-const BROKEN: &str = "Unkey answers this request with an internal error each time, but answers other requests: this content breaks it. \
-     Change the spec or contact Unkey's support; retrying hourly.";
+const CONTESTED: &str = "Another client changes this identity: the operator has corrected it three times, and it was changed again. Find \
+     that client, and let only one of the two manage the identity. The operator tries again every hour.";
+const BROKEN: &str = "Unkey fails on this content: it answers this request with an internal error each time, and other requests without \
+     one. Change the spec, or contact Unkey's support. The operator tries again every hour.";
 const WORKSPACE_MISMATCH: &str = "The root key shows none of the identities recorded under an earlier root key: it probably belongs to another \
      workspace. Put a root key of the right workspace in place. To migrate to another workspace intentionally, \
      start the operator with --accept-workspace-change.";
@@ -143,7 +143,7 @@ fn unwitnessed(external_id: &str) -> String {
     format!(
         "Unkey returns no identity at all for this root key, so the operator does not conclude that identity '{external_id}' is \
          gone. The root key probably lacks the permission '{}'. Grant it in Unkey; no restart is needed. If the workspace is \
-         really empty, grant '{}'.",
+         really empty, grant '{}'; while the operator only observes, nothing is wrong then.",
         Operation::Read.permission(),
         Operation::Create.permission()
     )
@@ -234,10 +234,10 @@ fn of_stall(stall: &Stall, external_id: &str) -> String {
             "Unkey holds an empty identity '{external_id}' and adoptionPolicy is Never. An unanswered request of this resource may \
              have created the identity; the operator cannot tell. To take the identity over, set adoptionPolicy to Always."
         ),
-        Stall::ExistsWouldLose => format!(
-            "Unkey already holds an identity '{external_id}', and this spec would remove or change part of its meta or rate \
-             limits. Nothing is written. Match the spec to the identity, or set adoptionPolicy to Always to overwrite the \
-             identity."
+        Stall::ExistsWouldLose(losses) => format!(
+            "Unkey already holds an identity '{external_id}', and this spec would remove or change values that Unkey stores there: \
+             {losses}. Nothing is written. Match the spec to the identity, leave the field out, or set adoptionPolicy to Always to \
+             overwrite the identity."
         ),
         Stall::WouldLose(losses) => format!(
             "This spec starts to manage fields of identity '{external_id}' and would remove or change values that Unkey stores there: \

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use unkey_operator_api::{AdoptionPolicy, Observed, Reason, StatusCause};
 
 use super::content::{Content, Limits, Meta, same};
-use super::desired::Desired;
+use super::desired::{Desired, SpecError};
 use super::ids::IdentityId;
 use super::knowledge::Seen;
 use super::losses::{limit_paths, meta_path};
@@ -35,6 +35,8 @@ pub struct Observation {
     pub removes: bool,
     /// Keys of meta and rate limits that the spec does not name.
     pub others: usize,
+    /// Why the spec cannot be sent, if it cannot.
+    pub invalid: Option<SpecError>,
 }
 
 /// What Enforce would do.
@@ -125,14 +127,23 @@ impl Observation {
         Self::bare(Outlook::Refuse(refusal))
     }
 
+    /// The same of a spec that cannot be sent.
+    pub fn of_invalid(error: SpecError) -> Self {
+        Self { invalid: Some(error), ..Self::without_look(Refusal::InvalidSpec) }
+    }
+
     /// Nothing is there to compare with.
     fn bare(outlook: Outlook) -> Self {
-        Self { outlook, identity: None, differs: Vec::new(), more: 0, removes: false, others: 0 }
+        let (identity, differs, invalid) = (None, Vec::new(), None);
+        Self { outlook, identity, differs, more: 0, removes: false, others: 0, invalid }
     }
 
     /// What `object` comes upon. `held`: the identity that it owns, or owned when it was last enforced.
     pub fn of(object: &Object, held: Option<&OwnedIdentity>, policy: &Policy, found: Found<'_>) -> Self {
-        let Ok(desired) = &object.spec else { return Self::without_look(Refusal::InvalidSpec) };
+        let desired = match &object.spec {
+            Ok(desired) => desired,
+            Err(error) => return Self::of_invalid(error.clone()),
+        };
         let (id, content) = match found {
             Found::Identity(id, content) => (id, content),
             Found::Foreign => return Self::bare(Outlook::Refuse(Refusal::IdentityMismatch)),
@@ -149,7 +160,7 @@ impl Observation {
         let Difference { paths, removes, others } = Difference::of(desired, content);
         let more = paths.len().saturating_sub(MAX_PATHS);
         let differs = paths.into_iter().take(MAX_PATHS).collect();
-        Self { outlook, identity: Some(id.clone()), differs, more, removes, others }
+        Self { outlook, identity: Some(id.clone()), differs, more, removes, others, invalid: None }
     }
 
     /// What the status shows of it.

@@ -57,8 +57,8 @@ pub enum Stall {
     ExistsNever,
     /// An identity exists, the policy is `Never`, and it may be our own: an empty one cannot be told apart.
     ExistsNeverMaybeOurs,
-    /// An identity exists and taking it over would lose something.
-    ExistsWouldLose,
+    /// An identity exists and taking it over would lose this.
+    ExistsWouldLose(Losses),
     /// A field becomes managed, and writing it would lose this (R18).
     WouldLose(Losses),
     /// Unkey answered with another externalId.
@@ -129,7 +129,7 @@ impl Stall {
         match self {
             Self::InvalidSpec(_) => Reason::InvalidSpec,
             Self::Rejected(_) => Reason::Rejected,
-            Self::ExistsNever | Self::ExistsNeverMaybeOurs | Self::ExistsWouldLose => Reason::AlreadyExists,
+            Self::ExistsNever | Self::ExistsNeverMaybeOurs | Self::ExistsWouldLose(_) => Reason::AlreadyExists,
             Self::WouldLose(_) => Reason::WouldLose,
             Self::IdentityMismatch => Reason::IdentityMismatch,
             Self::Contested | Self::Broken | Self::Stripped(_) => Reason::NotConverging,

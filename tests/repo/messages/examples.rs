@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde_json::{Map, json};
+use serde_json::json;
 use unkey_operator::api::DeletionPolicy;
 use unkey_operator::domain::{
-    Approval, Cause, Episode, EventNote, ExternalId, HeldDeletion, IdentityId, Left, Limit, Limits, Losses, Meta,
-    ObjectKey, Observation, ObservedRefusal, Operation, Outlook, SpecError, Stall, StatusUpdate, Stripper,
+    Approval, Cause, Content, Episode, EventNote, ExternalId, HeldDeletion, IdentityId, Left, Limit, Limits, Losses,
+    Meta, ObjectKey, Observation, ObservedRefusal, Operation, Outlook, SpecError, Stall, StatusUpdate, Stripper,
     VanishedLimits, Verdict,
 };
 
@@ -120,7 +120,7 @@ examples! {
         Stall::Rejected(_) => [Stall::Rejected("Metadata is too large".to_owned())],
         Stall::ExistsNever => [Stall::ExistsNever],
         Stall::ExistsNeverMaybeOurs => [Stall::ExistsNeverMaybeOurs],
-        Stall::ExistsWouldLose => [Stall::ExistsWouldLose],
+        Stall::ExistsWouldLose(_) => [Stall::ExistsWouldLose(foreign_losses())],
         Stall::WouldLose(_) => [Stall::WouldLose(losses())],
         Stall::IdentityMismatch => [Stall::IdentityMismatch],
         Stall::Contested => [Stall::Contested],
@@ -146,7 +146,7 @@ examples! {
             observing(Outlook::Update, &["meta.plan"], false),
             observing(Outlook::Update, &["meta.plan", "ratelimits[requests].limit"], true),
             observing(Outlook::Create, &[], false),
-            observing(Outlook::Refuse(ObservedRefusal::InvalidSpec), &[], false),
+            Verdict::Observing(Box::new(Observation::of_invalid(SpecError::KeyTooLong { bytes: 65_536 }))),
             observing(Outlook::Refuse(ObservedRefusal::ExistsNever), &[], false),
             observing(Outlook::Refuse(ObservedRefusal::ExistsWouldLose), &["meta.plan"], false),
             observing(Outlook::Refuse(ObservedRefusal::WouldLose), &["meta.plan"], false),
@@ -201,7 +201,16 @@ fn held(approval: Approval, everywhere: bool) -> Verdict {
 
 fn observing(outlook: Outlook, differs: &[&str], removes: bool) -> Verdict {
     let differs = differs.iter().map(ToString::to_string).collect();
-    Verdict::Observing(Box::new(Observation { outlook, identity: Some(id()), differs, more: 0, removes, others: 0 }))
+    let invalid = None;
+    Verdict::Observing(Box::new(Observation {
+        outlook,
+        identity: Some(id()),
+        differs,
+        more: 0,
+        removes,
+        others: 0,
+        invalid,
+    }))
 }
 
 fn id() -> IdentityId {
@@ -217,15 +226,21 @@ fn annotations(largest: &str) -> Cause {
 }
 
 fn losses() -> Losses {
-    let stored = match json!({"email": "a@example.com", "plan": "pro"}) {
-        serde_json::Value::Object(map) => Meta::new(map),
-        _ => unreachable!("it is an object"),
-    };
-    let limits = |limit| {
-        let limit = Limit { limit, duration: 60_000, auto_apply: false };
-        Limits::new(BTreeMap::from([("requests".to_owned(), limit)]))
-    };
-    Losses::of_meta(&Meta::new(Map::new()), &stored).and(Losses::of_limits(&limits(1), &limits(2)))
+    let (meta, stored) = (fields(&json!({}), 1), fields(&json!({"email": "a@example.com", "plan": "pro"}), 2));
+    Losses::of_meta(&meta.meta, &stored.meta).and(Losses::of_limits(&meta.limits, &stored.limits))
+}
+
+/// Of an identity of somebody else.
+fn foreign_losses() -> Losses {
+    let (wanted, stored) =
+        (fields(&json!({"plan": "free"}), 1), fields(&json!({"email": "a@example.com", "plan": "pro"}), 2));
+    Losses::of_foreign(Some(&wanted.meta), Some(&wanted.limits), &stored)
+}
+
+fn fields(meta: &serde_json::Value, limit: i64) -> Content {
+    let limit = Limit { limit, duration: 60_000, auto_apply: false };
+    let meta = Meta::new(meta.as_object().cloned().unwrap_or_default());
+    Content { meta, limits: Limits::new(BTreeMap::from([("requests".to_owned(), limit)])) }
 }
 
 /// The last word of a pattern such as `Cause::Lag` or `Left::Gone`, without what it carries.

@@ -123,7 +123,10 @@ pub(super) fn judge(s: &Situation<'_>, desired: Option<&Desired>) -> Judgement {
         (AdoptionPolicy::IfLossless, Some(desired)) if met || desired.keeps(content) => Judgement::Adopt,
         (AdoptionPolicy::Never, _) if maybe_own && content.is_empty() => Judgement::Refuse(Stall::ExistsNeverMaybeOurs),
         (AdoptionPolicy::Never, _) => Judgement::Refuse(Stall::ExistsNever),
-        _ => Judgement::Refuse(Stall::ExistsWouldLose),
+        (_, desired) => {
+            let losses = desired.map(|desired| desired.losses_over(content));
+            Judgement::Refuse(Stall::ExistsWouldLose(losses.unwrap_or_default()))
+        }
     }
 }
 

@@ -35,7 +35,9 @@ fn refuses(policy: AdoptionPolicy, desired: &Desired, content: &Content) -> Opti
     match policy {
         _ if desired.may_take(content, policy) => None,
         AdoptionPolicy::Never => Some(Stall::ExistsNever),
-        AdoptionPolicy::IfLossless | AdoptionPolicy::Always => Some(Stall::ExistsWouldLose),
+        AdoptionPolicy::IfLossless | AdoptionPolicy::Always => {
+            Some(Stall::ExistsWouldLose(desired.losses_over(content)))
+        }
     }
 }
 

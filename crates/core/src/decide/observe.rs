@@ -30,8 +30,8 @@ pub(super) fn observe(s: &Situation<'_>, by: ObservedBy) -> Step {
     if let Role::Loser { .. } = s.role {
         return tell(Observation::without_look(Refusal::Conflict));
     }
-    if s.object.spec.is_err() {
-        return tell(Observation::without_look(Refusal::InvalidSpec));
+    if let Err(error) = &s.object.spec {
+        return tell(Observation::of_invalid(error.clone()));
     }
     match found(s) {
         Some(found) if !s.poked() => tell(Observation::of(s.object, held.as_ref(), s.policy, found)),

@@ -36,7 +36,8 @@ fn would_refuse(refusal: ObservedRefusal, observation: &Observation, external_id
     let changes = || changes(observation);
     match refusal {
         ObservedRefusal::InvalidSpec => {
-            "The operator could not send this spec to Unkey (InvalidSpec). Change the spec.".to_owned()
+            let why = observation.invalid.as_ref().map(|error| format!(": {error}")).unwrap_or_default();
+            format!("The operator could not send this spec to Unkey (InvalidSpec){why}. Change the spec.")
         }
         ObservedRefusal::ExistsNever => format!(
             "Unkey holds an identity '{external_id}', and the operator would not take it over (AlreadyExists): adoptionPolicy is Never. To \

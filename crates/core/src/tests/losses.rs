@@ -52,6 +52,25 @@ fn names_are_bounded_and_escaped() {
     assert!(all.to_string().ends_with(" and 140 more"), "{all}");
 }
 
+/// Somebody else's keys are not named to who only guesses: what the spec names is, the rest is a number.
+#[test]
+fn of_somebody_elses_identity_only_what_the_spec_names_is_named() {
+    let stored = Content {
+        meta: meta(r#"{"plan":"pro","secret":"s","email":"e"}"#),
+        limits: limits(&[("requests", 10, 1000, false), ("theirs", 1, 1000, false)]),
+    };
+    let told = |wanted: Option<&str>, named: &[(&str, i64, i64, bool)]| {
+        let (wanted, named) = (wanted.map(meta), limits(named));
+        Losses::of_foreign(wanted.as_ref(), Some(&named), &stored).to_string()
+    };
+    assert_eq!(
+        told(Some(r#"{"plan":"free"}"#), &[("requests", 5, 1000, false)]),
+        "meta.plan, ratelimits[requests].limit and 3 values that the spec does not name"
+    );
+    assert_eq!(told(None, &[("requests", 10, 1000, false)]), "1 value that the spec does not name");
+    assert_eq!(told(None, &[("requests", 10, 1000, false), ("theirs", 2, 1000, false)]), "ratelimits[theirs].limit");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -59,6 +78,9 @@ proptest! {
     #[test]
     fn there_is_a_path_for_whatever_is_lost(wanted in contents(), stored in contents()) {
         let losses = Losses::of_meta(&wanted.meta, &stored.meta).and(Losses::of_limits(&wanted.limits, &stored.limits));
-        prop_assert_eq!(losses.is_empty(), lossless(Some(&wanted.meta), Some(&wanted.limits), &stored));
+        let lossless = lossless(Some(&wanted.meta), Some(&wanted.limits), &stored);
+        prop_assert_eq!(losses.is_empty(), lossless);
+        let foreign = Losses::of_foreign(Some(&wanted.meta), Some(&wanted.limits), &stored);
+        prop_assert_eq!(foreign.is_empty() && foreign.to_string().is_empty(), lossless);
     }
 }

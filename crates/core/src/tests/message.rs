@@ -62,7 +62,7 @@ pub(super) fn stalls() -> Vec<Stall> {
         Stall::Rejected("Metadata is too large".to_owned()),
         Stall::ExistsNever,
         Stall::ExistsNeverMaybeOurs,
-        Stall::ExistsWouldLose,
+        Stall::ExistsWouldLose(Losses::of_meta(&super::meta("{}"), &super::meta(r#"{"plan":1}"#))),
         Stall::WouldLose(Losses::of_meta(&super::meta("{}"), &super::meta(r#"{"plan":1}"#))),
         Stall::IdentityMismatch,
         Stall::Contested,
