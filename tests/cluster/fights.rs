@@ -34,7 +34,7 @@ async fn s21_two_clusters_that_disagree_stop_after_three_corrections_each() {
         }
     };
     let message = condition(&object, "Ready")["message"].as_str().unwrap().to_owned();
-    assert!(message.contains("retrying hourly"), "{message}");
+    assert!(message.contains("tries again every hour"), "{message}");
     assert_eq!(condition(&object, "Stalled")["status"], "True");
     // From now on neither finds a reason to write.
     let updates = here.calls()[2];

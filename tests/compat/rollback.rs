@@ -14,6 +14,7 @@ fn changed(name: &str, change: impl Fn(&mut Value)) -> Fixture {
     let mut fixture = of(&release).into_iter().find(|fixture| fixture.name == "created").unwrap();
     change(&mut fixture.object);
     fixture.object["spec"]["externalId"] = json!(name);
+    fixture.object["metadata"]["name"] = json!(name);
     Fixture { name: name.to_owned(), ..fixture }
 }
 

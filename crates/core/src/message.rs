@@ -218,7 +218,7 @@ fn stripped(by: &Stripper) -> String {
     format!(
         "The operator's finalizer and claim annotation do not stay on this resource: {who}. Without them nothing is created in Unkey, \
          and a deletion would leave an identity behind. Configure that client or webhook to keep the finalizer unkey.com/identity and the annotation \
-         unkey.com/claim there; retrying hourly, and at once after a change of the spec."
+         unkey.com/claim there; tried again every hour, and at once after a change of the spec."
     )
 }
 
