@@ -27,6 +27,8 @@ pub async fn steady(bench: &Bench, play: Play, n: usize, scans: u32) -> Play {
 
 /// What `scans` short intervals over `n` objects at rest cost, told under `row`.
 pub async fn at_rest(bench: &Bench, play: &mut Play, row: &str, n: usize, scans: u32) {
+    // Scans of before, while there was still work, do not count.
+    play.operator().skip_log();
     play.operator().until_scanned(patience(n)).await;
     let (before, cpu) = (play.cost().await, play.operator().usage().cpu);
     for _ in 0..scans {

@@ -69,9 +69,9 @@ impl Index {
         state.entries.iter().flat_map(ClaimHolder::all).filter(|owner| wanted(owner)).collect()
     }
 
-    /// Some object is not only observed.
+    /// Some object is not only observed. One that is, and waits with its finalizer for its deletion, is never written for.
     pub fn enforces(&self) -> bool {
-        self.state.lock().claims().any(|(_, entry)| !entry.claimant.observes)
+        self.state.lock().claims().any(|(_, entry)| entry.extra.enforced)
     }
 
     /// The lock on `external_id` if nobody has it, for a look of moments; who does not get it is not woken for it.

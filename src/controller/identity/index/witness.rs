@@ -143,16 +143,32 @@ mod tests {
     use crate::controller::runtime::clock::Clock;
     use crate::domain::{DeletionLimits, Deletions, Policy};
 
+    fn index() -> Index {
+        let (wake, _woken) = unbounded_channel();
+        let guards = (Workspace::default(), Deletions::new(DeletionLimits::NONE));
+        Index::new(wake, &Policy::default(), guards, Clock::default())
+    }
+
+    /// Only somebody who is enforced is worth a create as a probe (R21): no matter what is still on those that are observed.
+    #[test]
+    fn who_is_observed_is_not_enforced_while_its_finalizer_is_on() {
+        let index = index();
+        let put = |management: &str, version: &str| {
+            index.upsert(&snapshot(&json!({
+                "metadata": {"namespace": "n", "name": "e", "uid": "e", "resourceVersion": version,
+                             "finalizers": ["unkey.com/identity"], "deletionTimestamp": "2026-01-01T00:00:00Z"},
+                "spec": {"externalId": "e", "managementPolicy": management}, "status": {"uid": "e", "identityId": "id_1"},
+            })));
+            index.enforces()
+        };
+        assert!(put("Enforce", "1"));
+        assert!(!put("Observe", "2"));
+    }
+
     /// Whoever was asked in vain lets others go first, until all were; under another root key they begin anew.
     #[test]
     fn who_was_asked_in_vain_is_asked_last() {
-        let (wake, _woken) = unbounded_channel();
-        let index = Index::new(
-            wake,
-            &Policy::default(),
-            (Workspace::default(), Deletions::new(DeletionLimits::NONE)),
-            Clock::default(),
-        );
+        let index = index();
         for at in 0..5 {
             let name = format!("e{at}");
             index.upsert(&snapshot(&json!({
