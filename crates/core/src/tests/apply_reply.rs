@@ -165,6 +165,31 @@ fn an_update_that_hit_another_identity_holds_everything() {
     assert_eq!((trouble.cause, trouble.retry_at, trouble.lasting), (Cause::Mismatch, None, true));
 }
 
+/// Unkey has taken it, or not: what was sent stays in doubt, as after no answer at all.
+#[test]
+fn an_answer_that_says_nothing_leaves_the_write_in_doubt() {
+    let any = ready();
+    let desired = any.object.spec.clone().expect("a spec");
+    let cases = [
+        (update(true, false), Reply::Deleted),
+        (Call::Create(desired.clone()), Reply::Deleted),
+        (Call::Create(desired), Reply::Created { id: String::new() }),
+    ];
+    for (call, reply) in cases {
+        let after = |reply: &Reply| {
+            let (mut known, mut object_state) = (Knowledge::default(), ObjectState::default());
+            begin(&any.object, &call, &mut known, &mut object_state, any.now);
+            let telling = ReplyContext { begun: any.now, now: any.now, jitter: 0, thrives: None };
+            apply_reply(&any.object, &call, reply, &mut known, &mut object_state, &any.policy, telling);
+            (known.doubt, known.unsure)
+        };
+        let fault = Fault { effect: Effect::Unknown, cause: Cause::Unavailable, retry_after: None };
+        let lost = after(&Reply::Failed(fault));
+        assert!(lost.0.is_some(), "{call:?}");
+        assert_eq!(after(&reply), lost, "{call:?} {reply:?}");
+    }
+}
+
 /// The server computes which limits to write from a replica: those of a second write within a window have to be looked at.
 #[test]
 fn limits_sent_twice_within_a_window_are_in_doubt() {
