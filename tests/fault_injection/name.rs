@@ -7,7 +7,7 @@ use std::str::FromStr;
 use crate::workflow::Workflow;
 
 /// Whom a request goes to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Channel {
     Kube,
     Unkey,

@@ -275,14 +275,15 @@ impl RawIdentity {
         serde_json::from_str(self.status_text()?).ok()
     }
 
-    /// True if it is not only observed. `default`: of specs that do not say (R21).
-    pub fn is_enforced(&self, default: ManagementPolicy) -> bool {
-        self.management.unwrap_or(default) == ManagementPolicy::Enforce
+    /// Whether it is only observed. `default`: of specs that do not say (R21).
+    pub fn management(&self, default: ManagementPolicy) -> ManagementPolicy {
+        self.management.unwrap_or(default)
     }
 
     /// True if it is only observed and nothing of ours is on it.
     pub fn owns_nothing(&self, default: ManagementPolicy) -> bool {
-        !self.is_enforced(default) && self.finalizers.ours().is_none() && self.claim.is_none()
+        let observes = self.management(default) == ManagementPolicy::Observe;
+        observes && self.finalizers.ours().is_none() && self.claim.is_none()
     }
 
     /// What this object says for its right to its externalId (R8), if it is not only observed.

@@ -48,8 +48,8 @@ pub(super) type Entry = ClaimEntry<Facts>;
 pub(super) struct Facts {
     pub at: ObjectName,
     pub reason: Option<Reason>,
-    /// It is not to be only observed (R21), whatever is still on it.
-    pub enforced: bool,
+    /// Whether it is only observed (R21), whatever is still on it.
+    pub management: ManagementPolicy,
     /// Since when this process knows it to be out of step: changed, new, leaving or failing, and not waiting for a person.
     pub unsynced: Option<Instant>,
     /// There is something left to do for it, and what is planned.
@@ -79,7 +79,7 @@ pub(super) fn entry_of(object: &RawIdentity, default: ManagementPolicy) -> Entry
     let extra = Facts {
         at: ObjectName::of(object),
         reason,
-        enforced: object.is_enforced(default),
+        management: object.management(default),
         unsynced: unsynced.then(Instant::now),
         behind,
         plan: Plan::Nothing,

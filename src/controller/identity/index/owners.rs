@@ -5,7 +5,7 @@ use super::facts::{Entry, IndexEntry};
 use super::handles::KeyLock;
 use super::newcomers::is_new;
 use super::object_name::IdentityRef;
-use crate::api::Reason;
+use crate::api::{ManagementPolicy, Reason};
 use crate::domain::{ExternalId, IdentityId, KeyMark, Uid};
 
 /// The object that acts for an externalId (R8), or one that is only observed (R21).
@@ -71,7 +71,7 @@ impl Index {
 
     /// Some object is not only observed. One that is, and waits with its finalizer for its deletion, is never written for.
     pub fn enforces(&self) -> bool {
-        self.state.lock().claims().any(|(_, entry)| entry.extra.enforced)
+        self.state.lock().claims().any(|(_, entry)| entry.extra.management == ManagementPolicy::Enforce)
     }
 
     /// The lock on `external_id` if nobody has it, for a look of moments; who does not get it is not woken for it.
