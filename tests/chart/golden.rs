@@ -58,7 +58,7 @@ fn helm_has_no_complaint() {
     for helm in helms() {
         for set in value_sets() {
             let values = file("tests/chart/values").join(format!("{set}.yaml"));
-            let args = ["lint", "--strict", "--kube-version", "1.36.0", "--values", values.to_str().unwrap()];
+            let args = ["lint", "--strict", "--kube-version", "1.37.0", "--values", values.to_str().unwrap()];
             helm.succeeds(None, &[&args[..], &[&chart()]].concat());
         }
     }

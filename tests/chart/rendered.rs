@@ -70,7 +70,7 @@ fn alerts_link_to_the_runbook() {
 #[test]
 fn names_stay_short_enough() {
     let release = "r".repeat(53);
-    let text = helms()[0].succeeds(None, &["template", &release, &chart(), "--kube-version", "1.36.0"]);
+    let text = helms()[0].succeeds(None, &["template", &release, &chart(), "--kube-version", "1.37.0"]);
     for object in objects(&text) {
         let name = object["metadata"]["name"].as_str().unwrap();
         assert!(name.len() <= 63, "{} {name}", object["kind"]);
@@ -181,13 +181,13 @@ fn the_budget_says_one_thing() {
 #[test]
 fn no_name_begins_with_a_digit() {
     for helm in helms() {
-        let output = helm.run(None, &["template", "1st", &chart(), "--kube-version", "1.36.0"]);
+        let output = helm.run(None, &["template", "1st", &chart(), "--kube-version", "1.37.0"]);
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(
             !output.status.success() && said.contains("the name 1st-unkey-operator-metrics of the Service"),
             "{said}"
         );
-        let flags = ["--kube-version", "1.36.0", "--set", "fullnameOverride=first"];
+        let flags = ["--kube-version", "1.37.0", "--set", "fullnameOverride=first"];
         helm.succeeds(None, &[&["template", "1st", &chart()], &flags[..]].concat());
     }
 }

@@ -19,7 +19,7 @@ fn read(path: &str) -> String {
     std::fs::read_to_string(Path::new(ROOT).join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// What comes after the first of these words, up to where it is no version any more: `v1.36.3` is 1.36.
+/// What comes after the first of these words, up to where it is no version any more: `v1.37.2` is 1.37.
 fn minor_after(text: &str, before: &str) -> Minor {
     let (_, rest) = text.split_once(before).unwrap_or_else(|| panic!("no '{before}'"));
     let mut numbers = rest.split(|c: char| !c.is_ascii_digit()).map(str::parse);

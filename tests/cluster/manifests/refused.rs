@@ -62,7 +62,7 @@ async fn an_external_id_that_unkey_would_not_take() {
 async fn a_rate_limit_that_unkey_would_not_take() {
     // S20: Unkey's database takes some of these for equal to others, so only characters without doubles are let in.
     let ascii = "name must be printable ASCII (letters, digits, punctuation, spaces)";
-    // Kubernetes 1.32 says integer, 1.36 says int64.
+    // Kubernetes 1.32 says integer, 1.37 says int64.
     let int64 = "must be of type int";
     let rows: &[(&str, String, &[&str])] = &[
         ("name of 2", with_name("ab"), &["ratelimits[0].name in body should be at least 3 chars long"]),
