@@ -9,7 +9,9 @@ use unkey_emulator::Operation;
 use crate::harness::condition;
 use crate::name::Case;
 use crate::stage::{Mark, Stage};
-use crate::workflow::{BYSTANDER, THEIRS, Workflow, is_held, is_loser, is_observed, is_ready, is_stopped, objects};
+use crate::workflow::{
+    BYSTANDER, THEIRS, Workflow, is_held, is_loser, is_observed, is_ready, is_stopped, listed_limits, objects,
+};
 
 /// What a case came to.
 #[derive(Clone, Debug)]
@@ -123,7 +125,9 @@ async fn check(stage: &Stage, workflow: Workflow) {
             .iter()
             .map(|it| json!({"name": it.name, "limit": it.limit, "duration": it.duration}))
             .collect();
-        assert_eq!(spec["ratelimits"], Value::Array(held));
+        let theirs = listed_limits();
+        let wanted = if workflow == Workflow::Listed { &theirs } else { &spec["ratelimits"] };
+        assert_eq!(*wanted, Value::Array(held));
     }
     if let Some(limit) = workflow.limit() {
         let deletes = stage.world.calls()[3];
