@@ -88,15 +88,7 @@ fn held() -> HeldDeletion {
 
 fn observing(outlook: Outlook) -> Verdict {
     let (identity, differs) = (Some(IdentityId::new("id_1")), vec!["meta.plan".to_owned()]);
-    Verdict::Observing(Box::new(Observation {
-        outlook,
-        identity,
-        differs,
-        more: 0,
-        removes: true,
-        others: 1,
-        invalid: None,
-    }))
+    Verdict::Observing(Box::new(Observation { outlook, identity, differs, more: 0, removes: true, others: 1 }))
 }
 
 pub fn verdicts() -> Vec<Verdict> {
@@ -116,7 +108,8 @@ pub fn verdicts() -> Vec<Verdict> {
     };
     all.extend(causes().into_iter().flat_map(|cause| [V::Waiting(cause.clone()), V::Blocked(cause)]));
     all.extend(stalls().into_iter().map(V::Stalled));
-    let refuses = [R::InvalidSpec, R::ExistsNever, R::ExistsWouldLose, R::WouldLose, R::IdentityMismatch, R::Conflict];
+    let invalid = R::InvalidSpec(SpecError::MetaTooDeep { levels: 101 });
+    let refuses = [invalid, R::ExistsNever, R::ExistsWouldLose, R::WouldLose, R::IdentityMismatch, R::Conflict];
     let outlooks = [Outlook::Update, Outlook::Create].into_iter().chain(refuses.map(Outlook::Refuse));
     all.extend(outlooks.map(observing));
     all

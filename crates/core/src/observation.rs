@@ -35,12 +35,10 @@ pub struct Observation {
     pub removes: bool,
     /// Keys of meta and rate limits that the spec does not name.
     pub others: usize,
-    /// Why the spec cannot be sent, if it cannot.
-    pub invalid: Option<SpecError>,
 }
 
 /// What Enforce would do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Outlook {
     /// Nothing: Unkey holds what the spec asks for.
     Nothing,
@@ -53,10 +51,10 @@ pub enum Outlook {
 }
 
 /// Why Enforce would write nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Refusal {
     /// The spec cannot be sent.
-    InvalidSpec,
+    InvalidSpec(SpecError),
     /// An identity exists, and the policy is `Never`.
     ExistsNever,
     /// An identity exists, and taking it over would lose something.
@@ -94,7 +92,7 @@ impl<'a> Found<'a> {
 
 impl Outlook {
     /// The reason that says so.
-    pub fn reason(self) -> Reason {
+    pub fn reason(&self) -> Reason {
         match self {
             Self::Nothing => Reason::Observed,
             Self::Update => Reason::Differs,
@@ -104,15 +102,15 @@ impl Outlook {
     }
 
     /// It is said without a look at Unkey.
-    pub fn needs_no_look(self) -> bool {
-        matches!(self, Self::Refuse(Refusal::InvalidSpec | Refusal::Conflict))
+    pub fn needs_no_look(&self) -> bool {
+        matches!(self, Self::Refuse(Refusal::InvalidSpec(_) | Refusal::Conflict))
     }
 
     /// The reason that Enforce would give.
-    pub fn cause(self) -> Option<StatusCause> {
+    pub fn cause(&self) -> Option<StatusCause> {
         let Self::Refuse(refusal) = self else { return None };
         Some(match refusal {
-            Refusal::InvalidSpec => StatusCause::InvalidSpec,
+            Refusal::InvalidSpec(_) => StatusCause::InvalidSpec,
             Refusal::ExistsNever | Refusal::ExistsWouldLose => StatusCause::AlreadyExists,
             Refusal::WouldLose => StatusCause::WouldLose,
             Refusal::IdentityMismatch => StatusCause::IdentityMismatch,
@@ -127,22 +125,16 @@ impl Observation {
         Self::bare(Outlook::Refuse(refusal))
     }
 
-    /// The same of a spec that cannot be sent.
-    pub fn of_invalid(error: SpecError) -> Self {
-        Self { invalid: Some(error), ..Self::without_look(Refusal::InvalidSpec) }
-    }
-
     /// Nothing is there to compare with.
     fn bare(outlook: Outlook) -> Self {
-        let (identity, differs, invalid) = (None, Vec::new(), None);
-        Self { outlook, identity, differs, more: 0, removes: false, others: 0, invalid }
+        Self { outlook, identity: None, differs: Vec::new(), more: 0, removes: false, others: 0 }
     }
 
     /// What `object` comes upon. `held`: the identity that it owns, or owned when it was last enforced.
     pub fn of(object: &Object, held: Option<&OwnedIdentity>, policy: &Policy, found: Found<'_>) -> Self {
         let desired = match &object.spec {
             Ok(desired) => desired,
-            Err(error) => return Self::of_invalid(error.clone()),
+            Err(error) => return Self::without_look(Refusal::InvalidSpec(error.clone())),
         };
         let (id, content) = match found {
             Found::Identity(id, content) => (id, content),
@@ -160,7 +152,7 @@ impl Observation {
         let Difference { paths, removes, others } = Difference::of(desired, content);
         let more = paths.len().saturating_sub(MAX_PATHS);
         let differs = paths.into_iter().take(MAX_PATHS).collect();
-        Self { outlook, identity: Some(id.clone()), differs, more, removes, others, invalid: None }
+        Self { outlook, identity: Some(id.clone()), differs, more, removes, others }
     }
 
     /// What the status shows of it.

@@ -146,7 +146,7 @@ examples! {
             observing(Outlook::Update, &["meta.plan"], false),
             observing(Outlook::Update, &["meta.plan", "ratelimits[requests].limit"], true),
             observing(Outlook::Create, &[], false),
-            Verdict::Observing(Box::new(Observation::of_invalid(SpecError::KeyTooLong { bytes: 65_536 }))),
+            observing(Outlook::Refuse(ObservedRefusal::InvalidSpec(SpecError::KeyTooLong { bytes: 65_536 })), &[], false),
             observing(Outlook::Refuse(ObservedRefusal::ExistsNever), &[], false),
             observing(Outlook::Refuse(ObservedRefusal::ExistsWouldLose), &["meta.plan"], false),
             observing(Outlook::Refuse(ObservedRefusal::WouldLose), &["meta.plan"], false),
@@ -201,16 +201,7 @@ fn held(approval: Approval, everywhere: bool) -> Verdict {
 
 fn observing(outlook: Outlook, differs: &[&str], removes: bool) -> Verdict {
     let differs = differs.iter().map(ToString::to_string).collect();
-    let invalid = None;
-    Verdict::Observing(Box::new(Observation {
-        outlook,
-        identity: Some(id()),
-        differs,
-        more: 0,
-        removes,
-        others: 0,
-        invalid,
-    }))
+    Verdict::Observing(Box::new(Observation { outlook, identity: Some(id()), differs, more: 0, removes, others: 0 }))
 }
 
 fn id() -> IdentityId {
@@ -306,7 +297,10 @@ pub fn verdicts() -> Vec<(String, Verdict)> {
                 all.extend(blocks.map(|(part, cause)| (of(&part), Verdict::Blocked(cause))));
             }
             Verdict::Observing(observation) => {
-                let name = format!("Observing: {:?}", observation.outlook);
+                let name = match &observation.outlook {
+                    Outlook::Refuse(ObservedRefusal::InvalidSpec(_)) => "Observing: Refuse(InvalidSpec)".to_owned(),
+                    outlook => format!("Observing: {outlook:?}"),
+                };
                 all.push((name, Verdict::Observing(observation)));
             }
             Verdict::Stalled(_) => {

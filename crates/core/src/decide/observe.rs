@@ -31,7 +31,7 @@ pub(super) fn observe(s: &Situation<'_>, by: ObservedBy) -> Step {
         return tell(Observation::without_look(Refusal::Conflict));
     }
     if let Err(error) = &s.object.spec {
-        return tell(Observation::of_invalid(error.clone()));
+        return tell(Observation::without_look(Refusal::InvalidSpec(error.clone())));
     }
     match found(s) {
         Some(found) if !s.poked() => tell(Observation::of(s.object, held.as_ref(), s.policy, found)),

@@ -6,7 +6,7 @@ use crate::observation::{Observation, Outlook, Refusal as ObservedRefusal};
 const MAX_PATHS: usize = 10;
 
 pub(super) fn observed(observation: &Observation, external_id: &str) -> String {
-    let found = match observation.outlook {
+    let found = match &observation.outlook {
         Outlook::Nothing => "Unkey holds what the spec asks for.".to_owned(),
         Outlook::Update => format!("Unkey holds something else than the spec asks for: {}.", changes(observation)),
         Outlook::Create => format!("Unkey holds no identity '{external_id}'; the operator would create it."),
@@ -32,12 +32,11 @@ fn changes(Observation { differs, more, removes, .. }: &Observation) -> String {
     }
 }
 
-fn would_refuse(refusal: ObservedRefusal, observation: &Observation, external_id: &str) -> String {
+fn would_refuse(refusal: &ObservedRefusal, observation: &Observation, external_id: &str) -> String {
     let changes = || changes(observation);
     match refusal {
-        ObservedRefusal::InvalidSpec => {
-            let why = observation.invalid.as_ref().map(|error| format!(": {error}")).unwrap_or_default();
-            format!("The operator could not send this spec to Unkey (InvalidSpec){why}. Change the spec.")
+        ObservedRefusal::InvalidSpec(error) => {
+            format!("The operator could not send this spec to Unkey (InvalidSpec): {error}. Change the spec.")
         }
         ObservedRefusal::ExistsNever => format!(
             "Unkey holds an identity '{external_id}', and the operator would not take it over (AlreadyExists): adoptionPolicy is Never. To \
