@@ -143,7 +143,7 @@ fn unwitnessed(external_id: &str) -> String {
     format!(
         "Unkey returns no identity at all for this root key, so the operator does not conclude that identity '{external_id}' is \
          gone. The root key probably lacks the permission '{}'. Grant it in Unkey; no restart is needed. If the workspace is \
-         really empty, grant '{}'; while the operator only observes, nothing is wrong then.",
+         really empty, grant '{}'. An operator that only observes needs no grant for that.",
         Operation::Read.permission(),
         Operation::Create.permission()
     )
