@@ -7,10 +7,8 @@ use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::{Value, json};
 use unkey_emulator::{Fault, FaultKind};
 
-use super::world::{ROOT_KEY, World};
+use super::world::{ROOT_KEY, WAIT, World};
 use crate::harness::{Helm, RELEASE, api_of, apply, eventually, helms, there};
-
-const WAIT: [&str; 2] = ["--wait", "--timeout=120s"];
 
 /// Two namespaces of teams beside the operator's own, which nothing but the operator is in.
 struct Teams {

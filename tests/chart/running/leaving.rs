@@ -9,10 +9,9 @@ use nodelet::Nodelet;
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
-use super::world::{ROOT_KEY, World, start_node};
+use super::world::{ROOT_KEY, WAIT, World, start_node};
 use crate::harness::{RELEASE, api_of, apply, eventually, helms, read, there};
 
-const WAIT: [&str; 2] = ["--wait", "--timeout=120s"];
 const POD: &str = "unkey-operator-unmanage";
 
 /// A node for the Pod, which has none of the labels by which those of the release are found.

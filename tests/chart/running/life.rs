@@ -5,10 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use controlplane::ControlPlane;
 use tokio::sync::OnceCell;
 
-use super::world::{ROOT_KEY, SECRET, World};
+use super::world::{ROOT_KEY, SECRET, WAIT, World};
 use crate::harness::{Helm, RELEASE, container, definition, eventually, helms, there};
-
-const WAIT: [&str; 2] = ["--wait", "--timeout=120s"];
 
 /// Creates one Identity after the other until `over`, each one when the last one is Ready.
 async fn work(world: &World, prefix: &str, over: &AtomicBool) -> Vec<String> {

@@ -1,9 +1,7 @@
 //! What goes wrong with Pods, in a release that may work in its own namespace only.
 
-use super::world::{ROOT_KEY, SECRET, World};
+use super::world::{ROOT_KEY, SECRET, WAIT, World};
 use crate::harness::{eventually, helms};
-
-const WAIT: [&str; 2] = ["--wait", "--timeout=120s"];
 
 /// Which one leads next is open: the container is back before the lease has run out.
 #[tokio::test]

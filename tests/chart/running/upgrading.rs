@@ -1,4 +1,4 @@
-//! From the chart of 0.1 to this one, as docs/operations/upgrade.md tells it. `tests/chart/0.1` is that chart as the first builds had it. Their
+//! From the chart of 0.1 to this one, as docs/operations/upgrade.md tells it. `tests/chart/0.1` is that chart as the first builds had it, less README, alerts and dashboard. Their
 //! program is not here, so their release has no Pods; what they left of objects is `tests/compat/0.1`.
 
 use std::time::{Duration, Instant};
@@ -9,11 +9,10 @@ use serde_json::Value;
 use tokio::sync::OnceCell;
 use unkey_emulator::Operation;
 
-use super::world::{ROOT_KEY, World};
+use super::world::{ROOT_KEY, WAIT, World};
 use crate::harness::{Helm, RELEASE, api_of, chart, container, definition, eventually, file, helms, read, there};
 use crate::restored::Place;
 
-const WAIT: [&str; 2] = ["--wait", "--timeout=120s"];
 /// What 0.1 kept in step.
 const LEFT: [&str; 3] = ["created", "adopted", "unmanaged"];
 

@@ -20,6 +20,8 @@ use crate::harness::{
 };
 
 pub const ROOT_KEY: &str = "unkey_root_4f0c9a2e";
+/// What has helm wait until all is ready.
+pub const WAIT: [&str; 2] = ["--wait", "--timeout=120s"];
 pub const SECRET: &str = "unkey-operator-root-key";
 
 pub struct World {
