@@ -126,7 +126,7 @@ async fn check(stage: &Stage, workflow: Workflow) {
             .map(|it| json!({"name": it.name, "limit": it.limit, "duration": it.duration}))
             .collect();
         let theirs = listed_limits();
-        let wanted = if workflow == Workflow::Listed { &theirs } else { &spec["ratelimits"] };
+        let wanted = spec.get("ratelimits").unwrap_or(&theirs);
         assert_eq!(*wanted, Value::Array(held));
     }
     if let Some(limit) = workflow.limit() {
