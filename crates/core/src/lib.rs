@@ -32,6 +32,7 @@ mod observation;
 mod own_patches;
 mod ownership;
 mod permission;
+pub mod plan;
 mod policy;
 mod prior_status;
 mod progress;

@@ -134,17 +134,23 @@ pub(super) fn meta_path(key: &str) -> String {
     if is_plain(key) { format!("{META}.{key}") } else { format!("{META}[{}]", quoted(key)) }
 }
 
+/// The path of a rate limit.
+pub(super) fn limit_path(name: &str) -> String {
+    let name = if is_plain(name) { name.to_owned() } else { quoted(name) };
+    format!("{RATELIMITS}[{name}]")
+}
+
 /// The paths of what differs between two rate limits of one name; that of the whole limit if there is no other.
 pub(super) fn limit_paths(name: &str, one: &Limit, other: Option<&Limit>) -> Vec<String> {
-    let name = if is_plain(name) { name.to_owned() } else { quoted(name) };
-    let Some(other) = other else { return vec![format!("{RATELIMITS}[{name}]")] };
+    let path = limit_path(name);
+    let Some(other) = other else { return vec![path] };
     let parts = [
         ("limit", one.limit != other.limit),
         ("duration", one.duration != other.duration),
         ("autoApply", one.auto_apply != other.auto_apply),
     ];
     let changed = parts.into_iter().filter(|(_, changes)| *changes);
-    changed.map(|(part, _)| format!("{RATELIMITS}[{name}].{part}")).collect()
+    changed.map(|(part, _)| format!("{path}.{part}")).collect()
 }
 
 /// It can stand in a path as it is.

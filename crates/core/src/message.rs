@@ -54,6 +54,15 @@ pub(super) fn of(verdict: &Verdict, key: &ObjectKey, external_id: &str) -> Strin
     for_people(of_verdict(verdict, key, external_id))
 }
 
+/// What a plan says of a resource that goes without a delete in Unkey.
+pub(super) fn of_release(left: Left) -> &'static str {
+    match left {
+        Left::Gone | Left::Nothing => "The resource goes. Unkey holds no identity of it.",
+        Left::Kept => "The resource goes. Its identity stays in Unkey.",
+        Left::Others => "The resource goes. What Unkey holds under its externalId is not this resource's, and stays.",
+    }
+}
+
 fn of_verdict(verdict: &Verdict, key: &ObjectKey, external_id: &str) -> String {
     match verdict {
         Verdict::Synced => "Unkey accepted this spec.".to_owned(),

@@ -1,7 +1,11 @@
 //! Who of several `Identity` objects with one externalId may act (R8). Pure: the controller keeps the index.
 
 use super::ids::{IdentityId, KeyMark, Uid};
+use super::object::Object;
+use super::policy::Policy;
+use super::spec::ObservedBy;
 use std::sync::Arc;
+use unkey_operator_api::{Origin, Reason};
 
 /// What an object says for its right to an externalId.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +32,25 @@ pub struct Claimant {
 }
 
 impl Claimant {
+    /// What `object` says. `born`: its `metadata.creationTimestamp`, in seconds.
+    pub fn of(object: &Object, born: i64, policy: &Policy) -> Self {
+        let own = object.recorded.own();
+        let held = object.held();
+        let leaving = object.is_leaving();
+        let observes = object.controls.observed_by(policy) == Some(ObservedBy::Spec) && !object.is_marked();
+        Self {
+            uid: object.guard.uid.clone(),
+            recorded: held.map(|held| held.identity.id().clone()),
+            credential: held.and_then(|held| held.credential.as_deref()).map(Arc::from),
+            claimed: object.claim.own().is_some() && object.finalizer,
+            created: own.and_then(|record| record.held.as_ref()?.origin) == Some(Origin::Created),
+            born,
+            leaving,
+            held: leaving && own.is_some_and(|record| record.shown.reason == Some(Reason::DeletionHeld)),
+            observes,
+        }
+    }
+
     /// The root key under which its id was recorded; `None`: it has no id.
     pub fn mark(&self) -> Option<KeyMark> {
         self.recorded.as_ref().map(|_| self.credential.as_deref().map(str::to_owned))

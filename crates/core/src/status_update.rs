@@ -67,6 +67,18 @@ impl StatusUpdate {
         }
     }
 
+    /// What a status records that says this.
+    pub fn record(&self, key: &ObjectKey) -> Record {
+        Record {
+            generation: self.generation,
+            held: self.held.clone(),
+            observed: self.observed(),
+            deletion: Some(self.deletion),
+            handled_request: self.handled_request.clone(),
+            shown: self.shown(key),
+        }
+    }
+
     /// The text of an event in place of the status, which Kubernetes refuses with these words.
     pub fn unwritten(&self, key: &ObjectKey, words: &str) -> String {
         message::of_unwritten(words, self.verdict.reason().as_str(), &self.message(key))

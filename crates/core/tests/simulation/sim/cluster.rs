@@ -4,7 +4,7 @@ use unkey_operator_core::{
     Approval, ClaimState, Guard, KubeStep, Object, Phase, PriorStatus, ReconcileRequest, SpecError,
 };
 
-use super::words::{desired, freed, shown};
+use super::words::{desired, freed};
 use super::{MassFault, Sim, Thing};
 use crate::world::external_id;
 
@@ -43,7 +43,7 @@ impl Sim {
                 }
                 self.check_status(report, object);
                 self.trace.push(format!("Status {}", report.verdict.reason()));
-                thing.status = Some((thing.uid.clone(), shown(report, &object.key)));
+                thing.status = Some((thing.uid.clone(), report.record(&object.key)));
             }
             KubeStep::Release(because) => {
                 if !same_version {

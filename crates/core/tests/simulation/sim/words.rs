@@ -1,6 +1,6 @@
 //! Wishes as users write them, and steps as tests name them.
 
-use unkey_operator_core::{Call, Content, Desired, ObjectKey, Record, ReleaseProof, Spec, StatusUpdate};
+use unkey_operator_core::{Call, Content, Desired, ReleaseProof, Spec};
 
 use super::Wish;
 use crate::world::{EXTERNAL_ID, external_id};
@@ -19,17 +19,6 @@ pub fn wish(spec: &str) -> Wish {
 pub fn content(spec: &str) -> Content {
     let wish = wish(spec);
     Content { meta: wish.meta.unwrap_or_default(), limits: wish.limits.unwrap_or_default() }
-}
-
-pub(super) fn shown(report: &StatusUpdate, key: &ObjectKey) -> Record {
-    Record {
-        generation: report.generation,
-        held: report.held.clone(),
-        observed: report.observed(),
-        deletion: Some(report.deletion),
-        handled_request: report.handled_request.clone(),
-        shown: report.shown(key),
-    }
 }
 
 pub(super) fn name(call: &Call) -> &'static str {

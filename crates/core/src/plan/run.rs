@@ -1,0 +1,313 @@
+//! Who is looked at when. Time is that of the listing; whoever waits is looked at at once when nobody else has anything to do before.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::change::{Change, Trail};
+use super::unkey::Unkey;
+use super::world::{Listed, World};
+use crate::claims::{Claims, Entry, Source, Taken};
+use crate::deletions::Deletions;
+use crate::drift_scan::{Saw, Sight, Subject, Summary, note};
+use crate::ids::{ExternalId, IdentityId, Mono, ObjectKey};
+use crate::knowledge::Knowledge;
+use crate::object::Object;
+use crate::object_state::ObjectState;
+use crate::ownership::Claimant;
+use crate::policy::Policy;
+use crate::sync_object::ended;
+use crate::workspace::{Look, Workspace};
+use crate::writes::Evidence;
+
+/// An object is looked at so often at most; more means that it never comes to rest.
+const MAX_SESSIONS: u32 = 64;
+/// What waits for longer than so many windows waits for a retry or for a person.
+const HORIZON_WINDOWS: u32 = 8;
+
+/// What the operator would do.
+#[derive(Debug, Default)]
+pub struct Plan {
+    /// What becomes of each object, in the order of the first writes; those without a write come last, as they were listed.
+    pub changes: Vec<Change>,
+    /// Identities whose externalId no object names, in the order of externalIds.
+    pub unmanaged: Vec<(ExternalId, IdentityId)>,
+    /// So many recorded identities are missing that the operator takes none of them for gone (R15); 0: it does.
+    pub withheld: usize,
+}
+
+/// What the operator would do, all of it as it would stand once the last object is at rest.
+pub fn plan<L: Listed>(world: World<L>) -> Plan {
+    let mut run = Run::new(world);
+    run.prove_workspace();
+    for at in 0..run.objects.len() {
+        run.hand(at, run.now);
+    }
+    let scans_at = run.now.after(run.policy.window.saturating_mul(2));
+    run.works_until(scans_at);
+    let withheld = run.scans();
+    run.works_until(scans_at.after(run.horizon()));
+    run.told(withheld)
+}
+
+/// One object.
+pub(super) struct Planned<L> {
+    pub listed: L,
+    /// As it stands now; `None`: as it was listed.
+    pub object: Option<Object>,
+    pub state: ObjectState,
+    pub trail: Trail,
+    pub gone: bool,
+    /// It is looked at then.
+    due: Option<Mono>,
+    sessions: u32,
+}
+
+/// All that name one externalId, and what is known of it.
+#[derive(Default)]
+pub(super) struct Named {
+    pub claims: Claims<usize>,
+    pub known: Knowledge,
+}
+
+pub(super) struct Run<L> {
+    pub policy: Arc<Policy>,
+    pub now: Mono,
+    pub objects: Vec<Planned<L>>,
+    pub named: HashMap<ExternalId, Named>,
+    pub workspace: Workspace,
+    pub deletions: Deletions,
+    pub unkey: Unkey,
+    pub an_hour_ahead: String,
+    /// Objects so far that have written something to Unkey.
+    pub wrote: usize,
+    begun: Mono,
+    leaving: HashMap<ObjectKey, usize>,
+    /// In the order in which they were handed over, of those that are due at one moment.
+    queue: BinaryHeap<Reverse<(Mono, u64, usize)>>,
+    handed: u64,
+}
+
+impl<L: Listed> Run<L> {
+    fn new(world: World<L>) -> Self {
+        let World { objects, identities, policy, deletions, accepts_workspace_change, an_hour_ahead } = world;
+        // As a process that has been up for a while: its reads are settled unless a write forbids it.
+        let now = Mono::ZERO.after(policy.window.saturating_add(policy.attempt).saturating_mul(10));
+        let planned = |listed| Planned {
+            listed,
+            object: None,
+            state: ObjectState::default(),
+            trail: Trail::default(),
+            gone: false,
+            due: None,
+            sessions: 0,
+        };
+        let mut run = Self {
+            now,
+            begun: now,
+            objects: objects.into_iter().map(planned).collect(),
+            named: HashMap::new(),
+            workspace: Workspace::new(policy.credential.clone(), accepts_workspace_change),
+            deletions: Deletions::new(deletions),
+            unkey: Unkey::new(identities),
+            an_hour_ahead,
+            policy: Arc::new(policy),
+            wrote: 0,
+            leaving: HashMap::new(),
+            queue: BinaryHeap::new(),
+            handed: 0,
+        };
+        for at in 0..run.objects.len() {
+            let object = run.object(at);
+            if object.is_leaving() {
+                run.leaving.insert(object.key.clone(), at);
+            }
+            run.shown(at, &object, Source::Watch);
+        }
+        run
+    }
+
+    fn horizon(&self) -> Duration {
+        let wait = self.policy.window.saturating_add(self.policy.attempt).saturating_mul(HORIZON_WINDOWS);
+        wait.saturating_add(self.deletions.limits().hold)
+    }
+
+    /// The object as it stands.
+    pub fn object(&self, at: usize) -> Object {
+        let planned = &self.objects[at];
+        let mut object = planned.object.clone().unwrap_or_else(|| planned.listed.object(self.begun));
+        object.leaving_for = object.leaving_for.map(|leaving| leaving.saturating_add(self.begun.until(self.now)));
+        object
+    }
+
+    /// It is looked at at `when`, or before if that was planned.
+    pub fn hand(&mut self, at: usize, when: Mono) {
+        let planned = &mut self.objects[at];
+        if planned.gone || planned.sessions >= MAX_SESSIONS || planned.due.is_some_and(|due| due <= when) {
+            return;
+        }
+        planned.due = Some(when);
+        self.handed += 1;
+        self.queue.push(Reverse((when, self.handed, at)));
+    }
+
+    fn works_until(&mut self, end: Mono) {
+        while let Some(Reverse((when, _, at))) = self.queue.peek().copied().filter(|Reverse((when, ..))| *when <= end) {
+            self.queue.pop();
+            if self.objects[at].due != Some(when) {
+                // It was looked at before.
+                continue;
+            }
+            self.objects[at].due = None;
+            self.objects[at].sessions += 1;
+            self.now = self.now.max(when);
+            self.reconcile(at);
+            for key in self.deletions.woken() {
+                if let Some(at) = self.leaving.get(&key).copied() {
+                    self.hand(at, self.now);
+                }
+            }
+        }
+        self.now = self.now.max(end);
+    }
+
+    /// Takes in what an object says for its right, and has the others of its externalId looked at if that has changed.
+    pub fn shown(&mut self, at: usize, object: &Object, source: Source) {
+        let listed = &self.objects[at].listed;
+        let claimant = Claimant::of(object, listed.born(), &self.policy);
+        let has = owns(&claimant);
+        let since = Evidence::Since(self.workspace.since());
+        let named = self.named.entry(listed.external_id().clone()).or_insert_with(|| Named {
+            known: Knowledge { evidence_from: since, ..Knowledge::default() },
+            ..Named::default()
+        });
+        let had = named.claims.get_mut(&claimant.uid).is_some_and(|known| owns(&known.claimant));
+        let entry = Entry { claimant, version: 0, extra: at };
+        let taken = named.claims.put(entry, source, &mut self.workspace, |_, _| {});
+        self.deletions.moves(&object.key.namespace, has, had, self.now);
+        if source == Source::Reply && taken == Taken::Changed {
+            self.wakes_others(at);
+        }
+    }
+
+    /// An object is gone.
+    pub fn leaves(&mut self, at: usize, object: &Object) {
+        let (uid, now) = (&object.guard.uid, self.now);
+        let planned = &mut self.objects[at];
+        planned.gone = true;
+        let Some(named) = self.named.get_mut(planned.listed.external_id()) else { return };
+        let had = named.claims.get_mut(uid).is_some_and(|known| owns(&known.claimant));
+        let recorded = object.held().map(|held| held.identity.id());
+        ended(uid, recorded, &mut named.known, &planned.state, now);
+        named.claims.remove(uid, &mut self.workspace);
+        self.deletions.moves(&object.key.namespace, false, had, now);
+        self.deletions.withdraws(&object.key.namespace, uid, false, now);
+        self.wakes_others(at);
+    }
+
+    fn wakes_others(&mut self, at: usize) {
+        let Some(named) = self.named.get(self.objects[at].listed.external_id()) else { return };
+        let others: Vec<usize> = named.claims.entries().iter().map(|it| it.extra).filter(|it| *it != at).collect();
+        for other in others {
+            self.hand(other, self.now);
+        }
+    }
+
+    /// Looks for identities that are recorded under another root key (R15): in the listing, which shows all that there are.
+    fn prove_workspace(&mut self) {
+        let current = self.policy.credential.clone();
+        for mark in self.workspace.unproven() {
+            let is_there = |(external_id, named): (&ExternalId, &Named)| {
+                let recorded = named.claims.entries().iter().filter(|it| it.claimant.mark().as_ref() == Some(&mark));
+                let id = self.unkey.id(external_id);
+                recorded.into_iter().any(|it| it.claimant.recorded.as_ref() == id)
+            };
+            let look = if self.named.iter().any(is_there) { Look::Hit } else { Look::Missed { begun: self.now } };
+            self.workspace.looked(&current, &mark, &look, self.policy.window);
+        }
+    }
+
+    /// Holds what is listed against what rests, as the operator's scan does. Returns how many are missing if those are too many to believe it.
+    fn scans(&mut self) -> usize {
+        let begun = self.now;
+        let (mut found, mut missing, mut recorded) = (Vec::new(), Vec::new(), 0);
+        for at in 0..self.objects.len() {
+            let Some(claimant) = self.acts(at) else { continue };
+            let is_missed = claimant.recorded.is_some() && !claimant.observes;
+            recorded += usize::from(is_missed);
+            let saw = self.unkey.shows(self.objects[at].listed.external_id());
+            let is_there = saw != Saw::Missing;
+            let sight = Sight { begun, saw };
+            if is_there {
+                found.extend(self.finds(at, &sight).then_some((at, sight)));
+            } else if self.settles(at, begun) {
+                missing.push((at, is_missed, sight));
+            }
+        }
+        let count = missing.iter().filter(|(_, is_missed, _)| *is_missed).count();
+        let summary = Summary { complete: true, recorded, missing: count, ..Summary::default() };
+        let withheld = summary.misses_too_many();
+        if !withheld {
+            let missing = missing.into_iter().filter(|(at, _, sight)| self.finds(*at, sight));
+            found.extend(missing.map(|(at, _, sight)| (at, sight)).collect::<Vec<_>>());
+        }
+        for (at, sight) in found {
+            let object = self.object(at);
+            let planned = &mut self.objects[at];
+            if let Some(named) = self.named.get_mut(planned.listed.external_id()) {
+                note(&object, &sight, &mut named.known, &mut planned.state, begun);
+                self.hand(at, begun);
+            }
+        }
+        if withheld { count } else { 0 }
+    }
+
+    /// What an object says for its right if it acts for its externalId and stays, or is only observed.
+    fn acts(&self, at: usize) -> Option<&Claimant> {
+        let planned = &self.objects[at];
+        let named = self.named.get(planned.listed.external_id())?;
+        let own = named.claims.entries().iter().find(|it| it.extra == at)?;
+        let acts = own.claimant.observes || named.claims.owner().is_some_and(|owner| owner.extra == at);
+        (acts && !planned.gone && !own.claimant.leaving).then_some(&own.claimant)
+    }
+
+    fn finds(&self, at: usize, sight: &Sight) -> bool {
+        self.subject(at, |subject| subject.finds(sight).is_some())
+    }
+
+    fn settles(&self, at: usize, begun: Mono) -> bool {
+        self.subject(at, |subject| subject.settles(begun))
+    }
+
+    fn subject(&self, at: usize, judge: impl FnOnce(&Subject<'_>) -> bool) -> bool {
+        let (object, planned) = (self.object(at), &self.objects[at]);
+        self.named.get(planned.listed.external_id()).is_some_and(|named| {
+            let role = named.claims.role(&object.guard.uid);
+            let (known, object_state, policy) = (&named.known, &planned.state, &*self.policy);
+            judge(&Subject { object: &object, role, known, object_state, policy })
+        })
+    }
+
+    fn told(self, withheld: usize) -> Plan {
+        let named = |external_id: &ExternalId| self.named.contains_key(external_id);
+        let nobodys = self.unkey.all().filter(|(external_id, _)| !named(external_id));
+        let mut unmanaged: Vec<_> = nobodys.map(|(external_id, id)| (external_id.clone(), id.clone())).collect();
+        unmanaged.sort_unstable();
+        let mut changes: Vec<(usize, Change)> = self.objects.into_iter().map(|planned| told(planned, self.begun)).collect();
+        changes.sort_by_key(|(order, _)| *order);
+        Plan { changes: changes.into_iter().map(|(_, change)| change).collect(), unmanaged, withheld }
+    }
+}
+
+fn told<L: Listed>(planned: Planned<L>, begun: Mono) -> (usize, Change) {
+    let listed = planned.listed.object(begun);
+    let order = planned.trail.order.unwrap_or(usize::MAX);
+    let change = planned.trail.change(&listed, planned.object.as_ref().unwrap_or(&listed));
+    (order, change)
+}
+
+/// It owns an identity, which its deletion would delete.
+fn owns(claimant: &Claimant) -> bool {
+    claimant.recorded.is_some() && !claimant.observes
+}
