@@ -10,7 +10,6 @@ use kube::runtime::reflector::Store;
 use tokio::sync::Semaphore;
 
 use super::idle::under_lock;
-use super::pagination::Listing;
 use super::request::{Asker, CallAnswer, End};
 use crate::controller::identity::context::Context;
 use crate::controller::identity::index::ClaimHolder;
@@ -18,7 +17,7 @@ use crate::controller::identity::raw::RawIdentity;
 use crate::controller::workspace::upstream;
 use crate::domain::drift_scan::{Saw, Sight, show_new};
 use crate::domain::{ExternalId, IdentityId, Mono};
-use crate::unkey::{Client, Identity, Operation};
+use crate::unkey::{Client, Identity, Listing, Operation};
 
 /// So many pages may show nothing that is new before the listing ends, and more where many objects wait: a page for each hundred of them.
 const IN_VAIN: usize = 3;

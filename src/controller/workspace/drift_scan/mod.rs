@@ -7,13 +7,11 @@
 //! |---|---|
 //! | `adoption` | lists for objects that are new, before they are created |
 //! | `idle` | a look at an object that nobody works on |
-//! | `pagination` | which page comes next, and when to stop |
 //! | `request` | one request, and what its failure means |
 //! | `run` | one scan: asks, compares, hands on what it finds |
 
 pub mod adoption;
 mod idle;
-mod pagination;
 mod request;
 mod run;
 

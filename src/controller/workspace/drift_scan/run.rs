@@ -8,7 +8,6 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::super::{upstream, witness};
 use super::idle::under_lock;
-use super::pagination::Listing;
 use super::request::{Asker, CallAnswer, End};
 use crate::api::Reason;
 use crate::controller::identity::context::Context;
@@ -16,7 +15,7 @@ use crate::controller::identity::index::{ClaimHolder, Parts};
 use crate::controller::identity::raw::RawIdentity;
 use crate::domain::drift_scan::{Finding, Saw, Sight, Subject, Summary, note};
 use crate::domain::{ExternalId, IdentityId, Mono};
-use crate::unkey::{self, Operation};
+use crate::unkey::{self, Listing, Operation};
 
 /// One scan in progress.
 pub struct Scan<'a> {
