@@ -255,9 +255,30 @@ fn admin(credentials: &Credentials, context: &Arc<Context>, metrics: Metrics) ->
     Admin::new(check, kubernetes, move || metrics.render(&viewed.view()))
 }
 
+impl Options {
+    /// What decisions go by; without a root key.
+    pub fn policy(&self) -> Policy {
+        Policy {
+            adoption: self.adoption,
+            deletion: self.deletion,
+            management: self.management,
+            observe: self.observe,
+            window: self.consistency_window,
+            attempt: self.request_timeout,
+            stagger: Duration::ZERO,
+            credential: None,
+        }
+    }
+
+    /// Where the operator watches.
+    pub fn scope(&self) -> Scope {
+        Scope { namespaces: self.namespaces.clone(), selector: self.selector.clone() }
+    }
+}
+
 fn settings(options: &Options, lead: Leadership, server_time: ServerTime, stop: CancellationToken) -> Settings {
     Settings {
-        scope: Scope { namespaces: options.namespaces.clone(), selector: options.selector.clone() },
+        scope: options.scope(),
         workers: options.workers,
         bounds: options.bounds,
         deletions: options.deletions,
@@ -267,16 +288,7 @@ fn settings(options: &Options, lead: Leadership, server_time: ServerTime, stop: 
         lead,
         stop,
         server_time,
-        policy: Policy {
-            adoption: options.adoption,
-            deletion: options.deletion,
-            management: options.management,
-            observe: options.observe,
-            window: options.consistency_window,
-            attempt: options.request_timeout,
-            stagger: Duration::ZERO,
-            credential: None,
-        },
+        policy: options.policy(),
     }
 }
 

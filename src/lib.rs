@@ -9,6 +9,8 @@
 //! | [`unkey`] (`crates/unkey`) | the client of the Unkey API. Knows no Kubernetes |
 //! | [`controller`] | the only place that talks to both worlds |
 //! | [`apiserver`] | how the API server of Kubernetes is reached. Knows no resource |
+//! | [`gather`] | what the commands for people read |
+//! | [`plan`] | what the operator would do, as a table and as JSON |
 //! | [`leader`] | of several operators, which one acts |
 //! | [`admin`], [`telemetry`] | probes, metrics, logs |
 //! | `unkey_text` (`crates/text`) | makes servers' text fit for people, and has words for what goes wrong below HTTP. Pure |
@@ -21,7 +23,9 @@ pub mod apiserver;
 pub mod app;
 pub mod cli;
 pub mod controller;
+pub mod gather;
 pub mod leader;
+pub mod plan;
 pub mod telemetry;
 
 pub use unkey;

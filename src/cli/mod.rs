@@ -1,17 +1,24 @@
 //! The command line: one file a command. Parses, and hands over to the library; what it refuses is one sentence on standard error and
 //! exit code 2.
 
+mod connect;
 mod crd;
 mod deletions;
 mod failure;
+mod output;
+mod plan;
 mod run;
+mod setup;
 mod unmanage;
 mod values;
+mod words;
 
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser, Subcommand};
+
+use self::words::{program, sentence};
 
 /// Keeps Unkey identities in sync with the Identity resources of a Kubernetes cluster.
 #[derive(Debug, Parser)]
@@ -25,6 +32,7 @@ struct Cli {
 enum Command {
     /// Run the operator.
     Run(Box<run::RunArgs>),
+    Plan(Box<plan::PlanArgs>),
     Unmanage(unmanage::UnmanageArgs),
     /// Print the CustomResourceDefinition as YAML.
     Crd,
@@ -45,12 +53,13 @@ pub fn main() -> ExitCode {
             error.exit()
         }
         Err(error) => {
-            eprintln!("unkey-operator: {}", sentence(&error.to_string()));
+            eprintln!("{}: {}", program(), sentence(&error.to_string()));
             return ExitCode::from(2);
         }
     };
     match cli.command {
         Command::Run(args) => run::main(*args),
+        Command::Plan(args) => plan::main(&args),
         Command::Unmanage(args) => unmanage::main(args),
         Command::Crd => crd::main(),
         Command::Version => {
@@ -58,15 +67,6 @@ pub fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
     }
-}
-
-/// What clap says in paragraphs, in one sentence, and where to read on.
-fn sentence(error: &str) -> String {
-    let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
-    let about = |paragraph: &&str| !paragraph.starts_with("Usage:") && !paragraph.starts_with("For more information");
-    let parts: Vec<String> =
-        error.trim_start_matches("error: ").split("\n\n").map(str::trim).filter(about).map(words).collect();
-    format!("{}; see --help", parts.join("; "))
 }
 
 #[cfg(test)]

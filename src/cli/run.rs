@@ -154,7 +154,7 @@ pub(super) fn main(args: RunArgs) -> ExitCode {
     }
 }
 
-fn options(args: RunArgs) -> Options {
+pub(super) fn options(args: RunArgs) -> Options {
     Options {
         api_url: args.api_url,
         api_proxy: args.api_proxy.filter(|proxy| !proxy.is_empty()),

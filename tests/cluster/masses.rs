@@ -269,10 +269,10 @@ async fn r20_a_thousand_wait_and_go_when_approved() {
         .with_args(&["--deletion-hold", "10s", "--max-deletions", "10"])
         .with_args(&["--max-requests-per-second", "0"]);
     let operator = world.start().await;
-    let manifest =
-        |n: usize| super::harness::identity(&format!("c{n}"), &json!({"externalId": format!("c{n}")})).to_string();
-    let all: Vec<String> = (0..1_000).map(manifest).collect();
-    succeeded(&world.run_kubectl(&["create", "-f", "-"], &all.join("\n---\n")).await);
+    let manifest = |n: usize| super::harness::identity(&format!("c{n}"), &json!({"externalId": format!("c{n}")}));
+    let all: Vec<_> = (0..1_000).map(manifest).collect();
+    let list = json!({"apiVersion": "v1", "kind": "List", "items": all});
+    succeeded(&world.run_kubectl(&["create", "-f", "-"], &list.to_string()).await);
     let shows = async |reason: &str| {
         let served = operator.metrics().await;
         served.sum("unkey_operator_identities", &[("reason", reason)])

@@ -27,8 +27,10 @@ const LAYERS: &[Layer] = &[
     },
     Layer { name: "leader", takes_from: &["apiserver", "telemetry"], banned: &["unkey", "unkey_operator_core"] },
     Layer { name: "controller", takes_from: &["apiserver", "leader", "telemetry"], banned: &[] },
+    Layer { name: "gather", takes_from: &["controller"], banned: &[] },
+    Layer { name: "plan", takes_from: &["controller", "gather"], banned: &["kube::Client", "unkey"] },
     Layer { name: "app", takes_from: &["admin", "apiserver", "controller", "leader", "telemetry"], banned: &[] },
-    Layer { name: "cli", takes_from: &["apiserver", "app", "controller", "telemetry"], banned: &[] },
+    Layer { name: "cli", takes_from: &["apiserver", "app", "controller", "gather", "plan", "telemetry"], banned: &[] },
     Layer { name: "lib", takes_from: &[], banned: &[] },
     Layer { name: "main", takes_from: &[], banned: &[] },
 ];

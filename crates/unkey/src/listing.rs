@@ -25,7 +25,7 @@ impl Listing {
     }
 
     /// Limit and cursor of the next page; `None`: no more is listed.
-    pub fn next(&mut self) -> Option<(u8, Option<String>)> {
+    pub fn next_page(&mut self) -> Option<(u8, Option<String>)> {
         if self.whole || self.calls_left == 0 {
             return None;
         }
@@ -80,11 +80,11 @@ mod tests {
     #[test]
     fn it_goes_page_by_page_to_the_end() {
         let mut listing = Listing::begin(250);
-        assert_eq!(listing.next(), Some((100, None)));
+        assert_eq!(listing.next_page(), Some((100, None)));
         listing.answered(Some(cursor(100)));
-        assert_eq!(listing.next(), Some((100, Some(cursor(100)))));
+        assert_eq!(listing.next_page(), Some((100, Some(cursor(100)))));
         listing.answered(None);
-        assert_eq!(listing.next(), None);
+        assert_eq!(listing.next_page(), None);
         assert!(listing.is_whole());
     }
 
@@ -93,7 +93,7 @@ mod tests {
         for (of_interest, pages) in [(0, 1), (1, 1), (7, 7)] {
             let mut listing = Listing::begin(of_interest);
             let asked = (0..).take_while(|at| {
-                let asks = listing.next().is_some();
+                let asks = listing.next_page().is_some();
                 listing.answered(Some(cursor(*at)));
                 asks
             });
@@ -106,7 +106,7 @@ mod tests {
     fn it_halves_down_to_one_and_then_gives_up() {
         let mut listing = Listing::begin(1000);
         let mut limits = Vec::new();
-        while let Some((limit, _)) = listing.next() {
+        while let Some((limit, _)) = listing.next_page() {
             limits.push(limit);
             listing.too_much();
         }
@@ -120,7 +120,7 @@ mod tests {
         (0..4).for_each(|_| listing.too_much());
         let mut limits = Vec::new();
         for at in 0..16 {
-            limits.push(listing.next().unwrap().0);
+            limits.push(listing.next_page().unwrap().0);
             listing.answered(Some(cursor(at)));
         }
         assert_eq!(limits[..5], [6, 7, 8, 10, 12]);
@@ -131,10 +131,10 @@ mod tests {
     fn a_cursor_that_comes_again_ends_it() {
         let mut listing = Listing::begin(1000);
         for at in [1, 2, 1] {
-            assert!(listing.next().is_some());
+            assert!(listing.next_page().is_some());
             listing.answered(Some(cursor(at)));
         }
-        assert_eq!(listing.next(), None);
+        assert_eq!(listing.next_page(), None);
         assert!(!listing.is_whole());
     }
 }

@@ -15,7 +15,7 @@
 //! | `unmanage` | takes the finalizers off all Identities without asking Unkey, before the operator is removed |
 //! | `patch` / `status` / `events` | what is written to Kubernetes |
 
-mod approvals;
+pub mod approvals;
 pub mod context;
 mod definition;
 mod environment;

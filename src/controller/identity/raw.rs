@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use k8s_openapi::jiff::Timestamp;
 use kube::Resource;
 use serde::Deserialize;
 use serde_json::Value;
@@ -24,6 +25,7 @@ pub use self::wire::Finalizers;
 use self::wire::{OnlyRight, Wire};
 use super::approvals::Approvals;
 use crate::api::{GROUP, IdentityStatus, KIND, ManagementPolicy, PLURAL, Reason, VERSION};
+use crate::controller::runtime::api_server::FIELD_MANAGER;
 use crate::domain::{
     ClaimState, Claimant, Crowd, ExternalId, Guard, Limits, Mono, Object, ObjectKey, Phase, PriorStatus, Progress,
     ReconcileRequest, Spec, StatusUpdate, Uid, depth,
@@ -151,6 +153,11 @@ impl RawIdentity {
         text(self.managers.as_ref()).map_or_else(Vec::new, wire::spec_managers)
     }
 
+    /// When the operator last wrote to it, its status included, as the request told that has shown it.
+    pub fn last_write(&self) -> Option<Timestamp> {
+        wire::last_write(text(self.managers.as_ref())?, FIELD_MANAGER)
+    }
+
     /// Takes over what is the same in an earlier version of this object: kept once for all who name it, and left where it lies in memory.
     pub fn share(&mut self, before: &Self) {
         if self.uid == before.uid {
@@ -187,6 +194,11 @@ impl RawIdentity {
     /// `metadata.generation`
     pub fn generation(&self) -> i64 {
         self.generation
+    }
+
+    /// `metadata.creationTimestamp`, in seconds since 1970.
+    pub fn born(&self) -> i64 {
+        self.born
     }
 
     /// `metadata.resourceVersion` as the number it is in every API server so far; to compare ages of one object.

@@ -16,13 +16,21 @@ pub struct Scope {
 }
 
 impl Scope {
+    /// The namespaces to ask for; `None`: all at once. Named twice, a namespace would be watched twice.
+    pub fn each_namespace(&self) -> Vec<Option<&str>> {
+        if self.namespaces.is_empty() {
+            return vec![None];
+        }
+        let namespaces: BTreeSet<&String> = self.namespaces.iter().collect();
+        namespaces.into_iter().map(|namespace| Some(namespace.as_str())).collect()
+    }
+
     /// One API handle for each watch.
     pub fn apis<K: Kind>(&self, client: &Client) -> Vec<Api<K>> {
-        if self.namespaces.is_empty() {
-            return vec![Api::all(client.clone())];
-        }
-        // Named twice, a namespace would be watched twice.
-        let namespaces: BTreeSet<&String> = self.namespaces.iter().collect();
-        namespaces.into_iter().map(|namespace| Api::namespaced(client.clone(), namespace)).collect()
+        let api = |namespace: Option<&str>| match namespace {
+            None => Api::all(client.clone()),
+            Some(namespace) => Api::namespaced(client.clone(), namespace),
+        };
+        self.each_namespace().into_iter().map(api).collect()
     }
 }

@@ -111,7 +111,8 @@ async fn run(mut command: std::process::Command, stdin: String) -> Output {
     let work = move || {
         let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = piped.spawn().unwrap();
-        child.stdin.take().unwrap().write_all(stdin.as_bytes()).unwrap();
+        // Who ends before it has read everything says why on its standard error.
+        let _ = child.stdin.take().unwrap().write_all(stdin.as_bytes());
         child.wait_with_output().unwrap()
     };
     tokio::task::spawn_blocking(work).await.unwrap()

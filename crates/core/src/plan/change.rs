@@ -127,6 +127,7 @@ pub struct Change {
 
 /// What the sessions over one object did.
 #[derive(Debug, Default)]
+#[allow(clippy::struct_excessive_bools)] // as many things that may have happened
 pub(super) struct Trail {
     /// What the identity held before the first write.
     from: Option<Content>,

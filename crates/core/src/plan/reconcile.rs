@@ -14,9 +14,7 @@ use crate::ids::{KeyMark, Mono, Uid};
 use crate::object::{Guard, Object, Phase};
 use crate::ownership::Role;
 use crate::prior_status::PriorStatus;
-use crate::session::{
-    End, Environment, Event, KubeReply, Misuse, Moment, Need, Next, ObjectView, Records, Session,
-};
+use crate::session::{End, Environment, Event, KubeReply, Misuse, Moment, Need, Next, ObjectView, Records, Session};
 use crate::situation::OwnershipGate;
 use crate::status_update::StatusUpdate;
 use crate::step::{KubeStep, Wake};
@@ -245,7 +243,9 @@ impl<L: Listed> Run<L> {
                 object.claim = ClaimState::Own(claim.clone());
             }
             KubeStep::Status { report, notes } => {
-                notes.iter().for_each(|note| trail.noted(note));
+                for note in notes {
+                    trail.noted(note);
+                }
                 object.recorded = PriorStatus::Own(Box::new(report.record(&object.key)));
                 object.reconcile_request.take_if(|request| report.handled_request.as_ref() == Some(&request.value));
             }

@@ -294,7 +294,8 @@ impl<L: Listed> Run<L> {
         let nobodys = self.unkey.all().filter(|(external_id, _)| !named(external_id));
         let mut unmanaged: Vec<_> = nobodys.map(|(external_id, id)| (external_id.clone(), id.clone())).collect();
         unmanaged.sort_unstable();
-        let mut changes: Vec<(usize, Change)> = self.objects.into_iter().map(|planned| told(planned, self.begun)).collect();
+        let mut changes: Vec<(usize, Change)> =
+            self.objects.into_iter().map(|planned| told(planned, self.begun)).collect();
         changes.sort_by_key(|(order, _)| *order);
         Plan { changes: changes.into_iter().map(|(_, change)| change).collect(), unmanaged, withheld }
     }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::*;
 use crate::{
-    Approval, Claim, ClaimState, Confirmed, Content, ContentHash, DeletionLimits, ExternalId, Fields, Guard, IdentityId,
-    Mono, Object, ObjectKey, OwnedIdentity, Phase, Policy, PriorStatus, Spec, StatusUpdate, Uid, Verdict,
+    Approval, Claim, ClaimState, Confirmed, Content, ContentHash, DeletionLimits, ExternalId, Fields, Guard,
+    IdentityId, Mono, Object, ObjectKey, OwnedIdentity, Phase, Policy, PriorStatus, Spec, StatusUpdate, Uid, Verdict,
 };
 use unkey_operator_api::{DeletionPolicy, Origin, Reason};
 
@@ -80,7 +80,8 @@ impl Thing {
         };
         object.recorded = PriorStatus::Own(Box::new(report.record(&object.key)));
         object.finalizer = true;
-        object.claim = ClaimState::Own(Claim { hash: ContentHash::parse(desired.content_hash().as_str()), given_up: None });
+        object.claim =
+            ClaimState::Own(Claim { hash: ContentHash::parse(desired.content_hash().as_str()), given_up: None });
         self
     }
 
@@ -171,7 +172,8 @@ fn what_would_lose_is_refused() {
 
 #[test]
 fn an_edit_is_an_update_and_says_what_it_means_for_callers() {
-    let edited = r#""ratelimits":[{"name":"requests","limit":10,"duration":60000},{"name":"more","limit":5,"duration":1000}]"#;
+    let edited =
+        r#""ratelimits":[{"name":"requests","limit":10,"duration":60000},{"name":"more","limit":5,"duration":1000}]"#;
     let change = one(Thing::new("acme", LIMITS).synced().edited(edited), vec![holds("acme", LIMITS)]);
     assert_eq!((change.action, change.drift), (Action::Update, false));
     let expected = [
@@ -202,7 +204,10 @@ fn effects_of_limits() {
 fn drift_is_set_right_and_what_is_gone_is_created_again() {
     let synced = || Thing::new("acme", PRO).synced();
     let drift = one(synced(), vec![holds("acme", r#""meta":{"plan":"free"}"#)]);
-    assert_eq!((drift.action, drift.drift, effects(&drift)), (Action::Update, true, vec![("meta.plan", Effect::Changes)]));
+    assert_eq!(
+        (drift.action, drift.drift, effects(&drift)),
+        (Action::Update, true, vec![("meta.plan", Effect::Changes)])
+    );
     let change = one(synced(), vec![holds("other", PRO)]);
     assert_eq!((change.action, change.identity), (Action::Recreate, Some(IdentityId::new("id_acme"))));
     assert_eq!(one(synced(), vec![holds("acme", PRO)]).action, Action::Unchanged);
@@ -270,7 +275,8 @@ fn a_claim_without_an_id_is_waited_for_and_then_judged() {
 
 #[test]
 fn what_nobody_names_is_unmanaged() {
-    let found = plan(world(vec![Thing::new("acme", PRO)], vec![holds("zebra", PRO), holds("acme", PRO), holds("bee", PRO)]));
+    let found =
+        plan(world(vec![Thing::new("acme", PRO)], vec![holds("zebra", PRO), holds("acme", PRO), holds("bee", PRO)]));
     let names: Vec<_> = found.unmanaged.iter().map(|(external_id, _)| external_id.as_str()).collect();
     assert_eq!(names, ["bee", "zebra"]);
 }

@@ -42,7 +42,6 @@ impl Unkey {
         Self { identities, created: 0 }
     }
 
-
     /// The id that stands under this externalId.
     pub fn id(&self, external_id: &ExternalId) -> Option<&IdentityId> {
         self.identities.get(external_id).map(|(id, _)| id)

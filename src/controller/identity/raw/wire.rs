@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
@@ -52,8 +53,9 @@ pub struct WireMeta {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 #[derive(Default)]
-struct Manager {
+struct Entry {
     manager: String,
+    time: Option<Time>,
     fields_v1: Option<OwnedFields>,
 }
 
@@ -65,10 +67,16 @@ struct OwnedFields {
 
 /// The managers that own something of the spec, in order and each once.
 pub fn spec_managers(managed_fields: &str) -> Vec<String> {
-    let all: Vec<Manager> = serde_json::from_str(managed_fields).unwrap_or_default();
-    let owns = |manager: &Manager| manager.fields_v1.as_ref().is_some_and(|fields| fields.spec.is_some());
+    let all: Vec<Entry> = serde_json::from_str(managed_fields).unwrap_or_default();
+    let owns = |manager: &Entry| manager.fields_v1.as_ref().is_some_and(|fields| fields.spec.is_some());
     let names: BTreeSet<String> = all.into_iter().filter(owns).map(|manager| manager.manager).collect();
     names.into_iter().collect()
+}
+
+/// When `manager` last wrote something, whichever part of the object.
+pub fn last_write(managed_fields: &str, manager: &str) -> Option<Timestamp> {
+    let all: Vec<Entry> = serde_json::from_str(managed_fields).unwrap_or_default();
+    all.into_iter().filter(|entry| entry.manager == manager).filter_map(|entry| Some(entry.time?.0)).max()
 }
 
 impl Finalizers {

@@ -99,7 +99,7 @@ impl Adoption<'_> {
         client: &Client,
         listing: &mut Listing,
     ) -> Result<Option<(Mono, Vec<Identity>)>, End> {
-        while let Some((limit, cursor)) = listing.next() {
+        while let Some((limit, cursor)) = listing.next_page() {
             let list = async |client: &Client| client.list(limit, cursor.as_deref()).await;
             match asker.ask(client, Operation::List, list).await? {
                 CallAnswer::Got(begun, page) => {

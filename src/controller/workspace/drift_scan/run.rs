@@ -87,7 +87,7 @@ impl<'a> Scan<'a> {
     }
 
     async fn list(&mut self, client: &unkey::Client, listing: &mut Listing) -> Result<(), End> {
-        while let Some((limit, cursor)) = listing.next() {
+        while let Some((limit, cursor)) = listing.next_page() {
             match self
                 .asker
                 .ask(client, Operation::List, async |client: &unkey::Client| {

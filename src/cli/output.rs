@@ -1,0 +1,44 @@
+//! How commands for people print their result: all of it at once, to standard output, and nothing else there.
+
+use std::io::{ErrorKind, IsTerminal, Write};
+
+use clap::{Args, ValueEnum};
+
+/// The form of a result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// For people.
+    Text,
+    /// One JSON document.
+    Json,
+    /// One JSON document a line.
+    Jsonl,
+}
+
+#[derive(Args, Debug, Clone)]
+pub(super) struct OutputArgs {
+    /// Form of the result
+    #[arg(long, short, value_enum, env = "UNKEY_OUTPUT", default_value = "text")]
+    pub output: Format,
+}
+
+impl OutputArgs {
+    /// Colours are for a terminal, and for nobody who does not want them (<https://no-color.org>).
+    pub fn has_colour(&self) -> bool {
+        self.output == Format::Text && std::io::stdout().is_terminal() && !no_colour()
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "any value of NO_COLOR counts, which is no flag's value")]
+fn no_colour() -> bool {
+    std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+}
+
+/// Prints a result. A reader that has seen enough (`| head`) is no failure.
+pub(super) fn print(text: &str) -> std::io::Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        result => result,
+    }
+}

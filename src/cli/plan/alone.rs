@@ -1,0 +1,49 @@
+//! A plan without a cluster: manifests against Unkey, or against other manifests.
+
+use std::time::Instant;
+
+use super::super::setup;
+use super::args::{Failure, PlanArgs};
+use super::present::{add, millis, passed_over, report};
+use crate::controller::content_of;
+use crate::domain::{ExternalId, IdentityId};
+use crate::gather::{WorkspaceListing, list_workspace};
+use crate::plan::{Manifests, Read, Report, Stored, UnmanagedReport, asked_for, plan_alone};
+
+/// Manifests against Unkey, or against other manifests.
+pub(super) async fn without_cluster(args: &PlanArgs) -> Result<Report, Failure> {
+    let namespace = args.namespace.as_deref().unwrap_or("default");
+    let manifests = Manifests::read(&args.file, args.recursive, namespace)?;
+    let setup = if args.run.is_empty() { setup::given(&["run".to_owned()])? } else { setup::given(&args.run)? };
+    let begun = Instant::now();
+    let mut read = Read { manifests: manifests.all.len(), ..Read::default() };
+    let (changes, key_from, unmanaged) = if args.base.is_empty() {
+        let mut upstream = args.unkey.connect()?.ok_or(Failure::NoKey)?;
+        let names = || asked_for(&manifests).keys().map(|it| it.as_str().to_owned()).collect();
+        let listing = list_workspace(&upstream.client, &mut upstream.pace, names).await?;
+        (read.identities, read.requests) = (Some(listing.identities.len()), upstream.pace.sent());
+        let stored = stored(&listing);
+        let changes = plan_alone(&manifests, &stored, None, &setup.options.policy());
+        let asked = asked_for(&manifests);
+        let unmanaged = listing.is_whole.then(|| {
+            let others = listing.identities.iter().filter(|it| !asked.contains_key(&ExternalId::new(&it.external_id)));
+            others
+                .map(|it| UnmanagedReport { external_id: it.external_id.clone(), identity_id: it.id.clone() })
+                .collect()
+        });
+        (changes, Some(upstream.from), unmanaged)
+    } else {
+        let base = Manifests::read(&args.base, args.recursive, namespace)?;
+        (plan_alone(&manifests, &asked_for(&base), Some(&base), &setup.options.policy()), None, None)
+    };
+    read.took_ms = millis(begun);
+    let mut report = report(&setup, read, key_from, unmanaged);
+    passed_over(&mut report, &manifests);
+    add(&mut report, changes, args, |_| true);
+    Ok(report)
+}
+
+fn stored(listing: &WorkspaceListing) -> Stored {
+    let each = listing.identities.iter();
+    each.map(|it| (ExternalId::new(&it.external_id), (Some(IdentityId::new(&it.id)), content_of(it)))).collect()
+}

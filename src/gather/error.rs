@@ -1,0 +1,64 @@
+//! Why something could not be read.
+
+use crate::controller::KubeError;
+use crate::unkey;
+
+/// Why something could not be read. Nothing was printed that could pass for a result.
+#[derive(Debug, thiserror::Error)]
+pub enum GatherError {
+    /// `--selector` is not one.
+    #[error("the API server refuses the label selector: {0}")]
+    Selector(String),
+    /// The CustomResourceDefinition is not installed.
+    #[error("the CustomResourceDefinition {} is not installed in this cluster", crate::api::CRD_NAME)]
+    NoDefinition,
+    /// The Identities cannot be listed.
+    #[error("the Identities cannot be listed: {0}")]
+    Identities(#[source] Box<KubeError>),
+    /// The list changed faster than it could be read.
+    #[error(
+        "the Identities cannot be listed: the API server gave up the list {0} times, because it took too long; run this command again"
+    )]
+    Expired(u32),
+    /// An object of the list cannot be read.
+    #[error("an Identity that the API server lists cannot be read: {0}")]
+    Unreadable(#[source] serde_json::Error),
+    /// A page of the workspace cannot be had.
+    #[error("page {page} of the workspace cannot be listed: {source}")]
+    Page {
+        /// Counted from 1.
+        page: usize,
+        /// Why.
+        source: Box<unkey::Error>,
+    },
+    /// The workspace cannot be listed to its end, and one of the identities that count cannot be read by itself.
+    #[error(
+        "the workspace cannot be listed to its end, and identity '{external_id}' cannot be read by itself: {source}"
+    )]
+    Identity {
+        /// Its externalId.
+        external_id: String,
+        /// Why.
+        source: Box<unkey::Error>,
+    },
+    /// The operator's Pod cannot be looked for.
+    #[error("the operator's Pod cannot be looked for: {0}")]
+    Pods(#[source] Box<KubeError>),
+}
+
+impl GatherError {
+    /// The Identities cannot be listed.
+    pub(super) fn identities(error: KubeError) -> Self {
+        Self::Identities(Box::new(error))
+    }
+
+    /// The operator's Pod cannot be looked for.
+    pub(super) fn pods(error: KubeError) -> Self {
+        Self::Pods(Box::new(error))
+    }
+
+    /// True if the command line is wrong, and not the world.
+    pub fn is_usage(&self) -> bool {
+        matches!(self, Self::Selector(_))
+    }
+}

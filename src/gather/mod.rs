@@ -1,0 +1,24 @@
+//! What the commands for people read before they say anything: the Identities of the cluster, the workspace in Unkey, and how the operator is set
+//! up. It only reads, and decides nothing.
+//!
+//! | module | does |
+//! |---|---|
+//! | `cluster` | lists the Identities |
+//! | `operator` | finds the operator's Pod, and the arguments that it runs with |
+//! | `pace` | asks Unkey no faster than the user allows, and again where that may help |
+//! | `progress` | says on standard error how far it has come, if it takes long |
+//! | `workspace` | lists the identities of Unkey |
+
+mod cluster;
+mod error;
+mod operator;
+mod pace;
+mod progress;
+mod workspace;
+
+pub use cluster::{ListedIdentity, list_identities, list_versions};
+pub use error::GatherError;
+pub use operator::{OperatorPod, find_operator};
+pub use pace::Pace;
+pub use progress::Progress;
+pub use workspace::{WorkspaceListing, list_workspace};

@@ -1,0 +1,99 @@
+//! Finds the operator's Pod, and the arguments and variables that it runs with: what it would do depends on them.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::coordination::v1::Lease;
+use k8s_openapi::api::core::v1::{Container, Pod};
+use kube::api::ListParams;
+use kube::{Api, Client};
+
+use super::error::GatherError;
+use crate::controller::{KubeError, within_deadline};
+
+/// By which the chart labels its Pods.
+const LABEL: &str = "app.kubernetes.io/name=unkey-operator";
+
+/// A Pod of the operator.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OperatorPod {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// The image that it runs.
+    pub image: String,
+    /// The release that it belongs to, by its label; empty: none.
+    pub release: String,
+    /// Its arguments, beginning with `run`.
+    pub args: Vec<String>,
+    /// Its variables whose values stand in the Pod itself.
+    pub env: BTreeMap<String, String>,
+    /// It holds the lease.
+    pub leads: bool,
+    /// It is ready.
+    pub is_ready: bool,
+}
+
+/// The Pods of all operators that may be seen, those that lead first. `namespace`: look there only.
+pub async fn find_operator(client: &Client, namespace: Option<&str>) -> Result<Vec<OperatorPod>, GatherError> {
+    let api: Api<Pod> = namespace.map_or_else(|| Api::all(client.clone()), |it| Api::namespaced(client.clone(), it));
+    let params = ListParams::default().labels(LABEL);
+    let pods = within_deadline(api.list(&params)).await.map_err(GatherError::pods)?;
+    let pods = pods.map_err(|error| GatherError::pods(KubeError::Api(error)))?;
+    let mut found: Vec<OperatorPod> = pods.items.iter().filter_map(operator_pod).collect();
+    for pod in &mut found {
+        pod.leads = leads(client, pod).await?;
+    }
+    found.sort_by(|a, b| (!a.leads, &a.namespace, &a.name).cmp(&(!b.leads, &b.namespace, &b.name)));
+    Ok(found)
+}
+
+fn operator_pod(pod: &Pod) -> Option<OperatorPod> {
+    let (spec, metadata) = (pod.spec.as_ref()?, &pod.metadata);
+    let is_over = |phase: &String| phase == "Succeeded" || phase == "Failed";
+    let status = pod.status.as_ref();
+    if metadata.deletion_timestamp.is_some() || status.and_then(|it| it.phase.as_ref()).is_some_and(is_over) {
+        return None;
+    }
+    let container = spec.containers.iter().find(|container| runs(container).is_some())?;
+    let ready = status.and_then(|status| status.conditions.as_ref()).into_iter().flatten();
+    let label = |name: &str| metadata.labels.as_ref().and_then(|labels| labels.get(name)).cloned().unwrap_or_default();
+    Some(OperatorPod {
+        namespace: metadata.namespace.clone()?,
+        name: metadata.name.clone()?,
+        image: container.image.clone().unwrap_or_default(),
+        release: label("app.kubernetes.io/instance"),
+        args: runs(container)?,
+        env: container.env.iter().flatten().filter_map(|it| Some((it.name.clone(), it.value.clone()?))).collect(),
+        leads: false,
+        is_ready: ready.into_iter().any(|it| it.type_ == "Ready" && it.status == "True"),
+    })
+}
+
+/// The arguments from `run` on, wherever the container has them.
+fn runs(container: &Container) -> Option<Vec<String>> {
+    let all: Vec<&String> = container.command.iter().flatten().chain(container.args.iter().flatten()).collect();
+    let at = all.iter().position(|argument| *argument == "run")?;
+    Some(all[at..].iter().map(|argument| (*argument).clone()).collect())
+}
+
+/// It holds its lease. One that elects no leader leads. A lease that may not be read says nothing: any replica has the same arguments.
+async fn leads(client: &Client, pod: &OperatorPod) -> Result<bool, GatherError> {
+    if !pod.args.iter().any(|argument| argument.starts_with("--leader-elect")) {
+        return Ok(true);
+    }
+    let value = |flag: &str| {
+        let prefix = format!("--{flag}=");
+        pod.args.iter().find_map(|argument| argument.strip_prefix(&prefix)).map(str::to_owned)
+    };
+    let namespace = value("lease-namespace").unwrap_or_else(|| pod.namespace.clone());
+    let name = value("lease-name").unwrap_or_else(|| "unkey-operator".to_owned());
+    let leases: Api<Lease> = Api::namespaced(client.clone(), &namespace);
+    let holder = match within_deadline(leases.get_opt(&name)).await.map_err(GatherError::pods)? {
+        Ok(lease) => lease.and_then(|lease| lease.spec?.holder_identity),
+        Err(kube::Error::Api(status)) if status.code == 403 => None,
+        Err(error) => return Err(GatherError::pods(KubeError::Api(error))),
+    };
+    // The operator adds a suffix of its own to the Pod's name.
+    Ok(holder.is_some_and(|holder| holder.rsplit_once('_').is_some_and(|(pod_name, _)| pod_name == pod.name)))
+}

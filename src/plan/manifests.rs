@@ -1,0 +1,277 @@
+//! Reads manifests: files, folders, or standard input. YAML with any number of documents, JSON, and lists. What is no `Identity` is counted and
+//! passed over.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize as _;
+use serde_json::Value;
+
+use crate::api::{GROUP, KIND, VERSION};
+use crate::domain::ObjectKey;
+
+/// Files of a folder that are read.
+const ENDINGS: [&str; 3] = ["yaml", "yml", "json"];
+/// A manifest is at most what etcd takes; this many bytes in one file are a mistake.
+const MAX_BYTES: u64 = 512 << 20;
+
+/// Why manifests cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ManifestError {
+    /// A file or folder cannot be read.
+    #[error("'{}' cannot be read: {source}", path.display())]
+    Unreadable {
+        /// It.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// More than any set of manifests.
+    #[error("'{}' is larger than {} MiB", .0.display(), MAX_BYTES >> 20)]
+    TooLarge(PathBuf),
+    /// It is no YAML.
+    #[error("{at} is not valid YAML or JSON: {why}")]
+    Syntax {
+        /// File and document.
+        at: Place,
+        /// Why, without the content.
+        why: String,
+    },
+    /// A document that is no object of Kubernetes.
+    #[error("{at} is not a Kubernetes manifest: it has no apiVersion and kind")]
+    NoManifest {
+        /// File and document.
+        at: Place,
+    },
+    /// An Identity of another version.
+    #[error("{at} has apiVersion '{version}'; this program knows {GROUP}/{VERSION}")]
+    OtherVersion {
+        /// File and document.
+        at: Place,
+        /// What it says.
+        version: String,
+    },
+    /// An Identity that cannot be told from others.
+    #[error("{at} has no metadata.name; a plan needs one, and generateName does not do")]
+    NoName {
+        /// File and document.
+        at: Place,
+    },
+    /// The same object twice.
+    #[error("{second} is the same Identity as {first}: {key}; remove one of the two")]
+    Twice {
+        /// Namespace and name.
+        key: String,
+        /// Where it stands first.
+        first: Place,
+        /// Where it stands again.
+        second: Place,
+    },
+    /// There is none.
+    #[error("no Identity in {names}{passed_over}", passed_over = passed_over(*.others))]
+    None {
+        /// What was read.
+        names: String,
+        /// Other resources in it.
+        others: usize,
+    },
+}
+
+fn passed_over(others: usize) -> String {
+    match others {
+        0 => String::new(),
+        1 => "; 1 other resource was passed over".to_owned(),
+        others => format!("; {others} other resources were passed over"),
+    }
+}
+
+/// Where a document stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    file: String,
+    /// Counted from 1; 0: the file has one.
+    document: usize,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.document {
+            0 => write!(f, "'{}'", self.file),
+            document => write!(f, "'{}', document {document}", self.file),
+        }
+    }
+}
+
+/// One manifest of an Identity.
+#[derive(Clone, Debug)]
+pub struct Manifest {
+    /// Where it stands.
+    pub at: Place,
+    /// The object as it is written.
+    pub value: Value,
+}
+
+/// All manifests, each of another Identity.
+#[derive(Clone, Debug, Default)]
+pub struct Manifests {
+    /// By namespace and name.
+    pub all: BTreeMap<ObjectKey, Manifest>,
+    /// Resources of other kinds.
+    pub others: usize,
+}
+
+impl Manifests {
+    /// Reads `sources`; `-` is standard input. `recursive`: folders with their folders. `namespace`: of manifests that name none.
+    ///
+    /// # Errors
+    /// One of them cannot be read, or there is no Identity in any.
+    pub fn read(sources: &[PathBuf], recursive: bool, namespace: &str) -> Result<Self, ManifestError> {
+        let mut manifests = Self::default();
+        for source in sources {
+            if source.as_os_str() == "-" {
+                let mut text = String::new();
+                let failed = |source| ManifestError::Unreadable { path: PathBuf::from("-"), source };
+                std::io::stdin().take(MAX_BYTES).read_to_string(&mut text).map_err(failed)?;
+                manifests.add_text("standard input", &text, namespace)?;
+                continue;
+            }
+            for file in files(source, recursive)? {
+                let text = read(&file)?;
+                manifests.add_text(&file.display().to_string(), &text, namespace)?;
+            }
+        }
+        if manifests.all.is_empty() {
+            let names: Vec<String> = sources.iter().map(|source| format!("'{}'", source.display())).collect();
+            return Err(ManifestError::None { names: names.join(", "), others: manifests.others });
+        }
+        Ok(manifests)
+    }
+
+    fn add_text(&mut self, file: &str, text: &str, namespace: &str) -> Result<(), ManifestError> {
+        // One at a time: after an error of syntax there is no end of them.
+        let mut documents = serde_yaml::Deserializer::from_str(text).enumerate().peekable();
+        while let Some((at, document)) = documents.next() {
+            let is_alone = at == 0 && documents.peek().is_none();
+            let at = Place { file: file.to_owned(), document: if is_alone { 0 } else { at + 1 } };
+            let value = Value::deserialize(document)
+                .map_err(|error| ManifestError::Syntax { at: at.clone(), why: place_of(&error) })?;
+            self.add(&at, value, namespace)?;
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, at: &Place, mut value: Value, namespace: &str) -> Result<(), ManifestError> {
+        // A document between two lines of dashes.
+        if value.is_null() {
+            return Ok(());
+        }
+        let text = |field: &str| value.get(field).and_then(Value::as_str).map(str::to_owned);
+        let (Some(version), Some(kind)) = (text("apiVersion"), text("kind")) else {
+            return Err(ManifestError::NoManifest { at: at.clone() });
+        };
+        if kind == "List" || kind == format!("{KIND}List") {
+            let items = value.get_mut("items").and_then(Value::as_array_mut).map(std::mem::take);
+            return items.unwrap_or_default().into_iter().try_for_each(|item| self.add(at, item, namespace));
+        }
+        if kind != KIND || !version.starts_with(&format!("{GROUP}/")) {
+            self.others += 1;
+            return Ok(());
+        }
+        if version != format!("{GROUP}/{VERSION}") {
+            return Err(ManifestError::OtherVersion { at: at.clone(), version });
+        }
+        let named = |field: &str| value["metadata"][field].as_str().filter(|text| !text.is_empty()).map(str::to_owned);
+        let name = named("name").ok_or_else(|| ManifestError::NoName { at: at.clone() })?;
+        let namespace = named("namespace").unwrap_or_else(|| namespace.to_owned());
+        value["metadata"]["namespace"] = Value::String(namespace.clone());
+        let key = ObjectKey { namespace, name };
+        if let Some(first) = self.all.get(&key) {
+            let (first, second) = (first.at.clone(), at.clone());
+            return Err(ManifestError::Twice { key: format!("{}/{}", key.namespace, key.name), first, second });
+        }
+        self.all.insert(key, Manifest { at: at.clone(), value });
+        Ok(())
+    }
+}
+
+/// Line and column: the text of an error may quote the content.
+fn place_of(error: &serde_yaml::Error) -> String {
+    error
+        .location()
+        .map_or_else(|| "it cannot be read".to_owned(), |at| format!("line {} column {}", at.line(), at.column()))
+}
+
+fn read(file: &Path) -> Result<String, ManifestError> {
+    let failed = |source| ManifestError::Unreadable { path: file.to_owned(), source };
+    let opened = std::fs::File::open(file).map_err(failed)?;
+    let mut text = String::new();
+    if opened.take(MAX_BYTES + 1).read_to_string(&mut text).map_err(failed)? as u64 > MAX_BYTES {
+        return Err(ManifestError::TooLarge(file.to_owned()));
+    }
+    Ok(text)
+}
+
+/// The files of a source, in the order of their names. One that is named itself is read whatever its ending.
+fn files(source: &Path, recursive: bool) -> Result<Vec<PathBuf>, ManifestError> {
+    let failed = |source: std::io::Error, path: &Path| ManifestError::Unreadable { path: path.to_owned(), source };
+    if !std::fs::metadata(source).map_err(|error| failed(error, source))?.is_dir() {
+        return Ok(vec![source.to_owned()]);
+    }
+    let mut found = Vec::new();
+    let entries = std::fs::read_dir(source).map_err(|error| failed(error, source))?;
+    let paths: Result<Vec<PathBuf>, _> = entries.map(|entry| entry.map(|entry| entry.path())).collect();
+    let mut paths = paths.map_err(|error| failed(error, source))?;
+    paths.sort();
+    for path in paths {
+        let is_manifest = path.extension().and_then(|it| it.to_str()).is_some_and(|it| ENDINGS.contains(&it));
+        if path.is_dir() {
+            if recursive {
+                found.extend(files(&path, true)?);
+            }
+        } else if is_manifest && path.file_stem().is_none_or(|stem| stem != "kustomization") {
+            found.push(path);
+        }
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read_text(text: &str) -> Result<Manifests, ManifestError> {
+        let mut manifests = Manifests::default();
+        manifests.add_text("a.yaml", text, "shop").map(|()| manifests)
+    }
+
+    const ONE: &str =
+        "apiVersion: unkey.com/v1alpha1\nkind: Identity\nmetadata: {name: acme}\nspec: {externalId: acme}\n";
+
+    #[test]
+    fn documents_lists_and_others() {
+        let list = "apiVersion: v1\nkind: List\nitems:\n- {apiVersion: unkey.com/v1alpha1, kind: Identity, metadata: {name: b, namespace: other}, spec: {}}\n";
+        let other = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\n";
+        let found = read_text(&format!("---\n{ONE}---\n---\n{list}---\n{other}")).unwrap();
+        let keys: Vec<_> = found.all.keys().map(|key| format!("{}/{}", key.namespace, key.name)).collect();
+        assert_eq!((keys, found.others), (vec!["other/b".to_owned(), "shop/acme".to_owned()], 1));
+    }
+
+    #[test]
+    fn what_cannot_be_used_says_where_it_stands_and_shows_no_content() {
+        let said = |text: &str| read_text(text).unwrap_err().to_string();
+        assert_eq!(said("a: 1\n"), "'a.yaml' is not a Kubernetes manifest: it has no apiVersion and kind");
+        assert!(
+            said("a: [secret\nb: {").starts_with("'a.yaml', document 1 is not valid YAML or JSON: line"),
+            "{}",
+            said("a: [secret\nb: {")
+        );
+        assert!(
+            said(&format!("{ONE}---\n{ONE}"))
+                .contains("'a.yaml', document 2 is the same Identity as 'a.yaml', document 1: shop/acme")
+        );
+        assert!(said(&ONE.replace("name: acme", "generateName: a-")).contains("has no metadata.name"));
+        assert!(said(&ONE.replace("v1alpha1", "v1")).contains("has apiVersion 'unkey.com/v1'"));
+    }
+}
