@@ -31,7 +31,7 @@ test: tools ## Run all tests
 	@RUST_TEST_THREADS=$(RUST_TEST_THREADS) $(CARGO) test --workspace
 
 .PHONY: matrix
-matrix: ## Run the tests that need a cluster on the oldest, the current and the newest Kubernetes, in turn (an hour or more the first time); VERSIONS='1.32' SUITES='cluster' choose
+matrix: ## Run the tests that need a cluster on the oldest and the newest Kubernetes, in turn (an hour or more the first time); VERSIONS='1.32' SUITES='cluster' choose
 	@RUST_TEST_THREADS=$(RUST_TEST_THREADS) CARGO='$(CARGO)' .ci/matrix
 
 .PHONY: cuts

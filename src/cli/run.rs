@@ -122,7 +122,7 @@ pub(super) struct RunArgs {
     #[arg(long, env = "UNKEY_OPERATOR_LOG_LEVEL", default_value = "info")]
     log_level: String,
 
-    /// Kubeconfig file; defaults to the cluster that the operator runs in, or to KUBECONFIG
+    /// Kubeconfig file; defaults to KUBECONFIG, then to ~/.kube/config, then to the cluster that the operator runs in
     #[arg(long, env = "UNKEY_OPERATOR_KUBECONFIG")]
     kubeconfig: Option<PathBuf>,
 

@@ -43,7 +43,7 @@ pub(super) struct UnmanageArgs {
     #[arg(long)]
     dry_run: bool,
 
-    /// Kubeconfig file; defaults to the cluster that this command runs in, or to KUBECONFIG
+    /// Kubeconfig file; defaults to KUBECONFIG, then to ~/.kube/config, then to the cluster that this command runs in
     #[arg(long, env = "UNKEY_OPERATOR_KUBECONFIG")]
     kubeconfig: Option<PathBuf>,
 

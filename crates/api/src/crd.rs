@@ -17,7 +17,7 @@ const DESCRIPTIONS: [(&str, &str); 4] = [
     ),
     (
         "/properties/status/properties/cause",
-        "Why 'Ready' is not True, where its reason has several causes ('Progressing', 'DeletionHeld', 'NotConverging'). Programs can rely on this word and on reasons; messages may change at any time. Absent if the reason has one cause only.",
+        "Why 'Ready' is not True, where its reason has several causes ('Progressing', 'DeletionHeld', 'NotConverging', 'WouldRefuse'). Programs can rely on this word and on reasons; messages may change at any time. Absent if the reason has one cause only.",
     ),
     (
         "/properties/status/properties/deletionPolicy",

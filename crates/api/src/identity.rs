@@ -28,7 +28,7 @@ use super::status::IdentityStatus;
     selectable = ".status.identityId",
     printcolumn = r#"{"name":"Ready","type":"string","jsonPath":".status.conditions[?(@.type==\"Ready\")].status","description":"Whether Unkey holds what this generation asks for."}"#,
     printcolumn = r#"{"name":"Reason","type":"string","jsonPath":".status.conditions[?(@.type==\"Ready\")].reason","description":"Why the resource is ready or not, in one word."}"#,
-    printcolumn = r#"{"name":"External-ID","type":"string","jsonPath":".spec.externalId","description":"The identity's key in the Unkey workspace."}"#,
+    printcolumn = r#"{"name":"External-ID","type":"string","jsonPath":".spec.externalId","description":"The identity's name in the Unkey workspace."}"#,
     printcolumn = r#"{"name":"Identity-ID","type":"string","jsonPath":".status.identityId","description":"The id that Unkey assigned to the identity."}"#,
     printcolumn = r#"{"name":"Age","type":"date","jsonPath":".metadata.creationTimestamp"}"#,
     printcolumn = r#"{"name":"Deletion","type":"string","priority":1,"jsonPath":".status.deletionPolicy","description":"What happens in Unkey when this resource is deleted."}"#,
@@ -37,7 +37,7 @@ use super::status::IdentityStatus;
 )]
 #[serde(rename_all = "camelCase")]
 pub struct IdentitySpec {
-    /// The identity's key in the Unkey workspace, usually your own customer or tenant id: 1 to 255 letters, digits,
+    /// The identity's name in the Unkey workspace, usually your own customer or tenant id: 1 to 255 letters, digits,
     /// '_', '.' or '-', case-sensitive. Immutable: the keys of a customer who gets another externalId have to be moved
     /// (docs/guides/rename-without-losing-keys.md). Values that look like Unkey's own ids ('id_' and 8 or more letters
     /// or digits) are refused, because Unkey looks up identities by either id.
@@ -80,8 +80,8 @@ pub struct IdentitySpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub management_policy: Option<ManagementPolicy>,
 
-    /// True suspends reconciliation: the operator does nothing in Unkey for this resource, and a deletion waits. To
-    /// resume, set it to false or remove it.
+    /// True suspends reconciliation: the operator does nothing in Unkey for this resource, and a deletion waits unless
+    /// deletionPolicy is Orphan. To resume, set it to false or remove it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suspend: Option<bool>,
 }

@@ -65,7 +65,7 @@ pub struct IdentityStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_handled_reconcile_at: Option<String>,
 
-    /// 'Ready' is always present; 'Stalled' only while a person must act; 'Suspended' only while spec.suspend is true. The
+    /// 'Ready' is present once an operator has worked on the resource; 'Stalled' only while a person must act; 'Suspended' only while spec.suspend is true. The
     /// operator does not change conditions of other types: they belong to other tools.
     #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "readable")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]

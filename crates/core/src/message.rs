@@ -23,7 +23,7 @@ const BROKEN: &str = "Unkey fails on this content: it answers this request with 
      one. Change the spec, or contact Unkey's support. The operator tries again every hour.";
 const WORKSPACE_MISMATCH: &str = "The root key shows none of the identities recorded under an earlier root key: it probably belongs to another \
      workspace. Put a root key of the right workspace in place. To migrate to another workspace intentionally, \
-     start the operator with --accept-workspace-change.";
+     follow docs/guides/change-workspace.md.";
 const CRD_HIDDEN: &str = "The operator may not read the CustomResourceDefinition identities.unkey.com. It cannot tell whether only this resource \
      is deleted or the whole type, in which case the identity is kept. Grant the operator 'get' on that object.";
 const OUTDATED: &str = "The CustomResourceDefinition identities.unkey.com in the cluster is older than the operator: the API server drops fields \
@@ -227,7 +227,7 @@ fn stripped(by: &Stripper) -> String {
     format!(
         "The operator's finalizer and claim annotation do not stay on this resource: {who}. Without them nothing is created in Unkey, \
          and a deletion would leave an identity behind. Configure that client or webhook to keep the finalizer unkey.com/identity and the annotation \
-         unkey.com/claim there; tried again every hour, and at once after a change of the spec."
+         unkey.com/claim there; tried again every hour, and at once after a change of the spec or of the annotation unkey.com/reconcile-requested-at."
     )
 }
 
@@ -253,8 +253,8 @@ fn of_stall(stall: &Stall, external_id: &str) -> String {
              {losses}. Nothing is written. Match the spec to the stored values, or set adoptionPolicy to Always to overwrite them."
         ),
         Stall::IdentityMismatch => format!(
-            "Unkey returned an identity of another externalId when asked for '{external_id}'. Nothing is written. Rename that \
-             identity, or choose another externalId."
+            "Unkey returned an identity of another externalId when asked for '{external_id}'. Nothing is written. Choose another \
+             externalId, or delete that identity once its keys are moved."
         ),
         Stall::Contested => CONTESTED.to_owned(),
         Stall::Broken => BROKEN.to_owned(),

@@ -27,7 +27,7 @@ pub const ADVICE: [(Reason, Advice); Reason::ALL.len()] = [
         Advice {
             meaning: "Work is in progress, or waits: for its turn, for a read that shows the outcome of a request, for another `Identity` of the same externalId. \
                       An edit or a deletion that waits says so within 15 seconds.",
-            look_at: "`status.cause` and the message. If the cause is `Unseen`, `Outdated` or `DefinitionUnread`, also `/readyz` of the operator.",
+            look_at: "`status.cause` and the message. If the cause is `Unseen` or `Outdated`, also `/readyz` of the operator.",
             remedy: "Wait: most causes end within a minute. `Unseen`: give the operator its rights in the namespace that `/readyz` names. \
                      `Outdated`: apply the definition of the operator's version. `DefinitionUnread`: let the operator read the definition. `Queued` for long: look at \
                      `unkey_operator_queue_depth` and at the limits of requests.",
@@ -80,8 +80,8 @@ pub const ADVICE: [(Reason, Advice); Reason::ALL.len()] = [
             meaning: "The root key seems to belong to another workspace: none of the identities that were recorded under the earlier key is there. Nothing is created, and no \
                       deletion is believed.",
             look_at: "The workspace of the root key in Unkey's dashboard.",
-            remedy: "Put a root key of the right workspace in place. To migrate to another workspace intentionally, start the operator with \
-                     `--accept-workspace-change`.",
+            remedy: "Put a root key of the right workspace in place. To migrate to another workspace intentionally, follow \
+                     [Change the workspace](../guides/change-workspace.md).",
         },
     ),
     (
@@ -100,13 +100,13 @@ pub const ADVICE: [(Reason, Advice); Reason::ALL.len()] = [
                       `unkey_operator_deletions_held`. `status.cause` is `ApprovalPast` or `ApprovalUnreadable` if the approval does not count.",
             remedy: "If the deletion is meant, approve it with the annotation `unkey.com/deletion-approved`. If it is not, set `deletionPolicy: Orphan` on \
                      all of them: the resources go, the identities stay in Unkey, and the `Identity` resources that are applied anew adopt them. What you keep \
-                     frees nothing of the rest.",
+                     frees nothing of the rest. Do not restart or upgrade the operator meanwhile: if the limit or less still wait then, they are deleted after the hold.",
         },
     ),
     (
         Reason::Suspended,
         Advice {
-            meaning: "`spec.suspend` is true. The operator does nothing in Unkey for this resource, and a deletion waits.",
+            meaning: "`spec.suspend` is true. The operator does nothing in Unkey for this resource, and a deletion waits unless `deletionPolicy` is `Orphan`.",
             look_at: "The condition `Suspended`.",
             remedy: "Set `spec.suspend` to false, or remove it, to resume.",
         },
@@ -155,8 +155,8 @@ pub const ADVICE: [(Reason, Advice); Reason::ALL.len()] = [
         Reason::IdentityMismatch,
         Advice {
             meaning: "Unkey answered with another identity than the one asked for. Nothing more is written.",
-            look_at: "The message: it names both externalIds. The identity in Unkey's dashboard.",
-            remedy: "Rename that identity in Unkey and set the annotation `unkey.com/reconcile-requested-at` to have it read again, or choose another externalId.",
+            look_at: "The message: it names the externalId that was asked for. The identity in Unkey's dashboard.",
+            remedy: "Choose another externalId. Or move the keys of the other identity, delete it in Unkey, and set the annotation `unkey.com/reconcile-requested-at` to have Unkey asked again.",
         },
     ),
     (
@@ -166,7 +166,8 @@ pub const ADVICE: [(Reason, Advice); Reason::ALL.len()] = [
                       The operator tries once an hour.",
             look_at: "`status.cause` and the message. `Contested`: who else writes this identity. `Broken`: Unkey's request id in the log. `Stripped`: the tool that the message \
                       names.",
-            remedy: "Choose one owner of the identity, or of the resource's metadata. Then set the annotation `unkey.com/reconcile-requested-at` to try at once.",
+            remedy: "`Contested`: find the other client, and let only one of the two manage the identity. An edit of the spec tries at once; the annotation only brings a read. \
+                     `Broken`: change the spec. `Stripped`: exclude finalizer and claim in that tool. For these two the annotation `unkey.com/reconcile-requested-at` tries at once.",
         },
     ),
     (
@@ -182,7 +183,7 @@ pub const ADVICE: [(Reason, Advice); Reason::ALL.len()] = [
         Advice {
             meaning: "The resource is observed (`managementPolicy: Observe`, or `--observe`), and Unkey holds what the spec asks for. Enforcing the resource would change nothing.",
             look_at: "`status.observed`: the identity, and how much Unkey holds that the spec does not name.",
-            remedy: "Nothing. To have the operator manage the identity, set `managementPolicy: Enforce`.",
+            remedy: "Nothing. To have the operator manage the identity, set `managementPolicy: Enforce`. While the operator runs with `--observe`, first restart it without that flag.",
         },
     ),
     (
@@ -190,7 +191,7 @@ pub const ADVICE: [(Reason, Advice); Reason::ALL.len()] = [
         Advice {
             meaning: "The resource is observed, and the operator would update the identity.",
             look_at: "`status.observed.differs`: the paths of the spec whose values differ.",
-            remedy: "Bring the spec in line with the identity, or let the operator write: set `managementPolicy: Enforce`.",
+            remedy: "Bring the spec in line with the identity, or let the operator write: set `managementPolicy: Enforce`. While the operator runs with `--observe`, first restart it without that flag.",
         },
     ),
     (
@@ -198,7 +199,7 @@ pub const ADVICE: [(Reason, Advice); Reason::ALL.len()] = [
         Advice {
             meaning: "The resource is observed, and Unkey holds no identity of this externalId. The operator would create it.",
             look_at: "The externalId in Unkey's dashboard. If somebody deleted the identity, its keys are no longer linked to an identity.",
-            remedy: "Set `managementPolicy: Enforce` to have the identity created, or delete the resource.",
+            remedy: "Set `managementPolicy: Enforce` to have the identity created, or delete the resource. While the operator runs with `--observe`, first restart it without that flag.",
         },
     ),
     (

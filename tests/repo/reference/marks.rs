@@ -13,7 +13,7 @@ const MARKS: [(&str, &str, &str, &str); 4] = [
         RECONCILE_ANNOTATION,
         "You write it. The operator reads it.",
         "Asks for a check against Unkey now. Set it to any value that it did not have before, such as the time. When the operator has looked, \
-         it repeats the value in `status.lastHandledReconcileAt`. The annotation also ends the hour between two tries under `NotConverging`.",
+         it repeats the value in `status.lastHandledReconcileAt`. Under `NotConverging` it also ends the hour between two tries, except for the cause `Contested`: there it only brings a read.",
     ),
     (
         "annotation",

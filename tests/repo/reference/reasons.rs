@@ -23,7 +23,10 @@ pub fn page() -> String {
     }
     let listed: Vec<&str> = conditions.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(listed, ConditionType::ALL.map(ConditionType::as_str));
-    paragraph(&mut page, "`Ready` is always present; `Stalled` and `Suspended` are present only while they are True.");
+    paragraph(
+        &mut page,
+        "`Ready` is present once an operator has worked on the Identity; `Stalled` and `Suspended` are present only while they are True.",
+    );
     page.push_str("\n## Reasons\n");
     assert_eq!(ADVICE.each_ref().map(|(reason, _)| *reason), Reason::ALL);
     for (reason, advice) in &ADVICE {
@@ -36,7 +39,9 @@ pub fn page() -> String {
             Reason::Observed | Reason::Differs | Reason::NotInUnkey | Reason::WouldRefuse => {
                 "nothing is written; each scan looks again"
             }
-            Reason::DeletionHeld => "waits for an approval, or for approvals of other deletions that leave few enough",
+            Reason::DeletionHeld => {
+                "waits for an approval, or until other approvals or a larger limit bring what waits within the limit"
+            }
             Reason::ExternalIdConflict => {
                 "`Stalled=True`: waits for you; without `Stalled` while the owner is being deleted"
             }

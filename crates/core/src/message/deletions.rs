@@ -41,7 +41,7 @@ pub(super) fn deletion_held(held: &HeldDeletion, key: &ObjectKey) -> String {
     };
     format!(
         "{}. Nothing is deleted in Unkey for this resource until its deletion is approved.{why_not} To see what waits, run: kubectl get \
-         identities.unkey.com -n {}. To approve the deletion of every Identity in this \
+         identities.unkey.com -n {} -o wide. To approve the deletion of every Identity in this \
          namespace until a time of your choice, run: {}. To keep this identity in Unkey, run: {}",
         too_many(episode, &key.namespace),
         key.namespace,

@@ -54,7 +54,7 @@ fn would_refuse(refusal: &ObservedRefusal, observation: &Observation, external_i
         ),
         ObservedRefusal::IdentityMismatch => format!(
             "Unkey returns an identity of another externalId when asked for '{external_id}', and the operator would not touch it \
-             (IdentityMismatch). Rename that identity, or choose another externalId."
+             (IdentityMismatch). Choose another externalId, or delete that identity once its keys are moved."
         ),
         ObservedRefusal::Conflict => format!(
             "Another Identity in this cluster owns externalId '{external_id}', so the operator would do nothing for this one \
