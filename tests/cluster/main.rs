@@ -45,6 +45,7 @@ mod masses;
 mod observed;
 mod outdated;
 mod permissions;
+mod plan;
 mod plugin;
 mod proxies;
 mod refused;

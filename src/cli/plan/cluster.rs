@@ -76,11 +76,12 @@ async fn gathered(
     };
     let workspace = list_workspace(&upstream.client, &mut upstream.pace, names).await?;
     let again = list_versions(&cluster.client, &scope).await?;
-    let window = i64::try_from(setup.options.consistency_window.as_secs()).unwrap_or(i64::MAX);
-    let since = cluster.time.seconds().map_or(i64::MAX, |now| now.saturating_sub(window));
+    // managedFields tell whole seconds.
+    let window = i64::try_from(setup.options.consistency_window.as_millis().div_ceil(1_000)).unwrap_or(i64::MAX);
+    let since = cluster.time.seconds().map_or(i64::MIN, |now| now.saturating_sub(window));
     let is_young = |it: &&ListedIdentity| {
         let moved = again.get(it.raw.uid()).is_none_or(|(_, version)| *version != it.raw.version());
-        moved || it.written.is_some_and(|written| written > since)
+        moved || it.written.is_some_and(|written| written >= since)
     };
     let young = listed.iter().filter(is_young).map(|it| it.raw.uid().clone()).collect();
     let read = Read {

@@ -232,6 +232,10 @@ fn a_deletion_deletes_keeps_or_waits_for_an_approval() {
     let there = || (0..30).map(|n| holds(&format!("c{n}"), PRO)).collect::<Vec<_>>();
     let held = planned(many(), there());
     assert!(held.iter().all(|change| (change.action, change.reason) == (Action::Hold, Some(Reason::DeletionHeld))));
+    let no_hold = DeletionLimits { hold: Duration::ZERO, ..DeletionLimits::default() };
+    let some = plan(World { deletions: no_hold, ..world(many(), there()) }).changes;
+    let count = |action: Action| some.iter().filter(|change| change.action == action).count();
+    assert_eq!((count(Action::Delete), count(Action::Hold)), (10, 20));
     let off = World { deletions: DeletionLimits::NONE, ..world(many(), there()) };
     assert!(plan(off).changes.iter().all(|change| change.action == Action::Delete));
 }
