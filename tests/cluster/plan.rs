@@ -1,6 +1,7 @@
 //! `plan`: what it says is what the operator then does, and it changes nothing itself.
 
 mod compare;
+mod refuses;
 mod worlds;
 
 use std::collections::BTreeMap;
@@ -24,10 +25,10 @@ const EACH: usize = 20;
 pub async fn plan(world: &World, args: &[&str], run: &[String]) -> Output {
     world.workspace.add_root_key(READER, Permissions::READ_ONLY);
     let mut command = Command::new(env!("CARGO_BIN_EXE_unkey-operator"));
-    command.args(["plan", "--kubeconfig", world.plane.kubeconfig().to_str().unwrap()]);
-    command.args(["--api-url", &world.emulator.base_url(), "--max-requests-per-second", "0"]).args(args);
+    command.arg("plan").args(["--api-url", &world.emulator.base_url(), "--max-requests-per-second", "0"]).args(args);
     command.args(["--", "run"]).args(run);
     command.env_clear().env("HOME", "/nonexistent").env("UNKEY_ROOT_KEY", READER).stdin(Stdio::null());
+    command.env("UNKEY_OPERATOR_KUBECONFIG", world.plane.kubeconfig());
     tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
 }
 
