@@ -46,6 +46,8 @@ enum Row {
     Failover,
     /// N Identities over N identities: observed, then adopted
     Adoption,
+    /// what a plan of N Identities over N identities costs
+    Planned,
     Steady,
     Memory,
     Churn,
@@ -94,6 +96,9 @@ pub async fn play(bench: &Arc<Bench>, arguments: &Arguments) {
     }
     if arguments.wants(Row::Adoption) {
         bench.play("adoption", rows::adoption(Arc::clone(bench), n)).await;
+    }
+    if arguments.wants(Row::Planned) {
+        bench.play("planned", rows::planned(Arc::clone(bench), n)).await;
     }
     // Each end by a signal that gives no time takes a lease's duration.
     if arguments.wants(Row::Failover) && (arguments.full || !arguments.only.is_empty()) {

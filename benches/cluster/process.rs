@@ -33,6 +33,13 @@ fn mib(kib: u64) -> f64 {
     crate::report::number(kib) / 1024.0
 }
 
+/// Looks at a process that may have ended.
+pub fn usage_if_there(pid: u32) -> Option<Usage> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    // One that has ended and was not asked for its status has no memory.
+    status.contains("VmHWM").then(|| usage(pid))
+}
+
 /// Looks at a running process.
 pub fn usage(pid: u32) -> Usage {
     let stat = read(&format!("/proc/{pid}/stat"));

@@ -58,7 +58,11 @@ pub(super) fn given(args: &[String]) -> Result<Setup, SetupError> {
 
 /// By the Pod that leads. `operator`: the namespace or the release of the one that is meant.
 pub(super) async fn found(client: &kube::Client, operator: Option<&str>) -> Result<Setup, SetupError> {
-    let mut pods = find_operator(client, None).await?;
+    let mut pods = match (find_operator(client, None).await, operator) {
+        // Whoever may not look everywhere may look where the operator is said to be.
+        (Err(error), Some(namespace)) if error.is_forbidden() => find_operator(client, Some(namespace)).await?,
+        (found, _) => found?,
+    };
     if let Some(operator) = operator {
         pods.retain(|pod| pod.namespace == operator || pod.release == operator);
     }

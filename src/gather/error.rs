@@ -42,7 +42,9 @@ pub enum GatherError {
         source: Box<unkey::Error>,
     },
     /// The operator's Pod cannot be looked for.
-    #[error("the operator's Pod cannot be looked for: {0}")]
+    #[error(
+        "the operator's Pod cannot be looked for: {0}; name its namespace with --operator, or give its flags after '-- run'"
+    )]
     Pods(#[source] Box<KubeError>),
 }
 
@@ -55,6 +57,12 @@ impl GatherError {
     /// The operator's Pod cannot be looked for.
     pub(super) fn pods(error: KubeError) -> Self {
         Self::Pods(Box::new(error))
+    }
+
+    /// True if the caller lacks a right.
+    pub fn is_forbidden(&self) -> bool {
+        let (Self::Identities(error) | Self::Pods(error)) = self else { return false };
+        matches!(&**error, KubeError::Api(kube::Error::Api(status)) if status.code == 403)
     }
 
     /// True if the command line is wrong, and not the world.

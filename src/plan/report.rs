@@ -37,6 +37,9 @@ pub struct Report {
 #[derive(Clone, Debug, Default, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Read {
+    /// Set if no other namespace of the operator's scope could be listed: who owns an externalId is then judged by this one alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub only_namespace: Option<String>,
     /// Identities in the operator's scope. Null: no cluster was asked.
     pub resources: Option<usize>,
     /// Manifests.

@@ -152,6 +152,28 @@ fn people_may_change_identities_only_if_that_is_said() {
     }
 }
 
+/// The roles for `plan` are those of the example, bound by nobody.
+#[test]
+fn people_may_plan_if_that_is_said() {
+    let rules = |objects: &[Value]| -> Vec<String> {
+        let roles = objects.iter().filter(|object| object["kind"].as_str().is_some_and(|kind| kind.ends_with("Role")));
+        let plan = roles.filter(|role| role["metadata"]["name"].as_str().unwrap().ends_with("-plan"));
+        plan.flat_map(|role| role["rules"].as_array().unwrap()).map(ToString::to_string).collect()
+    };
+    let example: Vec<Value> = serde_yaml::Deserializer::from_str(include_str!("../../examples/plan/rbac.yaml"))
+        .map(|document| serde::Deserialize::deserialize(document).unwrap())
+        .collect();
+    let wanted = rules(&example);
+    assert_eq!(wanted.len(), 3);
+    assert_eq!(rules(&template(&["--set", "rbac.plan=true"])), wanted);
+    for set in ["rbac.plan=false", "rbac.plan=true,rbac.create=false", "rbac.plan=true,watchNamespaces={a}"] {
+        assert_eq!(rules(&template(&["--set", set])), Vec::<String>::new(), "{set}");
+    }
+    let bound = template(&["--set", "rbac.plan=true"]);
+    let binds = |object: &&Value| object["roleRef"]["name"].as_str().is_some_and(|name| name.ends_with("-plan"));
+    assert_eq!(bound.iter().find(binds), None);
+}
+
 #[test]
 fn without_rbac_there_are_no_roles() {
     for set in ["rbac.create=false", "rbac.create=false,watchNamespaces={a}"] {

@@ -41,4 +41,5 @@ fn reference_pages_are_as_generated() {
     golden::matches("docs/reference/conditions-and-reasons.md", &reasons::page());
     golden::matches("docs/reference/events.md", &events::page());
     golden::matches("docs/reference/annotations.md", &marks::page());
+    golden::matches("docs/reference/plan.schema.json", &format!("{:#}\n", unkey_operator::plan::schema()));
 }

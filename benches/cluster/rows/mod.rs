@@ -7,6 +7,7 @@ mod failover;
 mod latency;
 mod limit;
 mod memory;
+mod planned;
 mod quiet;
 mod restart;
 
@@ -17,5 +18,6 @@ pub use failover::failover;
 pub use latency::{idle as latency, while_scanning as latency_while_scanning};
 pub use limit::limit;
 pub use memory::memory;
+pub use planned::planned;
 pub use quiet::{noise, steady};
 pub use restart::restart;

@@ -57,7 +57,8 @@ async fn gathered(
     setup: &Setup,
     overlay: &mut Overlay,
 ) -> Result<Gathered, Failure> {
-    let (begun, scope) = (Instant::now(), setup.options.scope());
+    let begun = Instant::now();
+    let (scope, is_narrow) = listable(args, cluster, setup.options.scope()).await?;
     let selected = match &args.selector {
         Some(selector) => Some(list_versions(&cluster.client, &selecting(&scope, selector)).await?),
         None => None,
@@ -85,6 +86,7 @@ async fn gathered(
     };
     let young = listed.iter().filter(is_young).map(|it| it.raw.uid().clone()).collect();
     let read = Read {
+        only_namespace: is_narrow.then(|| args.namespace.clone()).flatten(),
         resources: Some(listed.len()),
         manifests: overlay.manifests.all.len(),
         identities: Some(workspace.identities.len()),
@@ -93,6 +95,19 @@ async fn gathered(
     };
     Ok(Gathered { listed, workspace, young, selected, read })
 }
+
+/// The operator's scope; only the namespace that is asked about, if no more may be listed (`true`).
+async fn listable(args: &PlanArgs, cluster: &Cluster, scope: Scope) -> Result<(Scope, bool), Failure> {
+    let Some(namespace) = args.namespace.clone() else { return Ok((scope, false)) };
+    let all = list_versions(&cluster.client, &Scope { selector: Some(NOBODY.to_owned()), ..scope.clone() }).await;
+    match all {
+        Err(error) if error.is_forbidden() => Ok((Scope { namespaces: vec![namespace], ..scope }, true)),
+        all => all.map(|_| (scope, false)).map_err(Failure::from),
+    }
+}
+
+/// Selects nothing, so that a right to list can be tried for free.
+const NOBODY: &str = "unkey.com/nobody,!unkey.com/nobody";
 
 /// The operator's scope, narrowed.
 fn selecting(scope: &Scope, selector: &str) -> Scope {
@@ -132,7 +147,8 @@ fn planned(
         accepts_workspace_change: setup.options.accept_workspace_change,
         an_hour_ahead,
     };
-    let is_whole = workspace.is_whole;
+    // What other namespaces name is not known.
+    let (is_whole, is_narrow) = (workspace.is_whole, read.only_namespace.is_some());
     drop(workspace);
     let Plan { mut changes, unmanaged, withheld } = plan::<ListedObject>(world);
     let refused: HashMap<ObjectKey, (String, String)> =
@@ -145,7 +161,7 @@ fn planned(
     changes.retain(|change| !refused.contains_key(&change.key));
     changes.extend(refused.into_iter().map(|(key, (external_id, why))| invalid(key, &external_id, &why)));
     changes.extend(gone.into_iter().map(goes));
-    let unmanaged = is_whole.then(|| {
+    let unmanaged = (is_whole && !is_narrow).then(|| {
         let each = unmanaged.into_iter();
         each.map(|(name, id)| UnmanagedReport { external_id: name.to_string(), identity_id: id.to_string() }).collect()
     });
@@ -222,6 +238,11 @@ fn notes(
         report.notes.push(
             "the workspace could not be listed to its end, so what no Identity names is not known; each identity that counts was asked for by itself".to_owned(),
         );
+    }
+    if let Some(namespace) = &report.read.only_namespace {
+        report.notes.push(format!(
+            "only namespace '{namespace}' may be listed: an Identity of another namespace may own an externalId of this plan, and deletions elsewhere are not counted"
+        ));
     }
     if !unwatched.is_empty() {
         let namespaces: BTreeSet<&str> = unwatched.iter().map(|key| key.namespace.as_str()).collect();

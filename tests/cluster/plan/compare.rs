@@ -42,14 +42,14 @@ pub async fn compared(world: &World, littles: &[Little], before: &Before, report
     }
     let mut written: BTreeMap<String, Vec<&'static str>> = BTreeMap::new();
     for entry in world.workspace.requests() {
-        let word = match entry.operation {
+        let called = match entry.operation {
             Operation::Create => "create",
             Operation::Update => "update",
             Operation::Delete => "delete",
             _ => continue,
         };
         if entry.handled == Some(200) {
-            written.entry(entry.external_id.unwrap()).or_default().push(word);
+            written.entry(entry.external_id.unwrap()).or_default().push(called);
         }
     }
     let after = contents(world);

@@ -186,6 +186,37 @@ async fn a_reader_plans_by_the_settings_of_the_operators_pod() {
     assert_eq!(report["changes"][0]["reason"], "AlreadyExists");
 }
 
+/// Whoever may list one namespace only gets a plan of it, which says so.
+#[tokio::test]
+async fn a_plan_of_one_namespace_says_what_it_does_not_know() {
+    let world = World::new("plan-narrow").await;
+    let account = world.plane.service_account_kubeconfig(&world.namespace, "narrow").await.unwrap();
+    let role = ["create", "role", "narrow", "--verb=get,list", "--resource=identities.unkey.com"];
+    succeeded(&world.run_kubectl(&role, "").await);
+    let subject = format!("--serviceaccount={}:narrow", world.namespace);
+    succeeded(&world.run_kubectl(&["create", "rolebinding", "narrow", "--role=narrow", &subject], "").await);
+    world.create("acme", &json!({"externalId": "acme"})).await;
+    world.workspace.add_root_key(super::READER, Permissions::READ_ONLY);
+    let planned = async |args: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_unkey-operator"));
+        command.args(["plan", "--output", "json", "--api-url", &world.emulator.base_url()]).args(args);
+        command.args(["--kubeconfig", account.to_str().unwrap(), "--", "run"]);
+        command.env_clear().env("HOME", "/nonexistent").env("UNKEY_ROOT_KEY", super::READER);
+        tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
+    };
+    let report = eventually("the right to be granted", async || {
+        let output = planned(&["-n", &world.namespace]).await;
+        output.status.success().then(|| serde_json::from_str::<Value>(&succeeded(&output)).unwrap())
+    })
+    .await;
+    assert_eq!(report["read"]["onlyNamespace"], world.namespace.as_str());
+    assert_eq!((&report["summary"]["create"], &report["unmanaged"]), (&json!(1), &Value::Null), "{report:#}");
+    assert!(report["notes"][0].as_str().unwrap().contains("may own an externalId"), "{report:#}");
+    let (code, said) = refused(&planned(&[]).await);
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains("cannot list resource \"identities\""), "{said}");
+}
+
 async fn apply_example(world: &World) {
     for document in serde_yaml::Deserializer::from_str(include_str!("../../../examples/plan/rbac.yaml")) {
         let mut object = Value::deserialize(document).unwrap();
