@@ -34,11 +34,16 @@ fn no_colour() -> bool {
     std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
 }
 
-/// Prints a result. A reader that has seen enough (`| head`) is no failure.
-pub(super) fn print(text: &str) -> std::io::Result<()> {
-    let mut stdout = std::io::stdout().lock();
-    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+/// Prints a result by `write`. It has to be whole before: what is cut off must not pass for a result.
+pub(super) fn print_by(write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) -> std::io::Result<()> {
+    let mut stdout = std::io::BufWriter::new(std::io::stdout().lock());
+    match write(&mut stdout).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         result => result,
     }
+}
+
+/// Prints a result. A reader that has seen enough (`| head`) is no failure.
+pub(super) fn print(text: &str) -> std::io::Result<()> {
+    print_by(|stdout| stdout.write_all(text.as_bytes()))
 }

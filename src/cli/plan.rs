@@ -6,6 +6,7 @@ mod cluster;
 mod dry_run;
 mod present;
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::ValueEnum;
@@ -14,7 +15,7 @@ use self::alone::without_cluster;
 use self::args::Failure;
 pub(super) use self::args::PlanArgs;
 use self::cluster::with_cluster;
-use super::output::{Format, print};
+use super::output::{Format, print, print_by};
 use super::words::program;
 use crate::plan::{Report, Style, schema, text};
 
@@ -39,8 +40,9 @@ async fn printed(args: &PlanArgs) -> Result<bool, Failure> {
     } else {
         with_cluster(args).await?
     };
-    print(&rendered(&report, args)?).map_err(Failure::Output)?;
     let failed = report.fails(&args.fail_on);
+    // The report is whole by now: what is cut off must not pass for a plan.
+    print_by(|out| write(out, report, args)).map_err(Failure::Output)?;
     if !failed.is_empty() {
         let words = failed.iter().filter_map(ValueEnum::to_possible_value).map(|it| it.get_name().to_owned());
         eprintln!("{}: the plan holds what --fail-on names: {}", program(), words.collect::<Vec<_>>().join(", "));
@@ -48,22 +50,26 @@ async fn printed(args: &PlanArgs) -> Result<bool, Failure> {
     Ok(!failed.is_empty())
 }
 
-/// Whole before any of it is printed: what is cut off must not pass for a plan.
-fn rendered(report: &Report, args: &PlanArgs) -> Result<String, serde_json::Error> {
-    Ok(match args.output.output {
-        Format::Text => text(report, Style { colour: args.output.has_colour(), unmanaged: args.unmanaged }),
-        Format::Json => format!("{}\n", serde_json::to_string_pretty(report)?),
+fn write(out: &mut dyn Write, mut report: Report, args: &PlanArgs) -> std::io::Result<()> {
+    match args.output.output {
+        Format::Text => {
+            let style = Style { colour: args.output.has_colour(), unmanaged: args.unmanaged };
+            write!(out, "{}", text(&report, style))
+        }
+        Format::Json => {
+            serde_json::to_writer_pretty(&mut *out, &report)?;
+            writeln!(out)
+        }
         Format::Jsonl => {
-            let mut lines = String::new();
-            for change in &report.changes {
-                lines.push_str(&serde_json::to_string(change)?);
-                lines.push('\n');
+            for change in std::mem::take(&mut report.changes) {
+                serde_json::to_writer(&mut *out, &change)?;
+                writeln!(out)?;
             }
-            let mut rest = serde_json::to_value(report)?;
+            let mut rest = serde_json::to_value(&report)?;
             if let Some(fields) = rest.as_object_mut() {
                 fields.remove("changes");
             }
-            format!("{lines}{rest}\n")
+            writeln!(out, "{rest}")
         }
-    })
+    }
 }

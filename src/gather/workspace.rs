@@ -10,27 +10,32 @@ use crate::unkey::{Class, Client, Identity, Listing};
 
 /// What a workspace holds.
 #[derive(Debug)]
-pub struct WorkspaceListing {
+pub struct WorkspaceListing<T> {
     /// In the order of Unkey.
-    pub identities: Vec<Identity>,
+    pub identities: Vec<T>,
     /// It was listed to its end. Else only what was asked for by itself is known beside what was listed.
     pub is_whole: bool,
 }
 
-/// Lists the workspace. `names`: externalIds that are asked for by themselves if the listing does not reach its end.
-pub async fn list_workspace(
+/// Lists the workspace. `names`: externalIds that are asked for by themselves if the listing does not reach its end. `keep`: what is kept of each
+/// identity; a workspace may be large.
+pub async fn list_workspace<T>(
     client: &Client,
     pace: &mut Pace,
     names: impl FnOnce() -> BTreeSet<String>,
-) -> Result<WorkspaceListing, GatherError> {
+    keep: impl Fn(Identity) -> T,
+) -> Result<WorkspaceListing<T>, GatherError> {
     let mut progress = Progress::of("listing the workspace");
-    let (mut identities, mut number) = (Vec::new(), 1);
+    let (mut identities, mut seen, mut number) = (Vec::new(), BTreeSet::new(), 1);
     let mut listing = Listing::begin(usize::MAX);
     while let Some((limit, cursor)) = listing.next_page() {
         match pace.ask(async || client.list(limit, cursor.as_deref()).await).await {
             Ok(answer) => {
                 number += 1;
-                identities.extend(answer.identities);
+                for identity in answer.identities {
+                    seen.insert(identity.external_id.clone());
+                    identities.push(keep(identity));
+                }
                 progress.at(identities.len());
                 listing.answered(answer.next_cursor);
             }
@@ -40,7 +45,6 @@ pub async fn list_workspace(
     }
     let is_whole = listing.is_whole();
     if !is_whole {
-        let mut seen: BTreeSet<String> = identities.iter().map(|identity| identity.external_id.clone()).collect();
         for external_id in names() {
             if seen.contains(&external_id) {
                 continue;
@@ -49,7 +53,7 @@ pub async fn list_workspace(
                 // Looked up by internal id too: one of another name is none of ours, and may have been seen.
                 Ok(found) => {
                     if seen.insert(found.external_id.clone()) {
-                        identities.push(found);
+                        identities.push(keep(found));
                     }
                 }
                 Err(error) if error.class() == Class::NotFound => {}

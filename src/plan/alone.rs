@@ -4,17 +4,17 @@
 use std::collections::BTreeMap;
 
 use super::admission::problems;
-use super::manifests::Manifests;
+use super::manifests::{Manifest, Manifests};
 use crate::api::{DeletionPolicy, ManagementPolicy, Reason};
-use crate::domain::plan::{Action, Change, difference};
+use crate::domain::plan::{Action, Change, Packed, difference};
 use crate::domain::{Content, Controls, Desired, ExternalId, IdentityId, ObjectKey, Policy, Spec, Uid};
 
 /// What stands under each externalId: in Unkey, or by another set of manifests.
-pub type Stored = BTreeMap<ExternalId, (Option<IdentityId>, Content)>;
+pub type Stored = BTreeMap<ExternalId, (Option<IdentityId>, Packed)>;
 
 /// What a set of manifests asks for, as if it were applied. What is invalid of it asks for nothing.
 pub fn asked_for(manifests: &Manifests) -> Stored {
-    let specs = manifests.all.values().map(|manifest| Spec::read(&manifest.value["spec"].to_string()));
+    let specs = manifests.all.values().map(|manifest| Spec::read(&manifest.value()["spec"].to_string()));
     specs
         .filter_map(|spec| spec.desired.ok())
         .map(|desired| {
@@ -22,7 +22,7 @@ pub fn asked_for(manifests: &Manifests) -> Stored {
                 meta: desired.meta.clone().unwrap_or_default(),
                 limits: desired.limits.clone().unwrap_or_default(),
             };
-            (desired.external_id, (None, content))
+            (desired.external_id, (None, Packed::new(&content)))
         })
         .collect()
 }
@@ -33,9 +33,9 @@ pub fn plan_alone(manifests: &Manifests, stored: &Stored, base: Option<&Manifest
     let mut first: BTreeMap<ExternalId, ObjectKey> = BTreeMap::new();
     let mut changes = Vec::new();
     for (key, manifest) in &manifests.all {
-        let live = base.and_then(|base| base.all.get(key)).map(|base| &base.value);
-        let problems = problems(&manifest.value, live);
-        let spec = Spec::read(&manifest.value["spec"].to_string());
+        let (live, value) = (base.and_then(|base| base.all.get(key)).map(Manifest::value), manifest.value());
+        let problems = problems(&value, live.as_ref());
+        let spec = Spec::read(&value["spec"].to_string());
         let mut change = of(key, spec.external_id.clone());
         let twice = spec.external_id.as_ref().and_then(|external_id| first.get(external_id));
         let problem = if problems.is_empty() { twice.map(same_as) } else { Some(problems.join("; ")) };
@@ -51,7 +51,7 @@ pub fn plan_alone(manifests: &Manifests, stored: &Stored, base: Option<&Manifest
     }
     let gone = base.into_iter().flat_map(|base| &base.all).filter(|(key, _)| !manifests.all.contains_key(key));
     for (key, manifest) in gone {
-        let spec = Spec::read(&manifest.value["spec"].to_string());
+        let spec = Spec::read(&manifest.value()["spec"].to_string());
         let mut change = of(key, spec.external_id);
         let keeps = spec.controls.deletion.unwrap_or(policy.deletion) == DeletionPolicy::Orphan
             || spec.controls.observed_by(policy).is_some();
@@ -91,7 +91,7 @@ fn becomes(change: &mut Change, controls: Controls, desired: &Desired, stored: &
     }
     let found = stored.get(&desired.external_id);
     change.identity = found.and_then(|(id, _)| id.clone());
-    let from = found.map(|(_, content)| content.clone()).unwrap_or_default();
+    let from = found.map(|(_, content)| content.unpacked()).unwrap_or_default();
     let to = Content {
         meta: desired.meta.clone().unwrap_or_else(|| from.meta.clone()),
         limits: desired.limits.clone().unwrap_or_else(|| from.limits.clone()),

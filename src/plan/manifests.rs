@@ -109,8 +109,21 @@ impl fmt::Display for Place {
 pub struct Manifest {
     /// Where it stands.
     pub at: Place,
+    /// The object as JSON: as text, in which ten thousand take little room.
+    text: Box<str>,
+}
+
+impl Manifest {
     /// The object as it is written.
-    pub value: Value,
+    pub fn value(&self) -> Value {
+        // It is what was written below.
+        serde_json::from_str(&self.text).unwrap_or_default()
+    }
+
+    /// `spec.externalId`, if it is a text.
+    pub fn external_id(&self) -> Option<String> {
+        self.value()["spec"]["externalId"].as_str().map(str::to_owned)
+    }
 }
 
 /// All manifests, each of another Identity.
@@ -191,7 +204,7 @@ impl Manifests {
             let (first, second) = (first.at.clone(), at.clone());
             return Err(ManifestError::Twice { key: format!("{}/{}", key.namespace, key.name), first, second });
         }
-        self.all.insert(key, Manifest { at: at.clone(), value });
+        self.all.insert(key, Manifest { at: at.clone(), text: value.to_string().into() });
         Ok(())
     }
 }

@@ -96,7 +96,8 @@ impl Overlay {
             Some(Ok(object)) => Ok(object.clone()),
             Some(Err(why)) => Err(why.clone()),
             None => {
-                let object = live.map_or_else(|| manifest.value.clone(), |live| merged(live, &manifest.value));
+                let value = manifest.value();
+                let object = live.map_or_else(|| value.clone(), |live| merged(live, &value));
                 let problems = problems(&object, live);
                 if problems.is_empty() { Ok(object) } else { Err(problems.join("; ")) }
             }
@@ -110,8 +111,7 @@ impl Overlay {
                 serde_json::from_str(&object.to_string()).map(Some)
             }
             Err(why) => {
-                let external_id = manifest.value["spec"]["externalId"].as_str().unwrap_or_default();
-                overlaid.refused.push((key.clone(), external_id.to_owned(), why));
+                overlaid.refused.push((key.clone(), manifest.external_id().unwrap_or_default(), why));
                 Ok(None)
             }
         }

@@ -4,10 +4,9 @@ use std::time::Instant;
 
 use super::super::setup;
 use super::args::{Failure, PlanArgs};
-use super::present::{add, millis, passed_over, report};
-use crate::controller::content_of;
-use crate::domain::{ExternalId, IdentityId};
-use crate::gather::{WorkspaceListing, list_workspace};
+use super::present::{add, kept, millis, passed_over, report};
+use crate::domain::plan::Identity;
+use crate::gather::list_workspace;
 use crate::plan::{Manifests, Read, Report, Stored, UnmanagedReport, asked_for, plan_alone};
 
 /// Manifests against Unkey, or against other manifests.
@@ -20,15 +19,15 @@ pub(super) async fn without_cluster(args: &PlanArgs) -> Result<Report, Failure> 
     let (changes, key_from, unmanaged) = if args.base.is_empty() {
         let mut upstream = args.unkey.connect()?.ok_or(Failure::NoKey)?;
         let names = || asked_for(&manifests).keys().map(|it| it.as_str().to_owned()).collect();
-        let listing = list_workspace(&upstream.client, &mut upstream.pace, names).await?;
+        let listing = list_workspace(&upstream.client, &mut upstream.pace, names, |it| kept(&it)).await?;
         (read.identities, read.requests) = (Some(listing.identities.len()), upstream.pace.sent());
-        let stored = stored(&listing);
+        let stored = stored(&listing.identities);
         let changes = plan_alone(&manifests, &stored, None, &setup.options.policy());
         let asked = asked_for(&manifests);
         let unmanaged = listing.is_whole.then(|| {
-            let others = listing.identities.iter().filter(|it| !asked.contains_key(&ExternalId::new(&it.external_id)));
+            let others = listing.identities.iter().filter(|it| !asked.contains_key(&it.external_id));
             others
-                .map(|it| UnmanagedReport { external_id: it.external_id.clone(), identity_id: it.id.clone() })
+                .map(|it| UnmanagedReport { external_id: it.external_id.to_string(), identity_id: it.id.to_string() })
                 .collect()
         });
         (changes, Some(upstream.from), unmanaged)
@@ -43,7 +42,6 @@ pub(super) async fn without_cluster(args: &PlanArgs) -> Result<Report, Failure> 
     Ok(report)
 }
 
-fn stored(listing: &WorkspaceListing) -> Stored {
-    let each = listing.identities.iter();
-    each.map(|it| (ExternalId::new(&it.external_id), (Some(IdentityId::new(&it.id)), content_of(it)))).collect()
+fn stored(identities: &[Identity]) -> Stored {
+    identities.iter().map(|it| (it.external_id.clone(), (Some(it.id.clone()), it.content.clone()))).collect()
 }

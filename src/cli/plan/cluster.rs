@@ -8,18 +8,18 @@ use super::super::connect::{Cluster, Upstream};
 use super::super::setup::{self, Setup};
 use super::args::{DryRun, Failure, PlanArgs};
 use super::dry_run;
-use super::present::{add, millis, passed_over, report};
+use super::present::{add, kept, millis, passed_over, report};
 use crate::api::Reason;
-use crate::controller::{Approvals, Scope, WallClocks, content_of};
+use crate::controller::{Approvals, Scope, WallClocks};
 use crate::domain::plan::{Action, Change, Identity, Plan, World, plan};
-use crate::domain::{ExternalId, IdentityId, ObjectKey, Policy, Uid};
+use crate::domain::{ExternalId, ObjectKey, Policy, Uid};
 use crate::gather::{ListedIdentity, WorkspaceListing, list_identities, list_versions, list_workspace};
-use crate::plan::{ListedObject, Manifests, Overlaid, Overlay, Read, Report, UnmanagedReport};
+use crate::plan::{ListedObject, Manifest, Manifests, Overlaid, Overlay, Read, Report, UnmanagedReport};
 
 /// What was read of the cluster and of Unkey.
 struct Gathered {
     listed: Vec<ListedIdentity>,
-    workspace: WorkspaceListing,
+    workspace: WorkspaceListing<Identity>,
     /// Objects that changed while the workspace was listed, or were written to so lately that Unkey may not show it yet.
     young: HashSet<Uid>,
     /// The objects that `--selector` selects; `None`: all.
@@ -71,11 +71,11 @@ async fn gathered(
     }
     let listed = list_identities(&cluster.client, &scope, |key| overlay.names(key)).await?;
     let names = || {
-        let of_manifests = overlay.manifests.all.values().filter_map(|it| it.value["spec"]["externalId"].as_str());
-        let of_objects = listed.iter().map(|it| it.raw.external_id().as_str());
-        of_manifests.chain(of_objects).filter(|it| !it.is_empty()).map(str::to_owned).collect()
+        let of_manifests = overlay.manifests.all.values().filter_map(Manifest::external_id);
+        let of_objects = listed.iter().map(|it| it.raw.external_id().as_str().to_owned());
+        of_manifests.chain(of_objects).filter(|it| !it.is_empty()).collect()
     };
-    let workspace = list_workspace(&upstream.client, &mut upstream.pace, names).await?;
+    let workspace = list_workspace(&upstream.client, &mut upstream.pace, names, |it| kept(&it)).await?;
     let again = list_versions(&cluster.client, &scope).await?;
     // managedFields tell whole seconds.
     let window = i64::try_from(setup.options.consistency_window.as_millis().div_ceil(1_000)).unwrap_or(i64::MAX);
@@ -139,17 +139,16 @@ fn planned(
     let approvals = Arc::new(Approvals { walls, namespaces: setup.options.approved_namespaces.clone() });
     let Gathered { listed, workspace, young, selected, read } = gathered;
     let Overlaid { objects, refused, gone, unwatched, applied } = overlay.over(listed, &approvals)?;
+    // What other namespaces name is not known.
+    let (is_whole, is_narrow) = (workspace.is_whole, read.only_namespace.is_some());
     let world = World {
         objects,
-        identities: identities(&workspace),
+        identities: workspace.identities,
         policy: Policy { credential: Some(upstream.mark.clone()), ..setup.options.policy() },
         deletions: setup.options.deletions,
         accepts_workspace_change: setup.options.accept_workspace_change,
         an_hour_ahead,
     };
-    // What other namespaces name is not known.
-    let (is_whole, is_narrow) = (workspace.is_whole, read.only_namespace.is_some());
-    drop(workspace);
     let Plan { mut changes, unmanaged, withheld } = plan::<ListedObject>(world);
     let refused: HashMap<ObjectKey, (String, String)> =
         refused.into_iter().map(|(key, external_id, why)| (key, (external_id, why))).collect();
@@ -174,15 +173,6 @@ fn planned(
     };
     add(&mut report, changes, args, shows);
     Ok(report)
-}
-
-fn identities(workspace: &WorkspaceListing) -> Vec<Identity> {
-    let each = workspace.identities.iter().map(|it| Identity {
-        external_id: ExternalId::new(&it.external_id),
-        id: IdentityId::new(&it.id),
-        content: content_of(it),
-    });
-    each.collect()
 }
 
 /// Too young to judge.

@@ -32,7 +32,7 @@ pub(super) async fn served(
         .collect();
     let differs = |(key, manifest): &(&ObjectKey, &Manifest)| {
         live.get(*key).is_none_or(|live| {
-            let after = merged(live, &manifest.value);
+            let after = merged(live, &manifest.value());
             after["spec"] != live["spec"] || after["metadata"] != live["metadata"]
         })
     };
@@ -59,15 +59,15 @@ fn request(key: &ObjectKey, manifest: &Manifest, live: Option<&Value>) -> Result
     let (method, path, kind, body) = match (live, live.and_then(applier)) {
         (None, _) => {
             let path = format!("{path}?dryRun=All&fieldManager={MANAGER}");
-            (Method::POST, path, "application/json", manifest.value.clone())
+            (Method::POST, path, "application/json", manifest.value())
         }
         (Some(_), Some(manager)) => {
             let manager = utf8_percent_encode(&manager, NON_ALPHANUMERIC);
             let path = format!("{named}?dryRun=All&force=true&fieldManager={manager}");
-            (Method::PATCH, path, "application/apply-patch+yaml", manifest.value.clone())
+            (Method::PATCH, path, "application/apply-patch+yaml", manifest.value())
         }
         (Some(live), None) => {
-            let mut after = merged(live, &manifest.value);
+            let mut after = merged(live, &manifest.value());
             if let Some(fields) = after.as_object_mut() {
                 fields.remove("status");
             }

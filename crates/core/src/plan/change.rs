@@ -1,9 +1,9 @@
 //! What becomes of one object: told from what its sessions wrote, and from the status that they leave.
 
 use super::difference::{FieldChange, difference};
+use super::packed::Packed;
 use super::unkey::Done;
 use crate::call::{Call, Purpose};
-use crate::content::Content;
 use crate::ids::{ExternalId, IdentityId, ObjectKey, Uid};
 use crate::message;
 use crate::note::EventNote;
@@ -130,9 +130,9 @@ pub struct Change {
 #[allow(clippy::struct_excessive_bools)] // as many things that may have happened
 pub(super) struct Trail {
     /// What the identity held before the first write.
-    from: Option<Content>,
+    from: Option<Packed>,
     /// What it holds after the last.
-    to: Option<Content>,
+    to: Option<Packed>,
     created: bool,
     updated: bool,
     drift: bool,
@@ -205,7 +205,7 @@ impl Trail {
         let held = |object: &Object| object.held().map(|held| held.identity.id().clone());
         let action = self.action(object, held(listed).is_some());
         let fields = match (&self.from, &self.to) {
-            (Some(from), Some(to)) => difference(from, to),
+            (Some(from), Some(to)) => difference(&from.unpacked(), &to.unpacked()),
             _ => Vec::new(),
         };
         let shown = object.recorded.own().map(|record| &record.shown);

@@ -9,12 +9,14 @@
 //! | `world` | what was listed |
 //! | `run` | who is looked at when: at the beginning, after a wait, after another's write, by the scan |
 //! | `reconcile` | one session over one object, and what becomes of its requests |
+//! | `packed` | a content that is not looked at |
 //! | `unkey` | the identities as they would stand |
 //! | `difference` | what a write changes, field by field |
 //! | `change` | what becomes of one object |
 
 mod change;
 mod difference;
+mod packed;
 mod reconcile;
 mod run;
 #[cfg(test)]
@@ -24,5 +26,6 @@ mod world;
 
 pub use self::change::{Action, Change};
 pub use self::difference::{Effect, FieldChange, FieldValue, difference};
+pub use self::packed::Packed;
 pub use self::run::{Plan, plan};
 pub use self::world::{Identity, Listed, World};

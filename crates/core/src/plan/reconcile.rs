@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::run::Run;
+use super::run::{Run, Written};
 use super::world::Listed;
 use crate::call::Call;
 use crate::claim::ClaimState;
@@ -256,7 +256,7 @@ impl<L: Listed> Run<L> {
             }
         }
         let goes = matches!(step, KubeStep::Release(_)) && object.phase == Phase::Deleting;
-        self.objects[at].object = Some(object.clone());
+        self.objects[at].written = Some(Box::new(Written::of(object)));
         goes
     }
 

@@ -8,15 +8,17 @@ use std::time::Duration;
 use super::change::{Change, Trail};
 use super::unkey::Unkey;
 use super::world::{Listed, World};
+use crate::claim::ClaimState;
 use crate::claims::{Claims, Entry, Source, Taken};
 use crate::deletions::Deletions;
 use crate::drift_scan::{Saw, Sight, Subject, Summary, note};
 use crate::ids::{ExternalId, IdentityId, Mono, ObjectKey};
 use crate::knowledge::Knowledge;
-use crate::object::Object;
+use crate::object::{Object, ReconcileRequest};
 use crate::object_state::ObjectState;
 use crate::ownership::Claimant;
 use crate::policy::Policy;
+use crate::prior_status::PriorStatus;
 use crate::sync_object::ended;
 use crate::workspace::{Look, Workspace};
 use crate::writes::Evidence;
@@ -54,14 +56,51 @@ pub fn plan<L: Listed>(world: World<L>) -> Plan {
 /// One object.
 pub(super) struct Planned<L> {
     pub listed: L,
-    /// As it stands now; `None`: as it was listed.
-    pub object: Option<Object>,
+    /// What was written to it; `None`: nothing.
+    pub written: Option<Box<Written>>,
     pub state: ObjectState,
     pub trail: Trail,
     pub gone: bool,
     /// It is looked at then.
     due: Option<Mono>,
     sessions: u32,
+}
+
+/// What was written to an object: all that a plan changes of it.
+pub(super) struct Written {
+    finalizer: bool,
+    claim: ClaimState,
+    recorded: PriorStatus,
+    reconcile_request: Option<ReconcileRequest>,
+}
+
+impl Written {
+    pub fn of(object: &Object) -> Self {
+        let Object { finalizer, claim, recorded, reconcile_request, .. } = object;
+        Self {
+            finalizer: *finalizer,
+            claim: claim.clone(),
+            recorded: recorded.clone(),
+            reconcile_request: reconcile_request.clone(),
+        }
+    }
+}
+
+impl<L: Listed> Planned<L> {
+    /// The object as it stands; `begun`: when it was listed.
+    fn object(&self, begun: Mono) -> Object {
+        let object = self.listed.object(begun);
+        match self.written.as_deref() {
+            None => object,
+            Some(Written { finalizer, claim, recorded, reconcile_request }) => Object {
+                finalizer: *finalizer,
+                claim: claim.clone(),
+                recorded: recorded.clone(),
+                reconcile_request: reconcile_request.clone(),
+                ..object
+            },
+        }
+    }
 }
 
 /// All that name one externalId, and what is known of it.
@@ -96,7 +135,7 @@ impl<L: Listed> Run<L> {
         let now = Mono::ZERO.after(policy.window.saturating_add(policy.attempt).saturating_mul(10));
         let planned = |listed| Planned {
             listed,
-            object: None,
+            written: None,
             state: ObjectState::default(),
             trail: Trail::default(),
             gone: false,
@@ -135,8 +174,7 @@ impl<L: Listed> Run<L> {
 
     /// The object as it stands.
     pub fn object(&self, at: usize) -> Object {
-        let planned = &self.objects[at];
-        let mut object = planned.object.clone().unwrap_or_else(|| planned.listed.object(self.begun));
+        let mut object = self.objects[at].object(self.begun);
         object.leaving_for = object.leaving_for.map(|leaving| leaving.saturating_add(self.begun.until(self.now)));
         object
     }
@@ -302,9 +340,9 @@ impl<L: Listed> Run<L> {
 }
 
 fn told<L: Listed>(planned: Planned<L>, begun: Mono) -> (usize, Change) {
-    let listed = planned.listed.object(begun);
+    let (listed, object) = (planned.listed.object(begun), planned.object(begun));
     let order = planned.trail.order.unwrap_or(usize::MAX);
-    let change = planned.trail.change(&listed, planned.object.as_ref().unwrap_or(&listed));
+    let change = planned.trail.change(&listed, &object);
     (order, change)
 }
 

@@ -115,7 +115,7 @@ fn holds(external_id: &str, spec: &str) -> Identity {
     let desired = Thing::new(external_id, spec).object.spec.expect("a spec that can be sent");
     let content = Content { meta: desired.meta.unwrap_or_default(), limits: desired.limits.unwrap_or_default() };
     let external_id = ExternalId::new(external_id);
-    Identity { id: IdentityId::new(&id_of(&external_id)), external_id, content }
+    Identity { id: IdentityId::new(&id_of(&external_id)), external_id, content: Packed::new(&content) }
 }
 
 fn world(objects: Vec<Thing>, identities: Vec<Identity>) -> World<Thing> {
@@ -188,7 +188,8 @@ fn an_edit_is_an_update_and_says_what_it_means_for_callers() {
 fn effects_of_limits() {
     let limits = |limit: &str| format!(r#""ratelimits":[{{"name":"requests",{limit}}}]"#);
     let effect = |from: &str, to: &str| {
-        let changes = difference(&holds("a", &limits(from)).content, &holds("a", &limits(to)).content);
+        let changes =
+            difference(&holds("a", &limits(from)).content.unpacked(), &holds("a", &limits(to)).content.unpacked());
         changes.first().map(|change| change.effect)
     };
     let base = r#""limit":100,"duration":60000"#;

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::packed::Packed;
 use super::world::Identity;
 use crate::call::{Call, Patch};
 use crate::content::Content;
@@ -13,7 +14,7 @@ use crate::reply::Reply;
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Unkey {
-    identities: HashMap<ExternalId, (IdentityId, Content)>,
+    identities: HashMap<ExternalId, (IdentityId, Packed)>,
     /// Identities that would be created so far: each needs an id that no other has.
     created: u32,
 }
@@ -24,13 +25,13 @@ pub(super) enum Done {
     /// It changed nothing.
     Nothing,
     /// It created an identity, which holds this.
-    Created(Content),
+    Created(Packed),
     /// It updated one.
     Updated {
         /// What it held.
-        from: Content,
+        from: Packed,
         /// What it holds now.
-        to: Content,
+        to: Packed,
     },
     /// It deleted one.
     Deleted(IdentityId),
@@ -56,7 +57,7 @@ impl Unkey {
     pub fn shows(&self, external_id: &ExternalId) -> Saw {
         self.identities
             .get(external_id)
-            .map_or(Saw::Missing, |(id, content)| Saw::There { id: id.clone(), content: content.clone() })
+            .map_or(Saw::Missing, |(id, content)| Saw::There { id: id.clone(), content: content.unpacked() })
     }
 
     /// Answers a call.
@@ -73,7 +74,7 @@ impl Unkey {
         self.identities.get(external_id).map_or(Reply::Absent, |(id, content)| Reply::Found {
             external_id: external_id.as_str().to_owned(),
             id: id.as_str().to_owned(),
-            content: content.clone(),
+            content: content.unpacked(),
         })
     }
 
@@ -81,10 +82,10 @@ impl Unkey {
         if self.identities.contains_key(&desired.external_id) {
             return (Reply::Exists, Done::Nothing);
         }
-        let content = Content {
+        let content = Packed::new(&Content {
             meta: desired.meta.clone().unwrap_or_default(),
             limits: desired.limits.clone().unwrap_or_default(),
-        };
+        });
         self.created += 1;
         // No id of Unkey's has a hyphen.
         let id = format!("id_planned-{}", self.created);
@@ -96,13 +97,14 @@ impl Unkey {
         let Some((_, content)) = self.identities.get_mut(to.external_id()).filter(|(id, _)| id == to.id()) else {
             return (Reply::Absent, Done::Nothing);
         };
-        let from = content.clone();
+        let (from, mut held) = (content.clone(), content.unpacked());
         if let Some(meta) = &patch.meta {
-            content.meta.clone_from(meta);
+            held.meta.clone_from(meta);
         }
         if let Some(limits) = &patch.limits {
-            content.limits.clone_from(limits);
+            held.limits.clone_from(limits);
         }
+        *content = Packed::new(&held);
         let external_id = to.external_id().as_str().to_owned();
         let reply = Reply::Updated { external_id, id: to.id().as_str().to_owned() };
         (reply, Done::Updated { from, to: content.clone() })

@@ -1,6 +1,6 @@
 //! What was listed: the objects, the identities, and how the operator is set up.
 
-use crate::content::Content;
+use super::packed::Packed;
 use crate::deletions::DeletionLimits;
 use crate::ids::{ExternalId, IdentityId, Mono};
 use crate::object::Object;
@@ -24,7 +24,7 @@ pub struct Identity {
     /// Its id.
     pub id: IdentityId,
     /// What it holds.
-    pub content: Content,
+    pub content: Packed,
 }
 
 /// All that a plan rests on.
