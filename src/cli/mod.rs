@@ -5,6 +5,7 @@ mod connect;
 mod crd;
 mod deletions;
 mod failure;
+mod import;
 mod output;
 mod plan;
 mod run;
@@ -33,6 +34,7 @@ enum Command {
     /// Run the operator.
     Run(Box<run::RunArgs>),
     Plan(Box<plan::PlanArgs>),
+    Import(Box<import::ImportArgs>),
     Unmanage(unmanage::UnmanageArgs),
     /// Print the CustomResourceDefinition as YAML.
     Crd,
@@ -60,6 +62,7 @@ pub fn main() -> ExitCode {
     match cli.command {
         Command::Run(args) => run::main(*args),
         Command::Plan(args) => plan::main(&args),
+        Command::Import(args) => import::main(&args),
         Command::Unmanage(args) => unmanage::main(args),
         Command::Crd => crd::main(),
         Command::Version => {
