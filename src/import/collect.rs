@@ -3,22 +3,32 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::document::document;
-use super::manifest::{Form, ServerSide, loses_keys, manifest, server_side};
+use super::manifest::{Form, loses_keys, manifest};
 use super::names::name_of;
 use super::select::Selection;
+use super::unusual::Unusual;
 use crate::unkey::Identity;
 
 /// What Unkey holds, as manifests.
 #[derive(Debug, Default)]
 pub struct Import {
-    /// The manifests, each a document.
-    pub documents: Vec<String>,
+    /// In the order of their externalIds.
+    pub manifests: Vec<Manifest>,
     /// What is meant and has no manifest.
     pub left_out: Vec<LeftOut>,
-    /// The externalIds of manifests that a client-side apply does not take, and why.
-    pub server_side: Vec<(String, ServerSide)>,
     /// Manifests that lack keys of meta although the operator would manage meta.
     pub losing: usize,
+}
+
+/// One manifest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Manifest {
+    /// The externalId that it names.
+    pub external_id: String,
+    /// The document.
+    pub text: String,
+    /// What is unusual about it.
+    pub unusual: Option<Unusual>,
 }
 
 /// An identity without a manifest.
@@ -60,7 +70,8 @@ impl Import {
         let name = name_of(external_id);
         if let Some(holder) = names.get(&name) {
             let why = if holder == external_id {
-                "Unkey lists two identities of this externalId, as one was replaced meanwhile; run this command again".to_owned()
+                "Unkey lists two identities of this externalId, as one was replaced meanwhile; run this command again"
+                    .to_owned()
             } else {
                 format!("the name '{name}' is that of another Identity already, with externalId '{holder}'")
             };
@@ -68,11 +79,9 @@ impl Import {
         }
         match manifest(identity, form) {
             Ok(manifest) => {
-                if let Some(why) = server_side(&manifest) {
-                    self.server_side.push((external_id.clone(), why));
-                }
                 self.losing += usize::from(loses_keys(identity, form));
-                self.documents.push(document(&manifest));
+                let unusual = Unusual::of(&manifest);
+                self.manifests.push(Manifest { external_id: external_id.clone(), text: document(&manifest), unusual });
                 names.insert(name, external_id.clone());
             }
             Err(why) => self.leave_out(external_id, why),
@@ -100,7 +109,7 @@ mod tests {
 
     fn names(import: &Import) -> Vec<String> {
         let name = |text: &String| serde_yaml::from_str::<Value>(text).unwrap()["metadata"]["name"].clone();
-        import.documents.iter().map(|text| name(text).as_str().unwrap().to_owned()).collect()
+        import.manifests.iter().map(|it| name(&it.text).as_str().unwrap().to_owned()).collect()
     }
 
     #[test]
@@ -112,7 +121,7 @@ mod tests {
         assert_eq!((names(&made), made.left_out.len()), (expected.map(str::to_owned).to_vec(), 0));
         // The same in another order, and one of them twice.
         let again = [3, 0, 2, 1, 0].iter().map(|at| stored(&format!("id_{at}"), all[*at])).collect();
-        assert_eq!(import(again, &Selection::default(), &form()).documents, made.documents);
+        assert_eq!(import(again, &Selection::default(), &form()).manifests, made.manifests);
     }
 
     #[test]

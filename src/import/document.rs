@@ -20,7 +20,8 @@ const ORDER: [&str; 13] = [
     "limit",
     "duration",
 ];
-const ORPHAN: &str = "# Orphan: the identity is older than this manifest. Deleting the resource keeps the identity and its keys.\n";
+const ORPHAN: &str =
+    "# Orphan: the identity is older than this manifest. Deleting the resource keeps the identity and its keys.\n";
 
 /// One document of YAML, which begins with a line of dashes.
 pub fn document(manifest: &Value) -> String {
@@ -82,8 +83,7 @@ mod tests {
     #[test]
     fn a_document_reads_well_and_is_the_manifest() {
         let limits = json!([{"id": "rl_1", "name": "requests", "limit": 100, "duration": 60_000, "autoApply": true}]);
-        let stored =
-            identity("Acme", json!({"plan": "on", "name": {"limit": [1e21]}, "tags": ["a", null]}), limits);
+        let stored = identity("Acme", json!({"plan": "on", "name": {"limit": [1e21]}, "tags": ["a", null]}), limits);
         let labels = BTreeMap::from([("team".to_owned(), "1_0".to_owned())]);
         let made = manifest(&stored, &Form { labels, ..form() }).unwrap();
         let text = document(&made);

@@ -42,7 +42,8 @@ mod tests {
         ] {
             assert_eq!(label(text), Ok((key.to_owned(), value.to_owned())));
         }
-        for text in ["team", "=a", "-a=b", "a=b=c", "a=-b", "a/b/c=d", "A_/b=c", "/b=c", "a=é", &format!("{long}a=b")] {
+        for text in ["team", "=a", "-a=b", "a=b=c", "a=-b", "a/b/c=d", "A_/b=c", "/b=c", "a=é", &format!("{long}a=b")]
+        {
             assert!(label(text).is_err(), "{text}");
         }
     }

@@ -12,8 +12,6 @@ use crate::plan::problems;
 use crate::text::printable;
 use crate::unkey::{Identity, Meta, Ratelimit};
 
-/// Bytes of a manifest that a client-side apply takes. It keeps a copy in an annotation, and all annotations of an object take 256 KiB.
-const MAX_CLIENT_SIDE: usize = 250_000;
 /// Characters of a name that are shown.
 const SHOWN: usize = 64;
 
@@ -44,15 +42,6 @@ pub struct Form {
     pub deletion: DeletionPolicy,
     /// Whether the operator writes; `None`: its default.
     pub management: Option<ManagementPolicy>,
-}
-
-/// Why a client-side apply does not do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ServerSide {
-    /// It takes a null for a field that goes.
-    Null,
-    /// The manifest does not fit into an annotation.
-    Large,
 }
 
 /// The manifest of this identity, or all reasons why there is none.
@@ -122,46 +111,6 @@ pub(super) fn loses_keys(identity: &Identity, form: &Form) -> bool {
         MetaForm::Only(keys) => identity.meta.keys().any(|key| !keys.contains(key)),
         MetaForm::Keep | MetaForm::Omit => false,
     }
-}
-
-/// Why a client-side apply does not do for this manifest, if so.
-pub(super) fn server_side(manifest: &Value) -> Option<ServerSide> {
-    if has_null(manifest) {
-        Some(ServerSide::Null)
-    } else if encoded(manifest) > MAX_CLIENT_SIDE {
-        Some(ServerSide::Large)
-    } else {
-        None
-    }
-}
-
-fn has_null(value: &Value) -> bool {
-    match value {
-        Value::Null => true,
-        Value::Array(items) => items.iter().any(has_null),
-        Value::Object(fields) => fields.values().any(has_null),
-        _ => false,
-    }
-}
-
-/// Bytes of the copy that kubectl keeps, or a few more: Go escapes five characters that others do not, and writes large numbers out.
-fn encoded(value: &Value) -> usize {
-    match value {
-        Value::Array(items) => 2 + items.iter().map(|item| encoded(item) + 1).sum::<usize>(),
-        Value::Object(fields) => 2 + fields.iter().map(|(key, value)| text(key) + encoded(value) + 2).sum::<usize>(),
-        Value::String(string) => text(string),
-        Value::Number(number) if number.is_f64() => number.to_string().len().max(22),
-        value => value.to_string().len(),
-    }
-}
-
-fn text(string: &str) -> usize {
-    let bytes = |c: char| match c {
-        '<' | '>' | '&' | '\u{2028}' | '\u{2029}' | '\0'..='\u{1f}' => 6,
-        '"' | '\\' => 2,
-        c => c.len_utf8(),
-    };
-    2 + string.chars().map(bytes).sum::<usize>()
 }
 
 #[cfg(test)]
@@ -253,14 +202,5 @@ pub(super) mod tests {
         // Only what would be in the manifest counts.
         let without = Form { ratelimits: false, ..form() };
         assert!(manifest(&identity("a", json!({}), json!([limit("abc", 0)])), &without).is_ok());
-    }
-
-    #[test]
-    fn what_a_client_side_apply_cannot_take() {
-        let of = |meta: Value| server_side(&manifest(&identity("a", meta, json!([])), &form()).unwrap());
-        assert_eq!(of(json!({"a": [{"b": null}]})), Some(ServerSide::Null));
-        assert_eq!(of(json!({"a": "x".repeat(250_000)})), Some(ServerSide::Large));
-        assert_eq!(of(json!({"a": "<".repeat(42_000)})), Some(ServerSide::Large));
-        assert_eq!(of(json!({"a": "x".repeat(249_000), "b": "null"})), None);
     }
 }

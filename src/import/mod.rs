@@ -7,6 +7,7 @@
 //! | `names` | the name of a manifest, by the externalId |
 //! | `labels` | what the API server takes for a label |
 //! | `manifest` | one identity as a manifest, or why there is none |
+//! | `unusual` | what not every way to the cluster passes on |
 //! | `collect` | all of them, in order, and what is left out |
 //! | `yaml` | values as YAML that every reader takes for the same |
 //! | `document` | a manifest as people read it |
@@ -20,14 +21,16 @@ mod labels;
 mod manifest;
 mod names;
 mod select;
+mod unusual;
 mod write;
 mod yaml;
 
-pub use collect::{Import, LeftOut, import};
+pub use collect::{Import, LeftOut, Manifest, import};
 pub use document::document;
-pub use folder::{File, files, stream};
+pub use folder::{CREATED, File, files, stream};
 pub use labels::label;
-pub use manifest::{Form, MetaForm, ServerSide};
+pub use manifest::{Form, MetaForm};
 pub use names::name_of;
 pub use select::{InCluster, Selection, external_ids};
+pub use unusual::Unusual;
 pub use write::{WriteError, check, write};

@@ -32,9 +32,8 @@ pub fn name_of(external_id: &str) -> String {
 /// A DNS subdomain, as the API server has it.
 pub(super) fn is_subdomain(text: &str) -> bool {
     let inside = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    let is_part = |part: &str| {
-        !part.is_empty() && part.chars().all(inside) && !part.starts_with('-') && !part.ends_with('-')
-    };
+    let is_part =
+        |part: &str| !part.is_empty() && part.chars().all(inside) && !part.starts_with('-') && !part.ends_with('-');
     text.len() <= LONGEST && text.split('.').all(is_part)
 }
 
@@ -65,7 +64,8 @@ mod tests {
 
     #[test]
     fn a_name_that_fits_stays_and_any_other_says_which_it_is() {
-        for same in ["acme", "a", "0", "a.b-c.d", "x0123456789", "acme-x012345678", "acme-x012345678g", &"a".repeat(253)]
+        for same in
+            ["acme", "a", "0", "a.b-c.d", "x0123456789", "acme-x012345678", "acme-x012345678g", &"a".repeat(253)]
         {
             assert_eq!(name_of(same), same);
         }

@@ -171,11 +171,13 @@ impl Drop for Fresh {
 mod tests {
     use std::os::unix::fs::{PermissionsExt as _, symlink};
 
+    use super::super::collect::Manifest;
     use super::super::folder::files;
     use super::*;
 
     fn some(count: usize) -> Vec<File> {
-        files(&(0..count).map(|at| format!("---\n{at}\n")).collect::<Vec<_>>(), 1)
+        let manifest = |at: usize| Manifest { external_id: String::new(), text: format!("---\n{at}\n"), unusual: None };
+        files(&(0..count).map(manifest).collect::<Vec<_>>(), 1)
     }
 
     fn names(folder: &Path) -> Vec<String> {

@@ -178,7 +178,8 @@ mod tests {
 
     #[test]
     fn maps_are_blocks_and_what_is_deep_is_json() {
-        let value = json!({"on": "off", "b": {"c": [1, "1_0", null], "d": [{"x": 1, "y": {"z": []}}, [{}], {}]}, "": {}});
+        let value =
+            json!({"on": "off", "b": {"c": [1, "1_0", null], "d": [{"x": 1, "y": {"z": []}}, [{}], {}]}, "": {}});
         let expected = r#""a":
   "": {}
   "b":
@@ -216,14 +217,31 @@ mod tests {
             assert_eq!((text.as_str(), read(&text)), (format!("\"a\": {expected}\n").as_str(), value.to_string()));
         }
         let text = written(&json!("\0\u{7}\u{1b}\u{7f}\u{85}\u{2028}\u{2029}\u{feff}\u{ffff}\u{202e}\u{1f980}é\n"));
-        assert_eq!(text, "\"a\": \"\\u0000\\u0007\\u001b\\u007f\\u0085\\u2028\\u2029\\ufeff\\uffff\\u202e\u{1f980}é\\n\"\n");
+        assert_eq!(
+            text,
+            "\"a\": \"\\u0000\\u0007\\u001b\\u007f\\u0085\\u2028\\u2029\\ufeff\\uffff\\u202e\u{1f980}é\\n\"\n"
+        );
         let merge = json!({"<<": {"b": 1}, "=": 1, "b": 2, "!x": "&y", "*": "? z", "true": "null"});
         assert_eq!(read(&written(&merge)), merge.to_string());
     }
 
     fn text() -> impl Strategy<Value = String> {
         let odd = proptest::sample::select(vec![
-            "", "on", "1_0", "~", "<<", "---", "- a", "a: b", "a\nb", " #", "\0", "\u{85}", "\u{2028}", "\u{feff}", "\u{10ffff}",
+            "",
+            "on",
+            "1_0",
+            "~",
+            "<<",
+            "---",
+            "- a",
+            "a: b",
+            "a\nb",
+            " #",
+            "\0",
+            "\u{85}",
+            "\u{2028}",
+            "\u{feff}",
+            "\u{10ffff}",
         ]);
         prop_oneof![any::<String>(), odd.prop_map(str::to_owned), (480_usize..1100).prop_map(|count| "k".repeat(count))]
     }

@@ -28,6 +28,7 @@ mod forbidden;
 mod gitops;
 mod harness;
 mod hostile;
+mod import;
 mod invalid;
 mod kube_faults;
 mod kubeconfigs;

@@ -31,7 +31,11 @@ const LAYERS: &[Layer] = &[
     Layer { name: "plan", takes_from: &["controller", "gather"], banned: &["kube::Client", "unkey"] },
     Layer { name: "import", takes_from: &["plan"], banned: &["kube", "unkey::Client"] },
     Layer { name: "app", takes_from: &["admin", "apiserver", "controller", "leader", "telemetry"], banned: &[] },
-    Layer { name: "cli", takes_from: &["apiserver", "app", "controller", "gather", "import", "plan", "telemetry"], banned: &[] },
+    Layer {
+        name: "cli",
+        takes_from: &["apiserver", "app", "controller", "gather", "import", "plan", "telemetry"],
+        banned: &[],
+    },
     Layer { name: "lib", takes_from: &[], banned: &[] },
     Layer { name: "main", takes_from: &[], banned: &[] },
 ];

@@ -1,0 +1,299 @@
+//! `unkey-operator import`: what Unkey holds becomes manifests, and applied they change nothing. No operator runs here.
+
+mod contents;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use serde_json::{Value, json};
+use unkey_emulator::{Fault, FaultKind, Operation, Permissions};
+
+use super::harness::{World, identity, succeeded};
+
+/// All that an import needs.
+const READER: &str = "unkey_reader_5d1b7c33";
+
+async fn run(command: &str, world: &World, args: &[&str]) -> Output {
+    let key = world.files.path().join("reader");
+    std::fs::write(&key, READER).unwrap();
+    world.workspace.add_root_key(READER, Permissions::READ_ONLY);
+    let mut run = Command::new(env!("CARGO_BIN_EXE_unkey-operator"));
+    run.arg(command).args(["--api-url", &world.emulator.base_url(), "--max-requests-per-second", "0"]);
+    run.arg("--root-key-file").arg(key).arg("--kubeconfig").arg(world.plane.kubeconfig()).args(args);
+    run.env_clear().env("HOME", "/nonexistent").stdin(Stdio::null());
+    tokio::task::spawn_blocking(move || run.output().unwrap()).await.unwrap()
+}
+
+/// `import` into the namespace of this world.
+async fn import(world: &World, args: &[&str]) -> Output {
+    run("import", world, &[&["-n", &world.namespace], args].concat()).await
+}
+
+/// Exit code, standard output and standard error.
+fn told(output: &Output) -> (i32, String, String) {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
+}
+
+/// Standard error of an import that was written to a folder.
+fn imported(output: &Output) -> String {
+    let (code, stdout, stderr) = told(output);
+    assert_eq!((code, stdout.as_str()), (0, ""), "{stderr}");
+    stderr
+}
+
+/// What would become of each externalId, by a plan for an operator of this world; none has fields to change.
+async fn planned(world: &World) -> BTreeMap<String, String> {
+    let args = world.args();
+    let args: Vec<&str> = ["-o", "json", "--", "run"].into_iter().chain(args.iter().map(String::as_str)).collect();
+    let plan: Value = serde_json::from_str(&succeeded(&run("plan", world, &args).await)).unwrap();
+    let changes = plan["changes"].as_array().unwrap();
+    let differing: Vec<&Value> = changes.iter().filter(|change| change["fields"] != json!([])).collect();
+    assert!(differing.is_empty(), "{differing:#?}");
+    let text = |change: &Value, field: &str| change[field].as_str().unwrap_or_default().to_owned();
+    changes.iter().map(|change| (text(change, "externalId"), text(change, "action"))).collect()
+}
+
+/// All are adopted as they are.
+async fn adopts(world: &World, external_ids: &BTreeSet<String>) {
+    let expected: BTreeMap<String, String> = external_ids.iter().map(|it| (it.clone(), "adopt".to_owned())).collect();
+    assert_eq!(planned(world).await, expected);
+}
+
+fn files(folder: &Path) -> BTreeMap<String, String> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
+    entries
+        .map(|entry| (entry.file_name().into_string().unwrap(), std::fs::read_to_string(entry.path()).unwrap()))
+        .collect()
+}
+
+/// A folder of this world that is not there yet.
+fn folder(world: &World, name: &str) -> (PathBuf, String) {
+    let path = world.files.path().join(name);
+    (path.clone(), path.to_str().unwrap().to_owned())
+}
+
+/// The externalIds that standard error names with this remedy.
+fn named(stderr: &str, remedy: &str) -> BTreeSet<String> {
+    let lines = stderr.lines().filter(|line| line.ends_with(remedy));
+    lines.map(|line| line.split('\'').nth(1).unwrap().to_owned()).collect()
+}
+
+const SERVER_SIDE: &str = "; apply with --server-side";
+const CREATE: &str = "; use kubectl create, and kubectl replace later";
+
+/// Runs the commands that an import says come next, but for the plan.
+async fn follow(world: &World, stderr: &str) {
+    let (_, next) = stderr.rsplit_once(". Next: ").unwrap_or_else(|| panic!("{stderr}"));
+    let command = next.strip_suffix(", then unkey-operator plan\n").unwrap_or_else(|| panic!("{stderr}"));
+    succeeded(&world.shell(command).await);
+}
+
+fn list(world: &World, name: &str, external_ids: &BTreeSet<String>) -> String {
+    let (path, file) = folder(world, name);
+    std::fs::write(path, external_ids.iter().fold(String::new(), |text, it| format!("{text}{it}\n"))).unwrap();
+    file
+}
+
+#[tokio::test]
+async fn what_is_applied_is_what_unkey_holds() {
+    let world = World::new("import").await;
+    let created = contents::created();
+    let contents: BTreeMap<String, Value> = contents::all().into_iter().chain(created.clone()).collect();
+    for (external_id, content) in &contents {
+        world.seed(external_id, content);
+    }
+    let all: BTreeSet<String> = contents.keys().cloned().collect();
+    let (out, out_arg) = folder(&world, "out");
+    let args = ["--output-dir", &out_arg, "--split", "50", "-l", "team=billing"];
+    let stderr = imported(&import(&world, &args).await);
+    let written = files(&out);
+    assert_eq!(written.len(), (all.len() - created.len()).div_ceil(50) + 2, "{:?}", written.keys());
+    assert_eq!(named(&stderr, CREATE), created.keys().cloned().collect(), "{stderr}");
+
+    follow(&world, &stderr).await;
+    let objects = world.list().await;
+    assert_eq!(objects.len(), all.len());
+    let spec = &objects[0]["spec"];
+    assert_eq!(
+        (&objects[0]["metadata"]["labels"]["team"], &spec["deletionPolicy"]),
+        (&json!("billing"), &json!("Orphan"))
+    );
+    adopts(&world, &all).await;
+
+    // Once more: nothing is different, neither in the files nor in the cluster.
+    imported(&import(&world, &args).await);
+    assert_eq!(files(&out), written);
+    succeeded(&world.plane_kubectl(&["apply", "--server-side", "-k", &out_arg], "").await);
+    succeeded(&world.plane_kubectl(&["replace", "-f", &format!("{out_arg}/create-*.yaml")], "").await);
+    let told = |objects: &[Value]| -> Vec<(Value, Value)> {
+        objects.iter().map(|it| (it["metadata"]["generation"].clone(), it["spec"].clone())).collect()
+    };
+    assert!(told(&world.list().await) == told(&objects), "a second apply changes something");
+}
+
+/// What is not named for another way can be applied in any way, and as often as one likes.
+#[tokio::test]
+async fn a_client_side_apply_does_for_what_is_not_named() {
+    let world = World::new("import-client-side").await;
+    for (external_id, content) in contents::all().into_iter().chain(contents::created()) {
+        world.seed(&external_id, &content);
+    }
+    let (code, piped, stderr) = told(&import(&world, &["-"]).await);
+    assert_eq!(code, 0, "{stderr}");
+    assert!(stderr.contains("Next: kubectl create -f -, "), "{stderr}");
+    let apart: BTreeSet<String> = named(&stderr, SERVER_SIDE).union(&named(&stderr, CREATE)).cloned().collect();
+    assert!(apart.len() < 12 && apart.contains("null") && !apart.contains("numbers"), "{apart:?}");
+    let plain: BTreeSet<String> = contents::all().into_keys().filter(|it| !apart.contains(it)).collect();
+    let (path, out) = folder(&world, "out");
+    let list = list(&world, "names", &plain);
+    imported(&import(&world, &["--output-dir", &out, "--external-ids", &list]).await);
+    assert!(piped.contains(files(&path)["identities-0001.yaml"].split("---\n").nth(1).unwrap()), "the same documents");
+    for _ in 0..2 {
+        succeeded(&world.plane_kubectl(&["apply", "-k", &out], "").await);
+        adopts(&world, &plain).await;
+    }
+}
+
+/// Standard output leads to the same as a folder.
+#[tokio::test]
+async fn what_is_printed_can_be_created() {
+    let world = World::new("import-printed").await;
+    for (external_id, content) in contents::created() {
+        world.seed(&external_id, &content);
+    }
+    world.seed("plain", &json!({"meta": {"a": null}}));
+    let (code, piped, stderr) = told(&import(&world, &["-"]).await);
+    assert!(code == 0 && stderr.contains("5 manifests. Next: kubectl create -f -, "), "{stderr}");
+    succeeded(&world.plane_kubectl(&["create", "-f", "-"], &piped).await);
+    adopts(&world, &contents::created().into_keys().chain(["plain".to_owned()]).collect()).await;
+}
+
+/// Unkey lists nothing before an identity with so much meta; named, it is read by itself.
+#[tokio::test]
+async fn what_makes_the_workspace_unlistable_is_named() {
+    let world = World::new("import-large").await;
+    let large = |count: usize| json!({"meta": {"a": "x".repeat(count - r#"{"a":""}"#.len())}});
+    for (external_id, content) in [("large", large(1_048_576)), ("long", large(262_000)), ("small", large(10))] {
+        world.seed(external_id, &content);
+    }
+    let (path, out) = folder(&world, "out");
+    let (code, stdout, stderr) = told(&import(&world, &["--output-dir", &out]).await);
+    assert_eq!((code, stdout.as_str(), path.exists()), (1, "", false), "{stderr}");
+    assert!(stderr.contains("cannot be listed to its end") && stderr.contains("--external-ids"), "{stderr}");
+
+    let all = BTreeSet::from(["large", "long", "small"].map(str::to_owned));
+    let list = list(&world, "names", &all);
+    let stderr = imported(&import(&world, &["--output-dir", &out, "--external-ids", &list]).await);
+    assert_eq!(named(&stderr, SERVER_SIDE), BTreeSet::from(["large", "long"].map(str::to_owned)), "{stderr}");
+    follow(&world, &stderr).await;
+    adopts(&world, &all).await;
+}
+
+#[tokio::test]
+async fn a_page_that_fails_fails_the_import() {
+    let world = World::new("import-pages").await;
+    for at in 0..120 {
+        world.seed(&format!("c{at}"), &json!({}));
+    }
+    let (path, out) = folder(&world, "out");
+    for (kind, expected) in [
+        (FaultKind::internal_error(), "Unkey answers no page after 100 identities"),
+        (FaultKind::html(404), "page 2 of the workspace cannot be listed: "),
+    ] {
+        let fault = world.workspace.order(Fault::new(kind).on(Operation::List).after(1));
+        let (code, stdout, stderr) = told(&import(&world, &["--output-dir", &out]).await);
+        assert_eq!((code, stdout.as_str(), path.exists()), (1, "", false), "{stderr}");
+        assert!(stderr.contains(expected) && stderr.contains("nothing is written"), "{stderr}");
+        let (code, stdout, _) = told(&import(&world, &["-"]).await);
+        assert_eq!((code, stdout.as_str()), (1, ""), "no half of a result");
+        assert!(world.workspace.clear_fault(fault));
+    }
+    imported(&import(&world, &["--output-dir", &out]).await);
+    let before = files(&path);
+    world.seed("d", &json!({}));
+    world.workspace.order(Fault::new(FaultKind::html(404)).on(Operation::List).after(1));
+    assert_eq!(import(&world, &["--output-dir", &out]).await.status.code(), Some(1));
+    assert_eq!(files(&path), before, "an earlier import stays");
+}
+
+#[tokio::test]
+async fn what_cannot_be_expressed_is_listed() {
+    let world = World::new("import-partial").await;
+    let limit = |name: &str| json!([{"name": name, "limit": 1, "duration": 1000, "autoApply": false}]);
+    world.seed("acme", &json!({"meta": {"plan": "pro"}}));
+    world.seed("id_12345678", &json!({}));
+    world.seed("accents", &json!({"ratelimits": limit("caf\u{e9}")}));
+    world.seed("short", &json!({"ratelimits": limit("ab")}));
+    let deep = (0..101).fold(json!("secret"), |inner, _| json!({ "a": inner }));
+    world.seed("deep", &json!({ "meta": deep }));
+    let (path, out) = folder(&world, "out");
+    let (code, stdout, stderr) = told(&import(&world, &["--output-dir", &out]).await);
+    assert_eq!((code, stdout.as_str(), path.exists()), (1, "", false), "{stderr}");
+    for expected in [
+        "identity 'accents' is left out: spec.ratelimits[0].name is refused: name must be printable ASCII",
+        "identity 'deep' is left out: meta is nested 101 levels deep",
+        "identity 'id_12345678' is left out: spec.externalId is refused: externalId must not look like",
+        "identity 'short' is left out: spec.ratelimits[0].name must have at least 3 characters (the limit is named 'ab')",
+        "4 identities cannot be expressed as a manifest; nothing is written. Correct them in Unkey",
+    ] {
+        assert!(stderr.contains(expected), "{expected}: {stderr}");
+    }
+    assert!(!stderr.contains("secret"), "{stderr}");
+    let stderr = imported(&import(&world, &["--output-dir", &out, "--allow-partial"]).await);
+    assert!(stderr.contains("'deep' is left out") && stderr.contains("1 manifest in 1 file"), "{stderr}");
+    // What is not needed is left out of the manifests instead.
+    let stderr =
+        imported(&import(&world, &["--output-dir", &out, "--meta=omit", "--ratelimits=omit", "--search", "E"]).await);
+    assert!(stderr.contains("3 manifests in 1 file"), "accents, acme and deep: {stderr}");
+}
+
+#[tokio::test]
+async fn only_what_no_identity_names() {
+    let world = World::new("import-unmanaged").await;
+    let beside = world.beside("import-elsewhere").await;
+    for external_id in ["a", "b", "c-1", "c-2"] {
+        world.seed(external_id, &json!({}));
+    }
+    beside.create("named", &json!({"externalId": "a"})).await;
+    world.try_create(&identity("b", &json!({"externalId": "other"}))).await.unwrap();
+    let (path, out) = folder(&world, "out");
+    let args = ["--output-dir", &out, "--unmanaged", "--external-id-prefix", "c-", "--external-id-prefix", "a"];
+    imported(&import(&world, &args).await);
+    let text = &files(&path)["identities-0001.yaml"];
+    assert!(text.contains("\"c-1\"") && text.contains("\"c-2\"") && !text.contains("\"a\""), "{text}");
+    let (code, _, stderr) = told(&import(&world, &["--output-dir", &out, "--unmanaged"]).await);
+    assert!(
+        code == 1 && stderr.contains("identity 'b' is left out: the name 'b' is that of another Identity"),
+        "{stderr}"
+    );
+    let stderr = imported(&import(&world, &["--output-dir", &out, "--unmanaged", "--search", "nobody"]).await);
+    assert!(stderr.contains("no other identity in Unkey passes the filters"), "{stderr}");
+}
+
+#[tokio::test]
+async fn what_the_user_gives_may_be_wrong() {
+    let world = World::new("import-usage").await;
+    world.seed("a", &json!({}));
+    let occupied = world.files.path().to_str().unwrap();
+    let (empty_path, empty) = folder(&world, "empty-list");
+    std::fs::write(empty_path, "\n\n").unwrap();
+    let (_, missing) = folder(&world, "missing");
+    for (args, expected) in [
+        (&["--output-dir", occupied][..], "which no import has written"),
+        (&["-", "--external-ids", &missing], "of --external-ids cannot be read"),
+        (&["-", "--external-ids", &empty], "names no externalId"),
+        (&["-", "-l", "a"], "is not of the form key=value"),
+        (&[], "required"),
+    ] {
+        let (code, stdout, stderr) = told(&import(&world, args).await);
+        assert!(code == 2 && stdout.is_empty() && stderr.contains(expected), "{expected}: {stderr}");
+    }
+    assert_eq!(world.calls(), [0; 5], "Unkey was asked");
+    let mut without_key = Command::new(env!("CARGO_BIN_EXE_unkey-operator"));
+    without_key.args(["import", "-n", "shop", "-"]).env_clear().env("HOME", "/nonexistent");
+    let (code, stdout, stderr) =
+        told(&tokio::task::spawn_blocking(move || without_key.output().unwrap()).await.unwrap());
+    assert!(code == 2 && stdout.is_empty() && stderr.contains("there is no root key"), "{stderr}");
+}
