@@ -35,6 +35,10 @@ async fn imported(args: &ImportArgs) -> Result<(), Failure> {
     if !listing.is_whole && named.is_none() {
         return Err(Failure::NotWhole(listing.identities.len()));
     }
+    // It must not pass for a result: it could take the place of an earlier import.
+    if listing.is_whole && listing.identities.is_empty() {
+        return Err(Failure::Empty(upstream.from));
+    }
     let made = import(listing.identities, &args.selection(named, cluster), &args.form());
     for note in notes(&made) {
         eprintln!("{}: {note}", program());

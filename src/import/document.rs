@@ -54,7 +54,9 @@ fn field(text: &mut String, key: &str, value: &Value) {
             text.push_str("  \"");
             text.push_str(key);
             text.push_str("\":\n");
-            limits.iter().for_each(|limit| item(text, 4, fields(limit)));
+            for limit in limits {
+                item(text, 4, fields(limit));
+            }
         }
         _ => entry(text, 2, key, value),
     }

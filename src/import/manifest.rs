@@ -119,7 +119,9 @@ pub(super) mod tests {
     use crate::controller::content_of;
 
     pub fn identity(external_id: &str, meta: Value, ratelimits: Value) -> Identity {
-        let value = json!({"id": "id_1", "externalId": external_id, "meta": meta, "ratelimits": ratelimits});
+        let mut value = json!({"id": "id_1", "externalId": external_id});
+        value["meta"] = meta;
+        value["ratelimits"] = ratelimits;
         serde_json::from_value(value).unwrap()
     }
 

@@ -1,100 +1,18 @@
 //! `unkey-operator import`: what Unkey holds becomes manifests, and applied they change nothing. No operator runs here.
 
+mod commands;
 mod contents;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::Command;
 
 use serde_json::{Value, json};
 use unkey_emulator::{Fault, FaultKind, Operation, Permissions};
 
+use self::commands::{
+    CREATE, SERVER_SIDE, adopts, files, folder, follow, import, import_as, imported, list, named, told,
+};
 use super::harness::{World, identity, succeeded};
-
-/// All that an import needs.
-const READER: &str = "unkey_reader_5d1b7c33";
-
-async fn run(command: &str, world: &World, args: &[&str]) -> Output {
-    let key = world.files.path().join("reader");
-    std::fs::write(&key, READER).unwrap();
-    world.workspace.add_root_key(READER, Permissions::READ_ONLY);
-    let mut run = Command::new(env!("CARGO_BIN_EXE_unkey-operator"));
-    run.arg(command).args(["--api-url", &world.emulator.base_url(), "--max-requests-per-second", "0"]);
-    run.arg("--root-key-file").arg(key).arg("--kubeconfig").arg(world.plane.kubeconfig()).args(args);
-    run.env_clear().env("HOME", "/nonexistent").stdin(Stdio::null());
-    tokio::task::spawn_blocking(move || run.output().unwrap()).await.unwrap()
-}
-
-/// `import` into the namespace of this world.
-async fn import(world: &World, args: &[&str]) -> Output {
-    run("import", world, &[&["-n", &world.namespace], args].concat()).await
-}
-
-/// Exit code, standard output and standard error.
-fn told(output: &Output) -> (i32, String, String) {
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
-}
-
-/// Standard error of an import that was written to a folder.
-fn imported(output: &Output) -> String {
-    let (code, stdout, stderr) = told(output);
-    assert_eq!((code, stdout.as_str()), (0, ""), "{stderr}");
-    stderr
-}
-
-/// What would become of each externalId, by a plan for an operator of this world; none has fields to change.
-async fn planned(world: &World) -> BTreeMap<String, String> {
-    let args = world.args();
-    let args: Vec<&str> = ["-o", "json", "--", "run"].into_iter().chain(args.iter().map(String::as_str)).collect();
-    let plan: Value = serde_json::from_str(&succeeded(&run("plan", world, &args).await)).unwrap();
-    let changes = plan["changes"].as_array().unwrap();
-    let differing: Vec<&Value> = changes.iter().filter(|change| change["fields"] != json!([])).collect();
-    assert!(differing.is_empty(), "{differing:#?}");
-    let text = |change: &Value, field: &str| change[field].as_str().unwrap_or_default().to_owned();
-    changes.iter().map(|change| (text(change, "externalId"), text(change, "action"))).collect()
-}
-
-/// All are adopted as they are.
-async fn adopts(world: &World, external_ids: &BTreeSet<String>) {
-    let expected: BTreeMap<String, String> = external_ids.iter().map(|it| (it.clone(), "adopt".to_owned())).collect();
-    assert_eq!(planned(world).await, expected);
-}
-
-fn files(folder: &Path) -> BTreeMap<String, String> {
-    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
-    entries
-        .map(|entry| (entry.file_name().into_string().unwrap(), std::fs::read_to_string(entry.path()).unwrap()))
-        .collect()
-}
-
-/// A folder of this world that is not there yet.
-fn folder(world: &World, name: &str) -> (PathBuf, String) {
-    let path = world.files.path().join(name);
-    (path.clone(), path.to_str().unwrap().to_owned())
-}
-
-/// The externalIds that standard error names with this remedy.
-fn named(stderr: &str, remedy: &str) -> BTreeSet<String> {
-    let lines = stderr.lines().filter(|line| line.ends_with(remedy));
-    lines.map(|line| line.split('\'').nth(1).unwrap().to_owned()).collect()
-}
-
-const SERVER_SIDE: &str = "; apply with --server-side";
-const CREATE: &str = "; use kubectl create, and kubectl replace later";
-
-/// Runs the commands that an import says come next, but for the plan.
-async fn follow(world: &World, stderr: &str) {
-    let (_, next) = stderr.rsplit_once(". Next: ").unwrap_or_else(|| panic!("{stderr}"));
-    let command = next.strip_suffix(", then unkey-operator plan\n").unwrap_or_else(|| panic!("{stderr}"));
-    succeeded(&world.shell(command).await);
-}
-
-fn list(world: &World, name: &str, external_ids: &BTreeSet<String>) -> String {
-    let (path, file) = folder(world, name);
-    std::fs::write(path, external_ids.iter().fold(String::new(), |text, it| format!("{text}{it}\n"))).unwrap();
-    file
-}
 
 #[tokio::test]
 async fn what_is_applied_is_what_unkey_holds() {
@@ -154,6 +72,21 @@ async fn a_client_side_apply_does_for_what_is_not_named() {
         succeeded(&world.plane_kubectl(&["apply", "-k", &out], "").await);
         adopts(&world, &plain).await;
     }
+}
+
+/// To a root key that may not read, some workspaces look empty.
+#[tokio::test]
+async fn nothing_at_all_is_no_result() {
+    let world = World::new("import-empty").await;
+    world.seed("a", &json!({}));
+    let (path, out) = folder(&world, "out");
+    imported(&import(&world, &["--output-dir", &out]).await);
+    let before = files(&path);
+    world.workspace.set_mask_permissions(true);
+    let (code, stdout, stderr) = told(&import_as(&world, Permissions::NONE, &["--output-dir", &out]).await);
+    assert_eq!((code, stdout.as_str()), (1, ""), "{stderr}");
+    assert!(stderr.contains("Unkey shows no identity at all"), "{stderr}");
+    assert_eq!(files(&path), before, "an earlier import stays");
 }
 
 /// Standard output leads to the same as a folder.

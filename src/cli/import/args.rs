@@ -14,8 +14,10 @@ use crate::import::{Form, InCluster, MetaForm, Selection, WriteError, external_i
 /// Write what Unkey holds as manifests of Identities.
 ///
 /// Applied, the manifests change nothing in Unkey: the operator adopts each identity as it is. The command needs a root key that may read
-/// identities, and no cluster; only --unmanaged needs a cluster and the right to list Identities. An identity has to pass all filters. What no
-/// manifest can express is listed; then nothing is written, and the exit code is 1.
+/// identities, and no cluster; only --unmanaged needs a cluster and the right to list Identities. An identity has to pass all filters.
+///
+/// What no manifest can express is listed; then nothing is written, and the exit code is 1. What a client-side apply does not keep is listed too, with
+/// the command to use. What no apply keeps is in files of its own: create-0001.yaml and so on.
 #[derive(Args, Debug)]
 #[allow(clippy::doc_markdown)] // users read this in `--help`, where backticks would be noise
 #[command(group = ArgGroup::new("destination").args(["output_dir", "stdout"]).required(true))]
@@ -170,6 +172,11 @@ pub(super) enum Failure {
     #[error("{0}; nothing is written")]
     Gather(#[from] GatherError),
     #[error(
+        "Unkey shows no identity at all: the workspace is empty, or the root key may not read identities; nothing is written. The root key is from {0}, \
+         and needs identity.*.read_identity"
+    )]
+    Empty(String),
+    #[error(
         "the workspace cannot be listed to its end: Unkey answers no page after {0} identities. An identity with more than about 256 kB of meta does \
          that; nothing is written. Name the identities to import in a file, and pass the file with --external-ids: each is then read by itself"
     )]
@@ -194,7 +201,7 @@ impl Failure {
             Self::App(error) => error.is_usage(),
             Self::Gather(error) => error.is_usage(),
             Self::Write(error) => error.is_usage(),
-            Self::NotWhole(_) | Self::Partial(_) | Self::Runtime(_) | Self::Output(_) => false,
+            Self::Empty(_) | Self::NotWhole(_) | Self::Partial(_) | Self::Runtime(_) | Self::Output(_) => false,
         }
     }
 }
