@@ -31,7 +31,7 @@ async fn imported(args: &ImportArgs) -> Result<(), Failure> {
     let mut upstream = args.unkey.connect()?.ok_or(Failure::NoKey)?;
     let cluster = if args.unmanaged { Some(in_cluster(args).await?) } else { None };
     let asked = named.clone().unwrap_or_default();
-    let listing = list_workspace(&upstream.client, &mut upstream.pace, || asked).await?;
+    let listing = list_workspace(&upstream.client, &mut upstream.pace, || asked, std::convert::identity).await?;
     if !listing.is_whole && named.is_none() {
         return Err(Failure::NotWhole(listing.identities.len()));
     }
