@@ -45,8 +45,10 @@ pub enum DefinitionSeen {
     Missing,
     /// It is being deleted, and every Identity with it.
     Going,
-    /// It is there, and the API server does not publish it.
+    /// It is there, and the API server does not serve it.
     Unserved,
+    /// It is served, and the API server has not published it yet, as for some seconds after a change.
+    Unpublished,
     /// It is published, and differs so from this program's.
     Published(ServedDifference),
     /// It cannot be seen, for this reason.
@@ -77,6 +79,12 @@ pub fn definition(seen: &DefinitionSeen, pre: bool) -> Finding {
             Verdict::Fail,
             format!(
                 "The CustomResourceDefinition {CRD_NAME} is installed, but the API server does not serve it; look at its conditions: kubectl describe crd {CRD_NAME}"
+            ),
+        ),
+        DefinitionSeen::Unpublished => say(
+            Verdict::CannotTell,
+            format!(
+                "The CustomResourceDefinition {CRD_NAME} is installed, but the API server has not published its fields yet; run this command again in some seconds"
             ),
         ),
         DefinitionSeen::Published(ServedDifference { dropped, .. }) if !dropped.is_empty() => say(

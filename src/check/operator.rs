@@ -140,6 +140,7 @@ pub enum Taken {
 pub fn unwatched(taken: &Taken) -> Finding {
     let say = |verdict, message: String| Finding::new(Id::Unwatched, verdict, message);
     match taken {
+        Taken::Known(0, _) => say(Verdict::Ok, "There are no Identities yet".to_owned()),
         Taken::Known(all, none) if none.is_empty() => {
             let (all, are) = (*all, if *all == 1 { "Identity is" } else { "Identities are" });
             say(Verdict::Ok, format!("All of {all} {are} taken in by an operator"))

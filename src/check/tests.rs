@@ -73,6 +73,7 @@ fn a_definition_is_judged_by_what_is_dropped_and_unknown() {
         (published(vec![], field("spec.new")), Verdict::Warn, "does not know spec.new"),
         (DefinitionSeen::Missing, Verdict::Fail, "is not installed; install"),
         (DefinitionSeen::Going, Verdict::Fail, "being deleted"),
+        (DefinitionSeen::Unpublished, Verdict::CannotTell, "not published its fields yet; run"),
         (DefinitionSeen::Unserved, Verdict::Fail, "does not serve it"),
         (DefinitionSeen::Hidden("no".to_owned()), Verdict::CannotTell, "looked at: no"),
     ] {

@@ -10,10 +10,11 @@ const SKEW: i64 = 5;
 
 /// There is no root key.
 pub fn no_key() -> Vec<Finding> {
-    Finding::skipped(
-        &Id::OF_UNKEY,
-        "There is no root key to ask Unkey with; name a file with --root-key-file, set UNKEY_ROOT_KEY, or run this command in the operator's Pod",
-    )
+    let how = "There is no root key to ask Unkey with; name a file with --root-key-file, set UNKEY_ROOT_KEY, or run this command in the operator's Pod";
+    let mut findings = Finding::skipped(&[Id::RootKey], how);
+    let others: Vec<Id> = Id::OF_UNKEY.into_iter().filter(|id| *id != Id::RootKey).collect();
+    findings.extend(Finding::skipped(&others, "Unkey was not asked: there is no root key"));
+    findings
 }
 
 /// What came of asking for the first page of the list.

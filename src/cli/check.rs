@@ -87,7 +87,11 @@ async fn checked(args: &CheckArgs) -> Result<Report, Failure> {
     let side = match args.cluster.connect().await {
         Ok(cluster) => cluster::look(args, &cluster, beside).await?,
         Err(error) if error.is_no_cluster() && (upstream.is_ok() || report.has_failed()) => ClusterSide {
-            findings: Finding::skipped(&Id::OF_CLUSTER, &format!("No cluster is known: {error}")),
+            findings: cluster::away(Finding::new(
+                Id::ApiServer,
+                Verdict::Skipped,
+                format!("No cluster is known: {error}"),
+            )),
             ..ClusterSide::default()
         },
         Err(error) if error.is_no_cluster() => return Err(Failure::Nothing(error)),

@@ -7,6 +7,7 @@ use super::super::connect::Cluster;
 use super::super::setup::Setup;
 use super::args::{CheckArgs, Failure};
 use super::operators::{self, Operators};
+use crate::api::{GROUP, VERSION};
 use crate::check::{
     DefinitionSeen, Finding, Id, LeaseSeen, Needs, Right, RightsSeen, Taken, api_server, api_server_away, definition,
     leader, pods, rights, unwatched, version,
@@ -36,7 +37,7 @@ pub(super) struct ClusterSide {
 /// The API server gives no answer that can be used: nothing else can be looked at.
 pub(super) fn away(why: Finding) -> Vec<Finding> {
     let mut findings = vec![why];
-    findings.extend(Finding::skipped(&Id::OF_CLUSTER[1..], "The API server cannot be asked"));
+    findings.extend(Finding::skipped(&Id::OF_CLUSTER[1..], "The API server was not asked"));
     findings
 }
 
@@ -80,7 +81,12 @@ async fn definition_seen(client: &kube::Client) -> DefinitionSeen {
         (_, Ok(CrdSight::Going)) => DefinitionSeen::Going,
         (_, Ok(CrdSight::Missing)) => DefinitionSeen::Missing,
         (Ok(Some(difference)), _) => DefinitionSeen::Published(difference),
-        (Ok(None), Ok(CrdSight::Stays)) => DefinitionSeen::Unserved,
+        (Ok(None), Ok(CrdSight::Stays)) => {
+            match within_deadline(client.list_api_group_resources(&format!("{GROUP}/{VERSION}"))).await {
+                Ok(Err(kube::Error::Api(status))) if status.code == 404 => DefinitionSeen::Unserved,
+                _ => DefinitionSeen::Unpublished,
+            }
+        }
         // Who may not look at it sees at least that the API server publishes none.
         (Ok(None), _) => DefinitionSeen::Missing,
         (Err(error), _) => DefinitionSeen::Hidden(error.to_string()),
