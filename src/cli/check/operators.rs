@@ -28,7 +28,7 @@ impl Operators {
             // Who may list Pods in one namespace may have named it, or be in it.
             Err(error) => {
                 let namespace = args.operator.as_deref().unwrap_or(&cluster.namespace);
-                find_operator(&cluster.client, Some(namespace)).await.map_err(|_| error.to_string())
+                find_operator(&cluster.client, Some(namespace)).await.map_err(|_| cause(error))
             }
         };
         let is_meant =
@@ -68,14 +68,22 @@ impl Operators {
     }
 }
 
+/// Without what the finding says itself.
+fn cause(error: GatherError) -> String {
+    match error {
+        GatherError::Pods(error) => error.to_string(),
+        error => error.to_string(),
+    }
+}
+
 fn why(error: &SetupError) -> String {
     format!("{error}; use the program of the operator's version")
 }
 
 /// What cannot be seen of Pods.
 pub(super) fn hidden(id: Id, why: &str) -> Finding {
-    let remedy = "the right to list Pods is missing, or the API server fails";
-    Finding::new(id, Verdict::CannotTell, format!("The operator's Pods cannot be seen ({remedy}): {why}"))
+    let remedy = "run this command as somebody who may list Pods where the operator runs";
+    Finding::new(id, Verdict::CannotTell, format!("Pods cannot be seen: {why}; {remedy}"))
 }
 
 /// Namespace and name of its lease; `None`: it elects no leader.

@@ -5,14 +5,15 @@ use super::super::connect::Upstream;
 use crate::check::{Listed, Probe, Probed};
 use crate::unkey::{Class, Error, PROBE, refused_create, refused_update};
 
-/// `listed`: what came of asking for the first page.
-pub(super) async fn send(upstream: &mut Upstream, listed: Listed) -> Probe {
+/// `listed`: what came of asking for the first page; `shown`: a get has shown an identity already.
+pub(super) async fn send(upstream: &mut Upstream, listed: Listed, shown: bool) -> Probe {
     let (list, first) = match listed {
         Listed::Page(_, first) => (None, first),
         Listed::OnlyGet(_) => (None, None),
         Listed::Failed(error) => (Some(error), None),
     };
     let get = match first {
+        _ if shown => Probed::Done,
         Some(id) => get(upstream, &id).await,
         None => Probed::NotSent(
             "the list shows no identity: the workspace is empty or cannot be listed, or this server hides what the root key may not read".to_owned(),

@@ -8,7 +8,7 @@ use k8s_openapi::jiff::Timestamp;
 use super::super::connect::Upstream;
 use super::cluster::ClusterSide;
 use super::probes;
-use crate::check::{Finding, Id, Listed, Looked, MarkSeen, permissions, rate_limit, unkey, workspace};
+use crate::check::{Finding, Id, Listed, Looked, MarkSeen, Verdict, permissions, rate_limit, unkey, workspace};
 use crate::domain::PROBES;
 use crate::gather::{ListedIdentity, seconds_of_date};
 use crate::unkey::{Class, Error, PROBE, QuotaObserver};
@@ -38,16 +38,20 @@ pub(super) async fn look(with_permissions: bool, upstream: &mut Upstream, side: 
         return UnkeySide { findings, clock };
     }
     findings.push(rate_limit(observed.report()));
-    findings.push(match &side.listed {
-        Some(listed) => workspace(&looked(upstream, listed).await, &upstream.mark, &upstream.from),
-        None => Finding::skipped(
-            &[Id::Workspace],
-            "No Identities could be listed, so there is no workspace to compare with",
-        )
-        .remove(0),
+    let seen = match &side.listed {
+        Some(listed) => Some(looked(upstream, listed).await),
+        None => None,
+    };
+    findings.push(match &seen {
+        Some(seen) => workspace(seen, &upstream.mark, &upstream.from),
+        None => {
+            let why = "No Identities could be listed, so there is no workspace to compare with";
+            Finding::new(Id::Workspace, Verdict::Skipped, why)
+        }
     });
     if with_permissions {
-        findings.extend(permissions(&probes::send(upstream, listed).await, side.observes));
+        let shown = seen.iter().flatten().any(|it| it.looked == Looked::Hit);
+        findings.extend(permissions(&probes::send(upstream, listed, shown).await, side.observes));
     }
     UnkeySide { findings, clock }
 }
