@@ -42,12 +42,10 @@ pub(super) async fn look(with_permissions: bool, upstream: &mut Upstream, side: 
         Some(listed) => Some(looked(upstream, listed).await),
         None => None,
     };
+    let why = "No Identities could be listed, so there is no workspace to compare with";
     findings.push(match &seen {
         Some(seen) => workspace(seen, &upstream.mark, &upstream.from),
-        None => {
-            let why = "No Identities could be listed, so there is no workspace to compare with";
-            Finding::new(Id::Workspace, Verdict::Skipped, why)
-        }
+        None => Finding::new(Id::Workspace, Verdict::Skipped, why),
     });
     if with_permissions {
         let shown = seen.iter().flatten().any(|it| it.looked == Looked::Hit);
