@@ -128,6 +128,11 @@ pub enum AppError {
 }
 
 impl AppError {
+    /// True if nothing names a cluster, and this is not the Pod of one.
+    pub fn is_no_cluster(&self) -> bool {
+        matches!(self, Self::ApiServer(apiserver::ConfigError::NoKubeconfig(_)))
+    }
+
     /// True if the command line or the environment is wrong, and not the world.
     pub fn is_usage(&self) -> bool {
         matches!(

@@ -10,6 +10,7 @@
 //! | [`controller`] | the only place that talks to both worlds |
 //! | [`apiserver`] | how the API server of Kubernetes is reached. Knows no resource |
 //! | [`gather`] | what the commands for people read |
+//! | [`check`] | whether the operator can work, or why not, as a table and as JSON |
 //! | [`plan`] | what the operator would do, as a table and as JSON |
 //! | [`import`] | what Unkey holds, as manifests |
 //! | [`leader`] | of several operators, which one acts |
@@ -22,6 +23,7 @@
 pub mod admin;
 pub mod apiserver;
 pub mod app;
+pub mod check;
 pub mod cli;
 pub mod controller;
 pub mod gather;

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::values::duration;
 use crate::apiserver::{self, Access, ServerTime};
-use crate::app::AppError;
+use crate::app::{AppError, Options};
 use crate::gather::Pace;
 use crate::unkey::{self, Credentials};
 
@@ -138,6 +138,20 @@ fn variable(name: &str) -> Option<String> {
 }
 
 impl UnkeyArgs {
+    /// The same, with what an operator is given where nobody says anything.
+    pub fn or_as_given_to(mut self, operator: &Options) -> Self {
+        let variables = [FILE_VARIABLE, KEY_VARIABLE, CONFIG_VARIABLE];
+        let flags = self.root_key_file.is_some() || self.root_key.is_some() || self.config.is_some();
+        if !flags && variables.iter().all(|name| variable(name).is_none()) {
+            self.root_key_file.clone_from(&operator.root_key_file);
+        }
+        if self.api_url.is_none() && variable(URL_VARIABLE).or_else(|| variable(BASE_URL_VARIABLE)).is_none() {
+            self.api_url = Some(operator.api_url.clone());
+        }
+        self.api_proxy = self.api_proxy.or_else(|| operator.api_proxy.clone());
+        self
+    }
+
     /// `None`: there is no root key anywhere.
     pub fn connect(&self) -> Result<Option<Upstream>, KeyError> {
         let Some((credentials, from)) = self.credentials()? else { return Ok(None) };

@@ -1,6 +1,7 @@
 //! The command line: one file a command. Parses, and hands over to the library; what it refuses is one sentence on standard error and
 //! exit code 2.
 
+mod check;
 mod connect;
 mod crd;
 mod deletions;
@@ -34,6 +35,7 @@ enum Command {
     /// Run the operator.
     Run(Box<run::RunArgs>),
     Plan(Box<plan::PlanArgs>),
+    Check(Box<check::CheckArgs>),
     Import(Box<import::ImportArgs>),
     Unmanage(unmanage::UnmanageArgs),
     /// Print the CustomResourceDefinition as YAML.
@@ -62,6 +64,7 @@ pub fn main() -> ExitCode {
     match cli.command {
         Command::Run(args) => run::main(*args),
         Command::Plan(args) => plan::main(&args),
+        Command::Check(args) => check::main(&args),
         Command::Import(args) => import::main(&args),
         Command::Unmanage(args) => unmanage::main(args),
         Command::Crd => crd::main(),

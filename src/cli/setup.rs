@@ -46,6 +46,8 @@ const COMMAND_LINE: &str = "the command line";
 pub(super) struct Setup {
     pub options: Options,
     pub from: String,
+    /// Where its Pod is.
+    pub namespace: Option<String>,
 }
 
 /// By flags that the user gives: `run`, and what follows.
@@ -75,7 +77,13 @@ pub(super) async fn found(client: &kube::Client, operator: Option<&str>) -> Resu
             SetupError::NoOperator(place.unwrap_or_default())
         })?,
     };
-    parsed(&pod.args, &pod.env, format!("Pod {}/{}", pod.namespace, pod.name))
+    of_pod(pod)
+}
+
+/// By this Pod.
+pub(super) fn of_pod(pod: &OperatorPod) -> Result<Setup, SetupError> {
+    let setup = parsed(&pod.args, &pod.env, format!("Pod {}/{}", pod.namespace, pod.name))?;
+    Ok(Setup { namespace: Some(pod.namespace.clone()), ..setup })
 }
 
 fn names(pods: &[OperatorPod]) -> String {
@@ -84,7 +92,7 @@ fn names(pods: &[OperatorPod]) -> String {
 }
 
 /// Reads arguments as `run` reads them, with `env` in place of this process's environment.
-fn parsed(args: &[String], env: &BTreeMap<String, String>, from: String) -> Result<Setup, SetupError> {
+pub(super) fn parsed(args: &[String], env: &BTreeMap<String, String>, from: String) -> Result<Setup, SetupError> {
     let plain = RunArgs::augment_args(Command::new("run"));
     let mut all = args.to_vec();
     for arg in plain.get_arguments() {
@@ -107,7 +115,7 @@ fn parsed(args: &[String], env: &BTreeMap<String, String>, from: String) -> Resu
     };
     let matches = command.no_binary_name(false).try_get_matches_from(&all).map_err(unreadable)?;
     let options = run::options(RunArgs::from_arg_matches(&matches).map_err(unreadable)?);
-    Ok(Setup { options, from })
+    Ok(Setup { options, from, namespace: None })
 }
 
 #[cfg(test)]

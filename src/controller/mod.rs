@@ -16,6 +16,7 @@ mod workspace;
 pub use crate::domain::CrdSight;
 pub use identity::approvals::Approvals;
 pub use identity::context::{Context, Settings};
+pub use identity::definition::difference as definition_difference;
 pub use identity::raw::{RawIdentity, ReconcileRequests};
 pub use identity::run::{reconcile_once, run};
 pub use identity::status::render as render_status;

@@ -3,21 +3,27 @@
 //!
 //! | module | does |
 //! |---|---|
+//! | `answers` | what one small request shows: who asks, whether they may, what time it is in Unkey |
 //! | `cluster` | lists the Identities |
+//! | `lease` | who holds a lease, and since when it was not renewed |
 //! | `operator` | finds the operator's Pod, and the arguments that it runs with |
 //! | `pace` | asks Unkey no faster than the user allows, and again where that may help |
 //! | `progress` | says on standard error how far it has come, if it takes long |
 //! | `workspace` | lists the identities of Unkey |
 
+mod answers;
 mod cluster;
 mod error;
+mod lease;
 mod operator;
 mod pace;
 mod progress;
 mod workspace;
 
+pub use answers::{caller, may, seconds_of_date};
 pub use cluster::{ListedIdentity, list_identities, list_versions};
 pub use error::GatherError;
+pub use lease::{LeaseSight, read_lease};
 pub use operator::{OperatorPod, find_operator};
 pub use pace::Pace;
 pub use progress::Progress;

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::{Container, Pod};
 use kube::api::ListParams;
 use kube::{Api, Client};
 
 use super::error::GatherError;
+use super::lease::read_lease;
 use crate::controller::{KubeError, within_deadline};
 
 /// By which the chart labels its Pods.
@@ -20,6 +20,8 @@ pub struct OperatorPod {
     pub namespace: String,
     /// Its name.
     pub name: String,
+    /// The `ServiceAccount` that it runs as.
+    pub account: String,
     /// The image that it runs.
     pub image: String,
     /// The release that it belongs to, by its label; empty: none.
@@ -61,6 +63,7 @@ fn operator_pod(pod: &Pod) -> Option<OperatorPod> {
     Some(OperatorPod {
         namespace: metadata.namespace.clone()?,
         name: metadata.name.clone()?,
+        account: spec.service_account_name.clone().unwrap_or_default(),
         image: container.image.clone().unwrap_or_default(),
         release: label("app.kubernetes.io/instance"),
         args: runs(container)?,
@@ -88,12 +91,9 @@ async fn leads(client: &Client, pod: &OperatorPod) -> Result<bool, GatherError> 
     };
     let namespace = value("lease-namespace").unwrap_or_else(|| pod.namespace.clone());
     let name = value("lease-name").unwrap_or_else(|| "unkey-operator".to_owned());
-    let leases: Api<Lease> = Api::namespaced(client.clone(), &namespace);
-    let holder = match within_deadline(leases.get_opt(&name)).await.map_err(GatherError::pods)? {
-        Ok(lease) => lease.and_then(|lease| lease.spec?.holder_identity),
-        Err(kube::Error::Api(status)) if status.code == 403 => None,
-        Err(error) => return Err(GatherError::pods(KubeError::Api(error))),
-    };
-    // The operator adds a suffix of its own to the Pod's name.
-    Ok(holder.is_some_and(|holder| holder.rsplit_once('_').is_some_and(|(pod_name, _)| pod_name == pod.name)))
+    match read_lease(client, &namespace, &name).await {
+        Ok(lease) => Ok(lease.is_some_and(|lease| lease.pod() == Some(&pod.name))),
+        Err(KubeError::Api(kube::Error::Api(status))) if status.code == 403 => Ok(false),
+        Err(error) => Err(GatherError::pods(error)),
+    }
 }

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 pub use self::eventually::eventually;
-pub use self::rights::{Right, Setup};
+pub use self::rights::{Right, Setup, is_granted};
 
 /// The operator's program.
 pub const OPERATOR: &str = env!("CARGO_BIN_EXE_unkey-operator");

@@ -13,8 +13,8 @@ use tempfile::TempDir;
 use unkey_emulator::{Emulator, Options, Permissions, Seed, Workspace};
 
 use super::harness::{
-    NAMESPACE, OPERATOR, Right, Setup, api_of, apply, args, chart, define, definition, eventually, helms, objects,
-    only, there,
+    NAMESPACE, OPERATOR, Right, Setup, api_of, apply, args, chart, define, definition, eventually, helms, is_granted,
+    objects, only, there,
 };
 
 const ROOT_KEY: &str = "unkey_root_4f0c9a2e";
@@ -137,8 +137,7 @@ async fn suffice(mode: &str) {
 
     let user = format!("system:serviceaccount:{home}:{account}");
     for right in &rights {
-        eventually(&format!("may it {right:?}"), async || right.is_granted_to(&user, &client).await.then_some(()))
-            .await;
+        eventually(&format!("may it {right:?}"), async || is_granted(right, &user, &client).await.then_some(())).await;
     }
 
     let emulator = Emulator::start(Options::default()).await.unwrap();
@@ -158,7 +157,7 @@ async fn suffice(mode: &str) {
     let refused: Vec<_> = asked.iter().filter(|event| event.code == 403).collect();
     assert!(!asked.is_empty() && refused.is_empty(), "{mode}: {refused:?}");
     let may = async |namespace: &str, right| {
-        Right::new(Some(namespace), right, Some("some")).is_granted_to(&user, &client).await
+        is_granted(&Right::new(Some(namespace), right, Some("some")), &user, &client).await
     };
     for namespace in [&home, &teams[0], &teams[1]] {
         for verb in ["get", "list", "watch"] {

@@ -11,6 +11,7 @@ mod alerts;
 mod api_server;
 mod budget;
 mod cancellation;
+mod check;
 mod clocks;
 mod conditions;
 mod conflict;

@@ -29,11 +29,12 @@ const LAYERS: &[Layer] = &[
     Layer { name: "controller", takes_from: &["apiserver", "leader", "telemetry"], banned: &[] },
     Layer { name: "gather", takes_from: &["controller"], banned: &[] },
     Layer { name: "plan", takes_from: &["controller", "gather"], banned: &["kube::Client", "unkey"] },
+    Layer { name: "check", takes_from: &["controller", "gather"], banned: &["kube::Client"] },
     Layer { name: "import", takes_from: &["plan"], banned: &["kube", "unkey::Client"] },
     Layer { name: "app", takes_from: &["admin", "apiserver", "controller", "leader", "telemetry"], banned: &[] },
     Layer {
         name: "cli",
-        takes_from: &["apiserver", "app", "controller", "gather", "import", "plan", "telemetry"],
+        takes_from: &["apiserver", "app", "check", "controller", "gather", "import", "plan", "telemetry"],
         banned: &[],
     },
     Layer { name: "lib", takes_from: &[], banned: &[] },

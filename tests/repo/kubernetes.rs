@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeSet, path::Path};
 
+use unkey_operator::check;
+
 use super::tree::ROOT;
 
 /// Major and minor, which sort as versions do.
@@ -68,6 +70,12 @@ fn what_is_promised_is_what_is_tried() {
     ] {
         assert!(upgrade.contains(&words), "docs/operations/upgrade.md does not say '{words}'");
     }
+    let judged = ((1, check::OLDEST), (1, check::NEWEST));
+    assert_eq!(
+        judged,
+        (*tried.first().unwrap(), *tried.last().unwrap()),
+        "src/check/cluster.rs judges by another range"
+    );
     let chart = read("charts/unkey-operator/Chart.yaml");
     let bound = format!("\nkubeVersion: \">={oldest}.0-0\"\n");
     assert!(chart.contains(&bound), "Chart.yaml does not say {bound}");

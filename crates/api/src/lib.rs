@@ -26,7 +26,7 @@ pub use identity::{Identity, IdentitySpec, RateLimit};
 pub use policies::{AdoptionPolicy, DeletionPolicy, ManagementPolicy};
 pub use reason::{EventReason, Reason};
 #[cfg(feature = "kube")]
-pub use served::{dropped_by_served, dropped_from};
+pub use served::{ServedDifference, difference, dropped_by_served, dropped_from};
 pub use status::{AppliedHashes, ConditionType, IdentityStatus, Observed, Origin, StatusCondition};
 
 /// API group of the resource.

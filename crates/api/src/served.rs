@@ -11,16 +11,32 @@ const KINDS: &str = "x-kubernetes-group-version-kind";
 /// The fields of this version's `Identity`, such as `status.uid`, that the API server would drop. `document`: what it serves as `OpenAPI` v3 of our
 /// group and version. `None`: there is no `Identity` in it (yet), so it says nothing.
 pub fn dropped_by_served(document: &Value) -> Option<Vec<String>> {
+    Some(difference(document)?.dropped)
+}
+
+/// How the definition that a cluster serves differs from that of this program.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ServedDifference {
+    /// Fields that this program has and the API server drops: the served one is older.
+    pub dropped: Vec<String>,
+    /// Fields that the API server keeps and this program does not know: the served one is newer.
+    pub unknown: Vec<String>,
+}
+
+/// The same in both directions.
+pub fn difference(document: &Value) -> Option<ServedDifference> {
     let schemas = document.pointer("/components/schemas")?.as_object()?;
     let is_ours = |schema: &&Value| schema[KINDS].as_array().is_some_and(|kinds| kinds.iter().any(is_our_kind));
     let served = schemas.values().find(is_ours)?;
     let crd = serde_json::to_value(crd().ok()?).ok()?;
     let ours = crd.pointer("/spec/versions/0/schema/openAPIV3Schema")?;
-    let mut dropped = Vec::new();
+    let mut difference = ServedDifference::default();
     for part in ["spec", "status"] {
-        compare(&ours["properties"][part], &served["properties"][part], part, &mut dropped);
+        let (ours, served) = (&ours["properties"][part], &served["properties"][part]);
+        compare(ours, served, part, &mut difference.dropped);
+        compare(served, ours, part, &mut difference.unknown);
     }
-    Some(dropped)
+    Some(difference)
 }
 
 fn is_our_kind(kind: &Value) -> bool {
@@ -117,6 +133,16 @@ mod tests {
         let schema = &mut document["components"]["schemas"]["com.unkey.v1alpha1.Identity"]["properties"];
         schema.as_object_mut().unwrap().remove("status");
         assert_eq!(dropped_by_served(&document), Some(vec!["status".to_owned()]));
+    }
+
+    #[test]
+    fn what_only_the_served_one_knows_is_named_too() {
+        assert_eq!(difference(&served()), Some(ServedDifference::default()));
+        let mut document = served();
+        let spec = &mut document["components"]["schemas"]["com.unkey.v1alpha1.Identity"]["properties"]["spec"];
+        spec["properties"]["keyPolicy"] = json!({"type": "string"});
+        let newer = ServedDifference { dropped: Vec::new(), unknown: vec!["spec.keyPolicy".to_owned()] };
+        assert_eq!(difference(&document), Some(newer));
     }
 
     #[test]

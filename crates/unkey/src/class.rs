@@ -63,6 +63,16 @@ pub enum Permission {
 }
 
 impl Permission {
+    /// Its name, as it is given to a root key.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Create => "identity.*.create_identity",
+            Self::Read => "identity.*.read_identity",
+            Self::Update => "identity.*.update_identity",
+            Self::Delete => "identity.*.delete_identity",
+        }
+    }
+
     /// The one an operation needs.
     pub const fn of(operation: Operation) -> Self {
         match operation {

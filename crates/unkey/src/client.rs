@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use serde::Serialize;
 use tokio::time::Instant;
 
@@ -31,14 +31,26 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 #[derive(Clone)]
 pub struct Client(Arc<Inner>, Option<QuotaObserver>);
 
-/// Takes in what the answer to one call says of the workspace's limit, whether the call succeeds or fails. Clones share it.
+/// Takes in what the head of the answer to one call says of the workspace's limit and of the time, whether the call succeeds or fails. Clones
+/// share it.
 #[derive(Clone, Debug, Default)]
-pub struct QuotaObserver(Arc<OnceLock<QuotaReport>>);
+pub struct QuotaObserver(Arc<Observed>);
+
+#[derive(Debug, Default)]
+struct Observed {
+    quota: OnceLock<QuotaReport>,
+    date: OnceLock<String>,
+}
 
 impl QuotaObserver {
     /// What was said so far.
     pub fn report(&self) -> QuotaReport {
-        self.0.get().copied().unwrap_or_default()
+        self.0.quota.get().copied().unwrap_or_default()
+    }
+
+    /// What time it was there, as the header `Date` says it (RFC 9110, 6.6.1); `None`: it does not.
+    pub fn date(&self) -> Option<&str> {
+        self.0.date.get().map(String::as_str)
     }
 }
 
@@ -191,7 +203,7 @@ impl Client {
             content_type: text(CONTENT_TYPE),
             retry_after: text(RETRY_AFTER),
         };
-        if let Some(QuotaObserver(quota)) = &self.1 {
+        if let Some(QuotaObserver(observed)) = &self.1 {
             // Unkey names the limit with every answer to a known key, if there is one. Of a refusal without it nothing follows.
             let told = match rate_limit(&headers) {
                 Some(told) => QuotaReport::Limited(told),
@@ -199,7 +211,10 @@ impl Client {
                 None => QuotaReport::Unknown,
             };
             // An observer takes in one call.
-            let _ = quota.set(told);
+            let _ = observed.quota.set(told);
+            if let Some(date) = text(DATE) {
+                let _ = observed.date.set(date.to_owned());
+            }
         }
         let mut bytes = Vec::new();
         // What is not JSON is not read: its bytes cannot change the verdict.

@@ -21,6 +21,7 @@ mod limiter;
 mod listing;
 mod looks;
 mod options;
+mod probe;
 mod reply;
 mod url;
 mod wire;
@@ -33,6 +34,7 @@ pub use limiter::{Bounds, Budget, LimiterSnapshot, QuotaReport, RateLimit, Ready
 pub use listing::Listing;
 pub use looks::Looks;
 pub use options::{ConfigError, Options};
+pub use probe::{PROBE, refused_create, refused_update, was_too_large};
 pub use reply::{MAX_RETRY_AFTER, MIN_RETRY_AFTER};
 pub use url::BaseUrlError;
 pub use wire::{

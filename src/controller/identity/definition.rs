@@ -12,7 +12,7 @@ use kube::Client;
 use serde_json::Value;
 use tokio::sync::Notify;
 
-use crate::api::{CRD_NAME, GROUP, VERSION, dropped_by_served};
+use crate::api::{self, CRD_NAME, GROUP, ServedDifference, VERSION, dropped_by_served};
 use crate::controller::runtime::api_server::{KubeError, within};
 use crate::domain::OwnershipGate;
 use crate::telemetry::LogOnce;
@@ -134,6 +134,15 @@ async fn published(client: &Client) -> Result<kube::Result<Value>, KubeError> {
     match request {
         Ok(request) => within(client.request(request)).await,
         Err(error) => Ok(Err(error)),
+    }
+}
+
+/// How the definition that the cluster publishes differs from this program's; `None`: it publishes none (yet).
+pub async fn difference(client: &Client) -> Result<Option<ServedDifference>, KubeError> {
+    match published(client).await? {
+        Ok(document) => Ok(api::difference(&document)),
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(None),
+        Err(error) => Err(KubeError::Api(error)),
     }
 }
 

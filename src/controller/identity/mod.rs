@@ -17,7 +17,7 @@
 
 pub mod approvals;
 pub mod context;
-mod definition;
+pub mod definition;
 mod environment;
 mod events;
 pub mod index;

@@ -3,10 +3,9 @@
 //! that shows nothing the permission to create stands in.
 
 use std::collections::HashSet;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::pinned_client::PinnedClient;
@@ -15,18 +14,7 @@ use crate::controller::identity::context::Context;
 use crate::controller::runtime::dispatcher::Priority;
 use crate::domain::{Cause, ExternalId, Mono, Operation, Reply, backoff};
 use crate::telemetry::LogOnce;
-use crate::unkey::{self, Class, CreateIdentity};
-
-/// No object can have it: nothing is ever stored under it.
-const PROBE: &str = "unkey-operator.probe";
-
-/// A meta that Unkey refuses after it has looked at the permission and before it writes: over 1 MiB as Go encodes it, which takes six
-/// bytes for each `<`. If Unkey took that one day, its database would still refuse so many levels.
-static TOO_LARGE: LazyLock<unkey::Meta> = LazyLock::new(|| {
-    let deep = (0..110).fold(Value::Null, |inner, _| json!([inner]));
-    let pairs = [("large", json!("<".repeat(200_000))), ("deep", deep)];
-    pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
-});
+use crate::unkey::{self, Class, PROBE};
 
 /// Runs for as long as it is polled.
 pub async fn run(context: Arc<Context>) {
@@ -162,7 +150,7 @@ async fn may_create(context: &Context, client: &unkey::Client) -> Result<Mono, C
     if !context.may_write() {
         return Err(Cause::Unwitnessed);
     }
-    let request = CreateIdentity { external_id: PROBE, meta: Some(&TOO_LARGE), ratelimits: None };
+    let request = unkey::refused_create();
     let create = async |client: &unkey::Client| client.create(&request).await;
     let (begun, answer) = ask(context, client, unkey::Operation::Create, create).await;
     let Err(error) = answer else {
@@ -173,8 +161,7 @@ async fn may_create(context: &Context, client: &unkey::Client) -> Result<Mono, C
         return Err(Cause::Unwitnessed);
     };
     match error.class() {
-        // The schema is looked at before the root key is, and its refusal would say nothing.
-        Class::Terminal { why } if why.contains("too large") => Ok(begun),
+        _ if unkey::was_too_large(&error) => Ok(begun),
         Class::Permission { .. } => Err(Cause::Unwitnessed),
         _ => Err(cause_of(upstream::refusal(&error))),
     }

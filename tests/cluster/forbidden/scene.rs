@@ -10,7 +10,7 @@ use kube::api::{DynamicObject, Patch, PatchParams};
 use kube::core::{ApiResource, GroupVersionKind};
 use serde_json::{Value, json};
 
-use crate::harness::{Operator, Right, Setup, World, condition, eventually};
+use crate::harness::{Operator, Right, Setup, World, condition, eventually, is_granted};
 
 /// The `ServiceAccount`, its roles and their bindings.
 const ACCOUNT: &str = "operator";
@@ -79,7 +79,7 @@ impl Scene {
         for right in self.rights() {
             let wanted = rights.contains(&right);
             eventually(&format!("may it {right:?}: {wanted}"), async || {
-                (right.is_granted_to(&user, client).await == wanted).then_some(())
+                (is_granted(&right, &user, client).await == wanted).then_some(())
             })
             .await;
         }

@@ -21,7 +21,7 @@ pub use cost::Cost;
 pub use eventually::eventually;
 pub use operator::Operator;
 pub use promtool::{Scrape, firing, firing_once, lint, promtool, shown};
-pub use rights::{Right, Setup};
+pub use rights::{Right, Setup, is_granted};
 pub use statuses::Statuses;
 pub use table::table;
 pub use versions::lacks;

@@ -128,6 +128,10 @@ impl Context<'_> {
     }
 
     fn update(&mut self, body: Body) -> Result<Response, Problem> {
+        // Who masks looks at the permission in the identity's own project, so it finds the identity first.
+        if self.masks {
+            self.look_up(&body.identity)?;
+        }
         self.authorize_or_mask(self.permissions.update, "update_identity", None)?;
         if let Some(name) = body.ratelimits.as_deref().and_then(duplicate) {
             return Err(Problem::invalid(format!("Ratelimit with name '{name}' is already defined in the request")));
