@@ -11,6 +11,7 @@
 //! | [`apiserver`] | how the API server of Kubernetes is reached. Knows no resource |
 //! | [`gather`] | what the commands for people read |
 //! | [`plan`] | what the operator would do, as a table and as JSON |
+//! | [`inspect`] | what the everyday commands say of resources and identities |
 //! | [`leader`] | of several operators, which one acts |
 //! | [`admin`], [`telemetry`] | probes, metrics, logs |
 //! | `unkey_text` (`crates/text`) | makes servers' text fit for people, and has words for what goes wrong below HTTP. Pure |
@@ -24,6 +25,7 @@ pub mod app;
 pub mod cli;
 pub mod controller;
 pub mod gather;
+pub mod inspect;
 pub mod leader;
 pub mod plan;
 pub mod telemetry;

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 
 use k8s_openapi::jiff::Timestamp;
-use kube::Client;
 use kube::Resource as _;
 use kube::api::ListParams;
 use kube::core::{ListMeta, Request};
+use kube::{Api, Client};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -66,6 +66,16 @@ pub async fn list_versions(client: &Client, scope: &Scope) -> Result<HashMap<Uid
         Ok((Uid::new(&uid), (ObjectKey { namespace, name }, resource_version.parse().unwrap_or(0))))
     };
     Ok(listed(client, scope, read).await?.into_iter().collect())
+}
+
+/// The names of the first Identities of a namespace, at most `most`.
+pub async fn list_names(client: &Client, namespace: &str, most: u32) -> Result<Vec<String>, GatherError> {
+    let api: Api<RawIdentity> = Api::namespaced(client.clone(), namespace);
+    let params = ListParams::default().limit(most);
+    match within_deadline(api.list_metadata(&params)).await.map_err(GatherError::identities)? {
+        Ok(page) => Ok(page.items.into_iter().filter_map(|item| item.metadata.name).collect()),
+        Err(error) => Err(refused(client, error, &Scope::default()).await),
+    }
 }
 
 async fn listed<T>(

@@ -31,10 +31,8 @@ pub enum GatherError {
         /// Why.
         source: Box<unkey::Error>,
     },
-    /// The workspace cannot be listed to its end, and one of the identities that count cannot be read by itself.
-    #[error(
-        "the workspace cannot be listed to its end, and identity '{external_id}' cannot be read by itself: {source}"
-    )]
+    /// One of the identities that count cannot be read by itself.
+    #[error("identity '{external_id}' cannot be read: {source}")]
     Identity {
         /// Its externalId.
         external_id: String,

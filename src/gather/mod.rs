@@ -16,9 +16,9 @@ mod pace;
 mod progress;
 mod workspace;
 
-pub use cluster::{ListedIdentity, list_identities, list_versions};
+pub use cluster::{ListedIdentity, list_identities, list_names, list_versions};
 pub use error::GatherError;
 pub use operator::{OperatorPod, find_operator};
 pub use pace::Pace;
 pub use progress::Progress;
-pub use workspace::{WorkspaceListing, list_workspace};
+pub use workspace::{WorkspaceListing, list_workspace, read_identities};

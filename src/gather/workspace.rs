@@ -41,22 +41,29 @@ pub async fn list_workspace(
     let is_whole = listing.is_whole();
     if !is_whole {
         let mut seen: BTreeSet<String> = identities.iter().map(|identity| identity.external_id.clone()).collect();
-        for external_id in names() {
-            if seen.contains(&external_id) {
-                continue;
-            }
-            match pace.ask(async || client.get(&external_id).await).await {
-                // Looked up by internal id too: one of another name is none of ours, and may have been seen.
-                Ok(found) => {
-                    if seen.insert(found.external_id.clone()) {
-                        identities.push(found);
-                    }
-                }
-                Err(error) if error.class() == Class::NotFound => {}
-                Err(error) => return Err(GatherError::Identity { external_id, source: Box::new(error) }),
-            }
-            progress.at(identities.len());
-        }
+        let missing = names().into_iter().filter(|name| !seen.contains(name)).collect();
+        let found = read_identities(client, pace, missing).await?;
+        // Looked up by internal id too: one of another name is none of ours, and may have been seen.
+        identities.extend(found.into_iter().filter(|found| seen.insert(found.external_id.clone())));
     }
     Ok(WorkspaceListing { identities, is_whole })
+}
+
+/// Asks for each of these by itself. What is not there is not in the answer.
+pub async fn read_identities(
+    client: &Client,
+    pace: &mut Pace,
+    names: BTreeSet<String>,
+) -> Result<Vec<Identity>, GatherError> {
+    let mut progress = Progress::of("reading identities");
+    let mut identities = Vec::new();
+    for external_id in names {
+        match pace.ask(async || client.get(&external_id).await).await {
+            Ok(found) => identities.push(found),
+            Err(error) if error.class() == Class::NotFound => {}
+            Err(error) => return Err(GatherError::Identity { external_id, source: Box::new(error) }),
+        }
+        progress.at(identities.len());
+    }
+    Ok(identities)
 }

@@ -29,8 +29,13 @@ const LAYERS: &[Layer] = &[
     Layer { name: "controller", takes_from: &["apiserver", "leader", "telemetry"], banned: &[] },
     Layer { name: "gather", takes_from: &["controller"], banned: &[] },
     Layer { name: "plan", takes_from: &["controller", "gather"], banned: &["kube::Client", "unkey"] },
+    Layer { name: "inspect", takes_from: &["controller", "gather", "plan"], banned: &["kube", "unkey"] },
     Layer { name: "app", takes_from: &["admin", "apiserver", "controller", "leader", "telemetry"], banned: &[] },
-    Layer { name: "cli", takes_from: &["apiserver", "app", "controller", "gather", "plan", "telemetry"], banned: &[] },
+    Layer {
+        name: "cli",
+        takes_from: &["apiserver", "app", "controller", "gather", "inspect", "plan", "telemetry"],
+        banned: &[],
+    },
     Layer { name: "lib", takes_from: &[], banned: &[] },
     Layer { name: "main", takes_from: &[], banned: &[] },
 ];

@@ -1,0 +1,30 @@
+//! The commands for people: the plugin of kubectl has these, and `unkey-operator` has them too. It only hands over to each.
+
+use std::process::ExitCode;
+
+use clap::{Command, Subcommand};
+
+use super::{completion, list, plan, unmanage, version};
+
+/// The commands for people.
+#[derive(Debug, Subcommand)]
+pub(super) enum People {
+    Plan(Box<plan::PlanArgs>),
+    List(Box<list::ListArgs>),
+    Unmanage(unmanage::UnmanageArgs),
+    Version(version::VersionArgs),
+    Completion(completion::CompletionArgs),
+}
+
+impl People {
+    /// Does what was asked for. `parser`: of the program under the name that it was started by.
+    pub fn run(self, parser: Command) -> ExitCode {
+        match self {
+            Self::Plan(args) => plan::main(&args),
+            Self::List(args) => list::main(&args),
+            Self::Unmanage(args) => unmanage::main(args),
+            Self::Version(args) => version::main(&args),
+            Self::Completion(args) => completion::main(&args, parser),
+        }
+    }
+}
