@@ -8,17 +8,22 @@ mod consent;
 mod crd;
 mod deletions;
 mod failure;
+mod fetch;
 mod list;
 mod names;
 mod output;
 mod people;
 mod plan;
+mod reconcile;
 mod run;
 mod setup;
+mod suspend;
 mod unmanage;
+mod until;
 mod values;
 mod version;
 mod words;
+mod write;
 
 use std::process::ExitCode;
 

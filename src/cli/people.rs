@@ -4,13 +4,16 @@ use std::process::ExitCode;
 
 use clap::{Command, Subcommand};
 
-use super::{completion, list, plan, unmanage, version};
+use super::{completion, list, plan, reconcile, suspend, unmanage, version};
 
 /// The commands for people.
 #[derive(Debug, Subcommand)]
 pub(super) enum People {
     Plan(Box<plan::PlanArgs>),
     List(Box<list::ListArgs>),
+    Reconcile(reconcile::ReconcileArgs),
+    Suspend(suspend::SuspendArgs),
+    Resume(suspend::ResumeArgs),
     Unmanage(unmanage::UnmanageArgs),
     Version(version::VersionArgs),
     Completion(completion::CompletionArgs),
@@ -22,6 +25,9 @@ impl People {
         match self {
             Self::Plan(args) => plan::main(&args),
             Self::List(args) => list::main(&args),
+            Self::Reconcile(args) => reconcile::main(&args),
+            Self::Suspend(args) => suspend::suspend(&args),
+            Self::Resume(args) => suspend::resume(&args),
             Self::Unmanage(args) => unmanage::main(args),
             Self::Version(args) => version::main(&args),
             Self::Completion(args) => completion::main(&args, parser),

@@ -16,7 +16,7 @@ mod pace;
 mod progress;
 mod workspace;
 
-pub use cluster::{ListedIdentity, list_identities, list_names, list_versions};
+pub use cluster::{ListedIdentity, get_identity, list_identities, list_names, list_versions};
 pub use error::GatherError;
 pub use operator::{OperatorPod, find_operator};
 pub use pace::Pace;
