@@ -9,6 +9,8 @@ mod crd;
 mod deletions;
 mod failure;
 mod fetch;
+mod get;
+mod leaving;
 mod list;
 mod names;
 mod output;

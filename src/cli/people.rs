@@ -4,16 +4,18 @@ use std::process::ExitCode;
 
 use clap::{Command, Subcommand};
 
-use super::{completion, list, plan, reconcile, suspend, unmanage, version};
+use super::{completion, get, leaving, list, plan, reconcile, suspend, unmanage, version};
 
 /// The commands for people.
 #[derive(Debug, Subcommand)]
 pub(super) enum People {
     Plan(Box<plan::PlanArgs>),
     List(Box<list::ListArgs>),
+    Get(Box<get::GetArgs>),
     Reconcile(reconcile::ReconcileArgs),
     Suspend(suspend::SuspendArgs),
     Resume(suspend::ResumeArgs),
+    Deletions(Box<leaving::DeletionsArgs>),
     Unmanage(unmanage::UnmanageArgs),
     Version(version::VersionArgs),
     Completion(completion::CompletionArgs),
@@ -25,9 +27,11 @@ impl People {
         match self {
             Self::Plan(args) => plan::main(&args),
             Self::List(args) => list::main(&args),
+            Self::Get(args) => get::main(&args),
             Self::Reconcile(args) => reconcile::main(&args),
             Self::Suspend(args) => suspend::suspend(&args),
             Self::Resume(args) => suspend::resume(&args),
+            Self::Deletions(args) => leaving::main(&args),
             Self::Unmanage(args) => unmanage::main(args),
             Self::Version(args) => version::main(&args),
             Self::Completion(args) => completion::main(&args, parser),
