@@ -88,8 +88,8 @@ fn candidates(parser: &Command, words: &[String]) -> Candidates {
     }
     let subcommands = command.get_subcommands().filter(|it| !it.is_hide_set()).map(|it| it.get_name().to_owned());
     let mut found = Candidates { words: subcommands.collect(), ..Candidates::default() };
-    let places: Vec<&Arg> = command.get_positionals().filter(|arg| !arg.is_last_set()).collect();
-    let place = places.get(placed).or_else(|| places.last().filter(|arg| is_repeatable(arg)));
+    let positionals: Vec<&Arg> = command.get_positionals().filter(|arg| !arg.is_last_set()).collect();
+    let place = positionals.get(placed).or_else(|| positionals.last().filter(|arg| is_repeatable(arg)));
     if let Some(arg) = place.copied() {
         let Candidates { words, names, files } = of_value(arg, from);
         found.words.extend(words);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::table::{age, table};
-use crate::api::{DeletionPolicy, Reason};
+use crate::api::{DeletionPolicy, IdentityStatus, Reason};
 use crate::controller::{Approvals, RawIdentity, ReconcileRequests};
 use crate::domain::{Approval, Mono};
 use crate::text::printable;
@@ -77,7 +77,7 @@ impl Leaving {
         }
         let object = raw.read(Mono::ZERO, approvals, &mut ReconcileRequests::default());
         let status = raw.read_status();
-        let reason = status.as_ref().and_then(|status| status.reason());
+        let reason = status.as_ref().and_then(IdentityStatus::reason);
         let stays = status.as_ref().and_then(|status| status.deletion_policy) == Some(DeletionPolicy::Orphan);
         let recorded = raw.claimant(status.as_ref()).recorded.filter(|_| !stays);
         Some(Self {

@@ -66,8 +66,8 @@ pub fn states(raw: &RawIdentity, status: Option<&IdentityStatus>, upstream: Opti
     let recorded = raw.claimant(status).recorded;
     let is_observed =
         object.controls.management == Some(ManagementPolicy::Observe) || reason.is_some_and(Reason::is_observing);
-    let mut states = Vec::new();
-    let mut add = |state: State, fits: bool| states.extend(fits.then_some(state));
+    let mut all = Vec::new();
+    let mut add = |state: State, fits: bool| all.extend(fits.then_some(state));
     add(State::Managed, recorded.is_some() && !is_observed);
     if let Some(upstream) = upstream.filter(|_| !raw.is_leaving()) {
         let found = upstream.get(raw.external_id());
@@ -80,7 +80,7 @@ pub fn states(raw: &RawIdentity, status: Option<&IdentityStatus>, upstream: Opti
     add(State::Held, raw.is_leaving() && reason == Some(Reason::DeletionHeld));
     add(State::Suspended, object.controls.suspend);
     add(State::Observed, is_observed);
-    states
+    all
 }
 
 /// What would change if all that `desired` names were written. What it does not name stays as it is.

@@ -12,6 +12,7 @@ mod api_server;
 mod budget;
 mod cancellation;
 mod clocks;
+mod commands;
 mod conditions;
 mod conflict;
 mod crash;
