@@ -1,5 +1,6 @@
 //! `reconcile`: asks the operator to look at Identities now, and waits for what it says. It writes one annotation, and looks at nothing itself.
 
+use std::collections::HashMap;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -21,6 +22,7 @@ use super::write::{Target, WriteError, annotate};
 use crate::api::RECONCILE_ANNOTATION;
 use crate::app::AppError;
 use crate::controller::{RawIdentity, Scope};
+use crate::domain::Uid;
 use crate::gather::{GatherError, Progress, get_identity, list_identities};
 use crate::inspect::{Verdict, named_few, read};
 
@@ -157,7 +159,7 @@ async fn answers(
     loop {
         let shown = looked(client, scope, &open).await?;
         open.retain(|target| {
-            let verdict = match shown.iter().find(|it| *it.uid() == target.uid) {
+            let verdict = match shown.get(&target.uid) {
                 Some(object) => Verdict::answer(object, value),
                 None => Some(Verdict::gone(&target.key)),
             };
@@ -185,14 +187,25 @@ async fn answers(
     Err(Failure::NoAnswer { time: args.timeout, count, all, which: named_few(&names) })
 }
 
-async fn looked(client: &Client, scope: Option<&Scope>, open: &[&Target]) -> Result<Vec<RawIdentity>, GatherError> {
-    if let Some(scope) = scope {
-        return Ok(list_identities(client, scope, |_| false).await?.into_iter().map(|it| it.raw).collect());
-    }
-    let mut shown = Vec::new();
+/// The objects that are waited for, as they are now. What the labels no longer select is looked for by its name.
+async fn looked(
+    client: &Client,
+    scope: Option<&Scope>,
+    open: &[&Target],
+) -> Result<HashMap<Uid, RawIdentity>, GatherError> {
+    let mut shown: HashMap<Uid, RawIdentity> = match scope {
+        Some(scope) => {
+            let listed = list_identities(client, scope, |_| false).await?;
+            listed.into_iter().map(|it| (it.raw.uid().clone(), it.raw)).collect()
+        }
+        None => HashMap::new(),
+    };
     for target in open {
-        if let Some(object) = get_identity(client, &target.key).await? {
-            shown.push(serde_json::from_value(object).map_err(GatherError::Unreadable)?);
+        if !shown.contains_key(&target.uid)
+            && let Some(object) = get_identity(client, &target.key).await?
+        {
+            let raw: RawIdentity = serde_json::from_value(object).map_err(GatherError::Unreadable)?;
+            shown.insert(raw.uid().clone(), raw);
         }
     }
     Ok(shown)

@@ -103,6 +103,8 @@ struct Done {
     namespace: String,
     name: String,
     suspend: bool,
+    #[serde(skip)]
+    was: bool,
     reason: Option<String>,
     until: Option<String>,
     /// Field managers beside this command that own spec.suspend.
@@ -150,7 +152,8 @@ async fn resumed(args: &ResumeArgs) -> Result<(), Failure> {
     for object in &objects {
         let target = Target::of(object);
         let after = apply(&cluster.client, &target, Map::new(), Map::new()).await?;
-        let done = Done::of(&target, after["spec"]["suspend"] == true, &after, (None, None));
+        let mut done = Done::of(&target, after["spec"]["suspend"] == true, &after, (None, None));
+        done.was = object["spec"]["suspend"] == true;
         if done.suspend {
             stays.push(done.stays());
             continue;
@@ -193,7 +196,7 @@ impl Done {
         let mut other_managers = owners(object, &["spec", "suspend"]);
         other_managers.retain(|manager| manager != MANAGER);
         let (namespace, name) = (target.key.namespace.clone(), target.key.name.clone());
-        Self { namespace, name, suspend, reason, until, other_managers }
+        Self { namespace, name, suspend, was: false, reason, until, other_managers }
     }
 
     fn managers(&self) -> String {
@@ -204,7 +207,11 @@ impl Done {
         let Self { namespace, name, suspend, .. } = self;
         let until = self.until.as_ref().map(|until| format!(", meant until {until}")).unwrap_or_default();
         let reason = self.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
-        let what = if *suspend { "suspended" } else { "resumed" };
+        let what = match (suspend, self.was) {
+            (true, _) => "suspended",
+            (false, true) => "resumed",
+            (false, false) => "was not suspended",
+        };
         format!("{namespace}/{name} {what}{until}{reason}\n")
     }
 

@@ -1,9 +1,12 @@
 //! `deletions`: what is held is shown, and goes once it is approved.
 
+use std::io::Write as _;
+
 use serde_json::{Value, json};
 
-use super::super::harness::{World, succeeded};
-use super::{does_not_know, failed, json as read, keyless};
+use super::super::harness::{World, identity, succeeded};
+use super::super::unmanage::terminal;
+use super::{does_not_know, failed, json as read, keyless, stderr, without_key};
 
 /// Three may go at once.
 const THREE: [&str; 6] = ["--deletion-hold", "1s", "--max-deletions", "3", "--max-deletions-share", "0"];
@@ -71,4 +74,36 @@ async fn what_something_else_stops_is_not_approved() {
     assert!(shown.ends_with(": 1 blocked\n"), "{shown}");
     let said = read(&keyless(&world, &["deletions", "approve", "--all", "--yes", "-o", "json"]).await);
     assert_eq!(said["identities"], 0);
+}
+
+/// On a terminal it says what goes, and only a whole "yes" is consent.
+#[tokio::test]
+async fn it_asks_first() {
+    let world = World::new("approve-asks").await;
+    let mut manifest = identity("x", &json!({"externalId": "x"}));
+    manifest["metadata"]["finalizers"] = json!(["unkey.com/identity"]);
+    let uid = world.try_create(&manifest).await.unwrap()["metadata"]["uid"].clone();
+    let status = json!([{"op": "add", "path": "/status", "value": {"uid": uid, "identityId": "id_1", "deletionPolicy": "Delete"}}]);
+    world.patch_status("x", &status).await;
+    world.delete("x").await;
+    let answered = async |answer: &str| {
+        let (mut keyboard, screen) = terminal();
+        keyboard.write_all(format!("{answer}\n").as_bytes()).unwrap();
+        let mut command = without_key(&world, &["deletions", "approve", "--all", "-n", &world.namespace]);
+        command.stdin(screen);
+        tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
+    };
+    let approval =
+        async || world.get("x").await.unwrap()["metadata"]["annotations"]["unkey.com/deletion-approved"].clone();
+    let (code, said) = failed(&answered("y").await);
+    assert!(code == 1 && said.ends_with("unkey-operator: not confirmed; nothing was approved\n"), "{said}");
+    let expected = "the deletion of 1 identity in Unkey, each of a customer, until ";
+    assert!(said.contains(expected) && said.contains(&format!("\n  {}: x\n", world.namespace)), "{said}");
+    assert!(approval().await.is_null());
+    let output = answered("yes").await;
+    assert!(succeeded(&output).starts_with("approved the deletion of 1 identity until "), "{}", stderr(&output));
+    let until: k8s_openapi::jiff::Timestamp = approval().await.as_str().unwrap().parse().unwrap();
+    let ahead = until.as_second() - k8s_openapi::jiff::Timestamp::now().as_second();
+    assert!((3_500..=3_700).contains(&ahead), "an hour: {ahead}");
+    world.patch("x", &json!({"metadata": {"finalizers": null}})).await;
 }

@@ -114,3 +114,31 @@ async fn what_is_not_there_and_what_is_not_known() {
     let said = stderr(&output);
     assert!(said.contains("there is no root key") && said.contains("no Pod of the operator is found"), "{said}");
 }
+
+/// Who runs the operator need not repeat its flags.
+#[tokio::test]
+async fn the_policies_in_force_are_those_of_the_operators_pod() {
+    // Its own control plane: this Pod is no operator of other tests.
+    let world = World::alone("get-pod").await;
+    succeeded(&world.run_kubectl(&["create", "serviceaccount", "default"], "").await);
+    let pod = json!({
+        "apiVersion": "v1", "kind": "Pod",
+        "metadata": {"name": "o-1", "labels": {"app.kubernetes.io/name": "unkey-operator"}},
+        "spec": {"automountServiceAccountToken": false, "containers": [{
+            "name": "operator", "image": "o", "args": ["run", "--default-adoption-policy=Never", "--default-deletion-policy=Orphan"],
+        }]},
+    });
+    succeeded(&world.run_kubectl(&["create", "-f", "-"], &pod.to_string()).await);
+    world.seed("x", &json!({"meta": {"a": 1}}));
+    world.create("x", &json!({"externalId": "x", "deletionPolicy": "Delete"})).await;
+    let text = succeeded(&super::run(&world, &["get", "x"]).await);
+    let from = format!("default of the operator, Pod {}/o-1", world.namespace);
+    for part in [
+        &format!("adoption      Never ({from})\n"),
+        "deletion      Delete (spec)\n",
+        &format!("management    Enforce ({from})\n"),
+        "next step     refuse, then AlreadyExists\n",
+    ] {
+        assert!(text.contains(part), "'{part}' is not in:\n{text}");
+    }
+}

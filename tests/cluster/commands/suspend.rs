@@ -85,5 +85,8 @@ async fn another_manager_that_owns_the_field_is_named() {
     let command = said.find("kubectl patch").map(|at| &said[at..]).expect("a command");
     succeeded(&world.shell(command).await);
     assert_eq!(world.get("x").await.unwrap()["spec"].get("suspend"), None);
-    assert_eq!(succeeded(&keyless(&world, &["resume", "x"]).await), format!("{}/x resumed\n", world.namespace));
+    assert_eq!(
+        succeeded(&keyless(&world, &["resume", "x"]).await),
+        format!("{}/x was not suspended\n", world.namespace)
+    );
 }
