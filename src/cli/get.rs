@@ -5,6 +5,7 @@ mod next;
 use std::process::ExitCode;
 
 use clap::Args;
+use serde_json::Value;
 
 use self::next::{Outlook, outlook};
 use super::connect::{Cluster, ClusterArgs, KeyError, UnkeyArgs};
@@ -17,7 +18,7 @@ use crate::app::AppError;
 use crate::controller::RawIdentity;
 use crate::domain::{ExternalId, ObjectKey};
 use crate::gather::{GatherError, ListedIdentity, get_identity, list_identities};
-use crate::inspect::{Facts, Gathered, facts_text, owner_of};
+use crate::inspect::{Facts, Gathered, facts_text, owner_of, read};
 
 /// Show all that is known of one Identity: what is wanted, what Unkey holds, what differs, who owns it, and what happens next.
 ///
@@ -126,6 +127,7 @@ async fn got(args: &GetArgs) -> Result<(), Failure> {
         let namespace = args.namespace.or(&cluster.namespace);
         return Err(Failure::Nothing { namespace, name: args.meant.clone(), and });
     }
+    let annotations = annotations(&cluster, meant.as_ref()).await?;
     let policy = setup.as_ref().map(|setup| (setup.options.policy(), setup.from.as_str()));
     let gathered = Gathered {
         external_id: external_id.as_str(),
@@ -135,9 +137,17 @@ async fn got(args: &GetArgs) -> Result<(), Failure> {
         asked,
         setup: policy.as_ref().map(|(policy, from)| (policy, *from)),
         next,
+        annotations: &annotations,
     };
     let facts = Facts::of(gathered, args.show_meta);
     Ok(args.output.document(&facts, || facts_text(&facts))?)
+}
+
+/// The annotations of a suspended one: they say why.
+async fn annotations(cluster: &Cluster, meant: Option<&RawIdentity>) -> Result<Value, GatherError> {
+    let Some(meant) = meant.filter(|raw| read(raw).controls.suspend) else { return Ok(Value::Null) };
+    let object = get_identity(&cluster.client, &meant.key()).await?;
+    Ok(object.map_or(Value::Null, |object| object["metadata"]["annotations"].clone()))
 }
 
 /// How the operator is set up. What the user gives has to be right; what cannot be found out is left open.

@@ -173,7 +173,7 @@ async fn approved(args: &ApproveArgs) -> Result<(), Failure> {
     let now = cluster.time.seconds().unwrap_or_else(|| Timestamp::now().as_second());
     let until = args.until.unwrap_or(AN_HOUR).time(now)?;
     let (targets, items): (Vec<Target>, Vec<Leaving>) = meant.into_iter().unzip();
-    let identities = items.iter().filter(|it| it.identity_id.is_some()).count();
+    let identities = items.iter().filter(|it| it.wants_approval()).count();
     let approved = Approved { until, identities, items };
     if targets.is_empty() {
         eprintln!("{}: no deletion waits there, so nothing was approved", program());
@@ -196,6 +196,15 @@ async fn given(args: &ApproveArgs, cluster: &Cluster) -> Result<Vec<(Target, Lea
         let raw: RawIdentity = serde_json::from_value(object).map_err(GatherError::Unreadable)?;
         let leaving = Leaving::of(&raw, &approvals);
         let leaving = leaving.ok_or_else(|| Failure::Lives(raw.namespace().to_owned(), raw.name().to_owned()))?;
+        if !leaving.wants_approval() {
+            let reason = leaving.reason.as_deref().unwrap_or("another reason");
+            eprintln!(
+                "{}: an approval alone deletes nothing for {}/{}: it is still there for {reason}, or its identity stays",
+                program(),
+                leaving.namespace,
+                leaving.name
+            );
+        }
         all.push((target(&raw), leaving));
     }
     Ok(all)

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::state::{differences, read};
 use super::verdict::Verdict;
+use crate::api::{SUSPEND_REASON_ANNOTATION, SUSPEND_UNTIL_ANNOTATION};
 use crate::controller::RawIdentity;
 use crate::domain::plan::{Change, Identity};
 use crate::domain::{ClaimState, Claimant, Limits, Meta, Object, ObjectKey, Policy, owner};
@@ -32,6 +33,8 @@ pub struct Gathered<'a> {
     pub setup: Option<(&'a Policy, &'a str)>,
     /// What it would do next.
     pub next: Option<Change>,
+    /// The annotations of the resource; null: they were not read.
+    pub annotations: &'a Value,
 }
 
 /// What is known.
@@ -78,6 +81,10 @@ pub struct ResourceFacts {
     pub finalizer: bool,
     /// spec.suspend
     pub suspended: bool,
+    /// Why, as whoever suspended it says.
+    pub suspend_reason: Option<String>,
+    /// Until when that is meant to last.
+    pub suspend_until: Option<String>,
     /// adoptionPolicy in force.
     pub adoption: PolicyFact,
     /// deletionPolicy in force.
@@ -124,7 +131,7 @@ pub struct HeldFacts {
 impl Facts {
     /// `show_meta`: with the values of meta.
     pub fn of(gathered: Gathered<'_>, show_meta: bool) -> Self {
-        let Gathered { external_id, meant, namesakes, found, asked, setup, next } = gathered;
+        let Gathered { external_id, meant, namesakes, found, asked, setup, next, annotations } = gathered;
         let object = meant.map(read);
         let spec = object.as_ref().map(|object| object.spec.as_ref());
         let desired = spec.and_then(Result::ok);
@@ -132,7 +139,9 @@ impl Facts {
         let (owner, rivals) = owner_and_rivals(&namesakes, setup.map(|(policy, _)| policy));
         Self {
             external_id: printable(external_id, SHOWN),
-            resource: meant.zip(object.as_ref()).map(|(raw, object)| ResourceFacts::of(raw, object, setup)),
+            resource: meant
+                .zip(object.as_ref())
+                .map(|(raw, object)| ResourceFacts::of((raw, object), setup, annotations)),
             owner,
             rivals,
             wanted: desired.map(|it| ContentFacts::of(it.meta.as_ref(), it.limits.as_ref(), show_meta)),
@@ -174,9 +183,10 @@ fn owner_and_rivals(namesakes: &[&RawIdentity], policy: Option<&Policy>) -> (Opt
 }
 
 impl ResourceFacts {
-    fn of(raw: &RawIdentity, object: &Object, setup: Option<(&Policy, &str)>) -> Self {
+    fn of((raw, object): (&RawIdentity, &Object), setup: Option<(&Policy, &str)>, annotations: &Value) -> Self {
         let controls = &object.controls;
         let policy = setup.map(|(policy, _)| policy);
+        let told = |name: &str| annotations[name].as_str().map(|text| printable(text, SHOWN));
         let observes = policy.is_some_and(|policy| policy.observe);
         let fact = |own: Option<String>, default: Option<String>| PolicyFact::of(own, default, setup);
         let management = if observes {
@@ -196,6 +206,8 @@ impl ResourceFacts {
             },
             finalizer: object.finalizer,
             suspended: controls.suspend,
+            suspend_reason: told(SUSPEND_REASON_ANNOTATION),
+            suspend_until: told(SUSPEND_UNTIL_ANNOTATION),
             adoption: fact(controls.adoption.map(word), policy.map(|it| word(it.adoption))),
             deletion: fact(controls.deletion.map(word), policy.map(|it| word(it.deletion))),
             management,

@@ -49,8 +49,12 @@ fn line(text: &mut String, name: &str, value: &str) {
 
 fn resource_text(text: &mut String, it: &ResourceFacts) {
     let leaving = if it.leaving { ", being deleted" } else { "" };
-    let suspended = if it.suspended { ", suspended" } else { "" };
-    line(text, "Identity", &format!("{}/{}{leaving}{suspended}", it.namespace, it.name));
+    line(text, "Identity", &format!("{}/{}{leaving}", it.namespace, it.name));
+    if it.suspended {
+        let until = it.suspend_until.as_ref().map(|until| format!(", meant until {until}")).unwrap_or_default();
+        let reason = it.suspend_reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+        line(text, "suspended", &format!("yes{until}{reason}"));
+    }
     line(text, "verdict", &it.verdict.sentence());
     line(text, "records", it.identity_id.as_deref().unwrap_or("no identity"));
     line(text, "claim", it.claim);
@@ -85,7 +89,8 @@ fn content(text: &mut String, name: &str, id: Option<&str>, content: &ContentFac
 fn next_step(text: &mut String, facts: &Facts) {
     let Some(next) = &facts.next_step else { return };
     let reason = next.reason.as_ref().map(|reason| format!(", then {reason}")).unwrap_or_default();
-    line(text, "next step", &format!("{}{reason}", next.action));
+    let action = if next.action == "unchanged" { "nothing" } else { &next.action };
+    line(text, "next step", &format!("{action}{reason}"));
     if !next.message.is_empty() {
         let _ = writeln!(text, "{INDENT}{}", next.message);
     }
@@ -132,6 +137,7 @@ mod tests {
             asked,
             setup: Some((&policy, "Pod ops/o-1")),
             next: None,
+            annotations: &json!({"unkey.com/suspend-reason": "why"}),
         };
         facts_text(&Facts::of(gathered, show_meta))
     }

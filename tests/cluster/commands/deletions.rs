@@ -74,6 +74,9 @@ async fn what_something_else_stops_is_not_approved() {
     assert!(shown.ends_with(": 1 blocked\n"), "{shown}");
     let said = read(&keyless(&world, &["deletions", "approve", "--all", "--yes", "-o", "json"]).await);
     assert_eq!(said["identities"], 0);
+    let output = keyless(&world, &["deletions", "approve", "x", "--yes"]).await;
+    assert!(succeeded(&output).starts_with("approved the deletion of 0 identities"), "{output:?}");
+    assert!(stderr(&output).contains("it is still there for DeletionBlocked"), "{}", stderr(&output));
 }
 
 /// On a terminal it says what goes, and only a whole "yes" is consent.

@@ -107,10 +107,12 @@ async fn what_is_not_there_and_what_is_not_known() {
     );
 
     world.create("x", &json!({"externalId": "x"})).await;
+    succeeded(&keyless(&world, &["suspend", "x", "--reason", "a move", "--until", "2999-01-01T00:00:00Z"]).await);
     let output = keyless(&world, &["get", "x", "--operator", "no-such-release"]).await;
     let text = succeeded(&output);
     assert!(text.contains("in Unkey      not known: Unkey was not asked") && !text.contains("next step"), "{text}");
     assert!(text.contains("adoption      ? (default of the operator, which is not known)"), "{text}");
+    assert!(text.contains("suspended     yes, meant until 2999-01-01T00:00:00Z: a move\n"), "{text}");
     let said = stderr(&output);
     assert!(said.contains("there is no root key") && said.contains("no Pod of the operator is found"), "{said}");
 }

@@ -65,6 +65,11 @@ async fn by_the_cluster_alone_and_with_unkey() {
     assert_eq!(some["items"][2]["externalId"], "stranger");
 
     // The Identities of other namespaces count, whether they are listed or not.
+    let beside = world.beside("list-beside").await;
+    beside.create("e", &json!({"externalId": "elsewhere"})).await;
+    world.seed("elsewhere", &json!({}));
+    let unmanaged = read(&run(&world, &["list", "-o", "json", "--state", "unmanaged"]).await);
+    assert_eq!((states(&unmanaged).len(), &unmanaged["items"][0]["externalId"]), (1, &json!("stranger")));
     let everywhere = ended(with_key(&world, &["list", "-A", "--state", "unmanaged"])).await;
     let shown = table(&succeeded(&everywhere));
     assert_eq!((shown.len(), &shown[0][0], &shown[1][2]), (2, &"NAMESPACE".to_owned(), &"stranger".to_owned()));
@@ -73,6 +78,40 @@ async fn by_the_cluster_alone_and_with_unkey() {
     for output in [all, some] {
         assert!(!output.to_string().contains("pro"), "a value of meta: {output}");
     }
+}
+
+/// A root key of another workspace shows nothing of ours; and the namespace is that of the context.
+#[tokio::test]
+async fn another_workspace_is_suspected() {
+    let (world, _operator) = world().await;
+    world.emulator.workspace("other").add_root_key("unkey_other_key", unkey_emulator::Permissions::ALL);
+    let mut config: Value = serde_yaml::from_slice(&std::fs::read(world.plane.kubeconfig()).unwrap()).unwrap();
+    config["contexts"][0]["context"]["namespace"] = json!(world.namespace);
+    let kubeconfig = world.files.path().join("context");
+    std::fs::write(&kubeconfig, config.to_string()).unwrap();
+    let mut command = with_key(&world, &["list"]);
+    command.env("UNKEY_ROOT_KEY", "unkey_other_key").env("KUBECONFIG", kubeconfig);
+    let output = ended(command).await;
+    assert_eq!(table(&succeeded(&output)).len(), 6, "those of the namespace");
+    let said = stderr(&output);
+    assert!(said.contains("Unkey shows none of the 4 identities that are recorded"), "{said}");
+}
+
+/// A few are asked for one by one, and of many the workspace is listed.
+#[tokio::test]
+async fn the_cheaper_way_is_taken() {
+    let world = World::new("list-many").await;
+    let create = async |n: usize| world.create(&format!("c{n}"), &json!({"externalId": format!("c{n}")})).await;
+    futures::future::join_all((0..50).map(create)).await;
+    world.seed("c7", &json!({}));
+    let missing = async || states(&read(&run(&world, &["list", "-o", "json", "--state", "missing"]).await)).len();
+    let mut faster = with_key(&world, &["list", "-n", &world.namespace, "--max-requests-per-second", "0"]);
+    faster.args(["--state", "missing", "-o", "json"]);
+    assert_eq!(states(&read(&ended(faster).await)).len(), 49);
+    assert_eq!(world.calls(), [0, 50, 0, 0, 0]);
+    create(50).await;
+    assert_eq!(missing().await, 50);
+    assert_eq!(world.calls(), [0, 50, 0, 0, 1]);
 }
 
 #[tokio::test]
