@@ -104,6 +104,20 @@ compat: tools ## Write the fixtures of this version: what it leaves in a cluster
 image: ## Build the image with Docker, for this machine, as unkey-operator:dev; IMAGE=name:tag names it
 	@docker buildx build --load --tag $(or $(IMAGE),unkey-operator:dev) .
 
+# Where the programs of a user are.
+PREFIX ?= $(HOME)/.local
+
+.PHONY: install-plugin
+install-plugin: ## Install the plugin, so that `kubectl unkey` works, and its completion into PREFIX/bin, by default ~/.local/bin
+	@$(CARGO) build --release --locked --bin unkey-operator
+	@mkdir -p '$(PREFIX)/bin'
+	@install -m 0755 '$(or $(CARGO_TARGET_DIR),target)/release/unkey-operator' '$(PREFIX)/bin/kubectl-unkey'
+	@ln -sf kubectl-unkey '$(PREFIX)/bin/kubectl_complete-unkey'
+	@case ":$$PATH:" in \
+	    *':$(PREFIX)/bin:'*) echo 'Installed kubectl-unkey and kubectl_complete-unkey into $(PREFIX)/bin. Try: kubectl unkey list' ;; \
+	    *) echo 'Installed kubectl-unkey and kubectl_complete-unkey into $(PREFIX)/bin. Put that folder on PATH, so that kubectl finds them' ;; \
+	esac
+
 .PHONY: release-check
 release-check: ## Check release readiness; TAG=v0.2.0: of this very commit under that tag (docs/contributing/release.md)
 	@CARGO='$(CARGO)' .ci/release-check $(TAG)

@@ -13,6 +13,7 @@
 //! | [`check`] | whether the operator can work, or why not, as a table and as JSON |
 //! | [`plan`] | what the operator would do, as a table and as JSON |
 //! | [`import`] | what Unkey holds, as manifests |
+//! | [`inspect`] | what the everyday commands say of resources and identities |
 //! | [`leader`] | of several operators, which one acts |
 //! | [`admin`], [`telemetry`] | probes, metrics, logs |
 //! | `unkey_text` (`crates/text`) | makes servers' text fit for people, and has words for what goes wrong below HTTP. Pure |
@@ -28,6 +29,7 @@ pub mod cli;
 pub mod controller;
 pub mod gather;
 pub mod import;
+pub mod inspect;
 pub mod leader;
 pub mod plan;
 pub mod telemetry;

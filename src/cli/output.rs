@@ -3,6 +3,8 @@
 use std::io::{ErrorKind, IsTerminal, Write};
 
 use clap::{Args, ValueEnum};
+use serde::Serialize;
+use serde_json::json;
 
 /// The form of a result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -22,7 +24,35 @@ pub(super) struct OutputArgs {
     pub output: Format,
 }
 
+/// Why a result cannot be printed.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum OutputError {
+    #[error("the result cannot be put into JSON: {0}")]
+    Json(#[from] serde_json::Error),
+    #[error("the result cannot be written: {0}")]
+    Write(#[from] std::io::Error),
+}
+
 impl OutputArgs {
+    /// Prints one result. `text`: as people read it.
+    pub fn document<T: Serialize>(&self, document: &T, text: impl FnOnce() -> String) -> Result<(), OutputError> {
+        let whole = match self.output {
+            Format::Text => text(),
+            Format::Json => format!("{}\n", serde_json::to_string_pretty(document)?),
+            Format::Jsonl => format!("{}\n", serde_json::to_string(document)?),
+        };
+        Ok(print(&whole)?)
+    }
+
+    /// Prints several results: one document with `items`, or a document a line.
+    pub fn items<T: Serialize>(&self, items: &[T], text: impl FnOnce() -> String) -> Result<(), OutputError> {
+        if self.output != Format::Jsonl {
+            return self.document(&json!({"items": items}), text);
+        }
+        let lines = items.iter().map(|item| serde_json::to_string(item).map(|line| format!("{line}\n")));
+        Ok(print(&lines.collect::<Result<String, _>>()?)?)
+    }
+
     /// Colours are for a terminal, and for nobody who does not want them (<https://no-color.org>).
     pub fn has_colour(&self) -> bool {
         self.output == Format::Text && std::io::stdout().is_terminal() && !no_colour()

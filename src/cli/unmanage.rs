@@ -1,12 +1,15 @@
 //! `unkey-operator unmanage`. Asks before it lets go; the work is in [`crate::controller`]. Nothing of it can be set by the environment but
 //! the way to the API server: who lets go of everything says so.
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
 
+use super::consent::{self, ConsentError};
+use super::failure::{Failed, finish};
+use super::words::{identities, program};
 use crate::apiserver::{self, Access};
 use crate::app::AppError;
 use crate::controller::{Scope, StopError, SurveyError, UnmanagePlan};
@@ -28,11 +31,11 @@ pub(super) struct UnmanageArgs {
     all: bool,
 
     /// Namespace to select Identities from; repeatable
-    #[arg(long, value_delimiter = ',', value_parser = super::run::namespace)]
+    #[arg(long, short, value_delimiter = ',', value_parser = super::run::namespace)]
     namespace: Vec<String>,
 
     /// Label selector of the Identities to select
-    #[arg(long, value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    #[arg(long, short = 'l', value_parser = clap::builder::NonEmptyStringValueParser::new())]
     selector: Option<String>,
 
     /// Skip the confirmation
@@ -57,18 +60,12 @@ const SCALE: &str = ". Scale the Deployment to 0, wait until its Pods are gone, 
 /// Why it came to nothing, or not to all.
 #[derive(Debug, thiserror::Error)]
 enum Failure {
-    #[error(
-        "standard input is not a terminal, so you cannot be asked to confirm; pass --yes to skip the confirmation, or --dry-run to list only"
-    )]
-    NobodyToAsk,
-    #[error("not confirmed; nothing was released")]
-    Declined,
-    #[error("the terminal cannot be read: {0}")]
-    Terminal(std::io::Error),
+    #[error("{0}, or --dry-run to list only")]
+    NobodyToAsk(ConsentError),
+    #[error("{0}; nothing was released")]
+    Unconfirmed(ConsentError),
     #[error("the result cannot be written: {0}")]
     Output(std::io::Error),
-    #[error("the runtime cannot start: {0}")]
-    Runtime(std::io::Error),
     #[error(transparent)]
     App(#[from] AppError),
     #[error(transparent)]
@@ -81,10 +78,10 @@ enum Failure {
     PutBack(usize),
 }
 
-impl Failure {
+impl Failed for Failure {
     fn is_usage(&self) -> bool {
         match self {
-            Self::NobodyToAsk | Self::Survey(SurveyError::Selector(_)) => true,
+            Self::NobodyToAsk(_) | Self::Survey(SurveyError::Selector(_)) => true,
             Self::App(error) => error.is_usage(),
             _ => false,
         }
@@ -92,16 +89,12 @@ impl Failure {
 }
 
 pub(super) fn main(args: UnmanageArgs) -> ExitCode {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::Runtime);
-    match runtime.and_then(|runtime| runtime.block_on(unmanage(args))) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => super::failure::failed(&error, error.is_usage()),
-    }
+    finish(unmanage(args))
 }
 
 async fn unmanage(args: UnmanageArgs) -> Result<(), Failure> {
-    if !args.yes && !args.dry_run && !std::io::stdin().is_terminal() {
-        return Err(Failure::NobodyToAsk);
+    if !args.dry_run {
+        consent::possible(args.yes).map_err(Failure::NobodyToAsk)?;
     }
     let config = apiserver::config(args.kubeconfig.as_deref(), args.context).await.map_err(AppError::from)?;
     let client = Access::new(config).await.and_then(|access| access.client()).map_err(AppError::from)?;
@@ -111,12 +104,10 @@ async fn unmanage(args: UnmanageArgs) -> Result<(), Failure> {
         let each = found.keys().map(|key| format!("{}/{} would be released\n", key.namespace, key.name));
         return tell(&format!("{}the {}\n", each.collect::<Vec<_>>().concat(), what(&found)));
     }
-    if !args.yes && !confirmed(&found).map_err(Failure::Terminal)? {
-        return Err(Failure::Declined);
-    }
+    consent::asked(args.yes, &question(&found)).map_err(Failure::Unconfirmed)?;
     let released = found.release(&client, &scope).await?;
     for (key, error) in &released.failed {
-        eprintln!("unkey-operator: {}/{} could not be released: {error}", key.namespace, key.name);
+        eprintln!("{}: {}/{} could not be released: {error}", program(), key.namespace, key.name);
     }
     tell(&format!("released {}\n", identities(released.freed)))?;
     match (released.put_back, released.failed.len()) {
@@ -131,10 +122,6 @@ fn tell(text: &str) -> Result<(), Failure> {
     std::io::stdout().write_all(text.as_bytes()).map_err(Failure::Output)
 }
 
-fn identities(count: usize) -> String {
-    format!("{count} {}", if count == 1 { "Identity" } else { "Identities" })
-}
-
 fn what(found: &UnmanagePlan) -> String {
     let (namespaces, leaving) = (found.namespaces(), found.leaving());
     let places = if namespaces == 1 { "namespace" } else { "namespaces" };
@@ -142,16 +129,12 @@ fn what(found: &UnmanagePlan) -> String {
     format!("finalizer or claim is on {} in {namespaces} {places}{leaving}", identities(found.len()))
 }
 
-/// Says what it means, and asks. Only a whole "yes" is one.
-fn confirmed(found: &UnmanagePlan) -> std::io::Result<bool> {
-    eprint!(
+/// Says what it means.
+fn question(found: &UnmanagePlan) -> String {
+    format!(
         "The {}.\nReleasing them changes nothing in Unkey. Afterwards the operator no longer syncs their identities, and deleting the resources \
          keeps the identities in Unkey. Resources that are being deleted disappear at once.\nScale the Deployment to 0 first: a running \
-         operator adds both again.\nRelease them? Type 'yes': ",
+         operator adds both again.\nRelease them?",
         what(found)
-    );
-    std::io::stderr().flush()?;
-    let mut answer = String::new();
-    std::io::stdin().read_line(&mut answer)?;
-    Ok(answer.trim() == "yes")
+    )
 }

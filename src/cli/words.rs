@@ -2,15 +2,33 @@
 
 use std::path::{Path, PathBuf};
 
-/// The name that the user knows this program by.
-pub(super) fn program() -> &'static str {
-    if is_plugin() { "kubectl unkey" } else { "unkey-operator" }
+/// As what the program was started: one file has several names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum StartedAs {
+    /// As itself.
+    Operator,
+    /// By kubectl, which runs its plugins by such names.
+    Plugin,
+    /// By kubectl, for what may follow the words typed so far.
+    Completer,
 }
 
-/// It was started by kubectl, which names its plugins so.
-pub(super) fn is_plugin() -> bool {
-    let name = std::env::args_os().next().map(PathBuf::from);
-    name.as_deref().and_then(Path::file_stem).is_some_and(|name| name == "kubectl-unkey")
+/// By the first word of the command line, as every program is told.
+pub(super) fn started_as() -> StartedAs {
+    by_name(std::env::args_os().next().map(PathBuf::from).as_deref())
+}
+
+fn by_name(path: Option<&Path>) -> StartedAs {
+    match path.and_then(Path::file_stem).and_then(|name| name.to_str()) {
+        Some("kubectl-unkey") => StartedAs::Plugin,
+        Some("kubectl_complete-unkey") => StartedAs::Completer,
+        _ => StartedAs::Operator,
+    }
+}
+
+/// The name that the user knows this program by.
+pub(super) fn program() -> &'static str {
+    if started_as() == StartedAs::Operator { "unkey-operator" } else { "kubectl unkey" }
 }
 
 /// What clap says in paragraphs, in one sentence, and where to read on.
@@ -20,4 +38,24 @@ pub(super) fn sentence(error: &str) -> String {
     let parts: Vec<String> =
         error.trim_start_matches("error: ").split("\n\n").map(str::trim).filter(about).map(words).collect();
     format!("{}; see --help", parts.join("; "))
+}
+
+/// `1 Identity`, `2 Identities`.
+pub(super) fn identities(count: usize) -> String {
+    format!("{count} {}", if count == 1 { "Identity" } else { "Identities" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_file_has_several_names() {
+        let of = |path: &str| by_name(Some(Path::new(path)));
+        assert_eq!(of("/home/me/.local/bin/kubectl-unkey"), StartedAs::Plugin);
+        assert_eq!(of("kubectl-unkey.exe"), StartedAs::Plugin);
+        assert_eq!(of("/bin/kubectl_complete-unkey"), StartedAs::Completer);
+        assert_eq!(of("/usr/local/bin/unkey-operator"), StartedAs::Operator);
+        assert_eq!(by_name(None), StartedAs::Operator);
+    }
 }

@@ -3,15 +3,17 @@
 use std::collections::HashMap;
 
 use k8s_openapi::jiff::Timestamp;
-use kube::Client;
 use kube::Resource as _;
-use kube::api::ListParams;
+use kube::api::{GetParams, ListParams};
 use kube::core::{ListMeta, Request};
+use kube::{Api, Client};
 use serde::Deserialize;
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::error::GatherError;
 use super::progress::Progress;
+use crate::api::{GROUP, PLURAL, proves_absence};
 use crate::controller::{CrdSight, KubeError, RawIdentity, Scope, definition_sight, within_deadline};
 use crate::domain::{ObjectKey, Uid};
 
@@ -66,6 +68,36 @@ pub async fn list_versions(client: &Client, scope: &Scope) -> Result<HashMap<Uid
         Ok((Uid::new(&uid), (ObjectKey { namespace, name }, resource_version.parse().unwrap_or(0))))
     };
     Ok(listed(client, scope, read).await?.into_iter().collect())
+}
+
+/// One Identity as the API server shows it; `None`: there is none of that name.
+pub async fn get_identity(client: &Client, key: &ObjectKey) -> Result<Option<Value>, GatherError> {
+    let failed =
+        |error| GatherError::Object { name: format!("{}/{}", key.namespace, key.name), source: Box::new(error) };
+    let path = Request::new(RawIdentity::url_path(&(), Some(&key.namespace)));
+    let request = path.get(&key.name, &GetParams::default()).map_err(|it| bug(kube::Error::BuildRequest(it)))?;
+    match within_deadline(client.request(request)).await.map_err(failed)? {
+        Ok(object) => Ok(Some(object)),
+        Err(kube::Error::Api(status)) if proves_absence(&status, GROUP, PLURAL, &key.name) => Ok(None),
+        Err(error @ kube::Error::Api(_)) if is_not_found(&error) => {
+            Err(refused(client, error, &Scope::default()).await)
+        }
+        Err(error) => Err(failed(KubeError::Api(error))),
+    }
+}
+
+fn is_not_found(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.code == 404)
+}
+
+/// The names of the first Identities of a namespace, at most `most`.
+pub async fn list_names(client: &Client, namespace: &str, most: u32) -> Result<Vec<String>, GatherError> {
+    let api: Api<RawIdentity> = Api::namespaced(client.clone(), namespace);
+    let params = ListParams::default().limit(most);
+    match within_deadline(api.list_metadata(&params)).await.map_err(GatherError::identities)? {
+        Ok(page) => Ok(page.items.into_iter().filter_map(|item| item.metadata.name).collect()),
+        Err(error) => Err(refused(client, error, &Scope::default()).await),
+    }
 }
 
 async fn listed<T>(

@@ -15,6 +15,14 @@ pub enum GatherError {
     /// The Identities cannot be listed.
     #[error("the Identities cannot be listed: {0}")]
     Identities(#[source] Box<KubeError>),
+    /// One of them cannot be read.
+    #[error("Identity {name} cannot be read: {source}")]
+    Object {
+        /// Its namespace and name.
+        name: String,
+        /// Why.
+        source: Box<KubeError>,
+    },
     /// The list changed faster than it could be read.
     #[error(
         "the Identities cannot be listed: the API server gave up the list {0} times, because it took too long; run this command again"
@@ -31,10 +39,8 @@ pub enum GatherError {
         /// Why.
         source: Box<unkey::Error>,
     },
-    /// The workspace cannot be listed to its end, and one of the identities that count cannot be read by itself.
-    #[error(
-        "the workspace cannot be listed to its end, and identity '{external_id}' cannot be read by itself: {source}"
-    )]
+    /// One of the identities that count cannot be read by itself.
+    #[error("identity '{external_id}' cannot be read: {source}")]
     Identity {
         /// Its externalId.
         external_id: String,

@@ -21,10 +21,10 @@ mod progress;
 mod workspace;
 
 pub use answers::{caller, may, seconds_of_date};
-pub use cluster::{ListedIdentity, list_identities, list_versions};
+pub use cluster::{ListedIdentity, get_identity, list_identities, list_names, list_versions};
 pub use error::GatherError;
 pub use lease::{LeaseSight, read_lease};
 pub use operator::{OperatorPod, find_operator};
 pub use pace::Pace;
 pub use progress::Progress;
-pub use workspace::{WorkspaceListing, list_workspace};
+pub use workspace::{WorkspaceListing, list_workspace, planned_identity, read_identities};

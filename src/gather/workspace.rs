@@ -6,6 +6,9 @@ use std::collections::BTreeSet;
 use super::error::GatherError;
 use super::pace::Pace;
 use super::progress::Progress;
+use crate::controller::content_of;
+use crate::domain::plan::{self, Packed};
+use crate::domain::{ExternalId, IdentityId};
 use crate::unkey::{Class, Client, Identity, Listing};
 
 /// What a workspace holds.
@@ -15,6 +18,15 @@ pub struct WorkspaceListing<T> {
     pub identities: Vec<T>,
     /// It was listed to its end. Else only what was asked for by itself is known beside what was listed.
     pub is_whole: bool,
+}
+
+/// An identity as a plan keeps it.
+pub fn planned_identity(found: &Identity) -> plan::Identity {
+    plan::Identity {
+        external_id: ExternalId::new(&found.external_id),
+        id: IdentityId::new(&found.id),
+        content: Packed::new(&content_of(found)),
+    }
 }
 
 /// Lists the workspace. `names`: externalIds that are asked for by themselves if the listing does not reach its end. `keep`: what is kept of each
@@ -45,22 +57,30 @@ pub async fn list_workspace<T>(
     }
     let is_whole = listing.is_whole();
     if !is_whole {
-        for external_id in names() {
-            if seen.contains(&external_id) {
-                continue;
-            }
-            match pace.ask(async || client.get(&external_id).await).await {
-                // Looked up by internal id too: one of another name is none of ours, and may have been seen.
-                Ok(found) => {
-                    if seen.insert(found.external_id.clone()) {
-                        identities.push(keep(found));
-                    }
-                }
-                Err(error) if error.class() == Class::NotFound => {}
-                Err(error) => return Err(GatherError::Identity { external_id, source: Box::new(error) }),
-            }
-            progress.at(identities.len());
-        }
+        let missing = names().into_iter().filter(|name| !seen.contains(name)).collect();
+        let found = read_identities(client, pace, missing).await?;
+        // Looked up by internal id too: one of another name is none of ours, and may have been seen.
+        let found = found.into_iter().filter(|found| seen.insert(found.external_id.clone()));
+        identities.extend(found.map(keep));
     }
     Ok(WorkspaceListing { identities, is_whole })
+}
+
+/// Asks for each of these by itself. What is not there is not in the answer.
+pub async fn read_identities(
+    client: &Client,
+    pace: &mut Pace,
+    names: BTreeSet<String>,
+) -> Result<Vec<Identity>, GatherError> {
+    let mut progress = Progress::of("reading identities");
+    let mut identities = Vec::new();
+    for external_id in names {
+        match pace.ask(async || client.get(&external_id).await).await {
+            Ok(found) => identities.push(found),
+            Err(error) if error.class() == Class::NotFound => {}
+            Err(error) => return Err(GatherError::Identity { external_id, source: Box::new(error) }),
+        }
+        progress.at(identities.len());
+    }
+    Ok(identities)
 }

@@ -1,9 +1,10 @@
 //! What the API server would refuse of an Identity, by the schema of this program's definition: bounds, patterns, words, unknown fields, and the
 //! rules in CEL. It knows the keywords that the schema uses and no more; a test holds it to that.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::LazyLock;
 
+use parking_lot::Mutex;
 use regex::Regex;
 use serde_json::{Map, Value};
 
@@ -168,8 +169,13 @@ fn holds(rule: &str, value: &Value, old: Option<&Value>) -> bool {
     }
 }
 
+/// Compiled once: the schema has a handful, and a plan may have ten thousand manifests.
+static PATTERNS: LazyLock<Mutex<HashMap<String, Option<Regex>>>> = LazyLock::new(Mutex::default);
+
 fn matches(pattern: &str, text: &str) -> bool {
-    Regex::new(pattern).is_ok_and(|pattern| pattern.is_match(text))
+    let mut patterns = PATTERNS.lock();
+    let compiled = patterns.entry(pattern.to_owned()).or_insert_with(|| Regex::new(pattern).ok());
+    compiled.as_ref().is_some_and(|pattern| pattern.is_match(text))
 }
 
 #[cfg(test)]

@@ -6,8 +6,9 @@ use std::fmt;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize as _;
+use serde::Deserialize;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::api::{GROUP, KIND, VERSION};
 use crate::domain::ObjectKey;
@@ -135,6 +136,14 @@ pub struct Manifests {
     pub others: usize,
 }
 
+/// A list in JSON, whose items stay text.
+#[derive(Deserialize)]
+struct JsonList<'a> {
+    kind: &'a str,
+    #[serde(borrow)]
+    items: Vec<&'a RawValue>,
+}
+
 impl Manifests {
     /// Reads `sources`; `-` is standard input. `recursive`: folders with their folders. `namespace`: of manifests that name none.
     ///
@@ -163,6 +172,18 @@ impl Manifests {
     }
 
     fn add_text(&mut self, file: &str, text: &str, namespace: &str) -> Result<(), ManifestError> {
+        // A list of ten thousand, item by item: all of it at once would take ten times the room of the text.
+        if let Some(list) = serde_json::from_str::<JsonList<'_>>(text).ok().filter(|list| list.kind.ends_with("List")) {
+            let at = Place { file: file.to_owned(), document: 0 };
+            let unreadable = |error: serde_json::Error| {
+                let why = format!("line {} column {} of an item", error.line(), error.column());
+                ManifestError::Syntax { at: at.clone(), why }
+            };
+            return list
+                .items
+                .into_iter()
+                .try_for_each(|item| self.add(&at, serde_json::from_str(item.get()).map_err(unreadable)?, namespace));
+        }
         // One at a time: after an error of syntax there is no end of them.
         let mut documents = serde_yaml::Deserializer::from_str(text).enumerate().peekable();
         while let Some((at, document)) = documents.next() {

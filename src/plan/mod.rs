@@ -27,5 +27,5 @@ pub use listed::ListedObject;
 pub use manifests::{Manifest, ManifestError, Manifests};
 pub use merge::{applier, merged};
 pub use overlay::{Overlaid, Overlay};
-pub use report::{ChangeReport, FailOn, PolicyReport, Read, Report, UnmanagedReport, schema};
-pub use text::{Style, text};
+pub use report::{ChangeReport, FailOn, FieldReport, PolicyReport, Read, Report, UnmanagedReport, schema};
+pub use text::{Style, field_line, limit, text};

@@ -224,7 +224,8 @@ impl Report {
 }
 
 impl ChangeReport {
-    fn of(change: Change, group: usize, show_meta: bool) -> Self {
+    /// `show_meta`: with the values of meta.
+    pub fn of(change: Change, group: usize, show_meta: bool) -> Self {
         let uid = change.uid.as_str();
         Self {
             action: change.action.as_str().to_owned(),
@@ -270,7 +271,8 @@ impl ChangeReport {
 }
 
 impl FieldReport {
-    fn of(field: &FieldChange, show_meta: bool) -> Self {
+    /// `show_meta`: with the values of meta.
+    pub fn of(field: &FieldChange, show_meta: bool) -> Self {
         let value = |value: &Option<FieldValue>| match value {
             Some(FieldValue::Limit(limit)) => {
                 Some(json!({"limit": limit.limit, "duration": limit.duration, "autoApply": limit.auto_apply}))

@@ -170,9 +170,14 @@ fn details(change: &ChangeReport, is_group: bool) -> String {
         text.push_str("              its keys stay valid, without the identity, its meta and its limits\n");
     }
     for field in &change.fields {
-        let _ = writeln!(text, "           {:>2} {}", mark(field), line(field));
+        let _ = writeln!(text, "           {}", field_line(field));
     }
     text
+}
+
+/// One field that changes, with its mark before it.
+pub fn field_line(field: &FieldReport) -> String {
+    format!("{:>2} {}", mark(field), line(field))
 }
 
 fn mark(field: &FieldReport) -> &'static str {
@@ -209,7 +214,7 @@ fn line(field: &FieldReport) -> String {
 }
 
 /// `1000 per 60 s`, or `10 per 1500 ms`; with `applies by itself`.
-fn limit(value: &Value) -> String {
+pub fn limit(value: &Value) -> String {
     let duration = value["duration"].as_i64().unwrap_or(0);
     let window = if duration % 1000 == 0 { format!("{} s", duration / 1000) } else { format!("{duration} ms") };
     let applies = if value["autoApply"] == true { ", applies by itself" } else { "" };

@@ -13,6 +13,7 @@ mod budget;
 mod cancellation;
 mod check;
 mod clocks;
+mod commands;
 mod conditions;
 mod conflict;
 mod crash;

@@ -165,7 +165,7 @@ async fn asks_first() {
 }
 
 /// Both ends of a terminal.
-fn terminal() -> (File, File) {
+pub fn terminal() -> (File, File) {
     let keyboard = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
     grantpt(&keyboard).unwrap();
     unlockpt(&keyboard).unwrap();

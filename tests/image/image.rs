@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 use super::dockerfile::{Stage, stages};
 use super::read;
 
+/// The folder that the stage which compiles leaves: the program, and its second name.
+pub const PROGRAMS: &str = "/programs/";
+
 /// A file that a stage takes over.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Copied {
@@ -90,14 +93,21 @@ impl Image {
 #[test]
 fn it_holds_the_program_and_nothing_else() {
     let image = Image::ours();
-    let program = Copied {
-        stage: Some("build".into()),
-        from: "/unkey-operator".into(),
-        to: "/usr/local/bin/unkey-operator".into(),
-    };
-    assert_eq!(image.copied, [program]);
-    assert_eq!(image.entrypoint, [image.copied[0].to.as_str()]);
+    let programs = Copied { stage: Some("build".into()), from: PROGRAMS.into(), to: "/usr/local/bin/".into() };
+    assert_eq!(image.copied, [programs]);
+    assert_eq!(image.entrypoint, ["/usr/local/bin/unkey-operator"]);
     assert_eq!(image.command, ["run"], "the chart's arguments begin with it and take its place");
+}
+
+/// A link, so that the image does not hold the program twice.
+#[test]
+fn the_plugin_is_the_program_by_another_name() {
+    let stages = stages(&read("Dockerfile"));
+    let build: Vec<&str> = stages[0].all("RUN").filter(|run| run.contains(PROGRAMS)).collect();
+    let [build] = build[..] else { panic!("{build:?}") };
+    let has = |words: &str| build.split("&&").any(|step| step.trim() == words);
+    assert!(has("ln -s unkey-operator /programs/kubectl-unkey"), "{build}");
+    assert!(build.contains("/release/unkey-operator\" /programs/unkey-operator"), "{build}");
 }
 
 #[test]

@@ -1,14 +1,14 @@
 //! A folder that holds what the image holds, and a program that has it as its root. Needs to be root, or a kernel that lets users make
 //! namespaces; where neither is so it says so and fails.
 
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
 
 use tempfile::TempDir;
 
-use super::image::Image;
+use super::image::{Image, PROGRAMS};
 
 /// What of the base image (packages libc6, libgcc-s1 and ca-certificates of gcr.io/distroless/cc-debian13) the program may use: names of
 /// shared libraries, by which they are looked for on this machine.
@@ -107,8 +107,9 @@ impl Root {
         // A TempDir is its maker's alone, and another user is to look into this one.
         std::fs::set_permissions(root.folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
         for copied in &root.image.copied {
-            assert_eq!((copied.stage.as_deref(), copied.from.as_str()), (Some("build"), "/unkey-operator"));
-            root.put(&program(), &copied.to);
+            assert_eq!((copied.stage.as_deref(), copied.from.as_str()), (Some("build"), PROGRAMS));
+            root.put(&program(), &format!("{}unkey-operator", copied.to));
+            symlink("unkey-operator", root.place(&format!("{}kubectl-unkey", copied.to))).unwrap();
         }
         for (name, path) in libraries() {
             assert!(
@@ -162,6 +163,12 @@ impl Root {
 
     /// The container: `args` in place of the image's own command, and variables besides the image's own.
     pub fn command(&self, args: &[String], variables: &[(&str, String)]) -> Command {
+        let image = &self.image;
+        self.program(&image.entrypoint, if args.is_empty() { &image.command } else { args }, variables)
+    }
+
+    /// Another program of the container, as `kubectl exec` starts it.
+    pub fn program(&self, program: &[String], args: &[String], variables: &[(&str, String)]) -> Command {
         let (way, folder) = (Way::of_this_machine(), self.folder.path().to_str().unwrap());
         let mut command = Command::new("unshare");
         command.args(way.outer()).args(["sh", "-c", READ_ONLY, folder, "env", "-i"]);
@@ -169,7 +176,7 @@ impl Root {
         command.args(variables.iter().map(|(name, value)| format!("{name}={value}")));
         command.arg("unshare").args(way.inner(self.image.ids()));
         command.args([&format!("--root={folder}"), &format!("--wd={}", self.image.folder), "--"]);
-        command.args(&self.image.entrypoint).args(if args.is_empty() { &self.image.command } else { args });
+        command.args(program).args(args);
         command.stdin(Stdio::null());
         command
     }

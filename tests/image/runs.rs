@@ -92,7 +92,7 @@ fn pod(world: &World, root: &Root) -> Vec<(&'static str, String)> {
 async fn it_brings_an_identity_about() {
     let world = World::new("image").await;
     let root = Root::new();
-    assert_eq!(root.files().len(), 1 + BASE.len() + 1, "the program, libraries, certificates: {:?}", root.files());
+    assert_eq!(root.files().len(), 2 + BASE.len() + 1, "two names, libraries, certificates: {:?}", root.files());
     let mut container = Container::start(&world, &root);
     world.create("x", &json!({"externalId": "x", "meta": {"plan": "pro"}})).await;
     world.ready("x").await;
@@ -135,4 +135,13 @@ fn without_arguments_it_runs() {
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{said}");
     assert!(said.starts_with("unkey-operator: ") && said.contains("UNKEY_ROOT_KEY"), "as `run` without a key: {said}");
+}
+
+/// `kubectl exec deploy/unkey-operator -- kubectl-unkey …`
+#[test]
+fn it_holds_the_plugin_too() {
+    let plugin = ["/usr/local/bin/kubectl-unkey".to_owned()];
+    let output = Root::new().program(&plugin, &["list".to_owned(), "--help".to_owned()], &[]).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.contains("Usage: kubectl unkey list"), "{output:?}");
 }

@@ -31,10 +31,11 @@ const LAYERS: &[Layer] = &[
     Layer { name: "plan", takes_from: &["controller", "gather"], banned: &["kube::Client", "unkey"] },
     Layer { name: "check", takes_from: &["controller", "gather"], banned: &["kube::Client"] },
     Layer { name: "import", takes_from: &["plan"], banned: &["kube", "unkey::Client"] },
+    Layer { name: "inspect", takes_from: &["controller", "gather", "plan"], banned: &["kube", "unkey"] },
     Layer { name: "app", takes_from: &["admin", "apiserver", "controller", "leader", "telemetry"], banned: &[] },
     Layer {
         name: "cli",
-        takes_from: &["apiserver", "app", "check", "controller", "gather", "import", "plan", "telemetry"],
+        takes_from: &["apiserver", "app", "check", "controller", "gather", "import", "inspect", "plan", "telemetry"],
         banned: &[],
     },
     Layer { name: "lib", takes_from: &[], banned: &[] },

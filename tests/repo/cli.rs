@@ -147,6 +147,84 @@ fn the_version_and_the_help() {
     assert!(!text.contains("UNKEY_OPERATOR_NAMESPACE"), "consent is not given by a variable: {text}");
 }
 
+/// The program by another name, in a folder of its own.
+fn linked(name: &str) -> (tempfile::TempDir, std::path::PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let link = folder.path().join(name);
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_unkey-operator"), &link).unwrap();
+    (folder, link)
+}
+
+/// Runs it without anything of the user's own settings.
+fn bare(program: &Path, args: &[&str]) -> Output {
+    Command::new(program).args(args).stdin(Stdio::null()).env_clear().env("HOME", "/nonexistent").output().unwrap()
+}
+
+#[test]
+fn the_plugin_calls_itself_as_the_user_does() {
+    let (_folder, plugin) = linked("kubectl-unkey");
+    let said = |args: &[&str]| String::from_utf8(bare(&plugin, args).stderr).unwrap();
+    assert!(said(&[]).contains("Usage: kubectl unkey <COMMAND>"), "{}", said(&[]));
+    assert_eq!(said(&["list", "--nope"]), "kubectl unkey: unexpected argument '--nope' found; see --help\n");
+    for not_for_people in ["run", "crd"] {
+        let output = bare(&plugin, &[not_for_people]);
+        assert_eq!(output.status.code(), Some(2), "{not_for_people}");
+        assert!(said(&[not_for_people]).starts_with("kubectl unkey: unrecognized subcommand"), "{not_for_people}");
+    }
+}
+
+#[test]
+fn a_shell_gets_a_script_for_either_name() {
+    let (_folder, plugin) = linked("kubectl-unkey");
+    for (shell, words) in [("bash", "complete -F"), ("zsh", "#compdef"), ("fish", "complete -c")] {
+        for (program, name) in
+            [(Path::new(env!("CARGO_BIN_EXE_unkey-operator")), "unkey-operator"), (&plugin, "kubectl-unkey")]
+        {
+            let output = bare(program, &["completion", shell]);
+            let script = String::from_utf8(output.stdout).unwrap();
+            assert!(output.status.success() && script.contains(words) && script.contains(name), "{shell}: {script}");
+            assert_eq!(script.contains("crd"), name == "unkey-operator", "{shell} for {name}");
+        }
+    }
+}
+
+/// Without a cluster there are no names, and no word of that: it would stand in somebody's command line.
+#[test]
+fn kubectl_is_told_what_may_follow() {
+    let (_folder, completer) = linked("kubectl_complete-unkey");
+    let lines = |args: &[&str]| {
+        let output = bare(&completer, args);
+        assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(lines(&["re"]), ["reconcile", "resume", ":4"]);
+    assert_eq!(lines(&["deletions", "app"]), ["approve", ":4"]);
+    assert_eq!(lines(&["list", "--sta"]), ["--state", ":4"]);
+    assert_eq!(lines(&["list", "--state", "un"]), ["unmanaged", ":4"]);
+    assert_eq!(lines(&["resume", ""]), [":4"]);
+    assert_eq!(lines(&["plan", "-f", ""]), [":0"]);
+    assert_eq!(lines(&["nonsense", "more", ""]).last().map(String::as_str), Some(":4"));
+}
+
+/// `make install-plugin`, less the build.
+#[test]
+fn the_plugin_is_installed_where_it_is_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let (target, prefix) = (folder.path().join("target"), folder.path().join("home"));
+    std::fs::create_dir_all(target.join("release")).unwrap();
+    std::fs::copy(env!("CARGO_BIN_EXE_unkey-operator"), target.join("release/unkey-operator")).unwrap();
+    let prefix_is = format!("PREFIX={}", prefix.display());
+    let mut make = Command::new("make");
+    make.args(["install-plugin", "CARGO=true", &prefix_is]).env("CARGO_TARGET_DIR", &target);
+    let output = make.current_dir(super::tree::ROOT).output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success() && said.contains("Put that folder on PATH"), "{said}");
+    let version = bare(&prefix.join("bin/kubectl-unkey"), &["version", "--client"]);
+    assert!(String::from_utf8(version.stdout).unwrap().starts_with("unkey-operator "));
+    let completed = bare(&prefix.join("bin/kubectl_complete-unkey"), &["pl"]);
+    assert_eq!(String::from_utf8(completed.stdout).unwrap(), "plan\n:4\n");
+}
+
 #[test]
 fn the_crd_goes_to_standard_output() {
     let output = operator(&["crd"]).output().unwrap();

@@ -47,3 +47,7 @@ pub const CLAIM_ANNOTATION: &str = "unkey.com/claim";
 pub const APPROVED_ANNOTATION: &str = "unkey.com/deletion-approved";
 /// Annotation that asks for one check against Unkey now; echoed in `status.lastHandledReconcileAt`.
 pub const RECONCILE_ANNOTATION: &str = "unkey.com/reconcile-requested-at";
+/// Annotation that tells people why `spec.suspend` is true. The operator does not read it.
+pub const SUSPEND_REASON_ANNOTATION: &str = "unkey.com/suspend-reason";
+/// Annotation that tells people until when `spec.suspend` is meant to be true, RFC 3339. The operator does not read it, and resumes nothing.
+pub const SUSPEND_UNTIL_ANNOTATION: &str = "unkey.com/suspend-until";

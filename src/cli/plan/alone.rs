@@ -4,9 +4,9 @@ use std::time::Instant;
 
 use super::super::setup;
 use super::args::{Failure, PlanArgs};
-use super::present::{add, kept, millis, passed_over, report};
+use super::present::{add, millis, passed_over, report};
 use crate::domain::plan::Identity;
-use crate::gather::list_workspace;
+use crate::gather::{list_workspace, planned_identity};
 use crate::plan::{Manifests, Read, Report, Stored, UnmanagedReport, asked_for, plan_alone};
 
 /// Manifests against Unkey, or against other manifests.
@@ -19,7 +19,7 @@ pub(super) async fn without_cluster(args: &PlanArgs) -> Result<Report, Failure> 
     let (changes, key_from, unmanaged) = if args.base.is_empty() {
         let mut upstream = args.unkey.connect()?.ok_or(Failure::NoKey)?;
         let names = || asked_for(&manifests).keys().map(|it| it.as_str().to_owned()).collect();
-        let listing = list_workspace(&upstream.client, &mut upstream.pace, names, |it| kept(&it)).await?;
+        let listing = list_workspace(&upstream.client, &mut upstream.pace, names, |it| planned_identity(&it)).await?;
         (read.identities, read.requests) = (Some(listing.identities.len()), upstream.pace.sent());
         let stored = stored(&listing.identities);
         let changes = plan_alone(&manifests, &stored, None, &setup.options.policy());

@@ -8,12 +8,14 @@ use super::super::connect::{Cluster, Upstream};
 use super::super::setup::{self, Setup};
 use super::args::{DryRun, Failure, PlanArgs};
 use super::dry_run;
-use super::present::{add, kept, millis, passed_over, report};
+use super::present::{add, millis, passed_over, report};
 use crate::api::Reason;
 use crate::controller::{Approvals, Scope, WallClocks};
 use crate::domain::plan::{Action, Change, Identity, Plan, World, plan};
 use crate::domain::{ExternalId, ObjectKey, Policy, Uid};
-use crate::gather::{ListedIdentity, WorkspaceListing, list_identities, list_versions, list_workspace};
+use crate::gather::{
+    ListedIdentity, WorkspaceListing, list_identities, list_versions, list_workspace, planned_identity,
+};
 use crate::plan::{ListedObject, Manifest, Manifests, Overlaid, Overlay, Read, Report, UnmanagedReport};
 
 /// What was read of the cluster and of Unkey.
@@ -75,7 +77,7 @@ async fn gathered(
         let of_objects = listed.iter().map(|it| it.raw.external_id().as_str().to_owned());
         of_manifests.chain(of_objects).filter(|it| !it.is_empty()).collect()
     };
-    let workspace = list_workspace(&upstream.client, &mut upstream.pace, names, |it| kept(&it)).await?;
+    let workspace = list_workspace(&upstream.client, &mut upstream.pace, names, |it| planned_identity(&it)).await?;
     let again = list_versions(&cluster.client, &scope).await?;
     // managedFields tell whole seconds.
     let window = i64::try_from(setup.options.consistency_window.as_millis().div_ceil(1_000)).unwrap_or(i64::MAX);

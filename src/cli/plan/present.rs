@@ -7,20 +7,8 @@ use k8s_openapi::jiff::{Timestamp, Unit};
 
 use super::super::setup::Setup;
 use super::args::PlanArgs;
-use crate::controller::content_of;
-use crate::domain::plan::{Change, Identity, Packed};
-use crate::domain::{ExternalId, IdentityId};
+use crate::domain::plan::Change;
 use crate::plan::{Manifests, PolicyReport, Read, Report, UnmanagedReport};
-use crate::unkey;
-
-/// What is kept of an identity that is listed.
-pub(super) fn kept(found: &unkey::Identity) -> Identity {
-    Identity {
-        external_id: ExternalId::new(&found.external_id),
-        id: IdentityId::new(&found.id),
-        content: Packed::new(&content_of(found)),
-    }
-}
 
 pub(super) fn millis(begun: Instant) -> u64 {
     u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX)

@@ -45,8 +45,12 @@ fn facts(arg: &Arg) -> Vec<String> {
     facts
 }
 
-fn command(page: &mut String, command: &Command, name: &str) {
-    heading(page, "##", &format!("`{name}`"));
+/// `name`: behind that of the program. `plugin`: the plugin has it too.
+fn command(page: &mut String, command: &Command, name: &str, plugin: bool) {
+    heading(page, "##", &format!("`unkey-operator {name}`"));
+    if plugin {
+        paragraph(page, &format!("Also `kubectl unkey {name}`."));
+    }
     let about = command.get_long_about().or(command.get_about()).map(ToString::to_string).unwrap_or_default();
     for part in about.split("\n\n").filter(|part| !part.trim().is_empty()) {
         paragraph(page, &sentence(part));
@@ -65,20 +69,32 @@ fn command(page: &mut String, command: &Command, name: &str) {
             paragraph(page, &facts.join(" "));
         }
     }
+    for inner in command.get_subcommands().filter(|it| it.get_name() != "help") {
+        self::command(page, inner, &format!("{name} {}", inner.get_name()), plugin);
+    }
+}
+
+/// The names of the commands of a program, its parser built.
+fn names(program: &Command) -> Vec<&str> {
+    program.get_subcommands().map(Command::get_name).filter(|name| *name != "help").collect()
 }
 
 pub fn page() -> String {
     let mut page = head(
         "Command line",
-        "Every flag of `run` is an environment variable too; a flag goes before its variable. Durations are a number and a unit: `500ms`, `30s`, `10m`, `1h`. What the command line refuses is \
-         one sentence on standard error, and exit code 2.",
+        "The program has two names. As `unkey-operator` it runs the operator, and has all commands. As `kubectl-unkey`, which `make install-plugin` installs, it is a \
+         plugin of kubectl with the commands for people: `kubectl unkey list` is `unkey-operator list`. Every flag of `run` is an environment variable too; a flag goes \
+         before its variable. Durations are a number and a unit: `500ms`, `30s`, `10m`, `1h`. Exit codes: 0: done. 1: it failed, and nothing on standard output passes \
+         for a result. 2: the command line refuses what was given, in one sentence on standard error. 3: only `plan`, which holds something that `--fail-on` names.",
     );
-    let mut program = unkey_operator::cli::command();
+    let (mut program, mut plugin) = (unkey_operator::cli::command(), unkey_operator::cli::plugin_command());
     program.build();
-    let commands: Vec<&Command> = program.get_subcommands().filter(|it| it.get_name() != "help").collect();
-    assert!(commands.len() >= 4, "{}", commands.len());
-    for it in commands {
-        command(&mut page, it, &format!("unkey-operator {}", it.get_name()));
+    plugin.build();
+    let (all, for_people) = (names(&program), names(&plugin));
+    assert!(for_people.len() >= 9 && for_people.iter().all(|name| all.contains(name)), "{all:?}, {for_people:?}");
+    for name in all {
+        let it = program.find_subcommand(name).unwrap();
+        command(&mut page, it, name, for_people.contains(&name));
     }
     page
 }

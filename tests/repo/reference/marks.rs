@@ -2,12 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use unkey_operator::api::{APPROVED_ANNOTATION, CLAIM_ANNOTATION, FINALIZER, RECONCILE_ANNOTATION};
+use unkey_operator::api::{
+    APPROVED_ANNOTATION, CLAIM_ANNOTATION, FINALIZER, RECONCILE_ANNOTATION, SUSPEND_REASON_ANNOTATION,
+    SUSPEND_UNTIL_ANNOTATION,
+};
 
 use super::{doc_comments, head, heading, paragraph};
 
 /// Kind, name, who writes it, what it is.
-const MARKS: [(&str, &str, &str, &str); 4] = [
+const MARKS: [(&str, &str, &str, &str); 6] = [
     (
         "annotation",
         RECONCILE_ANNOTATION,
@@ -21,6 +24,19 @@ const MARKS: [(&str, &str, &str, &str); 4] = [
         "You write it. The operator reads it.",
         "Approves the deletion of the resource: it waits neither for the hold nor for the brake, and does not count for others. The value is a time in \
          RFC 3339 until which the approval holds, or `always`. It deletes nothing by itself. Whoever may annotate an `Identity` may approve its deletion.",
+    ),
+    (
+        "annotation",
+        SUSPEND_REASON_ANNOTATION,
+        "`kubectl unkey suspend` writes it. People read it.",
+        "Why `spec.suspend` is true. The operator does not read it. `kubectl unkey resume` removes it.",
+    ),
+    (
+        "annotation",
+        SUSPEND_UNTIL_ANNOTATION,
+        "`kubectl unkey suspend` writes it. People read it.",
+        "Until when `spec.suspend` is meant to be true, as a time in RFC 3339. The operator does not read it, and does not resume by itself when the time has come: \
+         somebody has to run `kubectl unkey resume`, which removes the annotation.",
     ),
     (
         "annotation",
