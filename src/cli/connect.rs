@@ -48,6 +48,7 @@ pub(super) struct ClusterArgs {
 
 #[derive(Args, Debug, Clone)]
 #[allow(clippy::doc_markdown)]
+#[allow(rustdoc::bare_urls)] // users read this in `--help`
 #[command(next_help_heading = "Unkey")]
 pub(super) struct UnkeyArgs {
     /// Base URL of the Unkey API [env: UNKEY_API_URL, UNKEY_API_BASE_URL] [default: https://api.unkey.com]

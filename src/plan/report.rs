@@ -114,7 +114,7 @@ pub struct ChangeReport {
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct FieldReport {
-    /// Such as meta.plan or ratelimits[requests].
+    /// Such as `meta.plan` or `ratelimits[requests]`.
     pub path: String,
     /// The value now: of a rate limit always, of meta with --show-meta only. Absent if there is none, or it is not shown.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -72,12 +72,13 @@ impl Reader {
         ] {
             nodelets.push(start_node(&plane, NAMESPACE, node, selector).await);
         }
-        let folder = Self::folder(&plane, &values(&emulator).join(","));
+        let folder = Self::folder(&plane, &emulator.base_url(), &values(&emulator).join(","));
         Self { nodelets, emulator, plane, folder }
     }
 
-    /// The repository's folder as the pages use it, the files that they have the reader make, and the two programs: helm tells the chart where this Unkey is.
-    fn folder(plane: &ControlPlane, values: &str) -> TempDir {
+    /// The repository's folder as the pages use it, the files that they have the reader make, and the programs: helm tells the chart where this Unkey
+    /// is, and a variable tells the operator's.
+    fn folder(plane: &ControlPlane, api_url: &str, values: &str) -> TempDir {
         let folder = TempDir::new().unwrap();
         for part in ["charts", "crds", "examples"] {
             symlink(file(part), folder.path().join(part)).unwrap();
@@ -87,6 +88,8 @@ impl Reader {
         let bin = folder.path().join("bin");
         std::fs::create_dir(&bin).unwrap();
         script(&bin.join("kubectl"), &format!("exec '{}' \"$@\"", plane.kubectl().unwrap().display()));
+        let program = env!("CARGO_BIN_EXE_unkey-operator");
+        script(&bin.join("unkey-operator"), &format!("UNKEY_API_URL='{api_url}' exec '{program}' \"$@\""));
         let helm = helms()[0].binary.display();
         let text =
             format!("case \"$1\" in install | upgrade) set -- \"$@\" --set '{values}' ;; esac\nexec '{helm}' \"$@\"");
@@ -169,6 +172,8 @@ async fn adopt_existing() {
     assert_eq!(there("globex").meta["plan"], "enterprise");
     assert_eq!((there("initech").ratelimits[0].limit, &there("initech").meta["plan"]), (1000, &json!("pro")));
     assert_eq!(there("umbrella").meta, json!({"plan": "free"}));
+    let imported = std::fs::read_to_string(reader.folder.path().join("imported/identities-0001.yaml")).unwrap();
+    assert_eq!(imported.matches("\"kind\": \"Identity\"").count(), 3, "{imported}");
 }
 
 macro_rules! guides {

@@ -10,7 +10,7 @@ use demo::print::say;
 use demo::{StageError, io};
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
-use unkey_emulator::{Emulator, Permissions};
+use unkey_emulator::{Emulator, Permissions, Seed};
 use unkey_operator::unkey::{self, Client, Credentials, Identity};
 
 /// How long the operator may take to end.
@@ -53,7 +53,9 @@ impl Stage {
         write_secret(&key_file, &root_key)?;
         let options = unkey::Options { base_url: api_url.clone(), ..unkey::Options::default() };
         let client = Client::new(&options, Credentials::from_file(&key_file))?;
-        let operator = start_operator(&plane, &folder, &api_url)?;
+        // The emulator shows at once what was written; a real Unkey may not.
+        let window: &[&str] = if emulator.is_some() { &["--consistency-window", "2s"] } else { &[] };
+        let operator = start_operator(&plane, &folder, &api_url, window)?;
         let repository = repository.to_owned();
         Ok(Self { plane, emulator, operator, client, folder, repository, api_url, root_key })
     }
@@ -61,6 +63,36 @@ impl Stage {
     /// Runs kubectl, shown as the user would type it.
     pub async fn kubectl(&self, args: &[&str]) -> Result<(), StageError> {
         demo::run("kubectl", Command::from(self.plane.kubectl_command()?), &self.repository, args).await
+    }
+
+    /// The same in the demo's own folder.
+    pub async fn kubectl_there(&self, args: &[&str]) -> Result<(), StageError> {
+        demo::run("kubectl", Command::from(self.plane.kubectl_command()?), self.folder.path(), args).await
+    }
+
+    /// Runs the operator's program in the demo's own folder, shown as the user would type it, with the root key's file and the way to this Unkey and
+    /// cluster in the environment.
+    pub async fn operator(&self, args: &[&str]) -> Result<(), StageError> {
+        let mut command = Command::new(program()?);
+        command.env("UNKEY_API_URL", &self.api_url).env("UNKEY_ROOT_KEY_FILE", self.folder.path().join("root-key"));
+        command.env("UNKEY_OPERATOR_KUBECONFIG", self.plane.kubeconfig());
+        demo::run("unkey-operator", command, self.folder.path(), args).await
+    }
+
+    /// An emulator plays Unkey.
+    pub fn is_emulated(&self) -> bool {
+        self.emulator.is_some()
+    }
+
+    /// Another client makes identities with these plans. False: this Unkey is real, and stays as it is.
+    pub fn seed(&self, customers: &[(&str, &str)]) -> bool {
+        let Some(emulator) = &self.emulator else { return false };
+        let workspace = emulator.workspace("demo");
+        customers.iter().all(|(external_id, plan)| {
+            let meta = serde_json::Map::from_iter([("plan".to_owned(), serde_json::Value::from(*plan))]);
+            let seed = Seed { external_id: (*external_id).to_owned(), meta: Some(meta), ..Seed::default() };
+            workspace.seed(seed).is_some()
+        })
     }
 
     /// The output of a kubectl that is not shown.
@@ -139,9 +171,14 @@ impl Stage {
     }
 }
 
-fn start_operator(plane: &ControlPlane, folder: &TempDir, api_url: &str) -> Result<Child, StageError> {
+/// The operator's program, beside this one.
+fn program() -> Result<PathBuf, StageError> {
     let this = std::env::current_exe().map_err(io("this program's folder"))?;
-    let program = this.with_file_name("unkey-operator");
+    Ok(this.with_file_name("unkey-operator"))
+}
+
+fn start_operator(plane: &ControlPlane, folder: &TempDir, api_url: &str, window: &[&str]) -> Result<Child, StageError> {
+    let program = program()?;
     let log = folder.path().join("operator.log");
     let log = File::create(&log).map_err(io(log.display().to_string()))?;
     Command::new(&program)
@@ -151,6 +188,7 @@ fn start_operator(plane: &ControlPlane, folder: &TempDir, api_url: &str) -> Resu
         .arg(folder.path().join("root-key"))
         // Ten seconds by default; nobody wants to watch that long.
         .args(["--deletion-hold", "2s"])
+        .args(window)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(log)
