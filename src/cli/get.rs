@@ -110,9 +110,9 @@ async fn got(args: &GetArgs) -> Result<(), Failure> {
     let scope = setup.as_ref().map(|setup| setup.options.scope()).unwrap_or_default();
     let listed = list_identities(&cluster.client, &scope, |_| false).await?;
     let (external_id, meant) = meant(args, &cluster, &listed).await?;
-    let of_name = listed.iter().map(|it| &it.raw).filter(|raw| *raw.external_id() == external_id);
+    let of_name = listed.iter().map(|it| &*it.raw).filter(|raw| *raw.external_id() == external_id);
     // What goes into the plan is gone from here.
-    let namesakes: Vec<RawIdentity> = of_name.cloned().collect();
+    let namesakes: Vec<RawIdentity> = of_name.map(|raw| RawIdentity::clone(raw)).collect();
     if let Some(meant) = meant.as_ref().filter(|it| namesakes.iter().all(|other| other.uid() != it.uid())) {
         note(&format!("no operator that is known here watches {}/{}", meant.namespace(), meant.name()));
     }
@@ -194,7 +194,7 @@ async fn meant(
     }
     let external_id = ExternalId::new(&args.meant);
     let namesakes: Vec<&RawIdentity> =
-        listed.iter().map(|it| &it.raw).filter(|raw| *raw.external_id() == external_id).collect();
+        listed.iter().map(|it| &*it.raw).filter(|raw| *raw.external_id() == external_id).collect();
     let meant = owner_of(&namesakes).or(namesakes.first().copied()).cloned();
     Ok((external_id, meant))
 }
@@ -205,7 +205,7 @@ async fn by_key(
     key: &ObjectKey,
 ) -> Result<Option<RawIdentity>, GatherError> {
     if let Some(found) = listed.iter().find(|it| it.raw.key() == *key) {
-        return Ok(Some(found.raw.clone()));
+        return Ok(Some(RawIdentity::clone(&found.raw)));
     }
     // It may be outside of what the operator watches.
     let object = get_identity(&cluster.client, key).await?;

@@ -133,7 +133,7 @@ async fn selected(client: &Client, scope: &Scope) -> Result<Vec<RawIdentity>, Fa
     if found.is_empty() {
         return Err(Failure::NoneSelected(scope.selector.clone().unwrap_or_default()));
     }
-    Ok(found.into_iter().map(|it| it.raw).collect())
+    Ok(found.into_iter().map(|it| *it.raw).collect())
 }
 
 async fn asked(client: &Client, targets: &[Target], value: &str) -> Result<(), WriteError> {
@@ -196,7 +196,7 @@ async fn looked(
     let mut shown: HashMap<Uid, RawIdentity> = match scope {
         Some(scope) => {
             let listed = list_identities(client, scope, |_| false).await?;
-            listed.into_iter().map(|it| (it.raw.uid().clone(), it.raw)).collect()
+            listed.into_iter().map(|it| (it.raw.uid().clone(), *it.raw)).collect()
         }
         None => HashMap::new(),
     };

@@ -26,7 +26,7 @@ const TRIES: u32 = 3;
 #[derive(Debug)]
 pub struct ListedIdentity {
     /// The object.
-    pub raw: RawIdentity,
+    pub raw: Box<RawIdentity>,
     /// When the operator last wrote to it, in seconds since 1970, as its managedFields tell; `None`: they do not.
     pub written: Option<i64>,
     /// The whole object as JSON, if it was asked for.
@@ -162,7 +162,7 @@ fn listed_identity(
     let written = raw.last_write().map(Timestamp::as_second);
     raw.prune();
     let json = keeps(&raw.key()).then_some(item);
-    Ok(ListedIdentity { raw, written, json })
+    Ok(ListedIdentity { raw: Box::new(raw), written, json })
 }
 
 async fn refused(client: &Client, error: kube::Error, scope: &Scope) -> GatherError {

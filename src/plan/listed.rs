@@ -9,13 +9,13 @@ use crate::domain::{ExternalId, Mono, Object};
 /// See the module.
 #[derive(Debug)]
 pub struct ListedObject {
-    raw: RawIdentity,
+    raw: Box<RawIdentity>,
     approvals: Arc<Approvals>,
 }
 
 impl ListedObject {
     /// `approvals`: who may be deleted without being counted, and what time it is.
-    pub fn new(raw: RawIdentity, approvals: Arc<Approvals>) -> Self {
+    pub fn new(raw: Box<RawIdentity>, approvals: Arc<Approvals>) -> Self {
         Self { raw, approvals }
     }
 

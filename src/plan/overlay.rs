@@ -91,7 +91,7 @@ impl Overlay {
         manifest: &Manifest,
         live: Option<&Value>,
         overlaid: &mut Overlaid,
-    ) -> Result<Option<RawIdentity>, serde_json::Error> {
+    ) -> Result<Option<Box<RawIdentity>>, serde_json::Error> {
         let found = match self.served.get(key) {
             Some(Ok(object)) => Ok(object.clone()),
             Some(Err(why)) => Err(why.clone()),
@@ -134,7 +134,7 @@ fn stored(mut object: Value, key: &ObjectKey, live: Option<&Value>) -> Value {
 }
 
 /// The object once it is deleted; `None`: it goes at once.
-fn deleted(live: &Value) -> Result<Option<RawIdentity>, serde_json::Error> {
+fn deleted(live: &Value) -> Result<Option<Box<RawIdentity>>, serde_json::Error> {
     let mut object = live.clone();
     let metadata = &mut object["metadata"];
     if metadata["finalizers"].as_array().is_none_or(Vec::is_empty) {
