@@ -112,7 +112,7 @@ async fn got(args: &GetArgs) -> Result<(), Failure> {
     let (external_id, meant) = meant(args, &cluster, &listed).await?;
     let of_name = listed.iter().map(|it| &*it.raw).filter(|raw| *raw.external_id() == external_id);
     // What goes into the plan is gone from here.
-    let namesakes: Vec<RawIdentity> = of_name.map(|raw| RawIdentity::clone(raw)).collect();
+    let namesakes: Vec<RawIdentity> = of_name.cloned().collect();
     if let Some(meant) = meant.as_ref().filter(|it| namesakes.iter().all(|other| other.uid() != it.uid())) {
         note(&format!("no operator that is known here watches {}/{}", meant.namespace(), meant.name()));
     }
