@@ -8,6 +8,7 @@
 //! |---|---|
 //! | `world` | what was listed |
 //! | `run` | who is looked at when: at the beginning, after a wait, after another's write, by the scan |
+//! | `scan` | what rests and is not as its status says |
 //! | `reconcile` | one session over one object, and what becomes of its requests |
 //! | `packed` | a content that is not looked at |
 //! | `unkey` | the identities as they would stand |
@@ -19,6 +20,7 @@ mod difference;
 mod packed;
 mod reconcile;
 mod run;
+mod scan;
 #[cfg(test)]
 mod tests;
 mod unkey;
