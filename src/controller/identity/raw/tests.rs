@@ -3,9 +3,11 @@
 use kube::core::{ObjectList, WatchEvent};
 use serde_json::{Value, json};
 
+use super::super::approvals::Approvals;
 use super::*;
 use crate::api::FINALIZER;
 use crate::api::{CLAIM_ANNOTATION, RECONCILE_ANNOTATION};
+use crate::domain::{Claimant, Mono, Policy};
 
 /// An object as the API server would show it.
 pub(in crate::controller) fn snapshot(value: &Value) -> RawIdentity {
@@ -163,4 +165,50 @@ fn a_poke_is_pending_until_it_is_echoed_and_remembers_when_it_was_first_seen() {
             .since,
         Mono(11)
     );
+}
+
+/// What an object says for its right is read without its spec being parsed. A plan has it from the parsed object, and both say the same.
+#[test]
+fn a_claimant_is_the_same_from_the_text_and_from_the_object() {
+    let claims = [
+        json!({}),
+        json!({CLAIM_ANNOTATION: "u:v1:ab:"}),
+        json!({CLAIM_ANNOTATION: "u:v1:ab:id_1"}),
+        json!({CLAIM_ANNOTATION: "x:v1:ab:"}),
+    ];
+    let ready = |reason: &str| json!([{"type": "Ready", "status": "False", "reason": reason, "message": "", "lastTransitionTime": "2026-01-01T00:00:00Z"}]);
+    let held = json!({"uid": "u", "identityId": "id_1", "origin": "Created", "credential": "0123456789ab", "conditions": ready("DeletionHeld")});
+    let statuses = [
+        json!({}),
+        held.clone(),
+        json!({"uid": "other", "identityId": "id_1"}),
+        json!({"uid": "u", "identityId": "id_1", "origin": "Adopted"}),
+        json!({"uid": "u", "conditions": ready("Synced")}),
+    ];
+    let mut tried = 0;
+    for (claim, status) in claims.iter().flat_map(|claim| statuses.iter().map(move |status| (claim, status))) {
+        for (finalizers, leaving, management) in
+            [(true, true, "Enforce"), (true, false, "Observe"), (false, false, "Observe"), (false, true, "Enforce")]
+        {
+            let mut object = json!({
+                "metadata": {"namespace": "n", "name": "e", "uid": "u", "resourceVersion": "1", "generation": 1,
+                             "creationTimestamp": "2026-01-01T00:00:00Z", "annotations": claim},
+                "spec": {"externalId": "e", "managementPolicy": management}, "status": status,
+            });
+            if finalizers {
+                object["metadata"]["finalizers"] = json!([FINALIZER]);
+            }
+            if leaving {
+                object["metadata"]["deletionTimestamp"] = json!("2026-01-02T00:00:00Z");
+            }
+            let raw = snapshot(&object);
+            let policy = Policy::default();
+            let text =
+                Claimant { observes: raw.owns_nothing(policy.management), ..raw.claimant(raw.read_status().as_ref()) };
+            let read = raw.read(Mono::ZERO, &Approvals::default(), &mut ReconcileRequests::default());
+            assert_eq!(Claimant::of(&read, raw.born(), &policy), text, "{object:#}");
+            tried += 1;
+        }
+    }
+    assert_eq!(tried, 80);
 }
