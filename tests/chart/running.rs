@@ -6,6 +6,7 @@ mod leaving;
 mod life;
 mod look;
 mod pages;
+mod planning;
 mod trouble;
 mod upgrading;
 mod waiting;
