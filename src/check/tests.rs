@@ -34,6 +34,8 @@ fn pod(name: &str, image: &str, is_ready: bool) -> OperatorPod {
         release: "unkey".to_owned(),
         args: vec!["run".to_owned()],
         env: BTreeMap::new(),
+        unread: Vec::new(),
+        has_env_from: false,
         leads: false,
         is_ready,
     }

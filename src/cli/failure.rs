@@ -3,6 +3,8 @@
 use std::fmt::Display;
 use std::process::ExitCode;
 
+use super::words::say;
+
 /// Why a command came to nothing.
 pub(super) trait Failed: Display {
     /// What the user gave is wrong, and not the world.
@@ -11,7 +13,7 @@ pub(super) trait Failed: Display {
 
 /// Tells why a command failed; `is_usage`: what the user gave is wrong, and not the world.
 pub(super) fn failed(error: &dyn Display, is_usage: bool) -> ExitCode {
-    eprintln!("{}: {error}", super::words::program());
+    say(format_args!("{error}"));
     ExitCode::from(if is_usage { 2 } else { 1 })
 }
 

@@ -13,7 +13,7 @@ use super::failure::{Failed, finish};
 use super::names::{Named, NamespaceArgs, named};
 use super::output::{OutputArgs, OutputError};
 use super::setup::{self, Setup, SetupError};
-use super::words::program;
+use super::words::say;
 use crate::app::AppError;
 use crate::controller::RawIdentity;
 use crate::domain::{ExternalId, ObjectKey};
@@ -97,7 +97,7 @@ pub(super) fn main(args: &GetArgs) -> ExitCode {
 }
 
 fn note(text: &str) {
-    eprintln!("{}: {text}", program());
+    say(format_args!("{text}"));
 }
 
 async fn got(args: &GetArgs) -> Result<(), Failure> {

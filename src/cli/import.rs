@@ -9,7 +9,7 @@ pub(super) use self::args::ImportArgs;
 use self::args::{Destination, Failure};
 use self::told::{Place, cannot, notes, summary};
 use super::output::print;
-use super::words::program;
+use super::words::say;
 use crate::controller::Scope;
 use crate::gather::{list_identities, list_workspace};
 use crate::import::{InCluster, check, files, import, stream, write};
@@ -41,10 +41,14 @@ async fn imported(args: &ImportArgs) -> Result<(), Failure> {
     }
     let made = import(listing.identities, &args.selection(named, cluster), &args.form());
     for note in notes(&made) {
-        eprintln!("{}: {note}", program());
+        say(format_args!("{note}"));
     }
     if !made.left_out.is_empty() && !args.allow_partial {
         return Err(Failure::Partial(cannot(made.left_out.len())));
+    }
+    // It must not take the place of an earlier import: a filter may be misspelt.
+    if made.manifests.is_empty() {
+        return Err(Failure::NothingLeft);
     }
     let place = match args.destination() {
         Destination::Stdout => {
@@ -58,7 +62,7 @@ async fn imported(args: &ImportArgs) -> Result<(), Failure> {
             Place::Folder(folder, files.len().saturating_sub(1))
         }
     };
-    eprintln!("{}: {}", program(), summary(&made, place));
+    say(format_args!("{}", summary(&made, place)));
     Ok(())
 }
 

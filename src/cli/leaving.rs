@@ -17,7 +17,7 @@ use super::fetch::{FetchError, fetch};
 use super::names::{NameError, Named, NamespaceArgs, PlaceArgs, named};
 use super::output::{OutputArgs, OutputError};
 use super::until::{Until, UntilError, until};
-use super::words::program;
+use super::words::{program, say};
 use super::write::{Target, WriteError, annotate};
 use crate::api::APPROVED_ANNOTATION;
 use crate::app::AppError;
@@ -96,6 +96,8 @@ enum Failure {
          {APPROVED_ANNOTATION}=TIME"
     )]
     Lives(String, String),
+    #[error("no approval would let any of these deletions go, so nothing was approved")]
+    NothingToApprove,
     #[error(transparent)]
     Name(#[from] NameError),
     #[error(transparent)]
@@ -176,7 +178,7 @@ async fn approved(args: &ApproveArgs) -> Result<(), Failure> {
     let identities = items.iter().filter(|it| it.wants_approval()).count();
     let approved = Approved { until, identities, items };
     if targets.is_empty() {
-        eprintln!("{}: no deletion waits there, so nothing was approved", program());
+        say(format_args!("no deletion waits there, so nothing was approved"));
     } else {
         consent::asked(args.yes, &approved.question()).map_err(Failure::Unconfirmed)?;
         let each = targets.iter().map(|target| {
@@ -197,17 +199,16 @@ async fn given(args: &ApproveArgs, cluster: &Cluster) -> Result<Vec<(Target, Lea
         let leaving = Leaving::of(&raw, &approvals);
         let leaving = leaving.ok_or_else(|| Failure::Lives(raw.namespace().to_owned(), raw.name().to_owned()))?;
         if !leaving.wants_approval() {
-            let reason = leaving.reason.as_deref().unwrap_or("another reason");
-            eprintln!(
-                "{}: an approval alone deletes nothing for {}/{}: it is still there for {reason}, or its identity stays",
-                program(),
-                leaving.namespace,
-                leaving.name
-            );
+            let reason = leaving.reason.as_deref().unwrap_or("Another cause");
+            say(format_args!(
+                "{reason} stops the deletion of {}/{}, or its identity stays in Unkey. An approval does not change that; nothing is approved for it",
+                leaving.namespace, leaving.name
+            ));
+            continue;
         }
         all.push((target(&raw), leaving));
     }
-    Ok(all)
+    if all.is_empty() { Err(Failure::NothingToApprove) } else { Ok(all) }
 }
 
 impl Approved {

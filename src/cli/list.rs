@@ -10,7 +10,7 @@ use super::connect::{Cluster, ClusterArgs, KeyError, UnkeyArgs, Upstream as Way}
 use super::failure::{Failed, finish};
 use super::names::PlaceArgs;
 use super::output::{OutputArgs, OutputError};
-use super::words::program;
+use super::words::say;
 use crate::app::AppError;
 use crate::controller::Scope;
 use crate::domain::ExternalId;
@@ -103,7 +103,7 @@ async fn listed(args: &ListArgs) -> Result<(), Failure> {
     all.retain(|row| row.is_one_of(&args.state));
     if all.is_empty() {
         let place = scope.namespaces.first().map_or_else(String::new, |it| format!(" in namespace {it}"));
-        eprintln!("{}: nothing of that kind was found{place}", program());
+        say(format_args!("nothing of that kind was found{place}"));
     }
     let now = cluster.time.seconds().unwrap_or_else(|| Timestamp::now().as_second());
     let with_namespace = args.place.all_namespaces || args.state.contains(&State::Unmanaged);
@@ -120,10 +120,9 @@ fn way(args: &ListArgs) -> Result<Option<Way>, Failure> {
     match (&way, needs) {
         (None, Some(state)) => Err(Failure::NoKey(state.as_str())),
         (None, None) => {
-            eprintln!(
-                "{}: there is no root key, so the cluster alone is asked: what is missing or differs is not known",
-                program()
-            );
+            say(format_args!(
+                "there is no root key, so the cluster alone is asked: what is missing or differs is not known"
+            ));
             Ok(None)
         }
         (Some(_), _) => Ok(way),
@@ -151,11 +150,10 @@ async fn seen(args: &ListArgs, way: &mut Way, found: &[ListedIdentity]) -> Resul
 fn doubt(all: &[Row]) {
     let recorded: Vec<&Row> = all.iter().filter(|row| row.states.contains(&State::Managed)).collect();
     if recorded.len() > 1 && recorded.iter().all(|row| row.states.contains(&State::Missing)) {
-        eprintln!(
-            "{}: Unkey shows none of the {} identities that are recorded; the root key may lead to another workspace",
-            program(),
+        say(format_args!(
+            "Unkey shows none of the {} identities that are recorded; the root key may lead to another workspace",
             recorded.len()
-        );
+        ));
     }
 }
 

@@ -35,7 +35,7 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser, Subcommand};
 
 use self::people::People;
-use self::words::{StartedAs, program, sentence, started_as};
+use self::words::{StartedAs, say, sentence, started_as};
 
 /// Keeps Unkey identities in sync with the Identity resources of a Kubernetes cluster.
 #[derive(Debug, Parser)]
@@ -95,7 +95,7 @@ fn refused(error: &clap::Error) -> ExitCode {
     if !error.use_stderr() || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         error.exit()
     }
-    eprintln!("{}: {}", program(), sentence(&error.to_string()));
+    say(format_args!("{}", sentence(&error.to_string())));
     ExitCode::from(2)
 }
 

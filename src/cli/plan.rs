@@ -16,7 +16,7 @@ use self::args::Failure;
 pub(super) use self::args::PlanArgs;
 use self::cluster::with_cluster;
 use super::output::{Format, print, print_by};
-use super::words::program;
+use super::words::say;
 use crate::plan::{Report, Style, schema, text};
 
 pub(super) fn main(args: &PlanArgs) -> ExitCode {
@@ -40,12 +40,15 @@ async fn printed(args: &PlanArgs) -> Result<bool, Failure> {
     } else {
         with_cluster(args).await?
     };
+    if !report.answers(&args.fail_on) {
+        return Err(Failure::Unanswered);
+    }
     let failed = report.fails(&args.fail_on);
     // The report is whole by now: what is cut off must not pass for a plan.
     print_by(|out| write(out, report, args)).map_err(Failure::Output)?;
     if !failed.is_empty() {
         let words = failed.iter().filter_map(ValueEnum::to_possible_value).map(|it| it.get_name().to_owned());
-        eprintln!("{}: the plan holds what --fail-on names: {}", program(), words.collect::<Vec<_>>().join(", "));
+        say(format_args!("the plan holds what --fail-on names: {}", words.collect::<Vec<_>>().join(", ")));
     }
     Ok(!failed.is_empty())
 }

@@ -1,6 +1,6 @@
 //! How the operator is set up, by its own flags: those of the Pod that leads, or those that the user gives in its place.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use clap::builder::Resettable;
 use clap::{Args as _, Command, FromArgMatches as _};
@@ -25,6 +25,10 @@ pub(super) enum SetupError {
     Several(String),
     #[error("the arguments of {from} cannot be read by this version: {why}")]
     Unreadable { from: String, why: String },
+    #[error(
+        "{from} has {what} from a ConfigMap or a Secret, so its settings are not known; give its flags after '-- run'"
+    )]
+    Elsewhere { from: String, what: String },
     #[error("what follows '--' must begin with 'run', as the arguments of the operator's container do")]
     NoRun,
 }
@@ -34,7 +38,7 @@ impl SetupError {
         match self {
             Self::NoRun | Self::Several(_) => true,
             Self::Unreadable { from, .. } => from == COMMAND_LINE,
-            Self::NoOperator(_) | Self::Gather(_) => false,
+            Self::NoOperator(_) | Self::Elsewhere { .. } | Self::Gather(_) => false,
         }
     }
 }
@@ -60,35 +64,51 @@ pub(super) fn given(args: &[String]) -> Result<Setup, SetupError> {
 
 /// By the Pod that leads. `operator`: the namespace or the release of the one that is meant.
 pub(super) async fn found(client: &kube::Client, operator: Option<&str>) -> Result<Setup, SetupError> {
-    let mut pods = match (find_operator(client, None).await, operator) {
+    let mut pods = match (find_operator(client, None, lease_of).await, operator) {
         // Whoever may not look everywhere may look where the operator is said to be.
-        (Err(error), Some(namespace)) if error.is_forbidden() => find_operator(client, Some(namespace)).await?,
+        (Err(error), Some(namespace)) if error.is_forbidden() => {
+            find_operator(client, Some(namespace), lease_of).await?
+        }
         (found, _) => found?,
     };
     if let Some(operator) = operator {
         pods.retain(|pod| pod.namespace == operator || pod.release == operator);
     }
-    let mut leaders = pods.iter().filter(|pod| pod.leads);
-    let pod = match (leaders.next(), leaders.next()) {
-        (Some(pod), None) => pod,
-        (Some(_), Some(_)) => return Err(SetupError::Several(names(&pods))),
-        (None, _) => pods.first().ok_or_else(|| {
+    // Those that lead come first, and the Pods of a release are set up alike.
+    let releases: BTreeSet<String> = pods.iter().map(|pod| format!("{}/{}", pod.namespace, pod.release)).collect();
+    match pods.first() {
+        Some(pod) if releases.len() == 1 => of_pod(pod),
+        Some(_) => Err(SetupError::Several(releases.into_iter().collect::<Vec<_>>().join(", "))),
+        None => {
             let place = operator.map(|it| format!(" in namespace or release '{it}'"));
-            SetupError::NoOperator(place.unwrap_or_default())
-        })?,
-    };
-    of_pod(pod)
+            Err(SetupError::NoOperator(place.unwrap_or_default()))
+        }
+    }
+}
+
+/// Namespace and name of the lease that this Pod's arguments name; `None`: it elects no leader, or the arguments cannot be read, which is told where
+/// they are needed.
+pub(super) fn lease_of(pod: &OperatorPod) -> Option<(String, String)> {
+    let setup = parsed(&pod.args, &pod.env, String::new()).ok()?;
+    let election = setup.options.election?;
+    Some((election.namespace.unwrap_or_else(|| pod.namespace.clone()), election.name))
 }
 
 /// By this Pod.
 pub(super) fn of_pod(pod: &OperatorPod) -> Result<Setup, SetupError> {
-    let setup = parsed(&pod.args, &pod.env, format!("Pod {}/{}", pod.namespace, pod.name))?;
+    let from = format!("Pod {}/{}", pod.namespace, pod.name);
+    let known = RunArgs::augment_args(Command::new("run"));
+    let counts = |name: &String| known.get_arguments().any(|arg| arg.get_env().is_some_and(|env| env == name.as_str()));
+    // What only tells how it reaches others, or what it is called, is no setting.
+    let is_setting = |name: &&String| name.starts_with("UNKEY_OPERATOR_") && counts(name);
+    if let Some(name) = pod.unread.iter().find(is_setting) {
+        return Err(SetupError::Elsewhere { from, what: format!("the value of {name}") });
+    }
+    if pod.has_env_from {
+        return Err(SetupError::Elsewhere { from, what: "some variables (envFrom)".to_owned() });
+    }
+    let setup = parsed(&pod.args, &pod.env, from)?;
     Ok(Setup { namespace: Some(pod.namespace.clone()), ..setup })
-}
-
-fn names(pods: &[OperatorPod]) -> String {
-    let leaders = pods.iter().filter(|pod| pod.leads);
-    leaders.map(|pod| format!("{}/{}", pod.namespace, pod.release)).collect::<Vec<_>>().join(", ")
 }
 
 /// Reads arguments as `run` reads them, with `env` in place of this process's environment.

@@ -13,7 +13,7 @@ use super::fetch::{FetchError, fetch};
 use super::names::{NameError, Named, NamespaceArgs, named};
 use super::output::{OutputArgs, OutputError};
 use super::until::{Until, UntilError, until};
-use super::words::program;
+use super::words::say;
 use super::write::{MANAGER, Target, WriteError, annotate, apply};
 use crate::api::{SUSPEND_REASON_ANNOTATION, SUSPEND_UNTIL_ANNOTATION};
 use crate::app::AppError;
@@ -133,13 +133,12 @@ async fn suspended(args: &SuspendArgs) -> Result<(), Failure> {
         apply(&cluster.client, &target, notes.clone(), spec).await?;
         let done = Done::of(&target, true, object, (args.reason.clone(), until.clone()));
         if !done.other_managers.is_empty() {
-            eprintln!(
-                "{}: spec.suspend of {}/{} is also set by {}, which may undo this. Change it there too",
-                program(),
+            say(format_args!(
+                "spec.suspend of {}/{} is also set by {}, which may undo this. Change it there too",
                 done.namespace,
                 done.name,
                 done.managers()
-            );
+            ));
         }
         all.push(done);
     }

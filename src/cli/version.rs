@@ -8,7 +8,8 @@ use clap::Args;
 use super::connect::ClusterArgs;
 use super::failure::{Failed, finish};
 use super::output::{OutputArgs, OutputError};
-use super::words::program;
+use super::setup;
+use super::words::{program, say};
 use crate::apiserver::ConfigError;
 use crate::app::AppError;
 use crate::gather::{GatherError, find_operator};
@@ -70,13 +71,13 @@ async fn printed(args: &VersionArgs) -> Result<(), Failure> {
         }
     }
     for warning in versions.warnings() {
-        eprintln!("{}: {warning}", program());
+        say(format_args!("{warning}"));
     }
     Ok(args.output.document(&versions, || versions.text())?)
 }
 
 async fn seen(args: &VersionArgs, versions: &mut Versions) -> Result<(), Unseen> {
     let cluster = args.cluster.connect().await?;
-    versions.add(&find_operator(&cluster.client, None).await?);
+    versions.add(&find_operator(&cluster.client, None, setup::lease_of).await?);
     Ok(())
 }

@@ -1,6 +1,10 @@
 //! What the program calls itself, and how it passes on what the parser of its command line says.
 
+use std::fmt::Display;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
+
+use crate::text::safe;
 
 /// As what the program was started: one file has several names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +33,11 @@ fn by_name(path: Option<&Path>) -> StartedAs {
 /// The name that the user knows this program by.
 pub(super) fn program() -> &'static str {
     if started_as() == StartedAs::Operator { "unkey-operator" } else { "kubectl unkey" }
+}
+
+/// Says something beside the result, after the program's name. A reader that has gone is no reason to fail.
+pub(super) fn say(text: impl Display) {
+    let _ = writeln!(std::io::stderr(), "{}: {}", program(), safe(&text.to_string()));
 }
 
 /// What clap says in paragraphs, in one sentence, and where to read on.

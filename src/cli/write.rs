@@ -90,7 +90,8 @@ async fn send(
         .map_err(|error| WriteError::Unchanged(target.name(), KubeError::Bug(kube::Error::BuildRequest(error))))?;
     match within_deadline(client.request(request)).await {
         Ok(Ok(object)) => Ok(object),
-        Ok(Err(kube::Error::Api(status))) => {
+        // What fails inside the API server may have been written.
+        Ok(Err(kube::Error::Api(status))) if status.code < 500 => {
             Err(WriteError::Refused(target.name(), printable(status.message.trim_end_matches('.'), MAX_WORDS)))
         }
         Ok(Err(error)) => Err(WriteError::Unknown(target.name(), KubeError::Api(error))),

@@ -30,21 +30,33 @@ pub struct OperatorPod {
     pub args: Vec<String>,
     /// Its variables whose values stand in the Pod itself.
     pub env: BTreeMap<String, String>,
-    /// It holds the lease.
+    /// Its variables whose values stand elsewhere, such as in a `ConfigMap`.
+    pub unread: Vec<String>,
+    /// All that some `ConfigMap` or `Secret` holds are its variables too.
+    pub has_env_from: bool,
+    /// It holds the lease, or elects no leader.
     pub leads: bool,
     /// It is ready.
     pub is_ready: bool,
 }
 
-/// The Pods of all operators that may be seen, those that lead first. `namespace`: look there only.
-pub async fn find_operator(client: &Client, namespace: Option<&str>) -> Result<Vec<OperatorPod>, GatherError> {
+/// The Pods of all operators that may be seen, those that lead first. `namespace`: look there only. `lease_of`: namespace and name of the lease that a
+/// Pod's arguments name; `None`: it elects no leader.
+pub async fn find_operator(
+    client: &Client,
+    namespace: Option<&str>,
+    lease_of: impl Fn(&OperatorPod) -> Option<(String, String)>,
+) -> Result<Vec<OperatorPod>, GatherError> {
     let api: Api<Pod> = namespace.map_or_else(|| Api::all(client.clone()), |it| Api::namespaced(client.clone(), it));
     let params = ListParams::default().labels(LABEL);
     let pods = within_deadline(api.list(&params)).await.map_err(GatherError::pods)?;
     let pods = pods.map_err(|error| GatherError::pods(KubeError::Api(error)))?;
     let mut found: Vec<OperatorPod> = pods.items.iter().filter_map(operator_pod).collect();
     for pod in &mut found {
-        pod.leads = leads(client, pod).await?;
+        pod.leads = match lease_of(pod) {
+            None => true,
+            Some((namespace, name)) => holds(client, pod, &namespace, &name).await?,
+        };
     }
     found.sort_by(|a, b| (!a.leads, &a.namespace, &a.name).cmp(&(!b.leads, &b.namespace, &b.name)));
     Ok(found)
@@ -68,6 +80,8 @@ fn operator_pod(pod: &Pod) -> Option<OperatorPod> {
         release: label("app.kubernetes.io/instance"),
         args: runs(container)?,
         env: container.env.iter().flatten().filter_map(|it| Some((it.name.clone(), it.value.clone()?))).collect(),
+        unread: container.env.iter().flatten().filter(|it| it.value_from.is_some()).map(|it| it.name.clone()).collect(),
+        has_env_from: container.env_from.as_ref().is_some_and(|from| !from.is_empty()),
         leads: false,
         is_ready: ready.into_iter().any(|it| it.type_ == "Ready" && it.status == "True"),
     })
@@ -80,19 +94,10 @@ fn runs(container: &Container) -> Option<Vec<String>> {
     Some(all[at..].iter().map(|argument| (*argument).clone()).collect())
 }
 
-/// It holds its lease. One that elects no leader leads. A lease that may not be read says nothing: any replica has the same arguments.
-async fn leads(client: &Client, pod: &OperatorPod) -> Result<bool, GatherError> {
-    if !pod.args.iter().any(|argument| argument.starts_with("--leader-elect")) {
-        return Ok(true);
-    }
-    let value = |flag: &str| {
-        let prefix = format!("--{flag}=");
-        pod.args.iter().find_map(|argument| argument.strip_prefix(&prefix)).map(str::to_owned)
-    };
-    let namespace = value("lease-namespace").unwrap_or_else(|| pod.namespace.clone());
-    let name = value("lease-name").unwrap_or_else(|| "unkey-operator".to_owned());
-    match read_lease(client, &namespace, &name).await {
-        Ok(lease) => Ok(lease.is_some_and(|lease| lease.pod() == Some(&pod.name))),
+/// A lease that may not be read says nothing: any replica has the same arguments.
+async fn holds(client: &Client, pod: &OperatorPod, namespace: &str, name: &str) -> Result<bool, GatherError> {
+    match read_lease(client, namespace, name).await {
+        Ok(lease) => Ok(lease.is_some_and(|lease| lease.pod() == Some(pod.name.as_str()))),
         Err(KubeError::Api(kube::Error::Api(status))) if status.code == 403 => Ok(false),
         Err(error) => Err(GatherError::pods(error)),
     }

@@ -10,6 +10,11 @@ use super::folder::{File, KUSTOMIZATION, MARKER, is_ours};
 /// Why an import was not written.
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
+    /// It is the folder that the command runs in.
+    #[error(
+        "--output-dir is the folder that this command runs in, and an import replaces its folder as a whole; name another one"
+    )]
+    Here,
     /// It is a file.
     #[error("'{}' is no folder; name another one with --output-dir", .0.display())]
     NoFolder(PathBuf),
@@ -73,7 +78,7 @@ pub enum WriteError {
 impl WriteError {
     /// True if the command line is wrong, and not the world.
     pub fn is_usage(&self) -> bool {
-        matches!(self, Self::NoFolder(_) | Self::Occupied { .. })
+        matches!(self, Self::Here | Self::NoFolder(_) | Self::Occupied { .. })
     }
 }
 
@@ -82,6 +87,11 @@ impl WriteError {
 /// # Errors
 /// It is no folder, cannot be read, or holds what no import has written.
 pub fn check(folder: &Path) -> Result<(), WriteError> {
+    // The folder is replaced as a whole, and the caller would stand in one that is gone.
+    let here = fs::canonicalize(".").ok();
+    if here.is_some() && fs::canonicalize(folder).ok() == here {
+        return Err(WriteError::Here);
+    }
     let failed = |path: &Path, source| WriteError::Unreadable { path: path.to_owned(), source };
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,

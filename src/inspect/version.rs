@@ -101,6 +101,8 @@ mod tests {
             image: image.to_owned(),
             release: String::new(),
             account: String::new(),
+            unread: Vec::new(),
+            has_env_from: false,
             args: Vec::new(),
             env: std::collections::BTreeMap::new(),
             leads: true,

@@ -31,11 +31,35 @@ pub fn problems(object: &Value, live: Option<&Value>) -> Vec<String> {
             found.add(field, "is no field of an Identity");
         }
     }
+    for map in ["labels", "annotations"] {
+        let is_text = |map: &Value| map.as_object().is_some_and(|map| map.values().all(Value::is_string));
+        if !object["metadata"].get(map).is_none_or(|map| map.is_null() || is_text(map)) {
+            found.add(&format!("metadata.{map}"), "must hold texts only; put numbers and true or false in quotes");
+        }
+    }
     match object.get("spec") {
         None => found.add("spec", "is required"),
         Some(spec) => found.value("spec", spec, live.and_then(|live| live.get("spec")), &SCHEMA, 0),
     }
     found.0
+}
+
+/// What the API server makes of a spec before it looks at it: nulls go where the schema has no use for them, and whole numbers are whole.
+pub fn normalised(object: &mut Value) {
+    let Some(spec) = object.get_mut("spec").and_then(Value::as_object_mut) else { return };
+    spec.retain(|_, value| !value.is_null());
+    for limit in spec.get_mut("ratelimits").and_then(Value::as_array_mut).into_iter().flatten() {
+        let Some(fields) = limit.as_object_mut() else { continue };
+        fields.retain(|_, value| !value.is_null());
+        for value in fields.values_mut() {
+            let whole = value.as_f64().filter(|number| !value.is_i64() && number.fract() == 0.0 && number.abs() < 9e15);
+            if let Some(whole) = whole {
+                #[allow(clippy::cast_possible_truncation)] // it is whole, and small enough
+                let number = whole as i64;
+                *value = Value::from(number);
+            }
+        }
+    }
 }
 
 #[derive(Default)]
@@ -59,7 +83,7 @@ impl Problems {
             "array" => value.is_array(),
             "string" => value.is_string(),
             "boolean" => value.is_boolean(),
-            "integer" => value.is_i64(),
+            "integer" => value.is_i64() || value.as_f64().is_some_and(|number| number.fract() == 0.0),
             _ => true,
         };
         if !fits {
@@ -269,6 +293,19 @@ mod tests {
         assert!(
             of(&json!({"externalId": "a", "meta": {"a": {"b": null}}, "ratelimits": [twice], "suspend": true}))
                 .is_empty()
+        );
+    }
+
+    #[test]
+    fn nulls_go_and_whole_numbers_are_whole() {
+        let mut object = json!({"metadata": {"labels": {"a": 1}}, "spec": {"externalId": "a", "meta": null, "suspend": null,
+            "ratelimits": [{"name": "abc", "limit": 1e3, "duration": 1000.0, "autoApply": null}]}});
+        normalised(&mut object);
+        let limit = json!({"name": "abc", "limit": 1000, "duration": 1000});
+        assert_eq!(object["spec"], json!({"externalId": "a", "ratelimits": [limit]}));
+        assert_eq!(
+            problems(&object, None),
+            ["metadata.labels must hold texts only; put numbers and true or false in quotes"]
         );
     }
 

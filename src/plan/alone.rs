@@ -52,10 +52,18 @@ pub fn plan_alone(manifests: &Manifests, stored: &Stored, base: Option<&Manifest
     let gone = base.into_iter().flat_map(|base| &base.all).filter(|(key, _)| !manifests.all.contains_key(key));
     for (key, manifest) in gone {
         let spec = Spec::read(&manifest.value()["spec"].to_string());
+        // What was never valid was never there.
+        if spec.desired.is_err() {
+            continue;
+        }
         let mut change = of(key, spec.external_id);
         let keeps = spec.controls.deletion.unwrap_or(policy.deletion) == DeletionPolicy::Orphan
             || spec.controls.observed_by(policy).is_some();
-        change.action = if keeps { Action::Release } else { Action::Delete };
+        change.action = match (spec.controls.suspend, keeps) {
+            (_, true) => Action::Release,
+            (true, false) => Action::Suspend,
+            (false, false) => Action::Delete,
+        };
         changes.push(change);
     }
     changes

@@ -5,18 +5,29 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
+use regex::Regex;
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::api::{GROUP, KIND, VERSION};
 use crate::domain::ObjectKey;
+use crate::text::printable;
 
 /// Files of a folder that are read.
 const ENDINGS: [&str; 3] = ["yaml", "yml", "json"];
+/// Characters of a wrong name that are shown.
+const MAX_SHOWN: usize = 80;
 /// A manifest is at most what etcd takes; this many bytes in one file are a mistake.
 const MAX_BYTES: u64 = 512 << 20;
+
+/// A plain word that YAML 1.1 takes for a boolean, a number or a merge, and YAML 1.2 for text.
+static DOUBTFUL: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    let words = r"y|Y|n|N|yes|Yes|YES|no|No|NO|on|On|ON|off|Off|OFF|0[0-7]+|[-+]?[0-9][0-9_]*_[0-9_]*|<<";
+    Regex::new(&format!(r"(^|[:\[,{{-])\s*({words})\s*($|[,\]}}:#])")).ok()
+});
 
 /// Why manifests cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -59,6 +70,16 @@ pub enum ManifestError {
     NoName {
         /// File and document.
         at: Place,
+    },
+    /// A name that no API server takes.
+    #[error("{at} has the {what} '{text}', which is no name that Kubernetes takes")]
+    BadName {
+        /// File and document.
+        at: Place,
+        /// `metadata.name` or `metadata.namespace`.
+        what: &'static str,
+        /// What it says, escaped.
+        text: String,
     },
     /// The same object twice.
     #[error("{second} is the same Identity as {first}: {key}; remove one of the two")]
@@ -134,6 +155,8 @@ pub struct Manifests {
     pub all: BTreeMap<ObjectKey, Manifest>,
     /// Resources of other kinds.
     pub others: usize,
+    /// Where a word stands without quotes that kubectl reads otherwise (YAML 1.1) than this program (YAML 1.2).
+    pub doubtful: Vec<String>,
 }
 
 /// A list in JSON, whose items stay text.
@@ -150,12 +173,23 @@ impl Manifests {
     /// # Errors
     /// One of them cannot be read, or there is no Identity in any.
     pub fn read(sources: &[PathBuf], recursive: bool, namespace: &str) -> Result<Self, ManifestError> {
+        let manifests = Self::read_any(sources, recursive, namespace)?;
+        if manifests.all.is_empty() {
+            let names: Vec<String> = sources.iter().map(|source| format!("'{}'", source.display())).collect();
+            return Err(ManifestError::None { names: names.join(", "), others: manifests.others });
+        }
+        Ok(manifests)
+    }
+
+    /// The same, where none is an answer too: one side of a comparison.
+    ///
+    /// # Errors
+    /// One of them cannot be read.
+    pub fn read_any(sources: &[PathBuf], recursive: bool, namespace: &str) -> Result<Self, ManifestError> {
         let mut manifests = Self::default();
         for source in sources {
             if source.as_os_str() == "-" {
-                let mut text = String::new();
-                let failed = |source| ManifestError::Unreadable { path: PathBuf::from("-"), source };
-                std::io::stdin().take(MAX_BYTES).read_to_string(&mut text).map_err(failed)?;
+                let text = read_all(std::io::stdin(), Path::new("-"))?;
                 manifests.add_text("standard input", &text, namespace)?;
                 continue;
             }
@@ -164,14 +198,12 @@ impl Manifests {
                 manifests.add_text(&file.display().to_string(), &text, namespace)?;
             }
         }
-        if manifests.all.is_empty() {
-            let names: Vec<String> = sources.iter().map(|source| format!("'{}'", source.display())).collect();
-            return Err(ManifestError::None { names: names.join(", "), others: manifests.others });
-        }
         Ok(manifests)
     }
 
     fn add_text(&mut self, file: &str, text: &str, namespace: &str) -> Result<(), ManifestError> {
+        // Editors of some systems begin a file with a mark of its encoding.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         // A list of ten thousand, item by item: all of it at once would take ten times the room of the text.
         if let Some(list) = serde_json::from_str::<JsonList<'_>>(text).ok().filter(|list| list.kind.ends_with("List")) {
             let at = Place { file: file.to_owned(), document: 0 };
@@ -184,6 +216,9 @@ impl Manifests {
                 .into_iter()
                 .try_for_each(|item| self.add(&at, serde_json::from_str(item.get()).map_err(unreadable)?, namespace));
         }
+        let doubtful =
+            text.lines().enumerate().filter(|(_, line)| DOUBTFUL.as_ref().is_some_and(|words| words.is_match(line)));
+        self.doubtful.extend(doubtful.map(|(at, _)| format!("'{file}', line {}", at + 1)));
         // One at a time: after an error of syntax there is no end of them.
         let mut documents = serde_yaml::Deserializer::from_str(text).enumerate().peekable();
         while let Some((at, document)) = documents.next() {
@@ -219,6 +254,11 @@ impl Manifests {
         let named = |field: &str| value["metadata"][field].as_str().filter(|text| !text.is_empty()).map(str::to_owned);
         let name = named("name").ok_or_else(|| ManifestError::NoName { at: at.clone() })?;
         let namespace = named("namespace").unwrap_or_else(|| namespace.to_owned());
+        for (what, text, most) in [("metadata.name", &name, 253), ("metadata.namespace", &namespace, 63)] {
+            if !is_dns(text, most) || what == "metadata.namespace" && text.contains('.') {
+                return Err(ManifestError::BadName { at: at.clone(), what, text: printable(text, MAX_SHOWN) });
+            }
+        }
         value["metadata"]["namespace"] = Value::String(namespace.clone());
         let key = ObjectKey { namespace, name };
         if let Some(first) = self.all.get(&key) {
@@ -230,6 +270,15 @@ impl Manifests {
     }
 }
 
+/// A DNS subdomain, as the API server asks of names.
+fn is_dns(text: &str, most: usize) -> bool {
+    let is_label = |label: &str| {
+        let inside = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        !label.is_empty() && label.chars().all(inside) && !label.starts_with('-') && !label.ends_with('-')
+    };
+    text.len() <= most && text.split('.').all(is_label)
+}
+
 /// Line and column: the text of an error may quote the content.
 fn place_of(error: &serde_yaml::Error) -> String {
     error
@@ -238,13 +287,19 @@ fn place_of(error: &serde_yaml::Error) -> String {
 }
 
 fn read(file: &Path) -> Result<String, ManifestError> {
-    let failed = |source| ManifestError::Unreadable { path: file.to_owned(), source };
-    let opened = std::fs::File::open(file).map_err(failed)?;
+    let opened = std::fs::File::open(file);
+    let opened = opened.map_err(|source| ManifestError::Unreadable { path: file.to_owned(), source })?;
+    read_all(opened, file)
+}
+
+/// All of it: what is cut off would count as left out.
+fn read_all(source: impl Read, path: &Path) -> Result<String, ManifestError> {
     let mut text = String::new();
-    if opened.take(MAX_BYTES + 1).read_to_string(&mut text).map_err(failed)? as u64 > MAX_BYTES {
-        return Err(ManifestError::TooLarge(file.to_owned()));
+    let read = source.take(MAX_BYTES + 1).read_to_string(&mut text);
+    match read.map_err(|source| ManifestError::Unreadable { path: path.to_owned(), source })? as u64 {
+        bytes if bytes > MAX_BYTES => Err(ManifestError::TooLarge(path.to_owned())),
+        _ => Ok(text),
     }
-    Ok(text)
 }
 
 /// The files of a source, in the order of their names. One that is named itself is read whatever its ending.
@@ -261,10 +316,11 @@ fn files(source: &Path, recursive: bool) -> Result<Vec<PathBuf>, ManifestError> 
     for path in paths {
         let is_manifest = path.extension().and_then(|it| it.to_str()).is_some_and(|it| ENDINGS.contains(&it));
         if path.is_dir() {
-            if recursive {
+            // A link may lead back, and a mounted ConfigMap has each file behind one a second time.
+            if recursive && !path.is_symlink() {
                 found.extend(files(&path, true)?);
             }
-        } else if is_manifest && path.file_stem().is_none_or(|stem| stem != "kustomization") {
+        } else if is_manifest && path.is_file() && path.file_stem().is_none_or(|stem| stem != "kustomization") {
             found.push(path);
         }
     }
@@ -272,40 +328,4 @@ fn files(source: &Path, recursive: bool) -> Result<Vec<PathBuf>, ManifestError> 
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read_text(text: &str) -> Result<Manifests, ManifestError> {
-        let mut manifests = Manifests::default();
-        manifests.add_text("a.yaml", text, "shop").map(|()| manifests)
-    }
-
-    const ONE: &str =
-        "apiVersion: unkey.com/v1alpha1\nkind: Identity\nmetadata: {name: acme}\nspec: {externalId: acme}\n";
-
-    #[test]
-    fn documents_lists_and_others() {
-        let list = "apiVersion: v1\nkind: List\nitems:\n- {apiVersion: unkey.com/v1alpha1, kind: Identity, metadata: {name: b, namespace: other}, spec: {}}\n";
-        let other = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\n";
-        let found = read_text(&format!("---\n{ONE}---\n---\n{list}---\n{other}")).unwrap();
-        let keys: Vec<_> = found.all.keys().map(|key| format!("{}/{}", key.namespace, key.name)).collect();
-        assert_eq!((keys, found.others), (vec!["other/b".to_owned(), "shop/acme".to_owned()], 1));
-    }
-
-    #[test]
-    fn what_cannot_be_used_says_where_it_stands_and_shows_no_content() {
-        let said = |text: &str| read_text(text).unwrap_err().to_string();
-        assert_eq!(said("a: 1\n"), "'a.yaml' is not a Kubernetes manifest: it has no apiVersion and kind");
-        assert!(
-            said("a: [secret\nb: {").starts_with("'a.yaml', document 1 is not valid YAML or JSON: line"),
-            "{}",
-            said("a: [secret\nb: {")
-        );
-        assert!(
-            said(&format!("{ONE}---\n{ONE}"))
-                .contains("'a.yaml', document 2 is the same Identity as 'a.yaml', document 1: shop/acme")
-        );
-        assert!(said(&ONE.replace("name: acme", "generateName: a-")).contains("has no metadata.name"));
-        assert!(said(&ONE.replace("v1alpha1", "v1")).contains("has apiVersion 'unkey.com/v1'"));
-    }
-}
+mod tests;

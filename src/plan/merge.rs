@@ -25,6 +25,12 @@ pub fn merged(live: &Value, manifest: &Value) -> Value {
                 let others = managers.others(&fields_path(path));
                 served(at(live, path), wanted, &owned, &others, path == ["spec"])
             }
+            // A map that a manifest leaves out is one without entries: kubectl writes it so, and others have entries in it.
+            None if path != ["spec"] => {
+                let empty = Value::Object(Map::new());
+                let before = before.as_ref().and_then(|before| at(before, path));
+                three_way(at(live, path), Some(wanted.unwrap_or(&empty)), before)
+            }
             None => three_way(at(live, path), wanted, before.as_ref().and_then(|before| at(before, path))),
         };
         put(&mut after, path, merged);
@@ -132,16 +138,21 @@ fn served(
 /// The same of a list whose items are told apart by their name: items of others stay, and so do the fields that others own of an item.
 fn items_served(live: Option<&Value>, wanted: &[Value], owned: Option<&Value>, others: &[&Value]) -> Value {
     let name_of = |item: &Value| item.get(LIST_KEY).and_then(Value::as_str).map(str::to_owned);
-    let key_of = |name: &str| format!("k:{}", serde_json::json!({ LIST_KEY: name }));
     let mut items: Vec<Value> = Vec::new();
     for item in live.and_then(Value::as_array).into_iter().flatten() {
         let name = name_of(item).unwrap_or_default();
-        let key = key_of(&name);
         let is_wanted = wanted.iter().any(|it| name_of(it).as_ref() == Some(&name));
-        let is_owned = owned.is_some_and(|owned| owned.get(&key).is_some());
-        let is_anothers = others.iter().any(|it| it.get(&key).is_some());
-        if is_wanted || !is_owned || is_anothers {
-            items.push(item.clone());
+        let ours = owned.and_then(|owned| of_item(owned, &name));
+        let theirs: Vec<&Value> = others.iter().filter_map(|it| of_item(it, &name)).collect();
+        match ours {
+            // Another manager owns the item itself, and not only a field of it.
+            Some(ours) if !is_wanted && theirs.iter().any(|it| it.get(".").is_some()) => {
+                // What only we owned of it goes.
+                let nothing = Value::Object(Map::new());
+                items.push(served(Some(item), Some(&nothing), ours, &theirs, false).unwrap_or_default());
+            }
+            Some(_) if !is_wanted => {}
+            _ => items.push(item.clone()),
         }
     }
     for item in wanted {
@@ -149,16 +160,24 @@ fn items_served(live: Option<&Value>, wanted: &[Value], owned: Option<&Value>, o
             items.push(item.clone());
             continue;
         };
-        let key = key_of(&name);
-        let others: Vec<&Value> = others.iter().filter_map(|it| it.get(&key)).collect();
+        let others: Vec<&Value> = others.iter().filter_map(|it| of_item(it, &name)).collect();
         let before = items.iter_mut().find(|it| name_of(it).as_ref() == Some(&name));
-        let owned = owned.and_then(|owned| owned.get(&key)).cloned().unwrap_or_default();
+        let owned = owned.and_then(|owned| of_item(owned, &name)).cloned().unwrap_or_default();
         match before {
             Some(before) => *before = served(Some(before), Some(item), &owned, &others, false).unwrap_or_default(),
             None => items.push(item.clone()),
         }
     }
     Value::Array(items)
+}
+
+/// What is owned of the item of that name. The API server writes its key in a JSON of its own.
+fn of_item<'a>(owned: &'a Value, name: &str) -> Option<&'a Value> {
+    let is_it = |key: &str| {
+        let key: Option<Value> = key.strip_prefix("k:").and_then(|key| serde_json::from_str(key).ok());
+        key.is_some_and(|key| key[LIST_KEY] == name)
+    };
+    owned.as_object()?.iter().find(|(key, _)| is_it(key)).map(|(_, owned)| owned)
 }
 
 /// By the client: a merge of three, in which a list is one value (kubectl knows no more of a custom resource).
@@ -168,7 +187,7 @@ fn three_way(live: Option<&Value>, wanted: Option<&Value>, before: Option<&Value
         return live.filter(|_| before.is_none()).cloned();
     };
     let (Some(wanted), Some(live)) = (wanted.as_object(), live.and_then(Value::as_object)) else {
-        return Some(wanted.clone());
+        return Some(without_nulls(wanted.clone()));
     };
     let mut after = live.clone();
     for name in before.and_then(Value::as_object).into_iter().flat_map(Map::keys) {
@@ -185,6 +204,17 @@ fn three_way(live: Option<&Value>, wanted: Option<&Value>, before: Option<&Value
         }
     }
     Some(Value::Object(after))
+}
+
+/// In a merge patch, null says that a field goes, also below one that is new.
+fn without_nulls(value: Value) -> Value {
+    match value {
+        Value::Object(map) => {
+            let kept = map.into_iter().filter(|(_, value)| !value.is_null());
+            Value::Object(kept.map(|(name, value)| (name, without_nulls(value))).collect())
+        }
+        value => value,
+    }
 }
 
 #[cfg(test)]
@@ -258,6 +288,36 @@ mod tests {
         live["metadata"]["annotations"] = json!({LAST_APPLIED: before.to_string()});
         let after = merged(&live, &json!({"spec": {"externalId": "a", "meta": {"b": null, "c": [1]}}}));
         assert_eq!(after["spec"], json!({"externalId": "a", "meta": {"theirs": 2, "c": [1]}, "suspend": true}));
+    }
+
+    /// kubectl writes an empty map of annotations into what was applied last.
+    #[test]
+    fn the_claim_stays_under_a_client_side_apply_without_annotations() {
+        let mut live = live("Update", &[]);
+        let mut before = manifest(&[]);
+        before["metadata"]["annotations"] = json!({});
+        live["metadata"]["annotations"] = json!({"unkey.com/claim": "u:v1:ab:", LAST_APPLIED: before.to_string()});
+        let after = merged(&live, &manifest(&["new"]));
+        assert_eq!(after["metadata"]["annotations"]["unkey.com/claim"], "u:v1:ab:");
+        let after = merged(&live, &json!({"spec": {"externalId": "a", "meta": {"a": {"b": null, "c": 1}}}}));
+        assert_eq!(after["spec"]["meta"], json!({"a": {"c": 1}}), "null is a deletion in a merge patch");
+    }
+
+    #[test]
+    fn names_of_items_are_compared_as_text_not_as_json() {
+        let mut live = live("Apply", &[]);
+        live["spec"]["ratelimits"] = limits(&["a&b", "shared"]);
+        let ours = json!({"k:{\"name\":\"a\\u0026b\"}": {"f:name": {}}, "k:{\"name\":\"shared\"}": {"f:name": {}, "f:limit": {}}});
+        live["metadata"]["managedFields"][0]["fieldsV1"]["f:spec"]["f:ratelimits"] = ours;
+        let theirs = json!({"k:{\"name\":\"shared\"}": {".": {}, "f:name": {}, "f:duration": {}}});
+        let other = json!({"manager": "y", "operation": "Apply", "fieldsV1": {"f:spec": {"f:ratelimits": theirs}}});
+        live["metadata"]["managedFields"].as_array_mut().unwrap().push(other);
+        let after = merged(&live, &json!({"spec": {"externalId": "a"}}));
+        assert_eq!(after["spec"]["ratelimits"], json!([{"name": "shared", "duration": 1000}]));
+        // A patch of another manager to one field of an item does not keep the item.
+        let theirs = json!({"k:{\"name\":\"shared\"}": {"f:limit": {}}});
+        live["metadata"]["managedFields"][1]["fieldsV1"]["f:spec"]["f:ratelimits"] = theirs;
+        assert_eq!(names(&merged(&live, &json!({"spec": {"externalId": "a"}}))), Vec::<&str>::new());
     }
 
     #[test]

@@ -21,7 +21,7 @@ mod overlay;
 mod report;
 mod text;
 
-pub use admission::problems;
+pub use admission::{normalised, problems};
 pub use alone::{Stored, asked_for, plan_alone};
 pub use listed::ListedObject;
 pub use manifests::{Manifest, ManifestError, Manifests};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use k8s_openapi::jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::admission::problems;
+use super::admission::{normalised, problems};
 use super::listed::ListedObject;
 use super::manifests::{Manifest, Manifests};
 use super::merge::merged;
@@ -23,6 +23,8 @@ pub struct Overlay {
     pub pruned: BTreeSet<ObjectKey>,
     /// The namespaces that the operator watches; none: all.
     pub namespaces: Vec<String>,
+    /// Resources that are there and that the operator's selector leaves to others.
+    pub unselected: BTreeSet<ObjectKey>,
     /// What a dry run of the API server made of manifests, or why it refused them; of those that it was not asked about, nothing.
     pub served: BTreeMap<ObjectKey, Result<Value, String>>,
 }
@@ -36,10 +38,8 @@ pub struct Overlaid {
     pub refused: Vec<(ObjectKey, String, String)>,
     /// Objects that would go at once, as nothing of the operator is on them.
     pub gone: Vec<ObjectKey>,
-    /// Manifests in namespaces that the operator does not watch.
+    /// Manifests of resources that the operator does not watch.
     pub unwatched: Vec<ObjectKey>,
-    /// What would be created, and what would be changed.
-    pub applied: BTreeSet<ObjectKey>,
 }
 
 impl Overlay {
@@ -57,7 +57,15 @@ impl Overlay {
         let mut met = BTreeSet::new();
         for identity in listed {
             let key = identity.raw.key();
-            let live = identity.json.as_ref().map(|json| serde_json::from_str::<Value>(json.get())).transpose()?;
+            let read = identity.json.as_ref().map(|json| serde_json::from_str::<Value>(json.get())).transpose();
+            let Ok(live) = read else {
+                // One object must not be every other's failure (S24).
+                met.insert(key.clone());
+                let why = "the stored object is nested too deep to be read".to_owned();
+                overlaid.refused.push((key, identity.raw.external_id().to_string(), why));
+                overlaid.objects.push(ListedObject::new(identity.raw, Arc::clone(approvals)));
+                continue;
+            };
             let raw = match (live, self.manifests.all.get(&key)) {
                 (Some(live), Some(manifest)) => {
                     met.insert(key.clone());
@@ -75,7 +83,8 @@ impl Overlay {
             overlaid.objects.push(ListedObject::new(raw, Arc::clone(approvals)));
         }
         for (key, manifest) in self.manifests.all.iter().filter(|(key, _)| !met.contains(*key)) {
-            if !self.namespaces.is_empty() && !self.namespaces.contains(&key.namespace) {
+            let is_elsewhere = !self.namespaces.is_empty() && !self.namespaces.contains(&key.namespace);
+            if is_elsewhere || self.unselected.contains(key) {
                 overlaid.unwatched.push(key.clone());
             } else if let Some(raw) = self.applies(key, manifest, None, &mut overlaid)? {
                 overlaid.objects.push(ListedObject::new(raw, Arc::clone(approvals)));
@@ -97,7 +106,8 @@ impl Overlay {
             Some(Err(why)) => Err(why.clone()),
             None => {
                 let value = manifest.value();
-                let object = live.map_or_else(|| value.clone(), |live| merged(live, &value));
+                let mut object = live.map_or_else(|| value.clone(), |live| merged(live, &value));
+                normalised(&mut object);
                 let problems = problems(&object, live);
                 if problems.is_empty() { Ok(object) } else { Err(problems.join("; ")) }
             }
@@ -105,9 +115,6 @@ impl Overlay {
         match found {
             Ok(object) => {
                 let object = stored(object, key, live);
-                if live.is_none_or(|live| live["spec"] != object["spec"]) {
-                    overlaid.applied.insert(key.clone());
-                }
                 serde_json::from_str(&object.to_string()).map(Some)
             }
             Err(why) => {
@@ -126,7 +133,13 @@ fn stored(mut object: Value, key: &ObjectKey, live: Option<&Value>) -> Value {
     metadata["generation"] = json!(generation + i64::from(is_edited));
     if live.is_none() {
         // No uid of an API server looks like that.
-        metadata["uid"] = json!(format!("planned-{}-{}", key.namespace, key.name));
+        metadata["uid"] = json!(format!("planned-{}/{}", key.namespace, key.name));
+        // What the API server clears of a manifest that was read from a cluster.
+        for field in ["deletionTimestamp", "deletionGracePeriodSeconds", "resourceVersion", "managedFields"] {
+            if let Some(fields) = metadata.as_object_mut() {
+                fields.remove(field);
+            }
+        }
         metadata["creationTimestamp"] = json!(Timestamp::now().to_string());
         object["status"] = json!({"observedGeneration": -1});
     }

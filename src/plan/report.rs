@@ -1,6 +1,7 @@
 //! The plan as data: what `--output json` prints. Names, and the words of `action` and `effect`, are promised as reasons are; messages are not.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::time::Duration;
 
 use clap::ValueEnum;
@@ -199,18 +200,21 @@ impl PolicyReport {
 impl Report {
     /// Takes in what becomes of resources. `show_meta`: with the values of meta.
     pub fn add(&mut self, changes: Vec<Change>, show_meta: bool) {
-        // Equal but for the resource: the fields as text, since a value of meta counts whether it is shown or not.
-        let mut groups: BTreeMap<(Action, String, String), usize> = BTreeMap::new();
+        let mut groups: HashMap<u64, usize> = HashMap::new();
         for change in changes {
             *self.summary.entry(change.action.as_str().to_owned()).or_default() += 1;
             if change.action == Action::Unchanged {
                 continue;
             }
-            let same = (change.action, format!("{:?}", change.fields), format!("{:?} {}", change.reason, change.drift));
             let next = groups.len() + 1;
-            let group = *groups.entry(same).or_insert(next);
+            let group = *groups.entry(likeness(&change)).or_insert(next);
             self.changes.push(ChangeReport::of(change, group, show_meta));
         }
+    }
+
+    /// True if it knows what `--fail-on` asks: which identities no resource names is not known to every plan.
+    pub fn answers(&self, on: &[FailOn]) -> bool {
+        self.unmanaged.is_some() || !on.contains(&FailOn::Unmanaged)
     }
 
     /// What `--fail-on` names and this plan holds.
@@ -221,6 +225,18 @@ impl Report {
         };
         on.iter().copied().filter(holds).collect()
     }
+}
+
+/// The same for changes that are equal but for the resource. A value of meta counts whether it is shown or not.
+fn likeness(change: &Change) -> u64 {
+    let Change { action, fields, drift, reason, cause, message, key, external_id, .. } = change;
+    let mut hasher = DefaultHasher::new();
+    (action, drift, reason, cause, format!("{fields:?}")).hash(&mut hasher);
+    // A message names its resource.
+    let names = [key.name.as_str(), external_id.as_ref().map_or("", |it| it.as_str())];
+    let plain = names.iter().filter(|name| !name.is_empty()).fold(message.clone(), |text, name| text.replace(name, ""));
+    plain.hash(&mut hasher);
+    hasher.finish()
 }
 
 impl ChangeReport {
@@ -245,7 +261,6 @@ impl ChangeReport {
 
     fn fails(&self, on: FailOn) -> bool {
         let action = |words: &[Action]| words.iter().any(|action| action.as_str() == self.action);
-        // What is refused changes nothing.
         let effect = |words: &[Effect]| {
             self.fields.iter().any(|field| {
                 field.path.starts_with("ratelimits") && words.iter().any(|effect| effect.as_str() == field.effect)

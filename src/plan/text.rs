@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use serde_json::Value;
 
 use super::report::{ChangeReport, FieldReport, Report};
+use crate::text::safe;
 
 /// So many of equal changes are named.
 const NAMED: usize = 3;
@@ -52,8 +53,8 @@ pub fn text(report: &Report, style: Style) -> String {
         && let Some(unmanaged) = &report.unmanaged
     {
         for it in unmanaged.iter().take(NAMED_UNMANAGED) {
-            let _ =
-                writeln!(text, "? unmanaged {}  {}: no Identity names this externalId", it.external_id, it.identity_id);
+            let line = format!("{}  {}: no Identity names this externalId", it.external_id, it.identity_id);
+            let _ = writeln!(text, "? unmanaged {}", safe(&line));
         }
         if unmanaged.len() > NAMED_UNMANAGED {
             let _ =
@@ -136,7 +137,7 @@ fn entry(changes: &[&ChangeReport], style: Style) -> String {
 }
 
 fn name(change: &ChangeReport) -> String {
-    format!("{}/{}", change.namespace, change.name)
+    safe(&format!("{}/{}", change.namespace, change.name))
 }
 
 /// What distinguishes it from others of its group.
@@ -151,7 +152,7 @@ fn about(change: &ChangeReport) -> String {
             .collect(),
         _ => external_id.into_iter().chain(identity).collect(),
     };
-    what.join(", ")
+    safe(&what.join(", "))
 }
 
 /// Fields, and the message of what is not written.
@@ -164,7 +165,7 @@ fn details(change: &ChangeReport, is_group: bool) -> String {
     if is_told {
         let reason = change.reason.as_ref().map(|reason| format!("{reason}: ")).unwrap_or_default();
         let of_one = if is_group { " (of the first)" } else { "" };
-        let _ = writeln!(text, "              {reason}{}{of_one}", change.message);
+        let _ = writeln!(text, "              {reason}{}{of_one}", safe(&change.message));
     }
     if change.action == "delete" {
         text.push_str("              its keys stay valid, without the identity, its meta and its limits\n");
@@ -242,7 +243,8 @@ fn summary(report: &Report) -> String {
     }
     let _ = write!(text, "; {} unchanged", of("unchanged"));
     if let Some(unmanaged) = report.unmanaged.as_ref().map(Vec::len).filter(|count| *count > 0) {
-        let _ = write!(text, "; {unmanaged} in Unkey {} no Identity", if unmanaged == 1 { "has" } else { "have" });
+        let names = if report.read.resources.is_some() { "Identity" } else { "manifest" };
+        let _ = write!(text, "; {unmanaged} in Unkey {} no {names}", if unmanaged == 1 { "has" } else { "have" });
     }
     text
 }

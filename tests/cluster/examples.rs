@@ -22,7 +22,7 @@ fn manifests(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// What is applied by other tests: those of `gitops`, and the Pod by the chart's.
-const ELSEWHERE: [&str; 9] = [
+const ELSEWHERE: [&str; 12] = [
     "admission/externalid-prefix.yaml",
     "argocd/applications.yaml",
     "argocd/argocd-cm.yaml",
@@ -31,6 +31,9 @@ const ELSEWHERE: [&str; 9] = [
     "kustomize/base/kustomization.yaml",
     "kustomize/overlays/production/kustomization.yaml",
     "kustomize/overlays/staging/kustomization.yaml",
+    "plan/job.yaml",
+    "plan/pull-request.yaml",
+    "plan/rbac.yaml",
     "unmanage/pod.yaml",
 ];
 

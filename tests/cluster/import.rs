@@ -204,8 +204,10 @@ async fn only_what_no_identity_names() {
         code == 1 && stderr.contains("identity 'lone-b' is left out: the name 'lone-b' is that of another Identity"),
         "{stderr}"
     );
-    let stderr = imported(&import(&world, &["--output-dir", &out, "--unmanaged", "--search", "nobody"]).await);
-    assert!(stderr.contains("no other identity in Unkey passes the filters"), "{stderr}");
+    let before = files(&path);
+    let (code, _, stderr) = told(&import(&world, &["--output-dir", &out, "--search", "nobody"]).await);
+    assert!(code == 1 && stderr.contains("no identity in Unkey passes the filters"), "{stderr}");
+    assert_eq!(files(&path), before, "an earlier import stays");
 }
 
 #[tokio::test]

@@ -42,7 +42,7 @@ async fn s04_in_another_workspace_nothing_is_created_and_nothing_let_go() {
     world.edit("i6", &json!({"deletionPolicy": "Orphan"})).await;
     world.delete("i6").await;
     world.gone("i6").await;
-    assert!(message(&world.reason("newcomer", "WorkspaceMismatch").await).contains("--accept-workspace-change"));
+    assert!(message(&world.reason("newcomer", "WorkspaceMismatch").await).contains("change-workspace.md"));
     assert!(message(&world.reason("i5", "WorkspaceMismatch").await).contains("another workspace"));
     for n in 0..5 {
         let name = format!("i{n}");

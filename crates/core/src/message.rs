@@ -54,6 +54,10 @@ pub(super) fn of(verdict: &Verdict, key: &ObjectKey, external_id: &str) -> Strin
     for_people(of_verdict(verdict, key, external_id))
 }
 
+/// What a plan says of a resource that never comes to rest in it.
+pub(super) const RESTLESS: &str =
+    "The plan does not come to an end for this resource. This is a bug of unkey-operator; report it.";
+
 /// What a plan says of a resource that goes without a delete in Unkey.
 pub(super) fn of_release(left: Left) -> &'static str {
     match left {

@@ -4,6 +4,20 @@ pub mod transport;
 
 use std::fmt::Write as _;
 
+/// What others have written, fit for a terminal and for a comment of one line: what moves the cursor, ends the line or turns the direction of reading
+/// is escaped.
+pub fn safe(text: &str) -> String {
+    let turns = |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    text.chars().fold(String::with_capacity(text.len()), |mut safe, c| {
+        if c.is_control() || turns(c) {
+            safe.extend(c.escape_unicode());
+        } else {
+            safe.push(c);
+        }
+        safe
+    })
+}
+
 /// No control or invisible formatting characters, at most `max` characters and one that says that more was there.
 pub fn printable(text: &str, max: usize) -> String {
     let mut out = String::new();

@@ -28,7 +28,7 @@ pub(in crate::cli) struct CheckArgs {
     pub(super) operator: Option<String>,
 
     /// Print the JSON schema of --output json, and nothing else
-    #[arg(long, exclusive = true)]
+    #[arg(long)]
     pub(super) schema: bool,
 
     #[command(flatten)]

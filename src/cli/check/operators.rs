@@ -23,12 +23,12 @@ pub(super) struct Operators {
 impl Operators {
     /// By the flags, by the container that this runs in, else by Pods.
     pub async fn find(args: &CheckArgs, cluster: &Cluster, beside: Option<Setup>) -> Result<Self, Failure> {
-        let pods = match find_operator(&cluster.client, None).await {
+        let pods = match find_operator(&cluster.client, None, setup::lease_of).await {
             Ok(pods) => Ok(pods),
             // Who may list Pods in one namespace may have named it, or be in it.
             Err(error) => {
                 let namespace = args.operator.as_deref().unwrap_or(&cluster.namespace);
-                find_operator(&cluster.client, Some(namespace)).await.map_err(|_| cause(error))
+                find_operator(&cluster.client, Some(namespace), setup::lease_of).await.map_err(|_| cause(error))
             }
         };
         let is_meant =
@@ -118,7 +118,10 @@ pub(super) async fn taken(client: &kube::Client, operators: &Operators) -> (Opti
         Ok(none) => Taken::Known(listed.len(), none),
         Err(error) => Taken::Hidden(error.to_string()),
     };
-    (Some(listed), taken)
+    // Identities that none of these operators takes in may be of another operator, and so of another workspace.
+    let is_own = |scope: &Scope| scope.namespaces.is_empty() && scope.selector.is_none();
+    let own = if scopes.iter().any(is_own) { Some(listed) } else { listed_in(client, &scopes).await };
+    (own, taken)
 }
 
 async fn none_takes(

@@ -176,6 +176,8 @@ pub(super) enum Failure {
          and needs identity.*.read_identity"
     )]
     Empty(String),
+    #[error("no identity in Unkey passes the filters, or none can be expressed; nothing is written")]
+    NothingLeft,
     #[error(
         "the workspace cannot be listed to its end: Unkey answers no page after {0} identities. An identity with more than about 256 kB of meta does \
          that; nothing is written. Name the identities to import in a file, and pass the file with --external-ids: each is then read by itself"
@@ -201,7 +203,12 @@ impl Failure {
             Self::App(error) => error.is_usage(),
             Self::Gather(error) => error.is_usage(),
             Self::Write(error) => error.is_usage(),
-            Self::Empty(_) | Self::NotWhole(_) | Self::Partial(_) | Self::Runtime(_) | Self::Output(_) => false,
+            Self::Empty(_)
+            | Self::NothingLeft
+            | Self::NotWhole(_)
+            | Self::Partial(_)
+            | Self::Runtime(_)
+            | Self::Output(_) => false,
         }
     }
 }

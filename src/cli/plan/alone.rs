@@ -1,5 +1,6 @@
 //! A plan without a cluster: manifests against Unkey, or against other manifests.
 
+use std::path::PathBuf;
 use std::time::Instant;
 
 use super::super::setup;
@@ -12,7 +13,12 @@ use crate::plan::{Manifests, Read, Report, Stored, UnmanagedReport, asked_for, p
 /// Manifests against Unkey, or against other manifests.
 pub(super) async fn without_cluster(args: &PlanArgs) -> Result<Report, Failure> {
     let namespace = args.namespace.as_deref().unwrap_or("default");
-    let manifests = Manifests::read(&args.file, args.recursive, namespace)?;
+    // Of a comparison, one side may be empty: the first identity is added, or the last one removed.
+    let manifests = if args.base.is_empty() {
+        Manifests::read(&args.file, args.recursive, namespace)?
+    } else {
+        Manifests::read_any(&there(&args.file), args.recursive, namespace)?
+    };
     let setup = if args.run.is_empty() { setup::given(&["run".to_owned()])? } else { setup::given(&args.run)? };
     let begun = Instant::now();
     let mut read = Read { manifests: manifests.all.len(), ..Read::default() };
@@ -32,7 +38,7 @@ pub(super) async fn without_cluster(args: &PlanArgs) -> Result<Report, Failure> 
         });
         (changes, Some(upstream.from), unmanaged)
     } else {
-        let base = Manifests::read(&args.base, args.recursive, namespace)?;
+        let base = Manifests::read_any(&there(&args.base), args.recursive, namespace)?;
         (plan_alone(&manifests, &asked_for(&base), Some(&base), &setup.options.policy()), None, None)
     };
     read.took_ms = millis(begun);
@@ -40,6 +46,11 @@ pub(super) async fn without_cluster(args: &PlanArgs) -> Result<Report, Failure> 
     passed_over(&mut report, &manifests);
     add(&mut report, changes, args, |_| true);
     Ok(report)
+}
+
+/// What is there of them: a folder that one branch has and the other has not is an empty one.
+fn there(paths: &[PathBuf]) -> Vec<PathBuf> {
+    paths.iter().filter(|path| path.as_os_str() == "-" || path.exists()).cloned().collect()
 }
 
 fn stored(identities: &[Identity]) -> Stored {

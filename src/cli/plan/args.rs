@@ -29,11 +29,11 @@ pub(in crate::cli) struct PlanArgs {
     pub(super) recursive: bool,
 
     /// Compare with these manifests instead of a cluster and Unkey: no key, no cluster. What only they have would be deleted
-    #[arg(long, value_name = "FILE", requires = "file")]
+    #[arg(long, value_name = "FILE", requires = "file", conflicts_with_all = ["selector", "prune", "operator"])]
     pub(super) base: Vec<PathBuf>,
 
-    /// Compare with Unkey alone: each manifest counts as the owner of what Unkey holds. Never adopts, deletes or refuses
-    #[arg(long, requires = "file", conflicts_with = "base")]
+    /// Compare with Unkey alone: each manifest counts as the owner of what Unkey holds. The plan then never says adopt, delete or refuse
+    #[arg(long, requires = "file", conflicts_with_all = ["base", "selector", "prune", "operator"])]
     pub(super) no_cluster: bool,
 
     /// Print only what concerns this namespace; also that of manifests without one
@@ -70,7 +70,7 @@ pub(in crate::cli) struct PlanArgs {
     pub(super) operator: Option<String>,
 
     /// Print the JSON schema of --output json, and nothing else
-    #[arg(long, exclusive = true)]
+    #[arg(long)]
     pub(super) schema: bool,
 
     #[command(flatten)]
@@ -112,11 +112,17 @@ pub(super) enum Failure {
     #[error(transparent)]
     Setup(#[from] SetupError),
     #[error(
-        "the root key leads to another workspace: Unkey shows none of the {0} identities that are recorded in the cluster; the root key is from {1}"
+        "the root key leads to another workspace, or all identities were deleted: Unkey shows none of the {0} that are recorded in the cluster; the root key is from {1}"
     )]
     OtherWorkspace(usize, String),
+    #[error(
+        "--fail-on unmanaged cannot be answered: which identities no resource names is not known, because not all of the workspace or of the cluster was read"
+    )]
+    Unanswered,
     #[error("an object cannot be read: {0}")]
     Object(#[from] serde_json::Error),
+    #[error("the dry run of {0} failed: {1}")]
+    DryRun(String, String),
     #[error("the runtime cannot start: {0}")]
     Runtime(std::io::Error),
     #[error("the plan cannot be written: {0}")]
@@ -130,7 +136,12 @@ impl Failure {
             Self::App(error) => error.is_usage(),
             Self::Gather(error) => error.is_usage(),
             Self::Setup(error) => error.is_usage(),
-            Self::OtherWorkspace(..) | Self::Object(_) | Self::Runtime(_) | Self::Output(_) => false,
+            Self::OtherWorkspace(..)
+            | Self::Unanswered
+            | Self::DryRun(..)
+            | Self::Object(_)
+            | Self::Runtime(_)
+            | Self::Output(_) => false,
         }
     }
 }

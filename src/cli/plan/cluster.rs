@@ -45,9 +45,9 @@ pub(super) async fn with_cluster(args: &PlanArgs) -> Result<Report, Failure> {
     };
     let mut overlay = Overlay { manifests, namespaces: setup.options.namespaces.clone(), ..Overlay::default() };
     let gathered = gathered(args, &cluster, &mut upstream, &setup, &mut overlay).await?;
-    proves_workspace(&gathered, &upstream)?;
+    proves_workspace(&gathered, &upstream, &setup)?;
     if args.dry_run == DryRun::Server {
-        overlay.served = dry_run::served(&cluster.client, &overlay.manifests, &gathered.listed).await;
+        overlay.served = dry_run::served(&cluster.client, &overlay.manifests, &gathered.listed).await?;
     }
     planned(args, &cluster, &upstream, &setup, &overlay, gathered)
 }
@@ -77,6 +77,11 @@ async fn gathered(
         let of_objects = listed.iter().map(|it| it.raw.external_id().as_str().to_owned());
         of_manifests.chain(of_objects).filter(|it| !it.is_empty()).collect()
     };
+    if scope.selector.is_some() && !overlay.manifests.all.is_empty() {
+        let everything = list_versions(&cluster.client, &Scope { selector: None, ..scope.clone() }).await?;
+        let listed: BTreeSet<ObjectKey> = listed.iter().map(|it| it.raw.key()).collect();
+        overlay.unselected = everything.into_values().map(|(key, _)| key).filter(|key| !listed.contains(key)).collect();
+    }
     let workspace = list_workspace(&upstream.client, &mut upstream.pace, names, |it| planned_identity(&it)).await?;
     let again = list_versions(&cluster.client, &scope).await?;
     // managedFields tell whole seconds.
@@ -118,7 +123,10 @@ fn selecting(scope: &Scope, selector: &str) -> Scope {
 }
 
 /// A key that shows none of what is recorded would have everything created again.
-fn proves_workspace(gathered: &Gathered, upstream: &Upstream) -> Result<(), Failure> {
+fn proves_workspace(gathered: &Gathered, upstream: &Upstream, setup: &Setup) -> Result<(), Failure> {
+    if setup.options.accept_workspace_change {
+        return Ok(());
+    }
     let ids: HashSet<&str> = gathered.workspace.identities.iter().map(|it| it.id.as_str()).collect();
     let claimants = gathered.listed.iter().map(|it| it.raw.claimant(it.raw.read_status().as_ref()));
     let recorded: Vec<_> = claimants.filter(|it| !it.leaving).filter_map(|it| it.recorded).collect();
@@ -140,7 +148,7 @@ fn planned(
     let an_hour_ahead = walls.an_hour_ahead();
     let approvals = Arc::new(Approvals { walls, namespaces: setup.options.approved_namespaces.clone() });
     let Gathered { listed, workspace, young, selected, read } = gathered;
-    let Overlaid { objects, refused, gone, unwatched, applied } = overlay.over(listed, &approvals)?;
+    let Overlaid { objects, refused, gone, unwatched } = overlay.over(listed, &approvals)?;
     // What other namespaces name is not known.
     let (is_whole, is_narrow) = (workspace.is_whole, read.only_namespace.is_some());
     let world = World {
@@ -162,7 +170,9 @@ fn planned(
     changes.retain(|change| !refused.contains_key(&change.key));
     changes.extend(refused.into_iter().map(|(key, (external_id, why))| invalid(key, &external_id, &why)));
     changes.extend(gone.into_iter().map(goes));
-    let unmanaged = (is_whole && !is_narrow).then(|| {
+    // Another operator may watch the rest.
+    let is_everything = setup.options.namespaces.is_empty() && setup.options.selector.is_none();
+    let unmanaged = (is_whole && !is_narrow && is_everything).then(|| {
         let each = unmanaged.into_iter();
         each.map(|(name, id)| UnmanagedReport { external_id: name.to_string(), identity_id: id.to_string() }).collect()
     });
@@ -171,7 +181,7 @@ fn planned(
     notes(&mut report, &changes, (withheld, is_whole), &unwatched, setup);
     let shows = |change: &Change| {
         let key = &change.key;
-        selected.as_ref().is_none_or(|it| it.contains(key) || applied.contains(key))
+        selected.as_ref().is_none_or(|it| it.contains(key) || overlay.manifests.all.contains_key(key))
     };
     add(&mut report, changes, args, shows);
     Ok(report)
@@ -182,6 +192,7 @@ fn settles(change: &mut Change) {
     change.action = Action::Settling;
     change.fields.clear();
     change.drift = false;
+    (change.reason, change.cause) = (None, None);
     "The resource changed while this plan was made, or within the last consistency window, so Unkey may not show it yet. Run this command again."
         .clone_into(&mut change.message);
 }
@@ -240,7 +251,7 @@ fn notes(
         let namespaces: BTreeSet<&str> = unwatched.iter().map(|key| key.namespace.as_str()).collect();
         let namespaces = namespaces.into_iter().collect::<Vec<_>>().join(", ");
         report.notes.push(format!(
-            "{} manifests are in namespaces that the operator does not watch ({namespaces})",
+            "{} of the manifests are of resources that the operator does not watch (in {namespaces})",
             unwatched.len()
         ));
     }

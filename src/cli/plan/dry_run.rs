@@ -2,22 +2,26 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use futures::StreamExt as _;
+use futures::{StreamExt as _, TryStreamExt as _};
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Method};
-use kube::core::Request;
+use kube::core::{Request, Status};
 use kube::{Client, Resource as _};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
+use super::args::Failure;
 use crate::controller::{KubeError, RawIdentity, within_deadline};
 use crate::domain::ObjectKey;
 use crate::gather::ListedIdentity;
 use crate::plan::{Manifest, Manifests, applier, merged};
+use crate::text::printable;
 
 /// Requests at a time.
 const AT_A_TIME: usize = 16;
-/// Who applies what nobody has applied yet.
+/// Characters of the API server's words that are kept.
+const MAX_WORDS: usize = 500;
+/// The field manager of a client-side apply.
 const MANAGER: &str = "kubectl-client-side-apply";
 
 /// What the API server makes of each manifest that differs from its object, or why it refuses it.
@@ -25,7 +29,7 @@ pub(super) async fn served(
     client: &Client,
     manifests: &Manifests,
     listed: &[ListedIdentity],
-) -> BTreeMap<ObjectKey, Result<Value, String>> {
+) -> Result<BTreeMap<ObjectKey, Result<Value, String>>, Failure> {
     let live: HashMap<ObjectKey, Value> = listed
         .iter()
         .filter_map(|it| Some((it.raw.key(), serde_json::from_str(it.json.as_ref()?.get()).ok()?)))
@@ -38,18 +42,37 @@ pub(super) async fn served(
     };
     let asked = manifests.all.iter().filter(differs).map(|(key, manifest)| {
         let live = live.get(key);
-        async move { (key.clone(), ask(client, key, manifest, live).await) }
+        async move { Ok((key.clone(), ask(client, key, manifest, live).await?)) }
     });
-    futures::stream::iter(asked).buffer_unordered(AT_A_TIME).collect().await
+    futures::stream::iter(asked).buffer_unordered(AT_A_TIME).try_collect().await
 }
 
-async fn ask(client: &Client, key: &ObjectKey, manifest: &Manifest, live: Option<&Value>) -> Result<Value, String> {
-    let request = request(key, manifest, live)?;
+/// What becomes of one manifest; the inner error: the API server or a policy refuses it.
+async fn ask(
+    client: &Client,
+    key: &ObjectKey,
+    manifest: &Manifest,
+    live: Option<&Value>,
+) -> Result<Result<Value, String>, Failure> {
+    let failed = |why: String| Failure::DryRun(format!("{}/{}", key.namespace, key.name), why);
+    let request = request(key, manifest, live).map_err(failed)?;
     match within_deadline(client.request::<Value>(request)).await {
-        Ok(Ok(object)) => Ok(object),
-        Ok(Err(kube::Error::Api(status))) => Err(status.message.trim_end_matches('.').to_owned()),
-        Ok(Err(error)) => Err(KubeError::Api(error).to_string()),
-        Err(error) => Err(error.to_string()),
+        Ok(Ok(object)) => Ok(Ok(object)),
+        Ok(Err(kube::Error::Api(status))) if is_of_the_manifest(&status) => {
+            Ok(Err(printable(status.message.trim_end_matches('.'), MAX_WORDS)))
+        }
+        Ok(Err(error)) => Err(failed(KubeError::Api(error).to_string())),
+        Err(error) => Err(failed(error.to_string())),
+    }
+}
+
+/// The manifest is refused, and not the caller, or the moment.
+fn is_of_the_manifest(status: &Status) -> bool {
+    match status.code {
+        400 | 409 | 413 | 415 | 422 => true,
+        // A policy's denial, and not a missing right.
+        403 => !status.message.contains(" cannot "),
+        _ => false,
     }
 }
 
@@ -70,6 +93,10 @@ fn request(key: &ObjectKey, manifest: &Manifest, live: Option<&Value>) -> Result
             let mut after = merged(live, &manifest.value());
             if let Some(fields) = after.as_object_mut() {
                 fields.remove("status");
+            }
+            // Somebody may have written to the object since it was listed.
+            if let Some(metadata) = after["metadata"].as_object_mut() {
+                metadata.remove("resourceVersion");
             }
             (Method::PUT, format!("{named}?dryRun=All&fieldManager={MANAGER}"), "application/json", after)
         }

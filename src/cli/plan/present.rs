@@ -42,7 +42,15 @@ pub(super) fn add(report: &mut Report, changes: Vec<Change>, args: &PlanArgs, se
 }
 
 pub(super) fn passed_over(report: &mut Report, manifests: &Manifests) {
-    if manifests.others > 0 {
-        report.notes.push(format!("{} other resources in the manifests were passed over", manifests.others));
+    match manifests.others {
+        0 => {}
+        1 => report.notes.push("1 other resource in the manifests was passed over".to_owned()),
+        others => report.notes.push(format!("{others} other resources in the manifests were passed over")),
+    }
+    if let Some(first) = manifests.doubtful.first() {
+        let more = if manifests.doubtful.len() > 1 { " and others" } else { "" };
+        report.notes.push(format!(
+            "{first}{more}: without quotes, kubectl reads a word such as on, no, 017, 1_000 or << as a boolean, a number or a merge, and this plan reads it as text; put it in quotes, or write true or 1000"
+        ));
     }
 }

@@ -139,6 +139,8 @@ pub(super) struct Trail {
     deleted: Option<IdentityId>,
     adopted: Option<IdentityId>,
     recreated: bool,
+    /// It was looked at too often, or a session was driven wrongly: what is told of it may not hold.
+    pub(super) restless: bool,
     /// The object was let go, and why.
     pub(super) freed: Option<ReleaseProof>,
     /// When its first write came, counted over all objects; of one without, when it was first looked at.
@@ -185,7 +187,9 @@ impl Trail {
 
     fn action(&self, object: &Object, held_before: bool) -> Action {
         let reason = object.recorded.own().and_then(|record| record.shown.reason);
-        if self.deleted.is_some() {
+        if self.restless {
+            Action::Settling
+        } else if self.deleted.is_some() {
             Action::Delete
         } else if self.created {
             if self.recreated || held_before { Action::Recreate } else { Action::Create }
@@ -205,11 +209,12 @@ impl Trail {
         let held = |object: &Object| object.held().map(|held| held.identity.id().clone());
         let action = self.action(object, held(listed).is_some());
         let fields = match (&self.from, &self.to) {
-            (Some(from), Some(to)) => difference(&from.unpacked(), &to.unpacked()),
+            (Some(from), Some(to)) if !self.restless => difference(&from.unpacked(), &to.unpacked()),
             _ => Vec::new(),
         };
         let shown = object.recorded.own().map(|record| &record.shown);
         let message = match (&self.freed, action) {
+            _ if self.restless => message::RESTLESS.to_owned(),
             (Some(proof), Action::Release) => message::of_release(proof.left()).to_owned(),
             _ => shown.map_or_else(String::new, |shown| shown.message.clone()),
         };

@@ -125,7 +125,7 @@ impl<L: Listed> Run<L> {
         let mut object = self.object(at);
         let Some(mut session) = self.starts(at, &object) else { return };
         loop {
-            let Some(next) = self.next(at, &object, &mut session) else { return };
+            let Some(next) = self.next(at, &object, &mut session) else { return self.misused(at) };
             let went_on = match next {
                 Next::End(end) => return self.ends(at, end),
                 Next::Acquire(_) => {
@@ -139,9 +139,14 @@ impl<L: Listed> Run<L> {
                 Next::LookForEnd => None,
             };
             if went_on.is_none() {
-                return;
+                return self.misused(at);
             }
         }
+    }
+
+    /// The session was not driven as it has to be: a bug of this module, which must not pass for "nothing to do".
+    fn misused(&mut self, at: usize) {
+        self.objects[at].trail.restless = true;
     }
 
     fn starts(&mut self, at: usize, object: &Object) -> Option<Session> {

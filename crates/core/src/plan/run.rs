@@ -181,7 +181,11 @@ impl<L: Listed> Run<L> {
     /// It is looked at at `when`, or before if that was planned.
     pub fn hand(&mut self, at: usize, when: Mono) {
         let planned = &mut self.objects[at];
-        if planned.gone || planned.sessions >= MAX_SESSIONS || planned.due.is_some_and(|due| due <= when) {
+        if planned.gone || planned.due.is_some_and(|due| due <= when) {
+            return;
+        }
+        if planned.sessions >= MAX_SESSIONS {
+            planned.trail.restless = true;
             return;
         }
         planned.due = Some(when);
