@@ -178,7 +178,7 @@ async fn approved(args: &ApproveArgs) -> Result<(), Failure> {
     let identities = items.iter().filter(|it| it.wants_approval()).count();
     let approved = Approved { until, identities, items };
     if targets.is_empty() {
-        say(format_args!("no deletion waits there, so nothing was approved"));
+        say(format_args!("no deletion there waits for an approval, so nothing was approved"));
     } else {
         consent::asked(args.yes, &approved.question()).map_err(Failure::Unconfirmed)?;
         let each = targets.iter().map(|target| {

@@ -8,7 +8,7 @@ use http::{HeaderValue, Method};
 use kube::core::{Request, Status};
 use kube::{Client, Resource as _};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::args::Failure;
 use crate::controller::{KubeError, RawIdentity, within_deadline};
@@ -76,6 +76,15 @@ fn is_of_the_manifest(status: &Status) -> bool {
     }
 }
 
+/// The merge patch (RFC 7396) that makes one of the other.
+fn change(from: &Value, to: &Value) -> Value {
+    let (Value::Object(before), Value::Object(after)) = (from, to) else { return to.clone() };
+    let gone = before.keys().filter(|name| !after.contains_key(*name)).map(|name| (name.clone(), Value::Null));
+    let differs = after.iter().filter(|(name, value)| before.get(*name) != Some(value));
+    let changed = differs.map(|(name, value)| (name.clone(), change(before.get(name).unwrap_or(&Value::Null), value)));
+    gone.chain(changed).collect()
+}
+
 fn request(key: &ObjectKey, manifest: &Manifest, live: Option<&Value>) -> Result<http::Request<Vec<u8>>, String> {
     let path = Request::new(RawIdentity::url_path(&(), Some(&key.namespace))).url_path;
     let named = format!("{path}/{}", key.name);
@@ -90,15 +99,13 @@ fn request(key: &ObjectKey, manifest: &Manifest, live: Option<&Value>) -> Result
             (Method::PATCH, path, "application/apply-patch+yaml", manifest.value())
         }
         (Some(live), None) => {
-            let mut after = merged(live, &manifest.value());
-            if let Some(fields) = after.as_object_mut() {
-                fields.remove("status");
-            }
-            // Somebody may have written to the object since it was listed.
-            if let Some(metadata) = after["metadata"].as_object_mut() {
-                metadata.remove("resourceVersion");
-            }
-            (Method::PUT, format!("{named}?dryRun=All&fieldManager={MANAGER}"), "application/json", after)
+            let after = merged(live, &manifest.value());
+            let change_of = json!({"spec": change(&live["spec"], &after["spec"]), "metadata": {
+                "labels": change(&live["metadata"]["labels"], &after["metadata"]["labels"]),
+                "annotations": change(&live["metadata"]["annotations"], &after["metadata"]["annotations"]),
+            }});
+            let path = format!("{named}?dryRun=All&fieldManager={MANAGER}");
+            (Method::PATCH, path, "application/merge-patch+json", change_of)
         }
     };
     let mut request = http::Request::builder()
@@ -109,4 +116,20 @@ fn request(key: &ObjectKey, manifest: &Manifest, live: Option<&Value>) -> Result
     let kind = HeaderValue::from_str(kind).map_err(|error| error.to_string())?;
     request.headers_mut().insert(CONTENT_TYPE, kind);
     Ok(request)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_merge_patch_says_only_what_changes() {
+        let before = json!({"externalId": "x", "meta": {"plan": "pro", "kept": 1, "gone": 2}, "ratelimits": [1]});
+        let after = json!({"externalId": "x", "meta": {"plan": "free", "kept": 1}, "ratelimits": [1, 2]});
+        let change_of = json!({"meta": {"plan": "free", "gone": null}, "ratelimits": [1, 2]});
+        assert_eq!(change(&before, &after), change_of);
+        assert_eq!(change(&before, &before), json!({}));
+        assert_eq!(change(&Value::Null, &Value::Null), Value::Null, "no labels before, none after");
+        assert_eq!(change(&json!({"a": "b"}), &Value::Null), Value::Null, "the last label goes");
+    }
 }

@@ -72,11 +72,14 @@ async fn what_something_else_stops_is_not_approved() {
     world.reason("x", "DeletionBlocked").await;
     let shown = succeeded(&keyless(&world, &["deletions"]).await);
     assert!(shown.ends_with(": 1 blocked\n"), "{shown}");
-    let said = read(&keyless(&world, &["deletions", "approve", "--all", "--yes", "-o", "json"]).await);
-    assert_eq!(said["identities"], 0);
-    let output = keyless(&world, &["deletions", "approve", "x", "--yes"]).await;
-    assert!(succeeded(&output).starts_with("approved the deletion of 0 identities"), "{output:?}");
-    assert!(stderr(&output).contains("it is still there for DeletionBlocked"), "{}", stderr(&output));
+    let all = keyless(&world, &["deletions", "approve", "--all", "--yes", "-o", "json"]).await;
+    assert_eq!(read(&all)["identities"], 0);
+    assert!(stderr(&all).contains("no deletion there waits for an approval"), "{}", stderr(&all));
+    let (code, said) = failed(&keyless(&world, &["deletions", "approve", "x", "--yes"]).await);
+    assert!(code == 1 && said.contains("DeletionBlocked stops the deletion of "), "{said}");
+    assert!(said.contains("no approval would let any of these deletions go"), "{said}");
+    let approval = &world.get("x").await.unwrap()["metadata"]["annotations"]["unkey.com/deletion-approved"];
+    assert!(approval.is_null(), "nothing is approved: {approval}");
 }
 
 /// On a terminal it says what goes, and only a whole "yes" is consent.

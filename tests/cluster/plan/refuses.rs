@@ -84,7 +84,7 @@ async fn exit_codes_and_what_is_not_shown() {
     world.create("acme", &json!({"externalId": "acme", "meta": {"note": "CANARY-meta"}})).await;
     let code = async |args: &[&str]| plan(&world, args, &run).await.status.code().unwrap();
     assert_eq!(code(&[]).await, 0);
-    for (on, expected) in [("create", 3), ("any", 3), ("delete", 0), ("unmanaged", 0)] {
+    for (on, expected) in [("create", 3), ("any", 3), ("delete", 0), ("unmanaged", 1)] {
         assert_eq!(code(&["--fail-on", on]).await, expected, "{on}");
     }
     for format in ["text", "json", "jsonl"] {

@@ -62,7 +62,7 @@ fn s04_a_404_of_another_workspace_lets_nothing_go() {
     elsewhere(&mut sim, Gate::Wrong);
     sim.act(&Act::Delete);
     assert_eq!(settle(&mut sim), ["Status DeletionBlocked"], "nor is a delete sent there");
-    assert!(sim.says("--accept-workspace-change"), "{}", sim.record().shown.message);
+    assert!(sim.says("change-workspace.md"), "{}", sim.record().shown.message);
     let mut orphan = wish(A);
     orphan.controls.deletion = Some(unkey_operator_api::DeletionPolicy::Orphan);
     sim.apply(orphan);
