@@ -136,6 +136,9 @@ fn proves_workspace(gathered: &Gathered, upstream: &Upstream, setup: &Setup) -> 
     Err(Failure::OtherWorkspace(recorded.len(), upstream.from.clone()))
 }
 
+/// Why the operator's settings hide what nobody manages.
+const NOT_EVERYTHING: &str = "which identities no Identity names is not known: by its settings the operator watches only some of the resources, and another may watch the rest";
+
 fn planned(
     args: &PlanArgs,
     cluster: &Cluster,
@@ -179,6 +182,9 @@ fn planned(
     let mut report = report(setup, read, Some(upstream.from.clone()), unmanaged);
     passed_over(&mut report, &overlay.manifests);
     notes(&mut report, &changes, (withheld, is_whole), &unwatched, setup);
+    if args.unmanaged && !is_everything {
+        report.notes.push(NOT_EVERYTHING.to_owned());
+    }
     let shows = |change: &Change| {
         let key = &change.key;
         selected.as_ref().is_none_or(|it| it.contains(key) || overlay.manifests.all.contains_key(key))
