@@ -16,28 +16,23 @@ pub(super) use self::args::CheckArgs;
 use self::args::Failure;
 use self::cluster::ClusterSide;
 use super::connect::{KeyError, Upstream};
+use super::failure::finish_with;
 use super::output::{Format, print};
 use crate::check::{Finding, Id, Report, Verdict, api_server_away, clock, no_key, schema, text};
 
 pub(super) fn main(args: &CheckArgs) -> ExitCode {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::Runtime);
-    let printed = runtime.and_then(|runtime| runtime.block_on(printed(args)));
-    match printed {
-        Ok(false) => ExitCode::SUCCESS,
-        Ok(true) => ExitCode::FAILURE,
-        Err(error) => super::failure::failed(&error, error.is_usage()),
-    }
+    finish_with(printed(args))
 }
 
-/// True if a check failed.
-async fn printed(args: &CheckArgs) -> Result<bool, Failure> {
+/// Exits with 1 if a check failed.
+async fn printed(args: &CheckArgs) -> Result<ExitCode, Failure> {
     if args.schema {
         print(&format!("{:#}\n", schema())).map_err(Failure::Output)?;
-        return Ok(false);
+        return Ok(ExitCode::SUCCESS);
     }
     let report = checked(args).await?;
     print(&rendered(&report, args)?).map_err(Failure::Output)?;
-    Ok(report.has_failed())
+    Ok(if report.has_failed() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 fn rendered(report: &Report, args: &CheckArgs) -> Result<String, serde_json::Error> {

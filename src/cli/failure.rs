@@ -19,9 +19,14 @@ pub(super) fn failed(error: &dyn Display, is_usage: bool) -> ExitCode {
 
 /// Works to the end, and tells how that was.
 pub(super) fn finish<E: Failed>(work: impl Future<Output = Result<(), E>>) -> ExitCode {
+    finish_with(async { work.await.map(|()| ExitCode::SUCCESS) })
+}
+
+/// Like [`finish`], for a command whose result has an exit code of its own.
+pub(super) fn finish_with<E: Failed>(work: impl Future<Output = Result<ExitCode, E>>) -> ExitCode {
     match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => match runtime.block_on(work) {
-            Ok(()) => ExitCode::SUCCESS,
+            Ok(code) => code,
             Err(error) => failed(&error, error.is_usage()),
         },
         Err(error) => failed(&format!("the runtime cannot start: {error}"), false),

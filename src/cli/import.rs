@@ -8,6 +8,7 @@ use std::process::ExitCode;
 pub(super) use self::args::ImportArgs;
 use self::args::{Destination, Failure};
 use self::told::{Place, cannot, notes, summary};
+use super::failure::finish;
 use super::output::print;
 use super::words::say;
 use crate::controller::Scope;
@@ -15,11 +16,7 @@ use crate::gather::{list_identities, list_workspace};
 use crate::import::{InCluster, check, files, import, stream, write};
 
 pub(super) fn main(args: &ImportArgs) -> ExitCode {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::Runtime);
-    match runtime.and_then(|runtime| runtime.block_on(imported(args))) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => super::failure::failed(&error, error.is_usage()),
-    }
+    finish(imported(args))
 }
 
 async fn imported(args: &ImportArgs) -> Result<(), Failure> {

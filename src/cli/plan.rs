@@ -15,25 +15,20 @@ use self::alone::without_cluster;
 use self::args::Failure;
 pub(super) use self::args::PlanArgs;
 use self::cluster::with_cluster;
+use super::failure::finish_with;
 use super::output::{Format, print, print_by};
 use super::words::say;
 use crate::plan::{Report, Style, schema, text};
 
 pub(super) fn main(args: &PlanArgs) -> ExitCode {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::Runtime);
-    let printed = runtime.and_then(|runtime| runtime.block_on(printed(args)));
-    match printed {
-        Ok(false) => ExitCode::SUCCESS,
-        Ok(true) => ExitCode::from(3),
-        Err(error) => super::failure::failed(&error, error.is_usage()),
-    }
+    finish_with(printed(args))
 }
 
-/// True if the plan holds what `--fail-on` names.
-async fn printed(args: &PlanArgs) -> Result<bool, Failure> {
+/// Exits with 3 if the plan holds what `--fail-on` names.
+async fn printed(args: &PlanArgs) -> Result<ExitCode, Failure> {
     if args.schema {
         print(&format!("{:#}\n", schema())).map_err(Failure::Output)?;
-        return Ok(false);
+        return Ok(ExitCode::SUCCESS);
     }
     let report = if args.no_cluster || !args.base.is_empty() {
         without_cluster(args).await?
@@ -46,11 +41,12 @@ async fn printed(args: &PlanArgs) -> Result<bool, Failure> {
     let failed = report.fails(&args.fail_on);
     // The report is whole by now: what is cut off must not pass for a plan.
     print_by(|out| write(out, report, args)).map_err(Failure::Output)?;
-    if !failed.is_empty() {
-        let words = failed.iter().filter_map(ValueEnum::to_possible_value).map(|it| it.get_name().to_owned());
-        say(format_args!("the plan holds what --fail-on names: {}", words.collect::<Vec<_>>().join(", ")));
+    if failed.is_empty() {
+        return Ok(ExitCode::SUCCESS);
     }
-    Ok(!failed.is_empty())
+    let words = failed.iter().filter_map(ValueEnum::to_possible_value).map(|it| it.get_name().to_owned());
+    say(format_args!("the plan holds what --fail-on names: {}", words.collect::<Vec<_>>().join(", ")));
+    Ok(ExitCode::from(3))
 }
 
 fn write(out: &mut dyn Write, mut report: Report, args: &PlanArgs) -> std::io::Result<()> {

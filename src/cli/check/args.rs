@@ -3,6 +3,7 @@
 use clap::Args;
 
 use super::super::connect::{ClusterArgs, KeyError, UnkeyArgs};
+use super::super::failure::Failed;
 use super::super::output::OutputArgs;
 use super::super::setup::SetupError;
 use crate::app::AppError;
@@ -60,19 +61,17 @@ pub(super) enum Failure {
     Setup(#[from] SetupError),
     #[error("the findings cannot be written as JSON: {0}")]
     Json(#[from] serde_json::Error),
-    #[error("the runtime cannot start: {0}")]
-    Runtime(std::io::Error),
     #[error("the findings cannot be written: {0}")]
     Output(std::io::Error),
 }
 
-impl Failure {
-    pub(super) fn is_usage(&self) -> bool {
+impl Failed for Failure {
+    fn is_usage(&self) -> bool {
         match self {
             Self::Nothing(_) | Self::Key(_) => true,
             Self::App(error) => error.is_usage(),
             Self::Setup(error) => error.is_usage(),
-            Self::Json(_) | Self::Runtime(_) | Self::Output(_) => false,
+            Self::Json(_) | Self::Output(_) => false,
         }
     }
 }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{ArgGroup, Args, ValueEnum};
 
 use super::super::connect::{ClusterArgs, KeyError, UnkeyArgs};
+use super::super::failure::Failed;
 use crate::api::{DeletionPolicy, ManagementPolicy};
 use crate::app::AppError;
 use crate::gather::GatherError;
@@ -190,25 +191,18 @@ pub(super) enum Failure {
     Partial(String),
     #[error(transparent)]
     Write(#[from] WriteError),
-    #[error("the runtime cannot start: {0}")]
-    Runtime(std::io::Error),
     #[error("the manifests cannot be written to standard output: {0}")]
     Output(std::io::Error),
 }
 
-impl Failure {
-    pub(super) fn is_usage(&self) -> bool {
+impl Failed for Failure {
+    fn is_usage(&self) -> bool {
         match self {
             Self::NoKey | Self::Key(_) | Self::ExternalIds { .. } | Self::NoExternalIds(_) => true,
             Self::App(error) => error.is_usage(),
             Self::Gather(error) => error.is_usage(),
             Self::Write(error) => error.is_usage(),
-            Self::Empty(_)
-            | Self::NothingLeft
-            | Self::NotWhole(_)
-            | Self::Partial(_)
-            | Self::Runtime(_)
-            | Self::Output(_) => false,
+            Self::Empty(_) | Self::NothingLeft | Self::NotWhole(_) | Self::Partial(_) | Self::Output(_) => false,
         }
     }
 }

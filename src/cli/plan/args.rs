@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::super::connect::{ClusterArgs, KeyError, UnkeyArgs};
+use super::super::failure::Failed;
 use super::super::output::OutputArgs;
 use super::super::setup::SetupError;
 use crate::app::AppError;
@@ -123,25 +124,18 @@ pub(super) enum Failure {
     Object(#[from] serde_json::Error),
     #[error("the dry run of {0} failed: {1}")]
     DryRun(String, String),
-    #[error("the runtime cannot start: {0}")]
-    Runtime(std::io::Error),
     #[error("the plan cannot be written: {0}")]
     Output(std::io::Error),
 }
 
-impl Failure {
-    pub(super) fn is_usage(&self) -> bool {
+impl Failed for Failure {
+    fn is_usage(&self) -> bool {
         match self {
             Self::NoKey | Self::Key(_) | Self::Manifests(_) => true,
             Self::App(error) => error.is_usage(),
             Self::Gather(error) => error.is_usage(),
             Self::Setup(error) => error.is_usage(),
-            Self::OtherWorkspace(..)
-            | Self::Unanswered
-            | Self::DryRun(..)
-            | Self::Object(_)
-            | Self::Runtime(_)
-            | Self::Output(_) => false,
+            Self::OtherWorkspace(..) | Self::Unanswered | Self::DryRun(..) | Self::Object(_) | Self::Output(_) => false,
         }
     }
 }
