@@ -17,7 +17,7 @@ use self::args::Failure;
 use self::cluster::ClusterSide;
 use super::connect::{KeyError, Upstream};
 use super::failure::finish_with;
-use super::output::{Format, print};
+use super::output::{print, print_by};
 use crate::check::{Finding, Id, Report, Verdict, api_server_away, clock, no_key, schema, text};
 
 pub(super) fn main(args: &CheckArgs) -> ExitCode {
@@ -31,27 +31,12 @@ async fn printed(args: &CheckArgs) -> Result<ExitCode, Failure> {
         return Ok(ExitCode::SUCCESS);
     }
     let report = checked(args).await?;
-    print(&rendered(&report, args)?).map_err(Failure::Output)?;
-    Ok(if report.has_failed() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
-}
-
-fn rendered(report: &Report, args: &CheckArgs) -> Result<String, serde_json::Error> {
-    Ok(match args.output.output {
-        Format::Text => text(report, args.output.has_colour()),
-        Format::Json => format!("{}\n", serde_json::to_string_pretty(report)?),
-        Format::Jsonl => {
-            let mut lines = String::new();
-            for finding in &report.checks {
-                lines.push_str(&serde_json::to_string(finding)?);
-                lines.push('\n');
-            }
-            let mut rest = serde_json::to_value(report)?;
-            if let Some(fields) = rest.as_object_mut() {
-                fields.remove("checks");
-            }
-            format!("{lines}{rest}\n")
-        }
-    })
+    let code = if report.has_failed() { ExitCode::FAILURE } else { ExitCode::SUCCESS };
+    let checks = |report: &mut Report| std::mem::take(&mut report.checks);
+    let colour = args.output.has_colour();
+    let written = print_by(|out| args.output.report(out, report, ("checks", checks), |report| text(report, colour)));
+    written.map_err(Failure::Output)?;
+    Ok(code)
 }
 
 async fn checked(args: &CheckArgs) -> Result<Report, Failure> {

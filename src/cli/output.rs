@@ -53,6 +53,34 @@ impl OutputArgs {
         Ok(print(&lines.collect::<Result<String, _>>()?)?)
     }
 
+    /// Writes a report: one document, or a document a line of what `items` takes out of its field `name`, and what is left of it last.
+    pub fn report<T: Serialize, I: Serialize>(
+        &self,
+        out: &mut dyn Write,
+        mut report: T,
+        (name, items): (&str, impl FnOnce(&mut T) -> Vec<I>),
+        text: impl FnOnce(&T) -> String,
+    ) -> std::io::Result<()> {
+        match self.output {
+            Format::Text => write!(out, "{}", text(&report)),
+            Format::Json => {
+                serde_json::to_writer_pretty(&mut *out, &report)?;
+                writeln!(out)
+            }
+            Format::Jsonl => {
+                for item in items(&mut report) {
+                    serde_json::to_writer(&mut *out, &item)?;
+                    writeln!(out)?;
+                }
+                let mut rest = serde_json::to_value(&report)?;
+                if let Some(fields) = rest.as_object_mut() {
+                    fields.remove(name);
+                }
+                writeln!(out, "{rest}")
+            }
+        }
+    }
+
     /// Colours are for a terminal, and for nobody who does not want them (<https://no-color.org>).
     pub fn has_colour(&self) -> bool {
         self.output == Format::Text && std::io::stdout().is_terminal() && !no_colour()

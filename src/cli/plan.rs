@@ -6,7 +6,6 @@ mod cluster;
 mod dry_run;
 mod present;
 
-use std::io::Write;
 use std::process::ExitCode;
 
 use clap::ValueEnum;
@@ -16,7 +15,7 @@ use self::args::Failure;
 pub(super) use self::args::PlanArgs;
 use self::cluster::with_cluster;
 use super::failure::finish_with;
-use super::output::{Format, print, print_by};
+use super::output::{print, print_by};
 use super::words::say;
 use crate::plan::{Report, Style, schema, text};
 
@@ -40,35 +39,14 @@ async fn printed(args: &PlanArgs) -> Result<ExitCode, Failure> {
     }
     let failed = report.fails(&args.fail_on);
     // The report is whole by now: what is cut off must not pass for a plan.
-    print_by(|out| write(out, report, args)).map_err(Failure::Output)?;
+    let changes = |report: &mut Report| std::mem::take(&mut report.changes);
+    let style = Style { colour: args.output.has_colour(), unmanaged: args.unmanaged };
+    let written = print_by(|out| args.output.report(out, report, ("changes", changes), |report| text(report, style)));
+    written.map_err(Failure::Output)?;
     if failed.is_empty() {
         return Ok(ExitCode::SUCCESS);
     }
     let words = failed.iter().filter_map(ValueEnum::to_possible_value).map(|it| it.get_name().to_owned());
     say(format_args!("the plan holds what --fail-on names: {}", words.collect::<Vec<_>>().join(", ")));
     Ok(ExitCode::from(3))
-}
-
-fn write(out: &mut dyn Write, mut report: Report, args: &PlanArgs) -> std::io::Result<()> {
-    match args.output.output {
-        Format::Text => {
-            let style = Style { colour: args.output.has_colour(), unmanaged: args.unmanaged };
-            write!(out, "{}", text(&report, style))
-        }
-        Format::Json => {
-            serde_json::to_writer_pretty(&mut *out, &report)?;
-            writeln!(out)
-        }
-        Format::Jsonl => {
-            for change in std::mem::take(&mut report.changes) {
-                serde_json::to_writer(&mut *out, &change)?;
-                writeln!(out)?;
-            }
-            let mut rest = serde_json::to_value(&report)?;
-            if let Some(fields) = rest.as_object_mut() {
-                fields.remove("changes");
-            }
-            writeln!(out, "{rest}")
-        }
-    }
 }

@@ -59,8 +59,6 @@ pub(super) enum Failure {
     App(#[from] AppError),
     #[error(transparent)]
     Setup(#[from] SetupError),
-    #[error("the findings cannot be written as JSON: {0}")]
-    Json(#[from] serde_json::Error),
     #[error("the findings cannot be written: {0}")]
     Output(std::io::Error),
 }
@@ -71,7 +69,7 @@ impl Failed for Failure {
             Self::Nothing(_) | Self::Key(_) => true,
             Self::App(error) => error.is_usage(),
             Self::Setup(error) => error.is_usage(),
-            Self::Json(_) | Self::Output(_) => false,
+            Self::Output(_) => false,
         }
     }
 }
