@@ -10,9 +10,9 @@ use crate::losses::{limit_path, meta_path};
 pub struct FieldChange {
     /// Its path, such as `meta.plan` or `ratelimits[requests]`.
     pub path: String,
-    /// What is there now; `None`: nothing.
+    /// The value before the write; `None` if the field is absent.
     pub from: Option<FieldValue>,
-    /// What is there afterwards; `None`: nothing.
+    /// The value after the write; `None` if the field is absent.
     pub to: Option<FieldValue>,
     /// What that means for callers.
     pub effect: Effect,
