@@ -1,4 +1,4 @@
-//! What time it is at the API server, by the `Date` of its answers (RFC 9110, 6.6.1). It trusts no clock of this machine but the monotonic one.
+//! What time it is at the API server, by the `Date` of its answers (RFC 9110, 6.6.1). Only `seconds_or_local` trusts a clock of this machine other than the monotonic one.
 
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use http::HeaderMap;
 use http::header::DATE;
+use k8s_openapi::jiff::Timestamp;
 use k8s_openapi::jiff::fmt::rfc2822::DateTimeParser;
 
 static PARSER: DateTimeParser = DateTimeParser::new();
@@ -27,6 +28,11 @@ impl ServerTime {
     pub fn seconds(&self) -> Option<i64> {
         let heard = (*self.heard())?;
         i64::try_from(heard.at.elapsed().as_secs()).ok().map(|since| heard.seconds.saturating_add(since))
+    }
+
+    /// Seconds since 1970; by the clock of this machine while it has not said.
+    pub fn seconds_or_local(&self) -> i64 {
+        self.seconds().unwrap_or_else(|| Timestamp::now().as_second())
     }
 
     /// Takes in the headers of an answer.

@@ -4,7 +4,6 @@ use std::collections::{BTreeSet, HashSet};
 use std::process::ExitCode;
 
 use clap::Args;
-use k8s_openapi::jiff::Timestamp;
 
 use super::connect::{Cluster, ClusterArgs, KeyError, UnkeyArgs, Upstream as Way};
 use super::failure::{Failed, finish};
@@ -105,7 +104,7 @@ async fn listed(args: &ListArgs) -> Result<(), Failure> {
         let place = scope.namespaces.first().map_or_else(String::new, |it| format!(" in namespace {it}"));
         say(format_args!("nothing of that kind was found{place}"));
     }
-    let now = cluster.time.seconds().unwrap_or_else(|| Timestamp::now().as_second());
+    let now = cluster.time.seconds_or_local();
     let with_namespace = args.place.all_namespaces || args.state.contains(&State::Unmanaged);
     Ok(args.output.items(&all, || if all.is_empty() { String::new() } else { rows(&all, with_namespace, now) })?)
 }

@@ -3,7 +3,6 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use k8s_openapi::jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -121,7 +120,7 @@ pub(super) fn resume(args: &ResumeArgs) -> ExitCode {
 
 async fn suspended(args: &SuspendArgs) -> Result<(), Failure> {
     let (cluster, objects) = found(&args.target, &args.name).await?;
-    let now = cluster.time.seconds().unwrap_or_else(|| Timestamp::now().as_second());
+    let now = cluster.time.seconds_or_local();
     let until = args.until.map(|until| until.time(now)).transpose()?;
     let notes = [(SUSPEND_REASON_ANNOTATION, &args.reason), (SUSPEND_UNTIL_ANNOTATION, &until)];
     let notes: Map<String, Value> =

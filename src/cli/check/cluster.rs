@@ -144,7 +144,7 @@ async fn operator_findings(args: &CheckArgs, cluster: &Cluster, operators: &Oper
         let why = "The operator's settings are not known, and with them its lease; give them after '-- run'";
         findings.extend(Finding::skipped(&[Id::Leader], why));
     }
-    let now = || cluster.time.seconds().unwrap_or_else(|| Timestamp::now().as_second());
+    let now = || cluster.time.seconds_or_local();
     for setup in &operators.setups {
         let Some((namespace, name)) = operators::lease_of(setup, cluster) else {
             findings.push(leader("", &LeaseSeen::NotElected, now(), args.pre));

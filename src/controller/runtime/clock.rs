@@ -32,7 +32,7 @@ impl WallClocks {
 
     /// An hour from now by the clock of the API server, if it has told, RFC 3339, to the minute.
     pub fn an_hour_ahead(&self) -> String {
-        let now = self.0.seconds().unwrap_or_else(|| Timestamp::now().as_second());
+        let now = self.0.seconds_or_local();
         let then = Timestamp::from_second(now / 60 * 60 + 3_600).unwrap_or(Timestamp::MAX);
         then.to_string()
     }
