@@ -17,7 +17,7 @@ use super::words::say;
 use crate::app::AppError;
 use crate::controller::RawIdentity;
 use crate::domain::{ExternalId, ObjectKey};
-use crate::gather::{GatherError, ListedIdentity, get_identity, list_identities};
+use crate::gather::{GatherError, ListedIdentity, get_identity, list_identities, parse_identity};
 use crate::inspect::{Facts, Gathered, facts_text, owner_of, read};
 
 /// Show all that is known of one Identity: what is wanted, what Unkey holds, what differs, who owns it, and what happens next.
@@ -209,5 +209,5 @@ async fn by_key(
     }
     // It may be outside of what the operator watches.
     let object = get_identity(&cluster.client, key).await?;
-    object.map(|object| serde_json::from_value(object).map_err(GatherError::Unreadable)).transpose()
+    object.map(parse_identity).transpose()
 }

@@ -5,10 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use futures::{StreamExt as _, TryStreamExt as _};
-use k8s_openapi::jiff::Timestamp;
 use serde::Serialize;
-use serde_json::{Map, Value};
 
 use super::connect::{Cluster, ClusterArgs};
 use super::consent::{self, ConsentError};
@@ -18,15 +15,13 @@ use super::names::{NameError, Named, NamespaceArgs, PlaceArgs, named};
 use super::output::{OutputArgs, OutputError};
 use super::until::{Until, UntilError, until};
 use super::words::{program, say};
-use super::write::{Target, WriteError, annotate};
+use super::write::{Target, WriteError, annotate_each};
 use crate::api::APPROVED_ANNOTATION;
 use crate::app::AppError;
-use crate::controller::{Approvals, RawIdentity, Scope, WallClocks};
-use crate::gather::{GatherError, list_identities};
+use crate::controller::{Approvals, Scope, WallClocks};
+use crate::gather::{GatherError, list_identities, parse_identity};
 use crate::inspect::{Departures, Leaving, named_few};
 
-/// Objects that are written to at a time.
-const AT_A_TIME: usize = 16;
 /// How long an approval holds if nobody says otherwise.
 const AN_HOUR: Until = Until::In(Duration::from_secs(3600));
 
@@ -156,11 +151,7 @@ fn approvals(cluster: &Cluster) -> Approvals {
 async fn leaving(cluster: &Cluster, scope: &Scope) -> Result<Vec<(Target, Leaving)>, GatherError> {
     let found = list_identities(&cluster.client, scope, |_| false).await?;
     let approvals = approvals(cluster);
-    Ok(found.iter().filter_map(|it| Some((target(&it.raw), Leaving::of(&it.raw, &approvals)?))).collect())
-}
-
-fn target(raw: &RawIdentity) -> Target {
-    Target { key: raw.key(), uid: raw.uid().clone() }
+    Ok(found.iter().filter_map(|it| Some((Target::from(&*it.raw), Leaving::of(&it.raw, &approvals)?))).collect())
 }
 
 async fn approved(args: &ApproveArgs) -> Result<(), Failure> {
@@ -172,20 +163,15 @@ async fn approved(args: &ApproveArgs) -> Result<(), Failure> {
     } else {
         given(args, &cluster).await?
     };
-    let now = cluster.time.seconds().unwrap_or_else(|| Timestamp::now().as_second());
+    let now = cluster.time.seconds_or_local();
     let until = args.until.unwrap_or(AN_HOUR).time(now)?;
     let (targets, items): (Vec<Target>, Vec<Leaving>) = meant.into_iter().unzip();
-    let identities = items.iter().filter(|it| it.wants_approval()).count();
-    let approved = Approved { until, identities, items };
+    let approved = Approved { until, identities: items.len(), items };
     if targets.is_empty() {
         say(format_args!("no deletion there waits for an approval, so nothing was approved"));
     } else {
         consent::asked(args.yes, &approved.question()).map_err(Failure::Unconfirmed)?;
-        let each = targets.iter().map(|target| {
-            let annotations = Map::from_iter([(APPROVED_ANNOTATION.to_owned(), Value::from(approved.until.as_str()))]);
-            annotate(&cluster.client, target, annotations)
-        });
-        futures::stream::iter(each).buffer_unordered(AT_A_TIME).try_for_each(async |_| Ok(())).await?;
+        annotate_each(&cluster.client, &targets, (APPROVED_ANNOTATION, &approved.until)).await?;
     }
     Ok(args.output.document(&approved, || approved.text())?)
 }
@@ -195,7 +181,7 @@ async fn given(args: &ApproveArgs, cluster: &Cluster) -> Result<Vec<(Target, Lea
     let approvals = approvals(cluster);
     let mut all = Vec::new();
     for object in fetch(&cluster.client, &keys).await? {
-        let raw: RawIdentity = serde_json::from_value(object).map_err(GatherError::Unreadable)?;
+        let raw = parse_identity(object)?;
         let leaving = Leaving::of(&raw, &approvals);
         let leaving = leaving.ok_or_else(|| Failure::Lives(raw.namespace().to_owned(), raw.name().to_owned()))?;
         if !leaving.wants_approval() {
@@ -206,7 +192,7 @@ async fn given(args: &ApproveArgs, cluster: &Cluster) -> Result<Vec<(Target, Lea
             ));
             continue;
         }
-        all.push((target(&raw), leaving));
+        all.push((Target::from(&raw), leaving));
     }
     if all.is_empty() { Err(Failure::NothingToApprove) } else { Ok(all) }
 }

@@ -5,10 +5,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
-use futures::{StreamExt as _, TryStreamExt as _};
 use k8s_openapi::jiff::Timestamp;
 use kube::Client;
-use serde_json::{Map, Value};
 use tokio::time::Instant;
 
 use super::connect::ClusterArgs;
@@ -18,18 +16,16 @@ use super::names::{NameError, Named, PlaceArgs, named};
 use super::output::{OutputArgs, OutputError};
 use super::values::duration;
 use super::words::{identities, program};
-use super::write::{Target, WriteError, annotate};
+use super::write::{Target, WriteError, annotate_each};
 use crate::api::RECONCILE_ANNOTATION;
 use crate::app::AppError;
 use crate::controller::{RawIdentity, Scope};
 use crate::domain::Uid;
-use crate::gather::{GatherError, Progress, get_identity, list_identities};
+use crate::gather::{GatherError, Progress, get_identity, list_identities, parse_identity};
 use crate::inspect::{Verdict, named_few, read};
 
 /// From one look to the next.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
-/// Objects that are written to at a time.
-const AT_A_TIME: usize = 16;
 
 /// Have Identities compared with Unkey now, and print what the operator found.
 ///
@@ -111,8 +107,8 @@ async fn reconciled(args: &ReconcileArgs) -> Result<(), Failure> {
         return Err(Failure::Suspended(named_few(&suspended)));
     }
     let value = Timestamp::now().to_string();
-    let targets: Vec<Target> = meant.iter().map(|it| Target { key: it.key(), uid: it.uid().clone() }).collect();
-    asked(&cluster.client, &targets, &value).await?;
+    let targets: Vec<Target> = meant.iter().map(Target::from).collect();
+    annotate_each(&cluster.client, &targets, (RECONCILE_ANNOTATION, &value)).await?;
     let verdicts = answers(args, &cluster.client, scope.as_ref(), &targets, &value).await?;
     Ok(args.output.items(&verdicts, || verdicts.iter().map(Verdict::line).collect())?)
 }
@@ -124,8 +120,7 @@ fn name(raw: &RawIdentity) -> String {
 async fn given(args: &ReconcileArgs, client: &Client, default: &str) -> Result<Vec<RawIdentity>, Failure> {
     let keys = args.place.namespace.keys(&args.name, default)?;
     let objects = fetch(client, &keys).await?;
-    let read = objects.into_iter().map(|object| serde_json::from_value(object).map_err(GatherError::Unreadable));
-    Ok(read.collect::<Result<_, _>>()?)
+    Ok(objects.into_iter().map(parse_identity).collect::<Result<_, _>>()?)
 }
 
 async fn selected(client: &Client, scope: &Scope) -> Result<Vec<RawIdentity>, Failure> {
@@ -134,14 +129,6 @@ async fn selected(client: &Client, scope: &Scope) -> Result<Vec<RawIdentity>, Fa
         return Err(Failure::NoneSelected(scope.selector.clone().unwrap_or_default()));
     }
     Ok(found.into_iter().map(|it| *it.raw).collect())
-}
-
-async fn asked(client: &Client, targets: &[Target], value: &str) -> Result<(), WriteError> {
-    let each = targets.iter().map(|target| {
-        let annotations = Map::from_iter([(RECONCILE_ANNOTATION.to_owned(), Value::from(value))]);
-        annotate(client, target, annotations)
-    });
-    futures::stream::iter(each).buffer_unordered(AT_A_TIME).try_for_each(async |_| Ok(())).await
 }
 
 /// Waits for all of them. What was answered when the time is over goes to standard error: it is not the whole result.
@@ -181,8 +168,7 @@ async fn answers(
     for verdict in &verdicts {
         eprint!("{}", verdict.line());
     }
-    let names: Vec<String> =
-        open.iter().map(|target| format!("{}/{}", target.key.namespace, target.key.name)).collect();
+    let names: Vec<String> = open.iter().map(|target| target.name()).collect();
     let (count, all) = (names.len(), identities(targets.len()));
     Err(Failure::NoAnswer { time: args.timeout, count, all, which: named_few(&names) })
 }
@@ -204,7 +190,7 @@ async fn looked(
         if !shown.contains_key(&target.uid)
             && let Some(object) = get_identity(client, &target.key).await?
         {
-            let raw: RawIdentity = serde_json::from_value(object).map_err(GatherError::Unreadable)?;
+            let raw = parse_identity(object)?;
             shown.insert(raw.uid().clone(), raw);
         }
     }

@@ -1,5 +1,6 @@
 //! Writes to an Identity for a person, under a field manager of its own. What the operator writes, and how, is not its business.
 
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use kube::Client;
 use kube::Resource as _;
 use kube::api::{Patch, PatchParams};
@@ -13,6 +14,8 @@ use crate::text::printable;
 
 /// Who writes, in managedFields.
 pub(super) const MANAGER: &str = "kubectl-unkey";
+/// Objects that are written to at a time.
+const AT_A_TIME: usize = 16;
 /// Characters of the API server's words that are kept.
 const MAX_WORDS: usize = 500;
 
@@ -34,6 +37,12 @@ pub(super) struct Target {
     pub uid: Uid,
 }
 
+impl From<&RawIdentity> for Target {
+    fn from(raw: &RawIdentity) -> Self {
+        Self { key: raw.key(), uid: raw.uid().clone() }
+    }
+}
+
 impl Target {
     pub fn of(object: &Value) -> Self {
         let of = |name: &str| object["metadata"][name].as_str().unwrap_or_default();
@@ -41,7 +50,7 @@ impl Target {
         Self { key, uid: Uid::new(of("uid")) }
     }
 
-    fn name(&self) -> String {
+    pub fn name(&self) -> String {
         format!("{}/{}", self.key.namespace, self.key.name)
     }
 }
@@ -55,6 +64,19 @@ pub(super) async fn annotate(
     let patch = json!({"metadata": {"uid": target.uid.as_str(), "annotations": annotations}});
     let params = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
     send(client, target, &params, &Patch::Merge(patch)).await
+}
+
+/// Sets one annotation of each of them, some at a time; ends with the first that fails.
+pub(super) async fn annotate_each<'a>(
+    client: &Client,
+    targets: impl IntoIterator<Item = &'a Target>,
+    (name, value): (&str, &str),
+) -> Result<(), WriteError> {
+    let each = targets.into_iter().map(|target| {
+        let annotations = Map::from_iter([(name.to_owned(), Value::from(value))]);
+        annotate(client, target, annotations)
+    });
+    stream::iter(each).buffer_unordered(AT_A_TIME).try_for_each(async |_| Ok(())).await
 }
 
 /// Applies these parts by the server, whoever owned them before. What was applied before and is no longer named is given up.

@@ -86,6 +86,11 @@ pub async fn get_identity(client: &Client, key: &ObjectKey) -> Result<Option<Val
     }
 }
 
+/// An Identity of which `object` is the JSON.
+pub fn parse_identity(object: Value) -> Result<RawIdentity, GatherError> {
+    serde_json::from_value(object).map_err(GatherError::Unreadable)
+}
+
 fn is_not_found(error: &kube::Error) -> bool {
     matches!(error, kube::Error::Api(status) if status.code == 404)
 }

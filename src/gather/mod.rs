@@ -21,7 +21,7 @@ mod progress;
 mod workspace;
 
 pub use answers::{caller, may, seconds_of_date};
-pub use cluster::{ListedIdentity, get_identity, list_identities, list_names, list_versions};
+pub use cluster::{ListedIdentity, get_identity, list_identities, list_names, list_versions, parse_identity};
 pub use error::GatherError;
 pub use lease::{LeaseSight, read_lease};
 pub use operator::{OperatorPod, find_operator};
