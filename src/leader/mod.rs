@@ -152,6 +152,7 @@ impl LeaderElector {
             // A term that ended meanwhile is not taken up again: reconciles have ended on that, and nothing would begin them.
             let lapsed = led && !self.lead.holds();
             let now = self.lead.now();
+            let has_heard = matches!(answer, Answer::Is(_));
             self.election.answered(&ask, answer, sent, now);
             let until = self.election.until().filter(|until| now < *until && !lapsed);
             self.lead.set(until);
@@ -163,7 +164,9 @@ impl LeaderElector {
                 Some(_) => {}
                 None if led && self.election.until().is_some() => return LeaderError::NotRenewed(self.timing.renew),
                 None if led => return LeaderError::Taken,
-                None => self.stands_by(),
+                // Who leads is known by an answer alone: told after each failure too, it would make each failure news again.
+                None if has_heard => self.stands_by(),
+                None => {}
             }
             let pace = match (until, &ask, self.election.next(now)) {
                 // Another's, or a renewal that came to nothing.

@@ -132,11 +132,30 @@ async fn neither_leader_nor_standby_stays_blind() {
     assert!(!two.log().contains("leading"));
     world.delete("a").await;
     world.gone("a").await;
-    assert!(one.terminate().success());
+    assert!(one.terminate().await.success());
     until_leads(&two).await;
     world.create("a", &json!({"externalId": "a", "meta": {"n": 3}})).await;
     world.ready("a").await;
     world.assert_in_step().await;
+}
+
+/// It tries again and again, and says once that it cannot read and once that it can again.
+#[tokio::test]
+async fn a_standby_that_cannot_read_the_lease_says_so_once() {
+    let world = elected("deaf-standby").await;
+    let one = start(&world, "one").await;
+    until_leads(&one).await;
+    let (world, proxy) = world.behind_proxy().await;
+    let two = start(&world, "two").await;
+    two.until_logged("standing by").await;
+    let told = || ["cannot be read or written", "standing by"].map(|words| two.log().matches(words).count());
+    assert_eq!(told(), [0, 1]);
+    proxy.swallow(true);
+    let before = proxy.silent_connections();
+    eventually("it to try again", async || (proxy.silent_connections() >= before + 4).then_some(())).await;
+    assert_eq!(told(), [1, 1], "{}", two.log());
+    proxy.swallow(false);
+    eventually("it to read again", async || (told() == [1, 2]).then_some(())).await;
 }
 
 /// The network is cut: the leader gives the lease up in time and ends, and who comes after it goes on when the network is back.
