@@ -251,6 +251,6 @@ async fn a_selector_that_is_none_is_refused_at_start() {
     let world = World::new("selector").await.with_args(&["--selector", "not a selector"]);
     let log = world.files.path().join("refused.log");
     let mut operator = Operator::start(log, &world.args(), &[]);
-    assert_eq!(operator.wait().code(), Some(2));
+    assert_eq!(operator.ended().await.code(), Some(2));
     assert!(operator.log().contains("the API server refuses --selector"), "{}", operator.log());
 }

@@ -109,7 +109,7 @@ async fn who_leads() {
     let (world, operator, before) = well("alerts-leaders").await;
     let pods = vec![operator.metrics().await, operator.metrics().await];
     assert_fires(&before, &Scrape::of(pods), &["UnkeyOperatorSeveralLeaders"]);
-    assert!(operator.terminate().success());
+    assert!(operator.terminate().await.success());
     let lease = json!({"metadata": {"name": "unkey-operator"},
         "spec": {"holderIdentity": "a stranger", "leaseDurationSeconds": 3600}});
     let leases: Api<Lease> = Api::namespaced(world.client.clone(), &world.namespace);
@@ -278,14 +278,14 @@ async fn the_scan_fails_or_misses_most() {
     for name in ["b", "c", "d", "e"] {
         made(&world, name).await;
     }
-    assert!(operator.terminate().success());
+    assert!(operator.terminate().await.success());
     for name in ["a", "b", "c", "d"] {
         assert!(world.workspace.delete(name));
     }
     let operator = world.start().await;
     operator.until_logged("far fewer identities than are recorded").await;
     assert_fires(&before, &scrape(&operator).await, &["UnkeyRecreationWithheld"]);
-    assert!(operator.terminate().success());
+    assert!(operator.terminate().await.success());
 
     let fault = Fault::new(refusal(403, "unkey/authorization/insufficient_permissions", "no")).on(Operation::List);
     world.workspace.order(fault);
@@ -316,7 +316,7 @@ async fn the_definition_is_older() {
     let world = World::alone("alerts-definition").await;
     let operator = world.start().await;
     let before = scrape(&operator).await;
-    assert!(operator.terminate().success());
+    assert!(operator.terminate().await.success());
     super::outdated::define(&world, &[("status", "uid")]).await;
     let operator = world.start().await;
     operator.until_readyz(503, "status.uid").await;
@@ -384,7 +384,7 @@ async fn every_query_names_what_is_there() {
     // What appears with the first of its kind.
     world.mutate("a", &json!({"meta": {"not": "ours"}}));
     let fast = world.with_args(&["--scan-interval", "1s", "--max-concurrent-requests", "1"]);
-    assert!(operator.terminate().success());
+    assert!(operator.terminate().await.success());
     let operator = fast.start().await;
     fast.event("a", "DriftCorrected").await;
     // Somebody has to wait.

@@ -80,7 +80,7 @@ async fn they_outlive_every_write_of_the_operator() {
     assert_eq!((condition(&adopted, "Stalled"), kstatus(&adopted)), (Value::Null, Kstatus::Current));
 
     // And a restart reads its own status beside them: nothing is asked, nothing written, nothing made twice.
-    assert!(operator.terminate().success());
+    assert!(operator.terminate().await.success());
     let _operator = world.start().await;
     world.create("later", &json!({"externalId": "later"})).await;
     world.ready("later").await;

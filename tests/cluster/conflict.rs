@@ -44,7 +44,7 @@ async fn owner_is_stable() {
     world.request_reconcile("other-0", "1").await;
     world.barrier().await;
     let counts = world.calls();
-    assert!(operator.terminate().success());
+    assert!(operator.terminate().await.success());
     let operator = world.start().await;
     world.barrier().await;
     let [creates, gets, updates, deletes, _] = world.calls();
@@ -154,7 +154,7 @@ async fn across_namespaces() {
     for text in [lost["status"].to_string(), told.note] {
         assert!(!text.contains("blue") && !text.contains(&second.namespace), "{text}");
     }
-    assert!(operator.terminate().success());
+    assert!(operator.terminate().await.success());
     let _again = world.start().await;
     world.create("after", &json!({"externalId": "after"})).await;
     world.ready("after").await;

@@ -46,7 +46,7 @@ async fn default_policy_is_a_flag() {
     world.create("told", &json!({"externalId": "told"})).await;
     world.ready("told").await;
     let before = world.cost_so_far("told").await;
-    assert!(operator.terminate().success());
+    assert!(operator.terminate().await.success());
     let world = world.with_args(&["--default-deletion-policy", "Delete"]);
     let _operator = world.start().await;
     world.until("told", "told of the new default", |it| it["status"]["deletionPolicy"] == "Delete").await;
@@ -115,7 +115,7 @@ async fn deleted_while_the_operator_was_away() {
         world.ready(name).await;
     }
     let before = world.cost_so_far("x").await;
-    assert!(operator.terminate().success());
+    assert!(operator.terminate().await.success());
     world.edit("orphan", &json!({"deletionPolicy": "Orphan"})).await;
     world.create("never", &json!({"externalId": "never"})).await;
     for name in ["x", "orphan", "never"] {
@@ -140,7 +140,7 @@ async fn copy_with_finalizer_and_claim() {
     let original = world.ready("x").await;
     world.delete("x").await;
     world.gone("x").await;
-    assert!(operator.terminate().success());
+    assert!(operator.terminate().await.success());
     let copy = |name: &str| {
         let mut copy = super::harness::identity(name, &json!({"externalId": "x", "meta": {"a": 1}}));
         copy["metadata"]["annotations"]["unkey.com/claim"] =

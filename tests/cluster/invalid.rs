@@ -105,7 +105,7 @@ async fn too_deep_is_one_objects_failure() {
     // All others go on, over a restart and its list too.
     world.barrier().await;
     let before: Vec<Cost> = levels.iter().map(|(name, _)| world.cost(name)).collect();
-    assert!(operator.terminate().success());
+    assert!(operator.terminate().await.success());
     let _again = world.start().await;
     world.create("later", &json!({"externalId": "later"})).await;
     world.ready("later").await;
@@ -137,7 +137,7 @@ async fn deleted_while_the_operator_was_away() {
         world.create(name, &json!({"externalId": name, "meta": {"a": 1}, "deletionPolicy": policy})).await;
         world.ready(name).await;
     }
-    assert!(operator.terminate().success());
+    assert!(operator.terminate().await.success());
     for name in ["x", "kept"] {
         edit_raw(&world, name, &nested(3000)).await;
         world.run_kubectl(&["delete", "identity", name, "--wait=false"], "").await;

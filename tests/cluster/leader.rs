@@ -64,7 +64,7 @@ async fn a_standby_is_ready_and_does_nothing() {
     assert_eq!((leads(&one).await, leads(&two).await), (1, 0));
     assert_eq!(two.metrics().await.sum("unkey_operator_upstream_requests_total", &[]), 0);
     let log = world.key_file().with_file_name("one.log");
-    assert!(one.terminate().success());
+    assert!(one.terminate().await.success());
     let log = std::fs::read_to_string(log).unwrap();
     assert!(log.contains("released the lease"), "{log}");
     until_led_by(&world, "two").await;
@@ -180,7 +180,7 @@ async fn the_lease_reads_like_any_other() {
     let label = json!({"metadata": {"labels": {"of": "others"}}});
     leases(&world).patch("unkey-operator", &PatchParams::default(), &Patch::Merge(&label)).await.unwrap();
     let _two = start(&world, "two").await;
-    assert!(one.terminate().success());
+    assert!(one.terminate().await.success());
     until_led_by(&world, "two").await;
     let lease = serde_json::to_value(leases(&world).get("unkey-operator").await.unwrap()).unwrap();
     assert_eq!(lease["metadata"]["labels"], json!({"of": "others"}));
@@ -260,7 +260,7 @@ async fn changes_of_leader_under_churn() {
         if round % 2 == 0 {
             standing.kill();
         } else {
-            assert!(standing.terminate().success());
+            assert!(standing.terminate().await.success());
         }
         until_led_by(&world, &format!("leader-{round}")).await;
         standing = next;

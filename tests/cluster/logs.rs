@@ -65,7 +65,7 @@ async fn each_line_is_one_object_and_each_outcome_one_line() {
     // The object is gone a moment before its release is answered, and logged.
     operator.until_logged("released the resource").await;
     let log = operator.log();
-    assert!(operator.terminate().success());
+    assert!(operator.terminate().await.success());
 
     let lines = lines(&log);
     let mut outcomes = Vec::new();

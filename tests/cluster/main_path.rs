@@ -180,7 +180,7 @@ async fn a_restart_costs_nothing() {
         all
     };
     let before = look().await;
-    assert!(operator.terminate().success());
+    assert!(operator.terminate().await.success());
     let again = world.start().await;
     world.barrier().await;
     assert_eq!(look().await, before);

@@ -77,7 +77,7 @@ async fn r20_a_mass_waits_for_the_approval_that_its_conditions_print() {
 
     // A restart neither frees nor writes anything.
     let before = world.get("c1").await.unwrap();
-    assert!(operator.terminate().success());
+    assert!(operator.terminate().await.success());
     let operator = world.start().await;
     eventually("the next process to hold them", async || {
         (operator.metrics().await.sum("unkey_operator_deletions_held", &[]) == 7).then_some(())

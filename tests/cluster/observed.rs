@@ -128,7 +128,7 @@ async fn r21_observe_sends_nothing_but_reads() {
     for at in 0..12 {
         world.ready(&format!("c{at}")).await;
     }
-    operator.terminate();
+    operator.terminate().await;
     let before = writes(&world);
     world.workspace.add_root_key(ROOT_KEY, READS);
     let world = world.with_args(&["--observe"]);
@@ -220,7 +220,7 @@ async fn r21_a_deletion_that_is_observed_waits() {
         world.create(name, &json!({"externalId": name})).await;
         world.ready(name).await;
     }
-    operator.terminate();
+    operator.terminate().await;
     for name in ["x", "y"] {
         world.delete(name).await;
         world.patch(name, &json!({"spec": {"managementPolicy": "Observe"}})).await;

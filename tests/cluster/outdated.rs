@@ -96,7 +96,7 @@ async fn r21_what_is_observed_stays_so_under_an_older_definition() {
     // One that was never enforced, and has no id.
     world.create("never", &json!({"externalId": "never", "managementPolicy": "Observe"})).await;
     world.reason("never", "NotInUnkey").await;
-    operator.terminate();
+    operator.terminate().await;
     let (before, cost, calls) = (world.kube_writes().0, world.cost("x"), world.calls());
     define(&world, &[("spec", "managementPolicy")]).await;
     eventually("the field to be dropped", async || {

@@ -146,7 +146,7 @@ async fn begin(world: &World, littles: &[Little]) {
         (resting >= u64::try_from(all.len()).unwrap()).then_some(())
     })
     .await;
-    assert!(operator.terminate().success());
+    assert!(operator.terminate().await.success());
 }
 
 /// What happens while no operator runs.
@@ -192,7 +192,7 @@ async fn manifests_are_planned_as_if_they_were_applied() {
         succeeded(&world.run_kubectl(&args, &manifest(&world, manager, &spec).to_string()).await);
         world.ready(manager).await;
     }
-    assert!(operator.terminate().success());
+    assert!(operator.terminate().await.success());
     let file = world.files.path().join("manifests.yaml");
     let write = |specs: &[(&str, Value)]| {
         let all: Vec<Value> = specs.iter().map(|(name, spec)| manifest(&world, name, spec)).collect();

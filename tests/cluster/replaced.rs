@@ -202,7 +202,7 @@ async fn restored_status() {
     let original = world.ready("x").await;
     world.delete("x").await;
     world.gone("x").await;
-    assert!(operator.terminate().success());
+    assert!(operator.terminate().await.success());
     world.create("x", &json!({"externalId": "x", "meta": {"a": 2}})).await;
     let status = json!({"status": original["status"]}).to_string();
     let restore = ["patch", "identity", "x", "--subresource=status", "--type=merge", "-p", &status];

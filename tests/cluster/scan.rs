@@ -185,7 +185,7 @@ async fn nothing_found_costs_the_pages_alone() {
         assert_eq!(after.sum("unkey_operator_scan_missing_identities", &[]), 0);
         assert_eq!(world.calls()[..4], calls[..4], "no call but the scan's own");
         assert_eq!(world.kube_writes(), writes);
-        assert!(operator.terminate().success());
+        assert!(operator.terminate().await.success());
     }
 }
 

@@ -39,7 +39,7 @@ async fn edited_in_the_same_commit() {
     assert_eq!(object["status"]["observedGeneration"], 2);
     assert_ne!(object["status"]["identityId"], Value::Null);
     world.ask_for_check("x", "while suspended").await;
-    assert!(operator.terminate().success());
+    assert!(operator.terminate().await.success());
     let _operator = world.start().await;
     assert_eq!(world.cost_since("x", before).await, Cost::STATUS);
     assert_eq!(world.upstream("x")["meta"], json!({"a": 1}));

@@ -63,7 +63,7 @@ async fn lets_go_of_all_and_leaves_unkey_alone() {
         let metadata = json!({"finalizers": [OURS, "example.com/other"], "annotations": {"example.com/note": "kept"}});
         world.patch(name, &json!({"metadata": metadata})).await;
     }
-    assert!(operator.terminate().success());
+    assert!(operator.terminate().await.success());
     for name in ["leaving", "held-by-another"] {
         world.delete(name).await;
     }

@@ -140,7 +140,7 @@ async fn those_that_wait_delay_no_other_work() {
         fast.create_all(part).await;
     }
     few.create_all(&["few".to_owned()]).await;
-    assert!(operator.terminate().success());
+    assert!(operator.terminate().await.success());
     let many = fast.with_args(&["--max-requests-per-second", "2"]);
     let _operator = many.start().await;
     join_all(waiting.iter().map(async |name| drop(many.edit(name, &json!({"meta": {"n": 2}})).await))).await;

@@ -14,7 +14,7 @@ pub async fn credential(world: &World) -> String {
     let operator = world.start().await;
     world.create("probe", &json!({"externalId": "probe"})).await;
     let credential = world.ready("probe").await["status"]["credential"].as_str().unwrap().to_owned();
-    assert!(operator.terminate().success());
+    assert!(operator.terminate().await.success());
     credential
 }
 

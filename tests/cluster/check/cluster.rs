@@ -61,7 +61,7 @@ async fn all_is_well_where_an_operator_works() {
     // One that nobody takes in, and an operator that ends: it gives its lease back.
     let other = world.beside("check-unwatched").await;
     other.create("lost", &json!({"externalId": "lost"})).await;
-    assert!(operator.terminate().success());
+    assert!(operator.terminate().await.success());
     let worse = check(&asked).await;
     worse.says(
         "unwatched",

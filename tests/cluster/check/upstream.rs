@@ -108,7 +108,7 @@ async fn a_key_of_another_workspace_is_told() {
         world.create(name, &json!({"externalId": name, "meta": {"secret": "CANARY"}})).await;
         world.ready(name).await;
     }
-    assert!(operator.terminate().success());
+    assert!(operator.terminate().await.success());
     let (cluster, unkey, scope) = (cluster_of(&world), unkey_of(&world), format!("--namespace={}", world.namespace));
     let asked = args(&[&cluster, &unkey], &["--operator", &world.namespace, "--", "run", &scope]);
     let (before, gets) = (world.workspace.snapshot(), world.calls()[1]);

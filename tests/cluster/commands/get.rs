@@ -28,7 +28,7 @@ async fn what_is_wanted_what_is_there_and_what_comes_next() {
     world.ready("x").await;
     world.create("rival", &json!({"externalId": "acme"})).await;
     world.reason("rival", "ExternalIdConflict").await;
-    assert!(operator.terminate().success());
+    assert!(operator.terminate().await.success());
     let mut fewer = limits.clone();
     fewer[0]["limit"] = json!(50);
     world.mutate("acme", &json!({"meta": {"plan": "SECRET-free"}, "ratelimits": fewer}));

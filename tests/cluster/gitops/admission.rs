@@ -91,5 +91,5 @@ async fn external_ids_are_bound_to_namespaces() {
     world.create("made", &json!({"externalId": "acme.made"})).await;
     world.ready("made").await;
     world.assert_in_step().await;
-    assert!(operator.terminate().success());
+    assert!(operator.terminate().await.success());
 }

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// A running operator. Killed when dropped; if the test fails, its log is printed.
 pub struct Operator {
@@ -51,9 +51,9 @@ impl Operator {
     }
 
     /// SIGTERM, and its exit status.
-    pub fn terminate(mut self) -> ExitStatus {
+    pub async fn terminate(mut self) -> ExitStatus {
         self.signal("TERM");
-        self.wait()
+        self.ended().await
     }
 
     /// Sends a signal by name.
@@ -62,7 +62,7 @@ impl Operator {
         assert!(sent.success(), "kill -{name}");
     }
 
-    /// Waits for it to end by itself while the test's own tasks (the emulator) go on.
+    /// Waits for it to end by itself while the test's own tasks go on: without the emulator and the proxy it might not end.
     pub async fn ended(&mut self) -> ExitStatus {
         let mut ticks = tokio::time::interval(Duration::from_millis(20));
         let ended = async {
@@ -79,19 +79,6 @@ impl Operator {
     /// Waits for words in the log.
     pub async fn until_logged(&self, words: &str) {
         super::eventually(&format!("'{words}' in the log"), async || self.log().contains(words).then_some(())).await;
-    }
-
-    /// Waits for it to end by itself.
-    pub fn wait(&mut self) -> ExitStatus {
-        let deadline = Instant::now() + Duration::from_secs(20);
-        loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                return status;
-            }
-            assert!(Instant::now() < deadline, "the operator does not end");
-            std::thread::yield_now();
-            std::thread::park_timeout(Duration::from_millis(20));
-        }
     }
 }
 

@@ -55,7 +55,7 @@ async fn a_listing_that_fails_is_no_plan() {
     let operator = world.start().await;
     world.create("acme", &json!({"externalId": "acme"})).await;
     world.ready("acme").await;
-    assert!(operator.terminate().success());
+    assert!(operator.terminate().await.success());
     for n in 0..250 {
         let seed = Seed { external_id: format!("other-{n}"), ..Seed::default() };
         world.workspace.seed(seed).unwrap();
