@@ -1,8 +1,9 @@
-//! Bytes of heap that stay in the process for each `Identity`, beside the size of its JSON.
+//! Bytes of heap that stay in the process for each `Identity`, beside the size of its JSON; and how many a plan has at once.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)] // a failed step ends the bench
 
 #[path = "../inside/mod.rs"]
 mod inside;
+mod planned;
 
 use inside::{Inside, event};
 
@@ -34,4 +35,5 @@ fn main() {
         let ratio = bytes as f64 / json as f64;
         println!("heap: {count} Identities keep {bytes} bytes each, {ratio:.2} of their JSON's {json}");
     }
+    planned::rows(10_000);
 }

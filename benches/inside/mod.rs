@@ -19,7 +19,7 @@ use unkey_operator::unkey::{Bounds, Client, Credentials, Options};
 
 #[path = "../cluster/object.rs"]
 #[allow(dead_code)] // it serves more benches than these
-mod object;
+pub mod object;
 
 /// An event of a Ready object, as the API server would send it. With `finalizers` of others, a reconcile has to see that it means nothing.
 pub fn event(number: usize, credential: &str, finalizers: &[&str]) -> String {

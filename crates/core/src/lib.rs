@@ -71,7 +71,7 @@ pub use knowledge::{Knowledge, Seen};
 pub use losses::{Losses, lossless};
 pub use note::EventNote;
 pub use object::{Crowd, Guard, Object, Phase, ReconcileRequest};
-pub use object_state::{FailureState, ObjectState, Unfound};
+pub use object_state::{FailureState, ObjectState, StatesAtRest, Unfound};
 pub use observation::{Found, Observation, Outlook, Refusal as ObservedRefusal};
 pub use own_patches::{claimed, claiming, not_claimed, not_released, released, releasing};
 pub use ownership::{Claimant, Role, owner, role};

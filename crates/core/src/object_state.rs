@@ -1,5 +1,7 @@
 //! What this process remembers about one life of one object. Keyed by uid, so that a successor of the name inherits nothing.
 
+use std::sync::Arc;
+
 use super::cause::Cause;
 use super::claim::Claim;
 use super::correction_limit::CorrectionLimit;
@@ -103,6 +105,33 @@ impl ObjectState {
         if let Some(FailureState { cause: Cause::CredentialsMissing(shown), .. }) = &mut self.trouble {
             why.clone_into(shown);
         }
+    }
+}
+
+/// States of objects that rest. Nearly all rest alike, and those share one.
+#[derive(Debug, Default)]
+pub struct StatesAtRest(Vec<Arc<ObjectState>>);
+
+impl StatesAtRest {
+    /// The one that is equal, `state` itself if there is none. For those that are [plain](ObjectState::is_plain): of others there would be as many
+    /// as objects.
+    pub fn shared(&mut self, state: ObjectState) -> Arc<ObjectState> {
+        if let Some(known) = self.0.iter().find(|known| ***known == state) {
+            return Arc::clone(known);
+        }
+        let state = Arc::new(state);
+        self.0.push(Arc::clone(&state));
+        state
+    }
+
+    /// True if there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Forgets those that no object has any more.
+    pub fn forget_unused(&mut self) {
+        self.0.retain(|state| Arc::strong_count(state) > 1);
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::run::{Run, Written};
 use super::world::Listed;
+use crate::apply_reply::begin_reconcile;
 use crate::call::Call;
 use crate::claim::ClaimState;
 use crate::claims::Source;
@@ -12,6 +13,7 @@ use crate::crd::Crd;
 use crate::deletions::Deletions;
 use crate::ids::{KeyMark, Mono, Uid};
 use crate::object::{Guard, Object, Phase};
+use crate::object_state::ObjectState;
 use crate::ownership::Role;
 use crate::prior_status::PriorStatus;
 use crate::session::{End, Environment, Event, KubeReply, Misuse, Moment, Need, Next, ObjectView, Records, Session};
@@ -165,7 +167,7 @@ impl<L: Listed> Run<L> {
             credential: &self.policy.credential,
             an_hour_ahead: &self.an_hour_ahead,
         };
-        let mut records = Records { known: &mut named.known, object_state: &mut planned.state };
+        let mut records = Records { known: &mut named.known, object_state: Arc::make_mut(&mut planned.state) };
         session.next(object.clone(), &mut records, &mut environment).ok()
     }
 
@@ -173,10 +175,11 @@ impl<L: Listed> Run<L> {
     fn remembering<T>(&mut self, at: usize, work: impl FnOnce(&mut Records<'_>) -> Result<T, Misuse>) -> Option<T> {
         let planned = &mut self.objects[at];
         let known = &mut self.named.get_mut(planned.listed.external_id())?.known;
-        work(&mut Records { known, object_state: &mut planned.state }).ok()
+        work(&mut Records { known, object_state: Arc::make_mut(&mut planned.state) }).ok()
     }
 
     fn ends(&mut self, at: usize, end: End) {
+        self.rests(at);
         match end {
             End::Done | End::Gone | End::Lives | End::Slow | End::Wait(Wake::Change | Wake::Proof) => {}
             End::Again | End::Restless => self.hand(at, self.now.after(MOMENT)),
@@ -187,6 +190,17 @@ impl<L: Listed> Run<L> {
                 self.workspace.showed(&self.policy.credential, self.now);
                 self.hand(at, self.now.after(MOMENT));
             }
+        }
+    }
+
+    /// Keeps nothing of a session that the next one would not look at: a plan has room for a workspace, but not for all that was read of it.
+    fn rests(&mut self, at: usize) {
+        let planned = &mut self.objects[at];
+        if let Some(named) = self.named.get_mut(planned.listed.external_id()) {
+            begin_reconcile(&mut named.known);
+        }
+        if planned.state.is_plain() {
+            planned.state = self.at_rest.shared(ObjectState::clone(&planned.state));
         }
     }
 

@@ -14,7 +14,7 @@ use crate::deletions::Deletions;
 use crate::ids::{ExternalId, IdentityId, Mono, ObjectKey};
 use crate::knowledge::Knowledge;
 use crate::object::{Object, ReconcileRequest};
-use crate::object_state::ObjectState;
+use crate::object_state::{ObjectState, StatesAtRest};
 use crate::ownership::Claimant;
 use crate::policy::Policy;
 use crate::prior_status::PriorStatus;
@@ -57,7 +57,7 @@ pub(super) struct Planned<L> {
     pub listed: L,
     /// What was written to it; `None`: nothing.
     pub written: Option<Box<Written>>,
-    pub state: ObjectState,
+    pub state: Arc<ObjectState>,
     pub trail: Trail,
     pub gone: bool,
     /// It is looked at then.
@@ -113,10 +113,12 @@ pub(super) struct Run<L> {
     pub policy: Arc<Policy>,
     pub now: Mono,
     pub objects: Vec<Planned<L>>,
-    pub named: HashMap<ExternalId, Named>,
+    /// In a box each: a map is up to three times as large as what is in it, for the moment at which it grows.
+    pub named: HashMap<ExternalId, Box<Named>>,
     pub workspace: Workspace,
     pub deletions: Deletions,
     pub unkey: Unkey,
+    pub at_rest: StatesAtRest,
     pub an_hour_ahead: String,
     /// Objects so far that have written something to Unkey.
     pub wrote: usize,
@@ -132,10 +134,11 @@ impl<L: Listed> Run<L> {
         let World { objects, identities, policy, deletions, accepts_workspace_change, an_hour_ahead } = world;
         // As a process that has been up for a while: its reads are settled unless a write forbids it.
         let now = Mono::ZERO.after(policy.window.saturating_add(policy.attempt).saturating_mul(10));
+        let unseen = Arc::default();
         let planned = |listed| Planned {
             listed,
             written: None,
-            state: ObjectState::default(),
+            state: Arc::clone(&unseen),
             trail: Trail::default(),
             gone: false,
             due: None,
@@ -149,6 +152,7 @@ impl<L: Listed> Run<L> {
             workspace: Workspace::new(policy.credential.clone(), accepts_workspace_change),
             deletions: Deletions::new(deletions),
             unkey: Unkey::new(identities),
+            at_rest: StatesAtRest::default(),
             an_hour_ahead,
             policy: Arc::new(policy),
             wrote: 0,
@@ -219,9 +223,9 @@ impl<L: Listed> Run<L> {
         let claimant = Claimant::of(object, listed.born(), &self.policy);
         let has = owns(&claimant);
         let since = Evidence::Since(self.workspace.since());
-        let named = self.named.entry(listed.external_id().clone()).or_insert_with(|| Named {
-            known: Knowledge { evidence_from: since, ..Knowledge::default() },
-            ..Named::default()
+        let named = self.named.entry(listed.external_id().clone()).or_insert_with(|| {
+            let known = Knowledge { evidence_from: since, ..Knowledge::default() };
+            Box::new(Named { known, ..Named::default() })
         });
         let had = named.claims.get_mut(&claimant.uid).is_some_and(|known| owns(&known.claimant));
         let entry = Entry { claimant, version: 0, extra: at };
@@ -259,7 +263,7 @@ impl<L: Listed> Run<L> {
     fn prove_workspace(&mut self) {
         let current = self.policy.credential.clone();
         for mark in self.workspace.unproven() {
-            let is_there = |(external_id, named): (&ExternalId, &Named)| {
+            let is_there = |(external_id, named): (&ExternalId, &Box<Named>)| {
                 let recorded = named.claims.entries().iter().filter(|it| it.claimant.mark().as_ref() == Some(&mark));
                 let id = self.unkey.id(external_id);
                 recorded.into_iter().any(|it| it.claimant.recorded.as_ref() == id)
@@ -270,12 +274,13 @@ impl<L: Listed> Run<L> {
     }
 
     fn told(self, withheld: usize) -> Plan {
-        let named = |external_id: &ExternalId| self.named.contains_key(external_id);
-        let nobodys = self.unkey.all().filter(|(external_id, _)| !named(external_id));
+        let Self { named, unkey, objects, begun, .. } = self;
+        let nobodys = unkey.all().filter(|(external_id, _)| !named.contains_key(*external_id));
         let mut unmanaged: Vec<_> = nobodys.map(|(external_id, id)| (external_id.clone(), id.clone())).collect();
         unmanaged.sort_unstable();
-        let mut changes: Vec<(usize, Change)> =
-            self.objects.into_iter().map(|planned| told(planned, self.begun)).collect();
+        // What is told needs room, and these are not needed for it.
+        drop((named, unkey));
+        let mut changes: Vec<(usize, Change)> = objects.into_iter().map(|planned| told(planned, begun)).collect();
         changes.sort_by_key(|(order, _)| *order);
         Plan { changes: changes.into_iter().map(|(_, change)| change).collect(), unmanaged, withheld }
     }

@@ -1,5 +1,7 @@
 //! The scan of a plan: what is listed, held against what rests. Which of it matters, the operator's own [`drift_scan`](crate::drift_scan) says.
 
+use std::sync::Arc;
+
 use super::run::Run;
 use super::world::Listed;
 use crate::drift_scan::{Saw, Sight, Subject, Summary, note};
@@ -35,7 +37,7 @@ impl<L: Listed> Run<L> {
             let object = self.object(at);
             let planned = &mut self.objects[at];
             if let Some(named) = self.named.get_mut(planned.listed.external_id()) {
-                note(&object, &sight, &mut named.known, &mut planned.state, begun);
+                note(&object, &sight, &mut named.known, Arc::make_mut(&mut planned.state), begun);
                 self.hand(at, begun);
             }
         }

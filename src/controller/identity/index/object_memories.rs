@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::super::raw::{RawIdentity, ReconcileRequests};
-use crate::domain::{ObjectState, Uid, VanishedLimits};
+use crate::domain::{ObjectState, StatesAtRest, Uid, VanishedLimits};
 
 /// What is remembered of one life of one object.
 #[derive(Debug, Default)]
@@ -84,7 +84,7 @@ pub(super) struct ObjectMemories {
     in_use: HashMap<Uid, Box<InUse>>,
     at_rest: HashMap<Uid, Arc<ObjectState>>,
     /// What those at rest share: as many as there are combinations of a few facts.
-    alike: Vec<Arc<ObjectState>>,
+    alike: StatesAtRest,
 }
 
 #[derive(Debug, Default)]
@@ -138,13 +138,7 @@ impl ObjectMemories {
             return;
         }
         let (uid, one) = one.remove_entry();
-        let known = alike.iter().find(|alike| ***alike == one.memory.object_state).cloned();
-        let object_state = known.unwrap_or_else(|| {
-            let object_state = Arc::new(one.memory.object_state);
-            alike.push(Arc::clone(&object_state));
-            object_state
-        });
-        at_rest.insert(uid, object_state);
+        at_rest.insert(uid, alike.shared(one.memory.object_state));
     }
 
     /// The memory of `uid`, if it has something of its own.
@@ -175,7 +169,7 @@ impl ObjectMemories {
     pub fn sweep(&mut self, alive: &HashSet<&Uid>) {
         self.in_use.retain(|uid, one| alive.contains(uid) || one.is_held());
         self.at_rest.retain(|uid, _| alive.contains(uid));
-        self.alike.retain(|object_state| Arc::strong_count(object_state) > 1);
+        self.alike.forget_unused();
         // A burst leaves no room behind.
         self.in_use.shrink_to(2 * self.in_use.len());
     }
