@@ -40,6 +40,7 @@ async fn until_said(operator: &Operator, from: usize, team: &World, right: &Righ
     let blocked = team.reason(name, "DeletionBlocked").await;
     let message = condition(&blocked, "Ready")["message"].as_str().unwrap().to_owned();
     assert!(message.contains("may not read the CustomResourceDefinition"), "{message}");
+    assert_eq!(blocked["status"]["cause"], "DefinitionUnread");
 }
 
 async fn each_right_in_turn(scene: &Scene) {

@@ -4,7 +4,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Why an `Identity` is not ready, where the reason of its conditions has several causes: `Progressing`, `DeletionHeld`, `NotConverging` and `WouldRefuse`.
+/// Why an `Identity` is not ready, where the reason of its conditions has several causes: `Progressing`, `DeletionHeld`, `NotConverging` and `WouldRefuse`; of
+/// `DeletionBlocked` for one of them alone.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum StatusCause {
     /// `Progressing`: the identity is recorded, an update is about to be sent.
@@ -21,7 +22,7 @@ pub enum StatusCause {
     Unseen,
     /// `Progressing`: the definition in the cluster is older than the operator.
     Outdated,
-    /// `Progressing`: the definition in the cluster cannot be read.
+    /// `DeletionBlocked`: the definition in the cluster cannot be read, so the operator cannot tell whether it is being removed.
     DefinitionUnread,
     /// `Progressing`: the work waits in the queue.
     Queued,

@@ -91,6 +91,7 @@ impl Verdict {
     pub fn cause(&self) -> Option<StatusCause> {
         match self {
             Self::Waiting(cause) => cause.word(),
+            Self::Blocked(Cause::CrdHidden | Cause::CrdUnread(_)) => Some(StatusCause::DefinitionUnread),
             Self::DeletionHeld(held) => match held.approval {
                 Approval::Past(_) => Some(StatusCause::ApprovalPast),
                 Approval::Unreadable(_) => Some(StatusCause::ApprovalUnreadable),

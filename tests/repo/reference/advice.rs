@@ -29,7 +29,7 @@ pub const ADVICE: [(Reason, Advice); Reason::ALL.len()] = [
                       An edit or a deletion that waits says so within 15 seconds.",
             look_at: "`status.cause` and the message. If the cause is `Unseen` or `Outdated`, also `/readyz` of the operator.",
             remedy: "Wait: most causes end within a minute. `Unseen`: give the operator its rights in the namespace that `/readyz` names. \
-                     `Outdated`: apply the definition of the operator's version. `DefinitionUnread`: let the operator read the definition. `Queued` for long: look at \
+                     `Outdated`: apply the definition of the operator's version. `Queued` for long: look at \
                      `unkey_operator_queue_depth` and at the limits of requests.",
         },
     ),
@@ -37,7 +37,7 @@ pub const ADVICE: [(Reason, Advice); Reason::ALL.len()] = [
         Reason::UpstreamUnavailable,
         Advice {
             meaning: "Unkey cannot be reached, does not answer in time, or answers with a server error.",
-            look_at: "The message: it names the error. Unkey's status page. `unkey_operator_upstream_requests_total` by result.",
+            look_at: "The message: it names the error. Unkey's status page. `unkey_operator_upstream_requests_total` by `outcome`.",
             remedy: "Wait if Unkey has an outage. If the message names a certificate, a proxy or a host name, correct `--api-url`, `--api-proxy` or the trusted \
                      certificates.",
         },

@@ -57,7 +57,8 @@ pub fn page() -> String {
     page.push_str("\n## Causes\n");
     paragraph(
         &mut page,
-        "`Progressing`, `DeletionHeld`, `NotConverging` and `WouldRefuse` stand for several causes. `status.cause` names the one, in a word that programs can rely on.",
+        "`Progressing`, `DeletionHeld`, `NotConverging` and `WouldRefuse` stand for several causes. `status.cause` names the one, in a word that programs can rely on. \
+         Under `DeletionBlocked` it is set for one cause only.",
     );
     page.push('\n');
     for (name, about) in doc_comments::variants("crates/api/src/cause.rs", "StatusCause") {

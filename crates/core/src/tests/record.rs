@@ -114,6 +114,10 @@ fn progressing_and_not_converging_have_a_cause_and_no_other_reason_has_one() {
         let leaving = matches!(verdict, Verdict::Conflict { .. } | Verdict::Blocked(_) | Verdict::DeletionHeld(_));
         assert!(verdict.cause().is_some() == several || leaving, "{verdict:?}");
     }
+    for unread in [Cause::CrdHidden, Cause::CrdUnread("the API server fails".to_owned())] {
+        assert_eq!(Verdict::Blocked(unread).cause(), Some(StatusCause::DefinitionUnread));
+    }
+    assert_eq!(Verdict::Blocked(Cause::Suspended).cause(), None);
 }
 
 #[test]
