@@ -21,6 +21,8 @@ use crate::unkey::{self, Credentials};
 
 /// How long a reconcile under way may take after the first signal, to record what Unkey has done.
 const DRAIN: Duration = Duration::from_secs(10);
+/// What logs of the API server show of the operator.
+const AGENT: &str = concat!("unkey-operator/", env!("CARGO_PKG_VERSION"));
 /// How often the root key's file is looked at while nothing else reads it.
 const KEY_WATCH: Duration = Duration::from_secs(1);
 
@@ -149,7 +151,7 @@ impl AppError {
 /// and the process ends; a second signal ends it at once.
 pub async fn run(options: Options) -> Result<(), AppError> {
     let (credentials, unkey) = upstream(&options)?;
-    let config = apiserver::config(options.kubeconfig.as_deref(), options.context.clone()).await?;
+    let config = apiserver::config(options.kubeconfig.as_deref(), options.context.clone(), AGENT).await?;
     let namespace = config.default_namespace.clone();
     let access = Access::new(config).await?;
     let lead = if options.election.is_some() { Leadership::to_be_won() } else { Leadership::unrivalled() };

@@ -61,5 +61,9 @@ pub fn rows(count: usize) {
     // What came before is less.
     assert!(after.max_bytes > before.max_bytes, "the peak is the plan's");
     let peak = after.max_bytes - before.curr_bytes;
-    println!("heap: a plan of {count} adoptions has {} bytes for each at most, {} of them as listed", peak / count, held / count);
+    println!(
+        "heap: a plan of {count} adoptions has {} bytes for each at most, {} of them as listed",
+        peak / count,
+        held / count
+    );
 }

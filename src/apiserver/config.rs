@@ -44,16 +44,23 @@ fn no_kubeconfig_problem(error: &InferConfigError) -> String {
 
 /// How to reach the API server: by this kubeconfig, or by what is found. A Pod reaches it directly: it has an address inside the cluster, where an
 /// egress proxy does not lead.
-pub async fn config(kubeconfig: Option<&Path>, context: Option<String>) -> Result<Config, ConfigError> {
+/// `agent`: what the API server's audit log shows of us.
+pub async fn config(
+    kubeconfig: Option<&Path>,
+    context: Option<String>,
+    agent: &'static str,
+) -> Result<Config, ConfigError> {
     let choose = KubeConfigOptions { context, ..KubeConfigOptions::default() };
-    let found = match kubeconfig {
+    let named = match kubeconfig {
         Some(file) => Some(Kubeconfig::read_from(file)?),
-        // What cannot be read is told by whoever reads it next.
-        None => Kubeconfig::read().ok(),
+        None => of_variable()?,
     };
+    let is_named = named.is_some();
+    // What cannot be read is told by whoever reads it next.
+    let found = named.or_else(|| Kubeconfig::read().ok());
     let cluster = found.as_ref().and_then(|found| cluster_of(found, choose.context.as_deref()));
-    let mut config = match (kubeconfig, found) {
-        (Some(_), Some(found)) => Config::from_custom_kubeconfig(found, &choose).await?,
+    let mut config = match found {
+        Some(found) if is_named => Config::from_custom_kubeconfig(found, &choose).await?,
         _ if choose.context.is_some() => Config::from_kubeconfig(&choose).await?,
         _ => Config::infer().await?,
     };
@@ -63,10 +70,19 @@ pub async fn config(kubeconfig: Option<&Path>, context: Option<String>) -> Resul
     };
     // The client would repeat even a patch behind our back, for minutes; every failure is to be seen and paced by us.
     config.default_retry = false;
-    // What the API server's audit log shows of us.
-    let agent = HeaderValue::from_static(concat!("unkey-operator/", env!("CARGO_PKG_VERSION")));
-    config.headers.push((USER_AGENT, agent));
+    config.headers.push((USER_AGENT, HeaderValue::from_static(agent)));
     Ok(config)
+}
+
+/// What the files of the variable KUBECONFIG say together; as kubectl does, it passes over those that do not exist. `None`: none exists.
+#[expect(clippy::disallowed_methods, reason = "clap ties a variable to one flag; this one holds several files")]
+fn of_variable() -> Result<Option<Kubeconfig>, KubeconfigError> {
+    let files = std::env::var_os("KUBECONFIG").unwrap_or_default();
+    let files = std::env::split_paths(&files).filter(|file| !file.as_os_str().is_empty() && file.exists());
+    files.map(Kubeconfig::read_from).try_fold(None, |all: Option<Kubeconfig>, next| {
+        let next = next?;
+        all.map_or(Ok(next.clone()), |all| all.merge(next)).map(Some)
+    })
 }
 
 /// The cluster in use; `None`: the kubeconfig has none, so it is not used.

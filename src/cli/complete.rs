@@ -9,6 +9,7 @@ use clap::builder::ValueHint;
 use clap::{Arg, Command};
 
 use super::output::print;
+use super::words::AGENT;
 use crate::apiserver::{self, Access};
 use crate::gather::list_names;
 
@@ -130,7 +131,7 @@ impl WhereFrom {
 }
 
 async fn names(from: WhereFrom) -> Option<Vec<String>> {
-    let config = apiserver::config(from.kubeconfig.as_deref(), from.context).await.ok()?;
+    let config = apiserver::config(from.kubeconfig.as_deref(), from.context, AGENT).await.ok()?;
     let namespace = from.namespace.unwrap_or_else(|| config.default_namespace.clone());
     let client = Access::new(config).await.ok()?.client().ok()?;
     list_names(&client, &namespace, NAMES).await.ok()

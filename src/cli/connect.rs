@@ -8,6 +8,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 
 use super::values::duration;
+use super::words::AGENT;
 use crate::apiserver::{self, Access, ServerTime};
 use crate::app::{AppError, Options};
 use crate::gather::Pace;
@@ -120,7 +121,7 @@ struct Settings {
 
 impl ClusterArgs {
     pub async fn connect(&self) -> Result<Cluster, AppError> {
-        let mut config = apiserver::config(self.kubeconfig.as_deref(), self.context.clone()).await?;
+        let mut config = apiserver::config(self.kubeconfig.as_deref(), self.context.clone(), AGENT).await?;
         if let Some(user) = &self.impersonate {
             config.auth_info.impersonate = Some(user.clone());
             config.auth_info.impersonate_groups =
@@ -161,6 +162,7 @@ impl UnkeyArgs {
             base_url: given.unwrap_or_else(|| DEFAULT_URL.to_owned()),
             proxy: self.api_proxy.clone().filter(|proxy| !proxy.is_empty()),
             request_timeout: self.request_timeout,
+            user_agent: AGENT.to_owned(),
             ..unkey::Options::default()
         };
         let (client, mark) = match unkey::Client::new(&options, credentials)?.pinned() {

@@ -12,7 +12,7 @@ use super::consent::{self, ConsentError};
 use super::failure::{Failed, finish};
 use super::fetch::{FetchError, fetch};
 use super::names::{NameError, Named, NamespaceArgs, PlaceArgs, named};
-use super::output::{OutputArgs, OutputError};
+use super::output::{OutputArgs, OutputError, print_by};
 use super::until::{Until, UntilError, until};
 use super::words::{program, say};
 use super::write::{Target, WriteError, annotate_each};
@@ -141,7 +141,9 @@ async fn listed(args: &DeletionsArgs) -> Result<(), Failure> {
     let cluster = args.cluster.connect().await?;
     let found = leaving(&cluster, &args.place.scope(&cluster.namespace)).await?;
     let departures = Departures::new(found.into_iter().map(|(_, it)| it).collect());
-    Ok(args.output.document(&departures, || departures.text())?)
+    let each = |it: &mut Departures| std::mem::take(&mut it.items);
+    let written = print_by(|out| args.output.report(out, departures, ("items", each), Departures::text));
+    written.map_err(|error| Failure::Output(error.into()))
 }
 
 fn approvals(cluster: &Cluster) -> Approvals {

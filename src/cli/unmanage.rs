@@ -9,7 +9,7 @@ use clap::Args;
 
 use super::consent::{self, ConsentError};
 use super::failure::{Failed, finish};
-use super::words::{identities, program};
+use super::words::{AGENT, identities, program};
 use crate::apiserver::{self, Access};
 use crate::app::AppError;
 use crate::controller::{Scope, StopError, SurveyError, UnmanagePlan};
@@ -96,7 +96,7 @@ async fn unmanage(args: UnmanageArgs) -> Result<(), Failure> {
     if !args.dry_run {
         consent::possible(args.yes).map_err(Failure::NobodyToAsk)?;
     }
-    let config = apiserver::config(args.kubeconfig.as_deref(), args.context).await.map_err(AppError::from)?;
+    let config = apiserver::config(args.kubeconfig.as_deref(), args.context, AGENT).await.map_err(AppError::from)?;
     let client = Access::new(config).await.and_then(|access| access.client()).map_err(AppError::from)?;
     let scope = Scope { namespaces: args.namespace, selector: args.selector };
     let found = UnmanagePlan::take(&client, &scope).await?;

@@ -30,6 +30,9 @@ fn by_name(path: Option<&Path>) -> StartedAs {
     }
 }
 
+/// What logs of the API server and of Unkey show of the commands for people, apart from the operator.
+pub(super) const AGENT: &str = concat!("kubectl-unkey/", env!("CARGO_PKG_VERSION"));
+
 /// The name that the user knows this program by.
 pub(super) fn program() -> &'static str {
     if started_as() == StartedAs::Operator { "unkey-operator" } else { "kubectl unkey" }

@@ -11,10 +11,6 @@ use crate::controller::RawIdentity;
 use crate::domain::plan::{Change, Identity};
 use crate::domain::{ClaimState, Claimant, Limits, Meta, Object, ObjectKey, Policy, owner};
 use crate::plan::{ChangeReport, FieldReport};
-use crate::text::printable;
-
-/// Characters of a text of somebody else's that are shown.
-const SHOWN: usize = 255;
 
 /// What was gathered.
 #[derive(Debug)]
@@ -138,7 +134,7 @@ impl Facts {
         let difference = desired.zip(found).map(|(desired, found)| differences(desired, &found.content.unpacked()));
         let (owner, rivals) = owner_and_rivals(&namesakes, setup.map(|(policy, _)| policy));
         Self {
-            external_id: printable(external_id, SHOWN),
+            external_id: external_id.to_owned(),
             resource: meant
                 .zip(object.as_ref())
                 .map(|(raw, object)| ResourceFacts::of((raw, object), setup, annotations)),
@@ -148,7 +144,7 @@ impl Facts {
             invalid: spec.and_then(Result::err).map(ToString::to_string),
             asked_unkey: asked,
             in_unkey: found.map(|found| (found, found.content.unpacked())).map(|(found, held)| HeldFacts {
-                identity_id: printable(found.id.as_str(), SHOWN),
+                identity_id: found.id.as_str().to_owned(),
                 content: ContentFacts::of(Some(&held.meta), Some(&held.limits), show_meta),
             }),
             difference: difference.iter().flatten().map(|field| FieldReport::of(field, show_meta)).collect(),
@@ -186,7 +182,7 @@ impl ResourceFacts {
     fn of((raw, object): (&RawIdentity, &Object), setup: Option<(&Policy, &str)>, annotations: &Value) -> Self {
         let controls = &object.controls;
         let policy = setup.map(|(policy, _)| policy);
-        let told = |name: &str| annotations[name].as_str().map(|text| printable(text, SHOWN));
+        let told = |name: &str| annotations[name].as_str().map(str::to_owned);
         let observes = policy.is_some_and(|policy| policy.observe);
         let fact = |own: Option<String>, default: Option<String>| PolicyFact::of(own, default, setup);
         let management = if observes {
@@ -198,7 +194,7 @@ impl ResourceFacts {
             namespace: raw.namespace().to_owned(),
             name: raw.name().to_owned(),
             leaving: raw.is_leaving(),
-            identity_id: object.held().map(|held| printable(held.identity.id().as_str(), SHOWN)),
+            identity_id: object.held().map(|held| held.identity.id().as_str().to_owned()),
             claim: match object.claim {
                 ClaimState::Absent => "absent",
                 ClaimState::Own(_) => "own",
@@ -237,10 +233,10 @@ impl ContentFacts {
     fn of(meta: Option<&Meta>, limits: Option<&Limits>, show_meta: bool) -> Self {
         let limit = |(name, limit): (&String, &crate::domain::Limit)| {
             let value = json!({"limit": limit.limit, "duration": limit.duration, "autoApply": limit.auto_apply});
-            (printable(name, SHOWN), value)
+            (name.clone(), value)
         };
         Self {
-            meta_keys: meta.map(|meta| meta.as_map().keys().map(|key| printable(key, SHOWN)).collect()),
+            meta_keys: meta.map(|meta| meta.as_map().keys().cloned().collect()),
             meta: meta.filter(|_| show_meta).map(|meta| Value::Object(meta.as_map().clone())),
             ratelimits: limits.map(|limits| limits.as_map().iter().map(limit).collect()),
         }

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use super::facts::{ContentFacts, Facts, PolicyFact, ResourceFacts};
 use crate::plan::{field_line, limit};
+use crate::text::safe;
 
 /// Before what stands in the second column.
 const INDENT: &str = "              ";
@@ -36,7 +37,7 @@ pub fn facts_text(facts: &Facts) -> String {
         let is_same = facts.difference.is_empty();
         line(&mut text, "difference", if is_same { "none" } else { "what the spec would change:" });
         for field in &facts.difference {
-            let _ = writeln!(text, "{INDENT}{}", field_line(field));
+            let _ = writeln!(text, "{INDENT}{}", safe(&field_line(field)));
         }
     }
     next_step(&mut text, facts);
@@ -44,7 +45,7 @@ pub fn facts_text(facts: &Facts) -> String {
 }
 
 fn line(text: &mut String, name: &str, value: &str) {
-    let _ = writeln!(text, "{name:<13} {value}");
+    let _ = writeln!(text, "{name:<13} {}", safe(value));
 }
 
 fn resource_text(text: &mut String, it: &ResourceFacts) {
@@ -80,7 +81,7 @@ fn content(text: &mut String, name: &str, id: Option<&str>, content: &ContentFac
         }
         Some(limits) => {
             for (name, value) in limits {
-                let _ = writeln!(text, "{INDENT}ratelimits[{name}]  {}", limit(value));
+                let _ = writeln!(text, "{INDENT}ratelimits[{}]  {}", safe(name), limit(value));
             }
         }
     }
@@ -92,12 +93,12 @@ fn next_step(text: &mut String, facts: &Facts) {
     let action = if next.action == "unchanged" { "nothing" } else { &next.action };
     line(text, "next step", &format!("{action}{reason}"));
     if !next.message.is_empty() {
-        let _ = writeln!(text, "{INDENT}{}", next.message);
+        let _ = writeln!(text, "{INDENT}{}", safe(&next.message));
     }
     // Of an update they are what differs, which stands above.
     let is_other = next.fields != facts.difference;
     for field in next.fields.iter().filter(|_| is_other) {
-        let _ = writeln!(text, "{INDENT}{}", field_line(field));
+        let _ = writeln!(text, "{INDENT}{}", safe(&field_line(field)));
     }
 }
 

@@ -9,10 +9,6 @@ use super::table::{age, table};
 use crate::api::{DeletionPolicy, IdentityStatus, Reason};
 use crate::controller::{Approvals, RawIdentity, ReconcileRequests};
 use crate::domain::{Approval, Mono};
-use crate::text::printable;
-
-/// Characters of a text of somebody else's that are shown.
-const SHOWN: usize = 255;
 
 /// Why a deletion has not gone through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -83,8 +79,8 @@ impl Leaving {
         Some(Self {
             namespace: raw.namespace().to_owned(),
             name: raw.name().to_owned(),
-            external_id: printable(raw.external_id().as_str(), SHOWN),
-            identity_id: recorded.map(|id| printable(id.as_str(), SHOWN)),
+            external_id: raw.external_id().as_str().to_owned(),
+            identity_id: recorded.map(|id| id.as_str().to_owned()),
             delay: match reason {
                 Some(Reason::DeletionHeld) => Delay::Held,
                 Some(Reason::DeletionBlocked) => Delay::Blocked,
@@ -92,7 +88,7 @@ impl Leaving {
             },
             reason: reason.map(|reason| reason.as_str().to_owned()),
             cause: status.and_then(|status| status.cause).map(|cause| format!("{cause:?}")),
-            approved: raw.deletion_approved().map(|text| printable(text, SHOWN)),
+            approved: raw.deletion_approved().map(str::to_owned),
             is_approved: object.approval == Approval::Given,
             seconds: object.leaving_for.as_ref().map(Duration::as_secs),
         })

@@ -8,10 +8,6 @@ use super::table::{age, table};
 use crate::api::ConditionType;
 use crate::controller::RawIdentity;
 use crate::domain::plan::Identity;
-use crate::text::printable;
-
-/// Characters of a text of somebody else's that are shown.
-const SHOWN: usize = 255;
 
 /// One Identity, or an identity that none names.
 #[derive(Clone, Debug, Serialize)]
@@ -47,10 +43,10 @@ impl Row {
         Self {
             namespace: Some(raw.namespace().to_owned()),
             name: Some(raw.name().to_owned()),
-            external_id: printable(raw.external_id().as_str(), SHOWN),
-            identity_id: seen.map(|id| printable(id, SHOWN)),
+            external_id: raw.external_id().as_str().to_owned(),
+            identity_id: seen.map(str::to_owned),
             states: states(raw, status.as_ref(), upstream),
-            reason: ready.map(|ready| printable(&ready.reason, SHOWN)),
+            reason: ready.map(|ready| ready.reason.clone()),
             created: Timestamp::from_second(raw.born()).ok().map(|time| time.to_string()),
             born: raw.born(),
         }
@@ -61,8 +57,8 @@ impl Row {
         Self {
             namespace: None,
             name: None,
-            external_id: printable(identity.external_id.as_str(), SHOWN),
-            identity_id: Some(printable(identity.id.as_str(), SHOWN)),
+            external_id: identity.external_id.as_str().to_owned(),
+            identity_id: Some(identity.id.as_str().to_owned()),
             states: vec![State::Unmanaged],
             reason: None,
             created: None,

@@ -1,5 +1,9 @@
 //! Columns as kubectl lays them out. It knows none of them.
 
+use std::borrow::Cow;
+
+use crate::text::safe;
+
 /// From one column to the next.
 const GAP: usize = 3;
 /// Units of an age: seconds in one, and from how many of them on it is told in this unit.
@@ -10,10 +14,10 @@ pub fn table<const N: usize>(head: [&str; N], rows: &[[String; N]]) -> String {
     let mut widths = head.map(width);
     for row in rows {
         for (widest, cell) in widths.iter_mut().zip(row) {
-            *widest = (*widest).max(width(shown(cell)));
+            *widest = (*widest).max(width(&shown(cell)));
         }
     }
-    let line = |cells: [&str; N]| {
+    let line = |cells: [Cow<'_, str>; N]| {
         let padded = cells.iter().zip(widths).map(|(cell, widest)| {
             let room = widest + GAP - width(cell);
             format!("{cell}{}", " ".repeat(room))
@@ -21,15 +25,15 @@ pub fn table<const N: usize>(head: [&str; N], rows: &[[String; N]]) -> String {
         format!("{}\n", padded.collect::<String>().trim_end())
     };
     let body = rows.iter().map(|row| line(std::array::from_fn(|at| shown(&row[at]))));
-    std::iter::once(line(head)).chain(body).collect()
+    std::iter::once(line(head.map(Cow::Borrowed))).chain(body).collect()
 }
 
 fn width(cell: &str) -> usize {
     cell.chars().count()
 }
 
-fn shown(cell: &str) -> &str {
-    if cell.is_empty() { "-" } else { cell }
+fn shown(cell: &str) -> Cow<'_, str> {
+    if cell.is_empty() { Cow::Borrowed("-") } else { Cow::Owned(safe(cell)) }
 }
 
 /// How old something is that was made at `born`, both in seconds since 1970: `90s`, `5m`, `3h`, `12d`.
@@ -42,6 +46,11 @@ pub fn age(born: i64, now: i64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_moves_the_cursor_is_shown_and_not_done() {
+        assert_eq!(table(["A"], &[["x\u{1b}[2Jy".to_owned()]]), "A\nx\\u{1b}[2Jy\n");
+    }
 
     #[test]
     fn columns_stand_below_each_other() {

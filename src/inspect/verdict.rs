@@ -5,10 +5,8 @@ use serde::Serialize;
 use crate::api::ConditionType;
 use crate::controller::RawIdentity;
 use crate::domain::ObjectKey;
-use crate::text::printable;
+use crate::text::safe;
 
-/// Characters of a message that are shown: more than the operator writes.
-const SHOWN: usize = 4000;
 /// So many names are told.
 const NAMED: usize = 5;
 
@@ -36,9 +34,9 @@ impl Verdict {
             namespace: raw.namespace().to_owned(),
             name: raw.name().to_owned(),
             ready: condition.map(|it| it.status.clone()),
-            reason: condition.map(|it| printable(&it.reason, SHOWN)),
+            reason: condition.map(|it| it.reason.clone()),
             cause: status.as_ref().and_then(|status| status.cause).map(|cause| format!("{cause:?}")),
-            message: condition.map(|it| printable(&it.message, SHOWN)),
+            message: condition.map(|it| it.message.clone()),
             gone: false,
         }
     }
@@ -67,7 +65,7 @@ impl Verdict {
         }
         let Some(reason) = &self.reason else { return "the operator has not said anything yet".to_owned() };
         let cause = self.cause.as_ref().map(|cause| format!(" ({cause})")).unwrap_or_default();
-        format!("{reason}{cause}: {}", self.message.as_deref().unwrap_or_default())
+        safe(&format!("{reason}{cause}: {}", self.message.as_deref().unwrap_or_default()))
     }
 
     /// In a line.
@@ -99,7 +97,7 @@ mod tests {
             "lastTransitionTime": "2026-11-01T10:00:00Z"});
         let object = raw(&json!({"lastHandledReconcileAt": "x", "cause": "Queued", "conditions": [ready]}));
         assert_eq!(Verdict::answer(&object, "y"), None);
-        assert_eq!(Verdict::answer(&object, "x").unwrap().line(), "shop/a  Progressing (Queued): Wait.\\n\n");
+        assert_eq!(Verdict::answer(&object, "x").unwrap().line(), "shop/a  Progressing (Queued): Wait.\\u{a}\n");
         assert_eq!(Verdict::of(&raw(&json!({}))).sentence(), "the operator has not said anything yet");
     }
 

@@ -99,14 +99,9 @@ mod tests {
             namespace: "ops".to_owned(),
             name: "o-1".to_owned(),
             image: image.to_owned(),
-            release: String::new(),
-            account: String::new(),
-            unread: Vec::new(),
-            has_env_from: false,
-            args: Vec::new(),
-            env: std::collections::BTreeMap::new(),
             leads: true,
             is_ready: true,
+            ..OperatorPod::default()
         }
     }
 

@@ -87,10 +87,17 @@ async fn another_workspace_is_suspected() {
     world.emulator.workspace("other").add_root_key("unkey_other_key", unkey_emulator::Permissions::ALL);
     let mut config: Value = serde_yaml::from_slice(&std::fs::read(world.plane.kubeconfig()).unwrap()).unwrap();
     config["contexts"][0]["context"]["namespace"] = json!(world.namespace);
-    let kubeconfig = world.files.path().join("context");
-    std::fs::write(&kubeconfig, config.to_string()).unwrap();
+    // In several files, of which one does not exist.
+    let [missing, contexts, rest] = ["missing", "contexts", "rest"].map(|name| world.files.path().join(name));
+    let contexts_alone = json!({"apiVersion": "v1", "kind": "Config", "current-context": config["current-context"].take(), "contexts": config["contexts"].take()});
+    std::fs::write(&contexts, contexts_alone.to_string()).unwrap();
+    for name in ["current-context", "contexts"] {
+        config.as_object_mut().unwrap().remove(name);
+    }
+    std::fs::write(&rest, config.to_string()).unwrap();
     let mut command = with_key(&world, &["list"]);
-    command.env("UNKEY_ROOT_KEY", "unkey_other_key").env("KUBECONFIG", kubeconfig);
+    let files = std::env::join_paths([missing, contexts, rest]).unwrap();
+    command.env("UNKEY_ROOT_KEY", "unkey_other_key").env("KUBECONFIG", files);
     let output = ended(command).await;
     assert_eq!(table(&succeeded(&output)).len(), 6, "those of the namespace");
     let said = stderr(&output);
