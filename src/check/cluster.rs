@@ -4,7 +4,7 @@ use super::finding::{Finding, Id, Verdict};
 use super::rights::Right;
 use crate::api::{CRD_NAME, ServedDifference};
 
-/// The minors of Kubernetes 1 that every release is tried on, the oldest and the newest.
+/// The minors of Kubernetes 1 that this version supports, the oldest and the newest.
 pub const OLDEST: u32 = 32;
 /// The newest.
 pub const NEWEST: u32 = 37;
@@ -15,7 +15,7 @@ const NAMED: usize = 12;
 pub fn api_server(major: &str, minor: &str, version: &str) -> Finding {
     let said = format!("Kubernetes {}", version.trim_start_matches('v'));
     let number = minor.trim_end_matches(|c: char| !c.is_ascii_digit()).parse::<u32>();
-    let tried = format!("this version of the operator is tried on 1.{OLDEST} to 1.{NEWEST}");
+    let supported = format!("this version of the operator supports 1.{OLDEST} to 1.{NEWEST}");
     match number {
         Ok(minor) if major == "1" && (OLDEST..=NEWEST).contains(&minor) => {
             Finding::new(Id::ApiServer, Verdict::Ok, said)
@@ -23,12 +23,12 @@ pub fn api_server(major: &str, minor: &str, version: &str) -> Finding {
         Ok(minor) if major == "1" && minor < OLDEST => Finding::new(
             Id::ApiServer,
             Verdict::Warn,
-            format!("{said} is too old: {tried}, and the chart refuses older ones; upgrade the cluster first"),
+            format!("{said} is too old: {supported}, and the chart refuses older ones; upgrade the cluster first"),
         ),
         _ => Finding::new(
             Id::ApiServer,
             Verdict::Warn,
-            format!("{said} is unknown to this program: {tried}; look for a newer version of the operator"),
+            format!("{said} is unknown to this program: {supported}; look for a newer version of the operator"),
         ),
     }
 }
@@ -72,7 +72,7 @@ pub fn definition(seen: &DefinitionSeen, pre: bool) -> Finding {
         DefinitionSeen::Going => say(
             Verdict::Fail,
             format!(
-                "The CustomResourceDefinition {CRD_NAME} is being deleted, and every Identity with it; identities stay in Unkey. Install it again once it is gone"
+                "The CustomResourceDefinition {CRD_NAME} is being deleted, and every Identity with it. An operator that watches all namespaces keeps the identities in Unkey; one with a list of namespaces deletes them: there, set deletionPolicy to Orphan now. Install the definition again once it is gone"
             ),
         ),
         DefinitionSeen::Unserved => say(

@@ -60,7 +60,7 @@ fn a_version_outside_of_what_is_tried_is_told() {
     for (minor, verdict) in [("32", Verdict::Ok), ("34+", Verdict::Ok), ("31", Verdict::Warn), ("38", Verdict::Warn)] {
         assert_eq!(of(minor).verdict, verdict, "{minor}");
     }
-    assert!(of("31").message.contains("too old") && of("38").message.contains("tried on 1.32 to 1.37"));
+    assert!(of("31").message.contains("too old") && of("38").message.contains("supports 1.32 to 1.37"));
     assert_eq!(api_server("2", "33", "v2.33.0").verdict, Verdict::Warn);
     assert_eq!(api_server("", "", "").verdict, Verdict::Warn);
 }

@@ -94,13 +94,27 @@ pub(super) fn lease_of(pod: &OperatorPod) -> Option<(String, String)> {
     Some((election.namespace.unwrap_or_else(|| pod.namespace.clone()), election.name))
 }
 
+/// Variables that tell only how the operator reaches others, what it is called, and how it logs: no plan depends on them. The chart takes the root
+/// key's and the proxy's from a Secret.
+const NO_SETTINGS: [&str; 10] = [
+    "HOSTNAME",
+    "UNKEY_API_URL",
+    "UNKEY_OPERATOR_ADMIN_ADDRESS",
+    "UNKEY_OPERATOR_API_PROXY",
+    "UNKEY_OPERATOR_CONTEXT",
+    "UNKEY_OPERATOR_KUBECONFIG",
+    "UNKEY_OPERATOR_LOG_FORMAT",
+    "UNKEY_OPERATOR_LOG_LEVEL",
+    "UNKEY_OPERATOR_WORKERS",
+    "UNKEY_ROOT_KEY_FILE",
+];
+
 /// By this Pod.
 pub(super) fn of_pod(pod: &OperatorPod) -> Result<Setup, SetupError> {
     let from = format!("Pod {}/{}", pod.namespace, pod.name);
     let known = RunArgs::augment_args(Command::new("run"));
     let counts = |name: &String| known.get_arguments().any(|arg| arg.get_env().is_some_and(|env| env == name.as_str()));
-    // What only tells how it reaches others, or what it is called, is no setting.
-    let is_setting = |name: &&String| name.starts_with("UNKEY_OPERATOR_") && counts(name);
+    let is_setting = |name: &&String| !NO_SETTINGS.contains(&name.as_str()) && counts(name);
     if let Some(name) = pod.unread.iter().find(is_setting) {
         return Err(SetupError::Elsewhere { from, what: format!("the value of {name}") });
     }
@@ -166,6 +180,24 @@ mod tests {
         assert_eq!((setup.adoption, setup.deletion), (AdoptionPolicy::Never, DeletionPolicy::Orphan));
         assert_eq!((setup.observe, setup.accept_workspace_change), (true, false));
         assert_eq!(setup.namespaces, ["a"]);
+    }
+
+    #[test]
+    fn a_value_that_is_not_in_the_pod_matters_if_a_plan_depends_on_it() {
+        let known = RunArgs::augment_args(Command::new("run"));
+        let is_known = |name: &str| known.get_arguments().any(|arg| arg.get_env().is_some_and(|env| env == name));
+        let of = |name: &str| {
+            let args = vec!["run".to_owned()];
+            let unread = vec![name.to_owned()];
+            of_pod(&OperatorPod { args, unread, ..OperatorPod::default() })
+        };
+        for name in NO_SETTINGS {
+            assert!(is_known(name) && of(name).is_ok(), "{name}");
+        }
+        assert!(of("PATH").is_ok());
+        for name in ["UNKEY_OPERATOR_SELECTOR", "UNKEY_OPERATOR_OBSERVE", "UNKEY_OPERATOR_CONSISTENCY_WINDOW"] {
+            assert!(matches!(of(name), Err(SetupError::Elsewhere { .. })), "{name}");
+        }
     }
 
     #[test]

@@ -18,7 +18,7 @@ use crate::api::{SUSPEND_REASON_ANNOTATION, SUSPEND_UNTIL_ANNOTATION};
 use crate::app::AppError;
 use crate::inspect::owners;
 
-/// Stop the operator's work on Identities: it does nothing in Unkey for them, and their deletion waits.
+/// Stop the operator's work on Identities: it does nothing in Unkey for them, and their deletion waits unless deletionPolicy is Orphan.
 ///
 /// Sets spec.suspend by a server-side apply under the field manager kubectl-unkey. Reason and time are annotations for people. The operator does
 /// not resume by itself when the time has come: run 'resume'. If another field manager owns spec.suspend, as a GitOps tool does whose manifest

@@ -14,7 +14,7 @@ use crate::controller::{KubeError, within_deadline};
 const LABEL: &str = "app.kubernetes.io/name=unkey-operator";
 
 /// A Pod of the operator.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OperatorPod {
     /// Its namespace.
     pub namespace: String,

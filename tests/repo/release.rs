@@ -214,6 +214,8 @@ fn the_examples_name_this_version() {
     let minor = VERSION.rsplit_once('.').unwrap().0;
     let rows = [
         ("examples/unmanage/pod.yaml", "image:", format!("registry.example.com/unkey-operator:{VERSION}")),
+        ("examples/plan/job.yaml", "image:", format!("registry.example.com/unkey-operator:{VERSION}")),
+        ("examples/plan/pull-request.yaml", "container:", format!("registry.example.com/unkey-operator-ci:{VERSION}")),
         ("examples/argocd/applications.yaml", "targetRevision:", format!("{minor}.*")),
         ("examples/flux/operator.yaml", "semver:", format!("{minor}.x")),
     ];
@@ -221,7 +223,7 @@ fn the_examples_name_this_version() {
         let text = std::fs::read_to_string(Path::new(ROOT).join(file)).unwrap();
         let values: Vec<&str> = text.lines().filter_map(|line| line.trim().strip_prefix(key)).map(str::trim).collect();
         assert!(
-            values.iter().any(|value| value.trim_matches('"') == named),
+            values.iter().any(|value| value.split(" #").next().unwrap_or_default().trim_matches('"') == named),
             "{file} does not say {key} {named}: {values:?}"
         );
     }

@@ -12,7 +12,11 @@ fn spelled(arg: &Arg) -> String {
         (Some(long), Some(short)) => format!("-{short}, --{long}{value}"),
         (Some(long), None) => format!("--{long}{value}"),
         (None, Some(short)) => format!("-{short}{value}"),
-        (None, None) => value.trim().to_owned(),
+        // One word that stands by itself, such as `-`, is its own value.
+        (None, None) => match &arg.get_possible_values()[..] {
+            [only] => only.get_name().to_owned(),
+            _ => value.trim().to_owned(),
+        },
     }
 }
 
@@ -85,7 +89,7 @@ pub fn page() -> String {
         "The program has two names. As `unkey-operator` it runs the operator, and has all commands. As `kubectl-unkey`, which `make install-plugin` installs, it is a \
          plugin of kubectl with the commands for people: `kubectl unkey list` is `unkey-operator list`. Every flag of `run` is an environment variable too; a flag goes \
          before its variable. Durations are a number and a unit: `500ms`, `30s`, `10m`, `1h`. Exit codes: 0: done. 1: it failed, and nothing on standard output passes \
-         for a result. 2: the command line refuses what was given, in one sentence on standard error. 3: only `plan`, which holds something that `--fail-on` names.",
+         for a result; only of `check`, whose checks failed, the findings are printed. 2: the command line refuses what was given, in one sentence on standard error. 3: only `plan`, which holds something that `--fail-on` names.",
     );
     let (mut program, mut plugin) = (unkey_operator::cli::command(), unkey_operator::cli::plugin_command());
     program.build();
