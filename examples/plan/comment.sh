@@ -2,8 +2,9 @@
 # Writes a plan of a pull request as Markdown for a comment.
 #
 # Usage: comment.sh BASE HEAD > comment.md
-# BASE and HEAD are folders of manifests: those of the branch that the pull request goes to, and those of the pull request. Neither a root key nor a
-# cluster is needed, so that it also runs for pull requests from forks. Exits 3 if the plan deletes an identity, or removes or tightens a rate limit.
+# BASE and HEAD are folders or files of manifests: those of the branch that the pull request goes to, and those of the pull request. Neither a root
+# key nor a cluster is needed, so that it also runs for pull requests from forks. Exits 3 if the plan deletes an identity, removes or tightens a rate
+# limit, or holds an invalid manifest.
 set -eu
 base=$1 head=$2
 unkey_operator=${UNKEY_OPERATOR:-unkey-operator}
