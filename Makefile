@@ -90,9 +90,10 @@ docs: ## Build the documentation as a book, target/book/docs/index.html, and che
 	@.ci/docs
 
 .PHONY: generate
-generate: ## Write the generated files anew: the definition of Identity, the chart's copy, docs/reference, the chart README's table and its golden renders
+generate: ## Write the generated files anew: the definition of Identity, the chart's copies of it and of the policies, docs/reference, the chart README's table and its golden renders
 	@$(CARGO) run -q -- crd > crds/identities.unkey.com.yaml.new && mv crds/identities.unkey.com.yaml.new crds/identities.unkey.com.yaml
 	@cp crds/identities.unkey.com.yaml charts/unkey-operator/files/
+	@rm -rf charts/unkey-operator/files/policies && cp -r examples/admission charts/unkey-operator/files/policies
 	@UPDATE_GOLDEN=1 $(CARGO) test -q --test repo as_generated
 	@UPDATE_GOLDEN=1 $(CARGO) test -q --test chart golden
 

@@ -13,6 +13,7 @@ mod golden;
 mod harness;
 mod life;
 mod permissions;
+mod policies;
 mod refused;
 mod rendered;
 #[path = "../support/restored.rs"]

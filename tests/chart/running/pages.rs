@@ -3,6 +3,7 @@
 
 mod steps;
 
+use std::collections::BTreeSet;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 use std::process::{Output, Stdio};
@@ -13,7 +14,7 @@ use nodelet::Nodelet;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::process::Command;
-use unkey_emulator::{Emulator, Permissions};
+use unkey_emulator::{Emulator, Permissions, Workspace};
 
 use self::steps::{Step, differs, steps};
 use super::world::{ROOT_KEY, print_logs, start_node, start_plane, values};
@@ -23,6 +24,7 @@ const NEW_ROOT_KEY: &str = "unkey_root_77b1d0c3";
 /// The pages wait for at most five minutes themselves, but for one step of one guide.
 const DEADLINE: Duration = Duration::from_secs(600);
 const ADOPT: &str = "docs/guides/adopt-existing.md";
+const SEVERAL: &str = "docs/guides/several-workspaces.md";
 /// What the guides begin with.
 const INSTALLED: [&str; 3] = [
     "kubectl create namespace unkey-system",
@@ -68,6 +70,7 @@ impl Reader {
         for (node, selector) in [
             ("node", "app.kubernetes.io/instance=unkey-operator"),
             ("node-a", "app.kubernetes.io/instance=unkey-operator-a"),
+            ("node-staging", "app.kubernetes.io/instance=unkey-operator-staging"),
             ("node-leaving", "app.kubernetes.io/name=unkey-operator-unmanage"),
         ] {
             nodelets.push(start_node(&plane, NAMESPACE, node, selector).await);
@@ -176,6 +179,40 @@ async fn adopt_existing() {
     assert_eq!(imported.matches("\"kind\": \"Identity\"").count(), 3, "{imported}");
 }
 
+/// Two releases, two root keys, and the same externalIds: neither learns of the other, also when one key is revoked.
+#[tokio::test]
+async fn several_workspaces() {
+    let reader = Reader::new(Keys::TwoWorkspaces).await;
+    for command in INSTALLED {
+        reader.follow("before the page", &Step { command: command.to_owned(), shown: Vec::new() }).await;
+    }
+    reader.follow_all(SEVERAL).await;
+    let [production, staging] = ["acme", "other"].map(|name| reader.emulator.workspace(name));
+    let ids = |workspace: &Workspace| {
+        ["minimal", "acme", "globex"].map(|name| workspace.live(&format!("quickstart-{name}")).unwrap().id)
+    };
+    let before = [ids(&production), ids(&staging)];
+    let all: BTreeSet<&String> = before.iter().flatten().collect();
+    assert_eq!(all.len(), 6, "each has its own: {before:?}");
+
+    assert!(reader.emulator.revoke(NEW_ROOT_KEY));
+    for (namespace, reason) in [("shop-staging", "Unauthorized"), ("shop", "Synced")] {
+        let edit = format!(
+            "kubectl -n {namespace} patch identity acme --type=merge -p '{{\"spec\":{{\"meta\":{{\"plan\":\"{namespace}\"}}}}}}'"
+        );
+        let wait = format!(
+            "kubectl -n {namespace} wait identity/acme --timeout=60s --for=jsonpath='{{.status.conditions[?(@.type==\"Ready\")].reason}}'={reason}"
+        );
+        for command in [edit, wait] {
+            reader.follow("after the page", &Step { command, shown: Vec::new() }).await;
+        }
+    }
+    let plan = |workspace: &Workspace| workspace.live("quickstart-acme").unwrap().meta["plan"].clone();
+    assert_eq!(plan(&production), "shop");
+    assert_ne!(plan(&staging), "shop-staging", "its key is refused");
+    assert_eq!([ids(&production), ids(&staging)], before);
+}
+
 macro_rules! guides {
     ($($test:ident: $page:literal, $key:ident;)+) => {
         $(
@@ -193,7 +230,8 @@ macro_rules! guides {
             let mut names: Vec<String> =
                 with_steps.map(|page| page.file_name().unwrap().to_str().unwrap().to_owned()).collect();
             names.sort();
-            let mut followed = vec![ADOPT.trim_start_matches("docs/guides/"), $($page),+];
+            let others = [ADOPT, SEVERAL].map(|page| page.trim_start_matches("docs/guides/"));
+            let mut followed = [&others[..], &[$($page),+]].concat();
             followed.sort_unstable();
             assert_eq!(names, followed);
         }
@@ -207,6 +245,7 @@ guides! {
     rename_without_losing_keys: "rename-without-losing-keys.md", OneWorkspace;
     rotate_root_key: "rotate-root-key.md", OneWorkspace;
     shard: "shard.md", OneWorkspace;
+    tenancy: "tenancy.md", OneWorkspace;
     uninstall: "uninstall.md", OneWorkspace;
     write_an_identity: "write-an-identity.md", OneWorkspace;
 }

@@ -55,6 +55,43 @@ const MARKS: [(&str, &str, &str, &str); 6] = [
     ),
 ];
 
+/// The same of a `Namespace`, for the policies of `examples/admission`.
+const OF_NAMESPACES: [(&str, &str, &str); 3] = [
+    (
+        "annotation",
+        "unkey.com/external-id-prefix",
+        "What every externalId of the namespace begins with, such as `shop.`. Without it: the namespace's name and a dot. An empty one lets everything pass. Read by \
+         `policies.externalIdPrefix`.",
+    ),
+    (
+        "annotation",
+        "unkey.com/limit-ceiling",
+        "How many requests a second a rate limit of the namespace may allow at most, such as `100` or `0.5`. Without it the namespace may set no rate limit. Read by \
+         `policies.limitCeiling`.",
+    ),
+    (
+        "label",
+        "unkey.com/keep-identities",
+        "With the value `true`, no Identity of the namespace may be deleted. Read by `policies.keepIdentities`.",
+    ),
+];
+
+fn of_namespaces(page: &mut String) {
+    let folder = std::path::Path::new(crate::tree::ROOT).join("examples/admission");
+    let files = std::fs::read_dir(folder).unwrap().map(|it| std::fs::read_to_string(it.unwrap().path()).unwrap());
+    let policies: String = files.collect();
+    heading(page, "##", "Of a Namespace");
+    paragraph(
+        page,
+        "You write these, and the API server reads them for the [policies](../guides/tenancy.md). The operator does not.",
+    );
+    for (kind, name, what) in OF_NAMESPACES {
+        assert!(policies.contains(name), "no policy reads {name}");
+        heading(page, "###", &format!("`{name}`"));
+        paragraph(page, &format!("A{} {kind}. {what}", if kind == "annotation" { "n" } else { "" }));
+    }
+}
+
 pub fn page() -> String {
     let known: BTreeSet<String> = MARKS.iter().map(|mark| mark.1.to_owned()).collect();
     let all: BTreeSet<String> = doc_comments::constants("crates/api/src/lib.rs", "unkey.com/").into_iter().collect();
@@ -69,5 +106,6 @@ pub fn page() -> String {
         paragraph(&mut page, what);
     }
     page.push_str("\n```console\n$ kubectl annotate identity acme unkey.com/reconcile-requested-at=\"$(date +%s)\" --overwrite\n```\n");
+    of_namespaces(&mut page);
     page
 }
