@@ -204,6 +204,29 @@ fn stored_number(number: &serde_json::Number) -> f64 {
     if value == 0.0 { 0.0 } else { value }
 }
 
+/// Hexadecimal digits of the digest of a layer: enough to tell the few revisions of one tier apart, and short to read.
+const LAYER_DIGITS: usize = 16;
+
+/// Of a layer (R23): as the hash of a whole content, but a field that is not named is another one than an empty field.
+pub(super) fn layer_digest(meta: Option<&Meta>, limits: Option<&Limits>) -> String {
+    let mut hash = digest(|text| {
+        text.push_str("{\"meta\":");
+        match meta {
+            Some(meta) => canonical_object(meta.as_map(), text),
+            None => text.push_str("null"),
+        }
+        text.push_str(",\"ratelimits\":");
+        match limits {
+            Some(limits) => canonical_limits(limits.as_map(), text),
+            None => text.push_str("null"),
+        }
+        text.push('}');
+    })
+    .to_string();
+    hash.truncate(HASH_VERSION.len() + LAYER_DIGITS);
+    hash
+}
+
 fn digest(write: impl FnOnce(&mut String)) -> Arc<str> {
     let mut text = String::new();
     write(&mut text);

@@ -145,15 +145,21 @@ fn read_meta(raw: Option<&RawValue>) -> Result<Option<Meta>, SpecError> {
     }
     let object: Map<String, Value> =
         serde_json::from_str(raw.get()).map_err(|_| SpecError::Unreadable { field: "meta" })?;
+    fits(&object)?;
+    Ok(Some(Meta::new(object)))
+}
+
+/// Whether Unkey takes as much. How deep it is, is another question.
+pub(super) fn fits(meta: &Map<String, Value>) -> Result<(), SpecError> {
     let mut longest = 0;
-    let bytes = go_len_object(&object, &mut longest);
+    let bytes = go_len_object(meta, &mut longest);
     if longest > MAX_KEY_BYTES {
         return Err(SpecError::KeyTooLong { bytes: longest });
     }
     if bytes > MAX_META_BYTES {
         return Err(SpecError::MetaTooLarge { bytes });
     }
-    Ok(Some(Meta::new(object)))
+    Ok(())
 }
 
 fn read_limits(raw: Option<&RawValue>) -> Result<Option<Limits>, SpecError> {

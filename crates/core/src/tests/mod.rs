@@ -16,6 +16,7 @@ mod existing;
 mod fields;
 mod fight;
 mod knowledge;
+mod layers;
 mod leaving;
 mod losses;
 mod maintain;
