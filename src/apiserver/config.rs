@@ -80,8 +80,10 @@ fn of_variable() -> Result<Option<Kubeconfig>, KubeconfigError> {
     let files = std::env::var_os("KUBECONFIG").unwrap_or_default();
     let files = std::env::split_paths(&files).filter(|file| !file.as_os_str().is_empty() && file.exists());
     files.map(Kubeconfig::read_from).try_fold(None, |all: Option<Kubeconfig>, next| {
-        let next = next?;
-        all.map_or(Ok(next.clone()), |all| all.merge(next)).map(Some)
+        Ok(Some(match all {
+            Some(all) => all.merge(next?)?,
+            None => next?,
+        }))
     })
 }
 

@@ -22,8 +22,10 @@ fn manifests(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// What is applied by other tests: those of `gitops`, and the Pod by the chart's.
-const ELSEWHERE: [&str; 12] = [
+const ELSEWHERE: [&str; 14] = [
     "admission/externalid-prefix.yaml",
+    "admission/keep-identities.yaml",
+    "admission/limit-ceiling.yaml",
     "argocd/applications.yaml",
     "argocd/argocd-cm.yaml",
     "flux/kustomizations.yaml",
