@@ -163,7 +163,6 @@ impl UnkeyArgs {
             proxy: self.api_proxy.clone().filter(|proxy| !proxy.is_empty()),
             request_timeout: self.request_timeout,
             user_agent: AGENT.to_owned(),
-            ..unkey::Options::default()
         };
         let (client, mark) = match unkey::Client::new(&options, credentials)?.pinned() {
             Ok(pinned) => pinned,

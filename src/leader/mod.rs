@@ -161,12 +161,11 @@ impl LeaderElector {
                     led = true;
                     tracing::info!(lease = self.name, me = self.me, "leading");
                 }
-                Some(_) => {}
                 None if led && self.election.until().is_some() => return LeaderError::NotRenewed(self.timing.renew),
                 None if led => return LeaderError::Taken,
                 // Who leads is known by an answer alone: told after each failure too, it would make each failure news again.
                 None if has_heard => self.stands_by(),
-                None => {}
+                Some(_) | None => {}
             }
             let pace = match (until, &ask, self.election.next(now)) {
                 // Another's, or a renewal that came to nothing.

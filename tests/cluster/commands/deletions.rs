@@ -34,10 +34,10 @@ async fn what_is_held_goes_once_it_is_approved() {
     let document = read(&keyless(&world, &["deletions", "-o", "json"]).await);
     assert_eq!(document["namespaces"][&world.namespace]["held"], 8);
     assert_eq!((&document["items"][0]["name"], &document["items"][0]["delay"]), (&json!("c0"), &json!("held")));
-    let lines = succeeded(&keyless(&world, &["deletions", "-o", "jsonl"]).await);
-    let lines: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert_eq!((lines.len(), &lines[7]["name"], &lines[8]["items"]), (9, &json!("c7"), &Value::Null));
-    assert_eq!(lines[8]["namespaces"][&world.namespace]["held"], 8, "the summary comes last");
+    let printed = succeeded(&keyless(&world, &["deletions", "-o", "jsonl"]).await);
+    let each: Vec<Value> = printed.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((each.len(), &each[7]["name"], &each[8]["items"]), (9, &json!("c7"), &Value::Null));
+    assert_eq!(each[8]["namespaces"][&world.namespace]["held"], 8, "the summary comes last");
 
     let (code, said) = failed(&keyless(&world, &["deletions", "approve", "--all"]).await);
     assert!(code == 2 && said.contains("not a terminal, so you cannot be asked to confirm; pass --yes"), "{said}");

@@ -113,6 +113,9 @@ async fn external_ids_are_bound_to_namespaces() {
     assert!(operator.terminate().await.success());
 }
 
+/// The ceiling, limits as requests in so many ms, and which of them is above it.
+type Row = (&'static str, &'static [(i64, i64)], Option<usize>);
+
 fn limited(limits: &[(i64, i64)]) -> Value {
     let limits = limits.iter().enumerate().map(|(at, (limit, duration))| {
         json!({"name": format!("limit-{at}"), "limit": limit, "duration": duration, "autoApply": true})
@@ -148,8 +151,7 @@ async fn rate_limits_stay_under_the_ceiling_of_the_namespace() {
         eventually(&format!("'{not_a_number}' to be refused"), heeded).await;
     }
 
-    // Ceiling, limits as requests in so many ms, and the one that is above.
-    let rows: [(&str, &[(i64, i64)], Option<usize>); 11] = [
+    let rows: [Row; 11] = [
         ("100", &[(100, 1_000)], None),
         ("100", &[(101, 1_000)], Some(0)),
         ("100", &[(6_000, 60_000)], None),

@@ -263,12 +263,13 @@ impl<L: Listed> Run<L> {
     fn prove_workspace(&mut self) {
         let current = self.policy.credential.clone();
         for mark in self.workspace.unproven() {
-            let is_there = |(external_id, named): (&ExternalId, &Box<Named>)| {
-                let recorded = named.claims.entries().iter().filter(|it| it.claimant.mark().as_ref() == Some(&mark));
+            let is_there = self.named.iter().any(|(external_id, named)| {
+                let mut recorded =
+                    named.claims.entries().iter().filter(|it| it.claimant.mark().as_ref() == Some(&mark));
                 let id = self.unkey.id(external_id);
-                recorded.into_iter().any(|it| it.claimant.recorded.as_ref() == id)
-            };
-            let look = if self.named.iter().any(is_there) { Look::Hit } else { Look::Missed { begun: self.now } };
+                recorded.any(|it| it.claimant.recorded.as_ref() == id)
+            });
+            let look = if is_there { Look::Hit } else { Look::Missed { begun: self.now } };
             self.workspace.looked(&current, &mark, &look, self.policy.window);
         }
     }

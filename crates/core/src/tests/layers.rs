@@ -24,6 +24,9 @@ fn limits(all: &[(&str, i64)]) -> Limits {
     Limits::new(all.iter().map(entry).collect())
 }
 
+/// Name and requests of each limit; `None`: the field is not named.
+type Row<'a> = Option<&'a [(&'a str, i64)]>;
+
 /// Tier, object, and what comes of them: each field absent, empty or with values.
 #[test]
 fn r23_every_way_to_lay_one_field_over_another() {
@@ -50,7 +53,6 @@ fn r23_every_way_to_lay_one_field_over_another() {
     }
     let (tiers, owns): (&[_], &[_]) = (&[("requests", 1_000), ("exports", 10)], &[("requests", 50), ("tokens", 5)]);
     let merged: &[_] = &[("requests", 50), ("exports", 10), ("tokens", 5)];
-    type Row<'a> = Option<&'a [(&'a str, i64)]>;
     let rows: [(Row<'_>, Row<'_>, Row<'_>); 9] = [
         (None, None, None),
         (None, Some(&[]), Some(&[])),
