@@ -2,9 +2,7 @@
 
 use super::content::{Applied, Content, ContentHash, FieldHash, Limits, Meta};
 use super::ids::ExternalId;
-use super::layers::Layer;
 use super::losses::{Losses, lossless};
-use super::spec::fits;
 use unkey_operator_api::AdoptionPolicy;
 
 /// Container levels of meta that Unkey's database takes; meta itself counts as one (measured on a running server).
@@ -69,19 +67,6 @@ impl Desired {
         let created = Content { meta: meta.clone().unwrap_or_default(), limits: limits.clone().unwrap_or_default() };
         let content_hash = created.hash();
         Self { external_id, meta, limits, hashes, content_hash }
-    }
-
-    /// What is asked for if a tier lies under this (R23). Both have been read, so neither is nested too deep, and together they are no deeper.
-    ///
-    /// # Errors
-    /// Together they have more bytes than Unkey takes.
-    pub fn over(&self, tier: &Layer) -> Result<Self, SpecError> {
-        let own = Layer { meta: self.meta.clone(), limits: self.limits.clone() };
-        let Layer { meta, limits } = own.over(tier);
-        if let Some(meta) = &meta {
-            fits(meta.as_map())?;
-        }
-        Ok(Self::new(self.external_id.clone(), meta, limits))
     }
 
     /// Hash of what a create of this would store.

@@ -1,10 +1,12 @@
-//! The layers of a content (R23): what a tier gives to all that name it, and over that what an object says itself. Pure, and it knows no bounds:
-//! what comes out is measured as any spec is.
+//! The layers of a content (R23): what a tier gives to all that name it, and over that what an object says itself. Pure. What
+//! comes out is measured as any spec is.
 
 use std::fmt;
 use std::sync::Arc;
 
 use super::content::{Limits, Meta, layer_digest};
+use super::desired::{Desired, SpecError};
+use super::spec::fits;
 
 /// What one layer says. A field that no layer names is not managed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -31,6 +33,20 @@ impl Layer {
             Limits::new(all)
         });
         Self { meta, limits }
+    }
+
+    /// What is asked for if this lies under what an object asks for itself. Both have been read, so neither is nested too deep, and together they are
+    /// no deeper.
+    ///
+    /// # Errors
+    /// Together they have more bytes than Unkey takes.
+    pub fn under(&self, desired: &Desired) -> Result<Desired, SpecError> {
+        let own = Self { meta: desired.meta.clone(), limits: desired.limits.clone() };
+        let Self { meta, limits } = own.over(self);
+        if let Some(meta) = &meta {
+            fits(meta.as_map())?;
+        }
+        Ok(Desired::new(desired.external_id.clone(), meta, limits))
     }
 
     /// By which two contents of a tier are told apart. Equal layers have equal revisions, however their JSON is written.

@@ -77,9 +77,9 @@ fn r23_together_they_are_measured_again() {
     let half = "x".repeat(MAX_META_BYTES / 2);
     let (own, tier) = (json!({"own": half}), Layer { meta: Some(meta(json!({"tier": half}))), limits: None });
     let desired = Desired::new(ExternalId::new("acme"), Some(meta(own)), None);
-    assert!(matches!(desired.over(&tier), Err(SpecError::MetaTooLarge { bytes }) if bytes > MAX_META_BYTES));
+    assert!(matches!(tier.under(&desired), Err(SpecError::MetaTooLarge { bytes }) if bytes > MAX_META_BYTES));
     let small = Layer { meta: Some(meta(json!({"plan": "pro"}))), limits: Some(limits(&[("requests", 7)])) };
-    let layered = desired.over(&small).unwrap();
+    let layered = small.under(&desired).unwrap();
     let whole = Desired::new(ExternalId::new("acme"), Some(meta(json!({"own": half, "plan": "pro"}))), small.limits);
     assert_eq!(layered, whole, "hashes included: decisions see content as ever");
 }
