@@ -1,5 +1,7 @@
 //! Why something could not be read.
 
+use std::time::Duration;
+
 use crate::controller::KubeError;
 use crate::unkey;
 
@@ -32,18 +34,22 @@ pub enum GatherError {
     #[error("an Identity that the API server lists cannot be read: {0}")]
     Unreadable(#[source] serde_json::Error),
     /// A page of the workspace cannot be had.
-    #[error("page {page} of the workspace cannot be listed: {source}")]
+    #[error("page {page} of the workspace cannot be listed: {source}{}", request(source, *took))]
     Page {
         /// Counted from 1.
         page: usize,
+        /// How long its last request took.
+        took: Duration,
         /// Why.
         source: Box<unkey::Error>,
     },
     /// One of the identities that count cannot be read by itself.
-    #[error("identity '{external_id}' cannot be read: {source}")]
+    #[error("identity '{external_id}' cannot be read: {source}{}", request(source, *took))]
     Identity {
         /// Its externalId.
         external_id: String,
+        /// How long its last request took.
+        took: Duration,
         /// Why.
         source: Box<unkey::Error>,
     },
@@ -52,6 +58,11 @@ pub enum GatherError {
         "the operator's Pod cannot be looked for: {0}; name its namespace with --operator, or give its flags after '-- run'"
     )]
     Pods(#[source] Box<KubeError>),
+}
+
+/// The request as Unkey's own command line shows it, for whoever asks Unkey's support; nothing if Unkey did not name it.
+fn request(error: &unkey::Error, took: Duration) -> String {
+    error.request_id().map(|id| format!("; {id} (took {}ms)", took.as_millis())).unwrap_or_default()
 }
 
 impl GatherError {

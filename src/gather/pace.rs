@@ -17,6 +17,8 @@ const LONGEST: Duration = Duration::from_secs(60);
 pub struct Pace {
     every: Duration,
     next: Instant,
+    /// How long the last one took.
+    took: Duration,
     /// Requests that were sent so far.
     sent: usize,
 }
@@ -25,12 +27,17 @@ impl Pace {
     /// `per_second`: requests; 0 for no maximum.
     pub fn new(per_second: u32) -> Self {
         let every = if per_second == 0 { Duration::ZERO } else { Duration::from_secs(1) / per_second };
-        Self { every, next: Instant::now(), sent: 0 }
+        Self { every, next: Instant::now(), took: Duration::ZERO, sent: 0 }
     }
 
     /// Requests that were sent so far.
     pub fn sent(&self) -> usize {
         self.sent
+    }
+
+    /// How long the last request took.
+    pub fn took(&self) -> Duration {
+        self.took
     }
 
     /// Sends one request, in its time; again after a failure that may pass.
@@ -43,7 +50,10 @@ impl Pace {
             tokio::time::sleep_until(self.next).await;
             self.next = self.next.max(Instant::now()) + self.every;
             self.sent += 1;
-            let error = match request().await {
+            let begun = Instant::now();
+            let answer = request().await;
+            self.took = begun.elapsed();
+            let error = match answer {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };

@@ -52,7 +52,7 @@ pub async fn list_workspace<T>(
                 listing.answered(answer.next_cursor);
             }
             Err(error) if error.may_be_its_own() => listing.too_much(),
-            Err(error) => return Err(GatherError::Page { page: number, source: Box::new(error) }),
+            Err(error) => return Err(GatherError::Page { page: number, took: pace.took(), source: Box::new(error) }),
         }
     }
     let is_whole = listing.is_whole();
@@ -78,7 +78,9 @@ pub async fn read_identities(
         match pace.ask(async || client.get(&external_id).await).await {
             Ok(found) => identities.push(found),
             Err(error) if error.class() == Class::NotFound => {}
-            Err(error) => return Err(GatherError::Identity { external_id, source: Box::new(error) }),
+            Err(error) => {
+                return Err(GatherError::Identity { external_id, took: pace.took(), source: Box::new(error) });
+            }
         }
         progress.at(identities.len());
     }

@@ -131,7 +131,9 @@ async fn a_page_that_fails_fails_the_import() {
         world.seed(&format!("c{at}"), &json!({}));
     }
     let (path, out) = folder(&world, "out");
+    let refused = json!({"meta": {"requestId": "req_seen"}, "error": {"title": "Forbidden", "detail": "no", "status": 403, "type": "https://unkey.com/docs/errors/unkey/authorization/forbidden"}});
     for (kind, expected) in [
+        (FaultKind::status(403, "application/json", &refused.to_string()), "; req_seen (took "),
         (FaultKind::internal_error(), "Unkey answers no page after 100 identities"),
         (FaultKind::html(404), "page 2 of the workspace cannot be listed: "),
     ] {
