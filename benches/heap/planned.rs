@@ -8,7 +8,7 @@ use unkey_operator::domain::plan::{Identity, Packed, World, plan};
 use unkey_operator::domain::{Content, DeletionLimits, ExternalId, IdentityId, Limit, Limits, Meta, Policy};
 use unkey_operator::plan::ListedObject;
 
-use crate::inside::object;
+use crate::inside::{limits, object};
 
 /// What is listed, and what there is of it in Unkey.
 fn listed(number: usize, approvals: &Arc<Approvals>) -> (ListedObject, Identity) {
@@ -31,14 +31,10 @@ fn listed(number: usize, approvals: &Arc<Approvals>) -> (ListedObject, Identity)
 
 /// As the spec, with another limit.
 fn content(name: &str) -> Content {
-    let limits = object::ratelimits();
-    let limits = limits.as_array().unwrap().iter().map(|it| {
-        let limit = |field: &str| it[field].as_i64().unwrap();
-        let of = Limit { limit: limit("limit") + 1, duration: limit("duration"), auto_apply: it["autoApply"] == true };
-        (it["name"].as_str().unwrap().to_owned(), of)
-    });
+    let all = limits();
+    let others = all.as_map().iter().map(|(name, it)| (name.clone(), Limit { limit: it.limit + 1, ..*it }));
     let Value::Object(meta) = object::meta(name, 0) else { panic!("an object") };
-    Content { meta: Meta::new(meta), limits: Limits::new(limits.collect()) }
+    Content { meta: Meta::new(meta), limits: Limits::new(others.collect()) }
 }
 
 /// Prints the rows.

@@ -21,19 +21,24 @@ use unkey_operator::unkey::{Bounds, Client, Credentials, Options};
 #[allow(dead_code)] // it serves more benches than these
 pub mod object;
 
-/// An event of a Ready object, as the API server would send it. With `finalizers` of others, a reconcile has to see that it means nothing.
-pub fn event(number: usize, credential: &str, finalizers: &[&str]) -> String {
-    let name = object::name(number);
-    let uid = format!("6f1e2d3c-0000-4000-8000-{number:012}");
-    let mut object = object::manifest(&name);
-    let meta = Meta::new(object::meta(&name, 0).as_object().unwrap().clone());
+/// The rate limits of each object, as a decision has them.
+pub fn limits() -> Limits {
     let limits = object::ratelimits();
     let limits = limits.as_array().unwrap().iter().map(|it| {
         let number = |field: &str| it[field].as_i64().unwrap();
         let limit = Limit { limit: number("limit"), duration: number("duration"), auto_apply: it["autoApply"] == true };
         (it["name"].as_str().unwrap().to_owned(), limit)
     });
-    let desired = Desired::new(ExternalId::new(&name), Some(meta), Some(Limits::new(limits.collect())));
+    Limits::new(limits.collect())
+}
+
+/// An event of a Ready object, as the API server would send it. With `finalizers` of others, a reconcile has to see that it means nothing.
+pub fn event(number: usize, credential: &str, finalizers: &[&str]) -> String {
+    let name = object::name(number);
+    let uid = format!("6f1e2d3c-0000-4000-8000-{number:012}");
+    let mut object = object::manifest(&name);
+    let meta = Meta::new(object::meta(&name, 0).as_object().unwrap().clone());
+    let desired = Desired::new(ExternalId::new(&name), Some(meta), Some(limits()));
     let claim = Claim { hash: desired.content_hash().clone(), given_up: None }.render(&Uid::new(&uid));
     let hashes = desired.hashes();
     let all = [finalizers, &["unkey.com/identity"]].concat();

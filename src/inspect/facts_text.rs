@@ -3,8 +3,9 @@
 use std::fmt::Write as _;
 
 use super::facts::{ContentFacts, Facts, PolicyFact, ResourceFacts};
+use super::table::SHOWN;
 use crate::plan::{field_line, limit};
-use crate::text::safe;
+use crate::text::{printable, safe};
 
 /// Before what stands in the second column.
 const INDENT: &str = "              ";
@@ -12,7 +13,7 @@ const INDENT: &str = "              ";
 /// The whole text, with a line end at its end.
 pub fn facts_text(facts: &Facts) -> String {
     let mut text = String::new();
-    line(&mut text, "externalId", &facts.external_id);
+    line(&mut text, "externalId", &shown(&facts.external_id));
     match &facts.resource {
         Some(resource) => resource_text(&mut text, resource),
         None => line(&mut text, "Identity", "none: no Identity names this externalId"),
@@ -29,7 +30,7 @@ pub fn facts_text(facts: &Facts) -> String {
         (None, None) => {}
     }
     match &facts.in_unkey {
-        Some(held) => content(&mut text, "in Unkey", Some(&held.identity_id), &held.content),
+        Some(held) => content(&mut text, "in Unkey", Some(&shown(&held.identity_id)), &held.content),
         None if facts.asked_unkey => line(&mut text, "in Unkey", "nothing"),
         None => line(&mut text, "in Unkey", "not known: Unkey was not asked"),
     }
@@ -48,16 +49,22 @@ fn line(text: &mut String, name: &str, value: &str) {
     let _ = writeln!(text, "{name:<13} {}", safe(value));
 }
 
+/// A text of somebody else's.
+fn shown(text: &str) -> String {
+    printable(text, SHOWN)
+}
+
 fn resource_text(text: &mut String, it: &ResourceFacts) {
     let leaving = if it.leaving { ", being deleted" } else { "" };
     line(text, "Identity", &format!("{}/{}{leaving}", it.namespace, it.name));
     if it.suspended {
-        let until = it.suspend_until.as_ref().map(|until| format!(", meant until {until}")).unwrap_or_default();
-        let reason = it.suspend_reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+        let until =
+            it.suspend_until.as_ref().map(|until| format!(", meant until {}", shown(until))).unwrap_or_default();
+        let reason = it.suspend_reason.as_ref().map(|reason| format!(": {}", shown(reason))).unwrap_or_default();
         line(text, "suspended", &format!("yes{until}{reason}"));
     }
     line(text, "verdict", &it.verdict.sentence());
-    line(text, "records", it.identity_id.as_deref().unwrap_or("no identity"));
+    line(text, "records", &shown(it.identity_id.as_deref().unwrap_or("no identity")));
     line(text, "claim", it.claim);
     line(text, "finalizer", if it.finalizer { "on" } else { "absent" });
     for (name, policy) in [("adoption", &it.adoption), ("deletion", &it.deletion), ("management", &it.management)] {
@@ -71,7 +78,7 @@ fn content(text: &mut String, name: &str, id: Option<&str>, content: &ContentFac
         (None, _) => "meta is not managed".to_owned(),
         (Some(_), Some(meta)) => format!("meta {meta}"),
         (Some(keys), None) if keys.is_empty() => "meta {}".to_owned(),
-        (Some(keys), None) => format!("meta with {}", keys.join(", ")),
+        (Some(keys), None) => format!("meta with {}", keys.iter().map(|key| shown(key)).collect::<Vec<_>>().join(", ")),
     };
     let id = id.map(|id| format!("{id}, ")).unwrap_or_default();
     line(text, name, &format!("{id}{meta}"));
@@ -81,7 +88,7 @@ fn content(text: &mut String, name: &str, id: Option<&str>, content: &ContentFac
         }
         Some(limits) => {
             for (name, value) in limits {
-                let _ = writeln!(text, "{INDENT}ratelimits[{}]  {}", safe(name), limit(value));
+                let _ = writeln!(text, "{INDENT}ratelimits[{}]  {}", shown(name), limit(value));
             }
         }
     }

@@ -2,8 +2,10 @@
 
 use std::borrow::Cow;
 
-use crate::text::safe;
+use crate::text::printable;
 
+/// Characters of a text of somebody else's that are shown; JSON has all of them.
+pub const SHOWN: usize = 255;
 /// From one column to the next.
 const GAP: usize = 3;
 /// Units of an age: seconds in one, and from how many of them on it is told in this unit.
@@ -33,7 +35,7 @@ fn width(cell: &str) -> usize {
 }
 
 fn shown(cell: &str) -> Cow<'_, str> {
-    if cell.is_empty() { Cow::Borrowed("-") } else { Cow::Owned(safe(cell)) }
+    if cell.is_empty() { Cow::Borrowed("-") } else { Cow::Owned(printable(cell, SHOWN)) }
 }
 
 /// How old something is that was made at `born`, both in seconds since 1970: `90s`, `5m`, `3h`, `12d`.

@@ -5,8 +5,10 @@ use serde::Serialize;
 use crate::api::ConditionType;
 use crate::controller::RawIdentity;
 use crate::domain::ObjectKey;
-use crate::text::safe;
+use crate::text::printable;
 
+/// Characters of a message that are shown: more than the operator writes.
+const SHOWN: usize = 4000;
 /// So many names are told.
 const NAMED: usize = 5;
 
@@ -65,7 +67,8 @@ impl Verdict {
         }
         let Some(reason) = &self.reason else { return "the operator has not said anything yet".to_owned() };
         let cause = self.cause.as_ref().map(|cause| format!(" ({cause})")).unwrap_or_default();
-        safe(&format!("{reason}{cause}: {}", self.message.as_deref().unwrap_or_default()))
+        let [reason, message] = [reason, self.message.as_deref().unwrap_or_default()].map(|it| printable(it, SHOWN));
+        format!("{reason}{cause}: {message}")
     }
 
     /// In a line.
@@ -97,7 +100,7 @@ mod tests {
             "lastTransitionTime": "2026-11-01T10:00:00Z"});
         let object = raw(&json!({"lastHandledReconcileAt": "x", "cause": "Queued", "conditions": [ready]}));
         assert_eq!(Verdict::answer(&object, "y"), None);
-        assert_eq!(Verdict::answer(&object, "x").unwrap().line(), "shop/a  Progressing (Queued): Wait.\\u{a}\n");
+        assert_eq!(Verdict::answer(&object, "x").unwrap().line(), "shop/a  Progressing (Queued): Wait.\\n\n");
         assert_eq!(Verdict::of(&raw(&json!({}))).sentence(), "the operator has not said anything yet");
     }
 

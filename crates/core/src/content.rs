@@ -105,13 +105,7 @@ impl Content {
 
     /// Hash over all of it: what a claim carries.
     pub fn hash(&self) -> ContentHash {
-        ContentHash(digest(|text| {
-            text.push_str("{\"meta\":");
-            canonical_object(self.meta.as_map(), text);
-            text.push_str(",\"ratelimits\":");
-            canonical_limits(self.limits.as_map(), text);
-            text.push('}');
-        }))
+        ContentHash(digest_of(Some(&self.meta), Some(&self.limits)))
     }
 }
 
@@ -207,9 +201,15 @@ fn stored_number(number: &serde_json::Number) -> f64 {
 /// Hexadecimal digits of the digest of a layer: enough to tell the few revisions of one tier apart, and short to read.
 const LAYER_DIGITS: usize = 16;
 
-/// Of a layer (R23): as the hash of a whole content, but a field that is not named is another one than an empty field.
-pub(super) fn layer_digest(meta: Option<&Meta>, limits: Option<&Limits>) -> String {
-    let mut hash = digest(|text| {
+/// Of a layer (R23).
+pub(super) fn layer_digest(meta: Option<&Meta>, limits: Option<&Limits>) -> Arc<str> {
+    // A digest is all ASCII.
+    Arc::from(&digest_of(meta, limits)[..HASH_VERSION.len() + LAYER_DIGITS])
+}
+
+/// Of both fields. One that is not named is another one than an empty one.
+fn digest_of(meta: Option<&Meta>, limits: Option<&Limits>) -> Arc<str> {
+    digest(|text| {
         text.push_str("{\"meta\":");
         match meta {
             Some(meta) => canonical_object(meta.as_map(), text),
@@ -222,9 +222,6 @@ pub(super) fn layer_digest(meta: Option<&Meta>, limits: Option<&Limits>) -> Stri
         }
         text.push('}');
     })
-    .to_string();
-    hash.truncate(HASH_VERSION.len() + LAYER_DIGITS);
-    hash
 }
 
 fn digest(write: impl FnOnce(&mut String)) -> Arc<str> {

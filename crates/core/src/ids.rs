@@ -43,6 +43,12 @@ name!(
     IdentityId
 );
 
+name!(
+    /// A revision of a tier's content, as statuses hold it: `v1:` and 16 hexadecimal digits. One that another version of the operator wrote equals
+    /// none of ours.
+    Revision
+);
+
 /// Fingerprint of the root key under which an id was recorded; `None`: the status does not say.
 pub type KeyMark = Option<String>;
 

@@ -1,11 +1,9 @@
 //! The layers of a content (R23): what a tier gives to all that name it, and over that what an object says itself. Pure. What
 //! comes out is measured as any spec is.
 
-use std::fmt;
-use std::sync::Arc;
-
 use super::content::{Limits, Meta, layer_digest};
 use super::desired::{Desired, SpecError};
+use super::ids::Revision;
 use super::spec::fits;
 
 /// What one layer says. A field that no layer names is not managed.
@@ -51,7 +49,7 @@ impl Layer {
 
     /// By which two contents of a tier are told apart. Equal layers have equal revisions, however their JSON is written.
     pub fn revision(&self) -> Revision {
-        Revision(Arc::from(layer_digest(self.meta.as_ref(), self.limits.as_ref())))
+        Revision::new(&layer_digest(self.meta.as_ref(), self.limits.as_ref()))
     }
 }
 
@@ -60,27 +58,5 @@ fn both<T: Clone>(own: Option<&T>, under: Option<&T>, merge: impl FnOnce(&T, &T)
     match (own, under) {
         (Some(own), Some(under)) => Some(merge(own, under)),
         (one, other) => one.or(other).cloned(),
-    }
-}
-
-/// A revision of a tier's content, as statuses hold it: `v1:` and 16 hexadecimal digits.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Revision(Arc<str>);
-
-impl Revision {
-    /// From a status. One that another version of the operator wrote is kept, and equals none of ours.
-    pub fn parse(text: &str) -> Self {
-        Self(Arc::from(text))
-    }
-
-    /// As it is written to a status.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for Revision {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
     }
 }

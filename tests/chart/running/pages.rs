@@ -142,12 +142,13 @@ impl Drop for Reader {
 }
 
 /// Follows a page from its begin to its end.
-async fn read_through(page: &str, keys: Keys, begins_with: &[&str]) {
+async fn read_through(page: &str, keys: Keys, begins_with: &[&str]) -> Reader {
     let reader = Reader::new(keys).await;
     for command in begins_with {
         reader.follow("before the page", &Step { command: (*command).to_owned(), shown: Vec::new() }).await;
     }
     reader.follow_all(page).await;
+    reader
 }
 
 #[tokio::test]
@@ -182,11 +183,7 @@ async fn adopt_existing() {
 /// Two releases, two root keys, and the same externalIds: neither learns of the other, also when one key is revoked.
 #[tokio::test]
 async fn several_workspaces() {
-    let reader = Reader::new(Keys::TwoWorkspaces).await;
-    for command in INSTALLED {
-        reader.follow("before the page", &Step { command: command.to_owned(), shown: Vec::new() }).await;
-    }
-    reader.follow_all(SEVERAL).await;
+    let reader = read_through(SEVERAL, Keys::TwoWorkspaces, &INSTALLED).await;
     let [production, staging] = ["acme", "other"].map(|name| reader.emulator.workspace(name));
     let ids = |workspace: &Workspace| {
         ["minimal", "acme", "globex"].map(|name| workspace.live(&format!("quickstart-{name}")).unwrap().id)

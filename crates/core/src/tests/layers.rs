@@ -9,8 +9,8 @@ use serde_json::{Map, Value, json};
 
 use crate::content::{Limit, Limits, Meta};
 use crate::desired::{Desired, MAX_META_BYTES, SpecError};
-use crate::ids::ExternalId;
-use crate::layers::{Layer, Revision};
+use crate::ids::{ExternalId, Revision};
+use crate::layers::Layer;
 
 fn meta(value: Value) -> Meta {
     let Value::Object(object) = value else { panic!("an object") };
@@ -90,7 +90,7 @@ fn a_revision_is_short_and_of_the_content() {
     let revision = of(json!({"a": 1, "b": [2, 3]}));
     assert!(revision.as_str().starts_with("v1:") && revision.as_str().len() == 19, "{revision}");
     assert_eq!(of(json!({"b": [2.0, 3], "a": 1.0})), revision, "as Unkey stores it");
-    assert_eq!(Revision::parse(revision.as_str()), revision);
+    assert_eq!(Revision::new(revision.as_str()), revision);
     let all = [
         revision,
         of(json!({"a": 1, "b": [3, 2]})),
